@@ -1,0 +1,3 @@
+//! Rows -> statistics -> tables. Pure.
+
+pub mod rows;

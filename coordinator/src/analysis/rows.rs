@@ -1,0 +1,104 @@
+//! The rows that every table is made of.
+
+use crate::plan::AxisValue;
+use proto::ids::{Attempt, ContentHash, JobId};
+use proto::measure::{CaseCounts, Measurement, Scores, Verdict};
+use proto::spec::{Seeds, Subset, Trainer};
+
+/// The state of a job, as tables show it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RowState {
+    /// Waits for a worker.
+    Queued,
+    /// A worker has it.
+    Running,
+    /// Ended with a result.
+    Succeeded,
+    /// Ended without one.
+    Failed,
+    /// Taken off the queue.
+    Cancelled,
+}
+
+/// What a succeeded job adds to its row.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ResultColumns {
+    /// Whether it is a model.
+    pub verdict: Verdict,
+    /// Epochs trained.
+    pub epochs: u32,
+    /// The epoch whose weights count; 0 if none was finite.
+    pub best_epoch: u32,
+    /// Scores of the validation subset at that epoch.
+    pub validation: Scores,
+    /// Scores of the test subset at that epoch.
+    pub test: Scores,
+    /// Duration of the training, seconds.
+    pub train_seconds: f64,
+    /// Number of trained parameters.
+    pub parameters: u64,
+    /// What it ran on.
+    pub device: String,
+    /// Name of the worker that ran it.
+    pub worker: String,
+}
+
+/// One job.
+#[derive(Debug, Clone, PartialEq)]
+pub struct JobRow {
+    /// Its id.
+    pub job: JobId,
+    /// Index of its candidate in the plan.
+    pub candidate: usize,
+    /// Index of its replicate in the plan.
+    pub replicate: usize,
+    /// Where it stands.
+    pub state: RowState,
+    /// How often it was started.
+    pub attempts: u32,
+    /// The last failure's message.
+    pub message: Option<String>,
+    /// Its result.
+    pub result: Option<ResultColumns>,
+}
+
+/// The counts of the cases of one job's subset.
+#[derive(Debug, Clone, PartialEq)]
+pub struct CaseRow {
+    /// The job.
+    pub job: JobId,
+    /// The subset.
+    pub subset: Subset,
+    /// The case's id.
+    pub case: String,
+    /// Its pixels.
+    pub counts: CaseCounts,
+}
+
+/// One epoch of one attempt.
+#[derive(Debug, Clone, PartialEq)]
+pub struct MeasurementRow {
+    /// The job.
+    pub job: JobId,
+    /// The attempt.
+    pub attempt: Attempt,
+    /// The numbers.
+    pub measurement: Measurement,
+}
+
+/// What stands above a table: which sweep, on which data.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SweepHead {
+    /// The sweep's name.
+    pub sweep: String,
+    /// The data set's content, once a worker has offered it.
+    pub content: Option<ContentHash>,
+    /// Whether the numbers are made up.
+    pub trainer: Trainer,
+    /// Names of the axes.
+    pub axes: Vec<String>,
+    /// Each candidate's value on each axis.
+    pub candidates: Vec<Vec<Option<AxisValue>>>,
+    /// The replicates' seeds.
+    pub replicates: Vec<Seeds>,
+}

@@ -1,0 +1,14 @@
+//! The coordinator: expands a sweep file into jobs, leases them to workers, keeps their results, makes tables of them.
+//!
+//! ```text
+//!  cli        one file a subcommand
+//!  plan       YAML -> grid -> jobs                                  pure
+//!  scheduler  decides who runs what: decide, apply, next_deadline   pure
+//!  store      SQLite: the journal and the result tables             the only writer of the disk
+//!  driver     owns scheduler and store; decide -> append -> apply -> reply
+//!  serve      tonic services; the only users of wire types here
+//!  analysis   rows -> statistics -> tables                          pure
+//! ```
+
+pub mod analysis;
+pub mod plan;

@@ -1,0 +1,358 @@
+//! What determines a job's result, and the id made of it.
+//!
+//! A [`JobSpec`] holds everything that can change a number in the result table, the content of the data set included, and
+//! nothing else: no folder, no host, no name. Its canonical JSON travels to the worker and is hashed to the [`JobId`]. A key
+//! added later must be left out of the JSON at its default, or every id changes.
+
+use crate::ids::{ContentHash, JobId};
+use serde::{Deserialize, Serialize};
+
+macro_rules! choice {
+    ($(#[$doc:meta])* $name:ident { $($(#[$variant_doc:meta])* $variant:ident = $text:literal),+ $(,)? }) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        pub enum $name { $($(#[$variant_doc])* #[serde(rename = $text)] $variant),+ }
+
+        impl $name {
+            /// Every choice, in the order in which messages list them.
+            pub const ALL: &'static [Self] = &[$(Self::$variant),+];
+
+            /// The name in files and tables.
+            #[must_use]
+            pub fn name(self) -> &'static str {
+                match self { $(Self::$variant => $text),+ }
+            }
+
+            /// The choice of that name.
+            #[must_use]
+            pub fn from_name(name: &str) -> Option<Self> {
+                match name { $($text => Some(Self::$variant),)+ _ => None }
+            }
+        }
+
+        impl std::fmt::Display for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.pad(self.name())
+            }
+        }
+    };
+}
+
+choice! {
+    /// A network.
+    Architecture {
+        /// Encoder and decoder joined by pooling indices, with batch norm.
+        SegNet = "segnet",
+        /// Max pooling, nearest upsampling, skip connections.
+        UNet = "unet",
+        /// Strided convolutions in the place of pooling and upsampling.
+        UNet2 = "unet2",
+    }
+}
+
+choice! {
+    /// The name of a loss, without its parameters.
+    LossName {
+        /// Binary cross-entropy.
+        Bce = "bce",
+        /// Soft Dice per image.
+        Dice = "dice",
+        /// Focal loss, both terms modulated.
+        Focal = "focal",
+    }
+}
+
+choice! {
+    /// An optimizer, as in `torch.optim`.
+    Optimizer {
+        /// Adam; `weight_decay` is added to the gradient.
+        Adam = "adam",
+        /// Adam with decoupled `weight_decay`.
+        AdamW = "adamw",
+        /// Stochastic gradient descent with `momentum`.
+        Sgd = "sgd",
+    }
+}
+
+choice! {
+    /// How weights are drawn.
+    Initialization {
+        /// PyTorch's default: weight and bias uniform in +-1/sqrt(fan in).
+        Pytorch = "pytorch",
+        /// He normal weights (variance 2 / fan in), zero bias.
+        He = "he",
+    }
+}
+
+choice! {
+    /// A number that a result is judged by. All but the loss are means over cases.
+    Metric {
+        /// The training loss on that subset.
+        Loss = "loss",
+        /// Intersection over union.
+        Iou = "iou",
+        /// The share of the thresholds .50, .55, ..., .95 that lie strictly below the IoU.
+        ThresholdedIou = "thresholded_iou",
+        /// Dice coefficient.
+        Dice = "dice",
+        /// True-positive rate.
+        Sensitivity = "sensitivity",
+        /// True-negative rate.
+        Specificity = "specificity",
+        /// Share of right pixels.
+        Accuracy = "accuracy",
+    }
+}
+
+choice! {
+    /// A part of a split.
+    Subset {
+        /// Trained on.
+        Train = "train",
+        /// Selected by.
+        Validation = "validation",
+        /// Reported on.
+        Test = "test",
+    }
+}
+
+choice! {
+    /// Which epoch's weights count.
+    EpochChoice {
+        /// The epoch with the best validation value of the objective's metric; the earliest of equals.
+        Best = "best",
+        /// The last.
+        Last = "last",
+    }
+}
+
+choice! {
+    /// What executes a job.
+    Trainer {
+        /// Trains a network.
+        Candle = "candle",
+        /// Waits and makes metrics up, to load the coordinator.
+        Simulated = "simulated",
+    }
+}
+
+choice! {
+    /// How cases are assigned to subsets.
+    Scheme {
+        /// One random permutation, cut into train, validation and test.
+        Random = "random",
+    }
+}
+
+/// A loss with its parameters.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum Loss {
+    /// `mean(x - x y + log(1 + exp(-x)))`.
+    Bce {},
+    /// Per image `1 - (2 sum(p y) + smooth) / (sum(p) + sum(y) + smooth)`.
+    Dice {
+        /// Added to numerator and denominator.
+        smooth: f64,
+    },
+    /// `-y (1-p)^gamma log p - (1-y) p^gamma log(1-p)`.
+    Focal {
+        /// Exponent of the modulating factor.
+        gamma: f64,
+    },
+}
+
+impl Loss {
+    /// The loss's name.
+    #[must_use]
+    pub fn name(&self) -> LossName {
+        match self {
+            Self::Bce {} => LossName::Bce,
+            Self::Dice { .. } => LossName::Dice,
+            Self::Focal { .. } => LossName::Focal,
+        }
+    }
+}
+
+impl From<LossName> for Loss {
+    /// The loss with the report's parameters.
+    fn from(name: LossName) -> Self {
+        match name {
+            LossName::Bce => Self::Bce {},
+            LossName::Dice => Self::Dice { smooth: 1e-8 },
+            LossName::Focal => Self::Focal { gamma: 2.0 },
+        }
+    }
+}
+
+/// The images a job works on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Data {
+    /// Content of the data set.
+    pub content: ContentHash,
+    /// Height and width of the resized images, pixels.
+    pub image_size: u32,
+}
+
+/// Sizes of the subsets, in cases. The default is the report's: 100 / 50 / 50.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Split {
+    /// How cases are assigned.
+    pub scheme: Scheme,
+    /// Cases to train on.
+    pub train: u32,
+    /// Cases to select the epoch by.
+    pub validation: u32,
+    /// Cases to report on.
+    pub test: u32,
+}
+
+impl Default for Split {
+    fn default() -> Self {
+        Self { scheme: Scheme::Random, train: 100, validation: 50, test: 50 }
+    }
+}
+
+impl Split {
+    /// Number of cases that the split uses.
+    #[must_use]
+    pub fn total(&self) -> u64 {
+        u64::from(self.train) + u64::from(self.validation) + u64::from(self.test)
+    }
+}
+
+/// The network's size. The default is the report's: 64.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Model {
+    /// Channels of the first block; deeper blocks have multiples of it.
+    pub width: u32,
+}
+
+impl Default for Model {
+    fn default() -> Self {
+        Self { width: 64 }
+    }
+}
+
+/// How a network is trained. The default is the report's protocol.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Training {
+    /// Passes over the training cases.
+    pub epochs: u32,
+    /// Cases per step; the last batch of an epoch may be smaller.
+    pub batch_size: u32,
+    /// The update rule.
+    pub optimizer: Optimizer,
+    /// Weight decay of the update rule.
+    pub weight_decay: f64,
+    /// Momentum of SGD.
+    pub momentum: f64,
+    /// How weights are drawn.
+    pub initialization: Initialization,
+}
+
+impl Default for Training {
+    fn default() -> Self {
+        Self {
+            epochs: 40,
+            batch_size: 10,
+            optimizer: Optimizer::Adam,
+            weight_decay: 0.0,
+            momentum: 0.0,
+            initialization: Initialization::Pytorch,
+        }
+    }
+}
+
+/// What is optimised: by which metric the epoch is chosen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Selection {
+    /// The metric, taken on the validation subset.
+    pub metric: Metric,
+    /// Which epoch's weights count.
+    pub epoch: EpochChoice,
+}
+
+impl Default for Selection {
+    /// The report's: the last epoch's weights.
+    fn default() -> Self {
+        Self { metric: Metric::ThresholdedIou, epoch: EpochChoice::Last }
+    }
+}
+
+/// The report's learning rate, Adam's default in PyTorch.
+pub const DEFAULT_LEARNING_RATE: f64 = 1e-3;
+
+/// The report's height and width of resized images, pixels.
+pub const DEFAULT_IMAGE_SIZE: u32 = 256;
+
+/// One replicate: the seeds of the three named random streams.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Seeds {
+    /// Which cases fall in which subset.
+    pub split_seed: u64,
+    /// The initial weights.
+    pub init_seed: u64,
+    /// The order of the training cases.
+    pub order_seed: u64,
+}
+
+/// Everything that determines a job's result.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct JobSpec {
+    /// What executes the job; simulated rows are never mixed with real ones.
+    pub trainer: Trainer,
+    /// The images.
+    pub data: Data,
+    /// The sizes of the subsets.
+    pub split: Split,
+    /// The network.
+    pub architecture: Architecture,
+    /// Its size.
+    pub model: Model,
+    /// The loss.
+    pub loss: Loss,
+    /// The learning rate.
+    pub learning_rate: f64,
+    /// How it is trained.
+    pub training: Training,
+    /// Which epoch counts.
+    pub selection: Selection,
+    /// The replicate.
+    pub seeds: Seeds,
+}
+
+/// A text that is no job specification.
+#[derive(Debug, thiserror::Error)]
+#[error("not a job specification")]
+pub struct InvalidSpec(#[from] serde_json::Error);
+
+impl JobSpec {
+    /// The canonical JSON: fields in the order of this file, no white space, shortest floats.
+    #[must_use]
+    pub fn to_json(&self) -> String {
+        // Serialising plain structs of numbers and names into a string cannot fail.
+        serde_json::to_string(self).unwrap_or_else(|error| unreachable!("{error}"))
+    }
+
+    /// Reads what [`to_json`](Self::to_json) wrote.
+    ///
+    /// # Errors
+    /// If the text is no specification of this version.
+    pub fn from_json(text: &str) -> Result<Self, InvalidSpec> {
+        Ok(serde_json::from_str(text)?)
+    }
+
+    /// The job's id.
+    #[must_use]
+    pub fn id(&self) -> JobId {
+        JobId::of(format!("splitsweep job 1\n{}", self.to_json()).as_bytes())
+    }
+}

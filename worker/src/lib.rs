@@ -1,0 +1,24 @@
+//! The worker: leases jobs from a coordinator and trains them.
+//!
+//! ```text
+//!  cli       one file a subcommand
+//!  agent     registers, synchronises, reports            async; knows leases, not tensors
+//!    | pipe
+//!  trainer   the child process: a job in, results out    knows tensors, not leases
+//!    train   fit, evaluate, verdict                      from here on no gRPC, jobs, leases or async
+//!      models, losses, metrics, optimizers
+//!        ops Candle custom ops
+//!    data    folders and files -> cases -> splits
+//!  seed      named random streams
+//! ```
+
+pub mod agent;
+pub mod cli;
+pub mod data;
+pub mod losses;
+pub mod metrics;
+pub mod models;
+pub mod ops;
+pub mod seed;
+pub mod train;
+pub mod trainer;

@@ -1,0 +1,32 @@
+//! Named random streams. Each purpose draws from a stream of its own, made from the purpose's name and its numbers alone, so that
+//! no draw shifts another and the same job draws the same numbers on every machine.
+
+use rand::SeedableRng;
+use rand_chacha::ChaCha8Rng;
+
+/// The stream for `purpose` with `numbers` (seeds, an epoch, ...).
+#[must_use]
+pub fn stream(purpose: &str, numbers: &[u64]) -> ChaCha8Rng {
+    let mut hasher = blake3::Hasher::new_derive_key("splitsweep random stream 1");
+    hasher.update(&(purpose.len() as u64).to_le_bytes());
+    hasher.update(purpose.as_bytes());
+    for number in numbers {
+        hasher.update(&number.to_le_bytes());
+    }
+    ChaCha8Rng::from_seed(*hasher.finalize().as_bytes())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::stream;
+    use rand::Rng;
+
+    #[test]
+    fn a_stream_depends_on_its_purpose_and_its_numbers() {
+        let draw = |purpose, numbers: &[u64]| stream(purpose, numbers).next_u64();
+        assert_eq!(draw("split", &[1]), draw("split", &[1]));
+        assert_ne!(draw("split", &[1]), draw("order", &[1]));
+        assert_ne!(draw("split", &[1]), draw("split", &[2]));
+        assert_ne!(draw("split", &[1]), draw("split", &[1, 0]));
+    }
+}
