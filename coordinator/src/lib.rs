@@ -11,4 +11,7 @@
 //! ```
 
 pub mod analysis;
+pub mod driver;
 pub mod plan;
+pub mod scheduler;
+pub mod store;

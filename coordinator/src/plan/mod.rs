@@ -35,6 +35,16 @@ pub enum AxisValue {
     Real(f64),
 }
 
+impl std::fmt::Display for AxisValue {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Name(name) => f.pad(name),
+            Self::Integer(number) => write!(f, "{number}"),
+            Self::Real(number) => write!(f, "{number:e}"),
+        }
+    }
+}
+
 /// A grid point without its seeds: one row of the result table.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Candidate {
@@ -66,6 +76,13 @@ impl Plan {
     #[must_use]
     pub fn jobs(&self) -> usize {
         self.candidates.len() * self.replicates.len()
+    }
+
+    /// The jobs in queue order, as (candidate, replicate): one replicate of every candidate before the next, so that a sweep
+    /// cut short has equal n.
+    pub fn queue(&self) -> impl Iterator<Item = (usize, usize)> + use<> {
+        let candidates = self.candidates.len();
+        (0..self.jobs()).map(move |place| (place % candidates, place / candidates))
     }
 
     /// The specification of one job.
