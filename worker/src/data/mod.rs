@@ -1,5 +1,7 @@
 //! Folders and files -> cases -> splits.
 
+pub mod split;
+
 use proto::data::Inventory;
 
 /// The cases of a data set at one size.
