@@ -11,4 +11,5 @@
 //! ```
 
 pub mod analysis;
+pub mod cli;
 pub mod plan;
