@@ -208,10 +208,12 @@ fn hostile_texts_are_refused() {
     let problem = |text: &str| parse("", text).unwrap_err().errors[0].problem.clone();
     let laughs: String = (1..30).map(|n| format!("l{n}: &l{n} [*l{p}, *l{p}, *l{p}]\n", p = n - 1)).collect();
     assert_eq!(problem(&format!("l0: &l0 ha\n{laughs}")), Problem::Alias);
-    let deep = Problem::TooDeep { limit: 32 };
-    assert_eq!(problem(&"[".repeat(100_000)), deep);
-    assert_eq!(problem(&"{a: ".repeat(100_000)), deep);
-    assert_eq!(problem(&"- ".repeat(100_000)), deep);
+    // the event parser reads ahead and may meet its own limit first
+    let deep = [Problem::TooDeep { limit: 32 }, Problem::Syntax("recursion limit exceeded".into())];
+    for bracket in ["[", "{a: ", "- ", "[{a: "] {
+        let problem = problem(&bracket.repeat(100_000));
+        assert!(deep.contains(&problem), "{bracket}: {problem:?}");
+    }
     assert_eq!(problem(&"#".repeat((1 << 20) + 1)), Problem::TooLong { bytes: (1 << 20) + 1, limit: 1 << 20 });
 }
 

@@ -9,6 +9,7 @@
 
 mod axes;
 mod config;
+pub mod cost;
 mod document;
 mod errors;
 mod grid;

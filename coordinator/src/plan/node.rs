@@ -38,9 +38,9 @@ impl Interval {
 
     fn text(self) -> &'static str {
         match self {
-            Self::Positive => "finite numbers above 0",
-            Self::NonNegative => "finite numbers from 0",
-            Self::BelowOne => "numbers from 0 to below 1",
+            Self::Positive => "a finite number above 0",
+            Self::NonNegative => "a finite number from 0",
+            Self::BelowOne => "a number from 0 to below 1",
         }
     }
 }
@@ -67,8 +67,8 @@ impl<'a> Node<'a> {
     }
 
     /// Notes that the value is of another type.
-    pub(super) fn mistyped<T>(&self, expected: &'static str, problems: &mut Problems) -> Option<T> {
-        self.reject(Problem::WrongType { expected, found: describe(self.value) }, problems)
+    pub(super) fn mistyped<T>(&self, expected: &str, problems: &mut Problems) -> Option<T> {
+        self.reject(Problem::WrongType { expected: expected.to_owned(), found: describe(self.value) }, problems)
     }
 
     pub(super) fn is_list(&self) -> bool {
@@ -125,7 +125,7 @@ impl<'a> Node<'a> {
     pub(super) fn text(&self, problems: &mut Problems) -> Option<&'a str> {
         match self.value {
             Value::String(text) => Some(text),
-            _ => self.mistyped("text", problems),
+            _ => self.mistyped("text, in quotes if it looks like a number", problems),
         }
     }
 
@@ -146,36 +146,33 @@ impl<'a> Node<'a> {
         name: fn(T) -> &'static str,
         problems: &mut Problems,
     ) -> Option<T> {
-        let text = self.text(problems)?;
+        let allowed: Vec<_> = choices.iter().map(|choice| name(*choice).to_owned()).collect();
+        let Value::String(text) = self.value else {
+            return self.mistyped(&format!("one of {}", allowed.join(", ")), problems);
+        };
         if let Some(choice) = choices.iter().find(|choice| name(**choice) == text) {
             return Some(*choice);
         }
-        let allowed: Vec<_> = choices.iter().map(|choice| name(*choice).to_owned()).collect();
         let nearest = nearest(text, &allowed);
         self.reject(Problem::UnknownName { name: shortened(text), nearest, allowed }, problems)
     }
 
     /// A whole number.
     pub(super) fn whole<T: TryFrom<u64>>(&self, range: RangeInclusive<u64>, problems: &mut Problems) -> Option<T> {
+        let allowed = format!("a whole number from {} to {}", range.start(), range.end());
         let found = match self.value {
             Value::Number(number) if !number.is_f64() => number,
-            _ => return self.mistyped("a whole number", problems),
+            _ => return self.mistyped(&allowed, problems),
         };
         match found.as_u64().filter(|number| range.contains(number)).and_then(|number| T::try_from(number).ok()) {
             Some(number) => Some(number),
-            None => {
-                let allowed = format!("whole numbers from {} to {}", range.start(), range.end());
-                self.reject(Problem::OutOfRange { found: found.to_string(), allowed }, problems)
-            }
+            None => self.reject(Problem::OutOfRange { found: found.to_string(), allowed }, problems),
         }
     }
 
     /// A real number.
     pub(super) fn real(&self, interval: Interval, problems: &mut Problems) -> Option<f64> {
-        let found = match self.value {
-            Value::Number(number) => number,
-            _ => return self.mistyped("a number", problems),
-        };
+        let Value::Number(found) = self.value else { return self.mistyped(interval.text(), problems) };
         match found.as_f64().filter(|number| interval.contains(*number)) {
             // so that -0 and 0 are one value
             Some(number) => Some(number + 0.0),

@@ -53,7 +53,7 @@ pub enum Problem {
     #[error("expected {expected}, found {found}")]
     WrongType {
         /// What belongs here.
-        expected: &'static str,
+        expected: String,
         /// What stands here.
         found: String,
     },

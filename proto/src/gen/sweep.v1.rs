@@ -863,11 +863,9 @@ pub struct SubmitRequest {
 pub struct SubmitResponse {
     #[prost(string, tag = "1")]
     pub sweep: ::prost::alloc::string::String,
-    /// Jobs of the sweep, and how many of them had a result already.
+    /// Number of its jobs.
     #[prost(uint64, tag = "2")]
     pub jobs: u64,
-    #[prost(uint64, tag = "3")]
-    pub succeeded: u64,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct CancelRequest {
