@@ -55,6 +55,19 @@ fn every_file_in_configs_is_a_plan() {
     assert_eq!(jobs, [("full".to_owned(), 216), ("ph2-small".to_owned(), 36), ("quick".to_owned(), 27)]);
 }
 
+/// The example at the head of `plan/config.rs` holds every construct of the language.
+#[test]
+fn the_documented_example_is_a_plan() {
+    let source = include_str!("../src/plan/config.rs");
+    let lines = source.lines().skip_while(|line| *line != "//! ```yaml").skip(1).take_while(|line| *line != "//! ```");
+    let text: String =
+        lines.map(|line| format!("{}\n", line.trim_start_matches("//!").strip_prefix(' ').unwrap())).collect();
+    let plan = parse("config.rs", &text).unwrap_or_else(|errors| panic!("{errors}"));
+    // 3 networks x 2 batch sizes x (bce + 2 focal) - segnet's 4 focal + 1
+    assert_eq!((plan.candidates.len(), plan.replicates.len()), (15, 10));
+    assert_eq!(plan.axes[3..], ["training.batch_size", "losses.focal.gamma"]);
+}
+
 #[test]
 fn what_is_not_given_is_the_reports_protocol() {
     let plan = plan("");
@@ -185,6 +198,18 @@ fn a_million_jobs_are_allowed_and_one_more_is_not() {
     assert_eq!(square.jobs() as u64, MOST_JOBS);
 }
 
+/// Points are counted as they are made: an axis that does not apply multiplies nothing.
+#[test]
+fn conditional_axes_add_up() {
+    let values: Vec<_> = (1..=1000).map(|value| value.to_string()).collect();
+    let values = values.join(", ");
+    let grid =
+        format!("grid: {{loss: [bce, dice, focal], losses.dice.smooth: [{values}], losses.focal.gamma: [{values}]}}");
+    assert_eq!(plan(&grid).jobs(), 2001);
+    let errors = parse("", &format!("{HEAD}{grid}\nreplicates: {{split_seeds: 1000}}")).unwrap_err();
+    assert_eq!(errors.errors[0].problem, Problem::TooManyJobs { jobs: "2001000".into(), limit: MOST_JOBS });
+}
+
 /// The number of jobs is told, however large, without a job being made.
 #[test]
 fn the_size_of_a_huge_grid_is_told() {
@@ -214,6 +239,8 @@ fn hostile_texts_are_refused() {
         let problem = problem(&bracket.repeat(100_000));
         assert!(deep.contains(&problem), "{bracket}: {problem:?}");
     }
+    let values = Problem::TooManyValues { limit: 50_000 };
+    assert_eq!(problem(&format!("a: [{}]", "1, ".repeat(100_000))), values);
     assert_eq!(problem(&"#".repeat((1 << 20) + 1)), Problem::TooLong { bytes: (1 << 20) + 1, limit: 1 << 20 });
 }
 

@@ -3,7 +3,7 @@
 //! Every key of `model`, `training` and of a loss is a setting for all jobs in its section, or an axis under `grid`.
 
 use super::errors::Problems;
-use super::grid::{Axis, Grid, Point, matches};
+use super::grid::{Axis, Grid, Pattern, Point, matches};
 use super::node::{Node, Section};
 use super::problem::Problem;
 use super::setting::{Key, Setting};
@@ -18,7 +18,7 @@ const MOST_ENTRIES: usize = 1000;
 pub(super) struct Axes<'a> {
     pub(super) grid: Grid,
     include: Vec<(Node<'a>, Point)>,
-    exclude: Vec<(Node<'a>, Vec<Setting>)>,
+    exclude: Vec<(Node<'a>, Pattern)>,
 }
 
 impl<'a> Axes<'a> {
@@ -43,7 +43,7 @@ impl<'a> Axes<'a> {
         let exclude = entries(root.get("exclude"), problems);
         let exclude = exclude
             .into_iter()
-            .filter_map(|node| settings(&node, &grid, problems).map(|settings| (node, settings)))
+            .filter_map(|node| pattern(&node, &grid, problems).map(|pattern| (node, pattern)))
             .collect();
 
         let named = given.iter().map(|(node, axis)| (node, axis.key));
@@ -79,12 +79,19 @@ impl<'a> Axes<'a> {
     pub(super) fn points(&self, problems: &mut Problems) -> Option<Vec<Point>> {
         let before = problems.len();
         let mut points = self.grid.points();
-        for (node, settings) in &self.exclude {
-            if !points.iter().any(|point| matches(point, settings)) {
-                node.reject::<()>(Problem::ExcludesNothing, problems);
+        let mut used = vec![false; self.exclude.len()];
+        points.retain(|point| {
+            let mut kept = true;
+            for ((_, pattern), used) in self.exclude.iter().zip(&mut used) {
+                if matches(point, pattern) {
+                    (*used, kept) = (true, false);
+                }
             }
+            kept
+        });
+        for ((node, _), _) in self.exclude.iter().zip(used).filter(|(_, used)| !used) {
+            node.reject::<()>(Problem::ExcludesNothing, problems);
         }
-        points.retain(|point| !self.exclude.iter().any(|(_, settings)| matches(point, settings)));
         for (node, point) in &self.include {
             if points.contains(point) {
                 node.reject::<()>(Problem::DuplicatePoint, problems);
@@ -183,14 +190,12 @@ fn entries<'a>(node: Option<&Node<'a>>, problems: &mut Problems) -> Vec<Node<'a>
 }
 
 /// Reads an entry of `exclude`: a value for some of the axes.
-fn settings(node: &Node<'_>, grid: &Grid, problems: &mut Problems) -> Option<Vec<Setting>> {
+fn pattern(node: &Node<'_>, grid: &Grid, problems: &mut Problems) -> Option<Pattern> {
     let section = axis_section(node, grid, problems)?;
-    let settings: Vec<_> = grid
-        .axes
-        .iter()
-        .filter_map(|axis| Some((axis, section.get(axis.key.name())?)))
-        .map(|(axis, node)| axis.key.read(node, problems))
-        .collect();
+    let axes = grid.axes.iter().enumerate();
+    let given = axes.filter_map(|(index, axis)| Some((index, axis.key, section.get(axis.key.name())?)));
+    let settings: Vec<_> =
+        given.map(|(index, key, node)| key.read(node, problems).map(|setting| (index, setting))).collect();
     settings.into_iter().collect()
 }
 

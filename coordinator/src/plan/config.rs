@@ -6,6 +6,27 @@
 //! ```
 //!
 //! Every key's default is the report's protocol. Reading goes on after a mistake, so that one run names all of them.
+//!
+//! ```yaml
+//! sweep: name                                # required, as are the data set's name and format
+//! dataset: {name: ph2, format: ph2, image_size: 256}   # optional `root`; `cases` and `seed` of `format: synthetic`
+//! split: {scheme: random, train: 100, validation: 50, test: 50}
+//! grid:                                      # a list, or a single value
+//!   architecture: [segnet, unet, unet2]
+//!   loss: [bce, focal]
+//!   learning_rate: [1.0e-3]
+//!   training.batch_size: [4, 10]             # every key of `model`, `training` and `losses` can be an axis instead
+//!   losses.focal.gamma: [1, 2]               # varies only where it applies
+//! model: {width: 64}
+//! training: {epochs: 40, optimizer: adam, weight_decay: 0, initialization: pytorch}   # `momentum` with `sgd`
+//! losses: {dice: {smooth: 1.0e-8}}
+//! replicates:
+//!   split_seeds: {from: 10, to: 19}          # both ends included; or a count n (the seeds 0 to n - 1); or a list
+//!   init_seeds: 0                            # one for all, or as many as split seeds; the split seeds if not given
+//! objective: {metric: thresholded_iou, subset: validation, epoch: last}
+//! exclude: [{architecture: segnet, loss: focal}]       # removes the points of the grid that match
+//! include: [{architecture: unet, loss: bce, learning_rate: 1.0e-4, training.batch_size: 10}]   # then adds points
+//! ```
 
 use super::axes::Axes;
 use super::document::Document;

@@ -1,7 +1,7 @@
 //! Text -> values, each with its place.
 //!
 //! ```text
-//!  text --saphyr-parser (events)--> Place, a tree of byte ranges; refuses what is too long, too deep or has aliases
+//!  text --saphyr-parser (events)--> Place, a tree of byte ranges; refuses what is too long or deep, or has aliases
 //!       --serde_yaml-------------> Value, a tree of the same shape
 //! ```
 //!
@@ -20,6 +20,9 @@ const LONGEST: usize = 1 << 20;
 
 /// Greatest depth of lists and mappings within each other.
 const DEEPEST: usize = 32;
+
+/// Greatest number of values, those within others included.
+const MOST_VALUES: usize = 50_000;
 
 /// Where a value and its parts stand in the text, as byte ranges.
 #[derive(Debug, Default)]
@@ -70,13 +73,14 @@ struct Scan<'a, 'p> {
     /// Byte offset of each character; none for a text of ASCII.
     offsets: Vec<usize>,
     text: &'a str,
+    values: usize,
     problems: &'p mut Problems,
 }
 
 impl<'a, 'p> Scan<'a, 'p> {
     fn new(text: &'a str, problems: &'p mut Problems) -> Self {
         let offsets = if text.is_ascii() { Vec::new() } else { text.char_indices().map(|(byte, _)| byte).collect() };
-        Self { parser: Parser::new_from_str(text), offsets, text, problems }
+        Self { parser: Parser::new_from_str(text), offsets, text, values: 0, problems }
     }
 
     fn document(&mut self) -> Option<Place> {
@@ -94,6 +98,10 @@ impl<'a, 'p> Scan<'a, 'p> {
     fn node(&mut self, (event, span): Start<'a>, path: &str, depth: usize) -> Option<Place> {
         if depth > DEEPEST {
             return self.refuse(span, path, Problem::TooDeep { limit: DEEPEST });
+        }
+        self.values += 1;
+        if self.values > MOST_VALUES {
+            return self.refuse(span, path, Problem::TooManyValues { limit: MOST_VALUES });
         }
         let mut place = Place { value: self.bytes(span), ..Place::default() };
         match event {

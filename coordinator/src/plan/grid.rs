@@ -132,7 +132,10 @@ impl Grid {
     }
 }
 
-/// Whether a point has all of `settings`.
-pub(super) fn matches(point: &Point, settings: &[Setting]) -> bool {
-    settings.iter().all(|setting| point.contains(&Some(*setting)))
+/// What an exclusion asks for: settings, each with the index of its axis.
+pub(super) type Pattern = Vec<(usize, Setting)>;
+
+/// Whether a point has all settings of a pattern.
+pub(super) fn matches(point: &Point, pattern: &Pattern) -> bool {
+    pattern.iter().all(|(axis, setting)| point[*axis] == Some(*setting))
 }

@@ -23,6 +23,12 @@ pub enum Problem {
         /// Greatest depth.
         limit: usize,
     },
+    /// More values than any sweep file.
+    #[error("more than {limit} values")]
+    TooManyValues {
+        /// Greatest number.
+        limit: usize,
+    },
     /// An alias (`*name`): a few of them can stand for billions of nodes.
     #[error("aliases are not allowed")]
     Alias,
@@ -184,6 +190,7 @@ impl Problem {
     pub fn help(&self) -> Vec<String> {
         match self {
             Self::TooLong { .. } | Self::TooManyJobs { .. } => vec!["split the sweep in several".into()],
+            Self::TooManyValues { .. } => vec!["write seeds as a range: `{from: 0, to: 99}`".into()],
             Self::Alias => vec!["write the value out".into()],
             Self::SecondDocument => vec!["put every sweep in a file of its own".into()],
             Self::UnknownKey { nearest, allowed } | Self::UnknownName { nearest, allowed, .. } => {
