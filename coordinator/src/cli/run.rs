@@ -8,7 +8,7 @@ use crate::analysis::export::{Format, render};
 use crate::driver::Handle;
 use crate::plan::Plan;
 use crate::query::{self, Rows};
-use crate::scheduler::{SweepState, View};
+use crate::scheduler::{SweepState, View, misfit};
 use crate::store::Reader;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -79,12 +79,10 @@ pub async fn run(args: Args) -> Result<u8, CliError> {
 async fn check_data(local: &LocalArgs, plan: &Plan) -> Result<(), CliError> {
     let Some(template) = plan.candidates.first().map(|candidate| &candidate.template) else { return Ok(()) };
     let cases = local::inspect(local, &plan.dataset, template.data.image_size).await?;
-    let total = template.split.total();
-    if total > cases {
-        let problem = format!("split: its subsets need {total} cases, but data set `{}` has {cases}", plan.dataset.name);
-        return Err(CliError::Rejected { sweep: plan.sweep.clone(), problem });
+    match misfit(plan, cases) {
+        Some(problem) => Err(CliError::Rejected { sweep: plan.sweep.clone(), problem }),
+        None => Ok(()),
     }
-    Ok(())
 }
 
 /// Shows the progress until the sweep has ended or somebody interrupts it; local workers live as long.

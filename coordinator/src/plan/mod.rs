@@ -120,6 +120,12 @@ impl Plan {
         self
     }
 
+    /// What executes the jobs.
+    #[must_use]
+    pub fn trainer(&self) -> Trainer {
+        self.candidates.first().map_or(Trainer::Candle, |candidate| candidate.template.trainer)
+    }
+
     /// The specification of one job.
     #[must_use]
     pub fn job(&self, candidate: usize, replicate: usize, content: ContentHash) -> JobSpec {

@@ -3,7 +3,7 @@
 use super::state::{Sweep, Worker};
 use super::{Fact, Found, Offer, State, Timestamp, WorkerInfo};
 use crate::plan::Plan;
-use proto::data::Dataset;
+use proto::data::{Dataset, Inventory};
 use proto::ids::{Attempt, JobId, Lease, Token, WorkerId};
 use proto::measure::{JobResult, Measurement, Outcome};
 use proto::spec::{JobSpec, Trainer};
@@ -124,11 +124,25 @@ pub struct Submitted {
 }
 
 impl State {
-    /// A sweep file was submitted.
+    /// A sweep file was submitted. If a worker has offered its data set before, the content is pinned at once.
     pub fn submit_decision(&self, plan: Plan, text: String) -> Decision<Submitted> {
         let reply = Submitted { sweep: plan.sweep.clone(), jobs: plan.jobs() as u64 };
-        let fact = Fact::Submitted { plan: Box::new(plan), text };
-        Decision { facts: vec![fact], records: Vec::new(), reply }
+        let offered = || {
+            self.workers.values().find_map(|worker| match worker.offers.get(&plan.dataset) {
+                Some(Found::Inventory(inventory)) => Some(pin(&plan, inventory, &worker.info.name)),
+                Some(Found::Problem(_)) | None => None,
+            })
+        };
+        let kept = self.predecessor(&plan).and_then(|old| old.inventory.as_ref());
+        let pin = match kept {
+            _ if plan.trainer() == Trainer::Simulated => None,
+            Some(inventory) => misfit(&plan, inventory.cases.len() as u64)
+                .map(|problem| Fact::Rejected { sweep: plan.sweep.clone(), problem }),
+            None => offered(),
+        };
+        let mut facts = vec![Fact::Submitted { plan: Box::new(plan), text }];
+        facts.extend(pin);
+        Decision { facts, records: Vec::new(), reply }
     }
 
     /// Somebody cancels a sweep; the reply is the number of jobs that this ends.
@@ -158,13 +172,7 @@ impl State {
             let waiting = self.sweeps.values().filter(|sweep| {
                 sweep.inventory.is_none() && sweep.rejected.is_none() && sweep.plan.dataset == offer.dataset
             });
-            for sweep in waiting {
-                let sweep_name = sweep.plan.sweep.clone();
-                facts.push(match misfit(sweep, inventory.cases.len() as u64) {
-                    None => Fact::Pinned { sweep: sweep_name, inventory: inventory.clone(), by: name.clone() },
-                    Some(problem) => Fact::Rejected { sweep: sweep_name, problem },
-                });
-            }
+            facts.extend(waiting.map(|sweep| pin(&sweep.plan, inventory, name)));
         }
         facts.push(Fact::Offered { worker, offer });
         Ok(Decision { facts, records: Vec::new(), reply: () })
@@ -367,9 +375,19 @@ pub(super) fn notice(worker: &Worker, sweep: &Sweep) -> Option<String> {
     }
 }
 
+/// Pins the content of a sweep's data set, unless it has too few cases.
+fn pin(plan: &Plan, inventory: &Inventory, by: &str) -> Fact {
+    let sweep = plan.sweep.clone();
+    match misfit(plan, inventory.cases.len() as u64) {
+        None => Fact::Pinned { sweep, inventory: inventory.clone(), by: by.to_owned() },
+        Some(problem) => Fact::Rejected { sweep, problem },
+    }
+}
+
 /// Why a data set with that many cases cannot serve the sweep.
-fn misfit(sweep: &Sweep, cases: u64) -> Option<String> {
-    let split = sweep.plan.candidates.first()?.template.split;
+#[must_use]
+pub fn misfit(plan: &Plan, cases: u64) -> Option<String> {
+    let split = plan.candidates.first()?.template.split;
     (split.total() > cases).then(|| {
         format!(
             "split: {} + {} + {} = {} cases are asked for, but data set `{}` has {cases}: make the subsets smaller",
@@ -377,7 +395,7 @@ fn misfit(sweep: &Sweep, cases: u64) -> Option<String> {
             split.validation,
             split.test,
             split.total(),
-            sweep.plan.dataset.name
+            plan.dataset.name
         )
     })
 }

@@ -18,7 +18,7 @@ mod tests;
 mod view;
 
 pub use decide::{
-    Completed, Completion, Decision, Grant, Record, Rejection, Submitted, Synchronization, Synchronized,
+    Completed, Completion, Decision, Grant, Record, Rejection, Submitted, Synchronization, Synchronized, misfit,
 };
 pub use fact::{Fact, Found, Offer, WorkerInfo};
 pub use job::{Holder, IllegalTransition, Job, JobState};

@@ -109,7 +109,7 @@ impl Sweep {
     /// What executes its jobs.
     #[must_use]
     pub fn trainer(&self) -> Trainer {
-        self.plan.candidates.first().map_or(Trainer::Candle, |candidate| candidate.template.trainer)
+        self.plan.trainer()
     }
 }
 
@@ -238,12 +238,9 @@ impl State {
         };
         if sweep.trainer() == Trainer::Simulated {
             sweep.inventory = Some(Arc::new(made_up_inventory(&sweep.plan)));
-        } else if let Some(old) = self.sweeps.get(&number).filter(|old| old.plan.dataset == sweep.plan.dataset) {
-            // the same data set under the same name: its content stays pinned, so that old and new rows can be compared
-            if old.trainer() == Trainer::Candle && old.rejected.is_none() {
-                sweep.inventory.clone_from(&old.inventory);
-                sweep.pinned_by.clone_from(&old.pinned_by);
-            }
+        } else if let Some(old) = self.predecessor(&sweep.plan) {
+            sweep.inventory.clone_from(&old.inventory);
+            sweep.pinned_by.clone_from(&old.pinned_by);
         }
         if let Some(old) = self.sweeps.insert(number, sweep) {
             for (place, job) in old.jobs.iter().enumerate() {
@@ -253,6 +250,13 @@ impl State {
             }
         }
         self.enqueue(number);
+    }
+
+    /// The sweep of the plan's name, if it has the plan's data set: its content stays pinned, so that old and new rows can be compared.
+    pub(super) fn predecessor(&self, plan: &Plan) -> Option<&Sweep> {
+        let old = self.sweeps.get(self.numbers.get(&plan.sweep)?)?;
+        let same = old.plan.dataset == plan.dataset && old.trainer() == Trainer::Candle && old.rejected.is_none();
+        (same && old.inventory.is_some()).then_some(old)
     }
 
     fn pin(&mut self, name: &str, inventory: Arc<Inventory>, by: &str) {

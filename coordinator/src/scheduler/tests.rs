@@ -226,7 +226,7 @@ fn a_lease_that_nobody_else_took_is_taken_up_again() {
     sim.submit(sweep("a", "bce", 2));
     let worker = sim.worker(1, 2);
     let leases = sim.fetch(worker, 2);
-    sim.pass(10 * LEASE_MS);
+    sim.pass(2 * LEASE_MS);
     assert_eq!(sim.state.sweep("a").unwrap().counts.running, 0);
     let reply = sim.synchronize(worker, &leases[..1], 0);
     assert_eq!((reply.stops, reply.grants), (vec![], vec![]));
@@ -293,6 +293,18 @@ fn a_data_set_that_is_too_small_rejects_the_sweep() {
     assert_eq!(view.sweeps[0].state, SweepState::Rejected);
     assert!(view.sweeps[0].problem.contains("4 + 2 + 2 = 8 cases") && view.sweeps[0].problem.contains("has 7"));
     assert_eq!(sim.fetch(worker, 1), []);
+}
+
+#[test]
+fn a_data_set_that_was_offered_before_is_pinned_at_the_submission() {
+    let mut sim = Sim::new();
+    let worker = sim.worker(1, 1);
+    sim.submit(sweep("a", "bce", 2));
+    assert_eq!(sim.finish(worker).len(), 2);
+    let mut larger = sweep("a", "bce", 2);
+    larger.candidates[0].template.split.test = 3;
+    sim.submit(larger);
+    assert_eq!(sim.state.view().sweeps[0].state, SweepState::Rejected, "9 cases of 8");
 }
 
 #[test]
