@@ -19,6 +19,7 @@ pub mod losses;
 pub mod metrics;
 pub mod models;
 pub mod ops;
+pub mod optimizers;
 pub mod seed;
 pub mod train;
 pub mod trainer;

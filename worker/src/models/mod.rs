@@ -1,1 +1,175 @@
-//! (to be written)
+//! The networks of the report, layer for layer, under its names: a state dict saved here loads in PyTorch and the other way
+//! round.
+//!
+//! ```text
+//!  parameters   variables by name, drawn from named streams
+//!  blocks       layers -> chains
+//!  segnet, unet, unet2
+//! ```
+//!
+//! Knows no loss, no data and no training.
+
+mod blocks;
+mod parameters;
+mod segnet;
+mod unet;
+mod unet2;
+
+use crate::ops::Kernels;
+use blocks::Pass;
+use candle_core::{DType, Device, Result, Tensor, Var};
+use parameters::{Builder, Parameters};
+use proto::spec::{Architecture, Initialization, Model};
+use std::collections::{BTreeMap, HashMap};
+use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// Counts of forward passes in training, which PyTorch keeps beside the running statistics and nothing here reads.
+const BATCHES: &str = "num_batches_tracked";
+
+#[derive(Debug)]
+enum Layers {
+    SegNet(segnet::SegNet),
+    UNet(unet::UNet),
+    UNet2(unet2::UNet2),
+}
+
+/// A network: images `[n, 3, h, w]` in, logits `[n, 1, h, w]` out.
+#[derive(Debug)]
+pub struct Network {
+    layers: Layers,
+    parameters: Parameters,
+    kernels: Kernels,
+    batches: AtomicU64,
+}
+
+/// What height and width of the images must be multiples of.
+#[must_use]
+pub fn granularity(architecture: Architecture) -> u32 {
+    match architecture {
+        Architecture::SegNet => 32,
+        Architecture::UNet | Architecture::UNet2 => 16,
+    }
+}
+
+/// Builds a network with initial weights drawn from `init_seed`.
+///
+/// # Errors
+/// If memory on `device` cannot be had.
+pub fn build(
+    architecture: Architecture,
+    model: Model,
+    initialization: Initialization,
+    init_seed: u64,
+    device: &Device,
+    dtype: DType,
+) -> Result<Network> {
+    let width = model.width as usize;
+    let parameters = Parameters::default();
+    let mut builder = Builder { initialization, init_seed, device: device.clone(), dtype, parameters };
+    let layers = match architecture {
+        Architecture::SegNet => Layers::SegNet(segnet::SegNet::new(&mut builder, width)?),
+        Architecture::UNet => Layers::UNet(unet::UNet::new(&mut builder, width)?),
+        Architecture::UNet2 => Layers::UNet2(unet2::UNet2::new(&mut builder, width)?),
+    };
+    let kernels = Kernels::of(device);
+    Ok(Network { layers, parameters: builder.parameters, kernels, batches: AtomicU64::new(0) })
+}
+
+impl Network {
+    /// The same network, computed by `kernels`.
+    #[must_use]
+    pub fn with_kernels(mut self, kernels: Kernels) -> Self {
+        self.kernels = kernels;
+        self
+    }
+
+    /// Logits. In training, gradients are recorded, batch norm uses the statistics of `x`, and the running ones follow.
+    ///
+    /// # Errors
+    /// If height or width is no multiple of the [`granularity`].
+    pub fn forward(&self, x: &Tensor, train: bool) -> Result<Tensor> {
+        let pass = Pass { kernels: self.kernels, train };
+        self.batches.fetch_add(u64::from(train), Ordering::Relaxed);
+        match &self.layers {
+            Layers::SegNet(network) => network.forward(pass, x),
+            Layers::UNet(network) => network.forward(pass, x),
+            Layers::UNet2(network) => network.forward(pass, x),
+        }
+    }
+
+    /// The trained variables by name.
+    #[must_use]
+    pub fn parameters(&self) -> &BTreeMap<String, Var> {
+        &self.parameters.trained
+    }
+
+    /// Number of trained parameters.
+    #[must_use]
+    pub fn parameter_count(&self) -> u64 {
+        self.parameters.trained.values().map(|variable| variable.elem_count() as u64).sum()
+    }
+
+    /// All variables, running statistics included.
+    fn variables(&self) -> impl Iterator<Item = (&String, &Var)> {
+        self.parameters.trained.iter().chain(&self.parameters.running)
+    }
+
+    /// A copy of all variables.
+    ///
+    /// # Errors
+    /// If memory cannot be had.
+    pub fn snapshot(&self) -> Result<Snapshot> {
+        let copy = |(name, variable): (&String, &Var)| Ok((name.clone(), variable.as_detached_tensor().copy()?));
+        Ok(Snapshot(self.variables().map(copy).collect::<Result<_>>()?))
+    }
+
+    /// Takes the variables of a snapshot of this network.
+    ///
+    /// # Errors
+    /// If a variable is missing or has another shape.
+    pub fn restore(&self, snapshot: &Snapshot) -> Result<()> {
+        for (name, variable) in self.variables() {
+            let Some(value) = snapshot.0.get(name) else { candle_core::bail!("`{name}` is missing") };
+            if value.dims() != variable.dims() {
+                candle_core::bail!("`{name}` has shape {:?}, expected {:?}", value.dims(), variable.dims());
+            }
+            variable.set(&value.to_dtype(variable.dtype())?.to_device(variable.device())?)?;
+        }
+        Ok(())
+    }
+
+    /// Writes the state dict as safetensors.
+    ///
+    /// # Errors
+    /// If the file cannot be written.
+    pub fn save(&self, path: &Path) -> Result<()> {
+        let mut tensors: HashMap<_, _> =
+            self.variables().map(|(name, variable)| (name.clone(), variable.as_detached_tensor())).collect();
+        let batches = Tensor::new(self.batches.load(Ordering::Relaxed) as i64, &Device::Cpu)?;
+        let norms = self.parameters.running.keys().filter_map(|name| name.strip_suffix("running_mean"));
+        tensors.extend(norms.map(|norm| (format!("{norm}{BATCHES}"), batches.clone())));
+        candle_core::safetensors::save(&tensors, path)
+    }
+
+    /// Reads a state dict.
+    ///
+    /// # Errors
+    /// If the file cannot be read, lacks a variable, has one too many, or one has another shape.
+    pub fn load(&self, path: &Path) -> Result<()> {
+        let tensors = candle_core::safetensors::load(path, &Device::Cpu)?;
+        let known = |name: &str| {
+            name.ends_with(BATCHES)
+                || self.parameters.trained.contains_key(name)
+                || self.parameters.running.contains_key(name)
+        };
+        if let Some(name) = tensors.keys().find(|name| !known(name)) {
+            candle_core::bail!("`{name}` is no variable of this network");
+        }
+        self.restore(&Snapshot(tensors.into_iter().filter(|(name, _)| !name.ends_with(BATCHES)).collect()))
+    }
+}
+
+/// A copy of a network's variables.
+#[derive(Debug)]
+pub struct Snapshot(BTreeMap<String, Tensor>);

@@ -1,1 +1,57 @@
-//! (to be written)
+//! One job on cases in memory: from its specification to its result.
+//!
+//! ```text
+//!  batches   cases -> tensors, in the order of an epoch
+//!  fit       epochs of steps; keeps the weights of the selected epoch
+//!  evaluate  weights and cases -> loss and counts
+//!  verdict   counts -> is it a model?
+//!  device    where tensors live
+//! ```
+//!
+//! Knows no leases, no files and no coordinator. The same specification and cases give the same bits, on one thread or many.
+
+mod batches;
+pub mod device;
+mod evaluate;
+mod fit;
+pub mod verdict;
+
+pub use fit::fit;
+
+use crate::data::split::SplitError;
+use proto::spec::Architecture;
+
+/// Why a job could not be trained.
+#[derive(Debug, thiserror::Error)]
+pub enum TrainError {
+    /// The images were prepared at another size.
+    #[error("the job asks for images of {expected} pixels, the cases have {found}")]
+    ImageSize {
+        /// What the job asks for.
+        expected: u32,
+        /// What there is.
+        found: u32,
+    },
+    /// The network halves the images more often than they can be halved.
+    #[error("{architecture} cannot take images of {size} pixels: use a multiple of {multiple}")]
+    Granularity {
+        /// The network.
+        architecture: Architecture,
+        /// Height and width of the images.
+        size: u32,
+        /// What they must be a multiple of.
+        multiple: u32,
+    },
+    /// There is nothing to do.
+    #[error("`{key}` is 0: use at least 1")]
+    Zero {
+        /// The key of the specification.
+        key: &'static str,
+    },
+    /// The split does not fit the data set.
+    #[error(transparent)]
+    Split(#[from] SplitError),
+    /// A tensor operation failed.
+    #[error("tensor operation failed: {0}")]
+    Tensor(#[from] candle_core::Error),
+}

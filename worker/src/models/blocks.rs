@@ -1,0 +1,119 @@
+//! What the networks are built of: layers, and chains of layers numbered as in PyTorch's `nn.Sequential`.
+
+use super::parameters::Builder;
+use crate::ops::{Activation, Kernels, Moments};
+use candle_core::{Result, Tensor, Var};
+
+/// The share of a batch's statistics in the running ones, as in PyTorch.
+const MOMENTUM: f64 = 0.1;
+
+/// How a forward pass runs.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Pass {
+    pub(super) kernels: Kernels,
+    /// Whether gradients are recorded, batch norm uses the batch's statistics, and the running ones change.
+    pub(super) train: bool,
+}
+
+impl Pass {
+    fn read(self, variable: &Var) -> Tensor {
+        if self.train { variable.as_tensor().clone() } else { variable.as_detached_tensor() }
+    }
+}
+
+/// A layer with what follows it.
+#[derive(Debug)]
+enum Layer {
+    Conv { weight: Var, bias: Var, activation: Activation },
+    ConvTranspose { weight: Var, bias: Var, activation: Activation },
+    Norm { scale: Var, shift: Var, mean: Var, variance: Var, activation: Activation },
+}
+
+impl Layer {
+    fn forward(&self, pass: Pass, x: &Tensor) -> Result<Tensor> {
+        let Pass { kernels, train } = pass;
+        match self {
+            Self::Conv { weight, bias, activation } => {
+                kernels.conv2d(x, &pass.read(weight), &pass.read(bias), *activation)
+            }
+            Self::ConvTranspose { weight, bias, activation } => {
+                kernels.conv_transpose2d(x, &pass.read(weight), &pass.read(bias), *activation)
+            }
+            Self::Norm { scale, shift, mean, variance, activation } if train => {
+                let (y, moments) = kernels.batch_norm(x, scale, shift, *activation)?;
+                let count = (x.elem_count() / x.dim(1)?) as f64;
+                // PyTorch normalises by the biased variance and remembers the unbiased one
+                blend(mean, &moments.mean, 1.0)?;
+                blend(variance, &moments.variance, count / (count - 1.0))?;
+                Ok(y)
+            }
+            Self::Norm { scale, shift, mean, variance, activation } => {
+                let moments = Moments { mean: pass.read(mean), variance: pass.read(variance) };
+                kernels.batch_norm_by(x, &moments, &pass.read(scale), &pass.read(shift), *activation)
+            }
+        }
+    }
+}
+
+/// `running = (1 - MOMENTUM) running + MOMENTUM factor new`
+fn blend(running: &Var, new: &Tensor, factor: f64) -> Result<()> {
+    let kept = running.as_detached_tensor().affine(1.0 - MOMENTUM, 0.0)?;
+    running.set(&(kept + new.affine(MOMENTUM * factor, 0.0)?)?)
+}
+
+/// Layers, one after the other.
+#[derive(Debug, Default)]
+pub(super) struct Chain(Vec<Layer>);
+
+impl Chain {
+    /// 3x3 convolutions with ReLU through `channels`: `{name}.0`, `{name}.2`, ...
+    pub(super) fn convs(builder: &mut Builder, name: &str, channels: &[usize]) -> Result<Self> {
+        let mut chain = Self::default();
+        for (index, pair) in channels.windows(2).enumerate() {
+            chain.conv(builder, &format!("{name}.{}", 2 * index), (pair[0], pair[1], 3), Activation::Relu)?;
+        }
+        Ok(chain)
+    }
+
+    /// 3x3 convolutions with batch norm and ReLU: `{name}.0` and `{name}.1`, `{name}.3` and `{name}.4`, ...
+    pub(super) fn normed_convs(builder: &mut Builder, name: &str, channels: &[usize]) -> Result<Self> {
+        let mut chain = Self::default();
+        for (index, pair) in channels.windows(2).enumerate() {
+            let (conv, norm) = (format!("{name}.{}", 3 * index), format!("{name}.{}", 3 * index + 1));
+            chain.conv(builder, &conv, (pair[0], pair[1], 3), Activation::Identity)?;
+            let [scale, shift, mean, variance] = builder.norm(&norm, pair[1])?;
+            chain.0.push(Layer::Norm { scale, shift, mean, variance, activation: Activation::Relu });
+        }
+        Ok(chain)
+    }
+
+    /// Adds a convolution `(inputs, outputs, kernel size)`.
+    pub(super) fn conv(
+        &mut self,
+        builder: &mut Builder,
+        name: &str,
+        (inputs, outputs, size): (usize, usize, usize),
+        activation: Activation,
+    ) -> Result<()> {
+        let (weight, bias) = builder.kernel(name, [outputs, inputs, size, size], outputs)?;
+        self.0.push(Layer::Conv { weight, bias, activation });
+        Ok(())
+    }
+
+    /// Adds a transposed convolution 2x2 with stride 2 and ReLU.
+    pub(super) fn conv_transpose(
+        &mut self,
+        builder: &mut Builder,
+        name: &str,
+        inputs: usize,
+        outputs: usize,
+    ) -> Result<()> {
+        let (weight, bias) = builder.kernel(name, [inputs, outputs, 2, 2], outputs)?;
+        self.0.push(Layer::ConvTranspose { weight, bias, activation: Activation::Relu });
+        Ok(())
+    }
+
+    pub(super) fn forward(&self, pass: Pass, x: &Tensor) -> Result<Tensor> {
+        self.0.iter().try_fold(x.clone(), |x, layer| layer.forward(pass, &x))
+    }
+}

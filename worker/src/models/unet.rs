@@ -1,0 +1,62 @@
+//! UNet: max pooling down, nearest upsampling up, and what was before each pooling joins again on the way.
+//!
+//! ```text
+//!  enc_conv0 w      -- skip ------------>  dec_conv3 w -> output 1
+//!    enc_conv1 2w     -- skip -------->  dec_conv2 w
+//!      enc_conv2 4w     -- skip ---->  dec_conv1 2w
+//!        enc_conv3 8w     -- skip -> dec_conv0 4w
+//!          bottleneck_conv 16w -> 8w
+//! ```
+
+use super::blocks::{Chain, Pass};
+use super::parameters::Builder;
+use crate::ops::Activation;
+use candle_core::{Result, Tensor};
+
+#[derive(Debug)]
+pub(super) struct UNet {
+    /// Each followed by pooling.
+    encoder: Vec<Chain>,
+    bottleneck: Chain,
+    /// Each preceded by upsampling and concatenation.
+    decoder: Vec<Chain>,
+    output: Chain,
+}
+
+impl UNet {
+    pub(super) fn new(builder: &mut Builder, w: usize) -> Result<Self> {
+        let mut chain = |name, channels: &[usize]| Chain::convs(builder, name, channels);
+        let encoder = vec![
+            chain("enc_conv0", &[3, w, w])?,
+            chain("enc_conv1", &[w, 2 * w, 2 * w])?,
+            chain("enc_conv2", &[2 * w, 4 * w, 4 * w])?,
+            chain("enc_conv3", &[4 * w, 8 * w, 8 * w])?,
+        ];
+        let bottleneck = chain("bottleneck_conv", &[8 * w, 16 * w, 8 * w])?;
+        let decoder = vec![
+            chain("dec_conv0", &[16 * w, 8 * w, 4 * w])?,
+            chain("dec_conv1", &[8 * w, 4 * w, 2 * w])?,
+            chain("dec_conv2", &[4 * w, 2 * w, w])?,
+            chain("dec_conv3", &[2 * w, w, w])?,
+        ];
+        let mut output = Chain::default();
+        output.conv(builder, "output", (w, 1, 3), Activation::Identity)?;
+        Ok(Self { encoder, bottleneck, decoder, output })
+    }
+
+    pub(super) fn forward(&self, pass: Pass, x: &Tensor) -> Result<Tensor> {
+        let mut x = x.clone();
+        let mut skips = Vec::new();
+        for chain in &self.encoder {
+            let skip = chain.forward(pass, &x)?;
+            x = pass.kernels.max_pool2d(&skip)?.0;
+            skips.push(skip);
+        }
+        x = self.bottleneck.forward(pass, &x)?;
+        for (chain, skip) in self.decoder.iter().zip(skips.iter().rev()) {
+            let upsampled = pass.kernels.upsample(&x)?;
+            x = chain.forward(pass, &pass.kernels.concatenate(&upsampled, skip)?)?;
+        }
+        self.output.forward(pass, &x)
+    }
+}

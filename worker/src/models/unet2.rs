@@ -1,0 +1,62 @@
+//! UNet2: strided convolutions in the place of pooling, transposed ones in the place of upsampling. What joins on the way up is
+//! the pooled output of the encoder.
+//!
+//! ```text
+//!  enc_conv0 w, pool0      -- skip ------------>  dec_conv3 2w -> w -> w -> output 1
+//!    enc_conv1 2w, pool1     -- skip -------->  dec_conv2 4w -> 2w -> w
+//!      enc_conv2 4w, pool2     -- skip ---->  dec_conv1 8w -> 4w -> 2w
+//!        enc_conv3 8w, pool3     -- skip -> dec_conv0 16w -> 8w -> 4w
+//!          bottleneck_conv 16w -> 8w
+//! ```
+
+use super::blocks::{Chain, Pass};
+use super::parameters::Builder;
+use crate::ops::Activation;
+use candle_core::{Result, Tensor};
+
+#[derive(Debug)]
+pub(super) struct UNet2 {
+    /// A convolution and its pooling each.
+    encoder: Vec<Chain>,
+    bottleneck: Chain,
+    /// Each preceded by concatenation.
+    decoder: Vec<Chain>,
+    output: Chain,
+}
+
+impl UNet2 {
+    pub(super) fn new(builder: &mut Builder, w: usize) -> Result<Self> {
+        let mut encoder = Vec::new();
+        for (index, (inputs, outputs)) in [(3, w), (w, 2 * w), (2 * w, 4 * w), (4 * w, 8 * w)].into_iter().enumerate() {
+            let mut chain = Chain::convs(builder, &format!("enc_conv{index}"), &[inputs, outputs])?;
+            chain.conv(builder, &format!("pool{index}.0"), (outputs, outputs, 2), Activation::Relu)?;
+            encoder.push(chain);
+        }
+        let bottleneck = Chain::convs(builder, "bottleneck_conv", &[8 * w, 16 * w, 8 * w])?;
+        let mut decoder = Vec::new();
+        for (index, (inputs, outputs)) in [(16, 4), (8, 2), (4, 1), (2, 1)].into_iter().enumerate() {
+            let mut chain = Chain::default();
+            let middle = inputs / 2 * w;
+            chain.conv_transpose(builder, &format!("dec_conv{index}.0"), inputs * w, middle)?;
+            chain.conv(builder, &format!("dec_conv{index}.2"), (middle, outputs * w, 3), Activation::Relu)?;
+            decoder.push(chain);
+        }
+        let mut output = Chain::default();
+        output.conv(builder, "output", (w, 1, 3), Activation::Identity)?;
+        Ok(Self { encoder, bottleneck, decoder, output })
+    }
+
+    pub(super) fn forward(&self, pass: Pass, x: &Tensor) -> Result<Tensor> {
+        let mut x = x.clone();
+        let mut skips = Vec::new();
+        for chain in &self.encoder {
+            x = chain.forward(pass, &x)?;
+            skips.push(x.clone());
+        }
+        x = self.bottleneck.forward(pass, &x)?;
+        for (chain, skip) in self.decoder.iter().zip(skips.iter().rev()) {
+            x = chain.forward(pass, &pass.kernels.concatenate(&x, skip)?)?;
+        }
+        self.output.forward(pass, &x)
+    }
+}

@@ -1,0 +1,71 @@
+//! Cases -> tensors, and the order in which an epoch sees them.
+
+use crate::data::CaseSet;
+use crate::seed;
+use candle_core::{Device, Result, Tensor};
+use rand::Rng;
+
+/// Some cases as a network takes them.
+pub(super) struct Batch {
+    /// `[n, 3, size, size]`, 0 to 1.
+    pub(super) images: Tensor,
+    /// `[n, 1, size, size]`, 0 or 1.
+    pub(super) targets: Tensor,
+    /// `[n, size, size]`, 0 or 1.
+    pub(super) masks: Vec<u8>,
+}
+
+/// The batch of `indices`.
+pub(super) fn batch(cases: &CaseSet, indices: &[u32], device: &Device) -> Result<Batch> {
+    let size = cases.image_size as usize;
+    let pixels = size * size;
+    let gather = |bytes: &[u8], length: usize| -> Vec<u8> {
+        indices.iter().flat_map(|&case| &bytes[case as usize * length..][..length]).copied().collect()
+    };
+    let images = gather(&cases.images, 3 * pixels).into_iter().map(|byte| f32::from(byte) / 255.0).collect();
+    let masks = gather(&cases.masks, pixels);
+    let targets = masks.iter().map(|&mask| f32::from(mask)).collect();
+    Ok(Batch {
+        images: Tensor::from_vec::<_, f32>(images, (indices.len(), 3, size, size), device)?,
+        targets: Tensor::from_vec::<_, f32>(targets, (indices.len(), 1, size, size), device)?,
+        masks,
+    })
+}
+
+/// The order of an epoch: `cases` shuffled (Fisher and Yates) by a stream of the epoch's own.
+pub(super) fn order(cases: &[u32], order_seed: u64, epoch: u32) -> Vec<u32> {
+    let mut stream = seed::stream("order", &[order_seed, u64::from(epoch)]);
+    let mut order = cases.to_vec();
+    for last in (1..order.len()).rev() {
+        order.swap(last, below(&mut stream, last as u64 + 1) as usize);
+    }
+    order
+}
+
+/// A number in `0..bound`, every one equally likely (Lemire 2019, arXiv 1805.10941).
+fn below(stream: &mut impl Rng, bound: u64) -> u64 {
+    loop {
+        let product = u128::from(stream.next_u64()) * u128::from(bound);
+        // the low half falls below this threshold once too often for some numbers
+        if product as u64 >= bound.wrapping_neg() % bound {
+            return (product >> 64) as u64;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::order;
+
+    #[test]
+    fn every_epoch_has_an_order_of_its_own() {
+        let cases: Vec<u32> = (10..30).collect();
+        let (first, second) = (order(&cases, 7, 1), order(&cases, 7, 2));
+        assert_eq!(first, order(&cases, 7, 1));
+        assert_ne!(first, second);
+        assert_ne!(first, order(&cases, 8, 1));
+        let mut sorted = first;
+        sorted.sort_unstable();
+        assert_eq!(sorted, cases);
+    }
+}

@@ -1,0 +1,84 @@
+//! Where tensors live.
+
+use candle_core::Device;
+
+/// A device that cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum DeviceError {
+    /// The name is none.
+    #[error("`{name}` is no device: use auto, cpu or cuda:N")]
+    Unknown {
+        /// The name.
+        name: String,
+    },
+    /// The device cannot be opened.
+    #[error("cannot open {name}: {source}")]
+    Unavailable {
+        /// The name.
+        name: String,
+        /// Why.
+        source: candle_core::Error,
+    },
+}
+
+/// The device of that name: `auto` (the first CUDA device, else the CPU), `cpu`, `cuda` or `cuda:N`.
+///
+/// # Errors
+/// If there is no such device, or this build cannot use it.
+pub fn device(name: &str) -> Result<Device, DeviceError> {
+    let cuda =
+        |index| Device::new_cuda(index).map_err(|source| DeviceError::Unavailable { name: name.to_owned(), source });
+    match name {
+        "auto" => Ok(Device::cuda_if_available(0).unwrap_or(Device::Cpu)),
+        "cpu" => Ok(Device::Cpu),
+        "cuda" => cuda(0),
+        _ => match name.strip_prefix("cuda:").map(str::parse) {
+            Some(Ok(index)) => cuda(index),
+            _ => Err(DeviceError::Unknown { name: name.to_owned() }),
+        },
+    }
+}
+
+/// The device in words, for results: its kind and, where it is known, its model.
+#[must_use]
+pub fn describe(device: &Device) -> String {
+    let (kind, model) = match device {
+        Device::Cpu => ("cpu".to_owned(), cpu_model()),
+        Device::Cuda(cuda) => (format!("{:?}", device.location()).to_lowercase(), cuda_model(cuda)),
+        Device::Metal(_) => ("metal".to_owned(), None),
+    };
+    match model {
+        Some(model) => format!("{kind} ({model})"),
+        None => kind,
+    }
+}
+
+/// The name that Linux gives the processor.
+fn cpu_model() -> Option<String> {
+    let text = std::fs::read_to_string("/proc/cpuinfo").ok()?;
+    let model = text.lines().find_map(|line| line.strip_prefix("model name")?.split_once(':'))?;
+    Some(model.1.trim().to_owned())
+}
+
+#[cfg(feature = "cuda")]
+fn cuda_model(device: &candle_core::CudaDevice) -> Option<String> {
+    device.cuda_stream().context().name().ok()
+}
+
+#[cfg(not(feature = "cuda"))]
+fn cuda_model(_: &candle_core::CudaDevice) -> Option<String> {
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{DeviceError, describe, device};
+
+    #[test]
+    fn devices_are_found_by_name() {
+        assert!(device("cpu").is_ok_and(|device| device.is_cpu() && describe(&device).starts_with("cpu")));
+        for wrong in ["", "gpu", "cuda:", "cuda:x", "cuda:-1"] {
+            assert!(matches!(device(wrong), Err(DeviceError::Unknown { .. })), "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,114 @@
+//! Whether a training that ended is a model.
+//!
+//! * **diverged**: the loss of a step, or of every epoch, was not finite.
+//! * **degenerate**: on at least 90 % of the test cases the predicted foreground is less than 1 % or more than 99 % of the
+//!   image.
+//! * **trivial**: the mean IoU on the test cases is no better than that of the best constant mask on the same cases; the
+//!   constant masks are all foreground, all background, and the mean training mask at 0.5.
+//! * **trained**: none of these, tried in this order.
+
+use crate::data::CaseSet;
+use proto::measure::{Counts, Evaluation, Verdict};
+
+/// Share of the test cases with a nearly empty or full prediction that makes a network degenerate.
+const DEGENERATE_CASES: f64 = 0.9;
+/// A prediction with less foreground than this, or less background, is nearly empty or full.
+const NEARLY: f64 = 0.01;
+
+/// The verdict on a training that did not diverge.
+#[must_use]
+pub fn verdict(cases: &CaseSet, train: &[u32], test: &Evaluation) -> Verdict {
+    if degenerate(test) {
+        Verdict::Degenerate
+    } else if mean_iou(test) <= best_constant(cases, train, test) {
+        Verdict::Trivial
+    } else {
+        Verdict::Trained
+    }
+}
+
+fn degenerate(test: &Evaluation) -> bool {
+    let nearly = |counts: &Counts| {
+        let share = f64::from(counts.tp + counts.fp) / f64::from(counts.pixels());
+        !(NEARLY..=1.0 - NEARLY).contains(&share)
+    };
+    let constant = test.cases.iter().filter(|case| nearly(&case.counts)).count();
+    constant as f64 >= DEGENERATE_CASES * test.cases.len() as f64
+}
+
+fn mean_iou(test: &Evaluation) -> f64 {
+    test.cases.iter().map(|case| case.counts.iou()).sum::<f64>() / test.cases.len() as f64
+}
+
+/// The best mean IoU of a mask that does not depend on the image.
+fn best_constant(cases: &CaseSet, train: &[u32], test: &Evaluation) -> f64 {
+    let pixels = (cases.image_size * cases.image_size) as usize;
+    let mask = |case: u32| &cases.masks[case as usize * pixels..][..pixels];
+    let mut covered = vec![0; pixels];
+    for &case in train {
+        covered.iter_mut().zip(mask(case)).for_each(|(covered, &pixel)| *covered += usize::from(pixel));
+    }
+    let mean: Vec<bool> = covered.iter().map(|&covered| 2 * covered >= train.len()).collect();
+    let score = |guess: &[bool]| {
+        let iou = |case: u32| overlap(guess, mask(case)).iou();
+        test.cases.iter().map(|case| iou(case.case)).sum::<f64>() / test.cases.len() as f64
+    };
+    [vec![true; pixels], vec![false; pixels], mean].iter().map(|guess| score(guess)).fold(0.0, f64::max)
+}
+
+fn overlap(guess: &[bool], mask: &[u8]) -> Counts {
+    let mut counts = Counts::default();
+    for (&guess, &truth) in guess.iter().zip(mask) {
+        match (guess, truth != 0) {
+            (true, true) => counts.tp += 1,
+            (true, false) => counts.fp += 1,
+            (false, true) => counts.fn_ += 1,
+            (false, false) => counts.tn += 1,
+        }
+    }
+    counts
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proto::data::Inventory;
+    use proto::ids::ContentHash;
+    use proto::measure::CaseCounts;
+
+    /// Ten cases of 4 x 4 pixels: the left half is foreground; in the last one the right half.
+    fn halves() -> CaseSet {
+        let left: [u8; 16] = std::array::from_fn(|pixel| u8::from(pixel % 4 < 2));
+        let mut masks = left.repeat(9);
+        masks.extend(left.map(|pixel| 1 - pixel));
+        let inventory = Inventory { content: ContentHash(0), cases: (0..10).map(|case| case.to_string()).collect() };
+        CaseSet { inventory, image_size: 4, images: vec![0; 10 * 48], masks }
+    }
+
+    fn test(counts: Counts) -> Evaluation {
+        Evaluation { loss: 0.1, cases: (5..10).map(|case| CaseCounts { case, counts }).collect() }
+    }
+
+    #[test]
+    fn a_training_is_judged_by_its_test_cases() {
+        let train: Vec<u32> = (0..5).collect();
+        let judge = |counts| verdict(&halves(), &train, &test(counts));
+        let (full, empty) = (Counts { tp: 8, fp: 8, fn_: 0, tn: 0 }, Counts { tp: 0, fp: 0, fn_: 8, tn: 8 });
+        assert_eq!([judge(full), judge(empty)], [Verdict::Degenerate; 2]);
+        // the mean training mask, left half, is right on 4 of the 5 test cases: 0.8
+        assert_eq!(judge(Counts { tp: 8, fp: 2, fn_: 0, tn: 6 }), Verdict::Trivial);
+        assert_eq!(judge(Counts { tp: 8, fp: 1, fn_: 0, tn: 7 }), Verdict::Trained);
+    }
+
+    #[test]
+    fn nine_constant_predictions_of_ten_are_degenerate() {
+        let full = Counts { tp: 8, fp: 8, fn_: 0, tn: 0 };
+        let right = Counts { tp: 8, fp: 0, fn_: 0, tn: 8 };
+        let mut evaluation = test(full);
+        evaluation.cases.extend(test(full).cases);
+        evaluation.cases[9].counts = right;
+        assert!(degenerate(&evaluation));
+        evaluation.cases[8].counts = right;
+        assert!(!degenerate(&evaluation));
+    }
+}
