@@ -179,3 +179,37 @@ fn decode(bytes: &[u8], inventory: &Inventory, image_size: u32) -> Result<CaseSe
         masks: masks.data().to_vec(),
     })
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+mod tests {
+    use super::{DataError, fetch};
+    use crate::data::CaseSet;
+    use proto::data::Inventory;
+    use proto::ids::ContentHash;
+    use std::sync::Barrier;
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    #[test]
+    fn who_waits_for_the_lock_makes_nothing() {
+        let dir = tempfile::tempdir().unwrap();
+        let inventory = Inventory { content: ContentHash::of(b"some"), cases: vec!["a".to_owned()] };
+        let set = CaseSet { inventory: inventory.clone(), image_size: 1, images: vec![1, 2, 3], masks: vec![1] };
+        let (start, made) = (Barrier::new(8), AtomicU32::new(0));
+        let make = || {
+            made.fetch_add(1, Ordering::SeqCst);
+            Ok::<_, DataError>(set.clone())
+        };
+        let work = || {
+            start.wait();
+            let (got, kept) = fetch(&dir.path().join("file"), &inventory, 1, make).unwrap();
+            assert!(got == set && kept.is_ok());
+        };
+        std::thread::scope(|scope| {
+            for _ in 0..8 {
+                scope.spawn(work);
+            }
+        });
+        assert_eq!(made.into_inner(), 1);
+    }
+}

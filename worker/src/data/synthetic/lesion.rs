@@ -94,6 +94,6 @@ impl Lesion {
 
     /// The lesion's own colour.
     pub(super) fn colour_at(&self, x: f64, y: f64) -> Colour {
-        blend(self.colours[0], self.colours[1], smooth(self.mottle.at(x, y) * 0.5 + 0.5))
+        blend(self.colours[0], self.colours[1], smooth((self.mottle.at(x, y) + 0.5).clamp(0.0, 1.0)))
     }
 }

@@ -48,7 +48,10 @@ pub fn case(seed: u64, index: u32) -> Case {
     for (pixel, hair) in hairs.iter().enumerate() {
         let (x, y) = ((pixel % width as usize) as f64 + 0.5, (pixel / width as usize) as f64 + 0.5);
         let depth = lesion.depth(x, y);
-        let colour = blend(skin.at(x, y), lesion.colour_at(x, y), lesion.opacity(depth));
+        let colour = match lesion.opacity(depth) {
+            0.0 => skin.at(x, y),
+            opacity => blend(skin.at(x, y), lesion.colour_at(x, y), opacity),
+        };
         let noise = 5.0 * (rng.random::<f64>() + rng.random::<f64>() - 1.0);
         let light = vignette.at(x, y) * (1.0 - hair);
         image.extend(colour.map(|channel| (channel * light + noise + 0.5).clamp(0.0, 255.0) as u8));

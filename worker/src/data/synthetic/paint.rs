@@ -28,7 +28,7 @@ pub(super) fn direction(rng: &mut ChaCha8Rng) -> [f64; 2] {
     }
 }
 
-/// Smooth noise from -1 to 1: random values on a lattice, interpolated between.
+/// Smooth noise from -1 to 1: random values on a lattice, interpolated between, and the same turned and finer.
 pub(super) struct Texture {
     spacing: f64,
     lattice: [[f64; Self::SIDE]; Self::SIDE],
@@ -45,11 +45,17 @@ impl Texture {
 
     /// The noise at a point of the picture.
     pub(super) fn at(&self, x: f64, y: f64) -> f64 {
+        let (x, y) = (x / self.spacing, y / self.spacing);
+        0.6 * self.value(x, y) + 0.4 * self.value(1.2 * x + 1.6 * y, 1.2 * y + 1.6 * (Self::SIDE as f64 - x))
+    }
+
+    /// The lattice between its points; `x` and `y` are not negative.
+    fn value(&self, x: f64, y: f64) -> f64 {
         let cell = |position: f64| {
             let whole = position as usize;
             (whole % (Self::SIDE - 1), smooth(position - whole as f64))
         };
-        let ((column, across), (row, down)) = (cell(x / self.spacing), cell(y / self.spacing));
+        let ((column, across), (row, down)) = (cell(x), cell(y));
         let along = |row: &[f64; Self::SIDE]| row[column] + (row[column + 1] - row[column]) * across;
         let (above, below) = (along(&self.lattice[row]), along(&self.lattice[row + 1]));
         above + (below - above) * down
@@ -59,7 +65,7 @@ impl Texture {
 /// The share of light that hairs take from every pixel, `[height, width]`. Half of the pictures have none.
 pub(super) fn hairs(rng: &mut ChaCha8Rng, width: usize, height: usize) -> Vec<f64> {
     let mut shadow = vec![0.0; width * height];
-    let count = if rng.random_bool(0.5) { rng.random_range(3..14) } else { 0 };
+    let count = if rng.random_bool(0.5) { rng.random_range(2..10) } else { 0 };
     for _ in 0..count {
         let mut point = || [rng.random_range(0.0..width as f64), rng.random_range(0.0..height as f64)];
         let curve = [point(), point(), point()];
