@@ -11,7 +11,7 @@ use proto::data::{Dataset, Inventory};
 use proto::ids::{Lease, WorkerId};
 use proto::measure::{FailureKind, Measurement, Outcome};
 use proto::wire::{
-    Assignment, AttemptMeasurements, CompleteRequest, CompleteResponse, DatasetOffer, RegisterRequest,
+    Assignment, AttemptMeasurements, CompleteRequest, CompleteResponse, CompleteStatus, DatasetOffer, RegisterRequest,
     RegisterResponse, SynchronizeRequest, SynchronizeResponse, TrainRequest, dataset_offer,
 };
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -209,6 +209,7 @@ impl Agent {
             let Some(slot) = self.idle.pop() else { return };
             self.waiting.pop_front();
             held.slot = Some(slot);
+            tracing::debug!("starts a job: {} attempt {}", lease.job, lease.attempt);
             // a slot's task ends only with the agent
             let _ = self.orders[slot].send(Order::Train(held.request.clone()));
         }
@@ -426,9 +427,13 @@ impl Agent {
             Ok(Answer::Completed { lease, result }) => match result {
                 Ok(response) => {
                     self.reached();
+                    let response = response.into_inner();
+                    if response.status() == CompleteStatus::StaleLease {
+                        tracing::warn!(job = %lease.job.short(), attempt = %lease.attempt, "refused: another attempt has taken its place");
+                    }
                     self.ended_meanwhile.insert(lease);
                     self.drop_attempt(&lease);
-                    self.assign(response.into_inner().assignments);
+                    self.assign(response.assignments);
                     if !self.idle.is_empty() && self.synchronizing.is_none() {
                         self.next_synchronize = Instant::now();
                     }
