@@ -32,6 +32,9 @@ const LONGEST_BACKOFF: Duration = Duration::from_secs(5);
 /// A drain that cannot reach the coordinator ends after this; the leases then expire.
 const DRAIN_LIMIT: Duration = Duration::from_secs(8);
 
+/// Waits between jobs that are kept for the report at the end.
+const WAITS_KEPT: usize = 100_000;
+
 /// What the worker was told at its start.
 pub struct Options {
     /// `http://HOST:PORT` of the coordinator.
@@ -69,6 +72,7 @@ pub async fn run(options: Options, drain: impl Future<Output = ()>) -> Result<()
         agent.start_jobs();
         agent.make_calls();
         if agent.draining.is_some_and(|deadline| agent.attempts.is_empty() || deadline <= Instant::now()) {
+            agent.report_waits();
             return Ok(());
         }
         let wake = agent.next_wake();
@@ -136,6 +140,10 @@ struct Agent {
     registration: Registration,
     orders: Vec<mpsc::UnboundedSender<Order>>,
     idle: Vec<usize>,
+    /// When each idle slot became so, if it has had a job before.
+    idle_since: Vec<Option<Instant>>,
+    /// How long slots waited between two jobs.
+    waits: Vec<Duration>,
     attempts: BTreeMap<Lease, Held>,
     /// Assigned attempts that wait for a slot.
     waiting: VecDeque<Lease>,
@@ -171,6 +179,8 @@ impl Agent {
             client,
             registration: Registration::No,
             idle: (0..orders.len()).rev().collect(),
+            idle_since: vec![None; orders.len()],
+            waits: Vec::new(),
             orders,
             attempts: BTreeMap::new(),
             waiting: VecDeque::new(),
@@ -194,7 +204,10 @@ impl Agent {
         let quiet = self.quiet_until;
         let drain = self.draining;
         let measured = self.has_measurements().then(|| self.measurements_due());
-        [quiet, drain, measured].into_iter().flatten().fold(self.next_synchronize, Instant::min)
+        [quiet, drain, measured]
+            .into_iter()
+            .flatten()
+            .fold(self.next_synchronize, Instant::min)
             .max(Instant::now() + Duration::from_millis(1))
     }
 
@@ -209,6 +222,9 @@ impl Agent {
             let Some(slot) = self.idle.pop() else { return };
             self.waiting.pop_front();
             held.slot = Some(slot);
+            if let Some(since) = self.idle_since[slot].take().filter(|_| self.waits.len() < WAITS_KEPT) {
+                self.waits.push(since.elapsed());
+            }
             // a slot's task ends only with the agent
             let _ = self.orders[slot].send(Order::Train(held.request.clone()));
         }
@@ -237,7 +253,8 @@ impl Agent {
         let wire_dataset = proto::convert::required(assignment.dataset, "dataset")?;
         let dataset = Dataset::try_from(&wire_dataset)?;
         let root = self.options.roots.get(&dataset.name).map(|root| root.to_string_lossy().into_owned());
-        let request = TrainRequest { spec: assignment.spec, dataset: Some(wire_dataset), root: root.unwrap_or_default() };
+        let request =
+            TrainRequest { spec: assignment.spec, dataset: Some(wire_dataset), root: root.unwrap_or_default() };
         let (slot, outcome, completing) = (None, None, false);
         Ok(Held { lease, request: Box::new(request), dataset, slot, measurements: Vec::new(), outcome, completing })
     }
@@ -248,7 +265,7 @@ impl Agent {
             (Report::Measured(measurement), Some(held)) => held.measurements.push(measurement),
             (Report::Measured(_), None) => {}
             (Report::Ended(outcome), held) => {
-                self.idle.push(slot);
+                self.free(slot);
                 let Some(held) = held else { return };
                 held.slot = None;
                 let problem = match &outcome {
@@ -262,7 +279,24 @@ impl Agent {
                     self.offer(dataset, Err(problem));
                 }
             }
-            (Report::Stopped, _) => self.idle.push(slot),
+            (Report::Stopped, _) => self.free(slot),
+        }
+    }
+
+    fn free(&mut self, slot: usize) {
+        self.idle.push(slot);
+        self.idle_since[slot] = Some(Instant::now());
+    }
+
+    /// Says what the scheduling cost, which is what a slot without a job costs.
+    fn report_waits(&mut self) {
+        self.waits.sort_unstable();
+        if let Some(median) = self.waits.get(self.waits.len() / 2) {
+            tracing::info!(
+                jobs = self.waits.len(),
+                median_ms = median.as_secs_f64() * 1e3,
+                "slots waited for their next job"
+            );
         }
     }
 
@@ -306,7 +340,8 @@ impl Agent {
             Registration::Asked => {}
             Registration::Yes => {
                 self.complete_ended();
-                let news = !self.unsent_offers.is_empty() || (self.has_measurements() && now >= self.measurements_due());
+                let news =
+                    !self.unsent_offers.is_empty() || (self.has_measurements() && now >= self.measurements_due());
                 if news && let Some(call) = self.synchronizing.take() {
                     call.abort();
                 }

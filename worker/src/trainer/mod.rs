@@ -134,7 +134,8 @@ impl Trainer {
         observe: &mut dyn FnMut(&Measurement),
     ) -> Result<JobResult, JobError> {
         let not_understood = |error: InvalidMessage| JobError::Request(error.to_string());
-        let dataset = required(request.dataset.as_ref(), "dataset").and_then(TryInto::try_into).map_err(not_understood)?;
+        let dataset =
+            required(request.dataset.as_ref(), "dataset").and_then(TryInto::try_into).map_err(not_understood)?;
         let device = match &self.device {
             Some(device) => device.clone(),
             None => self.device.insert(device(&self.options.device)?).clone(),
@@ -151,7 +152,8 @@ impl Trainer {
         });
         let cases = match kept {
             Some((_, _, cases)) => cases,
-            None => data::load(&dataset, root, size, Some(&self.options.cache)).map_err(|error| JobError::Data(error.to_string()))?,
+            None => data::load(&dataset, root, size, Some(&self.options.cache))
+                .map_err(|error| JobError::Data(error.to_string()))?,
         };
         if cases.inventory.content != spec.data.content {
             return Err(JobError::Data(format!(
@@ -170,7 +172,9 @@ impl JobError {
         match self {
             Self::Data(_) => FailureKind::Data,
             // CUDA's error has no type of its own here, only this text
-            Self::Train(error) if error.to_string().to_lowercase().contains("out of memory") => FailureKind::OutOfMemory,
+            Self::Train(error) if error.to_string().to_lowercase().contains("out of memory") => {
+                FailureKind::OutOfMemory
+            }
             Self::Request(_) | Self::Train(_) | Self::Device(_) | Self::Pipe(_) => FailureKind::Error,
         }
     }
