@@ -174,6 +174,7 @@ fn training_lowers_the_loss_and_learns_blobs() {
     for &architecture in Architecture::ALL {
         let mut spec = spec(architecture, LossName::Bce);
         spec.training.epochs = 40;
+        spec.learning_rate = 3e-3;
         spec.training.initialization = Initialization::He;
         let (measurements, result) = train(&spec);
         let losses: Vec<_> = measurements.iter().map(|measurement| measurement.train_loss.unwrap()).collect();
