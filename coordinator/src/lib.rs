@@ -3,12 +3,19 @@
 //! ```text
 //!  cli        one file a subcommand
 //!  plan       YAML -> grid -> jobs                                  pure
-//!  scheduler  decides who runs what: decide, apply, next_deadline   pure
+//!  scheduler  decides who runs what: decide, apply                  pure
 //!  store      SQLite: the journal and the result tables             the only writer of the disk
 //!  driver     owns scheduler and store; decide -> append -> apply -> reply
-//!  serve      tonic services; the only users of wire types here
+//!  serve      tonic services; the only users of wire types here, but for the clients in cli
 //!  analysis   rows -> statistics -> tables                          pure
+//!  query      store -> rows
 //! ```
 
 pub mod analysis;
+pub mod cli;
+pub mod driver;
 pub mod plan;
+pub mod query;
+pub mod scheduler;
+pub mod serve;
+pub mod store;

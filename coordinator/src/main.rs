@@ -1,3 +1,76 @@
-//! Entry point of `coordinator`.
+//! Entry point of `coordinator`: parses, sets tracing up, maps errors to exit codes.
 
-fn main() {}
+use clap::{Parser, Subcommand};
+use coordinator::cli::{CliError, cancel, exit, jobs, plan, run, serve, status, submit, tables, watch};
+use std::process::ExitCode;
+use tracing_subscriber::EnvFilter;
+
+/// Runs sweeps: expands a file into jobs, leases them to workers, makes tables of the results.
+///
+/// Exit codes: 0 complete, 1 internal, 2 the user's mistake, 3 ended with failed jobs, 5 interrupted and resumable, 6 coordinator not reached.
+#[derive(Debug, Parser)]
+#[command(name = "coordinator", version, args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Option<Command>,
+    #[command(flatten)]
+    run: run::Args,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Serve(serve::Args),
+    Submit(submit::Args),
+    Plan(plan::Args),
+    Status(status::Args),
+    Watch(watch::Args),
+    Jobs(jobs::Args),
+    Cancel(cancel::Args),
+    Tables(tables::Args),
+}
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let filter = EnvFilter::try_from_env("SPLITSWEEP_LOG").unwrap_or_else(|_| EnvFilter::new("warn"));
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false).init();
+    let result = tokio::runtime::Runtime::new()
+        .map_err(|error| CliError::Internal(format!("cannot start: {error}")))
+        .and_then(|runtime| runtime.block_on(dispatch(cli)));
+    match result {
+        Ok(code) => ExitCode::from(code),
+        Err(error) => {
+            report(&error);
+            ExitCode::from(error.exit_code())
+        }
+    }
+}
+
+async fn dispatch(cli: Cli) -> Result<u8, CliError> {
+    match cli.command {
+        None => return run::run(cli.run).await,
+        Some(Command::Watch(args)) => return watch::run(args).await,
+        Some(Command::Serve(args)) => serve::run(args).await?,
+        Some(Command::Submit(args)) => submit::run(args).await?,
+        Some(Command::Plan(args)) => plan::run(args, &mut std::io::stdout().lock())?,
+        Some(Command::Status(args)) => status::run(args).await?,
+        Some(Command::Jobs(args)) => jobs::run(args).await?,
+        Some(Command::Cancel(args)) => cancel::run(args).await?,
+        Some(Command::Tables(args)) => tables::run(args).await?,
+    }
+    Ok(exit::COMPLETE)
+}
+
+/// The error and its causes, unless its own text says them already.
+#[expect(clippy::print_stderr, reason = "this is the line for people")]
+fn report(error: &CliError) {
+    let mut line = error.to_string();
+    let mut source = std::error::Error::source(error);
+    while let Some(cause) = source {
+        let text = cause.to_string();
+        if !line.contains(&text) {
+            line = format!("{line}: {text}");
+        }
+        source = cause.source();
+    }
+    eprintln!("error: {line}");
+}

@@ -174,6 +174,14 @@ pub enum Verdict {
 }
 
 impl Verdict {
+    /// The verdict of that name.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        [Self::Trained, Self::Trivial, Self::Degenerate, Self::Diverged]
+            .into_iter()
+            .find(|verdict| verdict.name() == name)
+    }
+
     /// The name in tables.
     #[must_use]
     pub fn name(self) -> &'static str {

@@ -1,3 +1,87 @@
-//! Entry point of `worker`.
+//! Entry point of `worker`: parses, sets tracing up, maps errors to exit codes.
 
-fn main() {}
+use clap::{Parser, Subcommand};
+use std::error::Error;
+use std::process::ExitCode;
+use tracing_subscriber::EnvFilter;
+use worker::agent::AgentError;
+use worker::cli::{prepare, run, synthesize, trainer};
+
+/// Leases jobs from a coordinator and trains segmentation networks.
+#[derive(Debug, Parser)]
+#[command(name = "worker", version, args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Option<Command>,
+    #[command(flatten)]
+    run: run::Args,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Prepare(prepare::Args),
+    Synthesize(synthesize::Args),
+    #[command(hide = true)]
+    Trainer(trainer::Args),
+}
+
+/// Exit codes, the same as the coordinator's.
+const INTERNAL: u8 = 1;
+const USERS_MISTAKE: u8 = 2;
+const NOT_REACHED: u8 = 6;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let filter = EnvFilter::try_from_env("SPLITSWEEP_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false).init();
+    let result = match cli.command {
+        None => run::run(cli.run).map_err(|error| (run_code(&error), error.into())),
+        Some(Command::Prepare(args)) => prepare::run(args).map_err(users),
+        Some(Command::Synthesize(args)) => synthesize::run(args).map_err(users),
+        Some(Command::Trainer(args)) => trainer::run(args).map_err(|error| (trainer_code(&error), error.into())),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err((code, error)) => {
+            report(error.as_ref());
+            ExitCode::from(code)
+        }
+    }
+}
+
+type Failure = (u8, Box<dyn Error>);
+
+fn users(error: impl Error + 'static) -> Failure {
+    (USERS_MISTAKE, error.into())
+}
+
+fn run_code(error: &run::RunError) -> u8 {
+    match error {
+        run::RunError::NoFolder { .. } | run::RunError::Token { .. } | run::RunError::Device { .. } => USERS_MISTAKE,
+        run::RunError::Agent(AgentError::Connect(_)) => USERS_MISTAKE,
+        run::RunError::Agent(AgentError::Refused { .. }) => NOT_REACHED,
+        run::RunError::Start(_) => INTERNAL,
+    }
+}
+
+fn trainer_code(error: &trainer::CliError) -> u8 {
+    match error {
+        trainer::CliError::Device(_) => USERS_MISTAKE,
+        trainer::CliError::Trainer(_) | trainer::CliError::Output(_) => INTERNAL,
+    }
+}
+
+/// One line: the error and its causes, unless the error's own text says them already.
+#[expect(clippy::print_stderr, reason = "this is the line for people")]
+fn report(error: &dyn Error) {
+    let mut line = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        let text = cause.to_string();
+        if !line.contains(&text) {
+            line = format!("{line}: {text}");
+        }
+        source = cause.source();
+    }
+    eprintln!("error: {line}");
+}

@@ -20,6 +20,20 @@ pub enum RowState {
     Cancelled,
 }
 
+impl RowState {
+    /// The name in tables.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Queued => "queued",
+            Self::Running => "running",
+            Self::Succeeded => "succeeded",
+            Self::Failed => "failed",
+            Self::Cancelled => "cancelled",
+        }
+    }
+}
+
 /// What a succeeded job adds to its row.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ResultColumns {

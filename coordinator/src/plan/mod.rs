@@ -1,16 +1,33 @@
 //! YAML -> grid -> jobs. Pure: knows neither files, nor the store, nor the wire.
 //!
 //! ```text
-//!  text --config--> sections and axes --grid--> Plan { candidates x replicates }
+//!  text --config--> sections and axes --grid--> Plan { candidates x replicates } --cost--> parameters, arithmetic
 //! ```
 //!
 //! A [`Plan`] is compact: a million jobs are its candidates times its replicates. A job's specification, and so its id, exists
 //! once the content of the data set is known.
 
+mod axes;
+mod config;
+pub mod cost;
+mod document;
+mod errors;
+mod grid;
+mod node;
+mod problem;
+mod replicates;
+mod sections;
+mod setting;
+
+pub use config::{MOST_JOBS, parse};
+pub use errors::{ConfigError, ConfigErrors};
+pub use problem::Problem;
+
 use proto::data::Dataset;
 use proto::ids::ContentHash;
-use proto::spec::{EpochChoice, JobSpec, Metric, Seeds, Subset};
+use proto::spec::{EpochChoice, JobSpec, Metric, Seeds, Subset, Trainer};
 use serde::{Deserialize, Serialize};
+use std::fmt;
 
 /// By what candidates are compared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -23,6 +40,13 @@ pub struct Objective {
     pub epoch: EpochChoice,
 }
 
+impl Default for Objective {
+    /// The report's: thresholded IoU of the validation subset after the last epoch.
+    fn default() -> Self {
+        Self { metric: Metric::ThresholdedIou, subset: Subset::Validation, epoch: EpochChoice::Last }
+    }
+}
+
 /// A value of an axis, as the sweep file gives it: a name, or a number.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -33,6 +57,18 @@ pub enum AxisValue {
     Integer(u64),
     /// A real number.
     Real(f64),
+}
+
+impl fmt::Display for AxisValue {
+    /// The name, or the shortest text of the number; small and large numbers with an exponent.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Name(name) => f.write_str(name),
+            Self::Integer(number) => number.fmt(f),
+            Self::Real(number) if *number != 0.0 && !(1e-4..1e6).contains(&number.abs()) => write!(f, "{number:e}"),
+            Self::Real(number) => number.fmt(f),
+        }
+    }
 }
 
 /// A grid point without its seeds: one row of the result table.
@@ -66,6 +102,28 @@ impl Plan {
     #[must_use]
     pub fn jobs(&self) -> usize {
         self.candidates.len() * self.replicates.len()
+    }
+
+    /// The jobs as (candidate, replicate) in the order of the queue: one replicate of every candidate before the next, so that
+    /// a sweep that is cut short has compared its candidates on the same splits.
+    pub fn queue(&self) -> impl Iterator<Item = (usize, usize)> + use<> {
+        let (candidates, replicates) = (self.candidates.len(), self.replicates.len());
+        (0..replicates).flat_map(move |replicate| (0..candidates).map(move |candidate| (candidate, replicate)))
+    }
+
+    /// The same sweep without training: its jobs wait and make their metrics up.
+    #[must_use]
+    pub fn simulated(mut self) -> Self {
+        for candidate in &mut self.candidates {
+            candidate.template.trainer = Trainer::Simulated;
+        }
+        self
+    }
+
+    /// What executes the jobs.
+    #[must_use]
+    pub fn trainer(&self) -> Trainer {
+        self.candidates.first().map_or(Trainer::Candle, |candidate| candidate.template.trainer)
     }
 
     /// The specification of one job.

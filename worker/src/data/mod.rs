@@ -1,8 +1,49 @@
-//! Folders and files -> cases -> splits.
+//! Folders and files -> cases -> splits. Knows no jobs, no tensors and no network.
+//!
+//! ```text
+//!  Dataset, folder
+//!    | ph2, folder      which files are the cases          synthetic  makes cases instead
+//!    v
+//!  Source  = Inventory (ids, content hash) + where each case comes from
+//!    | decode           file -> Case, of any size
+//!    | resize           Case -> image_size x image_size    cache      keeps the result in a file
+//!    v
+//!  CaseSet = Inventory + images + masks
+//!    | split            indices of the cases -> train, validation, test
+//! ```
 
+pub mod bmp;
+pub(crate) mod cache;
+mod decode;
+mod error;
+mod files;
+mod folder;
+pub mod ph2;
+mod resize;
+mod source;
 pub mod split;
+pub mod synthetic;
 
-use proto::data::Inventory;
+pub use cache::{CacheError, default_cache_dir};
+pub use decode::MAX_SIDE;
+pub use error::DataError;
+pub use source::Source;
+
+use proto::data::{Dataset, Inventory};
+use std::path::Path;
+
+/// One image with its mask, as large as it was taken.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Case {
+    /// Pixels a row.
+    pub width: u32,
+    /// Rows.
+    pub height: u32,
+    /// Red, green and blue, 0 to 255: `[height, width, 3]`.
+    pub image: Vec<u8>,
+    /// 1 where the lesion is, else 0: `[height, width]`.
+    pub mask: Vec<u8>,
+}
 
 /// The cases of a data set at one size.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -15,4 +56,35 @@ pub struct CaseSet {
     pub images: Vec<u8>,
     /// 1 where the lesion is, else 0: `[cases, image_size, image_size]`.
     pub masks: Vec<u8>,
+}
+
+/// Finds the cases of a data set and hashes their content, without decoding them.
+///
+/// The folder is `root`, else the data set's own.
+///
+/// # Errors
+/// If no folder is known, it cannot be read, or an image or a mask is missing.
+pub fn inventory(dataset: &Dataset, root: Option<&Path>) -> Result<Inventory, DataError> {
+    Ok(Source::open(dataset, root)?.inventory)
+}
+
+/// Loads a data set at one size: from the cache folder if it holds this content at this size, else from the images, and
+/// leaves the result there. A cache that cannot be used costs time, but is no error.
+///
+/// # Errors
+/// As [`inventory`], and if an image cannot be decoded or does not fit its mask.
+pub fn load(
+    dataset: &Dataset,
+    root: Option<&Path>,
+    image_size: u32,
+    cache_dir: Option<&Path>,
+) -> Result<CaseSet, DataError> {
+    let source = Source::open(dataset, root)?;
+    let Some(dir) = cache_dir else { return source.decode(image_size, &|| ()) };
+    let file = dir.join(cache::file_name(&source.inventory, image_size));
+    let (set, kept) = cache::fetch(&file, &source.inventory, image_size, || source.decode(image_size, &|| ()))?;
+    if let Err(error) = kept {
+        tracing::warn!(reason = %error.source, "{error}");
+    }
+    Ok(set)
 }

@@ -1,10 +1,10 @@
-//! Cases -> subsets.
+//! Cases -> train, validation and test. Knows cases by their indices only.
 
 use crate::seed;
-use proto::spec::Split;
-use rand::Rng;
+use proto::spec::{Scheme, Split};
+use rand::seq::SliceRandom;
 
-/// The cases of every subset, by index.
+/// The parts of a split: indices of cases, without overlap. Each is in the order in which it was drawn.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Subsets {
     /// Trained on.
@@ -15,31 +15,38 @@ pub struct Subsets {
     pub test: Vec<u32>,
 }
 
-/// A split that a data set is too small for.
+/// Why a data set cannot be split.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("the split needs {needed} cases, the data set has {cases}")]
-pub struct SplitError {
-    needed: u64,
-    cases: usize,
+pub enum SplitError {
+    /// Too few cases.
+    #[error(
+        "the split needs {} cases ({} + {} + {}), but the data set has {cases}; make its subsets smaller",
+        split.total(), split.train, split.validation, split.test
+    )]
+    TooFew {
+        /// The split.
+        split: Split,
+        /// Number of cases in the data set.
+        cases: usize,
+    },
 }
 
-/// Stand-in.
+/// Splits `cases` cases by one permutation of them all (Fisher-Yates), cut into train, validation and test in this order.
+/// Cases beyond the three subsets are not used.
 ///
 /// # Errors
-/// If there are too few cases.
+/// If the subsets need more cases than there are.
 pub fn assign(split: &Split, cases: usize, split_seed: u64) -> Result<Subsets, SplitError> {
-    if split.total() > cases as u64 {
-        return Err(SplitError { needed: split.total(), cases });
+    let too_few = SplitError::TooFew { split: *split, cases };
+    let all = u32::try_from(cases).unwrap_or(u32::MAX);
+    if split.total() > u64::from(all) {
+        return Err(too_few);
     }
-    let mut stream = seed::stream("split", &[split_seed]);
-    let mut order: Vec<u32> = (0..cases as u32).collect();
-    for i in (1..cases).rev() {
-        order.swap(i, (stream.next_u64() % (i as u64 + 1)) as usize);
+    let mut order: Vec<u32> = (0..all).collect();
+    match split.scheme {
+        Scheme::Random => order.shuffle(&mut seed::stream("split", &[split_seed])),
     }
-    let (a, b) = (split.train as usize, (split.train + split.validation) as usize);
-    Ok(Subsets {
-        train: order[..a].to_vec(),
-        validation: order[a..b].to_vec(),
-        test: order[b..b + split.test as usize].to_vec(),
-    })
+    let mut rest = order.into_iter();
+    let mut draw = |size: u32| rest.by_ref().take(size as usize).collect();
+    Ok(Subsets { train: draw(split.train), validation: draw(split.validation), test: draw(split.test) })
 }

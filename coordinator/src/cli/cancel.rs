@@ -1,0 +1,46 @@
+//! `coordinator cancel SWEEP`: takes a sweep's unfinished jobs off the queue. Results stay.
+
+use super::CliError;
+use super::client::{Source, refused};
+use super::output::quietly;
+use crate::driver::{self, Refusal};
+use crate::scheduler::{Limits, Rejection};
+use crate::store::{Reader, Store};
+use proto::wire::CancelRequest;
+use std::io::Write;
+
+/// Take a sweep's unfinished jobs off the queue; results stay
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// The sweep
+    sweep: String,
+    #[command(flatten)]
+    source: Source,
+}
+
+/// Runs the subcommand.
+///
+/// # Errors
+/// If there is no such sweep, or nobody takes the wish.
+pub async fn run(args: Args) -> Result<(), CliError> {
+    let Args { sweep, source } = args;
+    let cancelled = match &source.coordinator {
+        Some(url) => {
+            let request = CancelRequest { sweep: sweep.clone() };
+            source.connect(url).await?.cancel(request).await.map_err(|status| refused(&status))?.into_inner().cancelled
+        }
+        None => {
+            // opening a store to write makes one where there is none
+            Reader::open(&source.store)?;
+            let (handle, driver) = driver::start(Store::open(&source.store)?, Limits::default())?;
+            let cancelled = handle.cancel(sweep.clone()).await;
+            handle.stop();
+            driver.join().map_err(|_| CliError::Internal("the driver died".to_owned()))??;
+            cancelled.map_err(|refusal| match refusal {
+                Refusal::Rejected(Rejection::UnknownSweep(_)) => CliError::Refused(refusal.to_string()),
+                other => other.into(),
+            })?
+        }
+    };
+    quietly(writeln!(std::io::stdout(), "{sweep}: {cancelled} jobs cancelled"))
+}

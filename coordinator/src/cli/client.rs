@@ -1,0 +1,87 @@
+//! Where a command looks: a running coordinator, or a store.
+
+use super::CliError;
+use proto::wire::sweeps_client::SweepsClient;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+use tonic::metadata::{Ascii, MetadataValue};
+use tonic::service::Interceptor;
+use tonic::service::interceptor::InterceptedService;
+use tonic::transport::{Channel, Endpoint};
+use tonic::{Code, Request, Status};
+
+/// The store, unless another is named.
+pub const DEFAULT_STORE: &str = "sweeps.db";
+
+/// Where to look.
+#[derive(Debug, Clone, clap::Args)]
+pub struct Source {
+    /// Store to read, if no coordinator is asked
+    #[arg(long, value_name = "FILE", default_value = DEFAULT_STORE)]
+    pub store: PathBuf,
+    /// Address of a running coordinator to ask instead
+    #[arg(long, value_name = "URL", env = "SPLITSWEEP_COORDINATOR")]
+    pub coordinator: Option<String>,
+    /// File with the token that the coordinator asks for
+    #[arg(long, value_name = "FILE")]
+    pub token_file: Option<PathBuf>,
+}
+
+/// A client that bears the token, if there is one.
+pub type Client = SweepsClient<InterceptedService<Channel, Bearer>>;
+
+/// Adds the token to every call.
+#[derive(Debug, Clone)]
+pub struct Bearer(Option<MetadataValue<Ascii>>);
+
+impl Interceptor for Bearer {
+    fn call(&mut self, mut request: Request<()>) -> Result<Request<()>, Status> {
+        if let Some(token) = &self.0 {
+            request.metadata_mut().insert("authorization", token.clone());
+        }
+        Ok(request)
+    }
+}
+
+impl Source {
+    /// A connection to the coordinator at `url`.
+    ///
+    /// # Errors
+    /// If it is not reached.
+    pub async fn connect(&self, url: &str) -> Result<Client, CliError> {
+        let unreachable = |reason: &dyn std::fmt::Display| {
+            CliError::NotReached(format!("the coordinator at {url} is not reached: {reason}"))
+        };
+        let endpoint = Endpoint::from_shared(url.to_owned()).map_err(|error| unreachable(&error))?;
+        let channel = endpoint.connect_timeout(Duration::from_secs(5)).connect().await.map_err(|error| {
+            let cause = std::error::Error::source(&error).map(ToString::to_string);
+            unreachable(&cause.unwrap_or_else(|| error.to_string()))
+        })?;
+        let token = self.token_file.as_deref().map(read_token).transpose()?;
+        let bearer = token.map(|token| format!("Bearer {token}").parse()).transpose();
+        let bearer = bearer.map_err(|_| unreachable(&"the token may only have visible ASCII characters"))?;
+        Ok(SweepsClient::with_interceptor(channel, Bearer(bearer)))
+    }
+}
+
+/// The token in a file.
+///
+/// # Errors
+/// If the file cannot be read, or is empty.
+pub fn read_token(path: &Path) -> Result<String, CliError> {
+    let failed = |source| CliError::File { action: "read", path: path.to_owned(), source };
+    let token = std::fs::read_to_string(path).map_err(failed)?.trim().to_owned();
+    if token.is_empty() {
+        return Err(failed(std::io::Error::new(std::io::ErrorKind::InvalidData, "the token file is empty")));
+    }
+    Ok(token)
+}
+
+/// What a refused call means for the user.
+#[must_use]
+pub fn refused(status: &Status) -> CliError {
+    match status.code() {
+        Code::InvalidArgument | Code::NotFound => CliError::Refused(status.message().to_owned()),
+        _ => CliError::NotReached(format!("the coordinator refuses: {}", status.message())),
+    }
+}

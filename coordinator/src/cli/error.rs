@@ -1,0 +1,151 @@
+//! The one error of the command line, and its exit codes.
+
+use super::plan::PlanError;
+use crate::driver::Refusal;
+use crate::query::QueryError;
+use crate::store::StoreError;
+use std::io;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+/// Exit codes. Scripts, Slurm and systemd rely on them.
+pub mod exit {
+    /// Every job has a result.
+    pub const COMPLETE: u8 = 0;
+    /// A defect or a failure of the machine.
+    pub const INTERNAL: u8 = 1;
+    /// Something that the user wrote or chose cannot be.
+    pub const USERS_MISTAKE: u8 = 2;
+    /// The sweep has ended, and some jobs have no result.
+    pub const FAILED_JOBS: u8 = 3;
+    /// Interrupted; the same command goes on from here.
+    pub const INTERRUPTED: u8 = 5;
+    /// The coordinator was not reached, or refuses.
+    pub const NOT_REACHED: u8 = 6;
+}
+
+/// Why a command failed.
+#[derive(Debug, thiserror::Error)]
+pub enum CliError {
+    /// The sweep file cannot be used.
+    #[error(transparent)]
+    Plan(#[from] PlanError),
+    /// The coordinator refuses the sweep file; the whole report.
+    #[error("{0}")]
+    Refused(String),
+    /// The data set cannot serve the sweep.
+    #[error("sweep `{sweep}` cannot run: {problem}")]
+    Rejected {
+        /// The sweep.
+        sweep: String,
+        /// Why.
+        problem: String,
+    },
+    /// A folder is not there.
+    #[error("--data {name}={path}: there is no such folder", path = .path.display())]
+    NoFolder {
+        /// Name of the data set.
+        name: String,
+        /// The folder.
+        path: PathBuf,
+    },
+    /// A data set has no folder here.
+    #[error("data set `{name}` has no folder: give --data {name}=PATH, or `root:` in the sweep file")]
+    NoRoot {
+        /// Name of the data set.
+        name: String,
+    },
+    /// The data set was looked at here and cannot be used; the worker's words.
+    #[error("data set `{name}`: {reason}")]
+    Data {
+        /// Name of the data set.
+        name: String,
+        /// Why.
+        reason: String,
+    },
+    /// The address cannot be listened on.
+    #[error("cannot listen on {address}: {source}: stop what uses it, or choose another with --listen")]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// Why.
+        source: io::Error,
+    },
+    /// The address can be reached from other machines, and nothing protects it.
+    #[error(
+        "{address} can be reached from other machines: give --token-file FILE (workers need the same), or --insecure-listen on a network you trust"
+    )]
+    Exposed {
+        /// The address.
+        address: SocketAddr,
+    },
+    /// A file cannot be read or written.
+    #[error("cannot {action} {path}: {source}", path = .path.display())]
+    File {
+        /// What was tried.
+        action: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// Why it failed.
+        source: io::Error,
+    },
+    /// The worker program is not where it should be.
+    #[error("cannot start {path}: {source}: build the worker too (cargo build --release), or set SPLITSWEEP_WORKER to its path", path = .path.display())]
+    NoWorker {
+        /// Where it was expected.
+        path: PathBuf,
+        /// Why it cannot be started.
+        source: io::Error,
+    },
+    /// A local worker ended because of something that the user chose; it has said what.
+    #[error("a local worker could not work; see its message above")]
+    LocalWorker,
+    /// The store.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// A table.
+    #[error(transparent)]
+    Query(#[from] QueryError),
+    /// The coordinator at the other end.
+    #[error("{0}")]
+    NotReached(String),
+    /// The driver does not do what it was asked.
+    #[error(transparent)]
+    Driver(#[from] Refusal),
+    /// The output is closed or the disk is full.
+    #[error("cannot write the output: {0}")]
+    Output(#[source] io::Error),
+    /// The process cannot be set up, or a part of it died.
+    #[error("{0}")]
+    Internal(String),
+}
+
+impl CliError {
+    /// The exit code.
+    #[must_use]
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            Self::Plan(error) => error.exit_code(),
+            Self::Store(error) | Self::Query(QueryError::Store(error)) => {
+                if error.is_users() {
+                    exit::USERS_MISTAKE
+                } else {
+                    exit::INTERNAL
+                }
+            }
+            Self::Refused(_)
+            | Self::Rejected { .. }
+            | Self::NoFolder { .. }
+            | Self::NoRoot { .. }
+            | Self::Data { .. }
+            | Self::Listen { .. }
+            | Self::Exposed { .. }
+            | Self::File { .. }
+            | Self::NoWorker { .. }
+            | Self::LocalWorker
+            | Self::Query(_) => exit::USERS_MISTAKE,
+            Self::NotReached(_) => exit::NOT_REACHED,
+            Self::Driver(_) | Self::Output(_) | Self::Internal(_) => exit::INTERNAL,
+        }
+    }
+}

@@ -1,0 +1,158 @@
+//! Workers on this machine, as child processes of the coordinator.
+
+use super::CliError;
+use proto::data::{Dataset, Format};
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::process::{ExitStatus, Stdio};
+use std::time::Duration;
+use tokio::process::{Child, Command};
+use tokio::time::timeout;
+
+/// Time that workers have for giving back what they run.
+const DRAIN: Duration = Duration::from_secs(10);
+
+/// Options for workers on this machine.
+#[derive(Debug, Clone, clap::Args)]
+pub struct LocalArgs {
+    /// Worker processes to start on this machine
+    #[arg(long, value_name = "N", default_value_t = 0, value_parser = clap::value_parser!(u32).range(0..=256))]
+    pub local_workers: u32,
+    /// Folder of a data set, for the local workers; may be given for each
+    #[arg(long, value_name = "NAME=PATH", value_parser = name_and_path)]
+    pub data: Vec<(String, PathBuf)>,
+    /// Where local workers train: auto, cpu or cuda:N
+    #[arg(long, default_value = "auto")]
+    pub device: String,
+    /// Jobs at once in each local worker
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=1024))]
+    pub slots: u32,
+}
+
+fn name_and_path(text: &str) -> Result<(String, PathBuf), String> {
+    match text.split_once('=') {
+        Some((name, path)) if !name.is_empty() && !path.is_empty() => Ok((name.to_owned(), PathBuf::from(path))),
+        _ => Err("expected NAME=PATH, such as ph2=/data/PH2Dataset".to_owned()),
+    }
+}
+
+/// The worker program: what `SPLITSWEEP_WORKER` names, or `worker` beside this program.
+fn program() -> PathBuf {
+    if let Some(path) = std::env::var_os("SPLITSWEEP_WORKER") {
+        return path.into();
+    }
+    let beside = std::env::current_exe().ok().and_then(|path| Some(path.parent()?.join("worker")));
+    beside.unwrap_or_else(|| PathBuf::from("worker"))
+}
+
+/// Looks at the data set with a worker's eyes before anything is stored: returns the number of its cases. The worker keeps the resized
+/// images, so the work is not lost.
+///
+/// # Errors
+/// If there is no folder, or what lies there cannot be used.
+pub async fn inspect(args: &LocalArgs, dataset: &Dataset, image_size: u32) -> Result<u64, CliError> {
+    if let Some((name, path)) = args.data.iter().find(|(_, path)| !path.is_dir()) {
+        return Err(CliError::NoFolder { name: name.clone(), path: path.clone() });
+    }
+    if let (Format::Synthetic, Some(synthetic)) = (dataset.format, dataset.synthetic) {
+        return Ok(synthetic.cases.into());
+    }
+    let given = args.data.iter().find(|(name, _)| *name == dataset.name).map(|(_, path)| path.clone());
+    let root = given.or_else(|| dataset.root.clone().map(PathBuf::from));
+    let root = root.ok_or_else(|| CliError::NoRoot { name: dataset.name.clone() })?;
+    let worker = program();
+    let mut command = Command::new(&worker);
+    command.arg("prepare").arg("--data").arg(root).args(["--format", dataset.format.name()]);
+    command.args(["--image-size", &image_size.to_string()]).stdin(Stdio::null()).kill_on_drop(true);
+    let output = command.output().await.map_err(|source| CliError::NoWorker { path: worker, source })?;
+    let failed = |reason: String| CliError::Data { name: dataset.name.clone(), reason };
+    if !output.status.success() {
+        let text = String::from_utf8_lossy(&output.stderr);
+        return Err(failed(text.trim().trim_start_matches("error: ").to_owned()));
+    }
+    let text = String::from_utf8_lossy(&output.stdout);
+    let cases = text.lines().find_map(|line| line.strip_prefix("cases: ")?.parse().ok());
+    cases.ok_or_else(|| failed(format!("the worker said only: {text}")))
+}
+
+/// The worker processes.
+pub struct LocalWorkers {
+    children: Vec<Child>,
+}
+
+impl LocalWorkers {
+    /// Starts the workers. They end with this process, however it ends.
+    ///
+    /// # Errors
+    /// If the program cannot be started.
+    pub fn start(
+        args: &LocalArgs,
+        coordinator: &str,
+        token_file: Option<&Path>,
+        simulate: Option<Duration>,
+    ) -> Result<Self, CliError> {
+        let worker = program();
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        let threads = (cores / (args.local_workers.max(1) as usize)).max(1);
+        let mut children = Vec::new();
+        for number in 1..=args.local_workers {
+            let mut arguments: Vec<OsString> = Vec::new();
+            let mut give = |name: &str, value: OsString| arguments.extend([name.into(), value]);
+            give("--coordinator", coordinator.into());
+            give("--name", format!("local-{number}").into());
+            give("--device", args.device.clone().into());
+            give("--slots", args.slots.to_string().into());
+            give("--threads", threads.to_string().into());
+            for (name, path) in &args.data {
+                let mut value = OsString::from(format!("{name}="));
+                value.push(path);
+                give("--data", value);
+            }
+            if let Some(path) = token_file {
+                give("--token-file", path.into());
+            }
+            if let Some(duration) = simulate {
+                give("--simulate", humantime::format_duration(duration).to_string().into());
+            }
+            let child = Command::new(&worker)
+                .arg("--attached")
+                .args(arguments)
+                // the pipe is never written to: its end tells the worker that this process has ended
+                .stdin(Stdio::piped())
+                // progress is shown here; a local worker only speaks up when something is wrong
+                .env("SPLITSWEEP_LOG", std::env::var("SPLITSWEEP_LOG").unwrap_or_else(|_| "warn".to_owned()))
+                // a Ctrl-C in the terminal is for the coordinator, which then drains its workers
+                .process_group(0)
+                .spawn()
+                .map_err(|source| CliError::NoWorker { path: worker.clone(), source })?;
+            children.push(child);
+        }
+        Ok(Self { children })
+    }
+
+    /// Waits until a worker ends by itself.
+    pub async fn ended(&mut self) -> ExitStatus {
+        loop {
+            for child in &mut self.children {
+                if let Ok(Some(status)) = child.try_wait() {
+                    return status;
+                }
+            }
+            tokio::time::sleep(Duration::from_millis(200)).await;
+        }
+    }
+
+    /// Has the workers give back what they run, and waits for their end.
+    pub async fn drain(&mut self) {
+        for child in &mut self.children {
+            drop(child.stdin.take());
+        }
+        for child in &mut self.children {
+            if timeout(DRAIN, child.wait()).await.is_err() {
+                tracing::warn!("a local worker does not end; killing it");
+                // it is being killed for good: an error means that it is dead already
+                let _ = child.kill().await;
+            }
+        }
+    }
+}

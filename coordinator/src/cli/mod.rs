@@ -1,0 +1,19 @@
+//! The command line: one file a subcommand, and what they share.
+
+pub mod cancel;
+pub mod client;
+pub mod error;
+pub mod jobs;
+pub mod local;
+pub mod output;
+pub mod plan;
+pub mod progress;
+pub mod run;
+pub mod serve;
+pub mod server;
+pub mod status;
+pub mod submit;
+pub mod tables;
+pub mod watch;
+
+pub use error::{CliError, exit};

@@ -1,0 +1,34 @@
+//! Standard output, where a closed pipe (`| head`) is no error.
+
+use super::CliError;
+use std::io::{self, Write};
+use std::path::Path;
+
+/// Writes to the standard output, or to `file`. A file is complete or not there.
+///
+/// # Errors
+/// If writing fails for another reason than a closed pipe.
+pub fn write(file: Option<&Path>, text: &[u8]) -> Result<(), CliError> {
+    match file {
+        None => quietly(io::stdout().lock().write_all(text)),
+        Some(path) => {
+            let failed = |source| CliError::File { action: "write", path: path.to_owned(), source };
+            let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+            let mut whole = tempfile::NamedTempFile::new_in(folder).map_err(failed)?;
+            whole.write_all(text).and_then(|()| whole.as_file().sync_all()).map_err(failed)?;
+            whole.persist(path).map_err(|error| failed(error.error))?;
+            Ok(())
+        }
+    }
+}
+
+/// Takes a closed pipe for the reader's wish to see no more.
+///
+/// # Errors
+/// Any other error.
+pub fn quietly(result: io::Result<()>) -> Result<(), CliError> {
+    match result {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        other => other.map_err(CliError::Output),
+    }
+}

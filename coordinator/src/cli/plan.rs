@@ -1,0 +1,244 @@
+//! `coordinator plan FILE`: what a sweep file comes to, before anything runs.
+
+use crate::analysis::export::{self, Format as TableFormat};
+use crate::analysis::table::{Cell, Column, Kind, Table};
+use crate::plan::{Candidate, ConfigErrors, Objective, Plan, cost, parse};
+use proto::data::Dataset;
+use proto::spec::{JobSpec, Seeds};
+use serde::Serialize;
+use std::fs::File;
+use std::io::{self, Read, Write};
+use std::path::{Path, PathBuf};
+
+/// So many candidates are listed for people.
+const LISTED: usize = 50;
+
+/// So much of a file is read: one byte more than `parse` accepts is enough for its message.
+const READ_BYTES: u64 = (1 << 20) + 1;
+
+/// Shows the jobs of a sweep file, their parameters and their arithmetic, and runs nothing.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// The sweep file (YAML).
+    pub file: PathBuf,
+    /// How the plan is shown.
+    #[arg(long, value_enum, default_value_t)]
+    pub format: Format,
+}
+
+/// How the plan is shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
+pub enum Format {
+    /// For people.
+    #[default]
+    Table,
+    /// For programs: all candidates and all seeds.
+    Json,
+}
+
+/// Why there is no plan.
+#[derive(Debug, thiserror::Error)]
+pub enum PlanError {
+    /// The file could not be read.
+    #[error("{}: cannot be read", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// The file is no sweep file.
+    #[error(transparent)]
+    Config(#[from] ConfigErrors),
+    /// The plan could not be written.
+    #[error("the plan cannot be written")]
+    Write(#[source] io::Error),
+}
+
+impl PlanError {
+    /// The exit code: 2 for what the user can put right, 1 for the rest.
+    #[must_use]
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            Self::Read { .. } | Self::Config(_) => 2,
+            Self::Write(_) => 1,
+        }
+    }
+}
+
+/// Reads and expands a sweep file; returns the plan and the file's text.
+///
+/// # Errors
+/// If the file cannot be read, or is no sweep file.
+pub fn load(path: &Path) -> Result<(Plan, String), PlanError> {
+    let mut text = String::new();
+    File::open(path)
+        .and_then(|file| file.take(READ_BYTES).read_to_string(&mut text))
+        .map_err(|source| PlanError::Read { path: path.to_owned(), source })?;
+    let plan = parse(&path.display().to_string(), &text)?;
+    Ok((plan, text))
+}
+
+/// Runs the subcommand.
+///
+/// # Errors
+/// If there is no plan, or nowhere to write it.
+pub fn run(args: Args, out: &mut dyn Write) -> Result<(), PlanError> {
+    let (plan, _) = load(&args.file)?;
+    match args.format {
+        Format::Table => write_table(&plan, out),
+        Format::Json => write_json(&plan, out),
+    }
+    .map_err(PlanError::Write)
+}
+
+fn write_table(plan: &Plan, out: &mut dyn Write) -> io::Result<()> {
+    let (jobs, candidates, replicates) = (plan.jobs(), plan.candidates.len(), plan.replicates.len());
+    writeln!(out, "{}: {jobs} jobs = {candidates} candidates x {replicates} replicates\n", plan.sweep)?;
+    for (name, value) in protocol(plan) {
+        writeln!(out, "{name:<12}{value}")?;
+    }
+    writeln!(out)?;
+    export::write(&grid(plan), TableFormat::Table, out)?;
+    if candidates > LISTED {
+        writeln!(out, "... and {} more", candidates - LISTED)?;
+    }
+    writeln!(out, "\narithmetic of all jobs: {}", flop(total_flop(plan)))
+}
+
+/// What the candidates have in common.
+fn protocol(plan: &Plan) -> Vec<(&'static str, String)> {
+    let Some(job) = plan.candidates.first().map(|candidate| &candidate.template) else { return Vec::new() };
+    let JobSpec { split, training, .. } = job;
+    let images = match &plan.dataset.synthetic {
+        Some(synthetic) => format!("{} synthetic cases", synthetic.cases),
+        None => plan.dataset.format.name().to_owned(),
+    };
+    let side = job.data.image_size;
+    // what varies stands in the grid
+    let fixed = |axis: &str, text: String| (!plan.axes.iter().any(|name| name == axis)).then_some(text);
+    let training = [
+        fixed("training.epochs", format!("{} epochs", training.epochs)),
+        fixed("training.batch_size", format!("batches of {}", training.batch_size)),
+        fixed("training.optimizer", training.optimizer.to_string()),
+        fixed("training.initialization", format!("{} initialization", training.initialization)),
+        fixed("model.width", format!("width {}", job.model.width)),
+    ];
+    let training: Vec<_> = training.into_iter().flatten().collect();
+    let objective = &plan.objective;
+    vec![
+        ("data set", format!("{} ({images}), {side} x {side} pixels", plan.dataset.name)),
+        (
+            "split",
+            format!("{} train, {} validation, {} test, {}", split.train, split.validation, split.test, split.scheme),
+        ),
+        ("training", training.join(", ")),
+        ("objective", format!("{} of the {} subset, {} epoch", objective.metric, objective.subset, objective.epoch)),
+        ("replicates", seeds(&plan.replicates)),
+    ]
+}
+
+/// The replicates in a line.
+fn seeds(replicates: &[Seeds]) -> String {
+    let name = |seeds: &Seeds| match (seeds.init_seed, seeds.order_seed) {
+        (init, order) if init == seeds.split_seed && order == init => seeds.split_seed.to_string(),
+        (init, order) => format!("{}/{init}/{order}", seeds.split_seed),
+    };
+    let followed =
+        replicates.iter().all(|seeds| seeds.init_seed == seeds.split_seed && seeds.order_seed == seeds.split_seed);
+    let kind = if followed { "seeds" } else { "seeds (split/init/order)" };
+    let listed: Vec<_> = replicates.iter().take(12).map(name).collect();
+    let more = if replicates.len() > listed.len() { ", ..." } else { "" };
+    format!("{kind} {}{more}", listed.join(", "))
+}
+
+/// The first candidates, with what a job of each costs.
+fn grid(plan: &Plan) -> Table {
+    let axis = |(index, name): (usize, &String)| {
+        let value = plan.candidates.iter().find_map(|candidate| candidate.values[index].as_ref());
+        Column { name: name.clone(), kind: Kind::of(value) }
+    };
+    let column = |name: &str, kind| Column { name: name.to_owned(), kind };
+    let mut columns: Vec<_> = plan.axes.iter().enumerate().map(axis).collect();
+    columns.extend([
+        column("parameters", Kind::Exact),
+        column("per image", Kind::Exact),
+        column("per job", Kind::Exact),
+    ]);
+    let rows = plan.candidates.iter().take(LISTED).map(|candidate| {
+        let job = &candidate.template;
+        let mut row: Vec<_> = candidate.values.iter().map(|value| Cell::from(value.as_ref())).collect();
+        let forward = cost::forward_flop(job.architecture, job.model.width, job.data.image_size);
+        row.push(cost::parameters(job.architecture, job.model.width).into());
+        row.extend([Cell::Text(flop(forward as f64)), Cell::Text(flop(cost::job_flop(job)))]);
+        row
+    });
+    let rows = rows.collect();
+    Table { rows_name: "candidates", title: "candidates".to_owned(), head: Vec::new(), columns, rows }
+}
+
+fn total_flop(plan: &Plan) -> f64 {
+    let replicate: f64 = plan.candidates.iter().map(|candidate| cost::job_flop(&candidate.template)).sum();
+    replicate * plan.replicates.len() as f64
+}
+
+/// A number of operations with a unit.
+fn flop(number: f64) -> String {
+    let units = [("EFLOP", 1e18), ("PFLOP", 1e15), ("TFLOP", 1e12), ("GFLOP", 1e9), ("MFLOP", 1e6)];
+    let (unit, size) = units.into_iter().find(|(_, size)| number >= *size).unwrap_or(("FLOP", 1.0));
+    format!("{:.1} {unit}", number / size)
+}
+
+/// The plan for programs.
+#[derive(Serialize)]
+struct Document<'a> {
+    schema: &'static str,
+    sweep: &'a str,
+    jobs: usize,
+    /// Floating-point operations of all jobs.
+    flop: f64,
+    dataset: &'a Dataset,
+    objective: &'a Objective,
+    axes: &'a [String],
+    candidates: Vec<Row<'a>>,
+    replicates: &'a [Seeds],
+}
+
+/// A candidate, and what a job of it costs.
+#[derive(Serialize)]
+struct Row<'a> {
+    values: Vec<Cell>,
+    parameters: u64,
+    forward_flop_per_image: u64,
+    flop_per_job: f64,
+    template: &'a JobSpec,
+}
+
+impl<'a> Row<'a> {
+    fn of(candidate: &'a Candidate) -> Self {
+        let job = &candidate.template;
+        Self {
+            values: candidate.values.iter().map(|value| Cell::from(value.as_ref())).collect(),
+            parameters: cost::parameters(job.architecture, job.model.width),
+            forward_flop_per_image: cost::forward_flop(job.architecture, job.model.width, job.data.image_size),
+            flop_per_job: cost::job_flop(job),
+            template: job,
+        }
+    }
+}
+
+fn write_json(plan: &Plan, out: &mut dyn Write) -> io::Result<()> {
+    let document = Document {
+        schema: "splitsweep.plan/1",
+        sweep: &plan.sweep,
+        jobs: plan.jobs(),
+        flop: total_flop(plan),
+        dataset: &plan.dataset,
+        objective: &plan.objective,
+        axes: &plan.axes,
+        candidates: plan.candidates.iter().map(Row::of).collect(),
+        replicates: &plan.replicates,
+    };
+    serde_json::to_writer(&mut *out, &document)?;
+    writeln!(out)
+}

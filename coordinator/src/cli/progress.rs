@@ -1,0 +1,210 @@
+//! Progress for people, on the standard error: a block that redraws itself on a terminal, a line now and then elsewhere.
+
+use super::exit;
+use crate::scheduler::{SweepState, SweepView, View, WorkerView};
+use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
+use std::fmt::Write;
+use std::io::{IsTerminal, stderr};
+use std::time::{Duration, Instant};
+
+/// Without a terminal a line is written this often.
+const LINE_INTERVAL: Duration = Duration::from_secs(30);
+/// Workers that are listed on a terminal; the rest are counted.
+const WORKERS_SHOWN: usize = 8;
+
+/// Shows how a sweep comes on.
+pub struct Progress {
+    /// On a terminal.
+    block: Option<Block>,
+    last_line: Option<Instant>,
+    notices: Vec<String>,
+}
+
+struct Block {
+    lines: MultiProgress,
+    sweep: ProgressBar,
+    workers: Vec<ProgressBar>,
+}
+
+impl Default for Progress {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Progress {
+    /// Progress on the standard error.
+    #[must_use]
+    pub fn new() -> Self {
+        let plain = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
+        let block = (stderr().is_terminal() && !plain).then(Block::new);
+        Self { block, last_line: None, notices: Vec::new() }
+    }
+
+    /// Shows the view; the sweep of that name, or the one submitted last if it is empty.
+    pub fn show(&mut self, view: &View, sweep: &str) {
+        let Some(sweep) = find(view, sweep) else { return };
+        let notices: Vec<_> = view
+            .workers
+            .iter()
+            .flat_map(|worker| worker.notices.iter().map(|notice| format!("{}: {notice}", worker.name)))
+            .collect();
+        for notice in notices.iter().filter(|notice| !self.notices.contains(notice)) {
+            self.say(&format!("warning: worker {notice}"));
+        }
+        self.notices = notices;
+        match &mut self.block {
+            Some(block) => block.show(view, sweep),
+            None if self.last_line.is_none_or(|last| last.elapsed() >= LINE_INTERVAL) => {
+                self.last_line = Some(Instant::now());
+                self.say(&line(view, sweep));
+            }
+            None => {}
+        }
+    }
+
+    /// When [`show`](Self::show) should be called again though nothing has changed.
+    #[must_use]
+    pub fn next_line(&self) -> Duration {
+        self.last_line.map_or(LINE_INTERVAL, |last| LINE_INTERVAL.saturating_sub(last.elapsed()))
+    }
+
+    /// A line above the block.
+    #[expect(clippy::print_stderr, reason = "these are the lines for people")]
+    pub fn say(&self, text: &str) {
+        match &self.block {
+            // a terminal that is gone needs no line
+            Some(block) => drop(block.lines.println(text)),
+            None => eprintln!("{text}"),
+        }
+    }
+
+    /// Takes the block away and leaves a last line.
+    pub fn finish(&mut self, view: &View, sweep: &str) {
+        if let Some(block) = self.block.take() {
+            drop(block.lines.clear());
+        }
+        if let Some(sweep) = find(view, sweep) {
+            self.say(&line(view, sweep));
+        }
+    }
+}
+
+impl Block {
+    fn new() -> Self {
+        let lines = MultiProgress::with_draw_target(ProgressDrawTarget::stderr_with_hz(10));
+        let sweep = lines.add(ProgressBar::new(0));
+        let style = ProgressStyle::with_template("{prefix} [{bar:30}] {msg}");
+        sweep.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()).progress_chars("=> "));
+        Self { lines, sweep, workers: Vec::new() }
+    }
+
+    fn show(&mut self, view: &View, sweep: &SweepView) {
+        self.sweep.set_length(sweep.epochs.max(1));
+        self.sweep.set_position(sweep.epochs_done);
+        self.sweep.set_prefix(sweep.sweep.clone());
+        self.sweep.set_message(counts(view, sweep));
+        let mut texts: Vec<_> = view.workers.iter().take(WORKERS_SHOWN).map(worker_line).collect();
+        if view.workers.len() > WORKERS_SHOWN {
+            texts.push(format!("  ... and {} more workers", view.workers.len() - WORKERS_SHOWN));
+        }
+        while self.workers.len() < texts.len() {
+            let bar = self.lines.add(ProgressBar::new_spinner());
+            bar.set_style(ProgressStyle::with_template("{msg}").unwrap_or_else(|_| ProgressStyle::default_spinner()));
+            self.workers.push(bar);
+        }
+        for bar in self.workers.split_off(texts.len()) {
+            self.lines.remove(&bar);
+        }
+        for (bar, text) in self.workers.iter().zip(texts) {
+            bar.set_message(text);
+        }
+    }
+}
+
+/// The sweep of that name, or the one submitted last if it is empty.
+#[must_use]
+pub fn find<'a>(view: &'a View, sweep: &str) -> Option<&'a SweepView> {
+    match sweep {
+        "" => view.sweeps.last(),
+        name => view.sweeps.iter().find(|sweep| sweep.sweep == name),
+    }
+}
+
+/// How the sweep stands, as an exit code.
+#[must_use]
+pub fn exit_code(sweep: &SweepView) -> u8 {
+    match sweep.state {
+        SweepState::Rejected => exit::USERS_MISTAKE,
+        SweepState::WaitingForData | SweepState::Running => exit::INTERRUPTED,
+        SweepState::Ended if sweep.failed + sweep.cancelled > 0 => exit::FAILED_JOBS,
+        SweepState::Ended => exit::COMPLETE,
+    }
+}
+
+/// Everything, in lines.
+#[must_use]
+pub fn describe(view: &View) -> String {
+    let mut text = String::new();
+    for sweep in &view.sweeps {
+        text.push_str(&line(view, sweep));
+        if !sweep.problem.is_empty() {
+            // writing to a string cannot fail
+            let _ = write!(text, "\n  last problem: {}", sweep.problem);
+        }
+        text.push('\n');
+    }
+    for worker in &view.workers {
+        text.push_str(&worker_line(worker));
+        for notice in &worker.notices {
+            let _ = write!(text, "\n    {notice}");
+        }
+        text.push('\n');
+    }
+    text
+}
+
+fn line(view: &View, sweep: &SweepView) -> String {
+    format!("{}: {}", sweep.sweep, counts(view, sweep))
+}
+
+fn counts(view: &View, sweep: &SweepView) -> String {
+    let mut text =
+        format!("{}/{} jobs done, {} running, {} failed", sweep.succeeded, sweep.jobs, sweep.running, sweep.failed);
+    if sweep.cancelled > 0 {
+        let _ = write!(text, ", {} cancelled", sweep.cancelled);
+    }
+    if sweep.simulated {
+        text.push_str(" (simulated)");
+    }
+    match sweep.state {
+        SweepState::WaitingForData if view.workers.is_empty() => text.push_str(", waiting for workers"),
+        SweepState::WaitingForData => text.push_str(", waiting for a worker that has the data set"),
+        SweepState::Running if view.workers.is_empty() => text.push_str(", waiting for workers"),
+        SweepState::Running => {
+            let left = sweep.epochs.saturating_sub(sweep.epochs_done);
+            if view.epochs_per_second > 0.0 {
+                let seconds = (left as f64 / view.epochs_per_second).ceil().min(1e9);
+                let time = humantime::format_duration(Duration::from_secs(seconds as u64));
+                let _ = write!(text, ", {:.1} epochs/s, {time} left", view.epochs_per_second);
+            }
+        }
+        SweepState::Ended => text.push_str(", ended"),
+        SweepState::Rejected => text.push_str(", rejected"),
+    }
+    text
+}
+
+fn worker_line(worker: &WorkerView) -> String {
+    let mut text = format!("  {}", worker.name);
+    if !worker.connected {
+        text.push_str(" (not connected)");
+    }
+    if worker.running.is_empty() {
+        text.push_str("  idle");
+    }
+    for job in &worker.running {
+        let _ = write!(text, "  {} epoch {}/{}", job.label, job.epoch, job.epochs);
+    }
+    text
+}

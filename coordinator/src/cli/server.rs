@@ -1,0 +1,101 @@
+//! Starting and stopping the coordinator itself: listener, store, driver, services. Shared by `--sweep` and `serve`.
+
+use super::CliError;
+use super::client::{DEFAULT_STORE, read_token};
+use crate::driver::{self, Handle};
+use crate::scheduler::Limits;
+use crate::serve::{Settings, serve};
+use crate::store::{Store, StoreError};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::thread::JoinHandle;
+use std::time::Duration;
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle as Task;
+
+/// Where the coordinator listens and what it keeps.
+#[derive(Debug, Clone, clap::Args)]
+pub struct ServerArgs {
+    /// File that keeps jobs and results
+    #[arg(long, value_name = "FILE", default_value = DEFAULT_STORE)]
+    pub store: PathBuf,
+    /// Address for workers and for other commands
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:7070")]
+    pub listen: SocketAddr,
+    /// File with a token that every call must bear
+    #[arg(long, value_name = "FILE")]
+    pub token_file: Option<PathBuf>,
+    /// Listen without a token on an address that other machines can reach
+    #[arg(long)]
+    pub insecure_listen: bool,
+    /// Time after which a silent worker loses its jobs
+    #[arg(long, value_name = "TIME", default_value = "30s", value_parser = lease_time)]
+    pub lease: Duration,
+}
+
+fn lease_time(text: &str) -> Result<Duration, String> {
+    let lease = humantime::parse_duration(text).map_err(|error| error.to_string())?;
+    if (Duration::from_secs(1)..=Duration::from_secs(3600)).contains(&lease) {
+        return Ok(lease);
+    }
+    Err("expected 1s to 1h".to_owned())
+}
+
+/// A coordinator at work.
+pub struct Server {
+    /// The way to the driver.
+    pub handle: Handle,
+    /// Where it listens.
+    pub address: SocketAddr,
+    driver: JoinHandle<Result<(), StoreError>>,
+    services: Task<Result<(), tonic::transport::Error>>,
+}
+
+impl Server {
+    /// Listens, opens the store, and serves. Nothing is written if the address is taken.
+    ///
+    /// # Errors
+    /// If the address or the store cannot be used.
+    pub async fn start(args: &ServerArgs) -> Result<Self, CliError> {
+        let token = args.token_file.as_deref().map(read_token).transpose()?;
+        if !args.listen.ip().is_loopback() && token.is_none() && !args.insecure_listen {
+            return Err(CliError::Exposed { address: args.listen });
+        }
+        let failed = |source| CliError::Listen { address: args.listen, source };
+        let listener = TcpListener::bind(args.listen).await.map_err(failed)?;
+        let address = listener.local_addr().map_err(failed)?;
+        let store = Store::open(&args.store)?;
+        let limits = Limits { lease_ms: args.lease.as_millis() as u64, ..Limits::default() };
+        let (handle, driver) = driver::start(store, limits)?;
+        let settings = Settings { lease: args.lease, store: args.store.clone(), token };
+        let services = tokio::spawn(serve(listener, handle.clone(), settings, std::future::pending()));
+        Ok(Self { handle, address, driver, services })
+    }
+
+    /// The address for programs on this machine.
+    #[must_use]
+    pub fn url(&self) -> String {
+        let ip = self.address.ip();
+        let host = match ip {
+            _ if !ip.is_unspecified() => ip,
+            std::net::IpAddr::V4(_) => std::net::Ipv4Addr::LOCALHOST.into(),
+            std::net::IpAddr::V6(_) => std::net::Ipv6Addr::LOCALHOST.into(),
+        };
+        format!("http://{}", SocketAddr::new(host, self.address.port()))
+    }
+
+    /// Ends once everything that was asked is carried out and on disk.
+    ///
+    /// # Errors
+    /// If the driver died of the store.
+    pub async fn stop(self) -> Result<(), CliError> {
+        self.handle.stop();
+        let ended = tokio::task::spawn_blocking(move || self.driver.join()).await;
+        // calls that wait for work would keep the services up for good
+        self.services.abort();
+        match ended {
+            Ok(Ok(result)) => Ok(result?),
+            _ => Err(CliError::Internal("the driver died; see the messages above".to_owned())),
+        }
+    }
+}

@@ -1,0 +1,70 @@
+//! `coordinator status`: where everything stands.
+
+use super::client::{Source, refused};
+use super::output::quietly;
+use super::{CliError, progress};
+use crate::query;
+use crate::scheduler::{SweepState, View};
+use crate::serve::status_to_view;
+use crate::store::Reader;
+use proto::wire::StatusRequest;
+use serde_json::json;
+use std::io::Write;
+
+/// Show where sweeps and workers stand
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Only this sweep
+    #[arg(long, default_value = "", hide_default_value = true)]
+    sweep: String,
+    /// For programs
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    source: Source,
+}
+
+/// Runs the subcommand.
+///
+/// # Errors
+/// If the store cannot be read, or the coordinator is not reached.
+pub async fn run(args: Args) -> Result<(), CliError> {
+    let Args { sweep, json, source } = args;
+    let mut view = match &source.coordinator {
+        None => query::state(&Reader::open(&source.store)?)?.view(),
+        Some(url) => {
+            let mut client = source.connect(url).await?;
+            let status =
+                client.status(StatusRequest { sweep: String::new() }).await.map_err(|status| refused(&status))?;
+            status_to_view(status.into_inner()).map_err(|error| CliError::NotReached(error.to_string()))?
+        }
+    };
+    view.sweeps.retain(|view| sweep.is_empty() || view.sweep == sweep);
+    let text = if json { to_json(&view) } else { progress::describe(&view) };
+    quietly(std::io::stdout().lock().write_all(text.as_bytes()))
+}
+
+fn to_json(view: &View) -> String {
+    let state = |state| match state {
+        SweepState::WaitingForData => "waiting_for_data",
+        SweepState::Running => "running",
+        SweepState::Ended => "ended",
+        SweepState::Rejected => "rejected",
+    };
+    let sweeps: Vec<_> = view.sweeps.iter().map(|sweep| json!({
+        "sweep": sweep.sweep, "state": state(sweep.state), "jobs": sweep.jobs, "queued": sweep.queued,
+        "running": sweep.running, "succeeded": sweep.succeeded, "failed": sweep.failed, "cancelled": sweep.cancelled,
+        "epochs": sweep.epochs, "epochs_done": sweep.epochs_done, "simulated": sweep.simulated, "problem": sweep.problem,
+    })).collect();
+    let workers: Vec<_> = view.workers.iter().map(|worker| json!({
+        "worker": worker.worker, "name": worker.name, "host": worker.host, "device": worker.device,
+        "slots": worker.slots, "connected": worker.connected, "notices": worker.notices,
+        "running": worker.running.iter().map(|job| json!({
+            "sweep": job.sweep, "job": job.job, "attempt": job.attempt, "epoch": job.epoch, "epochs": job.epochs,
+        })).collect::<Vec<_>>(),
+    })).collect();
+    let document = json!({
+        "schema": "splitsweep.status/1", "epochs_per_second": view.epochs_per_second, "sweeps": sweeps, "workers": workers,
+    });
+    format!("{document}\n")
+}

@@ -1,0 +1,49 @@
+//! `coordinator submit FILE`: hands a sweep file to a running coordinator, or puts it into a store for the next one.
+
+use super::client::{Source, refused};
+use super::output::quietly;
+use super::{CliError, plan};
+use crate::driver;
+use crate::scheduler::Limits;
+use crate::store::Store;
+use proto::wire::SubmitRequest;
+use std::io::Write;
+use std::path::PathBuf;
+
+/// Submit a sweep file to a running coordinator or into a store
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// The sweep file (YAML)
+    file: PathBuf,
+    /// Have simulated workers make the results up
+    #[arg(long)]
+    simulated: bool,
+    #[command(flatten)]
+    source: Source,
+}
+
+/// Runs the subcommand.
+///
+/// # Errors
+/// If the file cannot be used, or nobody takes it.
+pub async fn run(args: Args) -> Result<(), CliError> {
+    let Args { file, simulated, source } = args;
+    let (plan, text) = plan::load(&file)?;
+    let (sweep, jobs) = match &source.coordinator {
+        Some(url) => {
+            let request = SubmitRequest { file: file.display().to_string(), text, simulated };
+            let mut client = source.connect(url).await?;
+            let submitted = client.submit(request).await.map_err(|status| refused(&status))?.into_inner();
+            (submitted.sweep, submitted.jobs)
+        }
+        None => {
+            let plan = if simulated { plan.simulated() } else { plan };
+            let (handle, driver) = driver::start(Store::open(&source.store)?, Limits::default())?;
+            let submitted = handle.submit(plan, text).await?;
+            handle.stop();
+            driver.join().map_err(|_| CliError::Internal("the driver died".to_owned()))??;
+            (submitted.sweep, submitted.jobs)
+        }
+    };
+    quietly(writeln!(std::io::stdout(), "{sweep}: {jobs} jobs"))
+}

@@ -1,0 +1,57 @@
+//! `coordinator tables`: the results of a sweep.
+
+use super::client::{Source, refused};
+use super::{CliError, output};
+use crate::analysis::export::{Format, render};
+use crate::query::{self, Rows};
+use crate::store::Reader;
+use proto::wire::TablesRequest;
+use std::path::PathBuf;
+
+/// Print the results of a sweep
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// The sweep [default: the one submitted last]
+    #[arg(long, default_value = "", hide_default_value = true)]
+    pub sweep: String,
+    /// What the rows are
+    #[arg(long, value_enum, default_value_t)]
+    pub rows: Rows,
+    /// How they are written
+    #[arg(long, value_enum, default_value_t)]
+    pub format: Format,
+    /// File to write [default: the standard output]
+    #[arg(long, value_name = "FILE")]
+    pub out: Option<PathBuf>,
+    /// Where to look.
+    #[command(flatten)]
+    pub source: Source,
+}
+
+/// Runs the subcommand.
+///
+/// # Errors
+/// If there is no such sweep, or its rows cannot be read or written.
+pub async fn run(args: Args) -> Result<(), CliError> {
+    let Args { sweep, rows, format, out, source } = args;
+    let text = match &source.coordinator {
+        None => {
+            let table = query::table(&Reader::open(&source.store)?, &sweep, rows)?;
+            render(&table, format).map_err(CliError::Output)?.into_bytes()
+        }
+        Some(url) => fetch(&source, url, sweep, rows, format).await?,
+    };
+    output::write(out.as_deref(), &text)
+}
+
+async fn fetch(source: &Source, url: &str, sweep: String, rows: Rows, format: Format) -> Result<Vec<u8>, CliError> {
+    let format = clap::ValueEnum::to_possible_value(&format).map(|value| value.get_name().to_owned());
+    let request = TablesRequest { sweep, rows: rows.name().to_owned(), format: format.unwrap_or_default() };
+    let mut client = source.connect(url).await?;
+    let mut pieces = client.tables(request).await.map_err(|status| refused(&status))?.into_inner();
+    let mut text = Vec::new();
+    while let Some(piece) = pieces.message().await.map_err(|status| refused(&status))? {
+        text.extend(piece.text);
+    }
+    Ok(text)
+}

@@ -1,0 +1,50 @@
+//! `coordinator watch`: the live progress of a running coordinator, until its sweep has ended.
+
+use super::client::{Source, refused};
+use super::progress::{self, Progress};
+use super::{CliError, exit};
+use crate::query;
+use crate::scheduler::SweepState;
+use crate::serve::status_to_view;
+use crate::store::Reader;
+use proto::wire::StatusRequest;
+
+/// Show the progress of a sweep until it has ended
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// The sweep [default: the one submitted last]
+    #[arg(long, default_value = "", hide_default_value = true)]
+    sweep: String,
+    #[command(flatten)]
+    source: Source,
+}
+
+/// Runs the subcommand; the exit code says how the sweep stands.
+///
+/// # Errors
+/// If the store cannot be read, or the coordinator is not reached.
+pub async fn run(args: Args) -> Result<u8, CliError> {
+    let Args { sweep, source } = args;
+    let Some(url) = &source.coordinator else {
+        // nothing moves in a store that no coordinator has: its state is all there is to see
+        let view = query::state(&Reader::open(&source.store)?)?.view();
+        let code = progress::find(&view, &sweep).map_or(exit::USERS_MISTAKE, progress::exit_code);
+        super::output::write(None, progress::describe(&view).as_bytes())?;
+        return Ok(code);
+    };
+    let mut client = source.connect(url).await?;
+    let request = StatusRequest { sweep: String::new() };
+    let mut views = client.watch(request).await.map_err(|status| refused(&status))?.into_inner();
+    let mut progress = Progress::new();
+    while let Some(status) = views.message().await.map_err(|status| refused(&status))? {
+        let view = status_to_view(status).map_err(|error| CliError::NotReached(error.to_string()))?;
+        progress.show(&view, &sweep);
+        if let Some(sweep) = progress::find(&view, &sweep)
+            && matches!(sweep.state, SweepState::Ended | SweepState::Rejected)
+        {
+            progress.finish(&view, &sweep.sweep);
+            return Ok(progress::exit_code(sweep));
+        }
+    }
+    Err(CliError::NotReached(format!("the coordinator at {url} has ended")))
+}

@@ -1,0 +1,379 @@
+//! The loop that owns the scheduler's state and the store, on a thread of its own.
+//!
+//! ```text
+//!  Handle --request--> [ decide -> apply -> decide -> apply -> ... ] -> append -> replies
+//!                        every request that has arrived meanwhile       one transaction
+//! ```
+//!
+//! Requests that arrive while a transaction is being written share the next one, so the disk is waited for once for all of them. A reply
+//! leaves only after the transaction has. If the disk refuses it, the state is read back from the store and every request of the batch fails.
+
+use crate::plan::Plan;
+use crate::scheduler::{
+    Completed, Completion, Decision, Fact, Limits, Offer, Record, Rejection, State, Submitted, Synchronization,
+    Synchronized, Timestamp, View, WorkerInfo,
+};
+use crate::store::{Reader, Store, StoreError};
+use proto::ids::WorkerId;
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+use tokio::sync::{oneshot, watch};
+
+/// Requests that share a transaction at most.
+const BATCH: usize = 1024;
+/// The view is published at most this often.
+const VIEW_INTERVAL: Duration = Duration::from_millis(250);
+/// Epochs per second are averaged over this time.
+const RATE_WINDOW: Duration = Duration::from_secs(60);
+
+/// Why a request was not carried out.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// The scheduler refuses it.
+    #[error(transparent)]
+    Rejected(#[from] Rejection),
+    /// The store could not keep it. Nothing was changed; trying again may help.
+    #[error("the store failed: {0}")]
+    Store(String),
+    /// The coordinator is shutting down.
+    #[error("the coordinator is shutting down")]
+    Closed,
+}
+
+type Reply<R> = oneshot::Sender<Result<R, Refusal>>;
+
+enum Request {
+    Submit(Box<Plan>, String, Reply<Submitted>),
+    Cancel(String, Reply<u64>),
+    Register(WorkerId, WorkerInfo, Reply<()>),
+    Offer(WorkerId, Offer, Reply<()>),
+    Synchronize(WorkerId, Synchronization, Reply<Synchronized>),
+    Complete(WorkerId, Box<Completion>, Reply<Completed>),
+    Stop,
+}
+
+/// The way to the driver. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Handle {
+    requests: Sender<Request>,
+    view: watch::Receiver<Arc<View>>,
+    work: watch::Receiver<u64>,
+}
+
+impl Handle {
+    /// Submits a sweep file.
+    ///
+    /// # Errors
+    /// See [`Refusal`].
+    pub async fn submit(&self, plan: Plan, text: String) -> Result<Submitted, Refusal> {
+        self.ask(|reply| Request::Submit(Box::new(plan), text, reply)).await
+    }
+
+    /// Cancels a sweep; the answer is the number of jobs that this ended.
+    ///
+    /// # Errors
+    /// See [`Refusal`].
+    pub async fn cancel(&self, sweep: String) -> Result<u64, Refusal> {
+        self.ask(|reply| Request::Cancel(sweep, reply)).await
+    }
+
+    /// Introduces a worker.
+    ///
+    /// # Errors
+    /// See [`Refusal`].
+    pub async fn register(&self, worker: WorkerId, info: WorkerInfo) -> Result<(), Refusal> {
+        self.ask(|reply| Request::Register(worker, info, reply)).await
+    }
+
+    /// Says what a worker found where a data set should be.
+    ///
+    /// # Errors
+    /// See [`Refusal`].
+    pub async fn offer(&self, worker: WorkerId, offer: Offer) -> Result<(), Refusal> {
+        self.ask(|reply| Request::Offer(worker, offer, reply)).await
+    }
+
+    /// Says what a worker is doing; the answer is what it should be doing.
+    ///
+    /// # Errors
+    /// See [`Refusal`].
+    pub async fn synchronize(&self, worker: WorkerId, request: Synchronization) -> Result<Synchronized, Refusal> {
+        self.ask(|reply| Request::Synchronize(worker, request, reply)).await
+    }
+
+    /// Ends an attempt.
+    ///
+    /// # Errors
+    /// See [`Refusal`].
+    pub async fn complete(&self, worker: WorkerId, completion: Completion) -> Result<Completed, Refusal> {
+        self.ask(|reply| Request::Complete(worker, Box::new(completion), reply)).await
+    }
+
+    /// Where everything stands, now and after each change; ends with the driver.
+    #[must_use]
+    pub fn view(&self) -> watch::Receiver<Arc<View>> {
+        self.view.clone()
+    }
+
+    /// Changes whenever there may be work that was not there before.
+    #[must_use]
+    pub fn work(&self) -> watch::Receiver<u64> {
+        self.work.clone()
+    }
+
+    /// Ends the driver once it has carried out what it was asked before.
+    pub fn stop(&self) {
+        // a driver that has ended already is what is asked for
+        let _ = self.requests.send(Request::Stop);
+    }
+
+    async fn ask<R>(&self, request: impl FnOnce(Reply<R>) -> Request) -> Result<R, Refusal> {
+        let (reply, answer) = oneshot::channel();
+        self.requests.send(request(reply)).map_err(|_| Refusal::Closed)?;
+        answer.await.map_err(|_| Refusal::Closed)?
+    }
+}
+
+/// The state that the facts of a store add up to.
+///
+/// # Errors
+/// If the store cannot be read back.
+pub fn restore(reader: &Reader, limits: Limits, nonce: u128) -> Result<State, StoreError> {
+    let mut state = State::new(limits, nonce);
+    // leases that were out get a fresh full term from the start of this life's clock
+    reader.facts(|fact| state.apply(Timestamp(0), &fact))?;
+    Ok(state)
+}
+
+/// Starts the driver on what the store holds. It ends when it is told to, or with the error that ended it.
+///
+/// # Errors
+/// If the store cannot be read back.
+pub fn start(store: Store, limits: Limits) -> Result<(Handle, JoinHandle<Result<(), StoreError>>), StoreError> {
+    let reader = store.reader()?;
+    let state = restore(&reader, limits, rand::random())?;
+    let (requests, inbox) = channel();
+    let (view_sender, view) = watch::channel(Arc::new(state.view()));
+    let (work_sender, work) = watch::channel(0);
+    let driver = Driver {
+        limits,
+        state,
+        store,
+        reader,
+        inbox,
+        started: Instant::now(),
+        view: view_sender,
+        view_published: Instant::now(),
+        view_stale: false,
+        work: work_sender,
+        epochs: VecDeque::new(),
+    };
+    let thread = std::thread::spawn(move || driver.run());
+    Ok((Handle { requests, view, work }, thread))
+}
+
+struct Driver {
+    limits: Limits,
+    state: State,
+    store: Store,
+    reader: Reader,
+    inbox: Receiver<Request>,
+    started: Instant,
+    view: watch::Sender<Arc<View>>,
+    /// When the view was last published.
+    view_published: Instant,
+    /// Whether anything has changed since.
+    view_stale: bool,
+    work: watch::Sender<u64>,
+    /// When how many epochs were handed in, within the rate window.
+    epochs: VecDeque<(Instant, usize)>,
+}
+
+/// What one transaction will hold, and what is to be said once it is on disk.
+#[derive(Default)]
+struct Batch {
+    facts: Vec<Fact>,
+    records: Vec<Record>,
+    replies: Vec<Box<dyn FnOnce(Option<&Refusal>)>>,
+}
+
+impl Driver {
+    fn run(mut self) -> Result<(), StoreError> {
+        loop {
+            let (requests, stop) = self.wait();
+            let mut batch = Batch::default();
+            let expiry = self.state.expiry_decision(self.now());
+            self.carry_out(Ok(expiry), None, &mut batch)?;
+            for request in requests {
+                self.handle(request, &mut batch)?;
+            }
+            self.commit(batch)?;
+            if stop {
+                return Ok(());
+            }
+        }
+    }
+
+    fn now(&self) -> Timestamp {
+        Timestamp(self.started.elapsed().as_millis() as u64)
+    }
+
+    /// Waits for requests or a deadline; takes every request that is there.
+    fn wait(&self) -> (Vec<Request>, bool) {
+        let deadline = self.state.next_deadline().map(|at| self.started + Duration::from_millis(at.0));
+        let view_due = self.view_stale.then(|| self.view_published + VIEW_INTERVAL);
+        let due = [deadline, view_due].into_iter().flatten().min();
+        let first = match due {
+            None => self.inbox.recv().map_err(|_| RecvTimeoutError::Disconnected),
+            Some(due) => self.inbox.recv_timeout(due.saturating_duration_since(Instant::now())),
+        };
+        match first {
+            Ok(Request::Stop) | Err(RecvTimeoutError::Disconnected) => (Vec::new(), true),
+            Err(RecvTimeoutError::Timeout) => (Vec::new(), false),
+            Ok(first) => {
+                let mut requests = vec![first];
+                while requests.len() < BATCH {
+                    match self.inbox.try_recv() {
+                        Ok(Request::Stop) => return (requests, true),
+                        Ok(request) => requests.push(request),
+                        Err(_) => break,
+                    }
+                }
+                (requests, false)
+            }
+        }
+    }
+
+    fn handle(&mut self, request: Request, batch: &mut Batch) -> Result<(), StoreError> {
+        let now = self.now();
+        match request {
+            Request::Submit(plan, text, reply) => {
+                let decision = self.state.submit_decision(*plan, text);
+                self.carry_out(Ok(decision), Some(reply), batch)
+            }
+            Request::Cancel(sweep, reply) => {
+                let decision = self.state.cancel_decision(&sweep);
+                self.carry_out(decision, Some(reply), batch)
+            }
+            Request::Register(worker, info, reply) => {
+                let decision = self.state.register_decision(worker, info);
+                self.carry_out(Ok(decision), Some(reply), batch)
+            }
+            Request::Offer(worker, offer, reply) => {
+                let decision = self.state.offer_decision(worker, offer);
+                self.carry_out(decision, Some(reply), batch)
+            }
+            Request::Synchronize(worker, request, reply) => {
+                let decision = self.state.synchronize_decision(now, worker, &request);
+                self.carry_out(decision, Some(reply), batch)
+            }
+            Request::Complete(worker, completion, reply) => {
+                let decision = self.state.complete_decision(now, worker, *completion);
+                self.carry_out(decision, Some(reply), batch)
+            }
+            // `wait` ends a batch there
+            Request::Stop => Ok(()),
+        }
+    }
+
+    /// Applies a decision and puts it in the batch.
+    fn carry_out<R: 'static>(
+        &mut self,
+        decision: Result<Decision<R>, Rejection>,
+        reply: Option<Reply<R>>,
+        batch: &mut Batch,
+    ) -> Result<(), StoreError> {
+        let answer = match decision {
+            Ok(Decision { facts, records, reply }) => {
+                let now = self.now();
+                for fact in &facts {
+                    // the scheduler decided on this very state: a fact that does not fit is a defect, and going on would spread it
+                    self.state.apply(now, fact).map_err(|error| StoreError::Damaged {
+                        path: "the scheduler's state".into(),
+                        place: format!("{fact:?}"),
+                        reason: error.to_string(),
+                    })?;
+                }
+                batch.facts.extend(facts);
+                batch.records.extend(records);
+                Ok(reply)
+            }
+            Err(rejection) => Err(Refusal::Rejected(rejection)),
+        };
+        if let Some(reply) = reply {
+            batch.replies.push(Box::new(move |refusal: Option<&Refusal>| {
+                // who does not wait for the answer any more needs none
+                let _ = reply.send(refusal.map_or(answer, |refusal| Err(refusal.clone())));
+            }));
+        }
+        Ok(())
+    }
+
+    fn commit(&mut self, batch: Batch) -> Result<(), StoreError> {
+        let Batch { facts, records, replies } = batch;
+        let durable = !records.is_empty() || facts.iter().any(Fact::is_durable);
+        let mut refusal = None;
+        if durable && let Err(error) = self.store.append(&facts, &records) {
+            tracing::error!(%error, "the store failed; nothing of it is acknowledged");
+            refusal = Some(Refusal::Store(error.to_string()));
+            self.reload()?;
+        }
+        for reply in replies {
+            reply(refusal.as_ref());
+        }
+        self.publish(&facts, &records);
+        Ok(())
+    }
+
+    /// Forgets what the store did not take. Workers register again.
+    fn reload(&mut self) -> Result<(), StoreError> {
+        let now = self.now();
+        let mut state = State::new(self.limits, rand::random());
+        self.reader.facts(|fact| state.apply(now, &fact))?;
+        self.state = state;
+        Ok(())
+    }
+
+    fn publish(&mut self, facts: &[Fact], records: &[Record]) {
+        let brings_work = |fact: &Fact| {
+            matches!(
+                fact,
+                Fact::Submitted { .. }
+                    | Fact::Pinned { .. }
+                    | Fact::Rejected { .. }
+                    | Fact::Cancelled { .. }
+                    | Fact::Released { .. }
+                    | Fact::Lost { .. }
+                    | Fact::Failed { .. }
+            )
+        };
+        if facts.iter().any(brings_work) {
+            self.work.send_modify(|version| *version += 1);
+        }
+        let now = Instant::now();
+        let measured: usize = records
+            .iter()
+            .map(|record| match record {
+                Record::Measurements { measurements, .. } => measurements.len(),
+                Record::Result { .. } => 0,
+            })
+            .sum();
+        if measured > 0 {
+            self.epochs.push_back((now, measured));
+        }
+        while self.epochs.front().is_some_and(|(at, _)| now.duration_since(*at) > RATE_WINDOW) {
+            self.epochs.pop_front();
+        }
+        self.view_stale |= !facts.is_empty();
+        if self.view_stale && now >= self.view_published + VIEW_INTERVAL {
+            let seconds = self.epochs.front().map_or(0.0, |(at, _)| now.duration_since(*at).as_secs_f64()).max(1.0);
+            let epochs: usize = self.epochs.iter().map(|(_, epochs)| epochs).sum();
+            let view = View { epochs_per_second: epochs as f64 / seconds, ..self.state.view() };
+            self.view.send_replace(Arc::new(view));
+            (self.view_published, self.view_stale) = (now, false);
+        }
+    }
+}

@@ -1,0 +1,171 @@
+//! What a job costs before it runs: parameters and arithmetic, from the layers of its network.
+//!
+//! The lists of layers are the networks' definitions once more, as data; the networks themselves belong to the worker. Counted
+//! are the convolutions, a multiplication and an addition as two operations; norms, activations, pooling and the loss come to
+//! less than a hundredth.
+
+use proto::spec::{Architecture, JobSpec};
+
+/// A convolution of a network.
+#[derive(Debug, Clone, Copy)]
+struct Layer {
+    kind: Kind,
+    /// Channels it reads.
+    input: u64,
+    /// Channels it writes.
+    output: u64,
+    /// How often the image is halved where it writes.
+    halvings: u32,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Kind {
+    /// 3x3, padding 1.
+    Conv,
+    /// The same, and a batch norm.
+    ConvNorm,
+    /// 2x2, stride 2: halves the image.
+    Down,
+    /// 2x2 transposed, stride 2: doubles the image.
+    Up,
+}
+
+impl Layer {
+    /// Weights, biases and the norm's scale and shift.
+    fn parameters(&self) -> u64 {
+        let weights = self.input * self.output;
+        match self.kind {
+            Kind::Conv => 9 * weights + self.output,
+            Kind::ConvNorm => 9 * weights + 3 * self.output,
+            Kind::Down | Kind::Up => 4 * weights + self.output,
+        }
+    }
+
+    /// Multiplications per pixel that it writes, each followed by an addition.
+    fn products(&self) -> u64 {
+        let weights = self.input * self.output;
+        match self.kind {
+            Kind::Conv | Kind::ConvNorm => 9 * weights,
+            Kind::Down => 4 * weights,
+            // each pixel is written from one pixel
+            Kind::Up => weights,
+        }
+    }
+}
+
+/// A block of layers of one kind at one scale, by its channels: the block's first input, then each layer's output.
+fn block(kind: Kind, halvings: u32, channels: &[u64]) -> impl Iterator<Item = Layer> {
+    let pairs = channels.iter().copied().zip(channels.iter().copied().skip(1));
+    let layers: Vec<_> = pairs.map(|(input, output)| Layer { kind, input, output, halvings }).collect();
+    layers.into_iter()
+}
+
+/// The layers of a network whose first block has `w` channels.
+fn layers(architecture: Architecture, w: u64) -> Vec<Layer> {
+    use Kind::{Conv, ConvNorm, Down, Up};
+    let blocks: Vec<(Kind, u32, Vec<u64>)> = match architecture {
+        Architecture::SegNet => vec![
+            (ConvNorm, 0, vec![3, w, w]),
+            (ConvNorm, 1, vec![w, 2 * w, 2 * w]),
+            (ConvNorm, 2, vec![2 * w, 4 * w, 4 * w, 4 * w]),
+            (ConvNorm, 3, vec![4 * w, 8 * w, 8 * w, 8 * w]),
+            (ConvNorm, 4, vec![8 * w; 4]),
+            (ConvNorm, 4, vec![8 * w; 4]),
+            (ConvNorm, 3, vec![8 * w, 4 * w, 4 * w, 4 * w]),
+            (ConvNorm, 2, vec![4 * w, 2 * w, 2 * w, 2 * w]),
+            (ConvNorm, 1, vec![2 * w, w, w, w]),
+            (ConvNorm, 0, vec![w, w, w]),
+            (Conv, 0, vec![w, 1]),
+        ],
+        Architecture::UNet => vec![
+            (Conv, 0, vec![3, w, w]),
+            (Conv, 1, vec![w, 2 * w, 2 * w]),
+            (Conv, 2, vec![2 * w, 4 * w, 4 * w]),
+            (Conv, 3, vec![4 * w, 8 * w, 8 * w]),
+            (Conv, 4, vec![8 * w, 16 * w, 8 * w]),
+            (Conv, 3, vec![16 * w, 8 * w, 4 * w]),
+            (Conv, 2, vec![8 * w, 4 * w, 2 * w]),
+            (Conv, 1, vec![4 * w, 2 * w, w]),
+            (Conv, 0, vec![2 * w, w, w]),
+            (Conv, 0, vec![w, 1]),
+        ],
+        Architecture::UNet2 => vec![
+            (Conv, 0, vec![3, w]),
+            (Down, 1, vec![w, w]),
+            (Conv, 1, vec![w, 2 * w]),
+            (Down, 2, vec![2 * w, 2 * w]),
+            (Conv, 2, vec![2 * w, 4 * w]),
+            (Down, 3, vec![4 * w, 4 * w]),
+            (Conv, 3, vec![4 * w, 8 * w]),
+            (Down, 4, vec![8 * w, 8 * w]),
+            (Conv, 4, vec![8 * w, 16 * w, 8 * w]),
+            (Up, 3, vec![16 * w, 8 * w]),
+            (Conv, 3, vec![8 * w, 4 * w]),
+            (Up, 2, vec![8 * w, 4 * w]),
+            (Conv, 2, vec![4 * w, 2 * w]),
+            (Up, 1, vec![4 * w, 2 * w]),
+            (Conv, 1, vec![2 * w, w]),
+            (Up, 0, vec![2 * w, w]),
+            (Conv, 0, vec![w, w]),
+            (Conv, 0, vec![w, 1]),
+        ],
+    };
+    blocks.iter().flat_map(|(kind, halvings, channels)| block(*kind, *halvings, channels)).collect()
+}
+
+/// Number of trained parameters of a network whose first block has `width` channels.
+#[must_use]
+pub fn parameters(architecture: Architecture, width: u32) -> u64 {
+    layers(architecture, width.into()).iter().map(Layer::parameters).sum()
+}
+
+/// Floating-point operations of one image's way through a network.
+#[must_use]
+pub fn forward_flop(architecture: Architecture, width: u32, image_size: u32) -> u64 {
+    let pixels = |layer: &Layer| u64::from(image_size >> layer.halvings).pow(2);
+    layers(architecture, width.into()).iter().map(|layer| 2 * layer.products() * pixels(layer)).sum()
+}
+
+/// Floating-point operations of a whole job: every epoch trains (three times a forward pass: the output, the gradient of the
+/// input and that of the weights) and validates; the test subset is evaluated once.
+#[must_use]
+pub fn job_flop(job: &JobSpec) -> f64 {
+    let forward = forward_flop(job.architecture, job.model.width, job.data.image_size) as f64;
+    let epoch = 3.0 * f64::from(job.split.train) + f64::from(job.split.validation);
+    forward * (f64::from(job.training.epochs) * epoch + f64::from(job.split.test))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The report's numbers of parameters, and the arithmetic of its images (256 pixels).
+    #[test]
+    fn the_reports_networks_have_its_parameters() {
+        let expected = [
+            (Architecture::SegNet, 24_980_929, 67.9),
+            (Architecture::UNet, 21_978_177, 82.4),
+            (Architecture::UNet2, 16_755_777, 30.9),
+        ];
+        for (architecture, count, gflop) in expected {
+            assert_eq!(parameters(architecture, 64), count, "{architecture}");
+            let flop = forward_flop(architecture, 64, 256) as f64 / 1e9;
+            assert!((flop - gflop).abs() <= 0.05, "{architecture}: {flop}");
+        }
+    }
+
+    #[test]
+    fn the_largest_network_does_not_overflow() {
+        assert!(forward_flop(Architecture::UNet, 1024, 4096) > forward_flop(Architecture::UNet, 1023, 4096));
+    }
+
+    #[test]
+    fn a_job_is_its_epochs_and_one_test() {
+        let plan =
+            crate::plan::parse("", "sweep: s\ndataset: {name: ph2, format: ph2}").unwrap_or_else(|e| panic!("{e}"));
+        let job = &plan.candidates[0].template;
+        // 40 epochs of 100 training images (three passes) and 50 validation images, then 50 test images
+        let passes = (40 * (3 * 100 + 50) + 50) as f64;
+        assert_eq!(job_flop(job), passes * forward_flop(Architecture::UNet, 64, 256) as f64);
+    }
+}

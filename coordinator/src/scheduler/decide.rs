@@ -1,0 +1,395 @@
+//! Decisions: what a request would change, and the reply. Reads the state, changes nothing.
+
+use super::state::{Sweep, Worker};
+use super::{Fact, Found, Offer, State, Timestamp, WorkerInfo};
+use crate::plan::Plan;
+use proto::data::{Dataset, Inventory};
+use proto::ids::{Attempt, JobId, Lease, Token, WorkerId};
+use proto::measure::{JobResult, Measurement, Outcome};
+use proto::spec::{JobSpec, Trainer};
+use std::collections::BTreeSet;
+
+/// What a request changes, and its reply, which must not leave before the changes are durable.
+#[derive(Debug, Clone, PartialEq)]
+#[must_use = "a decision that is not carried out is lost"]
+pub struct Decision<R> {
+    /// To be appended to the journal and applied, in order.
+    pub facts: Vec<Fact>,
+    /// To be written to the result tables with the facts.
+    pub records: Vec<Record>,
+    /// The answer.
+    pub reply: R,
+}
+
+/// Rows for the result tables.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Record {
+    /// Epochs of an attempt; those that are there already stay.
+    Measurements {
+        /// The job.
+        job: JobId,
+        /// The attempt.
+        attempt: Attempt,
+        /// The epochs.
+        measurements: Vec<Measurement>,
+    },
+    /// The result of a job.
+    Result {
+        /// The job.
+        job: JobId,
+        /// The attempt it is of.
+        attempt: Attempt,
+        /// Name of the worker.
+        worker: String,
+        /// The result.
+        result: Box<JobResult>,
+    },
+}
+
+/// Why a request changes nothing.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Rejection {
+    /// The worker has not registered since the coordinator started.
+    #[error("worker {0} is not registered with this coordinator: register again")]
+    UnknownWorker(WorkerId),
+    /// No sweep has that name.
+    #[error("no sweep is named `{0}`")]
+    UnknownSweep(String),
+}
+
+/// A worker's state, and what it has measured.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Synchronization {
+    /// Every attempt that it runs or has yet to report.
+    pub held: Vec<Lease>,
+    /// Jobs it could start now.
+    pub free_slots: u32,
+    /// Epochs that it has not handed in yet.
+    pub measurements: Vec<(Lease, Vec<Measurement>)>,
+}
+
+/// A lease that a worker should have.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Grant {
+    /// The lease.
+    pub lease: Lease,
+    /// Where the images are.
+    pub dataset: Dataset,
+    /// The job.
+    pub spec: JobSpec,
+}
+
+/// What a worker should be doing.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Synchronized {
+    /// Leases that it has and did not list.
+    pub grants: Vec<Grant>,
+    /// Listed leases that it does not have.
+    pub stops: Vec<Lease>,
+    /// Data sets that it should look for.
+    pub wanted: Vec<Dataset>,
+    /// Why it gets no jobs of some sweep.
+    pub notices: Vec<String>,
+}
+
+/// How an attempt ended.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Completion {
+    /// The lease.
+    pub lease: Lease,
+    /// Epochs that were not handed in yet.
+    pub measurements: Vec<Measurement>,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// Jobs that the worker could start once this one has ended.
+    pub free_slots: u32,
+}
+
+/// The answer to a [`Completion`].
+#[derive(Debug, Clone, PartialEq)]
+pub enum Completed {
+    /// The outcome is durable; the next jobs.
+    Recorded(Vec<Grant>),
+    /// The worker does not hold the lease; nothing was changed.
+    StaleLease,
+}
+
+/// The answer to a submission.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Submitted {
+    /// The sweep's name.
+    pub sweep: String,
+    /// Number of its jobs.
+    pub jobs: u64,
+}
+
+impl State {
+    /// A sweep file was submitted. If a worker has offered its data set before, the content is pinned at once.
+    pub fn submit_decision(&self, plan: Plan, text: String) -> Decision<Submitted> {
+        let reply = Submitted { sweep: plan.sweep.clone(), jobs: plan.jobs() as u64 };
+        let offered = || {
+            self.workers.values().find_map(|worker| match worker.offers.get(&plan.dataset) {
+                Some(Found::Inventory(inventory)) => Some(pin(&plan, inventory, &worker.info.name)),
+                Some(Found::Problem(_)) | None => None,
+            })
+        };
+        let kept = self.predecessor(&plan).and_then(|old| old.inventory.as_ref());
+        let pin = match kept {
+            _ if plan.trainer() == Trainer::Simulated => None,
+            Some(inventory) => misfit(&plan, inventory.cases.len() as u64)
+                .map(|problem| Fact::Rejected { sweep: plan.sweep.clone(), problem }),
+            None => offered(),
+        };
+        let mut facts = vec![Fact::Submitted { plan: Box::new(plan), text }];
+        facts.extend(pin);
+        Decision { facts, records: Vec::new(), reply }
+    }
+
+    /// Somebody cancels a sweep; the reply is the number of jobs that this ends.
+    ///
+    /// # Errors
+    /// If there is no such sweep.
+    pub fn cancel_decision(&self, name: &str) -> Result<Decision<u64>, Rejection> {
+        let sweep = self.sweep(name).ok_or_else(|| Rejection::UnknownSweep(name.to_owned()))?;
+        let reply = sweep.counts.queued + sweep.counts.running;
+        let fact = Fact::Cancelled { sweep: sweep.plan.sweep.clone() };
+        Ok(Decision { facts: vec![fact], records: Vec::new(), reply })
+    }
+
+    /// A worker introduces itself.
+    pub fn register_decision(&self, worker: WorkerId, info: WorkerInfo) -> Decision<()> {
+        Decision { facts: vec![Fact::Registered { worker, info }], records: Vec::new(), reply: () }
+    }
+
+    /// A worker says what it found where a data set should be. The first to have it pins its content for the sweep.
+    ///
+    /// # Errors
+    /// If the worker is unknown.
+    pub fn offer_decision(&self, worker: WorkerId, offer: Offer) -> Result<Decision<()>, Rejection> {
+        let name = &self.worker(worker)?.info.name;
+        let mut facts = Vec::new();
+        if let Found::Inventory(inventory) = &offer.found {
+            let waiting = self.sweeps.values().filter(|sweep| {
+                sweep.inventory.is_none() && sweep.rejected.is_none() && sweep.plan.dataset == offer.dataset
+            });
+            facts.extend(waiting.map(|sweep| pin(&sweep.plan, inventory, name)));
+        }
+        facts.push(Fact::Offered { worker, offer });
+        Ok(Decision { facts, records: Vec::new(), reply: () })
+    }
+
+    /// A worker says what it is doing; the reply says what it should be doing.
+    ///
+    /// # Errors
+    /// If the worker is unknown.
+    pub fn synchronize_decision(
+        &self,
+        now: Timestamp,
+        worker: WorkerId,
+        request: &Synchronization,
+    ) -> Result<Decision<Synchronized>, Rejection> {
+        let entry = self.worker(worker)?;
+        let mut facts = vec![Fact::Seen { worker, at: now }];
+        let mut reply = Synchronized::default();
+        let mut valid = BTreeSet::new();
+        let leased = self.leases.get(&worker);
+        let mut busy = leased.map_or(0, BTreeSet::len);
+        for lease in &request.held {
+            match self.jobs.get(&lease.job) {
+                Some(job) if job.holder_of(lease, worker).is_some() && job.places.is_empty() => {
+                    // no sweep wants it any more
+                    facts.push(Fact::Released { job: lease.job, attempt: lease.attempt });
+                    reply.stops.push(*lease);
+                    busy -= 1;
+                }
+                Some(job) if job.holder_of(lease, worker).is_some() => {
+                    facts.push(Fact::Renewed { job: lease.job, expires: now.after(self.limits.lease_ms) });
+                    valid.insert(lease.job);
+                }
+                Some(job) if job.is_lapsed(lease, worker) => {
+                    facts.push(Fact::Revived { job: lease.job, attempt: lease.attempt });
+                    valid.insert(lease.job);
+                    busy += 1;
+                }
+                _ => reply.stops.push(*lease),
+            }
+        }
+        let mut records = Vec::new();
+        for (lease, measurements) in &request.measurements {
+            if valid.contains(&lease.job) && request.held.contains(lease) {
+                self.measured(lease, measurements, &mut facts, &mut records);
+            }
+        }
+        for job in leased.into_iter().flatten().filter(|job| request.held.iter().all(|lease| lease.job != **job)) {
+            reply.grants.extend(self.current_grant(*job));
+        }
+        let room = (request.free_slots as usize).saturating_sub(reply.grants.len());
+        let room = room.min((entry.info.slots as usize).saturating_sub(busy));
+        self.grant(worker, entry, room, &valid, &mut facts, &mut reply.grants);
+        for sweep in self.sweeps.values().filter(|sweep| !sweep.is_ended() && serves(entry, sweep)) {
+            match (entry.offers.get(&sweep.plan.dataset), &sweep.inventory) {
+                (None, _) if sweep.trainer() == Trainer::Candle && !reply.wanted.contains(&sweep.plan.dataset) => {
+                    reply.wanted.push(sweep.plan.dataset.clone());
+                }
+                _ => reply.notices.extend(notice(entry, sweep)),
+            }
+        }
+        Ok(Decision { facts, records, reply })
+    }
+
+    /// An attempt has ended.
+    ///
+    /// # Errors
+    /// If the worker is unknown.
+    pub fn complete_decision(
+        &self,
+        now: Timestamp,
+        worker: WorkerId,
+        completion: Completion,
+    ) -> Result<Decision<Completed>, Rejection> {
+        let entry = self.worker(worker)?;
+        let Completion { lease, measurements, outcome, free_slots } = completion;
+        let mut facts = vec![Fact::Seen { worker, at: now }];
+        let mut records = Vec::new();
+        let job = self.jobs.get(&lease.job);
+        if job.is_some_and(|job| job.ended == Some((lease.attempt, lease.token))) {
+            return Ok(Decision { facts, records, reply: Completed::Recorded(Vec::new()) });
+        }
+        match job {
+            Some(job) if job.holder_of(&lease, worker).is_some() => {}
+            Some(job) if job.is_lapsed(&lease, worker) => {
+                facts.push(Fact::Revived { job: lease.job, attempt: lease.attempt });
+            }
+            _ => return Ok(Decision { facts, records, reply: Completed::StaleLease }),
+        }
+        self.measured(&lease, &measurements, &mut facts, &mut records);
+        let (job, attempt) = (lease.job, lease.attempt);
+        facts.push(match outcome {
+            Outcome::Succeeded(result) => {
+                records.push(Record::Result { job, attempt, worker: entry.info.name.clone(), result });
+                Fact::Succeeded { job, attempt }
+            }
+            Outcome::Failed { kind, message } => Fact::Failed { job, attempt, kind, message },
+            Outcome::Released => Fact::Released { job, attempt },
+        });
+        let others = self.leases.get(&worker).map_or(0, |jobs| jobs.iter().filter(|other| **other != job).count());
+        let room = (free_slots as usize).min((entry.info.slots as usize).saturating_sub(others));
+        let mut grants = Vec::new();
+        self.grant(worker, entry, room, &BTreeSet::from([job]), &mut facts, &mut grants);
+        Ok(Decision { facts, records, reply: Completed::Recorded(grants) })
+    }
+
+    /// Time has passed: leases that ran out are lost, silent workers forgotten.
+    pub fn expiry_decision(&self, now: Timestamp) -> Decision<()> {
+        let expired = self.expiries.iter().take_while(|(expires, _)| *expires <= now);
+        let mut facts: Vec<_> = expired
+            .filter_map(|(_, job)| Some(Fact::Lost { job: *job, attempt: self.jobs.get(job)?.attempts }))
+            .collect();
+        let silent = self.workers.iter().filter(|(_, worker)| worker.seen.after(self.limits.forget_ms) <= now);
+        facts.extend(silent.map(|(worker, _)| Fact::Forgotten { worker: *worker }));
+        Decision { facts, records: Vec::new(), reply: () }
+    }
+
+    fn worker(&self, worker: WorkerId) -> Result<&Worker, Rejection> {
+        self.workers.get(&worker).ok_or(Rejection::UnknownWorker(worker))
+    }
+
+    fn measured(&self, lease: &Lease, measurements: &[Measurement], facts: &mut Vec<Fact>, records: &mut Vec<Record>) {
+        let Some(last) = measurements.iter().map(|measurement| measurement.epoch).max() else { return };
+        let (job, attempt) = (lease.job, lease.attempt);
+        facts.push(Fact::Progressed { job, epoch: last });
+        records.push(Record::Measurements { job, attempt, measurements: measurements.to_vec() });
+    }
+
+    /// The lease that is out for a job.
+    fn current_grant(&self, job: JobId) -> Option<Grant> {
+        let entry = self.jobs.get(&job)?;
+        let super::JobState::Leased { holder, .. } = &entry.state else { return None };
+        let &(number, place) = entry.places.first()?;
+        let sweep = self.sweeps.get(&number)?;
+        let lease = Lease { job, attempt: holder.attempt, token: holder.token };
+        Some(Grant { lease, dataset: sweep.plan.dataset.clone(), spec: sweep.spec(place)? })
+    }
+
+    /// Grants up to `room` jobs of the oldest sweeps that the worker can serve, in queue order.
+    fn grant(
+        &self,
+        worker: WorkerId,
+        entry: &Worker,
+        room: usize,
+        except: &BTreeSet<JobId>,
+        facts: &mut Vec<Fact>,
+        grants: &mut Vec<Grant>,
+    ) {
+        let mut chosen = except.clone();
+        let wanted = chosen.len() + room;
+        for sweep in self.sweeps.values().filter(|sweep| !sweep.queue.is_empty() && can_run(entry, sweep)) {
+            for &place in &sweep.queue {
+                if chosen.len() == wanted {
+                    return;
+                }
+                let job = sweep.jobs[place as usize];
+                let (Some(entry), Some(spec)) = (self.jobs.get(&job), sweep.spec(place)) else { continue };
+                if chosen.insert(job) {
+                    let attempt = entry.attempts.next();
+                    let token = Token::of(format!("{:032x} {job} {attempt}", self.nonce).as_bytes());
+                    facts.push(Fact::Granted { job, attempt, token, worker });
+                    let lease = Lease { job, attempt, token };
+                    grants.push(Grant { lease, dataset: sweep.plan.dataset.clone(), spec });
+                }
+            }
+        }
+    }
+}
+
+/// Whether the worker runs this kind of job at all: made-up results are never mixed with real ones.
+fn serves(worker: &Worker, sweep: &Sweep) -> bool {
+    worker.info.simulated == (sweep.trainer() == Trainer::Simulated)
+}
+
+/// Whether the worker has the very data that the sweep is pinned to.
+fn can_run(worker: &Worker, sweep: &Sweep) -> bool {
+    let Some(pinned) = &sweep.inventory else { return false };
+    let same = |found: &Found| matches!(found, Found::Inventory(inventory) if inventory.content == pinned.content);
+    serves(worker, sweep) && (worker.info.simulated || worker.offers.get(&sweep.plan.dataset).is_some_and(same))
+}
+
+/// Why the worker gets no jobs of the sweep, for people.
+pub(super) fn notice(worker: &Worker, sweep: &Sweep) -> Option<String> {
+    let (name, data) = (&sweep.plan.sweep, &sweep.plan.dataset.name);
+    match (worker.offers.get(&sweep.plan.dataset)?, &sweep.inventory) {
+        (Found::Problem(problem), _) => Some(format!("no jobs of sweep `{name}`: {problem}")),
+        (Found::Inventory(own), Some(pinned)) if own.content != pinned.content => Some(format!(
+            "no jobs of sweep `{name}`: data set `{data}` has content {} here, but the sweep uses content {} (first offered by {})",
+            own.content.short(),
+            pinned.content.short(),
+            sweep.pinned_by
+        )),
+        (Found::Inventory(_), _) => None,
+    }
+}
+
+/// Pins the content of a sweep's data set, unless it has too few cases.
+fn pin(plan: &Plan, inventory: &Inventory, by: &str) -> Fact {
+    let sweep = plan.sweep.clone();
+    match misfit(plan, inventory.cases.len() as u64) {
+        None => Fact::Pinned { sweep, inventory: inventory.clone(), by: by.to_owned() },
+        Some(problem) => Fact::Rejected { sweep, problem },
+    }
+}
+
+/// Why a data set with that many cases cannot serve the sweep.
+#[must_use]
+pub fn misfit(plan: &Plan, cases: u64) -> Option<String> {
+    let split = plan.candidates.first()?.template.split;
+    (split.total() > cases).then(|| {
+        format!(
+            "split: {} + {} + {} = {} cases are asked for, but data set `{}` has {cases}: make the subsets smaller",
+            split.train,
+            split.validation,
+            split.test,
+            split.total(),
+            plan.dataset.name
+        )
+    })
+}

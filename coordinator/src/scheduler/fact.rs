@@ -1,0 +1,196 @@
+//! What happened. The journal is a list of the durable facts; the state is their fold.
+
+use super::Timestamp;
+use crate::plan::Plan;
+use proto::data::{Dataset, Inventory};
+use proto::ids::{Attempt, JobId, Token, WorkerId};
+use proto::measure::FailureKind;
+use serde::{Deserialize, Serialize};
+
+/// What a worker said about itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WorkerInfo {
+    /// For people; need not be unique.
+    pub name: String,
+    /// The host it runs on.
+    pub host: String,
+    /// What its slots run on.
+    pub device: String,
+    /// How many jobs it runs at once.
+    pub slots: u32,
+    /// It makes results up.
+    pub simulated: bool,
+}
+
+/// What a worker found where a data set should be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Found {
+    /// The data set.
+    Inventory(Inventory),
+    /// Why there is none.
+    Problem(String),
+}
+
+/// A worker's answer to the question for a data set.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Offer {
+    /// Which data set.
+    pub dataset: Dataset,
+    /// What is there.
+    pub found: Found,
+}
+
+/// Something that happened.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "fact")]
+pub enum Fact {
+    /// A sweep file was submitted; it is the sweep's grid from now on.
+    Submitted {
+        /// The grid.
+        plan: Box<Plan>,
+        /// The file's text.
+        text: String,
+    },
+    /// The content of a sweep's data set is known, and with it the ids of its jobs.
+    Pinned {
+        /// The sweep.
+        sweep: String,
+        /// The content.
+        inventory: Inventory,
+        /// Name of the worker that offered it first.
+        by: String,
+    },
+    /// The data set cannot serve the sweep.
+    Rejected {
+        /// The sweep.
+        sweep: String,
+        /// Why.
+        problem: String,
+    },
+    /// The sweep's unfinished jobs are not wanted any more.
+    Cancelled {
+        /// The sweep.
+        sweep: String,
+    },
+    /// A worker was given the right to an attempt.
+    Granted {
+        /// The job.
+        job: JobId,
+        /// The attempt.
+        attempt: Attempt,
+        /// Proof of the lease.
+        token: Token,
+        /// Who holds it.
+        worker: WorkerId,
+    },
+    /// A lease that had lapsed was taken up again by its holder before anyone else got the job.
+    Revived {
+        /// The job.
+        job: JobId,
+        /// The attempt.
+        attempt: Attempt,
+    },
+    /// The holder gave the attempt back unfinished.
+    Released {
+        /// The job.
+        job: JobId,
+        /// The attempt.
+        attempt: Attempt,
+    },
+    /// The holder was silent for too long.
+    Lost {
+        /// The job.
+        job: JobId,
+        /// The attempt.
+        attempt: Attempt,
+    },
+    /// The attempt ended without a result.
+    Failed {
+        /// The job.
+        job: JobId,
+        /// The attempt.
+        attempt: Attempt,
+        /// Whose fault.
+        kind: FailureKind,
+        /// One line for people.
+        message: String,
+    },
+    /// The attempt ended with a result, which is in the result tables.
+    Succeeded {
+        /// The job.
+        job: JobId,
+        /// The attempt.
+        attempt: Attempt,
+    },
+    /// A worker introduced itself.
+    #[serde(skip)]
+    Registered {
+        /// Who.
+        worker: WorkerId,
+        /// What it said.
+        info: WorkerInfo,
+    },
+    /// A worker called.
+    #[serde(skip)]
+    Seen {
+        /// Who.
+        worker: WorkerId,
+        /// When.
+        at: Timestamp,
+    },
+    /// A worker answered the question for a data set.
+    #[serde(skip)]
+    Offered {
+        /// Who.
+        worker: WorkerId,
+        /// The answer.
+        offer: Offer,
+    },
+    /// A lease runs until then.
+    #[serde(skip)]
+    Renewed {
+        /// The job.
+        job: JobId,
+        /// Its end.
+        expires: Timestamp,
+    },
+    /// The current attempt has ended this epoch.
+    #[serde(skip)]
+    Progressed {
+        /// The job.
+        job: JobId,
+        /// The epoch, counted from 1.
+        epoch: u32,
+    },
+    /// A worker without leases was silent for so long that people need not see it any more.
+    #[serde(skip)]
+    Forgotten {
+        /// Who.
+        worker: WorkerId,
+    },
+}
+
+impl Fact {
+    /// Whether the fact belongs in the journal.
+    #[must_use]
+    pub fn is_durable(&self) -> bool {
+        match self {
+            Self::Submitted { .. }
+            | Self::Pinned { .. }
+            | Self::Rejected { .. }
+            | Self::Cancelled { .. }
+            | Self::Granted { .. }
+            | Self::Revived { .. }
+            | Self::Released { .. }
+            | Self::Lost { .. }
+            | Self::Failed { .. }
+            | Self::Succeeded { .. } => true,
+            Self::Registered { .. }
+            | Self::Seen { .. }
+            | Self::Offered { .. }
+            | Self::Renewed { .. }
+            | Self::Progressed { .. }
+            | Self::Forgotten { .. } => false,
+        }
+    }
+}

@@ -1,0 +1,207 @@
+//! The life of a job.
+//!
+//! ```text
+//!             Granted               Succeeded
+//!   Queued ------------> Leased -----------------> Succeeded
+//!     ^ | ^   Revived      | |       Failed, Lost (limit)
+//!     | |  \---------------/ +--------------------> Failed
+//!     | |  Released, Lost, Failed (below the limit)
+//!     | +----------------------+------------------> Cancelled
+//!     +---- Submitted again ---- Failed, Cancelled
+//! ```
+//!
+//! Succeeded is final: nothing changes a result.
+
+use super::{Fact, Timestamp};
+use proto::ids::{Attempt, JobId, Lease, Token, WorkerId};
+use proto::measure::FailureKind;
+
+/// Runs of a job that may fail by the program's fault before the job has failed.
+const MAX_FAILED: u32 = 3;
+/// Runs of a job that may be lost with their workers before the job has failed.
+const MAX_LOST: u32 = 5;
+
+/// Who has, or had, the right to an attempt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Holder {
+    /// The attempt.
+    pub attempt: Attempt,
+    /// Proof of the lease.
+    pub token: Token,
+    /// The worker.
+    pub worker: WorkerId,
+}
+
+/// Where a job stands. Each state has exactly the data of that state.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum JobState {
+    /// Waits for a worker.
+    Queued {
+        /// The holder of a lease that ran out and may still be taken up again.
+        lapsed: Option<Holder>,
+    },
+    /// A worker runs it.
+    Leased {
+        /// Who.
+        holder: Holder,
+        /// When the lease runs out, unless it is renewed.
+        expires: Timestamp,
+        /// The last epoch that was measured.
+        epoch: u32,
+    },
+    /// Ended with a result.
+    Succeeded,
+    /// Ended without one.
+    Failed {
+        /// Whose fault the last failure was.
+        kind: FailureKind,
+        /// The last failure, for people.
+        message: String,
+    },
+    /// Taken off the queue.
+    Cancelled,
+}
+
+/// A fact that cannot be about a job in that state: the journal is damaged, or the scheduler is wrong.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[error("job {job} is {state:?}, which `{fact:?}` does not fit")]
+pub struct IllegalTransition {
+    job: JobId,
+    state: JobState,
+    fact: Box<Fact>,
+}
+
+/// A job. Its specification follows from its place in a sweep's plan.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Job {
+    /// The sweeps that want it: the sweep's number and the job's place in its queue.
+    pub places: Vec<(u64, u32)>,
+    /// Where it stands.
+    pub state: JobState,
+    /// The last attempt that was granted; 0 before the first.
+    pub attempts: Attempt,
+    /// The last attempt that its holder ended, so that a repeated report is known as such.
+    pub ended: Option<(Attempt, Token)>,
+    /// The last failure, for people.
+    pub message: Option<String>,
+    failed: u32,
+    lost: u32,
+}
+
+impl Default for Job {
+    fn default() -> Self {
+        Self {
+            places: Vec::new(),
+            state: JobState::Queued { lapsed: None },
+            attempts: Attempt(0),
+            ended: None,
+            message: None,
+            failed: 0,
+            lost: 0,
+        }
+    }
+}
+
+impl Job {
+    /// Whether nothing will change the job's state but a new submission.
+    #[must_use]
+    pub fn is_ended(&self) -> bool {
+        match self.state {
+            JobState::Queued { .. } | JobState::Leased { .. } => false,
+            JobState::Succeeded | JobState::Failed { .. } | JobState::Cancelled => true,
+        }
+    }
+
+    /// The holder, if `lease` is the job's current lease.
+    #[must_use]
+    pub fn holder_of(&self, lease: &Lease, worker: WorkerId) -> Option<&Holder> {
+        match &self.state {
+            JobState::Leased { holder, .. } if holder.is(lease, worker) => Some(holder),
+            _ => None,
+        }
+    }
+
+    /// Whether `lease` has lapsed but can be taken up again.
+    #[must_use]
+    pub fn is_lapsed(&self, lease: &Lease, worker: WorkerId) -> bool {
+        matches!(&self.state, JobState::Queued { lapsed: Some(holder) } if holder.is(lease, worker))
+    }
+
+    /// Gives a job that failed or was cancelled another chance.
+    pub fn requeue(&mut self) {
+        if matches!(self.state, JobState::Failed { .. } | JobState::Cancelled) {
+            self.state = JobState::Queued { lapsed: None };
+            (self.failed, self.lost) = (0, 0);
+        }
+    }
+
+    /// Takes an unfinished job off the queue.
+    pub fn cancel(&mut self) {
+        if !self.is_ended() {
+            self.state = JobState::Cancelled;
+        }
+    }
+
+    /// Applies a fact about this job. A lease granted or revived by it ends at `expires`.
+    ///
+    /// # Errors
+    /// If the fact does not fit the state.
+    pub fn apply(&mut self, job: JobId, fact: &Fact, expires: Timestamp) -> Result<(), IllegalTransition> {
+        use JobState::{Leased, Queued, Succeeded};
+        let next = match (&self.state, fact) {
+            (Queued { .. }, Fact::Granted { attempt, token, worker, .. }) if *attempt == self.attempts.next() => {
+                self.attempts = *attempt;
+                Leased { holder: Holder { attempt: *attempt, token: *token, worker: *worker }, expires, epoch: 0 }
+            }
+            (Queued { lapsed: Some(holder) }, Fact::Revived { attempt, .. }) if holder.attempt == *attempt => {
+                self.lost = self.lost.saturating_sub(1);
+                Leased { holder: *holder, expires, epoch: 0 }
+            }
+            (Leased { holder, epoch, .. }, Fact::Renewed { expires, .. }) => {
+                Leased { holder: *holder, expires: *expires, epoch: *epoch }
+            }
+            (Leased { holder, expires, .. }, Fact::Progressed { epoch, .. }) => {
+                Leased { holder: *holder, expires: *expires, epoch: *epoch }
+            }
+            (Leased { holder, .. }, Fact::Succeeded { attempt, .. }) if holder.attempt == *attempt => {
+                self.ended = Some((holder.attempt, holder.token));
+                Succeeded
+            }
+            (Leased { holder, .. }, Fact::Released { attempt, .. }) if holder.attempt == *attempt => {
+                self.ended = Some((holder.attempt, holder.token));
+                Queued { lapsed: None }
+            }
+            (Leased { holder, .. }, Fact::Failed { attempt, kind, message, .. }) if holder.attempt == *attempt => {
+                self.ended = Some((holder.attempt, holder.token));
+                self.failed += 1;
+                self.message = Some(message.clone());
+                if self.failed < MAX_FAILED {
+                    Queued { lapsed: None }
+                } else {
+                    JobState::Failed { kind: *kind, message: message.clone() }
+                }
+            }
+            (Leased { holder, .. }, Fact::Lost { attempt, .. }) if holder.attempt == *attempt => {
+                let message = format!("attempt {attempt}: its worker was silent for too long");
+                self.lost += 1;
+                self.message = Some(message.clone());
+                if self.lost < MAX_LOST {
+                    Queued { lapsed: Some(*holder) }
+                } else {
+                    JobState::Failed { kind: FailureKind::Crashed, message }
+                }
+            }
+            (state, fact) => {
+                return Err(IllegalTransition { job, state: state.clone(), fact: Box::new(fact.clone()) });
+            }
+        };
+        self.state = next;
+        Ok(())
+    }
+}
+
+impl Holder {
+    fn is(&self, lease: &Lease, worker: WorkerId) -> bool {
+        self.attempt == lease.attempt && self.token == lease.token && self.worker == worker
+    }
+}

@@ -1,0 +1,38 @@
+//! Decides who runs what. A pure state machine: no clock, no file, no network, no randomness.
+//!
+//! ```text
+//!  request --decide--> facts, reply      decide.rs   reads the state, changes nothing
+//!             facts  --apply--> state    state.rs    the only mutator, live and on replay
+//!             state  --view--> view      view.rs     what people look at
+//! ```
+//!
+//! A [`Fact`] that is durable is in the journal before its reply leaves; the others (renewals, offers, progress) are true only
+//! while a worker is there to repeat them, and are forgotten at a restart.
+
+mod decide;
+mod fact;
+mod job;
+mod state;
+#[cfg(test)]
+mod tests;
+mod view;
+
+pub use decide::{
+    Completed, Completion, Decision, Grant, Record, Rejection, Submitted, Synchronization, Synchronized, misfit,
+};
+pub use fact::{Fact, Found, Offer, WorkerInfo};
+pub use job::{Holder, IllegalTransition, Job, JobState};
+pub use state::{Limits, State, Sweep};
+pub use view::{RunningView, SweepState, SweepView, View, WorkerView};
+
+/// Milliseconds on the coordinator's monotonic clock.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct Timestamp(pub u64);
+
+impl Timestamp {
+    /// This time and `ms` milliseconds.
+    #[must_use]
+    pub fn after(self, ms: u64) -> Self {
+        Self(self.0.saturating_add(ms))
+    }
+}

@@ -1,0 +1,401 @@
+//! The fold of the facts. [`State::apply`] is the only mutator, live and on replay.
+
+use super::{Fact, IllegalTransition, Job, JobState, Offer, Timestamp, WorkerInfo};
+use crate::plan::{Candidate, Plan};
+use proto::data::{Dataset, Inventory};
+use proto::ids::{ContentHash, JobId, WorkerId};
+use proto::spec::{JobSpec, Trainer};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+/// Times and limits of the scheduler.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// A lease ends this long after its last renewal.
+    pub lease_ms: u64,
+    /// People stop seeing a worker without leases after it was silent for this long.
+    pub forget_ms: u64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { lease_ms: 30_000, forget_ms: 300_000 }
+    }
+}
+
+/// A sweep: what its file says, and its jobs once they have ids.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Sweep {
+    /// Counts the sweeps in the order of their first submission; workers serve the older first.
+    pub number: u64,
+    /// The grid.
+    pub plan: Arc<Plan>,
+    /// The content of its data set, once known.
+    pub inventory: Option<Arc<Inventory>>,
+    /// Name of the worker whose data set it is.
+    pub pinned_by: String,
+    /// Why its data set cannot serve it.
+    pub rejected: Option<String>,
+    /// Its jobs in queue order; empty until the content of the data set is known.
+    pub jobs: Vec<JobId>,
+    /// Places of the jobs that wait for a worker.
+    pub queue: BTreeSet<u32>,
+    /// How many of its jobs are in each state.
+    pub counts: Counts,
+    /// Epochs of the jobs that succeeded.
+    pub epochs_succeeded: u64,
+}
+
+/// Jobs by state.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Counts {
+    /// Wait for a worker.
+    pub queued: u64,
+    /// Are leased.
+    pub running: u64,
+    /// Have a result.
+    pub succeeded: u64,
+    /// Ended without one.
+    pub failed: u64,
+    /// Were taken off the queue.
+    pub cancelled: u64,
+}
+
+impl Counts {
+    fn of(&mut self, state: &JobState) -> &mut u64 {
+        match state {
+            JobState::Queued { .. } => &mut self.queued,
+            JobState::Leased { .. } => &mut self.running,
+            JobState::Succeeded => &mut self.succeeded,
+            JobState::Failed { .. } => &mut self.failed,
+            JobState::Cancelled => &mut self.cancelled,
+        }
+    }
+
+    /// All jobs.
+    #[must_use]
+    pub fn total(&self) -> u64 {
+        self.queued + self.running + self.succeeded + self.failed + self.cancelled
+    }
+}
+
+impl Sweep {
+    /// The candidate and the replicate of the job at a place of the queue.
+    #[must_use]
+    pub fn coordinates(&self, place: u32) -> (usize, usize) {
+        let candidates = self.plan.candidates.len();
+        (place as usize % candidates, place as usize / candidates)
+    }
+
+    /// The candidate of the job at a place of the queue.
+    #[must_use]
+    pub fn candidate(&self, place: u32) -> &Candidate {
+        &self.plan.candidates[self.coordinates(place).0]
+    }
+
+    /// The specification of the job at a place of the queue, once the content of the data set is known.
+    #[must_use]
+    pub fn spec(&self, place: u32) -> Option<JobSpec> {
+        let (candidate, replicate) = self.coordinates(place);
+        Some(self.plan.job(candidate, replicate, self.inventory.as_ref()?.content))
+    }
+
+    /// Whether every job has ended, or none ever will.
+    #[must_use]
+    pub fn is_ended(&self) -> bool {
+        self.rejected.is_some() || (self.inventory.is_some() && self.counts.queued + self.counts.running == 0)
+    }
+
+    /// What executes its jobs.
+    #[must_use]
+    pub fn trainer(&self) -> Trainer {
+        self.plan.trainer()
+    }
+}
+
+/// A worker that has registered since the coordinator started.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Worker {
+    pub(super) info: WorkerInfo,
+    pub(super) seen: Timestamp,
+    pub(super) offers: BTreeMap<Dataset, super::Found>,
+}
+
+/// Everything the coordinator knows.
+#[derive(Debug, Clone, Default)]
+pub struct State {
+    pub(super) limits: Limits,
+    /// Makes the tokens of this coordinator's life unlike those of any other.
+    pub(super) nonce: u128,
+    pub(super) sweeps: BTreeMap<u64, Sweep>,
+    pub(super) numbers: BTreeMap<String, u64>,
+    pub(super) jobs: BTreeMap<JobId, Job>,
+    pub(super) workers: BTreeMap<WorkerId, Worker>,
+    pub(super) leases: BTreeMap<WorkerId, BTreeSet<JobId>>,
+    pub(super) expiries: BTreeSet<(Timestamp, JobId)>,
+}
+
+impl State {
+    /// The state before the first fact. `nonce` must differ from life to life of the coordinator.
+    #[must_use]
+    pub fn new(limits: Limits, nonce: u128) -> Self {
+        Self { limits, nonce, ..Self::default() }
+    }
+
+    /// When a decision is due without any request.
+    #[must_use]
+    pub fn next_deadline(&self) -> Option<Timestamp> {
+        let expiry = self.expiries.first().map(|&(at, _)| at);
+        let forget = self.workers.values().map(|worker| worker.seen.after(self.limits.forget_ms)).min();
+        expiry.into_iter().chain(forget).min()
+    }
+
+    /// The sweep of that name, or the one submitted last if the name is empty.
+    #[must_use]
+    pub fn sweep(&self, name: &str) -> Option<&Sweep> {
+        if name.is_empty() {
+            return self.sweeps.values().next_back();
+        }
+        self.sweeps.get(self.numbers.get(name)?)
+    }
+
+    /// Every sweep, in the order of first submission.
+    pub fn sweeps(&self) -> impl Iterator<Item = &Sweep> {
+        self.sweeps.values()
+    }
+
+    /// A job.
+    #[must_use]
+    pub fn job(&self, id: JobId) -> Option<&Job> {
+        self.jobs.get(&id)
+    }
+
+    /// Makes a fact true.
+    ///
+    /// # Errors
+    /// If the fact does not fit the state.
+    pub fn apply(&mut self, now: Timestamp, fact: &Fact) -> Result<(), IllegalTransition> {
+        match fact {
+            Fact::Submitted { plan, .. } => self.submit(Arc::new(plan.as_ref().clone())),
+            Fact::Pinned { sweep, inventory, by } => self.pin(sweep, Arc::new(inventory.clone()), by),
+            Fact::Rejected { sweep, problem } => {
+                if let Some(sweep) = self.sweep_mut(sweep) {
+                    sweep.rejected = Some(problem.clone());
+                }
+            }
+            Fact::Cancelled { sweep } => self.cancel(sweep),
+            Fact::Granted { job, .. }
+            | Fact::Revived { job, .. }
+            | Fact::Released { job, .. }
+            | Fact::Lost { job, .. }
+            | Fact::Failed { job, .. }
+            | Fact::Succeeded { job, .. }
+            | Fact::Renewed { job, .. }
+            | Fact::Progressed { job, .. } => {
+                let expires = now.after(self.limits.lease_ms);
+                let mut result = Ok(());
+                self.change(*job, |state| result = state.apply(*job, fact, expires));
+                return result;
+            }
+            Fact::Registered { worker, info } => {
+                let entry = Worker { info: info.clone(), seen: now, offers: BTreeMap::new() };
+                self.workers.entry(*worker).or_insert(entry).info = info.clone();
+            }
+            Fact::Seen { worker, at } => {
+                if let Some(worker) = self.workers.get_mut(worker) {
+                    worker.seen = *at;
+                }
+            }
+            Fact::Offered { worker, offer: Offer { dataset, found } } => {
+                if let Some(worker) = self.workers.get_mut(worker) {
+                    worker.offers.insert(dataset.clone(), found.clone());
+                }
+            }
+            Fact::Forgotten { worker } => {
+                self.workers.remove(worker);
+            }
+        }
+        Ok(())
+    }
+
+    fn sweep_mut(&mut self, name: &str) -> Option<&mut Sweep> {
+        self.sweeps.get_mut(self.numbers.get(name)?)
+    }
+
+    fn submit(&mut self, plan: Arc<Plan>) {
+        let next = self.sweeps.last_key_value().map_or(1, |(number, _)| number + 1);
+        let number = *self.numbers.entry(plan.sweep.clone()).or_insert(next);
+        let mut sweep = Sweep {
+            number,
+            plan,
+            inventory: None,
+            pinned_by: String::new(),
+            rejected: None,
+            jobs: Vec::new(),
+            queue: BTreeSet::new(),
+            counts: Counts::default(),
+            epochs_succeeded: 0,
+        };
+        if sweep.trainer() == Trainer::Simulated {
+            sweep.inventory = Some(Arc::new(made_up_inventory(&sweep.plan)));
+        } else if let Some(old) = self.predecessor(&sweep.plan) {
+            sweep.inventory.clone_from(&old.inventory);
+            sweep.pinned_by.clone_from(&old.pinned_by);
+        }
+        if let Some(old) = self.sweeps.insert(number, sweep) {
+            for (place, job) in old.jobs.iter().enumerate() {
+                if let Some(job) = self.jobs.get_mut(job) {
+                    job.places.retain(|&taken| taken != (number, place as u32));
+                }
+            }
+        }
+        self.enqueue(number);
+    }
+
+    /// The sweep of the plan's name, if it has the plan's data set: its content stays pinned, so that old and new rows can be compared.
+    pub(super) fn predecessor(&self, plan: &Plan) -> Option<&Sweep> {
+        let old = self.sweeps.get(self.numbers.get(&plan.sweep)?)?;
+        let same = old.plan.dataset == plan.dataset && old.trainer() == Trainer::Candle && old.rejected.is_none();
+        (same && old.inventory.is_some()).then_some(old)
+    }
+
+    fn pin(&mut self, name: &str, inventory: Arc<Inventory>, by: &str) {
+        let Some(sweep) = self.sweep_mut(name) else { return };
+        sweep.inventory = Some(inventory);
+        by.clone_into(&mut sweep.pinned_by);
+        let number = sweep.number;
+        self.enqueue(number);
+    }
+
+    /// Gives the jobs of a sweep their ids and their places, once the content of the data set is known.
+    fn enqueue(&mut self, number: u64) {
+        let Some(sweep) = self.sweeps.get_mut(&number) else { return };
+        let Some(content) = sweep.inventory.as_ref().map(|inventory| inventory.content) else { return };
+        let plan = Arc::clone(&sweep.plan);
+        for (place, (candidate, replicate)) in plan.queue().enumerate() {
+            let id = plan.job(candidate, replicate, content).id();
+            let job = self.jobs.entry(id).or_default();
+            let before = job.clone();
+            job.requeue();
+            job.places.push((number, place as u32));
+            let sweep = self.sweeps.get_mut(&number);
+            if let Some(sweep) = sweep {
+                sweep.jobs.push(id);
+            }
+            let after = job.clone();
+            self.reindex(id, &before, &after);
+        }
+    }
+
+    fn cancel(&mut self, name: &str) {
+        let Some(sweep) = self.sweep(name) else { return };
+        let number = sweep.number;
+        for id in sweep.jobs.clone() {
+            let shared = self.jobs.get(&id).is_some_and(|job| job.places.iter().any(|&(other, _)| other != number));
+            if !shared {
+                self.change(id, Job::cancel);
+            }
+        }
+    }
+
+    /// Changes a job and whatever is derived from its state.
+    fn change(&mut self, id: JobId, change: impl FnOnce(&mut Job)) {
+        // an unknown job is changed all the same, so that a fact about it is refused as an illegal transition
+        let Some(job) = self.jobs.get_mut(&id) else {
+            let mut unknown = Job::default();
+            unknown.cancel();
+            return change(&mut unknown);
+        };
+        let before = job.clone();
+        change(job);
+        let after = job.clone();
+        self.reindex(id, &before, &after);
+    }
+
+    fn reindex(&mut self, id: JobId, before: &Job, after: &Job) {
+        for &(number, place) in &before.places {
+            if let Some(sweep) = self.sweeps.get_mut(&number) {
+                *sweep.counts.of(&before.state) -= 1;
+                sweep.queue.remove(&place);
+                if before.state == JobState::Succeeded {
+                    sweep.epochs_succeeded -= sweep.epochs_of(place);
+                }
+            }
+        }
+        for &(number, place) in &after.places {
+            if let Some(sweep) = self.sweeps.get_mut(&number) {
+                *sweep.counts.of(&after.state) += 1;
+                match after.state {
+                    JobState::Queued { .. } => {
+                        sweep.queue.insert(place);
+                    }
+                    JobState::Succeeded => sweep.epochs_succeeded += sweep.epochs_of(place),
+                    JobState::Leased { .. } | JobState::Failed { .. } | JobState::Cancelled => {}
+                }
+            }
+        }
+        if let JobState::Leased { holder, expires, .. } = &before.state {
+            self.expiries.remove(&(*expires, id));
+            if let Some(leases) = self.leases.get_mut(&holder.worker) {
+                leases.remove(&id);
+                if leases.is_empty() {
+                    self.leases.remove(&holder.worker);
+                }
+            }
+        }
+        if let JobState::Leased { holder, expires, .. } = &after.state {
+            self.expiries.insert((*expires, id));
+            self.leases.entry(holder.worker).or_default().insert(id);
+        }
+    }
+
+    /// Panics if what is derived from the jobs' states is not what their states say. For tests.
+    ///
+    /// # Panics
+    /// If an invariant is broken.
+    pub fn check_invariants(&self) {
+        let mut expiries = BTreeSet::new();
+        let mut leases: BTreeMap<WorkerId, BTreeSet<JobId>> = BTreeMap::new();
+        for (id, job) in &self.jobs {
+            if let JobState::Leased { holder, expires, .. } = &job.state {
+                assert_eq!(holder.attempt, job.attempts, "the lease of {id} is that of its last attempt");
+                expiries.insert((*expires, *id));
+                leases.entry(holder.worker).or_default().insert(*id);
+            }
+        }
+        assert_eq!(self.expiries, expiries);
+        assert_eq!(self.leases, leases);
+        for (number, sweep) in &self.sweeps {
+            let mut counts = Counts::default();
+            let mut queue = BTreeSet::new();
+            for (place, id) in sweep.jobs.iter().enumerate() {
+                let job = &self.jobs[id];
+                assert!(job.places.contains(&(*number, place as u32)));
+                *counts.of(&job.state) += 1;
+                if matches!(job.state, JobState::Queued { .. }) {
+                    queue.insert(place as u32);
+                }
+            }
+            assert_eq!(sweep.counts, counts);
+            assert_eq!(sweep.queue, queue);
+            if sweep.inventory.is_some() {
+                assert_eq!(sweep.counts.total(), sweep.plan.jobs() as u64, "each job of the grid is counted once");
+            }
+        }
+    }
+}
+
+impl Sweep {
+    fn epochs_of(&self, place: u32) -> u64 {
+        u64::from(self.candidate(place).template.training.epochs)
+    }
+}
+
+/// The data set of a simulated sweep: as many cases as its split uses, content by name.
+fn made_up_inventory(plan: &Plan) -> Inventory {
+    let total = plan.candidates.first().map_or(0, |candidate| candidate.template.split.total());
+    Inventory {
+        content: ContentHash::of(format!("simulated {}", plan.dataset.name).as_bytes()),
+        cases: (0..total).map(|case| format!("case-{case}")).collect(),
+    }
+}

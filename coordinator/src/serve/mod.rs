@@ -1,0 +1,86 @@
+//! The tonic services. The only users of wire types here: each call is checked, made a request to the driver, and its answer put back.
+
+mod fleet;
+mod sweeps;
+
+use crate::driver::{Handle, Refusal};
+use crate::scheduler::Rejection;
+use proto::convert::InvalidMessage;
+use proto::wire::fleet_server::FleetServer;
+use proto::wire::sweeps_server::SweepsServer;
+use std::future::Future;
+use std::path::PathBuf;
+use std::time::Duration;
+use tokio::net::TcpListener;
+use tonic::service::InterceptorLayer;
+use tonic::transport::Server;
+use tonic::transport::server::TcpIncoming;
+use tonic::{Request, Status};
+
+pub use sweeps::status_to_view;
+
+/// Largest message a peer may send: a result with the counts of 100,000 cases fits.
+const MAX_MESSAGE_BYTES: usize = 4 << 20;
+/// Closes connections whose peer has vanished without a word.
+const KEEPALIVE: Duration = Duration::from_secs(20);
+
+/// What the services need to know.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// A lease ends this long after its last renewal.
+    pub lease: Duration,
+    /// The store, for tables.
+    pub store: PathBuf,
+    /// What every call must bear, if anything.
+    pub token: Option<String>,
+}
+
+/// Serves both services on `listener` until `shutdown`.
+///
+/// # Errors
+/// If the listener fails.
+pub async fn serve(
+    listener: TcpListener,
+    handle: Handle,
+    settings: Settings,
+    shutdown: impl Future<Output = ()>,
+) -> Result<(), tonic::transport::Error> {
+    let fleet = FleetServer::new(fleet::FleetService::new(handle.clone(), settings.lease))
+        .max_decoding_message_size(MAX_MESSAGE_BYTES);
+    let sweeps = SweepsServer::new(sweeps::SweepsService::new(handle, settings.store))
+        .max_decoding_message_size(MAX_MESSAGE_BYTES);
+    let bearer = settings.token.map(|token| format!("Bearer {token}"));
+    let check = move |request: Request<()>| authorize(bearer.as_deref(), request);
+    Server::builder()
+        .http2_keepalive_interval(Some(KEEPALIVE))
+        .http2_keepalive_timeout(Some(KEEPALIVE))
+        .layer(InterceptorLayer::new(check))
+        .add_service(fleet)
+        .add_service(sweeps)
+        .serve_with_incoming_shutdown(TcpIncoming::from(listener).with_nodelay(Some(true)), shutdown)
+        .await
+}
+
+/// Lets a call pass if it bears the token.
+fn authorize(bearer: Option<&str>, request: Request<()>) -> Result<Request<()>, Status> {
+    let Some(expected) = bearer else { return Ok(request) };
+    let given = request.metadata().get("authorization").map(|value| value.as_bytes()).unwrap_or_default();
+    // compared as hashes, so that the time taken tells nothing of the token
+    if proto::ids::Token::of(given) == proto::ids::Token::of(expected.as_bytes()) {
+        Ok(request)
+    } else {
+        Err(Status::unauthenticated("the coordinator asks for a token: give the same --token-file on both sides"))
+    }
+}
+
+fn status(refusal: Refusal) -> Status {
+    match &refusal {
+        Refusal::Rejected(Rejection::UnknownWorker(_)) => Status::failed_precondition(refusal.to_string()),
+        Refusal::Rejected(Rejection::UnknownSweep(_)) => Status::not_found(refusal.to_string()),
+        Refusal::Store(_) | Refusal::Closed => Status::unavailable(refusal.to_string()),
+    }
+}
+
+fn invalid(error: impl Into<InvalidMessage>) -> Status {
+    Status::invalid_argument(error.into().to_string())
+}

@@ -1,0 +1,202 @@
+//! The service for people and the command line.
+
+use super::status;
+use crate::analysis::export::{Format, render};
+use crate::driver::Handle;
+use crate::plan;
+use crate::query::{self, QueryError, Rows};
+use crate::scheduler::{RunningView, SweepState, SweepView, View, WorkerView};
+use crate::store::Reader;
+use proto::convert::InvalidMessage;
+use proto::ids::Attempt;
+use proto::wire::sweeps_server::Sweeps;
+use proto::wire::{
+    CancelRequest, CancelResponse, RunningJob, StatusRequest, StatusResponse, SubmitRequest, SubmitResponse,
+    SweepStatus, TablesRequest, TablesResponse, WorkerStatus,
+};
+use std::path::PathBuf;
+use tokio_stream::wrappers::WatchStream;
+use tokio_stream::{Stream, StreamExt, iter};
+use tonic::{Request, Response, Status};
+
+/// A table is sent in pieces of this size.
+const PIECE_BYTES: usize = 256 << 10;
+
+#[derive(Debug)]
+pub(super) struct SweepsService {
+    handle: Handle,
+    store: PathBuf,
+}
+
+impl SweepsService {
+    pub(super) fn new(handle: Handle, store: PathBuf) -> Self {
+        Self { handle, store }
+    }
+}
+
+type Pieces<T> = std::pin::Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
+
+#[tonic::async_trait]
+impl Sweeps for SweepsService {
+    async fn submit(&self, request: Request<SubmitRequest>) -> Result<Response<SubmitResponse>, Status> {
+        let SubmitRequest { file, text, simulated } = request.into_inner();
+        let plan = plan::parse(&file, &text).map_err(|errors| Status::invalid_argument(errors.to_string()))?;
+        let plan = if simulated { plan.simulated() } else { plan };
+        let submitted = self.handle.submit(plan, text).await.map_err(status)?;
+        Ok(Response::new(SubmitResponse { sweep: submitted.sweep, jobs: submitted.jobs }))
+    }
+
+    async fn cancel(&self, request: Request<CancelRequest>) -> Result<Response<CancelResponse>, Status> {
+        let cancelled = self.handle.cancel(request.into_inner().sweep).await.map_err(status)?;
+        Ok(Response::new(CancelResponse { cancelled }))
+    }
+
+    async fn status(&self, request: Request<StatusRequest>) -> Result<Response<StatusResponse>, Status> {
+        let view = self.handle.view().borrow().clone();
+        Ok(Response::new(view_to_status(&view, &request.into_inner().sweep)))
+    }
+
+    type WatchStream = Pieces<StatusResponse>;
+
+    async fn watch(&self, request: Request<StatusRequest>) -> Result<Response<Self::WatchStream>, Status> {
+        let sweep = request.into_inner().sweep;
+        let views = WatchStream::new(self.handle.view());
+        Ok(Response::new(Box::pin(views.map(move |view| Ok(view_to_status(&view, &sweep))))))
+    }
+
+    type TablesStream = Pieces<TablesResponse>;
+
+    async fn tables(&self, request: Request<TablesRequest>) -> Result<Response<Self::TablesStream>, Status> {
+        let TablesRequest { sweep, rows, format } = request.into_inner();
+        let unknown = |field| Status::invalid_argument(InvalidMessage::Value(field).to_string());
+        let rows = Rows::from_name(&rows).ok_or_else(|| unknown("rows"))?;
+        let format: Format = clap::ValueEnum::from_str(&format, false).map_err(|_| unknown("format"))?;
+        let store = self.store.clone();
+        let table = tokio::task::spawn_blocking(move || {
+            let reader = Reader::open(&store).map_err(QueryError::from)?;
+            query::table(&reader, &sweep, rows)
+        });
+        let table = table.await.map_err(|error| Status::internal(error.to_string()))?.map_err(|error| match error {
+            QueryError::UnknownSweep { .. } | QueryError::NoSweep => Status::not_found(error.to_string()),
+            QueryError::Store(_) => Status::unavailable(error.to_string()),
+        })?;
+        let text = render(&table, format).map_err(|error| Status::internal(error.to_string()))?.into_bytes();
+        let pieces: Vec<_> =
+            text.chunks(PIECE_BYTES).map(|piece| Ok(TablesResponse { text: piece.to_vec() })).collect();
+        Ok(Response::new(Box::pin(iter(pieces))))
+    }
+}
+
+/// The view for the wire; only the sweep of that name, if it is not empty.
+fn view_to_status(view: &View, sweep: &str) -> StatusResponse {
+    let shown = |name: &str| sweep.is_empty() || name == sweep;
+    StatusResponse {
+        sweeps: view.sweeps.iter().filter(|view| shown(&view.sweep)).map(sweep_to_wire).collect(),
+        workers: view.workers.iter().map(worker_to_wire).collect(),
+        epochs_per_second: view.epochs_per_second,
+    }
+}
+
+fn sweep_to_wire(view: &SweepView) -> SweepStatus {
+    use proto::wire::SweepState as Wire;
+    let state = match view.state {
+        SweepState::WaitingForData => Wire::WaitingForData,
+        SweepState::Running => Wire::Running,
+        SweepState::Ended => Wire::Ended,
+        SweepState::Rejected => Wire::Rejected,
+    };
+    SweepStatus {
+        sweep: view.sweep.clone(),
+        state: state.into(),
+        jobs: view.jobs,
+        queued: view.queued,
+        running: view.running,
+        succeeded: view.succeeded,
+        failed: view.failed,
+        cancelled: view.cancelled,
+        epochs: view.epochs,
+        epochs_done: view.epochs_done,
+        simulated: view.simulated,
+        problem: view.problem.clone(),
+    }
+}
+
+fn worker_to_wire(view: &WorkerView) -> WorkerStatus {
+    WorkerStatus {
+        worker: view.worker.clone(),
+        name: view.name.clone(),
+        host: view.host.clone(),
+        device: view.device.clone(),
+        slots: view.slots,
+        running: view
+            .running
+            .iter()
+            .map(|running| RunningJob {
+                sweep: running.sweep.clone(),
+                job: running.job.to_string(),
+                attempt: running.attempt.0,
+                label: running.label.clone(),
+                epoch: running.epoch,
+                epochs: running.epochs,
+            })
+            .collect(),
+        notices: view.notices.clone(),
+        connected: view.connected,
+    }
+}
+
+/// The view that [`view_to_status`] made a message of, at the other end.
+///
+/// # Errors
+/// If the message is not understood.
+pub fn status_to_view(status: StatusResponse) -> Result<View, InvalidMessage> {
+    Ok(View {
+        sweeps: status.sweeps.into_iter().map(sweep_from_wire).collect::<Result<_, _>>()?,
+        workers: status.workers.into_iter().map(worker_from_wire).collect::<Result<_, _>>()?,
+        epochs_per_second: status.epochs_per_second,
+    })
+}
+
+fn sweep_from_wire(status: SweepStatus) -> Result<SweepView, InvalidMessage> {
+    use proto::wire::SweepState as Wire;
+    let state = match status.state() {
+        Wire::Unspecified => return Err(InvalidMessage::Value("sweep.state")),
+        Wire::WaitingForData => SweepState::WaitingForData,
+        Wire::Running => SweepState::Running,
+        Wire::Ended => SweepState::Ended,
+        Wire::Rejected => SweepState::Rejected,
+    };
+    let SweepStatus { sweep, jobs, queued, running, succeeded, failed, cancelled, .. } = status;
+    let SweepStatus { epochs, epochs_done, simulated, problem, .. } = status;
+    Ok(SweepView {
+        sweep,
+        state,
+        jobs,
+        queued,
+        running,
+        succeeded,
+        failed,
+        cancelled,
+        epochs,
+        epochs_done,
+        simulated,
+        problem,
+    })
+}
+
+fn worker_from_wire(status: WorkerStatus) -> Result<WorkerView, InvalidMessage> {
+    let running = status.running.into_iter().map(|running| {
+        let RunningJob { sweep, job, attempt, label, epoch, epochs } = running;
+        Ok(RunningView { sweep, job: job.parse()?, attempt: Attempt(attempt), label, epoch, epochs })
+    });
+    Ok(WorkerView {
+        running: running.collect::<Result<_, InvalidMessage>>()?,
+        worker: status.worker,
+        name: status.name,
+        host: status.host,
+        device: status.device,
+        slots: status.slots,
+        notices: status.notices,
+        connected: status.connected,
+    })
+}

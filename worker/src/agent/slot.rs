@@ -1,0 +1,177 @@
+//! A slot: a task that owns a trainer process and runs one job at a time on it.
+
+use super::pipe;
+use proto::convert::failure_from_wire;
+use proto::measure::{FailureKind, JobResult, Measurement, Outcome};
+use proto::wire::{TrainEvent, TrainRequest, train_event};
+use std::ffi::OsString;
+use std::io;
+use std::path::PathBuf;
+use std::process::{ExitStatus, Stdio};
+use std::time::Duration;
+use tokio::io::BufReader;
+use tokio::process::{Child, ChildStdin, ChildStdout, Command};
+use tokio::sync::mpsc;
+
+/// Time between the end of a trainer's output and its own end.
+const DYING: Duration = Duration::from_secs(5);
+
+/// How a trainer process is started.
+#[derive(Debug, Clone)]
+pub struct Launcher {
+    /// The program.
+    pub program: PathBuf,
+    /// Its arguments.
+    pub arguments: Vec<OsString>,
+    /// Threads that it may use.
+    pub threads: usize,
+}
+
+/// What the agent tells a slot.
+#[derive(Debug)]
+pub(super) enum Order {
+    /// Train a job; only given to an idle slot.
+    Train(Box<TrainRequest>),
+    /// Kill the trainer, whatever it does.
+    Stop,
+}
+
+/// What a slot tells the agent.
+#[derive(Debug)]
+pub(super) enum Report {
+    Measured(Measurement),
+    /// The job has ended and the slot is idle.
+    Ended(Outcome),
+    /// The trainer was killed as told and the slot is idle.
+    Stopped,
+}
+
+/// Runs the slot until the agent drops its end of `orders`.
+pub(super) async fn run(
+    index: usize,
+    launcher: Launcher,
+    mut orders: mpsc::UnboundedReceiver<Order>,
+    reports: mpsc::UnboundedSender<(usize, Report)>,
+) {
+    let mut trainer: Option<Trainer> = None;
+    while let Some(order) = orders.recv().await {
+        let report = match order {
+            Order::Stop => Report::Stopped,
+            Order::Train(request) => {
+                let ended = tokio::select! {
+                    ended = train(&mut trainer, &launcher, &request, |measurement| {
+                        // the agent outlives its slots; if it does not, nobody needs the report
+                        let _ = reports.send((index, Report::Measured(measurement)));
+                    }) => Some(ended),
+                    _ = orders.recv() => None,
+                };
+                match ended {
+                    Some(Ok(outcome)) => Report::Ended(outcome),
+                    Some(Err(fault)) => {
+                        trainer = None;
+                        Report::Ended(Outcome::Failed { kind: FailureKind::Crashed, message: fault })
+                    }
+                    None => {
+                        if let Some(mut trainer) = trainer.take() {
+                            trainer.kill().await;
+                        }
+                        Report::Stopped
+                    }
+                }
+            }
+        };
+        let _ = reports.send((index, report));
+    }
+}
+
+/// A running trainer process. It is killed when dropped.
+struct Trainer {
+    child: Child,
+    requests: ChildStdin,
+    events: BufReader<ChildStdout>,
+}
+
+impl Trainer {
+    fn start(launcher: &Launcher) -> io::Result<Self> {
+        let mut child = Command::new(&launcher.program)
+            .args(&launcher.arguments)
+            .env("RAYON_NUM_THREADS", launcher.threads.to_string())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            // a Ctrl-C in the terminal is for the agent, which then ends its trainers
+            .process_group(0)
+            .kill_on_drop(true)
+            .spawn()?;
+        match (child.stdin.take(), child.stdout.take()) {
+            (Some(requests), Some(stdout)) => Ok(Self { child, requests, events: BufReader::new(stdout) }),
+            _ => Err(io::Error::other("the trainer has no pipes")),
+        }
+    }
+
+    async fn kill(&mut self) {
+        if let Err(error) = self.child.kill().await {
+            tracing::warn!(%error, "cannot kill a trainer");
+        }
+    }
+}
+
+/// Trains one job; an error says how the trainer died.
+async fn train(
+    trainer: &mut Option<Trainer>,
+    launcher: &Launcher,
+    request: &TrainRequest,
+    mut measured: impl FnMut(Measurement),
+) -> Result<Outcome, String> {
+    let trainer = match trainer {
+        Some(trainer) => trainer,
+        None => trainer.insert(
+            Trainer::start(launcher)
+                .map_err(|error| format!("cannot start the trainer {}: {error}", launcher.program.display()))?,
+        ),
+    };
+    if let Err(error) = pipe::send(&mut trainer.requests, request).await {
+        return Err(died(trainer, &error.to_string()).await);
+    }
+    loop {
+        let event = match pipe::receive::<TrainEvent>(&mut trainer.events).await {
+            Ok(Some(TrainEvent { event: Some(event) })) => event,
+            Ok(Some(TrainEvent { event: None })) => return Err("the trainer sent an unknown event".to_owned()),
+            Ok(None) => return Err(died(trainer, "it closed its output").await),
+            Err(error) => return Err(died(trainer, &error.to_string()).await),
+        };
+        match event {
+            train_event::Event::Measurement(measurement) => {
+                measured(Measurement::try_from(&measurement).map_err(|error| error.to_string())?);
+            }
+            train_event::Event::Succeeded(result) => {
+                let result = JobResult::try_from(&result).map_err(|error| error.to_string())?;
+                return Ok(Outcome::Succeeded(Box::new(result)));
+            }
+            train_event::Event::Failed(failure) => {
+                let (kind, message) = failure_from_wire(failure);
+                return Ok(Outcome::Failed { kind, message });
+            }
+        }
+    }
+}
+
+/// How a trainer died that does not talk any more. One that is still alive does not speak the protocol, and is killed.
+async fn died(trainer: &mut Trainer, how: &str) -> String {
+    match tokio::time::timeout(DYING, trainer.child.wait()).await {
+        Ok(Ok(status)) => format!("the trainer died ({})", describe(status)),
+        Ok(Err(_)) | Err(_) => {
+            trainer.kill().await;
+            format!("the trainer was killed because it did not talk any more ({how})")
+        }
+    }
+}
+
+fn describe(status: ExitStatus) -> String {
+    use std::os::unix::process::ExitStatusExt;
+    match (status.signal(), status.code()) {
+        (Some(9), _) => "killed by signal 9, as the kernel does when memory runs out".to_owned(),
+        (Some(signal), _) => format!("killed by signal {signal}"),
+        (None, Some(code)) => format!("exit code {code}"),
+        (None, None) => "unknown exit status".to_owned(),
+    }
+}

@@ -1,0 +1,184 @@
+//! `worker --coordinator URL`: joins a coordinator and works until told to stop.
+
+use crate::agent::{self, AgentError, Launcher, Options};
+use crate::data;
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::oneshot;
+
+/// Join a coordinator and train its jobs.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Address of the coordinator
+    #[arg(long, value_name = "URL", env = "SPLITSWEEP_COORDINATOR", required = true)]
+    coordinator: Option<String>,
+    /// Folder of a data set; may be given for each
+    #[arg(long, value_name = "NAME=PATH", value_parser = super::name_and_path)]
+    data: Vec<(String, PathBuf)>,
+    /// Where to train: auto, cpu or cuda:N
+    #[arg(long, default_value = "auto")]
+    device: String,
+    /// Jobs at once
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=1024))]
+    slots: u32,
+    /// Name for people [default: the host's]
+    #[arg(long)]
+    name: Option<String>,
+    /// CPU threads for all slots together [default: the cores]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=4096))]
+    threads: Option<u32>,
+    /// File with the token that the coordinator asks for
+    #[arg(long, value_name = "FILE")]
+    token_file: Option<PathBuf>,
+    /// Folder for prepared data sets [default: the user's cache folder]
+    #[arg(long, value_name = "DIR")]
+    cache: Option<PathBuf>,
+    /// Make results up, taking this long for a job (such as 50ms), to load a coordinator without training
+    #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
+    simulate: Option<Duration>,
+    /// Drain when the standard input ends, as a worker that a coordinator started must
+    #[arg(long, hide = true)]
+    attached: bool,
+}
+
+/// Why the worker ended.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// A folder is not there.
+    #[error("--data {name}={path}: there is no such folder", path = .path.display())]
+    NoFolder {
+        /// Name of the data set.
+        name: String,
+        /// The folder.
+        path: PathBuf,
+    },
+    /// The token cannot be read.
+    #[error("cannot read the token file {path}: {source}", path = .path.display())]
+    Token {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// There is no such device.
+    #[error("--device {name}: {reason}")]
+    Device {
+        /// What was asked for.
+        name: String,
+        /// Why it cannot be.
+        reason: String,
+    },
+    /// The connection to the coordinator.
+    #[error(transparent)]
+    Agent(#[from] AgentError),
+    /// The process cannot be set up.
+    #[error("cannot start: {0}")]
+    Start(#[from] io::Error),
+}
+
+/// Runs the worker until a signal, or for good.
+///
+/// # Errors
+/// If what was given cannot be, or the coordinator refuses the worker.
+pub fn run(args: Args) -> Result<(), RunError> {
+    if let Some((name, path)) = args.data.iter().find(|(_, path)| !path.is_dir()) {
+        return Err(RunError::NoFolder { name: name.clone(), path: path.clone() });
+    }
+    let token = args.token_file.as_ref().map(|path| read_token(path)).transpose()?;
+    let host = hostname::get()?.to_string_lossy().into_owned();
+    let device = match args.simulate {
+        Some(_) => "simulated".to_owned(),
+        None => probe(&args.device)?,
+    };
+    let cores =
+        args.threads.map_or_else(|| std::thread::available_parallelism().map_or(1, usize::from), |n| n as usize);
+    let roots: BTreeMap<_, _> = args.data.iter().cloned().collect();
+    let inspect_roots = roots.clone();
+    let options = Options {
+        coordinator: args.coordinator.clone().unwrap_or_default(),
+        token,
+        name: args.name.clone().unwrap_or_else(|| host.clone()),
+        host,
+        device,
+        slots: args.slots as usize,
+        simulated: args.simulate.is_some(),
+        roots,
+        launcher: Launcher {
+            program: std::env::current_exe()?,
+            arguments: trainer_arguments(&args),
+            threads: (cores / args.slots as usize).max(1),
+        },
+        inspect: Arc::new(move |dataset| {
+            let root = inspect_roots.get(&dataset.name).map(PathBuf::as_path);
+            data::inventory(dataset, root).map_err(|error| error.to_string())
+        }),
+    };
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+    let result =
+        runtime.block_on(async { agent::run(options, drain_signal(args.attached)?).await.map_err(RunError::from) });
+    // a data set that is being looked at is not worth waiting for
+    runtime.shutdown_background();
+    result
+}
+
+/// What jobs would run on. A trainer is asked, because opening a CUDA device takes memory of it for the life of the process.
+fn probe(name: &str) -> Result<String, RunError> {
+    let probe = Command::new(std::env::current_exe()?).args(["trainer", "--probe", "--device", name]).output()?;
+    if probe.status.success() {
+        return Ok(String::from_utf8_lossy(&probe.stdout).trim().to_owned());
+    }
+    let reason = String::from_utf8_lossy(&probe.stderr).trim().trim_start_matches("error: ").to_owned();
+    Err(RunError::Device { name: name.to_owned(), reason })
+}
+
+fn read_token(path: &Path) -> Result<String, RunError> {
+    let text = std::fs::read_to_string(path).map_err(|source| RunError::Token { path: path.to_owned(), source })?;
+    Ok(text.trim().to_owned())
+}
+
+fn trainer_arguments(args: &Args) -> Vec<OsString> {
+    let mut arguments: Vec<OsString> = vec!["trainer".into(), "--device".into(), args.device.clone().into()];
+    if let Some(duration) = args.simulate {
+        arguments.extend(["--simulate".into(), humantime::format_duration(duration).to_string().into()]);
+    }
+    if let Some(cache) = &args.cache {
+        arguments.extend(["--cache".into(), cache.into()]);
+    }
+    arguments
+}
+
+/// Ends at SIGTERM, SIGINT or, for an attached worker, with the standard input. A second signal ends the process.
+fn drain_signal(attached: bool) -> io::Result<impl Future<Output = ()>> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let (closed, end_of_input) = oneshot::channel::<()>();
+    if attached {
+        std::thread::spawn(move || {
+            // nothing is ever sent; the end is what counts, however it comes
+            let _ = io::stdin().read(&mut [0]);
+            drop(closed);
+        });
+    } else {
+        std::mem::forget(closed);
+    }
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+            _ = end_of_input => {}
+        }
+        tokio::spawn(async move {
+            tokio::select! {
+                _ = terminate.recv() => {}
+                _ = interrupt.recv() => {}
+            }
+            std::process::exit(130);
+        });
+    })
+}

@@ -1,0 +1,48 @@
+//! `worker trainer`: the child process of the agent. Not for people.
+
+use crate::data::default_cache_dir;
+use crate::train::device::DeviceError;
+use crate::trainer::{self, Options, TrainerError};
+use std::io::{self, Write};
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// Train the jobs that come over the standard input.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    #[arg(long, default_value = "auto")]
+    device: String,
+    #[arg(long, value_parser = humantime::parse_duration)]
+    simulate: Option<Duration>,
+    #[arg(long)]
+    cache: Option<PathBuf>,
+    /// Only say what jobs would run on
+    #[arg(long)]
+    probe: bool,
+}
+
+/// Why the trainer ended.
+#[derive(Debug, thiserror::Error)]
+pub enum CliError {
+    /// The device cannot be opened.
+    #[error(transparent)]
+    Device(#[from] DeviceError),
+    /// The agent is gone.
+    #[error(transparent)]
+    Trainer(#[from] TrainerError),
+    /// The standard output is closed.
+    #[error("cannot write to the standard output")]
+    Output(#[from] io::Error),
+}
+
+/// Runs the subcommand.
+///
+/// # Errors
+/// If the device cannot be opened, or the pipe to the agent breaks.
+pub fn run(args: Args) -> Result<(), CliError> {
+    let Args { device, simulate, cache, probe } = args;
+    if probe {
+        return Ok(writeln!(io::stdout(), "{}", trainer::probe(&device)?)?);
+    }
+    Ok(trainer::run(Options { device, simulate, cache: cache.unwrap_or_else(default_cache_dir) })?)
+}

@@ -1,0 +1,181 @@
+//! The trainer: a child process of the agent. Reads a job, trains it, writes what it measures; then the next. Knows tensors, not leases.
+//!
+//! ```text
+//!  stdin: TrainRequest --> [ data set --> fit ] --> stdout: TrainEvent ...
+//! ```
+//!
+//! The device and the last data set are kept from job to job. The process ends with its standard input, that is with its agent.
+
+mod simulated;
+
+use crate::agent::{read_frame, write_frame};
+use crate::data::{self, CaseSet};
+use crate::train::device::{DeviceError, describe, device};
+use crate::train::{TrainError, fit};
+use candle_core::Device;
+use proto::convert::{InvalidMessage, failure_to_wire, required};
+use proto::data::Dataset;
+use proto::measure::{FailureKind, JobResult, Measurement};
+use proto::spec::{JobSpec, Trainer as TrainerKind};
+use proto::wire::{TrainEvent, TrainRequest, train_event::Event};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::{Receiver, channel};
+use std::time::Duration;
+
+/// How this process trains.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// `auto`, `cpu` or `cuda:N`.
+    pub device: String,
+    /// Make the results up, taking this long for a job.
+    pub simulate: Option<Duration>,
+    /// Where prepared data sets are kept.
+    pub cache: PathBuf,
+}
+
+/// Why the trainer ended before its input did.
+#[derive(Debug, thiserror::Error)]
+pub enum TrainerError {
+    /// The pipe to the agent broke.
+    #[error("the pipe to the agent broke")]
+    Pipe(#[from] io::Error),
+}
+
+/// Why a job has no result.
+#[derive(Debug, thiserror::Error)]
+enum JobError {
+    #[error("the request is not understood: {0}")]
+    Request(String),
+    #[error("{0}")]
+    Data(String),
+    #[error(transparent)]
+    Train(#[from] TrainError),
+    #[error(transparent)]
+    Device(#[from] DeviceError),
+    #[error(transparent)]
+    Pipe(#[from] io::Error),
+}
+
+/// What jobs would run on, in words.
+///
+/// # Errors
+/// If the device cannot be opened.
+pub fn probe(name: &str) -> Result<String, DeviceError> {
+    Ok(describe(&device(name)?))
+}
+
+/// Serves jobs until the standard input ends.
+///
+/// # Errors
+/// If the pipe breaks.
+pub fn run(options: Options) -> Result<(), TrainerError> {
+    let requests = requests();
+    let mut trainer = Trainer { options, device: None, cases: None };
+    let mut out = io::stdout().lock();
+    while let Ok(request) = requests.recv() {
+        let event = match trainer.train(&request, &mut out) {
+            Ok(result) => Event::Succeeded((&result).into()),
+            Err(JobError::Pipe(error)) => return Err(error.into()),
+            Err(error) => Event::Failed(failure_to_wire(error.kind(), &error.to_string())),
+        };
+        write_frame(&mut out, &TrainEvent { event: Some(event) })?;
+    }
+    Ok(())
+}
+
+/// Reads requests on a thread of its own, so that the process ends with its agent even in the middle of a job.
+fn requests() -> Receiver<TrainRequest> {
+    let (sender, requests) = channel();
+    std::thread::spawn(move || {
+        let mut pipe = io::stdin().lock();
+        while let Ok(Some(request)) = read_frame(&mut pipe) {
+            if sender.send(request).is_err() {
+                break;
+            }
+        }
+        std::process::exit(0);
+    });
+    requests
+}
+
+struct Trainer {
+    options: Options,
+    device: Option<Device>,
+    /// The data set of the last job.
+    cases: Option<(Dataset, u32, CaseSet)>,
+}
+
+impl Trainer {
+    fn train(&mut self, request: &TrainRequest, out: &mut impl io::Write) -> Result<JobResult, JobError> {
+        let spec = JobSpec::from_json(&request.spec).map_err(|error| JobError::Request(error.to_string()))?;
+        let mut broken = None;
+        let mut observe = |measurement: &Measurement| {
+            let event = TrainEvent { event: Some(Event::Measurement(measurement.into())) };
+            if let Err(error) = write_frame(out, &event) {
+                broken.get_or_insert(error);
+            }
+        };
+        let result = match (spec.trainer, self.options.simulate) {
+            (TrainerKind::Simulated, Some(duration)) => Ok(simulated::train(&spec, duration, &mut observe)),
+            (TrainerKind::Candle, None) => self.fit(&spec, request, &mut observe),
+            (kind, _) => Err(JobError::Request(format!("this trainer does not run {kind} jobs"))),
+        };
+        match broken {
+            Some(error) => Err(error.into()),
+            None => result,
+        }
+    }
+
+    fn fit(
+        &mut self,
+        spec: &JobSpec,
+        request: &TrainRequest,
+        observe: &mut dyn FnMut(&Measurement),
+    ) -> Result<JobResult, JobError> {
+        let not_understood = |error: InvalidMessage| JobError::Request(error.to_string());
+        let dataset =
+            required(request.dataset.as_ref(), "dataset").and_then(TryInto::try_into).map_err(not_understood)?;
+        let device = match &self.device {
+            Some(device) => device.clone(),
+            None => self.device.insert(device(&self.options.device)?).clone(),
+        };
+        let root = Some(Path::new(&request.root)).filter(|root| !root.as_os_str().is_empty());
+        let cases = self.cases(dataset, root, spec)?;
+        Ok(fit(spec, cases, &device, observe)?)
+    }
+
+    fn cases(&mut self, dataset: Dataset, root: Option<&Path>, spec: &JobSpec) -> Result<&CaseSet, JobError> {
+        let size = spec.data.image_size;
+        let kept = self.cases.take().filter(|(kept, kept_size, cases)| {
+            *kept == dataset && *kept_size == size && cases.inventory.content == spec.data.content
+        });
+        let cases = match kept {
+            Some((_, _, cases)) => cases,
+            None => data::load(&dataset, root, size, Some(&self.options.cache))
+                .map_err(|error| JobError::Data(error.to_string()))?,
+        };
+        if cases.inventory.content != spec.data.content {
+            return Err(JobError::Data(format!(
+                "data set `{}` has changed: its content is {}, the job needs {}",
+                dataset.name,
+                cases.inventory.content.short(),
+                spec.data.content.short()
+            )));
+        }
+        Ok(&self.cases.insert((dataset, size, cases)).2)
+    }
+}
+
+impl JobError {
+    fn kind(&self) -> FailureKind {
+        match self {
+            Self::Data(_) => FailureKind::Data,
+            // CUDA's error has no type of its own here, only this text
+            Self::Train(error) if error.to_string().to_lowercase().contains("out of memory") => {
+                FailureKind::OutOfMemory
+            }
+            Self::Request(_) | Self::Train(_) | Self::Device(_) | Self::Pipe(_) => FailureKind::Error,
+        }
+    }
+}
