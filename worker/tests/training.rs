@@ -231,6 +231,18 @@ fn the_last_epoch_counts_if_asked_for() {
 }
 
 #[test]
+fn a_split_may_leave_a_subset_empty() {
+    let mut spec = spec(Architecture::UNet2, LossName::Bce);
+    spec.selection.epoch = EpochChoice::Last;
+    spec.split.validation = 0;
+    let (_, result) = train(&spec);
+    assert_eq!((result.best_epoch, result.validation.cases.len(), result.test.cases.len()), (3, 0, 4));
+    (spec.split.validation, spec.split.test) = (4, 0);
+    let (_, result) = train(&spec);
+    assert_eq!((result.best_epoch, result.validation.cases.len(), result.test.cases.len()), (3, 4, 0));
+}
+
+#[test]
 fn jobs_that_do_not_fit_are_refused() {
     let refuse = |change: fn(&mut JobSpec)| {
         let mut spec = spec(Architecture::SegNet, LossName::Bce);

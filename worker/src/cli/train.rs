@@ -5,9 +5,8 @@
 //! ```
 
 use crate::data::{self, DataError};
-use crate::train::device::{DeviceError, device};
-use crate::train::{self, TrainError};
-use clap::Args as ClapArgs;
+use crate::train::device::{self, DeviceError};
+use crate::train::{TrainError, fit};
 use proto::data::{Dataset, Format, Synthetic};
 use proto::ids::{ContentHash, JobId};
 use proto::measure::{JobResult, Measurement, Scores, Verdict};
@@ -19,28 +18,18 @@ use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-/// Train one job without a coordinator and print its result as JSON.
-#[derive(Debug, Clone, ClapArgs)]
+/// Train one job without a coordinator and print its result as JSON
+#[derive(Debug, Clone, clap::Args)]
 pub struct Args {
-    /// The job file (YAML).
+    /// Job file (YAML)
     #[arg(long, value_name = "FILE")]
     job: PathBuf,
-    /// Where to train: auto, cpu or cuda:N.
+    /// Where to train: auto, cpu or cuda:N
     #[arg(long, value_name = "DEVICE", default_value = "auto")]
     device: String,
-    /// Where the data set NAME lies; may be given more than once.
-    #[arg(long, value_name = "NAME=PATH", value_parser = mapping)]
+    /// Where the data set NAME lies; may be given more than once
+    #[arg(long, value_name = "NAME=PATH", value_parser = super::name_and_path)]
     data: Vec<(String, PathBuf)>,
-    /// Where prepared images are kept.
-    #[arg(long, value_name = "DIR")]
-    cache: Option<PathBuf>,
-}
-
-fn mapping(text: &str) -> Result<(String, PathBuf), String> {
-    match text.split_once('=') {
-        Some((name, path)) if !name.is_empty() && !path.is_empty() => Ok((name.to_owned(), path.into())),
-        _ => Err("expected NAME=PATH".to_owned()),
-    }
 }
 
 /// Why no job was trained.
@@ -122,7 +111,7 @@ struct Objective {
 impl Default for Objective {
     fn default() -> Self {
         let Selection { metric, epoch } = Selection::default();
-        Self { metric, subset: Subset::Test, epoch }
+        Self { metric, subset: Subset::Validation, epoch }
     }
 }
 
@@ -281,15 +270,15 @@ impl<'a> Report<'a> {
 ///
 /// # Errors
 /// If the job file, the device or the data cannot be used, or the training fails.
-pub fn run(args: &Args) -> Result<(), TrainCommandError> {
+pub fn run(args: Args) -> Result<(), TrainCommandError> {
     let job = Job::read(&args.job)?;
-    let device = device(&args.device)?;
+    let device = device::device(&args.device)?;
     let dataset = job.dataset();
     let given = args.data.iter().find(|(name, _)| *name == dataset.name).map(|(_, path)| path.as_path());
     let root = given.or(dataset.root.as_deref().map(Path::new));
-    let cases = data::load(&dataset, root, job.image_size(), args.cache.as_deref())?;
+    let cases = data::load(&dataset, root, job.image_size(), Some(&data::default_cache_dir()))?;
     let spec = job.spec(cases.inventory.content);
-    let result = train::fit(&spec, &cases, &device, &mut |measurement| tell(&spec, measurement))?;
+    let result = fit(&spec, &cases, &device, &mut |measurement| tell(&spec, measurement))?;
     let report = Report::new(&spec, &job.objective, &result);
     let mut stdout = std::io::stdout().lock();
     serde_json::to_writer_pretty(&mut stdout, &report).map_err(std::io::Error::from)?;
@@ -297,10 +286,11 @@ pub fn run(args: &Args) -> Result<(), TrainCommandError> {
 }
 
 /// One line an epoch.
+#[expect(clippy::print_stderr, reason = "this is the line for people")]
 fn tell(spec: &JobSpec, measurement: &Measurement) {
     let number = |value: Option<f64>| value.map_or_else(|| "-".to_owned(), |value| format!("{value:.4}"));
     let metric = spec.selection.metric;
-    anstream::eprintln!(
+    eprintln!(
         "epoch {:>3}/{}  train loss {}  validation loss {}  {metric} {}  {:.1} s",
         measurement.epoch,
         spec.training.epochs,
