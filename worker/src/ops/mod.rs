@@ -23,7 +23,7 @@ pub(crate) mod storage;
 mod strip;
 mod upsample;
 
-use candle_core::{CpuStorage, DType, Device, Result, Tensor};
+use candle_core::{CpuStorage, DType, Device, Layout, Result, Tensor};
 
 pub(crate) use simd::{Real, dispatch};
 
@@ -249,4 +249,12 @@ fn relu<T: Real>(x: T) -> T {
 fn dtype(storage: &CpuStorage) -> DType {
     use candle_core::backend::BackendStorage;
     storage.dtype()
+}
+
+/// Checks that an operand has one number a channel.
+fn expect_channels(layout: &Layout, channels: usize) -> Result<()> {
+    if layout.dims() == [channels] {
+        return Ok(());
+    }
+    candle_core::bail!("an operand of shape {:?}: expected [{channels}]", layout.dims())
 }
