@@ -6,7 +6,7 @@ use std::io::IsTerminal;
 use std::process::ExitCode;
 use tracing_subscriber::EnvFilter;
 use worker::agent::AgentError;
-use worker::cli::{prepare, run, synthesize, trainer};
+use worker::cli::{prepare, run, synthesize, train, trainer};
 
 /// Leases jobs from a coordinator and trains segmentation networks.
 #[derive(Debug, Parser)]
@@ -20,6 +20,7 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Train(train::Args),
     Prepare(prepare::Args),
     Synthesize(synthesize::Args),
     #[command(hide = true)]
@@ -42,6 +43,7 @@ fn main() -> ExitCode {
         .init();
     let result = match cli.command {
         None => run::run(cli.run).map_err(|error| (run_code(&error), error.into())),
+        Some(Command::Train(args)) => train::run(args).map_err(|error| (train_code(&error), error.into())),
         Some(Command::Prepare(args)) => prepare::run(args).map_err(users),
         Some(Command::Synthesize(args)) => synthesize::run(args).map_err(users),
         Some(Command::Trainer(args)) => trainer::run(args).map_err(|error| (trainer_code(&error), error.into())),
@@ -68,6 +70,10 @@ fn run_code(error: &run::RunError) -> u8 {
         run::RunError::Agent(AgentError::Refused { .. }) => NOT_REACHED,
         run::RunError::Start(_) => INTERNAL,
     }
+}
+
+fn train_code(error: &train::TrainCommandError) -> u8 {
+    if error.is_users() { USERS_MISTAKE } else { INTERNAL }
 }
 
 fn trainer_code(error: &trainer::CliError) -> u8 {

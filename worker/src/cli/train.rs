@@ -16,7 +16,6 @@ use proto::spec::{
 };
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
-use std::process::ExitCode;
 
 /// Train one job without a coordinator and print its result as JSON
 #[derive(Debug, Clone, clap::Args)]
@@ -70,12 +69,13 @@ pub enum TrainCommandError {
 }
 
 impl TrainCommandError {
-    /// The process's exit code: 2 for a fault in the input, 1 for one in the work.
+    /// Whether the user can put it right.
     #[must_use]
-    pub fn exit_code(&self) -> ExitCode {
+    pub fn is_users(&self) -> bool {
         match self {
-            Self::Read { .. } | Self::Invalid { .. } | Self::Device(DeviceError::Unknown { .. }) => ExitCode::from(2),
-            _ => ExitCode::FAILURE,
+            Self::Read { .. } | Self::Invalid { .. } | Self::Device(_) | Self::Data(_) => true,
+            Self::Train(error) => !matches!(error, TrainError::Tensor(_)),
+            Self::Write(_) => false,
         }
     }
 }
