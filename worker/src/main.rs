@@ -2,6 +2,7 @@
 
 use clap::{Parser, Subcommand};
 use std::error::Error;
+use std::io::IsTerminal;
 use std::process::ExitCode;
 use tracing_subscriber::EnvFilter;
 use worker::agent::AgentError;
@@ -33,7 +34,12 @@ const NOT_REACHED: u8 = 6;
 fn main() -> ExitCode {
     let cli = Cli::parse();
     let filter = EnvFilter::try_from_env("SPLITSWEEP_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false).init();
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(colours())
+        .with_target(false)
+        .init();
     let result = match cli.command {
         None => run::run(cli.run).map_err(|error| (run_code(&error), error.into())),
         Some(Command::Prepare(args)) => prepare::run(args).map_err(users),
@@ -71,17 +77,12 @@ fn trainer_code(error: &trainer::CliError) -> u8 {
     }
 }
 
-/// One line: the error and its causes, unless the error's own text says them already.
 #[expect(clippy::print_stderr, reason = "this is the line for people")]
 fn report(error: &dyn Error) {
-    let mut line = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        let text = cause.to_string();
-        if !line.contains(&text) {
-            line = format!("{line}: {text}");
-        }
-        source = cause.source();
-    }
-    eprintln!("error: {line}");
+    eprintln!("error: {}", proto::report::line(error));
+}
+
+/// Colours are for terminals whose user does not object.
+fn colours() -> bool {
+    std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
 }
