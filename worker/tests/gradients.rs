@@ -156,7 +156,6 @@ fn gradients_of_networks_agree_with_pytorch() {
             for kernels in BOTH {
                 let double = worst(architecture, loss, kernels, DType::F64);
                 let single = worst(architecture, loss, kernels, DType::F32);
-                eprintln!("{architecture} {loss} {kernels:?}: f64 {double:.1e}, f32 {single:.1e}");
                 assert!(double < 1e-10, "{architecture}, {loss}, {kernels:?}, f64: {double:e}");
                 assert!(single < 1e-4, "{architecture}, {loss}, {kernels:?}, f32: {single:e}");
             }

@@ -230,7 +230,7 @@ impl Taps {
     /// Size of the output for an input of that size.
     fn output(self, height: usize, width: usize) -> Result<(usize, usize)> {
         match self {
-            Self::Block if height % 2 != 0 || width % 2 != 0 => {
+            Self::Block if !height.is_multiple_of(2) || !width.is_multiple_of(2) => {
                 candle_core::bail!("cannot halve {height} x {width}: expected even sizes")
             }
             Self::Block => Ok((height / 2, width / 2)),
