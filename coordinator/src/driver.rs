@@ -192,12 +192,15 @@ struct Driver {
     epochs: VecDeque<(Instant, usize)>,
 }
 
+/// Sends a reply, or the refusal that took its place.
+type Answer = Box<dyn FnOnce(Option<&Refusal>)>;
+
 /// What one transaction will hold, and what is to be said once it is on disk.
 #[derive(Default)]
 struct Batch {
     facts: Vec<Fact>,
     records: Vec<Record>,
-    replies: Vec<Box<dyn FnOnce(Option<&Refusal>)>>,
+    replies: Vec<Answer>,
 }
 
 impl Driver {

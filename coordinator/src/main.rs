@@ -2,6 +2,7 @@
 
 use clap::{Parser, Subcommand};
 use coordinator::cli::{CliError, cancel, exit, jobs, plan, run, serve, status, submit, tables, watch};
+use std::io::IsTerminal;
 use std::process::ExitCode;
 use tracing_subscriber::EnvFilter;
 
@@ -32,7 +33,12 @@ enum Command {
 fn main() -> ExitCode {
     let cli = Cli::parse();
     let filter = EnvFilter::try_from_env("SPLITSWEEP_LOG").unwrap_or_else(|_| EnvFilter::new("warn"));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false).init();
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(colours())
+        .with_target(false)
+        .init();
     let result = tokio::runtime::Runtime::new()
         .map_err(|error| CliError::Internal(format!("cannot start: {error}")))
         .and_then(|runtime| runtime.block_on(dispatch(cli)));
@@ -60,17 +66,12 @@ async fn dispatch(cli: Cli) -> Result<u8, CliError> {
     Ok(exit::COMPLETE)
 }
 
-/// The error and its causes, unless its own text says them already.
 #[expect(clippy::print_stderr, reason = "this is the line for people")]
 fn report(error: &CliError) {
-    let mut line = error.to_string();
-    let mut source = std::error::Error::source(error);
-    while let Some(cause) = source {
-        let text = cause.to_string();
-        if !line.contains(&text) {
-            line = format!("{line}: {text}");
-        }
-        source = cause.source();
-    }
-    eprintln!("error: {line}");
+    eprintln!("error: {}", proto::report::line(error));
+}
+
+/// Colours are for terminals whose user does not object.
+fn colours() -> bool {
+    std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
 }

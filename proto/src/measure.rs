@@ -177,7 +177,9 @@ impl Verdict {
     /// The verdict of that name.
     #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {
-        [Self::Trained, Self::Trivial, Self::Degenerate, Self::Diverged].into_iter().find(|verdict| verdict.name() == name)
+        [Self::Trained, Self::Trivial, Self::Degenerate, Self::Diverged]
+            .into_iter()
+            .find(|verdict| verdict.name() == name)
     }
 
     /// The name in tables.

@@ -2,10 +2,11 @@
 
 use clap::{Parser, Subcommand};
 use std::error::Error;
+use std::io::IsTerminal;
 use std::process::ExitCode;
 use tracing_subscriber::EnvFilter;
 use worker::agent::AgentError;
-use worker::cli::{prepare, run, synthesize, trainer};
+use worker::cli::{prepare, run, synthesize, train, trainer};
 
 /// Leases jobs from a coordinator and trains segmentation networks.
 #[derive(Debug, Parser)]
@@ -19,6 +20,7 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Train(train::Args),
     Prepare(prepare::Args),
     Synthesize(synthesize::Args),
     #[command(hide = true)]
@@ -33,9 +35,15 @@ const NOT_REACHED: u8 = 6;
 fn main() -> ExitCode {
     let cli = Cli::parse();
     let filter = EnvFilter::try_from_env("SPLITSWEEP_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false).init();
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(colours())
+        .with_target(false)
+        .init();
     let result = match cli.command {
         None => run::run(cli.run).map_err(|error| (run_code(&error), error.into())),
+        Some(Command::Train(args)) => train::run(args).map_err(|error| (train_code(&error), error.into())),
         Some(Command::Prepare(args)) => prepare::run(args).map_err(users),
         Some(Command::Synthesize(args)) => synthesize::run(args).map_err(users),
         Some(Command::Trainer(args)) => trainer::run(args).map_err(|error| (trainer_code(&error), error.into())),
@@ -64,6 +72,10 @@ fn run_code(error: &run::RunError) -> u8 {
     }
 }
 
+fn train_code(error: &train::TrainCommandError) -> u8 {
+    if error.is_users() { USERS_MISTAKE } else { INTERNAL }
+}
+
 fn trainer_code(error: &trainer::CliError) -> u8 {
     match error {
         trainer::CliError::Device(_) => USERS_MISTAKE,
@@ -71,17 +83,12 @@ fn trainer_code(error: &trainer::CliError) -> u8 {
     }
 }
 
-/// One line: the error and its causes, unless the error's own text says them already.
 #[expect(clippy::print_stderr, reason = "this is the line for people")]
 fn report(error: &dyn Error) {
-    let mut line = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        let text = cause.to_string();
-        if !line.contains(&text) {
-            line = format!("{line}: {text}");
-        }
-        source = cause.source();
-    }
-    eprintln!("error: {line}");
+    eprintln!("error: {}", proto::report::line(error));
+}
+
+/// Colours are for terminals whose user does not object.
+fn colours() -> bool {
+    std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
 }

@@ -72,7 +72,9 @@ pub enum CliError {
         source: io::Error,
     },
     /// The address can be reached from other machines, and nothing protects it.
-    #[error("{address} can be reached from other machines: give --token-file FILE (workers need the same), or --insecure-listen on a network you trust")]
+    #[error(
+        "{address} can be reached from other machines: give --token-file FILE (workers need the same), or --insecure-listen on a network you trust"
+    )]
     Exposed {
         /// The address.
         address: SocketAddr,
@@ -125,7 +127,11 @@ impl CliError {
         match self {
             Self::Plan(error) => error.exit_code(),
             Self::Store(error) | Self::Query(QueryError::Store(error)) => {
-                if error.is_users() { exit::USERS_MISTAKE } else { exit::INTERNAL }
+                if error.is_users() {
+                    exit::USERS_MISTAKE
+                } else {
+                    exit::INTERNAL
+                }
             }
             Self::Refused(_)
             | Self::Rejected { .. }

@@ -16,7 +16,7 @@ const LISTED: usize = 50;
 /// So much of a file is read: one byte more than `parse` accepts is enough for its message.
 const READ_BYTES: u64 = (1 << 20) + 1;
 
-/// Shows the jobs of a sweep file, their parameters and their arithmetic, and runs nothing.
+/// Show the jobs of a sweep file, their parameters and their arithmetic; run nothing
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// The sweep file (YAML).

@@ -169,7 +169,8 @@ fn line(view: &View, sweep: &SweepView) -> String {
 }
 
 fn counts(view: &View, sweep: &SweepView) -> String {
-    let mut text = format!("{}/{} jobs done, {} running, {} failed", sweep.succeeded, sweep.jobs, sweep.running, sweep.failed);
+    let mut text =
+        format!("{}/{} jobs done, {} running, {} failed", sweep.succeeded, sweep.jobs, sweep.running, sweep.failed);
     if sweep.cancelled > 0 {
         let _ = write!(text, ", {} cancelled", sweep.cancelled);
     }

@@ -154,7 +154,9 @@ fn last_words(code: u8, args: &Args, elapsed: Duration) -> String {
     match code {
         exit::COMPLETE => format!("complete after {time}; next: coordinator tables --store {store} --rows jobs"),
         exit::FAILED_JOBS => {
-            format!("ended after {time} with jobs that have no result: coordinator jobs --store {store} shows which; the same command tries them again")
+            format!(
+                "ended after {time} with jobs that have no result: coordinator jobs --store {store} shows which; the same command tries them again"
+            )
         }
         _ => format!("interrupted after {time}; the same command goes on from here"),
     }

@@ -34,7 +34,8 @@ pub async fn run(args: Args) -> Result<(), CliError> {
         None => query::state(&Reader::open(&source.store)?)?.view(),
         Some(url) => {
             let mut client = source.connect(url).await?;
-            let status = client.status(StatusRequest { sweep: String::new() }).await.map_err(|status| refused(&status))?;
+            let status =
+                client.status(StatusRequest { sweep: String::new() }).await.map_err(|status| refused(&status))?;
             status_to_view(status.into_inner()).map_err(|error| CliError::NotReached(error.to_string()))?
         }
     };

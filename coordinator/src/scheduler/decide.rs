@@ -294,13 +294,7 @@ impl State {
         self.workers.get(&worker).ok_or(Rejection::UnknownWorker(worker))
     }
 
-    fn measured(
-        &self,
-        lease: &Lease,
-        measurements: &[Measurement],
-        facts: &mut Vec<Fact>,
-        records: &mut Vec<Record>,
-    ) {
+    fn measured(&self, lease: &Lease, measurements: &[Measurement], facts: &mut Vec<Fact>, records: &mut Vec<Record>) {
         let Some(last) = measurements.iter().map(|measurement| measurement.epoch).max() else { return };
         let (job, attempt) = (lease.job, lease.attempt);
         facts.push(Fact::Progressed { job, epoch: last });

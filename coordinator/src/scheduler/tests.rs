@@ -165,8 +165,7 @@ fn jobs_run_in_blocks_of_one_replicate_and_each_once() {
     let worker = sim.worker(1, 1);
     let ended = sim.finish(worker);
     let plan = sweep("a", "[bce, dice, focal]", 2);
-    let expected: Vec<_> =
-        plan.queue().map(|(c, r)| plan.job(c, r, inventory("pictures", 8).content).id()).collect();
+    let expected: Vec<_> = plan.queue().map(|(c, r)| plan.job(c, r, inventory("pictures", 8).content).id()).collect();
     assert_eq!(ended, expected);
     assert_eq!(ended.iter().collect::<BTreeSet<_>>().len(), 6);
     let sweep = sim.state.sweep("a").unwrap();
@@ -182,8 +181,7 @@ fn a_worker_never_has_more_leases_than_slots() {
     let leases = sim.fetch(worker, 100);
     assert_eq!(leases.len(), 2);
     assert_eq!(sim.synchronize(worker, &leases, 5).grants, [], "two slots, two leases");
-    let completion =
-        Completion { lease: leases[0], measurements: Vec::new(), outcome: result(), free_slots: 7 };
+    let completion = Completion { lease: leases[0], measurements: Vec::new(), outcome: result(), free_slots: 7 };
     let decision = sim.state.complete_decision(sim.now, worker, completion).unwrap();
     let Completed::Recorded(next) = sim.carry_out(decision) else { panic!("the lease is good") };
     assert_eq!(next.len(), 1, "one ended, one begins, in the same answer");
@@ -402,10 +400,7 @@ fn an_unknown_worker_is_told_to_register() {
     let sim = Sim::new();
     let worker = WorkerId(9);
     let request = Synchronization::default();
-    assert_eq!(
-        sim.state.synchronize_decision(sim.now, worker, &request),
-        Err(Rejection::UnknownWorker(worker))
-    );
+    assert_eq!(sim.state.synchronize_decision(sim.now, worker, &request), Err(Rejection::UnknownWorker(worker)));
 }
 
 /// Two workers, failures, losses, a cancellation, an extension: a history with every kind of durable fact.

@@ -99,7 +99,11 @@ impl State {
     /// Where everything stands; the rate is the driver's to add.
     #[must_use]
     pub fn view(&self) -> View {
-        View { sweeps: self.sweeps.values().map(|sweep| self.sweep_view(sweep)).collect(), workers: self.worker_views(), epochs_per_second: 0.0 }
+        View {
+            sweeps: self.sweeps.values().map(|sweep| self.sweep_view(sweep)).collect(),
+            workers: self.worker_views(),
+            epochs_per_second: 0.0,
+        }
     }
 
     fn sweep_view(&self, sweep: &Sweep) -> SweepView {
@@ -162,7 +166,13 @@ impl State {
                     host: known.map_or_else(String::new, |worker| worker.info.host.clone()),
                     device: known.map_or_else(String::new, |worker| worker.info.device.clone()),
                     slots: known.map_or(0, |worker| worker.info.slots),
-                    running: self.leases.get(id).into_iter().flatten().filter_map(|job| self.running_view(*job)).collect(),
+                    running: self
+                        .leases
+                        .get(id)
+                        .into_iter()
+                        .flatten()
+                        .filter_map(|job| self.running_view(*job))
+                        .collect(),
                     notices: notices.collect(),
                     connected: known.is_some(),
                 }

@@ -2,9 +2,7 @@
 
 use super::{invalid, status};
 use crate::driver::Handle;
-use crate::scheduler::{
-    Completed, Completion, Found, Grant, Offer, Synchronization, Synchronized, WorkerInfo,
-};
+use crate::scheduler::{Completed, Completion, Found, Grant, Offer, Synchronization, Synchronized, WorkerInfo};
 use proto::convert::{InvalidMessage, required};
 use proto::ids::{Lease, WorkerId};
 use proto::measure::Measurement;

@@ -81,7 +81,8 @@ impl Sweeps for SweepsService {
             QueryError::Store(_) => Status::unavailable(error.to_string()),
         })?;
         let text = render(&table, format).map_err(|error| Status::internal(error.to_string()))?.into_bytes();
-        let pieces: Vec<_> = text.chunks(PIECE_BYTES).map(|piece| Ok(TablesResponse { text: piece.to_vec() })).collect();
+        let pieces: Vec<_> =
+            text.chunks(PIECE_BYTES).map(|piece| Ok(TablesResponse { text: piece.to_vec() })).collect();
         Ok(Response::new(Box::pin(iter(pieces))))
     }
 }

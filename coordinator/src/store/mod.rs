@@ -27,7 +27,9 @@ pub enum StoreError {
         holder: String,
     },
     /// It is of another version of the product.
-    #[error("store {path} has version {found}, this build reads version {expected}: use the build that wrote it, or choose another store with --store")]
+    #[error(
+        "store {path} has version {found}, this build reads version {expected}: use the build that wrote it, or choose another store with --store"
+    )]
     Version {
         /// The store.
         path: PathBuf,

@@ -97,7 +97,8 @@ fn create(connection: &mut Connection) -> rusqlite::Result<()> {
 fn write(transaction: &Transaction<'_>, facts: &[Fact], records: &[Record]) -> rusqlite::Result<()> {
     let mut journal = transaction.prepare_cached("INSERT INTO journal (fact) VALUES (?1)")?;
     for fact in facts.iter().filter(|fact| fact.is_durable()) {
-        let json = serde_json::to_string(fact).map_err(|error| rusqlite::Error::ToSqlConversionFailure(error.into()))?;
+        let json =
+            serde_json::to_string(fact).map_err(|error| rusqlite::Error::ToSqlConversionFailure(error.into()))?;
         journal.execute([json])?;
     }
     for record in records {
@@ -120,8 +121,9 @@ fn write_measurements(
     attempt: Attempt,
     measurements: &[Measurement],
 ) -> rusqlite::Result<()> {
-    let mut insert = transaction
-        .prepare_cached("INSERT OR IGNORE INTO measurements VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)")?;
+    let mut insert = transaction.prepare_cached(
+        "INSERT OR IGNORE INTO measurements VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
+    )?;
     let job = job.to_string();
     for Measurement { epoch, train_loss, validation, seconds } in measurements {
         insert.execute(params![
@@ -154,7 +156,8 @@ fn write_result(
         .prepare_cached("INSERT INTO results VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)")?;
     // SQLite turns NaN into NULL and keeps infinities; both mean "not finite" here
     let loss = |evaluation: &Evaluation| Some(evaluation.loss).filter(|loss| loss.is_finite());
-    let cases = |evaluation: &Evaluation| pack(&evaluation.cases).iter().flat_map(|n| n.to_le_bytes()).collect::<Vec<u8>>();
+    let cases =
+        |evaluation: &Evaluation| pack(&evaluation.cases).iter().flat_map(|n| n.to_le_bytes()).collect::<Vec<u8>>();
     insert.execute(params![
         job.to_string(),
         attempt.0,

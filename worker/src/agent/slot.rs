@@ -124,9 +124,10 @@ async fn train(
 ) -> Result<Outcome, String> {
     let trainer = match trainer {
         Some(trainer) => trainer,
-        None => trainer.insert(Trainer::start(launcher).map_err(|error| {
-            format!("cannot start the trainer {}: {error}", launcher.program.display())
-        })?),
+        None => trainer.insert(
+            Trainer::start(launcher)
+                .map_err(|error| format!("cannot start the trainer {}: {error}", launcher.program.display()))?,
+        ),
     };
     if let Err(error) = pipe::send(&mut trainer.requests, request).await {
         return Err(died(trainer, &error.to_string()).await);

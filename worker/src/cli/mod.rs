@@ -3,6 +3,7 @@
 pub mod prepare;
 pub mod run;
 pub mod synthesize;
+pub mod train;
 pub mod trainer;
 
 use std::path::PathBuf;

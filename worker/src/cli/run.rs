@@ -96,7 +96,8 @@ pub fn run(args: Args) -> Result<(), RunError> {
         Some(_) => "simulated".to_owned(),
         None => probe(&args.device)?,
     };
-    let cores = args.threads.map_or_else(|| std::thread::available_parallelism().map_or(1, usize::from), |n| n as usize);
+    let cores =
+        args.threads.map_or_else(|| std::thread::available_parallelism().map_or(1, usize::from), |n| n as usize);
     let roots: BTreeMap<_, _> = args.data.iter().cloned().collect();
     let inspect_roots = roots.clone();
     let options = Options {
@@ -115,11 +116,12 @@ pub fn run(args: Args) -> Result<(), RunError> {
         },
         inspect: Arc::new(move |dataset| {
             let root = inspect_roots.get(&dataset.name).map(PathBuf::as_path);
-            data::inventory(dataset, root).map_err(|error| error.to_string())
+            data::inventory(dataset, root).map_err(|error| proto::report::line(&error))
         }),
     };
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
-    let result = runtime.block_on(async { agent::run(options, drain_signal(args.attached)?).await.map_err(RunError::from) });
+    let result =
+        runtime.block_on(async { agent::run(options, drain_signal(args.attached)?).await.map_err(RunError::from) });
     // a data set that is being looked at is not worth waiting for
     runtime.shutdown_background();
     result

@@ -89,17 +89,20 @@ fn sum_of_pairs<T: Real>(a: &[T], b: &[T], term: impl Fn(T, T) -> T) -> T {
     )
 }
 
-/// `x * scale + shift`, per channel.
-fn affine<T: Real>(x: &[T], sizes: Sizes, scales: &[T], shifts: &[T], activation: Activation) -> Vec<T> {
+/// `(x - center) * scale + shift`, per channel.
+fn affine<T: Real>(x: &[T], sizes: Sizes, [centers, scales, shifts]: [&[T]; 3], activation: Activation) -> Vec<T> {
     let mut y = vec![T::default(); x.len()];
     parallel::chunks(&mut y, sizes.pixels, |plane, y| {
-        let (scale, shift) = (scales[plane % sizes.channels], shifts[plane % sizes.channels]);
+        let channel = plane % sizes.channels;
+        let (center, scale, shift) = (centers[channel], scales[channel], shifts[channel]);
         let x = &x[plane * sizes.pixels..][..y.len()];
         dispatch(
             #[inline(always)]
             || match activation {
-                Activation::Identity => y.iter_mut().zip(x).for_each(|(y, &x)| *y = x * scale + shift),
-                Activation::Relu => y.iter_mut().zip(x).for_each(|(y, &x)| *y = super::relu(x * scale + shift)),
+                Activation::Identity => y.iter_mut().zip(x).for_each(|(y, &x)| *y = (x - center) * scale + shift),
+                Activation::Relu => {
+                    y.iter_mut().zip(x).for_each(|(y, &x)| *y = super::relu((x - center) * scale + shift))
+                }
             },
         );
     });
@@ -140,15 +143,15 @@ impl<T: Real> Backward<'_, T> {
             let scale = self.gamma[channel].to_f64() / sigma;
             let flow = if of_input { scale / sizes.count() } else { 0.0 };
             let slope = -flow * gamma / sigma;
-            let constant = -flow * beta - slope * self.moments[channel].to_f64();
-            let (scale, slope, constant) = (T::from_f64(scale), T::from_f64(slope), T::from_f64(constant));
+            let (scale, slope, constant) = (T::from_f64(scale), T::from_f64(slope), T::from_f64(-flow * beta));
+            let mean = self.moments[channel];
             let range = plane * sizes.pixels..(plane + 1) * sizes.pixels;
             let operands = grad[range.clone()].iter().zip(&self.x[range]);
             dispatch(
                 #[inline(always)]
                 || {
                     for (input, (&grad, &x)) in input.iter_mut().zip(operands) {
-                        *input = grad * scale + (x * slope + constant);
+                        *input = grad * scale + ((x - mean) * slope + constant);
                     }
                 },
             );
@@ -196,12 +199,8 @@ impl Normalize {
         let (means, variances) = moments.slice::<T>()?.split_at(sizes.channels);
         let inverse = |variance: T| 1.0 / (variance.to_f64() + EPSILON).sqrt();
         let scales = gamma.iter().zip(variances).map(|(gamma, &variance)| gamma.to_f64() * inverse(variance));
-        let scales: Vec<_> = scales.collect();
-        let shifts = beta.iter().zip(means).zip(&scales);
-        let shifts: Vec<_> =
-            shifts.map(|((beta, mean), scale)| T::from_f64(beta.to_f64() - mean.to_f64() * scale)).collect();
-        let scales: Vec<_> = scales.into_iter().map(T::from_f64).collect();
-        Ok(affine(x, sizes, &scales, &shifts, self.activation))
+        let scales: Vec<_> = scales.map(T::from_f64).collect();
+        Ok(affine(x, sizes, [means, &scales, beta], self.activation))
     }
 
     fn gradients<T: Real>(&self, x: &Tensor, gamma: &Tensor, y: &Tensor, grad: &Tensor) -> Result<[Tensor; 3]> {
@@ -234,6 +233,8 @@ impl CustomOp3 for Normalize {
         beta_layout: &Layout,
     ) -> Result<(CpuStorage, Shape)> {
         let sizes = Sizes::of(x_layout.dims())?;
+        super::expect_channels(gamma_layout, sizes.channels)?;
+        super::expect_channels(beta_layout, sizes.channels)?;
         let y = by_float!(dtype(x), T => {
             let x = storage::slice::<T>(x, x_layout)?;
             let gamma = storage::slice(gamma, gamma_layout)?;

@@ -143,6 +143,7 @@ impl CustomOp3 for ConvTranspose2d {
         bias_layout: &Layout,
     ) -> Result<(CpuStorage, Shape)> {
         let geometry = Geometry::of(x_layout.dims(), weight_layout.dims())?;
+        super::expect_channels(bias_layout, geometry.outputs)?;
         let Grid { batch, height, width, .. } = geometry.grid;
         let y = by_float!(super::dtype(x), T => {
             let x = storage::slice::<T>(x, x_layout)?;

@@ -23,7 +23,7 @@ pub(crate) mod storage;
 mod strip;
 mod upsample;
 
-use candle_core::{CpuStorage, DType, Device, Result, Tensor};
+use candle_core::{CpuStorage, DType, Device, Layout, Result, Tensor};
 
 pub(crate) use simd::{Real, dispatch};
 
@@ -230,7 +230,7 @@ impl Taps {
     /// Size of the output for an input of that size.
     fn output(self, height: usize, width: usize) -> Result<(usize, usize)> {
         match self {
-            Self::Block if height % 2 != 0 || width % 2 != 0 => {
+            Self::Block if !height.is_multiple_of(2) || !width.is_multiple_of(2) => {
                 candle_core::bail!("cannot halve {height} x {width}: expected even sizes")
             }
             Self::Block => Ok((height / 2, width / 2)),
@@ -249,4 +249,12 @@ fn relu<T: Real>(x: T) -> T {
 fn dtype(storage: &CpuStorage) -> DType {
     use candle_core::backend::BackendStorage;
     storage.dtype()
+}
+
+/// Checks that an operand has one number a channel.
+fn expect_channels(layout: &Layout, channels: usize) -> Result<()> {
+    if layout.dims() == [channels] {
+        return Ok(());
+    }
+    candle_core::bail!("an operand of shape {:?}: expected [{channels}]", layout.dims())
 }

@@ -20,7 +20,7 @@ pub(super) struct Scatter;
 /// Rows and columns of the pooled planes, `n c` of them.
 fn pooled(layout: &Layout) -> Result<(usize, usize, usize, usize)> {
     let (n, c, height, width) = layout.shape().dims4()?;
-    if height % 2 != 0 || width % 2 != 0 {
+    if !height.is_multiple_of(2) || !width.is_multiple_of(2) {
         candle_core::bail!("cannot pool {height} x {width}: expected even sizes");
     }
     Ok((n, c, height / 2, width / 2))

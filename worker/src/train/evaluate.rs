@@ -9,7 +9,7 @@ use candle_core::{DType, Device, Result, Tensor};
 use proto::measure::{CaseCounts, Evaluation};
 use proto::spec::Loss;
 
-/// Evaluates `network` on `subset`, in batches of `batch_size`.
+/// Evaluates `network` on `subset`, in batches of `batch_size`. The loss of no cases is not a number.
 pub(super) fn evaluate(
     network: &Network,
     loss: &Loss,

@@ -15,6 +15,8 @@ use std::time::Instant;
 
 /// Trains a job and evaluates it with the weights of the selected epoch. `observe` is called after every epoch.
 ///
+/// Without validation cases the last epoch must be asked for, and its weights count whatever they are worth.
+///
 /// A step whose loss is not finite ends the training; its epoch is observed without a training loss. An epoch whose validation
 /// loss is not finite is never selected.
 ///
@@ -53,7 +55,10 @@ pub fn fit(
     let verdict = match best_epoch {
         0 => Verdict::Diverged,
         _ if diverged => Verdict::Diverged,
-        _ => verdict::verdict(cases, &subsets.train, &test),
+        _ => {
+            let judged = if test.cases.is_empty() { &validation } else { &test };
+            verdict::verdict(cases, &subsets.train, judged)
+        }
     };
     let device = device::describe(device);
     Ok(JobResult { verdict, epochs, best_epoch, validation, test, train_seconds, parameters, device })
@@ -68,13 +73,14 @@ fn check(spec: &JobSpec, cases: &CaseSet) -> Result<(), TrainError> {
     if !found.is_multiple_of(multiple) || found == 0 {
         return Err(TrainError::Granularity { architecture: spec.architecture, size: found, multiple });
     }
+    let best = spec.selection.epoch == EpochChoice::Best;
     let counts = [
         ("epochs", spec.training.epochs),
         ("batch_size", spec.training.batch_size),
         ("width", spec.model.width),
         ("train", spec.split.train),
-        ("validation", spec.split.validation),
-        ("test", spec.split.test),
+        ("validation", if best { spec.split.validation } else { 1 }),
+        ("validation + test", spec.split.validation.saturating_add(spec.split.test)),
     ];
     match counts.into_iter().find(|(_, count)| *count == 0) {
         Some((key, _)) => Err(TrainError::Zero { key }),
@@ -161,7 +167,7 @@ impl<'a> Session<'a> {
 
 /// Whether the newest epoch counts instead of the one selected so far.
 fn replaces(selection: Selection, new: &Evaluation, old: Option<&Evaluation>) -> bool {
-    if !new.loss.is_finite() {
+    if !new.cases.is_empty() && !new.loss.is_finite() {
         return false;
     }
     match (selection.epoch, old) {
@@ -190,7 +196,7 @@ mod tests {
     fn the_best_epoch_is_the_earliest_of_equals_and_finite() {
         let best = |metric| Selection { metric, epoch: EpochChoice::Best };
         let old = evaluation(0.5, 6);
-        let replaces = |selection, new: &Evaluation| super::replaces(selection, new, Some(&old));
+        let replaces = |selection, new: &Evaluation| replaces(selection, new, Some(&old));
         assert!(replaces(best(Metric::Iou), &evaluation(0.9, 7)));
         assert!(!replaces(best(Metric::Iou), &evaluation(0.1, 6)));
         assert!(replaces(best(Metric::Loss), &evaluation(0.4, 0)));

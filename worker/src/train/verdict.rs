@@ -6,6 +6,8 @@
 //! * **trivial**: the mean IoU on the test cases is no better than that of the best constant mask on the same cases; the
 //!   constant masks are all foreground, all background, and the mean training mask at 0.5.
 //! * **trained**: none of these, tried in this order.
+//!
+//! Where a split has no test cases, the validation cases stand in for them.
 
 use crate::data::CaseSet;
 use proto::measure::{Counts, Evaluation, Verdict};

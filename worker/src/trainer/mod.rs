@@ -16,6 +16,7 @@ use candle_core::Device;
 use proto::convert::{InvalidMessage, failure_to_wire, required};
 use proto::data::Dataset;
 use proto::measure::{FailureKind, JobResult, Measurement};
+use proto::report;
 use proto::spec::{JobSpec, Trainer as TrainerKind};
 use proto::wire::{TrainEvent, TrainRequest, train_event::Event};
 use std::io;
@@ -77,7 +78,7 @@ pub fn run(options: Options) -> Result<(), TrainerError> {
         let event = match trainer.train(&request, &mut out) {
             Ok(result) => Event::Succeeded((&result).into()),
             Err(JobError::Pipe(error)) => return Err(error.into()),
-            Err(error) => Event::Failed(failure_to_wire(error.kind(), &error.to_string())),
+            Err(error) => Event::Failed(failure_to_wire(error.kind(), &report::line(&error))),
         };
         write_frame(&mut out, &TrainEvent { event: Some(event) })?;
     }
@@ -134,7 +135,8 @@ impl Trainer {
         observe: &mut dyn FnMut(&Measurement),
     ) -> Result<JobResult, JobError> {
         let not_understood = |error: InvalidMessage| JobError::Request(error.to_string());
-        let dataset = required(request.dataset.as_ref(), "dataset").and_then(TryInto::try_into).map_err(not_understood)?;
+        let dataset =
+            required(request.dataset.as_ref(), "dataset").and_then(TryInto::try_into).map_err(not_understood)?;
         let device = match &self.device {
             Some(device) => device.clone(),
             None => self.device.insert(device(&self.options.device)?).clone(),
@@ -151,7 +153,8 @@ impl Trainer {
         });
         let cases = match kept {
             Some((_, _, cases)) => cases,
-            None => data::load(&dataset, root, size, Some(&self.options.cache)).map_err(|error| JobError::Data(error.to_string()))?,
+            None => data::load(&dataset, root, size, Some(&self.options.cache))
+                .map_err(|error| JobError::Data(report::line(&error)))?,
         };
         if cases.inventory.content != spec.data.content {
             return Err(JobError::Data(format!(
@@ -170,7 +173,9 @@ impl JobError {
         match self {
             Self::Data(_) => FailureKind::Data,
             // CUDA's error has no type of its own here, only this text
-            Self::Train(error) if error.to_string().to_lowercase().contains("out of memory") => FailureKind::OutOfMemory,
+            Self::Train(error) if error.to_string().to_lowercase().contains("out of memory") => {
+                FailureKind::OutOfMemory
+            }
             Self::Request(_) | Self::Train(_) | Self::Device(_) | Self::Pipe(_) => FailureKind::Error,
         }
     }

@@ -1,0 +1,102 @@
+"""Writes `ops.safetensors` and `networks.safetensors`: forward values and gradients, as summaries."""
+
+import torch
+import torch.nn.functional as F
+
+from fixtures import summary, wave, write
+from losses import LOSSES
+from networks import NETWORKS
+
+torch.set_default_dtype(torch.float64)
+
+
+def operation(out, name, function, *shapes):
+    """The operation on waves, and the gradients of `sum(y * wave)`."""
+    operands = [wave(shape, 1.0 + index).requires_grad_() for index, shape in enumerate(shapes)]
+    y = function(*operands)
+    (y * wave(y.shape, 9.0)).sum().backward()
+    out[f"{name}.y"] = summary(y)
+    for index, operand in enumerate(operands):
+        out[f"{name}.{index}"] = summary(operand.grad)
+
+
+def pool(x):
+    return F.max_pool2d(x, 2)
+
+
+def unpool(x, like):
+    _, indices = F.max_pool2d(like, 2, return_indices=True)
+    return F.max_unpool2d(x, indices, 2) + 0 * like
+
+
+def norm(x, gamma, beta):
+    return F.relu(F.batch_norm(x, None, None, gamma, beta, training=True))
+
+
+def norm_by(x, gamma, beta):
+    mean, variance = wave(gamma.shape, 5.0), wave(gamma.shape, 6.0, 0.5, 1.0)
+    return F.batch_norm(x, mean, variance, gamma, beta)
+
+
+def operations():
+    out = {}
+    conv = lambda **options: lambda x, w, b: F.conv2d(x, w, b, **options)
+    relu = lambda function: lambda *operands: F.relu(function(*operands))
+    transpose = lambda x, w, b: F.conv_transpose2d(x, w, b, stride=2)
+    operation(out, "conv3", conv(padding=1), (3, 3, 6, 10), (13, 3, 3, 3), (13,))
+    operation(out, "conv3_relu", relu(conv(padding=1)), (2, 5, 4, 4), (7, 5, 3, 3), (7,))
+    operation(out, "conv3_deep", conv(padding=1), (9, 20, 2, 3), (17, 20, 3, 3), (17,))
+    operation(out, "conv3_strips", relu(conv(padding=1)), (2, 2, 100, 90), (3, 2, 3, 3), (3,))
+    operation(out, "conv3_rows", conv(padding=1), (1, 2, 9, 1500), (3, 2, 3, 3), (3,))
+    operation(out, "conv1", conv(), (2, 6, 5, 7), (4, 6, 1, 1), (4,))
+    operation(out, "conv2", conv(stride=2), (3, 3, 8, 6), (5, 3, 2, 2), (5,))
+    operation(out, "conv2_strips", relu(conv(stride=2)), (2, 2, 180, 200), (3, 2, 2, 2), (3,))
+    operation(out, "transpose", transpose, (3, 5, 4, 3), (5, 3, 2, 2), (3,))
+    operation(out, "transpose_strips", relu(transpose), (2, 3, 90, 80), (3, 2, 2, 2), (2,))
+    operation(out, "pool", pool, (2, 3, 6, 8))
+    operation(out, "unpool", unpool, (2, 3, 3, 4), (2, 3, 6, 8))
+    operation(out, "upsample", lambda x: F.interpolate(x, scale_factor=2), (2, 3, 3, 5))
+    operation(out, "concatenate", lambda a, b: torch.cat([a, b], 1), (2, 3, 4, 5), (2, 2, 4, 5))
+    operation(out, "norm", norm, (3, 4, 5, 7), (4,), (4,))
+    operation(out, "norm_by", norm_by, (3, 4, 5, 7), (4,), (4,))
+    write("ops.safetensors", out)
+
+
+def set_weights(network):
+    """Waves of the variance that He asks for, so that signals reach every layer."""
+    for index, (name, parameter) in enumerate(sorted(network.named_parameters())):
+        if parameter.dim() == 4:
+            scale = 2 / (parameter[0].numel() ** 0.5)
+            values = wave(parameter.shape, index, scale)
+        elif name.endswith("weight"):
+            values = wave(parameter.shape, index, 0.2, 1.0)
+        else:
+            values = wave(parameter.shape, index, 0.1)
+        parameter.data = values.to(parameter.dtype)
+
+
+def networks():
+    out = {}
+    images = wave((2, 3, 32, 32), 0.5, 0.5, 0.5)
+    targets = (wave((2, 1, 32, 32), 2.5) > 0.3).double()
+    for name, network in NETWORKS.items():
+        for loss_name, loss in LOSSES.items():
+            net = network(4)
+            set_weights(net)
+            logits = net(images)
+            value = loss(logits, targets).mean()
+            value.backward()
+            out[f"{name}.logits"] = summary(logits)
+            out[f"{name}.{loss_name}.loss"] = value[None]
+            for parameter_name, parameter in net.named_parameters():
+                out[f"{name}.{loss_name}.{parameter_name}"] = summary(parameter.grad)
+            for buffer_name, buffer in net.named_buffers():
+                if "running" in buffer_name:
+                    out[f"{name}.{buffer_name}"] = summary(buffer)
+            net.eval()
+            out[f"{name}.eval"] = summary(net(images))
+    write("networks.safetensors", out)
+
+
+operations()
+networks()

@@ -1,0 +1,110 @@
+"""The report's three networks in PyTorch, under its parameter names."""
+
+import torch
+from torch import nn
+
+
+def convs(*channels):
+    layers = []
+    for inputs, outputs in zip(channels, channels[1:]):
+        layers += [nn.Conv2d(inputs, outputs, 3, padding=1), nn.ReLU()]
+    return nn.Sequential(*layers)
+
+
+def normed_convs(*channels):
+    layers = []
+    for inputs, outputs in zip(channels, channels[1:]):
+        layers += [nn.Conv2d(inputs, outputs, 3, padding=1), nn.BatchNorm2d(outputs), nn.ReLU()]
+    return layers
+
+
+class SegNet(nn.Module):
+    def __init__(self, w):
+        super().__init__()
+        chain = lambda *channels: nn.Sequential(*normed_convs(*channels))
+        self.enc_conv0 = chain(3, w, w)
+        self.enc_conv1 = chain(w, 2 * w, 2 * w)
+        self.enc_conv2 = chain(2 * w, 4 * w, 4 * w, 4 * w)
+        self.enc_conv3 = chain(4 * w, 8 * w, 8 * w, 8 * w)
+        self.bottleneck_conv = chain(8 * w, 8 * w, 8 * w, 8 * w)
+        self.bottleneck_dec_conv = chain(8 * w, 8 * w, 8 * w, 8 * w)
+        self.dec_conv0 = chain(8 * w, 4 * w, 4 * w, 4 * w)
+        self.dec_conv1 = chain(4 * w, 2 * w, 2 * w, 2 * w)
+        self.dec_conv2 = chain(2 * w, w, w, w)
+        self.dec_conv3 = nn.Sequential(*normed_convs(w, w, w), nn.Conv2d(w, 1, 3, padding=1))
+        self.pool = nn.MaxPool2d(2, return_indices=True)
+        self.unpool = nn.MaxUnpool2d(2)
+
+    def forward(self, x):
+        encoder = [self.enc_conv0, self.enc_conv1, self.enc_conv2, self.enc_conv3, self.bottleneck_conv]
+        decoder = [self.bottleneck_dec_conv, self.dec_conv0, self.dec_conv1, self.dec_conv2, self.dec_conv3]
+        positions = []
+        for chain in encoder:
+            x, position = self.pool(chain(x))
+            positions.append(position)
+        for chain, position in zip(decoder, reversed(positions)):
+            x = chain(self.unpool(x, position))
+        return x
+
+
+class UNet(nn.Module):
+    def __init__(self, w):
+        super().__init__()
+        self.enc_conv0 = convs(3, w, w)
+        self.enc_conv1 = convs(w, 2 * w, 2 * w)
+        self.enc_conv2 = convs(2 * w, 4 * w, 4 * w)
+        self.enc_conv3 = convs(4 * w, 8 * w, 8 * w)
+        self.bottleneck_conv = convs(8 * w, 16 * w, 8 * w)
+        self.dec_conv0 = convs(16 * w, 8 * w, 4 * w)
+        self.dec_conv1 = convs(8 * w, 4 * w, 2 * w)
+        self.dec_conv2 = convs(4 * w, 2 * w, w)
+        self.dec_conv3 = convs(2 * w, w, w)
+        self.output = nn.Conv2d(w, 1, 3, padding=1)
+        self.pool = nn.MaxPool2d(2)
+        self.upsample = nn.Upsample(scale_factor=2)
+
+    def forward(self, x):
+        skips = []
+        for chain in [self.enc_conv0, self.enc_conv1, self.enc_conv2, self.enc_conv3]:
+            x = chain(x)
+            skips.append(x)
+            x = self.pool(x)
+        x = self.bottleneck_conv(x)
+        for chain in [self.dec_conv0, self.dec_conv1, self.dec_conv2, self.dec_conv3]:
+            x = chain(torch.cat([self.upsample(x), skips.pop()], 1))
+        return self.output(x)
+
+
+class UNet2(nn.Module):
+    def __init__(self, w):
+        super().__init__()
+        pool = lambda channels: nn.Sequential(nn.Conv2d(channels, channels, 2, stride=2), nn.ReLU())
+        up = lambda inputs, middle, outputs: nn.Sequential(
+            nn.ConvTranspose2d(inputs, middle, 2, stride=2),
+            nn.ReLU(),
+            nn.Conv2d(middle, outputs, 3, padding=1),
+            nn.ReLU(),
+        )
+        self.enc_conv0, self.pool0 = convs(3, w), pool(w)
+        self.enc_conv1, self.pool1 = convs(w, 2 * w), pool(2 * w)
+        self.enc_conv2, self.pool2 = convs(2 * w, 4 * w), pool(4 * w)
+        self.enc_conv3, self.pool3 = convs(4 * w, 8 * w), pool(8 * w)
+        self.bottleneck_conv = convs(8 * w, 16 * w, 8 * w)
+        self.dec_conv0 = up(16 * w, 8 * w, 4 * w)
+        self.dec_conv1 = up(8 * w, 4 * w, 2 * w)
+        self.dec_conv2 = up(4 * w, 2 * w, w)
+        self.dec_conv3 = up(2 * w, w, w)
+        self.output = nn.Conv2d(w, 1, 3, padding=1)
+
+    def forward(self, x):
+        skips = []
+        for index in range(4):
+            x = getattr(self, f"pool{index}")(getattr(self, f"enc_conv{index}")(x))
+            skips.append(x)
+        x = self.bottleneck_conv(x)
+        for chain in [self.dec_conv0, self.dec_conv1, self.dec_conv2, self.dec_conv3]:
+            x = chain(torch.cat([x, skips.pop()], 1))
+        return self.output(x)
+
+
+NETWORKS = {"segnet": SegNet, "unet": UNet, "unet2": UNet2}

@@ -1,0 +1,266 @@
+//! The agent's calls to the coordinator: when each is due, what it says, what its answer changes.
+//!
+//! `Synchronize` is called again and again: at once when there is something to say (a call that waits for work is dropped for that, which the
+//! protocol allows), else when the coordinator asked for it.
+
+use super::agent::{Agent, AgentError, Registration};
+use proto::data::{Dataset, Inventory};
+use proto::ids::Lease;
+use proto::wire::{
+    AttemptMeasurements, CompleteRequest, CompleteResponse, CompleteStatus, DatasetOffer, RegisterRequest,
+    RegisterResponse, SynchronizeRequest, SynchronizeResponse, dataset_offer,
+};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::task::JoinError;
+use tokio::time::Instant;
+use tonic::{Code, Response, Status};
+
+/// Measurements are handed in at most this often.
+const MEASUREMENT_INTERVAL: Duration = Duration::from_millis(200);
+/// The first wait after a call that failed; doubled up to the longest.
+const FIRST_BACKOFF: Duration = Duration::from_millis(100);
+const LONGEST_BACKOFF: Duration = Duration::from_secs(5);
+
+/// A finished call, and what it was about.
+pub(super) enum Answer {
+    Registered(Result<Response<RegisterResponse>, Status>),
+    Synchronized { sent: Sent, result: Result<Response<SynchronizeResponse>, Status> },
+    Completed { lease: Lease, result: Result<Response<CompleteResponse>, Status> },
+    Inspected { dataset: Dataset, found: Result<Inventory, String> },
+}
+
+/// What a `Synchronize` carried, to be forgotten once it is answered.
+pub(super) struct Sent {
+    measurements: Vec<(Lease, usize)>,
+    offers: usize,
+}
+
+impl Agent {
+    /// Starts every call that is due.
+    pub(super) fn make_calls(&mut self) {
+        let now = Instant::now();
+        if self.quiet_until.is_some_and(|until| now < until) {
+            return;
+        }
+        match self.registration {
+            Registration::No => self.register(),
+            Registration::Asked => {}
+            Registration::Yes => {
+                self.complete_ended();
+                let news =
+                    !self.unsent_offers.is_empty() || (self.has_measurements() && now >= self.measurements_due());
+                if news && let Some(call) = self.synchronizing.take() {
+                    call.abort();
+                }
+                if self.synchronizing.is_none() && (news || now >= self.next_synchronize) {
+                    self.synchronize();
+                }
+            }
+        }
+    }
+
+    pub(super) fn has_measurements(&self) -> bool {
+        self.attempts.values().any(|held| held.outcome.is_none() && !held.measurements.is_empty())
+    }
+
+    pub(super) fn measurements_due(&self) -> Instant {
+        self.last_synchronize.map_or_else(Instant::now, |last| last + MEASUREMENT_INTERVAL)
+    }
+
+    fn register(&mut self) {
+        let request = RegisterRequest {
+            worker: self.id.to_string(),
+            name: self.options.name.clone(),
+            host: self.options.host.clone(),
+            device: self.options.device.clone(),
+            slots: self.options.slots as u32,
+            build: env!("CARGO_PKG_VERSION").to_owned(),
+            protocol_min: proto::PROTOCOL,
+            protocol_max: proto::PROTOCOL,
+            simulated: self.options.simulated,
+        };
+        self.registration = Registration::Asked;
+        let mut client = self.client.clone();
+        self.calls.spawn(async move { Answer::Registered(client.register(request).await) });
+    }
+
+    fn complete_ended(&mut self) {
+        // slots that no other call will fill: those of the attempts whose outcome is being reported are filled by its answer
+        let reporting = self.attempts.values().filter(|held| held.outcome.is_some()).count();
+        let spare = self.idle.len().saturating_sub(reporting + self.waiting.len());
+        let free_slots = if self.draining.is_some() { 0 } else { 1 + spare as u32 };
+        for held in self.attempts.values_mut().filter(|held| !held.completing) {
+            let Some(outcome) = &held.outcome else { continue };
+            held.completing = true;
+            let request = CompleteRequest {
+                worker: self.id.to_string(),
+                lease: Some((&held.lease).into()),
+                measurements: held.measurements.iter().map(Into::into).collect(),
+                outcome: Some(outcome.into()),
+                free_slots,
+            };
+            let (mut client, lease) = (self.client.clone(), held.lease);
+            self.calls.spawn(async move { Answer::Completed { lease, result: client.complete(request).await } });
+        }
+    }
+
+    fn synchronize(&mut self) {
+        let running = || self.attempts.values().filter(|held| held.outcome.is_none() && !held.measurements.is_empty());
+        let sent = Sent {
+            measurements: running().map(|held| (held.lease, held.measurements.len())).collect(),
+            offers: self.unsent_offers.len(),
+        };
+        let free = self.idle.len().saturating_sub(self.attempts.values().filter(|held| held.slot.is_none()).count());
+        let request = SynchronizeRequest {
+            worker: self.id.to_string(),
+            held: self.attempts.keys().map(Into::into).collect(),
+            free_slots: if self.draining.is_some() { 0 } else { free as u32 },
+            measurements: running()
+                .map(|held| AttemptMeasurements {
+                    lease: Some((&held.lease).into()),
+                    measurements: held.measurements.iter().map(Into::into).collect(),
+                })
+                .collect(),
+            offers: self.unsent_offers.iter().filter_map(|dataset| self.offer_to_wire(dataset)).collect(),
+        };
+        self.ended_meanwhile.clear();
+        self.last_synchronize = Some(Instant::now());
+        let mut client = self.client.clone();
+        let call = async move { Answer::Synchronized { sent, result: client.synchronize(request).await } };
+        self.synchronizing = Some(self.calls.spawn(call));
+    }
+
+    fn offer_to_wire(&self, dataset: &Dataset) -> Option<DatasetOffer> {
+        let found = match self.found.get(dataset)? {
+            Ok(inventory) => dataset_offer::Found::Inventory(inventory.into()),
+            Err(problem) => dataset_offer::Found::Problem(problem.clone()),
+        };
+        Some(DatasetOffer { dataset: Some(dataset.into()), found: Some(found) })
+    }
+
+    pub(super) fn on_answer(&mut self, answer: Result<Answer, JoinError>) -> Result<(), AgentError> {
+        match answer {
+            // the call was dropped for a newer one
+            Err(_) => {}
+            Ok(Answer::Registered(Ok(_))) => {
+                tracing::info!(coordinator = self.options.coordinator, name = self.options.name, "registered");
+                self.registration = Registration::Yes;
+                self.next_synchronize = Instant::now();
+                self.reached();
+            }
+            Ok(Answer::Registered(Err(status))) => {
+                self.registration = Registration::No;
+                if matches!(status.code(), Code::FailedPrecondition | Code::Unauthenticated | Code::InvalidArgument) {
+                    let (url, reason) = (self.options.coordinator.clone(), status.message().to_owned());
+                    return Err(AgentError::Refused { url, reason });
+                }
+                self.failed(&status);
+            }
+            Ok(Answer::Synchronized { sent, result }) => {
+                self.synchronizing = None;
+                match result {
+                    Ok(response) => self.on_synchronized(&sent, response.into_inner()),
+                    Err(status) => self.failed(&status),
+                }
+            }
+            Ok(Answer::Completed { lease, result }) => match result {
+                Ok(response) => {
+                    self.reached();
+                    let response = response.into_inner();
+                    if response.status() == CompleteStatus::StaleLease {
+                        let (job, attempt) = (lease.job.short(), lease.attempt);
+                        tracing::warn!(%job, %attempt, "refused by the coordinator: the lease is not this worker's any more");
+                    }
+                    self.ended_meanwhile.insert(lease);
+                    self.drop_attempt(&lease);
+                    self.assign(response.assignments);
+                    if !self.idle.is_empty() && self.synchronizing.is_none() {
+                        self.next_synchronize = Instant::now();
+                    }
+                }
+                Err(status) => {
+                    if let Some(held) = self.attempts.get_mut(&lease) {
+                        held.completing = false;
+                    }
+                    self.failed(&status);
+                }
+            },
+            Ok(Answer::Inspected { dataset, found }) => {
+                self.inspecting.remove(&dataset);
+                self.offer(dataset, found);
+            }
+        }
+        Ok(())
+    }
+
+    fn on_synchronized(&mut self, sent: &Sent, response: SynchronizeResponse) {
+        self.reached();
+        for (lease, count) in &sent.measurements {
+            if let Some(held) = self.attempts.get_mut(lease) {
+                held.measurements.drain(..(*count).min(held.measurements.len()));
+            }
+        }
+        self.unsent_offers.drain(..sent.offers.min(self.unsent_offers.len()));
+        for lease in response.stops.iter().filter_map(|lease| Lease::try_from(lease).ok()) {
+            // one whose outcome is being reported gets its answer from there
+            if self.attempts.get(&lease).is_some_and(|held| held.outcome.is_none()) {
+                tracing::warn!(job = %lease.job.short(), attempt = %lease.attempt, "stopped by the coordinator");
+                self.drop_attempt(&lease);
+            }
+        }
+        for dataset in response.wanted.iter().filter_map(|dataset| Dataset::try_from(dataset).ok()) {
+            self.look_for(dataset);
+        }
+        if response.notices != self.notices {
+            for notice in &response.notices {
+                tracing::warn!("{notice}");
+            }
+            self.notices = response.notices;
+        }
+        self.assign(response.assignments);
+        // with a slot to fill the next call waits at the coordinator, else here
+        let wait = if self.idle.is_empty() || !self.inspecting.is_empty() { response.next_ms } else { 0 };
+        self.next_synchronize = Instant::now() + Duration::from_millis(wait);
+    }
+
+    /// Looks for a data set on a thread of its own; what is known is offered again at once.
+    fn look_for(&mut self, dataset: Dataset) {
+        if self.found.contains_key(&dataset) {
+            if !self.unsent_offers.contains(&dataset) {
+                self.unsent_offers.push(dataset);
+            }
+        } else if self.inspecting.insert(dataset.clone()) {
+            let inspect = Arc::clone(&self.options.inspect);
+            self.calls.spawn_blocking(move || {
+                let found = inspect(&dataset);
+                Answer::Inspected { dataset, found }
+            });
+        }
+    }
+
+    fn reached(&mut self) {
+        if self.failures > 0 && self.quiet_until.take().is_some() {
+            tracing::info!("the coordinator is back");
+        }
+        self.failures = 0;
+    }
+
+    /// Waits before the next call: a random part of a time that doubles, so that a fleet does not return all at once.
+    fn failed(&mut self, status: &Status) {
+        if status.code() == Code::FailedPrecondition {
+            // it was restarted and does not know this worker
+            self.registration = Registration::No;
+            return;
+        }
+        if self.failures == 0 {
+            let running = self.attempts.values().filter(|held| held.outcome.is_none()).count();
+            tracing::warn!(reason = status.message(), running, "the coordinator is not reached; running jobs go on");
+        }
+        let longest = FIRST_BACKOFF.saturating_mul(1 << self.failures.min(10)).min(LONGEST_BACKOFF);
+        self.failures += 1;
+        let wait = longest.mul_f64(rand::random_range(0.1..=1.0));
+        self.quiet_until = Some(Instant::now() + wait);
+        self.next_synchronize = Instant::now() + wait;
+    }
+}

@@ -1,0 +1,175 @@
+//! Operations and whole networks against PyTorch (`tests/reference/gradients.py`), forward and backward.
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+mod common;
+
+use candle_core::{DType, Device, Result, Tensor, Var};
+use common::{error, tensors, wave};
+use proto::spec::{Architecture, Initialization, Loss, LossName, Model};
+use worker::losses;
+use worker::models::{self, Network};
+use worker::ops::{Activation, Kernels, Moments};
+
+const BOTH: [Kernels; 2] = [Kernels::Fused, Kernels::Composed];
+
+/// Compares an operation on waves, and the gradients of `sum(y * wave)`, with the fixture.
+fn check(name: &str, shapes: &[&[usize]], operation: impl Fn(Kernels, &[Tensor]) -> Result<Tensor>) {
+    let expected = tensors("ops.safetensors");
+    for kernels in BOTH {
+        let phases = shapes.iter().enumerate();
+        let variables: Vec<_> = phases
+            .map(|(index, shape)| Var::from_tensor(&wave(shape, 1.0 + index as f64, 1.0, 0.0)).unwrap())
+            .collect();
+        let operands: Vec<_> = variables.iter().map(|variable| variable.as_tensor().clone()).collect();
+        let y = operation(kernels, &operands).unwrap();
+        let gradients = (&y * wave(y.dims(), 9.0, 1.0, 0.0)).unwrap().sum_all().unwrap().backward().unwrap();
+        let difference = error(&y, &expected[&format!("{name}.y")], 0.0);
+        assert!(difference < 1e-12, "{name}, {kernels:?}: y is off by {difference:e}");
+        for (index, variable) in variables.iter().enumerate() {
+            let Some(gradient) = gradients.get(variable) else { continue };
+            let difference = error(gradient, &expected[&format!("{name}.{index}")], 0.0);
+            assert!(difference < 1e-11, "{name}, {kernels:?}: gradient {index} is off by {difference:e}");
+        }
+        assert!(gradients.get(&variables[0]).is_some(), "{name}, {kernels:?}: no gradient");
+    }
+}
+
+fn check_conv(name: &str, shapes: [&[usize]; 3], activation: Activation) {
+    check(name, &shapes, |kernels, x| kernels.conv2d(&x[0], &x[1], &x[2], activation));
+}
+
+fn check_transpose(name: &str, shapes: [&[usize]; 3], activation: Activation) {
+    check(name, &shapes, |kernels, x| kernels.conv_transpose2d(&x[0], &x[1], &x[2], activation));
+}
+
+#[test]
+fn convolutions_agree_with_pytorch() {
+    use Activation::{Identity, Relu};
+    check_conv("conv3", [&[3, 3, 6, 10], &[13, 3, 3, 3], &[13]], Identity);
+    check_conv("conv3_relu", [&[2, 5, 4, 4], &[7, 5, 3, 3], &[7]], Relu);
+    check_conv("conv3_deep", [&[9, 20, 2, 3], &[17, 20, 3, 3], &[17]], Identity);
+    check_conv("conv1", [&[2, 6, 5, 7], &[4, 6, 1, 1], &[4]], Identity);
+    check_conv("conv2", [&[3, 3, 8, 6], &[5, 3, 2, 2], &[5]], Identity);
+    check_transpose("transpose", [&[3, 5, 4, 3], &[5, 3, 2, 2], &[3]], Identity);
+}
+
+#[test]
+fn convolutions_of_big_images_agree_with_pytorch() {
+    use Activation::{Identity, Relu};
+    check_conv("conv3_strips", [&[2, 2, 100, 90], &[3, 2, 3, 3], &[3]], Relu);
+    check_conv("conv3_rows", [&[1, 2, 9, 1500], &[3, 2, 3, 3], &[3]], Identity);
+    check_conv("conv2_strips", [&[2, 2, 180, 200], &[3, 2, 2, 2], &[3]], Relu);
+    check_transpose("transpose_strips", [&[2, 3, 90, 80], &[3, 2, 2, 2], &[2]], Relu);
+}
+
+#[test]
+fn pooling_and_upsampling_agree_with_pytorch() {
+    check("pool", &[&[2, 3, 6, 8]], |kernels, x| Ok(kernels.max_pool2d(&x[0])?.0));
+    check("unpool", &[&[2, 3, 3, 4], &[2, 3, 6, 8]], |kernels, x| {
+        kernels.max_unpool2d(&x[0], &kernels.max_pool2d(&x[1])?.1)
+    });
+    check("upsample", &[&[2, 3, 3, 5]], |kernels, x| kernels.upsample(&x[0]));
+    check("concatenate", &[&[2, 3, 4, 5], &[2, 2, 4, 5]], |kernels, x| kernels.concatenate(&x[0], &x[1]));
+}
+
+#[test]
+fn batch_norm_agrees_with_pytorch() {
+    check("norm", &[&[3, 4, 5, 7], &[4], &[4]], |kernels, x| {
+        Ok(kernels.batch_norm(&x[0], &x[1], &x[2], Activation::Relu)?.0)
+    });
+    check("norm_by", &[&[3, 4, 5, 7], &[4], &[4]], |kernels, x| {
+        let moments = Moments { mean: wave(&[4], 5.0, 1.0, 0.0), variance: wave(&[4], 6.0, 0.5, 1.0) };
+        kernels.batch_norm_by(&x[0], &moments, &x[1], &x[2], Activation::Identity)
+    });
+}
+
+#[test]
+fn equal_maxima_take_the_first() {
+    let x = Tensor::ones((1, 1, 4, 4), DType::F32, &Device::Cpu).unwrap();
+    for kernels in BOTH {
+        let (_, positions) = kernels.max_pool2d(&x).unwrap();
+        assert_eq!(positions.flatten_all().unwrap().to_vec1::<u8>().unwrap(), [0; 4], "{kernels:?}");
+    }
+}
+
+#[test]
+fn shapes_that_do_not_fit_are_refused() {
+    let ones = |shape: &[usize]| Tensor::ones(shape, DType::F32, &Device::Cpu).unwrap();
+    let (kernels, identity) = (Kernels::Fused, Activation::Identity);
+    let x = ones(&[1, 2, 5, 6]);
+    assert!(kernels.max_pool2d(&x).is_err());
+    assert!(kernels.conv2d(&x, &ones(&[3, 2, 2, 2]), &ones(&[3]), identity).is_err());
+    assert!(kernels.conv2d(&x, &ones(&[3, 1, 3, 3]), &ones(&[3]), identity).is_err());
+    assert!(kernels.conv2d(&x, &ones(&[3, 2, 5, 5]), &ones(&[3]), identity).is_err());
+    assert!(kernels.conv2d(&x, &ones(&[3, 2, 3, 3]), &ones(&[2]), identity).is_err());
+    assert!(kernels.conv_transpose2d(&x, &ones(&[3, 2, 2, 2]), &ones(&[2]), identity).is_err());
+    assert!(kernels.concatenate(&x, &ones(&[1, 2, 5, 5])).is_err());
+}
+
+/// The network of the fixture: width 4, weights in waves.
+fn network(architecture: Architecture, dtype: DType) -> Network {
+    let model = Model { width: 4 };
+    let network = models::build(architecture, model, Initialization::Pytorch, 0, &Device::Cpu, dtype).unwrap();
+    for (index, (name, variable)) in network.parameters().iter().enumerate() {
+        let shape = variable.dims();
+        let (scale, offset) = match shape.len() {
+            4 => (2.0 / (shape[1..].iter().product::<usize>() as f64).sqrt(), 0.0),
+            _ if name.ends_with("weight") => (0.2, 1.0),
+            _ => (0.1, 0.0),
+        };
+        variable.set(&wave(shape, index as f64, scale, offset).to_dtype(dtype).unwrap()).unwrap();
+    }
+    network
+}
+
+/// The largest error of a network's logits, loss and gradients under `loss`.
+fn worst(architecture: Architecture, loss: LossName, kernels: Kernels, dtype: DType) -> f64 {
+    let expected = tensors("networks.safetensors");
+    let images = wave(&[2, 3, 32, 32], 0.5, 0.5, 0.5).to_dtype(dtype).unwrap();
+    let targets = wave(&[2, 1, 32, 32], 2.5, 1.0, 0.0).gt(0.3).unwrap().to_dtype(dtype).unwrap();
+    let network = network(architecture, dtype).with_kernels(kernels);
+    let logits = network.forward(&images, true).unwrap();
+    let value = losses::per_case(&Loss::from(loss), &logits, &targets).unwrap().mean(0).unwrap();
+    let gradients = value.backward().unwrap();
+    let evaluated = network.forward(&images, false).unwrap();
+    let key = |name: &str| format!("{architecture}.{loss}.{name}");
+
+    let mut worst = error(&logits, &expected[&format!("{architecture}.logits")], 0.0);
+    worst = worst.max(error(&evaluated, &expected[&format!("{architecture}.eval")], 0.0));
+    let expected_value = expected[&key("loss")].to_vec1::<f64>().unwrap()[0];
+    let value = value.to_dtype(DType::F64).unwrap().to_scalar::<f64>().unwrap();
+    worst = worst.max((value - expected_value).abs() / expected_value);
+    let norm = |name: &String| *expected[&key(name)].to_vec1::<f64>().unwrap().last().unwrap();
+    // The gradient of a bias before batch norm is zero but for rounding (PyTorch's f32 too is 2e-7 of the largest gradient off
+    // there); its error is taken relative to this.
+    let floor = 1e-2 * network.parameters().keys().map(norm).fold(0.0, f64::max);
+    for (name, variable) in network.parameters() {
+        worst = worst.max(error(gradients.get(variable).unwrap(), &expected[&key(name)], floor));
+    }
+    worst
+}
+
+#[test]
+fn gradients_of_networks_agree_with_pytorch() {
+    for &architecture in Architecture::ALL {
+        for &loss in LossName::ALL {
+            for kernels in BOTH {
+                let double = worst(architecture, loss, kernels, DType::F64);
+                let single = worst(architecture, loss, kernels, DType::F32);
+                assert!(double < 1e-10, "{architecture}, {loss}, {kernels:?}, f64: {double:e}");
+                assert!(single < 1e-4, "{architecture}, {loss}, {kernels:?}, f32: {single:e}");
+            }
+        }
+    }
+}
+
+#[test]
+fn networks_have_the_parameters_of_the_report() {
+    let expected =
+        [(Architecture::SegNet, 24_980_929), (Architecture::UNet, 21_978_177), (Architecture::UNet2, 16_755_777)];
+    for (architecture, count) in expected {
+        let model = Model { width: 64 };
+        let network = models::build(architecture, model, Initialization::Pytorch, 0, &Device::Cpu, DType::F32).unwrap();
+        assert_eq!(network.parameter_count(), count, "{architecture}");
+    }
+}
