@@ -27,6 +27,10 @@ impl Store {
     /// # Errors
     /// If another coordinator has it, it is of another version or no store, or the disk fails.
     pub fn open(path: &Path) -> Result<Self, StoreError> {
+        // looked at before anything is written, the lock included
+        if path.exists() {
+            Reader::peek(path)?;
+        }
         let lock = Lock::take(path)?;
         let sqlite = |source| StoreError::Sqlite { path: path.to_owned(), source };
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
