@@ -5,6 +5,15 @@
 
 mod harness;
 
+mod bad_input;
 mod complete;
+mod data_pin;
 mod deploy;
+mod determinism;
+mod durability;
+mod interrupt;
+mod manners;
 mod restart;
+mod security;
+mod tidy;
+mod workers;

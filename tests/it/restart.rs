@@ -35,7 +35,10 @@ fn run_with_kills(jobs: u32, moments: &[u64], workers_notice: bool) {
         until("progress", || {
             let status = coordinator.status(&lab);
             let sweep = &status["sweeps"][0];
-            (sweep["succeeded"].as_u64() >= Some(moment) && sweep["running"].as_u64() > Some(0)).then_some(())
+            let workers = status["workers"].as_array()?;
+            let are_back = workers.len() == 2 && workers.iter().all(|worker| worker["connected"] == true);
+            let runs = sweep["running"].as_u64() > Some(0);
+            (are_back && runs && sweep["succeeded"].as_u64() >= Some(moment)).then_some(())
         });
         let noticed = |worker: &Process| worker.stderr().matches("the coordinator is not reached").count();
         let before: Vec<_> = workers.iter().map(noticed).collect();

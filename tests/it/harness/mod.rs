@@ -13,12 +13,14 @@
 
 mod history;
 mod lab;
+mod peer;
 mod process;
 mod programs;
 
 pub(crate) use history::{History, Row};
-pub(crate) use lab::{Coordinator, Lab, simulated, tiny};
-pub(crate) use process::{Ended, Process, children};
+pub(crate) use lab::{Coordinator, Lab, contents, free_port, simulated, tiny};
+pub(crate) use peer::Peer;
+pub(crate) use process::{Ended, Process, children, kill, lives};
 pub(crate) use programs::program;
 pub(crate) use rustix::process::Signal;
 

@@ -114,7 +114,7 @@ impl Ended {
 }
 
 /// Sends a signal to a process that may be gone.
-fn kill(id: u32, signal: Signal) {
+pub(crate) fn kill(id: u32, signal: Signal) {
     let _ = kill_process(Pid::from_raw(id as i32).unwrap(), signal);
 }
 
@@ -122,6 +122,11 @@ fn kill(id: u32, signal: Signal) {
 pub(crate) fn children(id: u32) -> Vec<u32> {
     let processes = fs::read_dir("/proc").unwrap().filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
     processes.filter(|&child| parent(child) == Some(id)).collect()
+}
+
+/// Whether a process lives.
+pub(crate) fn lives(id: u32) -> bool {
+    parent(id).is_some()
 }
 
 /// The parent of a process that lives: one that has ended and was not waited for does not.
