@@ -1,6 +1,6 @@
 //! Workers and trainers die, freeze, and are told to go.
 
-use crate::harness::{Coordinator, Lab, Process, Row, Signal, children, kill, lives, simulated, until};
+use crate::harness::{Coordinator, Lab, Peer, Process, Row, Signal, children, kill, lives, simulated, until};
 
 /// The attempts that a job took, by its id.
 fn attempts(rows: &[Row], job: &str) -> String {
@@ -159,4 +159,58 @@ fn what_a_frozen_worker_reports_too_late_is_refused() {
     assert_eq!((row["attempts"].as_str(), row["worker"].as_str()), ("2", "second"));
     assert_eq!(late(), before, "nothing of the first attempt was written after the second had begun");
     assert!(!first.has_ended(), "the worker goes on");
+}
+
+/// Two peers, the first of which has the only job and is silent until its lease has ended.
+async fn silent(lab: &Lab, coordinator: &Coordinator) -> [Peer; 2] {
+    let [mut first, mut second] = [1, 2].map(|worker| Peer::new(&coordinator.url, worker, 1));
+    first.register().await.unwrap();
+    second.register().await.unwrap();
+    first.synchronize().await.unwrap();
+    assert_eq!(first.held.len(), 1);
+    until("the end of the lease", || (lab.history().lost().len() == 1).then_some(()));
+    [first, second]
+}
+
+#[test]
+fn a_result_of_an_attempt_that_was_replaced_is_refused() {
+    let lab = Lab::new();
+    lab.write(&simulated(1, 1));
+    let coordinator = lab.serve(&["--lease", "1s"]);
+    lab.submit(&coordinator.url, &["--simulated"]);
+    tokio::runtime::Runtime::new().unwrap().block_on(async {
+        let [mut first, mut second] = silent(&lab, &coordinator).await;
+        second.synchronize().await.unwrap();
+        let [old, new] = [first.held[0], second.held[0]];
+        assert_eq!((old.job, old.attempt.next()), (new.job, new.attempt));
+        assert!(!first.report(&old).await.unwrap(), "the second attempt runs");
+        assert!(
+            !second.report(&old).await.unwrap() && !first.report(&new).await.unwrap(),
+            "each has its own lease only"
+        );
+        first.synchronize().await.unwrap();
+        assert!(first.held.is_empty(), "it is told to stop");
+        assert!(lab.history().succeeded().is_empty());
+        assert!(second.report(&new).await.unwrap());
+        assert!(!first.report(&old).await.unwrap(), "the second attempt has ended");
+    });
+    assert_eq!(lab.check_complete(1)[0]["attempts"], "2");
+}
+
+#[test]
+fn a_worker_that_comes_back_before_its_job_is_taken_goes_on() {
+    let lab = Lab::new();
+    lab.write(&simulated(1, 1));
+    let coordinator = lab.serve(&["--lease", "1s"]);
+    lab.submit(&coordinator.url, &["--simulated"]);
+    tokio::runtime::Runtime::new().unwrap().block_on(async {
+        let [mut first, mut second] = silent(&lab, &coordinator).await;
+        first.synchronize().await.unwrap();
+        assert_eq!(first.held.len(), 1, "it is not told to stop");
+        second.synchronize().await.unwrap();
+        assert!(second.held.is_empty(), "nobody else gets the job");
+        let lease = first.held[0];
+        assert!(first.report(&lease).await.unwrap());
+    });
+    assert_eq!(lab.check_complete(1)[0]["attempts"], "1");
 }

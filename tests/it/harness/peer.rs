@@ -49,6 +49,8 @@ impl Peer {
             ..SynchronizeRequest::default()
         };
         let response = self.client.synchronize(request).await?.into_inner();
+        let stops: Vec<Lease> = response.stops.iter().map(|lease| lease.try_into().unwrap()).collect();
+        self.held.retain(|held| !stops.contains(held));
         for assignment in response.assignments {
             let lease = required(assignment.lease, "lease").unwrap();
             self.held.push((&lease).try_into().unwrap());
