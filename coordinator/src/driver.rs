@@ -154,7 +154,7 @@ pub fn restore(reader: &Reader, limits: Limits, nonce: u128) -> Result<State, St
 /// If the store cannot be read back.
 pub fn start(store: Store, limits: Limits) -> Result<(Handle, JoinHandle<Result<(), StoreError>>), StoreError> {
     let reader = store.reader()?;
-    let state = restore(&reader, limits, rand::random())?;
+    let state = restore(&reader, limits.clone(), rand::random())?;
     let (requests, inbox) = channel();
     let (view_sender, view) = watch::channel(Arc::new(state.view()));
     let (work_sender, work) = watch::channel(0);
@@ -334,7 +334,7 @@ impl Driver {
     /// Forgets what the store did not take. Workers register again.
     fn reload(&mut self) -> Result<(), StoreError> {
         let now = self.now();
-        let mut state = State::new(self.limits, rand::random());
+        let mut state = State::new(self.limits.clone(), rand::random());
         self.reader.facts(|fact| state.apply(now, &fact))?;
         self.state = state;
         Ok(())

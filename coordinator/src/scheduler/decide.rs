@@ -226,7 +226,7 @@ impl State {
         let room = (request.free_slots as usize).saturating_sub(reply.grants.len());
         let room = room.min((entry.info.slots as usize).saturating_sub(busy));
         self.grant(worker, entry, room, &valid, &mut facts, &mut reply.grants);
-        for sweep in self.sweeps.values().filter(|sweep| !sweep.is_ended() && serves(entry, sweep)) {
+        for sweep in self.served().filter(|sweep| !sweep.is_ended() && serves(entry, sweep)) {
             match (entry.offers.get(&sweep.plan.dataset), &sweep.inventory) {
                 (None, _) if sweep.trainer() == Trainer::Candle && !reply.wanted.contains(&sweep.plan.dataset) => {
                     reply.wanted.push(sweep.plan.dataset.clone());
@@ -323,7 +323,7 @@ impl State {
     ) {
         let mut chosen = except.clone();
         let wanted = chosen.len() + room;
-        for sweep in self.sweeps.values().filter(|sweep| !sweep.queue.is_empty() && can_run(entry, sweep)) {
+        for sweep in self.served().filter(|sweep| !sweep.queue.is_empty() && can_run(entry, sweep)) {
             for &place in &sweep.queue {
                 if chosen.len() == wanted {
                     return;

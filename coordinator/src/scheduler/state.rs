@@ -9,17 +9,19 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// Times and limits of the scheduler.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Limits {
     /// A lease ends this long after its last renewal.
     pub lease_ms: u64,
     /// People stop seeing a worker without leases after it was silent for this long.
     pub forget_ms: u64,
+    /// Only this sweep's jobs are granted, if one is named; the others of the store wait.
+    pub only: Option<String>,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { lease_ms: 30_000, forget_ms: 300_000 }
+        Self { lease_ms: 30_000, forget_ms: 300_000, only: None }
     }
 }
 
@@ -157,6 +159,12 @@ impl State {
             return self.sweeps.values().next_back();
         }
         self.sweeps.get(self.numbers.get(name)?)
+    }
+
+    /// The sweeps whose jobs may be granted, in the order in which workers serve them.
+    pub(super) fn served(&self) -> impl Iterator<Item = &Sweep> {
+        let only = self.limits.only.as_deref();
+        self.sweeps.values().filter(move |sweep| only.is_none_or(|name| name == sweep.plan.sweep))
     }
 
     /// Every sweep, in the order of first submission.

@@ -58,13 +58,13 @@ struct Sim {
 
 impl Sim {
     fn new() -> Self {
-        let limits = Limits { lease_ms: LEASE_MS, forget_ms: 300_000 };
+        let limits = Limits { lease_ms: LEASE_MS, forget_ms: 300_000, only: None };
         Self { state: State::new(limits, 1), now: Timestamp(0), journal: Vec::new(), records: Vec::new() }
     }
 
     /// The coordinator after a crash that left only the first `facts` of the journal.
     fn restarted(&self, facts: usize) -> Self {
-        let mut sim = Self { state: State::new(self.state.limits, 2), now: Timestamp(0), ..self.clone() };
+        let mut sim = Self { state: State::new(self.state.limits.clone(), 2), now: Timestamp(0), ..self.clone() };
         sim.journal.truncate(facts);
         for fact in &sim.journal {
             sim.state.apply(sim.now, fact).unwrap();
@@ -367,6 +367,17 @@ fn a_job_of_two_sweeps_is_trained_once() {
     for name in ["a", "b"] {
         assert_eq!(sim.state.sweep(name).unwrap().counts.succeeded, 4);
     }
+}
+
+#[test]
+fn a_coordinator_for_one_sweep_leaves_the_others_waiting() {
+    let mut sim = Sim::new();
+    sim.submit(sweep("older", "bce", 2));
+    sim.submit(sweep("mine", "[dice, focal]", 1));
+    sim.state.limits.only = Some("mine".to_owned());
+    let worker = sim.worker(1, 1);
+    assert_eq!(sim.finish(worker).len(), 2);
+    assert_eq!(sim.state.sweep("older").unwrap().counts.queued, 2);
 }
 
 #[test]

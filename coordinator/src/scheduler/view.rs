@@ -153,7 +153,7 @@ impl State {
             .map(|id| {
                 let known = self.workers.get(id);
                 let notices = known.into_iter().flat_map(|worker| {
-                    self.sweeps.values().filter(|sweep| !sweep.is_ended()).filter_map(|sweep| {
+                    self.served().filter(|sweep| !sweep.is_ended()).filter_map(|sweep| {
                         match worker.offers.get(&sweep.plan.dataset)? {
                             Found::Problem(problem) => Some(problem.clone()),
                             Found::Inventory(_) => super::decide::notice(worker, sweep),
