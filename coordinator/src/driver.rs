@@ -324,10 +324,11 @@ impl Driver {
             refusal = Some(Refusal::Store(error.to_string()));
             self.reload()?;
         }
+        // who has submitted a sweep must not be shown how it stood before, so the view goes before the replies
+        self.publish(&facts, &records);
         for reply in replies {
             reply(refusal.as_ref());
         }
-        self.publish(&facts, &records);
         Ok(())
     }
 
@@ -340,6 +341,7 @@ impl Driver {
         Ok(())
     }
 
+    /// Tells who waits for work or looks on; the view at most four times a second, unless it is urgent.
     fn publish(&mut self, facts: &[Fact], records: &[Record]) {
         let brings_work = |fact: &Fact| {
             matches!(
@@ -371,7 +373,8 @@ impl Driver {
             self.epochs.pop_front();
         }
         self.view_stale |= !facts.is_empty();
-        if self.view_stale && now >= self.view_published + VIEW_INTERVAL {
+        let urgent = facts.iter().any(|fact| matches!(fact, Fact::Submitted { .. } | Fact::Cancelled { .. }));
+        if self.view_stale && (urgent || now >= self.view_published + VIEW_INTERVAL) {
             let seconds = self.epochs.front().map_or(0.0, |(at, _)| now.duration_since(*at).as_secs_f64()).max(1.0);
             let epochs: usize = self.epochs.iter().map(|(_, epochs)| epochs).sum();
             let view = View { epochs_per_second: epochs as f64 / seconds, ..self.state.view() };

@@ -2,7 +2,7 @@
 
 use clap::{Parser, Subcommand};
 use coordinator::cli::{CliError, cancel, exit, jobs, plan, run, serve, status, submit, tables, watch};
-use std::io::IsTerminal;
+use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
 use tracing_subscriber::EnvFilter;
 
@@ -66,9 +66,9 @@ async fn dispatch(cli: Cli) -> Result<u8, CliError> {
     Ok(exit::COMPLETE)
 }
 
-#[expect(clippy::print_stderr, reason = "this is the line for people")]
 fn report(error: &CliError) {
-    eprintln!("error: {}", proto::report::line(error));
+    // who has closed the standard error wants no message; the exit code says enough
+    let _ = writeln!(std::io::stderr(), "error: {}", proto::report::line(error));
 }
 
 /// Colours are for terminals whose user does not object.

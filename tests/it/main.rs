@@ -1,3 +1,19 @@
-//! Integration tests: one module a behaviour.
+//! Integration tests: one module a behaviour. The programs run as processes of their own, in folders of their own, and are
+//! stopped, killed and fed with nonsense; [`harness`] starts and ends them.
+#![cfg(target_os = "linux")]
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod harness;
+
+mod bad_input;
+mod complete;
+mod data_pin;
 mod deploy;
+mod determinism;
+mod durability;
+mod interrupt;
+mod manners;
+mod restart;
+mod security;
+mod tidy;
+mod workers;

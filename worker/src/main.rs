@@ -2,7 +2,7 @@
 
 use clap::{Parser, Subcommand};
 use std::error::Error;
-use std::io::IsTerminal;
+use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
 use tracing_subscriber::EnvFilter;
 use worker::agent::AgentError;
@@ -83,9 +83,9 @@ fn trainer_code(error: &trainer::CliError) -> u8 {
     }
 }
 
-#[expect(clippy::print_stderr, reason = "this is the line for people")]
 fn report(error: &dyn Error) {
-    eprintln!("error: {}", proto::report::line(error));
+    // who has closed the standard error wants no message; the exit code says enough
+    let _ = writeln!(std::io::stderr(), "error: {}", proto::report::line(error));
 }
 
 /// Colours are for terminals whose user does not object.

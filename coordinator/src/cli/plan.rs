@@ -85,11 +85,15 @@ pub fn load(path: &Path) -> Result<(Plan, String), PlanError> {
 /// If there is no plan, or nowhere to write it.
 pub fn run(args: Args, out: &mut dyn Write) -> Result<(), PlanError> {
     let (plan, _) = load(&args.file)?;
-    match args.format {
+    let written = match args.format {
         Format::Table => write_table(&plan, out),
         Format::Json => write_json(&plan, out),
+    };
+    match written {
+        // the reader wants to see no more
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        other => other.map_err(PlanError::Write),
     }
-    .map_err(PlanError::Write)
 }
 
 fn write_table(plan: &Plan, out: &mut dyn Write) -> io::Result<()> {

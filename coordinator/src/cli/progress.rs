@@ -3,8 +3,8 @@
 use super::exit;
 use crate::scheduler::{SweepState, SweepView, View, WorkerView};
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
-use std::fmt::Write;
-use std::io::{IsTerminal, stderr};
+use std::fmt::Write as _;
+use std::io::{IsTerminal, Write as _, stderr};
 use std::time::{Duration, Instant};
 
 /// Without a terminal a line is written this often.
@@ -70,12 +70,11 @@ impl Progress {
     }
 
     /// A line above the block.
-    #[expect(clippy::print_stderr, reason = "these are the lines for people")]
     pub fn say(&self, text: &str) {
         match &self.block {
-            // a terminal that is gone needs no line
+            // a terminal or a reader that is gone needs no line
             Some(block) => drop(block.lines.println(text)),
-            None => eprintln!("{text}"),
+            None => drop(writeln!(stderr(), "{text}")),
         }
     }
 

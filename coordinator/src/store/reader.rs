@@ -36,17 +36,27 @@ impl Reader {
         if !path.exists() {
             return Err(StoreError::Missing { path: path.to_owned() });
         }
-        // a reader of a WAL file must be able to make its shared-memory index, hence not SQLITE_OPEN_READ_ONLY
-        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let sqlite = |source| StoreError::Sqlite { path: path.to_owned(), source };
-        let connection = Connection::open_with_flags(path, flags).map_err(sqlite)?;
-        match check_version(path, &connection)? {
-            Known::Empty => return Err(StoreError::Foreign { path: path.to_owned() }),
-            Known::Current => {}
+        let (connection, known) = Self::peek(path)?;
+        if known == Known::Empty {
+            return Err(StoreError::Foreign { path: path.to_owned() });
         }
+        let sqlite = |source| StoreError::Sqlite { path: path.to_owned(), source };
         connection.pragma_update(None, "query_only", true).map_err(sqlite)?;
         connection.set_prepared_statement_cache_capacity(32);
         Ok(Self { path: path.to_owned(), connection })
+    }
+
+    /// Looks at what the file is; changes nothing.
+    ///
+    /// # Errors
+    /// If it is no store of this version, unless it is empty.
+    pub(super) fn peek(path: &Path) -> Result<(Connection, Known), StoreError> {
+        // a reader of a WAL file must be able to make its shared-memory index, hence not SQLITE_OPEN_READ_ONLY
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let connection = Connection::open_with_flags(path, flags)
+            .map_err(|source| StoreError::Sqlite { path: path.to_owned(), source })?;
+        let known = check_version(path, &connection)?;
+        Ok((connection, known))
     }
 
     /// Calls `each` with every fact of the journal, in order.

@@ -27,13 +27,12 @@ impl Store {
     /// # Errors
     /// If another coordinator has it, it is of another version or no store, or the disk fails.
     pub fn open(path: &Path) -> Result<Self, StoreError> {
-        let sqlite = |source| StoreError::Sqlite { path: path.to_owned(), source };
+        // what is no store of ours is left alone, without even a lock beside it
         if path.exists() {
-            // what is no store of ours is left alone, without even a lock beside it
-            let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-            check_version(path, &Connection::open_with_flags(path, flags).map_err(sqlite)?)?;
+            Reader::peek(path)?;
         }
         let lock = Lock::take(path)?;
+        let sqlite = |source| StoreError::Sqlite { path: path.to_owned(), source };
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let mut connection = Connection::open_with_flags(path, flags).map_err(sqlite)?;
         if check_version(path, &connection)? == Known::Empty {

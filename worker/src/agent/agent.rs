@@ -202,6 +202,7 @@ impl Agent {
             let Some(slot) = self.idle.pop() else { return };
             self.waiting.pop_front();
             held.slot = Some(slot);
+            tracing::debug!("starts a job: {} attempt {}", lease.job, lease.attempt);
             if let Some(since) = self.idle_since[slot].take().filter(|_| self.waits.len() < WAITS_KEPT) {
                 self.waits.push(since.elapsed());
             }

@@ -7,8 +7,8 @@ use super::agent::{Agent, AgentError, Registration};
 use proto::data::{Dataset, Inventory};
 use proto::ids::Lease;
 use proto::wire::{
-    AttemptMeasurements, CompleteRequest, CompleteResponse, DatasetOffer, RegisterRequest, RegisterResponse,
-    SynchronizeRequest, SynchronizeResponse, dataset_offer,
+    AttemptMeasurements, CompleteRequest, CompleteResponse, CompleteStatus, DatasetOffer, RegisterRequest,
+    RegisterResponse, SynchronizeRequest, SynchronizeResponse, dataset_offer,
 };
 use std::sync::Arc;
 use std::time::Duration;
@@ -167,9 +167,14 @@ impl Agent {
             Ok(Answer::Completed { lease, result }) => match result {
                 Ok(response) => {
                     self.reached();
+                    let response = response.into_inner();
+                    if response.status() == CompleteStatus::StaleLease {
+                        let (job, attempt) = (lease.job.short(), lease.attempt);
+                        tracing::warn!(%job, %attempt, "refused by the coordinator: the lease is not this worker's any more");
+                    }
                     self.ended_meanwhile.insert(lease);
                     self.drop_attempt(&lease);
-                    self.assign(response.into_inner().assignments);
+                    self.assign(response.assignments);
                     if !self.idle.is_empty() && self.synchronizing.is_none() {
                         self.next_synchronize = Instant::now();
                     }

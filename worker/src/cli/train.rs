@@ -15,6 +15,7 @@ use proto::spec::{
     Split, Subset, Trainer, Training,
 };
 use serde::{Deserialize, Serialize};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
 /// Train one job without a coordinator and print its result as JSON
@@ -282,15 +283,16 @@ pub fn run(args: Args) -> Result<(), TrainCommandError> {
     let report = Report::new(&spec, &job.objective, &result);
     let mut stdout = std::io::stdout().lock();
     serde_json::to_writer_pretty(&mut stdout, &report).map_err(std::io::Error::from)?;
-    Ok(std::io::Write::write_all(&mut stdout, b"\n")?)
+    Ok(stdout.write_all(b"\n")?)
 }
 
 /// One line an epoch.
-#[expect(clippy::print_stderr, reason = "this is the line for people")]
 fn tell(spec: &JobSpec, measurement: &Measurement) {
     let number = |value: Option<f64>| value.map_or_else(|| "-".to_owned(), |value| format!("{value:.4}"));
     let metric = spec.selection.metric;
-    eprintln!(
+    // the result is wanted even if nobody reads the progress
+    let _ = writeln!(
+        std::io::stderr(),
         "epoch {:>3}/{}  train loss {}  validation loss {}  {metric} {}  {:.1} s",
         measurement.epoch,
         spec.training.epochs,

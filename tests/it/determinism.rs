@@ -1,0 +1,67 @@
+//! The same job gives the same numbers, wherever, whenever and however often it is begun.
+
+use crate::harness::{Lab, Row, tiny};
+
+/// The rows without what says where, when and in which attempt.
+fn numbers(rows: Vec<Row>, besides: &[&str]) -> Vec<Row> {
+    let strip = |mut row: Row| {
+        row.retain(|column, _| !besides.contains(&column.as_str()));
+        row
+    };
+    rows.into_iter().map(strip).collect()
+}
+
+const OF_JOBS: [&str; 4] = ["train_seconds", "worker", "attempts", "message"];
+const OF_MEASUREMENTS: [&str; 2] = ["seconds", "attempt"];
+
+fn results(lab: &Lab) -> [Vec<Row>; 3] {
+    [numbers(lab.rows("jobs"), &OF_JOBS), lab.rows("cases"), numbers(lab.rows("measurements"), &OF_MEASUREMENTS)]
+}
+
+#[test]
+fn the_same_sweep_gives_the_same_numbers() {
+    let sweep = tiny("bce, dice, focal", 1, 2).replace("grid:", "grid:\n  architecture: [segnet, unet, unet2]");
+    let run = |arguments: &[&str]| {
+        let lab = Lab::new();
+        lab.write(&sweep);
+        lab.sweep(arguments).process.wait().expect(0);
+        lab.check_complete(9);
+        results(&lab)
+    };
+    let [one, two] = [run(&["--local-workers", "1"]), run(&["--local-workers", "2"])];
+    let varied = one[0].iter().map(|row| row["val_loss"].as_str()).collect::<std::collections::BTreeSet<_>>();
+    assert_eq!(varied.len(), 9, "different jobs have different numbers: {varied:?}");
+    assert_eq!(one, two);
+}
+
+#[test]
+fn a_job_that_is_begun_again_gives_the_same_numbers() {
+    const EPOCHS: u32 = 80;
+    let undisturbed = Lab::new();
+    undisturbed.write(&tiny("bce", 1, EPOCHS));
+    undisturbed.sweep(&["--local-workers", "1"]).process.wait().expect(0);
+
+    let lab = Lab::new();
+    lab.write(&tiny("bce", 1, EPOCHS));
+    let coordinator = lab.serve(&["--lease", "1s"]);
+    lab.submit(&coordinator.url, &[]);
+    let mut first = lab.worker(&coordinator.url, "first", &[]);
+    coordinator.running(&lab, "first");
+    first.kill();
+    let _second = lab.worker(&coordinator.url, "second", &[]);
+    coordinator.ended(&lab);
+    assert_eq!(lab.check_complete(1)[0]["attempts"], "2");
+
+    let all = lab.rows("measurements");
+    let of = |attempt: &str| {
+        let rows = all.iter().filter(|row| row["attempt"] == attempt).cloned().collect();
+        numbers(rows, &OF_MEASUREMENTS)
+    };
+    let [jobs, cases, measurements] = results(&undisturbed);
+    assert_eq!(numbers(lab.rows("jobs"), &OF_JOBS), jobs);
+    assert_eq!(lab.rows("cases"), cases);
+    assert_eq!(of("2"), measurements);
+    let begun = of("1");
+    assert!(!begun.is_empty() && begun.len() < EPOCHS as usize, "it was killed in the middle");
+    assert_eq!(begun, measurements[..begun.len()], "as far as the first attempt came");
+}

@@ -1,0 +1,201 @@
+//! What was acknowledged is on disk, whenever the coordinator dies; a store has one coordinator.
+
+use crate::harness::{Coordinator, Lab, Peer, Process, Signal, contents, kill, lives, simulated, until};
+use coordinator::store::Reader;
+use proto::ids::{Attempt, JobId};
+use std::process::Command;
+use std::time::Duration;
+use tokio::runtime::Runtime;
+
+/// Checks that every acknowledged result is in the store, under its attempt.
+fn check_acknowledged(lab: &Lab, acknowledged: &[(JobId, Attempt)]) {
+    let reader = Reader::open(&lab.store()).unwrap();
+    for (job, attempt) in acknowledged {
+        let stored = reader.result(*job).unwrap();
+        let stored = stored.unwrap_or_else(|| panic!("the result of {job} was acknowledged and is not there"));
+        assert_eq!(stored.attempt, *attempt, "{job}");
+    }
+}
+
+fn succeeded(coordinator: &Coordinator, lab: &Lab) -> u64 {
+    coordinator.status(lab)["sweeps"][0]["succeeded"].as_u64().unwrap()
+}
+
+#[test]
+fn counts_never_go_down_however_often_the_coordinator_is_killed() {
+    const JOBS: u32 = 3000;
+    const KILLS: u64 = 8;
+    let lab = Lab::new();
+    lab.write(&simulated(JOBS, 1));
+    let mut coordinator = lab.serve(&[]);
+    let address = coordinator.address().to_owned();
+    lab.submit(&coordinator.url, &["--simulated"]);
+    let _worker = lab.worker(&coordinator.url, "w", &["--simulate", "0ms", "--slots", "8"]);
+    let mut seen = 0;
+    for time in 1..=KILLS {
+        let target = (u64::from(JOBS) * time / (KILLS + 2)).max(seen + 1);
+        seen = until("progress", || Some(succeeded(&coordinator, &lab)).filter(|&now| now >= target));
+        coordinator.process.kill();
+        let kept = lab.history();
+        kept.check();
+        assert!(kept.succeeded().len() as u64 >= seen, "{} results are left of {seen}", kept.succeeded().len());
+        coordinator = lab.serve_on(&address, &[]);
+        assert!(succeeded(&coordinator, &lab) >= seen);
+    }
+    assert!(seen < u64::from(JOBS), "it was killed under load");
+    coordinator.ended(&lab);
+    let rows = lab.check_complete(JOBS as usize);
+    assert!(rows.iter().all(|row| row["attempts"] == "1"), "attempts outlive the coordinator");
+}
+
+#[test]
+fn every_acknowledged_result_is_in_the_store() {
+    const JOBS: u32 = 1500;
+    let lab = Lab::new();
+    lab.write(&simulated(JOBS, 1));
+    let mut coordinator = lab.serve(&[]);
+    let address = coordinator.address().to_owned();
+    lab.submit(&coordinator.url, &["--simulated"]);
+    let runtime = Runtime::new().unwrap();
+    let mut peer = runtime.block_on(async { Peer::new(&coordinator.url, 1, 16) });
+    for life in 1.. {
+        let victim = coordinator.process.id();
+        let before = peer.acknowledged.len();
+        let all = before + 150 >= JOBS as usize;
+        runtime.block_on(async {
+            peer.register().await.unwrap();
+            loop {
+                // killed between the call and its answer: in the middle of a batch
+                let doomed = !all && peer.acknowledged.len() >= before + 100;
+                let killer = tokio::task::spawn_blocking(move || {
+                    if doomed {
+                        std::thread::sleep(Duration::from_micros(300 * life));
+                        kill(victim, Signal::KILL);
+                    }
+                });
+                let result = match peer.synchronize().await {
+                    Ok(()) => peer.complete().await,
+                    Err(status) => Err(status),
+                };
+                killer.await.unwrap();
+                if result.is_err() || doomed || peer.acknowledged.len() == JOBS as usize {
+                    break;
+                }
+            }
+        });
+        if all {
+            break;
+        }
+        coordinator.process.kill();
+        assert!(peer.acknowledged.len() > before, "there was traffic");
+        check_acknowledged(&lab, &peer.acknowledged);
+        coordinator = lab.serve_on(&address, &[]);
+    }
+    check_acknowledged(&lab, &peer.acknowledged);
+    assert!(lab.check_complete(JOBS as usize).iter().all(|row| row["attempts"] == "1"));
+}
+
+#[test]
+fn a_result_that_is_reported_again_changes_nothing() {
+    let lab = Lab::new();
+    lab.write(&simulated(2, 1));
+    let coordinator = lab.serve(&[]);
+    lab.submit(&coordinator.url, &["--simulated"]);
+    Runtime::new().unwrap().block_on(async {
+        let mut peer = Peer::new(&coordinator.url, 1, 1);
+        let mut other = Peer::new(&coordinator.url, 2, 1);
+        peer.register().await.unwrap();
+        other.register().await.unwrap();
+        peer.synchronize().await.unwrap();
+        let lease = peer.held[0];
+        assert!(!other.report(&lease).await.unwrap(), "the lease is another's");
+        assert!(peer.report(&lease).await.unwrap());
+        assert!(peer.report(&lease).await.unwrap(), "a repeated report gets the same answer");
+        let forged = proto::ids::Lease { attempt: lease.attempt.next(), ..lease };
+        assert!(!peer.report(&forged).await.unwrap(), "nobody has that attempt");
+    });
+    let rows = lab.rows("jobs");
+    assert_eq!(rows.iter().filter(|row| row["state"] == "succeeded").count(), 1, "{rows:?}");
+    assert_eq!(lab.history().succeeded().len(), 1);
+}
+
+#[test]
+fn a_store_has_one_coordinator() {
+    let lab = Lab::new();
+    lab.write(&simulated(2, 1));
+    let first = lab.serve(&[]);
+    lab.submit(&first.url, &["--simulated"]);
+    let before = contents(&lab.path(""));
+    for arguments in [&["serve", "--listen", "127.0.0.1:0"][..], &["--sweep", "sweep.yaml", "--listen", "127.0.0.1:0"]] {
+        let second = lab.run(arguments).expect(2);
+        let holder = format!("process {}", first.process.id());
+        assert!(second.stderr.contains("sweeps.db is in use by ") && second.stderr.contains(&holder), "{}", second.stderr);
+        assert_eq!(second.stdout, "");
+    }
+    assert_eq!(contents(&lab.path("")).keys().collect::<Vec<_>>(), before.keys().collect::<Vec<_>>());
+    assert!(lives(first.process.id()));
+    first.status(&lab);
+}
+
+/// Has the peer do every job it can get, until there is none or the coordinator is gone.
+async fn work(peer: &mut Peer, jobs: usize) -> Result<(), tonic::Status> {
+    peer.register().await?;
+    while peer.acknowledged.len() < jobs {
+        peer.synchronize().await?;
+        peer.complete().await?;
+    }
+    Ok(())
+}
+
+/// Kills the coordinator at the n-th time that it asks the disk to keep something, for every n.
+#[test]
+#[expect(clippy::print_stderr, reason = "a test that is skipped says so")]
+fn the_coordinator_may_die_at_any_write_to_the_disk() {
+    const JOBS: usize = 3;
+    if Command::new("strace").arg("--version").output().is_err() {
+        eprintln!("skipped: there is no strace");
+        return;
+    }
+    let runtime = Runtime::new().unwrap();
+    let mut deaths = 0;
+    for moment in 1.. {
+        let lab = Lab::new();
+        lab.write(&simulated(JOBS as u32, 1));
+        lab.run(["submit", "sweep.yaml", "--simulated"]).expect(0);
+        let mut victim = Process::start(&mut killed_at(&lab, moment));
+        let address = until("its address, or its end", || {
+            let said = victim.stderr();
+            let address = said.lines().find_map(|line| line.strip_prefix("listening on ")?.split(',').next());
+            address.map(str::to_owned).or_else(|| victim.has_ended().then(String::new))
+        });
+        let (outcome, acknowledged) = runtime.block_on(async {
+            let mut peer = Peer::new(&format!("http://{address}"), 1, 1);
+            let outcome = if address.is_empty() { Ok(()) } else { work(&mut peer, JOBS).await };
+            (outcome, peer.acknowledged)
+        });
+        if acknowledged.len() == JOBS {
+            break;
+        }
+        assert!(address.is_empty() || outcome.is_err());
+        victim.wait();
+        deaths += 1;
+        check_acknowledged(&lab, &acknowledged);
+        lab.history().check();
+        let coordinator = lab.serve(&["--lease", "1s"]);
+        let _worker = lab.worker(&coordinator.url, "w", &["--simulate", "0ms"]);
+        coordinator.ended(&lab);
+        lab.check_complete(JOBS);
+    }
+    // a grant and a result are a transaction each
+    assert!(deaths >= 2 * JOBS, "it died only {deaths} times");
+}
+
+/// A coordinator that dies when it asks the disk for the n-th time to keep something.
+fn killed_at(lab: &Lab, n: u32) -> Command {
+    let coordinator = lab.command("coordinator", ["serve", "--listen", "127.0.0.1:0"]);
+    let mut traced = Command::new("strace");
+    traced.args(["-f", "-qq", "-o", "/dev/null", "-e", "trace=fdatasync,fsync", "-e"]);
+    traced.arg(format!("inject=fdatasync,fsync:signal=SIGKILL:when={n}"));
+    traced.arg(coordinator.get_program()).args(coordinator.get_args()).current_dir(lab.path(""));
+    traced
+}

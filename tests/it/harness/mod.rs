@@ -1,0 +1,47 @@
+//! Starts and ends the programs.
+//!
+//! ```text
+//!  programs  the built `coordinator` and `worker`, and that they are those of these sources
+//!  process   a running program: its output, signals, its end; killed with its children when dropped
+//!  lab       a folder with a store and sweep files, and the commands that are run in it
+//!  history   what a store says has happened
+//!  peer      a worker that the test plays itself, call by call
+//! ```
+//!
+//! Nothing here waits for a time to pass: [`until`] asks for a condition again and again, and its deadline is only there to end a test
+//! that has failed.
+
+mod history;
+mod lab;
+mod peer;
+mod process;
+mod programs;
+
+pub(crate) use history::{History, Row};
+pub(crate) use lab::{Coordinator, Lab, contents, free_port, simulated, tiny};
+pub(crate) use peer::Peer;
+pub(crate) use process::{Ended, Process, children, kill, lives};
+pub(crate) use programs::program;
+pub(crate) use rustix::process::Signal;
+
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+/// Far beyond what anything takes on a busy machine.
+const DEADLINE: Duration = Duration::from_secs(120);
+const STEP: Duration = Duration::from_millis(5);
+
+/// Asks until there is an answer.
+///
+/// # Panics
+/// If there is none for two minutes.
+pub(crate) fn until<T>(what: &str, mut answer: impl FnMut() -> Option<T>) -> T {
+    let started = Instant::now();
+    loop {
+        if let Some(answer) = answer() {
+            return answer;
+        }
+        assert!(started.elapsed() < DEADLINE, "waited in vain: {what}");
+        sleep(STEP);
+    }
+}

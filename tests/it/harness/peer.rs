@@ -1,0 +1,108 @@
+//! A worker that the test plays itself: it makes results up at once, and remembers what was acknowledged.
+
+use proto::convert::required;
+use proto::ids::{Attempt, JobId, Lease, WorkerId};
+use proto::measure::{CaseCounts, Counts, Evaluation, JobResult, Outcome, Verdict};
+use proto::wire::fleet_client::FleetClient;
+use proto::wire::{CompleteRequest, CompleteStatus, RegisterRequest, SynchronizeRequest};
+use tonic::Status;
+use tonic::transport::{Channel, Endpoint};
+
+/// A simulated worker's side of the protocol.
+pub(crate) struct Peer {
+    client: FleetClient<Channel>,
+    worker: WorkerId,
+    slots: u32,
+    /// The leases that it has.
+    pub(crate) held: Vec<Lease>,
+    /// The attempts whose results the coordinator has acknowledged.
+    pub(crate) acknowledged: Vec<(JobId, Attempt)>,
+}
+
+impl Peer {
+    /// A worker that nobody knows yet. Connects when it first calls.
+    pub(crate) fn new(url: &str, worker: u128, slots: u32) -> Self {
+        let channel = Endpoint::from_shared(url.to_owned()).unwrap().connect_lazy();
+        let client = FleetClient::new(channel);
+        Self { client, worker: WorkerId(worker), slots, held: Vec::new(), acknowledged: Vec::new() }
+    }
+
+    pub(crate) async fn register(&mut self) -> Result<(), Status> {
+        let request = RegisterRequest {
+            worker: self.worker.to_string(),
+            name: "peer".to_owned(),
+            slots: self.slots,
+            protocol_min: proto::PROTOCOL,
+            protocol_max: proto::PROTOCOL,
+            simulated: true,
+            ..RegisterRequest::default()
+        };
+        self.client.register(request).await.map(drop)
+    }
+
+    /// Fetches work for its free slots.
+    pub(crate) async fn synchronize(&mut self) -> Result<(), Status> {
+        let request = SynchronizeRequest {
+            worker: self.worker.to_string(),
+            held: self.held.iter().map(Into::into).collect(),
+            free_slots: self.slots - self.held.len() as u32,
+            ..SynchronizeRequest::default()
+        };
+        let response = self.client.synchronize(request).await?.into_inner();
+        for assignment in response.assignments {
+            let lease = required(assignment.lease, "lease").unwrap();
+            self.held.push((&lease).try_into().unwrap());
+        }
+        Ok(())
+    }
+
+    /// Reports results for all that it holds, at once; every answer that comes is remembered, whatever becomes of the others.
+    pub(crate) async fn complete(&mut self) -> Result<(), Status> {
+        let mut calls = tokio::task::JoinSet::new();
+        for lease in self.held.clone() {
+            let (mut client, request) = (self.client.clone(), self.completion(&lease));
+            calls.spawn(async move { (lease, client.complete(request).await) });
+        }
+        let mut failure = None;
+        while let Some(call) = calls.join_next().await {
+            match call.unwrap() {
+                (lease, Ok(response)) => {
+                    assert_eq!(response.into_inner().status(), CompleteStatus::Recorded, "{lease:?}");
+                    self.held.retain(|held| *held != lease);
+                    self.acknowledged.push((lease.job, lease.attempt));
+                }
+                (_, Err(status)) => failure = Some(status),
+            }
+        }
+        failure.map_or(Ok(()), Err)
+    }
+
+    /// Reports a result under that lease; whether it was recorded.
+    pub(crate) async fn report(&mut self, lease: &Lease) -> Result<bool, Status> {
+        let response = self.client.complete(self.completion(lease)).await?.into_inner();
+        Ok(response.status() == CompleteStatus::Recorded)
+    }
+
+    fn completion(&self, lease: &Lease) -> CompleteRequest {
+        let counts = Counts { tp: 1, fp: 2, fn_: 3, tn: 4 };
+        let evaluation = |case| Evaluation { loss: 0.5, cases: vec![CaseCounts { case, counts }] };
+        let result = JobResult {
+            verdict: Verdict::Trained,
+            epochs: 1,
+            best_epoch: 1,
+            validation: evaluation(1),
+            test: evaluation(2),
+            train_seconds: 0.0,
+            parameters: 0,
+            device: "peer".to_owned(),
+        };
+        let outcome = Outcome::Succeeded(Box::new(result));
+        CompleteRequest {
+            worker: self.worker.to_string(),
+            lease: Some(lease.into()),
+            measurements: Vec::new(),
+            outcome: Some((&outcome).into()),
+            free_slots: 0,
+        }
+    }
+}

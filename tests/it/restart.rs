@@ -1,0 +1,93 @@
+//! The coordinator dies at any moment and is started again; workers stay, and what they run goes on.
+
+use crate::harness::{Lab, Process, Row, simulated, until};
+use std::collections::BTreeSet;
+
+const EPOCHS: u32 = 5;
+
+/// The attempts that a worker says it has started.
+fn started(worker: &Process) -> Vec<String> {
+    let said = worker.stderr();
+    said.lines().filter_map(|line| Some(line.split_once("starts a job: ")?.1.to_owned())).collect()
+}
+
+/// Checks that each job was measured once, from its first epoch to its last.
+fn check_measurements(rows: &[Row], jobs: &[Row]) {
+    for job in jobs {
+        let own: Vec<_> = rows.iter().filter(|row| row["job"] == job["job"]).collect();
+        let epochs: Vec<_> = own.iter().map(|row| row["epoch"].clone()).collect();
+        assert_eq!(epochs, (1..=EPOCHS).map(|epoch| epoch.to_string()).collect::<Vec<_>>(), "{}", job["job"]);
+        assert!(own.iter().all(|row| row["attempt"] == "1"), "{own:?}");
+    }
+}
+
+/// Kills the coordinator each time that so many jobs have a result, and starts it again at once or after its workers have noticed.
+fn run_with_kills(jobs: u32, moments: &[u64], workers_notice: bool) {
+    let lab = Lab::new();
+    lab.write(&simulated(jobs, EPOCHS));
+    let mut coordinator = lab.serve(&[]);
+    let address = coordinator.address().to_owned();
+    let workers: Vec<_> = (1..=2)
+        .map(|n| lab.worker(&coordinator.url, &format!("w{n}"), &["--simulate", "200ms", "--slots", "2"]))
+        .collect();
+    lab.submit(&coordinator.url, &["--simulated"]);
+    for &moment in moments {
+        until("progress", || {
+            let status = coordinator.status(&lab);
+            let sweep = &status["sweeps"][0];
+            let workers = status["workers"].as_array()?;
+            let are_back = workers.len() == 2 && workers.iter().all(|worker| worker["connected"] == true);
+            let runs = sweep["running"].as_u64() > Some(0);
+            (are_back && runs && sweep["succeeded"].as_u64() >= Some(moment)).then_some(())
+        });
+        let noticed = |worker: &Process| worker.stderr().matches("the coordinator is not reached").count();
+        let before: Vec<_> = workers.iter().map(noticed).collect();
+        coordinator.process.kill();
+        if workers_notice {
+            until("the workers miss their coordinator", || {
+                workers.iter().zip(&before).all(|(worker, before)| noticed(worker) > *before).then_some(())
+            });
+        }
+        coordinator = lab.serve_on(&address, &[]);
+    }
+    coordinator.ended(&lab);
+    let rows = lab.check_complete(jobs as usize);
+    assert!(rows.iter().all(|row| row["attempts"] == "1"), "running attempts outlive the coordinator: {rows:?}");
+    check_measurements(&lab.rows("measurements"), &rows);
+    let started: Vec<_> = workers.iter().flat_map(started).collect();
+    assert_eq!(started.len(), jobs as usize, "an attempt is started once: {started:?}");
+    assert_eq!(started.iter().collect::<BTreeSet<_>>().len(), started.len());
+}
+
+#[test]
+fn running_attempts_outlive_the_coordinator() {
+    run_with_kills(16, &[3], true);
+}
+
+#[test]
+fn a_coordinator_that_is_back_before_it_is_missed_goes_on() {
+    run_with_kills(16, &[2, 7], false);
+}
+
+#[test]
+fn kills_right_after_the_submission_and_before_the_end() {
+    run_with_kills(12, &[0, 1, 8], true);
+}
+
+#[test]
+fn a_sweep_file_goes_on_where_its_coordinator_was_killed() {
+    let lab = Lab::new();
+    lab.write(&simulated(8, EPOCHS));
+    let arguments = ["--local-workers", "2", "--simulate", "200ms", "--lease", "2s"];
+    let mut first = lab.sweep(&arguments);
+    first.process.says("jobs done");
+    until("two results", || (lab.history().succeeded().len() >= 2).then_some(()));
+    first.process.kill();
+    let before = lab.rows("jobs");
+    assert!(before.iter().any(|row| row["state"] != "succeeded"), "it was killed in the middle");
+    lab.sweep_on(first.address(), &arguments).process.wait().expect(0);
+    let after = lab.check_complete(8);
+    for row in before.iter().filter(|row| row["state"] == "succeeded") {
+        assert!(after.contains(row), "{row:?} has changed");
+    }
+}

@@ -1,0 +1,84 @@
+//! Who may talk to a coordinator, and where it may listen.
+
+use crate::harness::{Lab, Peer, Process, simulated};
+use std::fs;
+
+fn with_token() -> Lab {
+    let lab = Lab::new();
+    fs::write(lab.path("token"), "correct horse battery staple\n").unwrap();
+    fs::write(lab.path("wrong"), "correct horse battery stable\n").unwrap();
+    fs::write(lab.path("empty"), "\n").unwrap();
+    lab
+}
+
+#[test]
+fn only_who_has_the_token_is_let_in() {
+    let lab = with_token();
+    lab.write(&simulated(2, 1));
+    let coordinator = lab.serve(&["--token-file", "token"]);
+    let simulate = ["--simulate", "1ms"];
+    for token in [&[][..], &["--token-file", "wrong"]] {
+        let mut worker = lab.worker(&coordinator.url, "w", &[&simulate, token].concat());
+        let ended = worker.wait().expect(6);
+        assert!(ended.stderr.contains("refuses this worker") && ended.stderr.contains("--token-file"), "{}", ended.stderr);
+        assert!(!ended.stderr.contains("horse"), "no secret in a log: {}", ended.stderr);
+        for command in [&["status"][..], &["watch"], &["jobs"], &["tables"], &["cancel", "any"], &["submit", "sweep.yaml"]] {
+            let ended = lab.run([command, &["--coordinator", &coordinator.url], token].concat()).expect(6);
+            assert!(ended.stderr.contains("--token-file") && !ended.stderr.contains("horse"), "{}", ended.stderr);
+        }
+    }
+    let token = ["--token-file", "token", "--coordinator", &coordinator.url];
+    lab.run([&["submit", "sweep.yaml", "--simulated"][..], &token].concat()).expect(0);
+    let _worker = lab.worker(&coordinator.url, "w", &["--simulate", "1ms", "--token-file", "token"]);
+    let ended = lab.run([&["watch"][..], &token].concat()).expect(0);
+    assert!(ended.stderr.contains("2/2 jobs done"), "{}", ended.stderr);
+    lab.check_complete(2);
+    assert!(!coordinator.process.stderr().contains("horse"));
+}
+
+#[test]
+fn local_workers_get_the_token() {
+    let lab = with_token();
+    lab.write(&simulated(2, 1));
+    lab.sweep(&["--local-workers", "1", "--simulate", "1ms", "--token-file", "token"]).process.wait().expect(0);
+}
+
+#[test]
+fn a_worker_is_known_by_more_than_its_word() {
+    let lab = Lab::new();
+    let coordinator = lab.serve(&[]);
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    runtime.block_on(async {
+        let mut stranger = Peer::new(&coordinator.url, 1, 1);
+        let refusal = stranger.synchronize().await.unwrap_err();
+        assert_eq!(refusal.code(), tonic::Code::FailedPrecondition, "{refusal}");
+    });
+}
+
+#[test]
+fn other_machines_need_a_token_or_the_user_s_word() {
+    let lab = with_token();
+    for arguments in [&["serve"][..], &["--sweep", "sweep.yaml", "--simulate", "1ms"]] {
+        lab.write(&simulated(2, 1));
+        let ended = lab.run([arguments, &["--listen", "0.0.0.0:0"]].concat()).expect(2);
+        assert!(ended.stderr.contains("--token-file") && ended.stderr.contains("--insecure-listen"), "{}", ended.stderr);
+        assert!(!lab.store().exists());
+    }
+    for allowed in [&["--token-file", "token"][..], &["--insecure-listen"]] {
+        let command = [&["serve", "--listen", "0.0.0.0:0"], allowed].concat();
+        Process::start(&mut lab.command("coordinator", command)).says("listening on 0.0.0.0:");
+    }
+}
+
+#[test]
+fn a_token_file_must_hold_a_token() {
+    let lab = with_token();
+    for file in ["empty", "missing"] {
+        let ended = lab.run(["serve", "--listen", "127.0.0.1:0", "--token-file", file]).expect(2);
+        assert!(ended.stderr.contains(file), "{}", ended.stderr);
+        let mut worker = lab.worker("http://127.0.0.1:1", "w", &["--simulate", "1ms", "--token-file", file]);
+        let ended = worker.wait().expect(2);
+        assert!(ended.stderr.contains(file), "{}", ended.stderr);
+        assert!(!lab.store().exists());
+    }
+}

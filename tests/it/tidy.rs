@@ -1,0 +1,136 @@
+//! The design's rules, read off the sources: which part knows which.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
+}
+
+/// The Rust files in a folder, or the file, by path; what is generated is not ours to keep tidy.
+fn sources(place: &str) -> BTreeMap<PathBuf, String> {
+    let mut places = vec![root().join(place)];
+    let mut files = BTreeMap::new();
+    while let Some(path) = places.pop() {
+        if path.is_dir() {
+            places.extend(fs::read_dir(&path).unwrap().map(|entry| entry.unwrap().path()));
+        } else if path.extension().is_some_and(|kind| kind == "rs") && !path.ends_with("gen/sweep.v1.rs") {
+            files.insert(path.strip_prefix(root()).unwrap().to_owned(), fs::read_to_string(&path).unwrap());
+        }
+    }
+    assert!(!files.is_empty(), "{place} has no sources");
+    files
+}
+
+/// The file without comments and without its tests, line by line.
+fn code(path: &Path, text: &str) -> Vec<String> {
+    if path.file_stem().is_some_and(|name| name == "tests") {
+        return Vec::new();
+    }
+    let product = text.split_once("#[cfg(test)]\nmod ").map_or(text, |(product, _)| product);
+    product.lines().map(|line| line.split_once("//").map_or(line, |(code, _)| code).to_owned()).collect()
+}
+
+/// Whether the line has the path, and not as the end of a longer word.
+fn mentions(line: &str, path: &str) -> bool {
+    line.match_indices(path).any(|(at, _)| {
+        let is_word = |c: char| c.is_alphanumeric() || c == '_';
+        let after = &line[at + path.len()..];
+        !line[..at].ends_with(is_word) && (path.ends_with(':') || !after.starts_with(is_word))
+    })
+}
+
+/// Checks that none of the places mentions any of the paths.
+fn assert_knows_not(places: &[&str], paths: &[&str]) {
+    for place in places {
+        for (file, text) in sources(place) {
+            for (number, line) in code(&file, &text).iter().enumerate() {
+                for path in paths {
+                    assert!(!mentions(line, path), "{}:{}: must not know `{path}`: {line}", file.display(), number + 1);
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn what_decides_is_pure() {
+    let outside = ["tokio", "tonic", "rusqlite", "prost", "std::fs", "std::net", "Instant::now", "SystemTime", "rand"];
+    let pure = ["coordinator/src/plan", "coordinator/src/scheduler", "coordinator/src/analysis"];
+    assert_knows_not(&pure, &outside);
+    assert_knows_not(&pure, &["crate::store", "crate::driver", "crate::serve", "crate::query", "crate::cli", "proto::wire"]);
+    assert_knows_not(&["coordinator/src/plan"], &["crate::scheduler", "crate::analysis"]);
+    assert_knows_not(&["coordinator/src/analysis"], &["crate::scheduler"]);
+}
+
+#[test]
+fn the_store_knows_no_decisions_and_the_driver_no_wire() {
+    assert_knows_not(&["coordinator/src/store"], &["tokio", "tonic", "crate::driver", "crate::serve", "crate::cli"]);
+    assert_knows_not(&["coordinator/src/driver.rs", "coordinator/src/query.rs"], &["tonic", "proto::wire", "crate::serve"]);
+}
+
+#[test]
+fn what_trains_knows_no_fleet() {
+    let training = ["train", "models", "losses", "ops", "metrics.rs", "optimizers", "data", "seed.rs"];
+    let places: Vec<_> = training.iter().map(|place| format!("worker/src/{place}")).collect();
+    let places: Vec<_> = places.iter().map(String::as_str).collect();
+    assert_knows_not(&places, &["tonic", "tokio", "proto::wire", "prost", "crate::agent", "crate::trainer", "crate::cli"]);
+    assert_knows_not(&["worker/src/data"], &["crate::train", "crate::models", "crate::losses", "crate::ops"]);
+    assert_knows_not(&["worker/src/ops", "worker/src/losses"], &["crate::train", "crate::data", "crate::models"]);
+}
+
+#[test]
+fn the_agent_knows_no_tensors() {
+    assert_knows_not(&["worker/src/agent"], &["candle_core", "crate::train", "crate::models", "crate::trainer"]);
+    assert_knows_not(&["proto/src", "coordinator/src"], &["candle_core", "candle_nn", "candle"]);
+}
+
+#[test]
+fn packages_point_one_way() {
+    for (place, others) in [("coordinator", &["worker"][..]), ("worker", &["coordinator"]), ("proto", &["coordinator", "worker"])]
+    {
+        let manifest = fs::read_to_string(root().join(place).join("Cargo.toml")).unwrap();
+        for other in others {
+            assert_knows_not(&[&format!("{place}/src")], &[&format!("{other}::")]);
+            assert!(!manifest.contains(&format!("\n{other}")), "{place} depends on {other}");
+        }
+        let candle = manifest.contains("\ncandle");
+        assert_eq!(candle, place == "worker", "{place}: only the worker knows Candle");
+    }
+}
+
+#[test]
+fn nothing_unwraps_outside_of_tests() {
+    for place in ["proto/src", "coordinator/src", "worker/src"] {
+        for (file, text) in sources(place) {
+            for (number, line) in code(&file, &text).iter().enumerate() {
+                let found = [".unwrap()", ".expect(", "panic!(", "todo!(", "unimplemented!("];
+                let found = found.iter().find(|word| line.contains(*word));
+                assert!(found.is_none(), "{}:{}: {line}", file.display(), number + 1);
+            }
+        }
+    }
+}
+
+#[test]
+fn files_that_the_documents_name_are_there() {
+    for document in ["README.md", "ARCHITECTURE.md", "deploy/README.md"] {
+        let text = fs::read_to_string(root().join(document)).unwrap();
+        let folders = ["configs/", "coordinator/", "worker/", "proto/", "tests/", "deploy/"];
+        let words = text.split(|c: char| c.is_whitespace() || "`()[],;*".contains(c)).map(|word| word.trim_end_matches(['.', ':']));
+        let named: Vec<_> = words.filter(|word| folders.iter().any(|folder| word.starts_with(folder))).collect();
+        for name in &named {
+            assert!(root().join(name).exists(), "{document} names {name}");
+        }
+        assert!(!named.is_empty() || document.starts_with("deploy"), "{document} names no file");
+    }
+}
+
+#[test]
+fn these_rules_can_be_broken() {
+    assert!(mentions("use crate::store::Reader;", "crate::store") && mentions("tokio::spawn(", "tokio"));
+    assert!(!mentions("use my_tokio::x;", "tokio") && !mentions("let random = 1;", "rand"));
+    let text = "use a::b; // tokio\nfn f() {}\n#[cfg(test)]\nmod tests {\n x.unwrap() }";
+    assert_eq!(code(Path::new("x.rs"), text), ["use a::b; ", "fn f() {}"]);
+}

@@ -1,0 +1,151 @@
+//! Workers and trainers die, freeze, and are told to go.
+
+use crate::harness::{Coordinator, Lab, Process, Row, Signal, children, kill, lives, simulated, until};
+
+/// The attempts that a job took, by its id.
+fn attempts(rows: &[Row], job: &str) -> String {
+    rows.iter().find(|row| row["job"] == job).unwrap()["attempts"].clone()
+}
+
+fn assert_others_ran_once(rows: &[Row], job: &str) {
+    for row in rows.iter().filter(|row| row["job"] != job) {
+        assert_eq!(row["attempts"], "1", "{row:?}");
+    }
+}
+
+/// Takes a worker away by that, once it runs a job, and has another run it.
+fn replace(lab: &Lab, coordinator: &Coordinator, first: &mut Process, take_away: impl Fn(&mut Process)) -> (String, Process) {
+    let job = coordinator.running(lab, "first");
+    take_away(first);
+    let second = lab.worker(&coordinator.url, "second", &["--simulate", "100ms"]);
+    coordinator.ended(lab);
+    (job, second)
+}
+
+#[test]
+fn the_job_of_a_killed_worker_runs_elsewhere() {
+    let lab = Lab::new();
+    lab.write(&simulated(4, 5));
+    let coordinator = lab.serve(&["--lease", "1s"]);
+    lab.submit(&coordinator.url, &["--simulated"]);
+    let mut first = lab.worker(&coordinator.url, "first", &["--simulate", "3s"]);
+    let trainers = until("a trainer", || Some(children(first.id())).filter(|ids| !ids.is_empty()));
+    let (job, _second) = replace(&lab, &coordinator, &mut first, Process::kill);
+    let rows = lab.check_complete(4);
+    assert_eq!(attempts(&rows, &job), "2");
+    assert_others_ran_once(&rows, &job);
+    assert!(rows.iter().all(|row| row["worker"] == "second"));
+    assert_eq!(lab.history().lost().len(), 1, "it was the lease that ended");
+    until("the end of the killed worker's trainer", || (!trainers.iter().any(|&id| lives(id))).then_some(()));
+}
+
+#[test]
+fn a_worker_that_is_told_to_go_gives_its_job_back_at_once() {
+    // a lease that outlasts the test, and more workers than a job may fail or be lost with
+    const TIMES: u32 = 6;
+    let lab = Lab::new();
+    lab.write(&simulated(1, 50));
+    let coordinator = lab.serve(&["--lease", "1h"]);
+    lab.submit(&coordinator.url, &["--simulated"]);
+    for _ in 0..TIMES {
+        let mut worker = lab.worker(&coordinator.url, "first", &["--simulate", "20s"]);
+        coordinator.running(&lab, "first");
+        worker.signal(Signal::TERM);
+        let ended = worker.wait().expect(0);
+        assert!(ended.stderr.contains("giving back what runs"), "{}", ended.stderr);
+    }
+    let _last = lab.worker(&coordinator.url, "last", &["--simulate", "10ms"]);
+    coordinator.ended(&lab);
+    let rows = lab.check_complete(1);
+    assert_eq!((rows[0]["attempts"].clone(), rows[0]["worker"].as_str()), ((TIMES + 1).to_string(), "last"));
+    let history = lab.history();
+    assert_eq!(history.released().len(), TIMES as usize);
+    assert_eq!((history.lost().len(), history.failed().len()), (0, 0), "none of it is held against the job");
+}
+
+#[test]
+fn a_trainer_that_dies_is_reported_at_once_and_replaced() {
+    let lab = Lab::new();
+    lab.write(&simulated(3, 20));
+    let coordinator = lab.serve(&["--lease", "1h"]);
+    lab.submit(&coordinator.url, &["--simulated"]);
+    let worker = lab.worker(&coordinator.url, "first", &["--simulate", "2s"]);
+    let job = coordinator.running(&lab, "first");
+    let trainers = children(worker.id());
+    assert_eq!(trainers.len(), 1);
+    kill(trainers[0], Signal::KILL);
+    let again = until("a second attempt", || {
+        let granted = lab.history().granted();
+        granted.into_iter().find(|(_, attempt)| attempt.0 == 2)
+    });
+    assert_eq!(again.0.to_string(), job);
+    until("another trainer", || Some(children(worker.id())).filter(|ids| !ids.is_empty() && *ids != trainers));
+    coordinator.ended(&lab);
+    let rows = lab.check_complete(3);
+    assert_eq!(attempts(&rows, &job), "2");
+    assert_others_ran_once(&rows, &job);
+    let history = lab.history();
+    assert_eq!(history.lost().len(), 0);
+    let [(failed, _, reason)] = &history.failed()[..] else { panic!("{:?}", history.failed()) };
+    assert_eq!(failed.to_string(), job);
+    assert!(reason.contains("Crashed") && reason.contains("signal 9"), "{reason}");
+    assert!(worker.stderr().contains("registered"), "the worker itself lives on");
+}
+
+#[test]
+fn a_job_whose_trainer_always_dies_fails_and_the_others_do_not() {
+    let lab = Lab::new();
+    lab.write(&simulated(2, 100));
+    let coordinator = lab.serve(&["--lease", "1h"]);
+    lab.submit(&coordinator.url, &["--simulated"]);
+    let worker = lab.worker(&coordinator.url, "first", &["--simulate", "3s"]);
+    let job = coordinator.running(&lab, "first");
+    for attempt in 1..=3 {
+        until("the attempt", || {
+            let status = coordinator.status(&lab);
+            let running = status["workers"][0]["running"][0].clone();
+            (running["job"] == job && running["attempt"] == attempt && running["epoch"].as_u64() > Some(0)).then_some(())
+        });
+        kill(children(worker.id())[0], Signal::KILL);
+        until("the report", || (lab.history().failed().len() == attempt).then_some(()));
+    }
+    coordinator.ended(&lab);
+    let rows = lab.rows("jobs");
+    let states: Vec<_> = rows.iter().map(|row| (row["job"] == job, row["state"].as_str())).collect();
+    assert!(states.contains(&(true, "failed")) && states.contains(&(false, "succeeded")), "{rows:?}");
+    let sweep = coordinator.status(&lab)["sweeps"][0].clone();
+    assert!(sweep["problem"].as_str().unwrap().contains("signal 9"), "{sweep}");
+    let watch = lab.run(["watch", "--coordinator", &coordinator.url]);
+    assert_eq!(watch.code(), 3, "a sweep with failed jobs: {}", watch.stderr);
+}
+
+#[test]
+fn what_a_frozen_worker_reports_too_late_is_refused() {
+    let lab = Lab::new();
+    lab.write(&simulated(3, 5));
+    let coordinator = lab.serve(&["--lease", "1s"]);
+    lab.submit(&coordinator.url, &["--simulated"]);
+    let mut first = lab.worker(&coordinator.url, "first", &["--simulate", "2s"]);
+    let job = coordinator.running(&lab, "first");
+    // the worker is frozen, its trainer is not: the result will be waiting for it
+    first.signal(Signal::STOP);
+    let _second = lab.worker(&coordinator.url, "second", &["--simulate", "2s"]);
+    let late = || lab.rows("measurements").into_iter().filter(|row| row["job"] == job && row["attempt"] == "1").collect::<Vec<_>>();
+    until("the second attempt's result", || {
+        let done = lab.history().succeeded();
+        done.into_iter().find(|(id, attempt)| id.to_string() == job && attempt.0 == 2)
+    });
+    let before = late();
+    assert!(before.len() < 5, "it was frozen in the middle: {before:?}");
+    first.signal(Signal::CONT);
+    until("the refusal", || {
+        let said = first.stderr();
+        (said.contains("refused by the coordinator") || said.contains("stopped by the coordinator")).then_some(())
+    });
+    coordinator.ended(&lab);
+    let rows = lab.check_complete(3);
+    let row = rows.iter().find(|row| row["job"] == job).unwrap();
+    assert_eq!((row["attempts"].as_str(), row["worker"].as_str()), ("2", "second"));
+    assert_eq!(late(), before, "nothing of the first attempt was written after the second had begun");
+    assert!(!first.has_ended(), "the worker goes on");
+}
