@@ -222,6 +222,20 @@ fn a_training_that_diverges_says_so() {
 }
 
 #[test]
+fn weights_that_the_last_step_spoils_are_no_model() {
+    let mut spec = spec(Architecture::UNet, LossName::Bce);
+    spec.training.optimizer = Optimizer::Sgd;
+    spec.training.epochs = 1;
+    spec.training.batch_size = spec.split.train;
+    spec.learning_rate = 1e30;
+    assert_eq!(train(&spec).1.verdict, Verdict::Diverged);
+    // nothing but the test cases can tell
+    spec.split.validation = 0;
+    spec.selection = Selection { epoch: EpochChoice::Last, ..spec.selection };
+    assert_eq!(train(&spec).1.verdict, Verdict::Diverged);
+}
+
+#[test]
 fn the_last_epoch_counts_if_asked_for() {
     let mut spec = spec(Architecture::UNet2, LossName::Dice);
     spec.selection.epoch = EpochChoice::Last;

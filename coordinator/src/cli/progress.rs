@@ -1,6 +1,7 @@
 //! Progress for people, on the standard error: a block that redraws itself on a terminal, a line now and then elsewhere.
 
-use super::exit;
+use super::{CliError, exit};
+use crate::query::QueryError;
 use crate::scheduler::{SweepState, SweepView, View, WorkerView};
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::fmt::Write as _;
@@ -128,6 +129,18 @@ pub fn find<'a>(view: &'a View, sweep: &str) -> Option<&'a SweepView> {
         "" => view.sweeps.last(),
         name => view.sweeps.iter().find(|sweep| sweep.sweep == name),
     }
+}
+
+/// Checks that there is a sweep of that name; none means any.
+///
+/// # Errors
+/// If there is none, with those that there are.
+pub fn known(view: &View, sweep: &str) -> Result<(), CliError> {
+    if sweep.is_empty() || find(view, sweep).is_some() {
+        return Ok(());
+    }
+    let known = view.sweeps.iter().map(|view| view.sweep.as_str()).collect::<Vec<_>>().join(", ");
+    Err(QueryError::UnknownSweep { name: sweep.to_owned(), known }.into())
 }
 
 /// How the sweep stands, as an exit code.

@@ -1,6 +1,6 @@
 //! Whether a training that ended is a model.
 //!
-//! * **diverged**: the loss of a step, or of every epoch, was not finite.
+//! * **diverged**: the loss of a step, of the last epoch, or on the test cases was not finite.
 //! * **trivial**: the mean IoU on the test cases is no better than that of the best constant mask on the same cases; the
 //!   constant masks are all foreground, all background, and the mean training mask at 0.5.
 //! * **degenerate**: better than that, but on at least 90 % of the test cases the predicted foreground is less than 1 % or
