@@ -76,7 +76,8 @@ fn data(lab: &Lab, cases: &str, kind: &str) -> Vec<PathBuf> {
     let folder = lab.path("data");
     let made = Command::new(program("worker")).args(["synthesize", "--cases", cases, "--out"]).arg(&folder).output();
     assert!(made.unwrap().status.success());
-    let mut files: Vec<_> = contents(&folder).into_keys().filter(|path| path.to_str().unwrap().contains(kind)).collect();
+    let mut files: Vec<_> =
+        contents(&folder).into_keys().filter(|path| path.to_str().unwrap().contains(kind)).collect();
     files.sort();
     files.into_iter().map(|path| folder.join(path)).collect()
 }

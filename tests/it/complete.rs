@@ -16,7 +16,10 @@ fn a_sweep_runs_to_its_table_and_only_new_jobs_run_again() {
     assert!(first.stderr.contains("complete after"), "{}", first.stderr);
     let rows = lab.check_complete(4);
     for row in &rows {
-        assert_eq!((row["attempts"].as_str(), row["epochs"].as_str(), row["init_seed"].as_str()), ("1", "2", row["split_seed"].as_str()));
+        assert_eq!(
+            (row["attempts"].as_str(), row["epochs"].as_str(), row["init_seed"].as_str()),
+            ("1", "2", row["split_seed"].as_str())
+        );
         let score: f64 = row["test_iou"].parse().unwrap();
         assert!((0.0..=1.0).contains(&score) && row["device"].contains("cpu"), "{row:?}");
     }

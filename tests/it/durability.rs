@@ -126,10 +126,15 @@ fn a_store_has_one_coordinator() {
     let first = lab.serve(&[]);
     lab.submit(&first.url, &["--simulated"]);
     let before = contents(&lab.path(""));
-    for arguments in [&["serve", "--listen", "127.0.0.1:0"][..], &["--sweep", "sweep.yaml", "--listen", "127.0.0.1:0"]] {
+    for arguments in [&["serve", "--listen", "127.0.0.1:0"][..], &["--sweep", "sweep.yaml", "--listen", "127.0.0.1:0"]]
+    {
         let second = lab.run(arguments).expect(2);
         let holder = format!("process {}", first.process.id());
-        assert!(second.stderr.contains("sweeps.db is in use by ") && second.stderr.contains(&holder), "{}", second.stderr);
+        assert!(
+            second.stderr.contains("sweeps.db is in use by ") && second.stderr.contains(&holder),
+            "{}",
+            second.stderr
+        );
         assert_eq!(second.stdout, "");
     }
     assert_eq!(contents(&lab.path("")).keys().collect::<Vec<_>>(), before.keys().collect::<Vec<_>>());

@@ -178,7 +178,10 @@ fn versions_and_help_are_for_the_standard_output() {
     for name in ["coordinator", "worker"] {
         for argument in ["--version", "--help"] {
             let output = Command::new(program(name)).arg(argument).output().unwrap();
-            assert!(output.status.success() && output.stderr.is_empty() && !output.stdout.is_empty(), "{name} {argument}");
+            assert!(
+                output.status.success() && output.stderr.is_empty() && !output.stdout.is_empty(),
+                "{name} {argument}"
+            );
         }
         let output = Command::new(program(name)).arg("--nonsense").output().unwrap();
         assert_eq!((output.status.code(), output.stdout.len()), (Some(2), 0), "{name}");

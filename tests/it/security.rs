@@ -20,9 +20,15 @@ fn only_who_has_the_token_is_let_in() {
     for token in [&[][..], &["--token-file", "wrong"]] {
         let mut worker = lab.worker(&coordinator.url, "w", &[&simulate, token].concat());
         let ended = worker.wait().expect(6);
-        assert!(ended.stderr.contains("refuses this worker") && ended.stderr.contains("--token-file"), "{}", ended.stderr);
+        assert!(
+            ended.stderr.contains("refuses this worker") && ended.stderr.contains("--token-file"),
+            "{}",
+            ended.stderr
+        );
         assert!(!ended.stderr.contains("horse"), "no secret in a log: {}", ended.stderr);
-        for command in [&["status"][..], &["watch"], &["jobs"], &["tables"], &["cancel", "any"], &["submit", "sweep.yaml"]] {
+        for command in
+            [&["status"][..], &["watch"], &["jobs"], &["tables"], &["cancel", "any"], &["submit", "sweep.yaml"]]
+        {
             let ended = lab.run([command, &["--coordinator", &coordinator.url], token].concat()).expect(6);
             assert!(ended.stderr.contains("--token-file") && !ended.stderr.contains("horse"), "{}", ended.stderr);
         }
@@ -61,7 +67,11 @@ fn other_machines_need_a_token_or_the_user_s_word() {
     for arguments in [&["serve"][..], &["--sweep", "sweep.yaml", "--simulate", "1ms"]] {
         lab.write(&simulated(2, 1));
         let ended = lab.run([arguments, &["--listen", "0.0.0.0:0"]].concat()).expect(2);
-        assert!(ended.stderr.contains("--token-file") && ended.stderr.contains("--insecure-listen"), "{}", ended.stderr);
+        assert!(
+            ended.stderr.contains("--token-file") && ended.stderr.contains("--insecure-listen"),
+            "{}",
+            ended.stderr
+        );
         assert!(!lab.store().exists());
     }
     for allowed in [&["--token-file", "token"][..], &["--insecure-listen"]] {

@@ -59,7 +59,10 @@ fn what_decides_is_pure() {
     let outside = ["tokio", "tonic", "rusqlite", "prost", "std::fs", "std::net", "Instant::now", "SystemTime", "rand"];
     let pure = ["coordinator/src/plan", "coordinator/src/scheduler", "coordinator/src/analysis"];
     assert_knows_not(&pure, &outside);
-    assert_knows_not(&pure, &["crate::store", "crate::driver", "crate::serve", "crate::query", "crate::cli", "proto::wire"]);
+    assert_knows_not(
+        &pure,
+        &["crate::store", "crate::driver", "crate::serve", "crate::query", "crate::cli", "proto::wire"],
+    );
     assert_knows_not(&["coordinator/src/plan"], &["crate::scheduler", "crate::analysis"]);
     assert_knows_not(&["coordinator/src/analysis"], &["crate::scheduler"]);
 }
@@ -67,7 +70,10 @@ fn what_decides_is_pure() {
 #[test]
 fn the_store_knows_no_decisions_and_the_driver_no_wire() {
     assert_knows_not(&["coordinator/src/store"], &["tokio", "tonic", "crate::driver", "crate::serve", "crate::cli"]);
-    assert_knows_not(&["coordinator/src/driver.rs", "coordinator/src/query.rs"], &["tonic", "proto::wire", "crate::serve"]);
+    assert_knows_not(
+        &["coordinator/src/driver.rs", "coordinator/src/query.rs"],
+        &["tonic", "proto::wire", "crate::serve"],
+    );
 }
 
 #[test]
@@ -75,7 +81,10 @@ fn what_trains_knows_no_fleet() {
     let training = ["train", "models", "losses", "ops", "metrics.rs", "optimizers", "data", "seed.rs"];
     let places: Vec<_> = training.iter().map(|place| format!("worker/src/{place}")).collect();
     let places: Vec<_> = places.iter().map(String::as_str).collect();
-    assert_knows_not(&places, &["tonic", "tokio", "proto::wire", "prost", "crate::agent", "crate::trainer", "crate::cli"]);
+    assert_knows_not(
+        &places,
+        &["tonic", "tokio", "proto::wire", "prost", "crate::agent", "crate::trainer", "crate::cli"],
+    );
     assert_knows_not(&["worker/src/data"], &["crate::train", "crate::models", "crate::losses", "crate::ops"]);
     assert_knows_not(&["worker/src/ops", "worker/src/losses"], &["crate::train", "crate::data", "crate::models"]);
 }
@@ -88,7 +97,8 @@ fn the_agent_knows_no_tensors() {
 
 #[test]
 fn packages_point_one_way() {
-    for (place, others) in [("coordinator", &["worker"][..]), ("worker", &["coordinator"]), ("proto", &["coordinator", "worker"])]
+    for (place, others) in
+        [("coordinator", &["worker"][..]), ("worker", &["coordinator"]), ("proto", &["coordinator", "worker"])]
     {
         let manifest = fs::read_to_string(root().join(place).join("Cargo.toml")).unwrap();
         for other in others {
@@ -118,7 +128,9 @@ fn files_that_the_documents_name_are_there() {
     for document in ["README.md", "ARCHITECTURE.md", "deploy/README.md"] {
         let text = fs::read_to_string(root().join(document)).unwrap();
         let folders = ["configs/", "coordinator/", "worker/", "proto/", "tests/", "deploy/"];
-        let words = text.split(|c: char| c.is_whitespace() || "`()[],;*".contains(c)).map(|word| word.trim_end_matches(['.', ':']));
+        let words = text
+            .split(|c: char| c.is_whitespace() || "`()[],;*".contains(c))
+            .map(|word| word.trim_end_matches(['.', ':']));
         let named: Vec<_> = words.filter(|word| folders.iter().any(|folder| word.starts_with(folder))).collect();
         for name in &named {
             assert!(root().join(name).exists(), "{document} names {name}");

@@ -14,7 +14,12 @@ fn assert_others_ran_once(rows: &[Row], job: &str) {
 }
 
 /// Takes a worker away by that, once it runs a job, and has another run it.
-fn replace(lab: &Lab, coordinator: &Coordinator, first: &mut Process, take_away: impl Fn(&mut Process)) -> (String, Process) {
+fn replace(
+    lab: &Lab,
+    coordinator: &Coordinator,
+    first: &mut Process,
+    take_away: impl Fn(&mut Process),
+) -> (String, Process) {
     let job = coordinator.running(lab, "first");
     take_away(first);
     let second = lab.worker(&coordinator.url, "second", &["--simulate", "100ms"]);
@@ -104,7 +109,8 @@ fn a_job_whose_trainer_always_dies_fails_and_the_others_do_not() {
         until("the attempt", || {
             let status = coordinator.status(&lab);
             let running = status["workers"][0]["running"][0].clone();
-            (running["job"] == job && running["attempt"] == attempt && running["epoch"].as_u64() > Some(0)).then_some(())
+            (running["job"] == job && running["attempt"] == attempt && running["epoch"].as_u64() > Some(0))
+                .then_some(())
         });
         kill(children(worker.id())[0], Signal::KILL);
         until("the report", || (lab.history().failed().len() == attempt).then_some(()));
@@ -130,7 +136,12 @@ fn what_a_frozen_worker_reports_too_late_is_refused() {
     // the worker is frozen, its trainer is not: the result will be waiting for it
     first.signal(Signal::STOP);
     let _second = lab.worker(&coordinator.url, "second", &["--simulate", "2s"]);
-    let late = || lab.rows("measurements").into_iter().filter(|row| row["job"] == job && row["attempt"] == "1").collect::<Vec<_>>();
+    let late = || {
+        lab.rows("measurements")
+            .into_iter()
+            .filter(|row| row["job"] == job && row["attempt"] == "1")
+            .collect::<Vec<_>>()
+    };
     until("the second attempt's result", || {
         let done = lab.history().succeeded();
         done.into_iter().find(|(id, attempt)| id.to_string() == job && attempt.0 == 2)
