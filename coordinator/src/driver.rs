@@ -208,11 +208,12 @@ impl Driver {
         loop {
             let (requests, stop) = self.wait();
             let mut batch = Batch::default();
-            let expiry = self.state.expiry_decision(self.now());
-            self.carry_out(Ok(expiry), None, &mut batch)?;
             for request in requests {
                 self.handle(request, &mut batch)?;
             }
+            // after the requests: whoever called while this process stood still was not silent
+            let expiry = self.state.expiry_decision(self.now());
+            self.carry_out(Ok(expiry), None, &mut batch)?;
             self.commit(batch)?;
             if stop {
                 return Ok(());
@@ -255,7 +256,7 @@ impl Driver {
         match request {
             Request::Submit(plan, text, reply) => {
                 let decision = self.state.submit_decision(*plan, text);
-                self.carry_out(Ok(decision), Some(reply), batch)
+                self.carry_out(decision, Some(reply), batch)
             }
             Request::Cancel(sweep, reply) => {
                 let decision = self.state.cancel_decision(&sweep);

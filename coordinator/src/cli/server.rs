@@ -65,7 +65,10 @@ impl Server {
         let listener = TcpListener::bind(args.listen).await.map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?;
         let store = Store::open(&args.store)?;
-        let limits = Limits { lease_ms: args.lease.as_millis() as u64, only, ..Limits::default() };
+        let lease_ms = args.lease.as_millis() as u64;
+        // a worker without news calls once in a third of a lease
+        let forget_ms = Limits::default().forget_ms.max(2 * lease_ms);
+        let limits = Limits { lease_ms, forget_ms, only };
         let (handle, driver) = driver::start(store, limits)?;
         let settings = Settings { lease: args.lease, store: args.store.clone(), token };
         let services = tokio::spawn(serve(listener, handle.clone(), settings, std::future::pending()));
