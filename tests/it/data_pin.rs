@@ -14,7 +14,7 @@ fn a_worker_with_other_files_gets_no_job_and_says_why() {
     let lab = Lab::new();
     make(&lab, "ours", "1");
     make(&lab, "theirs", "2");
-    lab.write(&tiny("bce", 2, 2).replace("format: synthetic, cases: 12, seed: 3", "format: ph2"));
+    lab.write(&tiny("bce", 2, 150).replace("format: synthetic, cases: 12, seed: 3", "format: ph2"));
     let coordinator = lab.serve(&[]);
     lab.submit(&coordinator.url, &[]);
     let sweep = || coordinator.status(&lab)["sweeps"][0].clone();

@@ -148,7 +148,7 @@ fn the_plan_of_the_report_has_its_numbers() {
 
 #[test]
 fn the_plan_counts_the_parameters_that_networks_have() {
-    for architecture in Architecture::ALL {
+    for &architecture in Architecture::ALL {
         for width in [1, 2, 3, 8, 17] {
             let network = worker::models::build(
                 architecture,

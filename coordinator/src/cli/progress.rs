@@ -85,7 +85,7 @@ impl Progress {
             drop(block.lines.clear());
         }
         if let Some(sweep) = find(view, sweep) {
-            self.say(&line(view, sweep));
+            self.say(&format!("{}: {}", sweep.sweep, counts(sweep)));
         }
     }
 }
@@ -103,7 +103,7 @@ impl Block {
         self.sweep.set_length(sweep.epochs.max(1));
         self.sweep.set_position(sweep.epochs_done);
         self.sweep.set_prefix(sweep.sweep.clone());
-        self.sweep.set_message(counts(view, sweep));
+        self.sweep.set_message(outlook(view, sweep));
         let mut texts: Vec<_> = view.workers.iter().take(WORKERS_SHOWN).map(worker_line).collect();
         if view.workers.len() > WORKERS_SHOWN {
             texts.push(format!("  ... and {} more workers", view.workers.len() - WORKERS_SHOWN));
@@ -177,18 +177,25 @@ pub fn describe(view: &View) -> String {
 }
 
 fn line(view: &View, sweep: &SweepView) -> String {
-    format!("{}: {}", sweep.sweep, counts(view, sweep))
+    format!("{}: {}", sweep.sweep, outlook(view, sweep))
 }
 
-fn counts(view: &View, sweep: &SweepView) -> String {
-    let mut text =
-        format!("{}/{} jobs done, {} running, {} failed", sweep.succeeded, sweep.jobs, sweep.running, sweep.failed);
+/// How many jobs are where.
+fn counts(sweep: &SweepView) -> String {
+    let SweepView { succeeded, jobs, running, failed, .. } = sweep;
+    let mut text = format!("{succeeded}/{jobs} jobs done, {running} running, {failed} failed");
     if sweep.cancelled > 0 {
         let _ = write!(text, ", {} cancelled", sweep.cancelled);
     }
     if sweep.simulated {
         text.push_str(" (simulated)");
     }
+    text
+}
+
+/// How many jobs are where, and what is to be expected.
+fn outlook(view: &View, sweep: &SweepView) -> String {
+    let mut text = counts(sweep);
     match sweep.state {
         SweepState::WaitingForData if view.workers.is_empty() => text.push_str(", waiting for workers"),
         SweepState::WaitingForData => text.push_str(", waiting for a worker that has the data set"),

@@ -145,8 +145,10 @@ impl Coordinator {
         until(&format!("a running job of {worker}"), || {
             let status = self.status(lab);
             let workers = status["workers"].as_array()?;
-            let worker = workers.iter().find(|entry| entry["name"] == worker)?;
-            let job = worker["running"].as_array()?.iter().find(|job| job["epoch"].as_u64() > Some(0))?;
+            // one of that name that has gone is remembered for a while
+            let of_name = workers.iter().filter(|entry| entry["name"] == worker);
+            let mut running = of_name.flat_map(|worker| worker["running"].as_array().unwrap());
+            let job = running.find(|job| job["epoch"].as_u64() > Some(0))?;
             Some(job["job"].as_str()?.to_owned())
         })
     }

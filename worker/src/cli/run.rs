@@ -138,8 +138,12 @@ fn probe(name: &str) -> Result<String, RunError> {
 }
 
 fn read_token(path: &Path) -> Result<String, RunError> {
-    let text = std::fs::read_to_string(path).map_err(|source| RunError::Token { path: path.to_owned(), source })?;
-    Ok(text.trim().to_owned())
+    let failed = |source| RunError::Token { path: path.to_owned(), source };
+    let token = std::fs::read_to_string(path).map_err(failed)?.trim().to_owned();
+    if token.is_empty() {
+        return Err(failed(io::Error::new(io::ErrorKind::InvalidData, "the token file is empty")));
+    }
+    Ok(token)
 }
 
 fn trainer_arguments(args: &Args) -> Vec<OsString> {
