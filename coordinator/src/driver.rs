@@ -154,7 +154,7 @@ pub fn restore(reader: &Reader, limits: Limits, nonce: u128) -> Result<State, St
 /// If the store cannot be read back.
 pub fn start(store: Store, limits: Limits) -> Result<(Handle, JoinHandle<Result<(), StoreError>>), StoreError> {
     let reader = store.reader()?;
-    let state = restore(&reader, limits, rand::random())?;
+    let state = restore(&reader, limits.clone(), rand::random())?;
     let (requests, inbox) = channel();
     let (view_sender, view) = watch::channel(Arc::new(state.view()));
     let (work_sender, work) = watch::channel(0);
@@ -208,11 +208,12 @@ impl Driver {
         loop {
             let (requests, stop) = self.wait();
             let mut batch = Batch::default();
-            let expiry = self.state.expiry_decision(self.now());
-            self.carry_out(Ok(expiry), None, &mut batch)?;
             for request in requests {
                 self.handle(request, &mut batch)?;
             }
+            // after the requests: whoever called while this process stood still was not silent
+            let expiry = self.state.expiry_decision(self.now());
+            self.carry_out(Ok(expiry), None, &mut batch)?;
             self.commit(batch)?;
             if stop {
                 return Ok(());
@@ -255,7 +256,7 @@ impl Driver {
         match request {
             Request::Submit(plan, text, reply) => {
                 let decision = self.state.submit_decision(*plan, text);
-                self.carry_out(Ok(decision), Some(reply), batch)
+                self.carry_out(decision, Some(reply), batch)
             }
             Request::Cancel(sweep, reply) => {
                 let decision = self.state.cancel_decision(&sweep);
@@ -324,16 +325,10 @@ impl Driver {
             refusal = Some(Refusal::Store(error.to_string()));
             self.reload()?;
         }
-        // who has submitted or cancelled a sweep must not be shown how it stood before
-        let urgent = facts.iter().any(|fact| matches!(fact, Fact::Submitted { .. } | Fact::Cancelled { .. }));
-        if urgent {
-            self.publish(&facts, &records, urgent);
-        }
+        // who has submitted a sweep must not be shown how it stood before, so the view goes before the replies
+        self.publish(&facts, &records);
         for reply in replies {
             reply(refusal.as_ref());
-        }
-        if !urgent {
-            self.publish(&facts, &records, urgent);
         }
         Ok(())
     }
@@ -341,14 +336,14 @@ impl Driver {
     /// Forgets what the store did not take. Workers register again.
     fn reload(&mut self) -> Result<(), StoreError> {
         let now = self.now();
-        let mut state = State::new(self.limits, rand::random());
+        let mut state = State::new(self.limits.clone(), rand::random());
         self.reader.facts(|fact| state.apply(now, &fact))?;
         self.state = state;
         Ok(())
     }
 
     /// Tells who waits for work or looks on; the view at most four times a second, unless it is urgent.
-    fn publish(&mut self, facts: &[Fact], records: &[Record], urgent: bool) {
+    fn publish(&mut self, facts: &[Fact], records: &[Record]) {
         let brings_work = |fact: &Fact| {
             matches!(
                 fact,
@@ -379,6 +374,7 @@ impl Driver {
             self.epochs.pop_front();
         }
         self.view_stale |= !facts.is_empty();
+        let urgent = facts.iter().any(|fact| matches!(fact, Fact::Submitted { .. } | Fact::Cancelled { .. }));
         if self.view_stale && (urgent || now >= self.view_published + VIEW_INTERVAL) {
             let seconds = self.epochs.front().map_or(0.0, |(at, _)| now.duration_since(*at).as_secs_f64()).max(1.0);
             let epochs: usize = self.epochs.iter().map(|(_, epochs)| epochs).sum();

@@ -129,6 +129,9 @@ impl TryFrom<&wire::Measurement> for Measurement {
         if measurement.epoch == 0 {
             return Err(InvalidMessage::Value("measurement.epoch"));
         }
+        if !measurement.seconds.is_finite() {
+            return Err(InvalidMessage::Value("measurement.seconds"));
+        }
         Ok(Self {
             epoch: measurement.epoch,
             train_loss: measurement.train_loss,
@@ -211,6 +214,9 @@ impl TryFrom<&wire::JobResult> for JobResult {
             wire::Verdict::Degenerate => Verdict::Degenerate,
             wire::Verdict::Diverged => Verdict::Diverged,
         };
+        if !result.train_seconds.is_finite() {
+            return Err(InvalidMessage::Value("result.train_seconds"));
+        }
         Ok(Self {
             verdict,
             epochs: result.epochs,
@@ -285,6 +291,23 @@ mod tests {
         assert_eq!(unpack(&[0, 1, 2, 3, 4]).map(|cases| pack(&cases)), Ok(vec![0, 1, 2, 3, 4]));
         assert!(unpack(&[0, 1, 2, 3]).is_err(), "four numbers");
         assert!(unpack(&[0, u32::MAX, 1, 0, 0]).is_err(), "more pixels than fit");
+    }
+
+    #[test]
+    fn times_that_cannot_be_are_refused() {
+        // the store has a number there, and a batch that it refuses is lost for everybody in it
+        let seconds =
+            |seconds| wire::Measurement { epoch: 1, validation: Some(Default::default()), seconds, train_loss: None };
+        assert!(Measurement::try_from(&seconds(1.0)).is_ok());
+        assert_eq!(Measurement::try_from(&seconds(f64::NAN)), Err(InvalidMessage::Value("measurement.seconds")));
+        let result = wire::JobResult {
+            verdict: wire::Verdict::Trained.into(),
+            validation: Some(Default::default()),
+            test: Some(Default::default()),
+            train_seconds: f64::NAN,
+            ..Default::default()
+        };
+        assert_eq!(JobResult::try_from(&result), Err(InvalidMessage::Value("result.train_seconds")));
     }
 
     #[test]

@@ -6,10 +6,12 @@
 //!  measure  counts -> scores, results              (domain)
 //!  data     which data set, with which content     (domain)
 //!  wire     generated from sweep/v1/*.proto        (only the edges use it)
+//!  bearer   the token of every call
 //!  report   errors for people
 //!  convert  wire <-> domain, the only place        (both directions)
 //! ```
 
+pub mod bearer;
 pub mod convert;
 pub mod data;
 pub mod ids;

@@ -187,3 +187,19 @@ fn versions_and_help_are_for_the_standard_output() {
         assert_eq!((output.status.code(), output.stdout.len()), (Some(2), 0), "{name}");
     }
 }
+
+#[test]
+fn a_sweep_that_is_not_there_is_named() {
+    let lab = ended();
+    let coordinator = lab.serve(&[]);
+    for command in ["status", "watch", "tables"] {
+        for source in [&[][..], &["--coordinator", &coordinator.url]] {
+            let ended = lab.run([command, "--sweep", "other"].iter().chain(source)).expect(2);
+            assert!(
+                ended.stderr.contains("no sweep is named `other`; there are: simulated"),
+                "{command}: {}",
+                ended.stderr
+            );
+        }
+    }
+}

@@ -3,8 +3,8 @@
 use super::CliError;
 use super::client::{Source, refused};
 use super::output::quietly;
-use crate::driver::{self, Refusal};
-use crate::scheduler::{Limits, Rejection};
+use crate::driver;
+use crate::scheduler::Limits;
 use crate::store::{Reader, Store};
 use proto::wire::CancelRequest;
 use std::io::Write;
@@ -36,10 +36,7 @@ pub async fn run(args: Args) -> Result<(), CliError> {
             let cancelled = handle.cancel(sweep.clone()).await;
             handle.stop();
             driver.join().map_err(|_| CliError::Internal("the driver died".to_owned()))??;
-            cancelled.map_err(|refusal| match refusal {
-                Refusal::Rejected(Rejection::UnknownSweep(_)) => CliError::Refused(refusal.to_string()),
-                other => other.into(),
-            })?
+            cancelled?
         }
     };
     quietly(writeln!(std::io::stdout(), "{sweep}: {cancelled} jobs cancelled"))

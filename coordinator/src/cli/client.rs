@@ -1,14 +1,13 @@
 //! Where a command looks: a running coordinator, or a store.
 
 use super::CliError;
+use proto::bearer::Bearer;
 use proto::wire::sweeps_client::SweepsClient;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
-use tonic::metadata::{Ascii, MetadataValue};
-use tonic::service::Interceptor;
 use tonic::service::interceptor::InterceptedService;
 use tonic::transport::{Channel, Endpoint};
-use tonic::{Code, Request, Status};
+use tonic::{Code, Status};
 
 /// The store, unless another is named.
 pub const DEFAULT_STORE: &str = "sweeps.db";
@@ -30,19 +29,6 @@ pub struct Source {
 /// A client that bears the token, if there is one.
 pub type Client = SweepsClient<InterceptedService<Channel, Bearer>>;
 
-/// Adds the token to every call.
-#[derive(Debug, Clone)]
-pub struct Bearer(Option<MetadataValue<Ascii>>);
-
-impl Interceptor for Bearer {
-    fn call(&mut self, mut request: Request<()>) -> Result<Request<()>, Status> {
-        if let Some(token) = &self.0 {
-            request.metadata_mut().insert("authorization", token.clone());
-        }
-        Ok(request)
-    }
-}
-
 impl Source {
     /// A connection to the coordinator at `url`.
     ///
@@ -58,9 +44,8 @@ impl Source {
             unreachable(&cause.unwrap_or_else(|| error.to_string()))
         })?;
         let token = self.token_file.as_deref().map(read_token).transpose()?;
-        let bearer = token.map(|token| format!("Bearer {token}").parse()).transpose();
-        let bearer = bearer.map_err(|_| unreachable(&"the token may only have visible ASCII characters"))?;
-        Ok(SweepsClient::with_interceptor(channel, Bearer(bearer)))
+        let bearer = Bearer::new(token.as_deref()).map_err(|error| unreachable(&error))?;
+        Ok(SweepsClient::with_interceptor(channel, bearer))
     }
 }
 

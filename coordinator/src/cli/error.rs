@@ -134,6 +134,7 @@ impl CliError {
                 }
             }
             Self::Refused(_)
+            | Self::Driver(Refusal::Rejected(_))
             | Self::Rejected { .. }
             | Self::NoFolder { .. }
             | Self::NoRoot { .. }

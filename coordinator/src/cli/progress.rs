@@ -1,6 +1,7 @@
 //! Progress for people, on the standard error: a block that redraws itself on a terminal, a line now and then elsewhere.
 
-use super::exit;
+use super::{CliError, exit};
+use crate::query::QueryError;
 use crate::scheduler::{SweepState, SweepView, View, WorkerView};
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::fmt::Write as _;
@@ -84,7 +85,7 @@ impl Progress {
             drop(block.lines.clear());
         }
         if let Some(sweep) = find(view, sweep) {
-            self.say(&line(view, sweep));
+            self.say(&format!("{}: {}", sweep.sweep, counts(sweep)));
         }
     }
 }
@@ -102,7 +103,7 @@ impl Block {
         self.sweep.set_length(sweep.epochs.max(1));
         self.sweep.set_position(sweep.epochs_done);
         self.sweep.set_prefix(sweep.sweep.clone());
-        self.sweep.set_message(counts(view, sweep));
+        self.sweep.set_message(outlook(view, sweep));
         let mut texts: Vec<_> = view.workers.iter().take(WORKERS_SHOWN).map(worker_line).collect();
         if view.workers.len() > WORKERS_SHOWN {
             texts.push(format!("  ... and {} more workers", view.workers.len() - WORKERS_SHOWN));
@@ -128,6 +129,18 @@ pub fn find<'a>(view: &'a View, sweep: &str) -> Option<&'a SweepView> {
         "" => view.sweeps.last(),
         name => view.sweeps.iter().find(|sweep| sweep.sweep == name),
     }
+}
+
+/// Checks that there is a sweep of that name; none means any.
+///
+/// # Errors
+/// If there is none, with those that there are.
+pub fn known(view: &View, sweep: &str) -> Result<(), CliError> {
+    if sweep.is_empty() || find(view, sweep).is_some() {
+        return Ok(());
+    }
+    let known = view.sweeps.iter().map(|view| view.sweep.as_str()).collect::<Vec<_>>().join(", ");
+    Err(QueryError::UnknownSweep { name: sweep.to_owned(), known }.into())
 }
 
 /// How the sweep stands, as an exit code.
@@ -164,18 +177,25 @@ pub fn describe(view: &View) -> String {
 }
 
 fn line(view: &View, sweep: &SweepView) -> String {
-    format!("{}: {}", sweep.sweep, counts(view, sweep))
+    format!("{}: {}", sweep.sweep, outlook(view, sweep))
 }
 
-fn counts(view: &View, sweep: &SweepView) -> String {
-    let mut text =
-        format!("{}/{} jobs done, {} running, {} failed", sweep.succeeded, sweep.jobs, sweep.running, sweep.failed);
+/// How many jobs are where.
+fn counts(sweep: &SweepView) -> String {
+    let SweepView { succeeded, jobs, running, failed, .. } = sweep;
+    let mut text = format!("{succeeded}/{jobs} jobs done, {running} running, {failed} failed");
     if sweep.cancelled > 0 {
         let _ = write!(text, ", {} cancelled", sweep.cancelled);
     }
     if sweep.simulated {
         text.push_str(" (simulated)");
     }
+    text
+}
+
+/// How many jobs are where, and what is to be expected.
+fn outlook(view: &View, sweep: &SweepView) -> String {
+    let mut text = counts(sweep);
     match sweep.state {
         SweepState::WaitingForData if view.workers.is_empty() => text.push_str(", waiting for workers"),
         SweepState::WaitingForData => text.push_str(", waiting for a worker that has the data set"),

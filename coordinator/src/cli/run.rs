@@ -49,8 +49,8 @@ pub async fn run(args: Args) -> Result<u8, CliError> {
     if args.local.local_workers > 0 && args.simulate.is_none() {
         check_data(&args.local, &plan).await?;
     }
-    let server = Server::start(&args.server).await?;
     let name = plan.sweep.clone();
+    let server = Server::start(&args.server, Some(name.clone())).await?;
     server.handle.submit(plan, text).await?;
     let mut progress = Progress::new();
     let end = follow(&args, &server, &name, &mut progress).await;

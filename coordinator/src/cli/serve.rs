@@ -17,7 +17,7 @@ pub struct Args {
 /// # Errors
 /// If the address or the store cannot be used, or the store fails.
 pub async fn run(args: Args) -> Result<(), CliError> {
-    let server = Server::start(&args.server).await?;
+    let server = Server::start(&args.server, None).await?;
     let mut progress = Progress::new();
     progress.say(&format!("listening on {}, store {}", server.address, args.server.store.display()));
     let mut interrupts = interrupted()?;

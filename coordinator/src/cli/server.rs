@@ -52,11 +52,11 @@ pub struct Server {
 }
 
 impl Server {
-    /// Listens, opens the store, and serves. Nothing is written if the address is taken.
+    /// Listens, opens the store, and serves; the jobs of `only` one sweep, if one is named. Nothing is written if the address is taken.
     ///
     /// # Errors
     /// If the address or the store cannot be used.
-    pub async fn start(args: &ServerArgs) -> Result<Self, CliError> {
+    pub async fn start(args: &ServerArgs, only: Option<String>) -> Result<Self, CliError> {
         let token = args.token_file.as_deref().map(read_token).transpose()?;
         if !args.listen.ip().is_loopback() && token.is_none() && !args.insecure_listen {
             return Err(CliError::Exposed { address: args.listen });
@@ -65,7 +65,10 @@ impl Server {
         let listener = TcpListener::bind(args.listen).await.map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?;
         let store = Store::open(&args.store)?;
-        let limits = Limits { lease_ms: args.lease.as_millis() as u64, ..Limits::default() };
+        let lease_ms = args.lease.as_millis() as u64;
+        // a worker without news calls once in a third of a lease
+        let forget_ms = Limits::default().forget_ms.max(2 * lease_ms);
+        let limits = Limits { lease_ms, forget_ms, only };
         let (handle, driver) = driver::start(store, limits)?;
         let settings = Settings { lease: args.lease, store: args.store.clone(), token };
         let services = tokio::spawn(serve(listener, handle.clone(), settings, std::future::pending()));

@@ -39,6 +39,7 @@ pub async fn run(args: Args) -> Result<(), CliError> {
             status_to_view(status.into_inner()).map_err(|error| CliError::NotReached(error.to_string()))?
         }
     };
+    progress::known(&view, &sweep)?;
     view.sweeps.retain(|view| sweep.is_empty() || view.sweep == sweep);
     let text = if json { to_json(&view) } else { progress::describe(&view) };
     quietly(std::io::stdout().lock().write_all(text.as_bytes()))

@@ -28,6 +28,7 @@ pub async fn run(args: Args) -> Result<u8, CliError> {
     let Some(url) = &source.coordinator else {
         // nothing moves in a store that no coordinator has: its state is all there is to see
         let view = query::state(&Reader::open(&source.store)?)?.view();
+        progress::known(&view, &sweep)?;
         let code = progress::find(&view, &sweep).map_or(exit::USERS_MISTAKE, progress::exit_code);
         super::output::write(None, progress::describe(&view).as_bytes())?;
         return Ok(code);
@@ -38,6 +39,7 @@ pub async fn run(args: Args) -> Result<u8, CliError> {
     let mut progress = Progress::new();
     while let Some(status) = views.message().await.map_err(|status| refused(&status))? {
         let view = status_to_view(status).map_err(|error| CliError::NotReached(error.to_string()))?;
+        progress::known(&view, &sweep)?;
         progress.show(&view, &sweep);
         if let Some(sweep) = progress::find(&view, &sweep)
             && matches!(sweep.state, SweepState::Ended | SweepState::Rejected)

@@ -55,6 +55,14 @@ pub enum Rejection {
     /// No sweep has that name.
     #[error("no sweep is named `{0}`")]
     UnknownSweep(String),
+    /// The data set cannot serve the sweep.
+    #[error("sweep `{sweep}` cannot run: {problem}")]
+    Misfit {
+        /// The sweep.
+        sweep: String,
+        /// Why.
+        problem: String,
+    },
 }
 
 /// A worker's state, and what it has measured.
@@ -125,24 +133,28 @@ pub struct Submitted {
 
 impl State {
     /// A sweep file was submitted. If a worker has offered its data set before, the content is pinned at once.
-    pub fn submit_decision(&self, plan: Plan, text: String) -> Decision<Submitted> {
+    ///
+    /// # Errors
+    /// If that content cannot serve it.
+    pub fn submit_decision(&self, plan: Plan, text: String) -> Result<Decision<Submitted>, Rejection> {
         let reply = Submitted { sweep: plan.sweep.clone(), jobs: plan.jobs() as u64 };
-        let offered = || {
-            self.workers.values().find_map(|worker| match worker.offers.get(&plan.dataset) {
-                Some(Found::Inventory(inventory)) => Some(pin(&plan, inventory, &worker.info.name)),
-                Some(Found::Problem(_)) | None => None,
-            })
-        };
-        let kept = self.predecessor(&plan).and_then(|old| old.inventory.as_ref());
-        let pin = match kept {
-            _ if plan.trainer() == Trainer::Simulated => None,
-            Some(inventory) => misfit(&plan, inventory.cases.len() as u64)
-                .map(|problem| Fact::Rejected { sweep: plan.sweep.clone(), problem }),
-            None => offered(),
-        };
+        let is_real = plan.trainer() == Trainer::Candle;
+        let kept = self.predecessor(&plan).and_then(|old| old.inventory.as_deref()).filter(|_| is_real);
+        let offered = self.workers.values().find_map(|worker| match worker.offers.get(&plan.dataset) {
+            Some(Found::Inventory(inventory)) => Some((inventory, &worker.info.name)),
+            Some(Found::Problem(_)) | None => None,
+        });
+        let offered = offered.filter(|_| is_real && kept.is_none());
+        // a file that cannot run must not take the place of one that could
+        if let Some(inventory) = kept.or(offered.map(|(inventory, _)| inventory))
+            && let Some(problem) = misfit(&plan, inventory.cases.len() as u64)
+        {
+            return Err(Rejection::Misfit { sweep: plan.sweep, problem });
+        }
+        let pinned = offered.map(|(inventory, by)| pin(&plan, inventory, by));
         let mut facts = vec![Fact::Submitted { plan: Box::new(plan), text }];
-        facts.extend(pin);
-        Decision { facts, records: Vec::new(), reply }
+        facts.extend(pinned);
+        Ok(Decision { facts, records: Vec::new(), reply })
     }
 
     /// Somebody cancels a sweep; the reply is the number of jobs that this ends.
@@ -151,7 +163,10 @@ impl State {
     /// If there is no such sweep.
     pub fn cancel_decision(&self, name: &str) -> Result<Decision<u64>, Rejection> {
         let sweep = self.sweep(name).ok_or_else(|| Rejection::UnknownSweep(name.to_owned()))?;
-        let reply = sweep.counts.queued + sweep.counts.running;
+        let reply = match sweep.inventory {
+            None if !sweep.is_ended() => sweep.plan.jobs() as u64,
+            _ => self.cancellable(sweep.number).len() as u64,
+        };
         let fact = Fact::Cancelled { sweep: sweep.plan.sweep.clone() };
         Ok(Decision { facts: vec![fact], records: Vec::new(), reply })
     }
@@ -169,9 +184,10 @@ impl State {
         let name = &self.worker(worker)?.info.name;
         let mut facts = Vec::new();
         if let Found::Inventory(inventory) = &offer.found {
-            let waiting = self.sweeps.values().filter(|sweep| {
-                sweep.inventory.is_none() && sweep.rejected.is_none() && sweep.plan.dataset == offer.dataset
-            });
+            let waiting = self
+                .sweeps
+                .values()
+                .filter(|sweep| sweep.inventory.is_none() && !sweep.is_ended() && sweep.plan.dataset == offer.dataset);
             facts.extend(waiting.map(|sweep| pin(&sweep.plan, inventory, name)));
         }
         facts.push(Fact::Offered { worker, offer });
@@ -192,9 +208,11 @@ impl State {
         let mut facts = vec![Fact::Seen { worker, at: now }];
         let mut reply = Synchronized::default();
         let mut valid = BTreeSet::new();
+        // listed twice, a lease would be given back or taken up twice
+        let held: BTreeSet<_> = request.held.iter().copied().collect();
         let leased = self.leases.get(&worker);
         let mut busy = leased.map_or(0, BTreeSet::len);
-        for lease in &request.held {
+        for lease in &held {
             match self.jobs.get(&lease.job) {
                 Some(job) if job.holder_of(lease, worker).is_some() && job.places.is_empty() => {
                     // no sweep wants it any more
@@ -204,11 +222,11 @@ impl State {
                 }
                 Some(job) if job.holder_of(lease, worker).is_some() => {
                     facts.push(Fact::Renewed { job: lease.job, expires: now.after(self.limits.lease_ms) });
-                    valid.insert(lease.job);
+                    valid.insert(*lease);
                 }
                 Some(job) if job.is_lapsed(lease, worker) => {
                     facts.push(Fact::Revived { job: lease.job, attempt: lease.attempt });
-                    valid.insert(lease.job);
+                    valid.insert(*lease);
                     busy += 1;
                 }
                 _ => reply.stops.push(*lease),
@@ -216,17 +234,19 @@ impl State {
         }
         let mut records = Vec::new();
         for (lease, measurements) in &request.measurements {
-            if valid.contains(&lease.job) && request.held.contains(lease) {
+            if valid.contains(lease) {
                 self.measured(lease, measurements, &mut facts, &mut records);
             }
         }
-        for job in leased.into_iter().flatten().filter(|job| request.held.iter().all(|lease| lease.job != **job)) {
+        let listed: BTreeSet<_> = held.iter().map(|lease| lease.job).collect();
+        for job in leased.into_iter().flatten().filter(|job| !listed.contains(job)) {
             reply.grants.extend(self.current_grant(*job));
         }
         let room = (request.free_slots as usize).saturating_sub(reply.grants.len());
         let room = room.min((entry.info.slots as usize).saturating_sub(busy));
+        let valid = valid.iter().map(|lease| lease.job).collect();
         self.grant(worker, entry, room, &valid, &mut facts, &mut reply.grants);
-        for sweep in self.sweeps.values().filter(|sweep| !sweep.is_ended() && serves(entry, sweep)) {
+        for sweep in self.served().filter(|sweep| !sweep.is_ended() && serves(entry, sweep)) {
             match (entry.offers.get(&sweep.plan.dataset), &sweep.inventory) {
                 (None, _) if sweep.trainer() == Trainer::Candle && !reply.wanted.contains(&sweep.plan.dataset) => {
                     reply.wanted.push(sweep.plan.dataset.clone());
@@ -323,7 +343,7 @@ impl State {
     ) {
         let mut chosen = except.clone();
         let wanted = chosen.len() + room;
-        for sweep in self.sweeps.values().filter(|sweep| !sweep.queue.is_empty() && can_run(entry, sweep)) {
+        for sweep in self.served().filter(|sweep| !sweep.queue.is_empty() && can_run(entry, sweep)) {
             for &place in &sweep.queue {
                 if chosen.len() == wanted {
                     return;

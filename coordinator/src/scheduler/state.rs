@@ -9,24 +9,26 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// Times and limits of the scheduler.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Limits {
     /// A lease ends this long after its last renewal.
     pub lease_ms: u64,
     /// People stop seeing a worker without leases after it was silent for this long.
     pub forget_ms: u64,
+    /// Only this sweep's jobs are granted, if one is named; the others of the store wait.
+    pub only: Option<String>,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { lease_ms: 30_000, forget_ms: 300_000 }
+        Self { lease_ms: 30_000, forget_ms: 300_000, only: None }
     }
 }
 
 /// A sweep: what its file says, and its jobs once they have ids.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Sweep {
-    /// Counts the sweeps in the order of their first submission; workers serve the older first.
+    /// Counts the submissions; workers serve the older first.
     pub number: u64,
     /// The grid.
     pub plan: Arc<Plan>,
@@ -36,6 +38,8 @@ pub struct Sweep {
     pub pinned_by: String,
     /// Why its data set cannot serve it.
     pub rejected: Option<String>,
+    /// Somebody cancelled it. Its jobs say the same, once it has any.
+    pub cancelled: bool,
     /// Its jobs in queue order; empty until the content of the data set is known.
     pub jobs: Vec<JobId>,
     /// Places of the jobs that wait for a worker.
@@ -103,7 +107,12 @@ impl Sweep {
     /// Whether every job has ended, or none ever will.
     #[must_use]
     pub fn is_ended(&self) -> bool {
-        self.rejected.is_some() || (self.inventory.is_some() && self.counts.queued + self.counts.running == 0)
+        match self.inventory {
+            _ if self.rejected.is_some() => true,
+            // without content there are no jobs that could end
+            None => self.cancelled,
+            Some(_) => self.counts.queued + self.counts.running == 0,
+        }
     }
 
     /// What executes its jobs.
@@ -159,7 +168,13 @@ impl State {
         self.sweeps.get(self.numbers.get(name)?)
     }
 
-    /// Every sweep, in the order of first submission.
+    /// The sweeps whose jobs may be granted, in the order in which workers serve them.
+    pub(super) fn served(&self) -> impl Iterator<Item = &Sweep> {
+        let only = self.limits.only.as_deref();
+        self.sweeps.values().filter(move |sweep| only.is_none_or(|name| name == sweep.plan.sweep))
+    }
+
+    /// Every sweep, in the order of submission.
     pub fn sweeps(&self) -> impl Iterator<Item = &Sweep> {
         self.sweeps.values()
     }
@@ -223,14 +238,14 @@ impl State {
     }
 
     fn submit(&mut self, plan: Arc<Plan>) {
-        let next = self.sweeps.last_key_value().map_or(1, |(number, _)| number + 1);
-        let number = *self.numbers.entry(plan.sweep.clone()).or_insert(next);
+        let number = self.sweeps.last_key_value().map_or(1, |(number, _)| number + 1);
         let mut sweep = Sweep {
             number,
             plan,
             inventory: None,
             pinned_by: String::new(),
             rejected: None,
+            cancelled: false,
             jobs: Vec::new(),
             queue: BTreeSet::new(),
             counts: Counts::default(),
@@ -242,13 +257,13 @@ impl State {
             sweep.inventory.clone_from(&old.inventory);
             sweep.pinned_by.clone_from(&old.pinned_by);
         }
-        if let Some(old) = self.sweeps.insert(number, sweep) {
-            for (place, job) in old.jobs.iter().enumerate() {
-                if let Some(job) = self.jobs.get_mut(job) {
-                    job.places.retain(|&taken| taken != (number, place as u32));
-                }
+        let old = self.numbers.insert(sweep.plan.sweep.clone(), number).and_then(|old| self.sweeps.remove(&old));
+        for job in old.iter().flat_map(|old| &old.jobs) {
+            if let (Some(old), Some(job)) = (&old, self.jobs.get_mut(job)) {
+                job.places.retain(|&(taken, _)| taken != old.number);
             }
         }
+        self.sweeps.insert(number, sweep);
         self.enqueue(number);
     }
 
@@ -288,14 +303,19 @@ impl State {
     }
 
     fn cancel(&mut self, name: &str) {
-        let Some(sweep) = self.sweep(name) else { return };
+        let Some(sweep) = self.sweep_mut(name) else { return };
+        sweep.cancelled = true;
         let number = sweep.number;
-        for id in sweep.jobs.clone() {
-            let shared = self.jobs.get(&id).is_some_and(|job| job.places.iter().any(|&(other, _)| other != number));
-            if !shared {
-                self.change(id, Job::cancel);
-            }
+        for id in self.cancellable(number) {
+            self.change(id, Job::cancel);
         }
+    }
+
+    /// The jobs that the cancellation of a sweep ends: the unfinished that no other sweep wants.
+    pub(super) fn cancellable(&self, number: u64) -> Vec<JobId> {
+        let jobs = self.sweeps.get(&number).into_iter().flat_map(|sweep| &sweep.jobs).copied();
+        let ends = |job: &Job| !job.is_ended() && job.places.iter().all(|&(wanting, _)| wanting == number);
+        jobs.filter(|id| self.jobs.get(id).is_some_and(ends)).collect()
     }
 
     /// Changes a job and whatever is derived from its state.

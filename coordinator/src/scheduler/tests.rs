@@ -58,13 +58,13 @@ struct Sim {
 
 impl Sim {
     fn new() -> Self {
-        let limits = Limits { lease_ms: LEASE_MS, forget_ms: 300_000 };
+        let limits = Limits { lease_ms: LEASE_MS, forget_ms: 300_000, only: None };
         Self { state: State::new(limits, 1), now: Timestamp(0), journal: Vec::new(), records: Vec::new() }
     }
 
     /// The coordinator after a crash that left only the first `facts` of the journal.
     fn restarted(&self, facts: usize) -> Self {
-        let mut sim = Self { state: State::new(self.state.limits, 2), now: Timestamp(0), ..self.clone() };
+        let mut sim = Self { state: State::new(self.state.limits.clone(), 2), now: Timestamp(0), ..self.clone() };
         sim.journal.truncate(facts);
         for fact in &sim.journal {
             sim.state.apply(sim.now, fact).unwrap();
@@ -86,7 +86,7 @@ impl Sim {
     }
 
     fn submit(&mut self, plan: Plan) {
-        let decision = self.state.submit_decision(plan, String::new());
+        let decision = self.state.submit_decision(plan, String::new()).unwrap();
         self.carry_out(decision);
     }
 
@@ -301,8 +301,42 @@ fn a_data_set_that_was_offered_before_is_pinned_at_the_submission() {
     assert_eq!(sim.finish(worker).len(), 2);
     let mut larger = sweep("a", "bce", 2);
     larger.candidates[0].template.split.test = 3;
-    sim.submit(larger);
-    assert_eq!(sim.state.view().sweeps[0].state, SweepState::Rejected, "9 cases of 8");
+    let facts = sim.journal.len();
+    let Err(Rejection::Misfit { problem, .. }) = sim.state.submit_decision(larger.clone(), String::new()) else {
+        panic!("9 cases of 8")
+    };
+    assert!(problem.contains("4 + 2 + 3 = 9 cases"), "{problem}");
+    larger.sweep = "b".to_owned();
+    assert!(
+        sim.state.submit_decision(larger, String::new()).is_err(),
+        "under another name, as a worker has offered it"
+    );
+    assert_eq!((sim.journal.len(), sim.state.view().sweeps[0].state), (facts, SweepState::Ended), "as it was before");
+}
+
+#[test]
+fn the_sweep_submitted_last_is_the_one_that_is_meant() {
+    let mut sim = Sim::new();
+    sim.submit(sweep("a", "bce", 1));
+    sim.submit(sweep("b", "dice", 1));
+    sim.submit(sweep("a", "bce", 2));
+    assert_eq!(sim.state.sweep("").unwrap().plan.sweep, "a");
+    let names: Vec<_> = sim.state.view().sweeps.into_iter().map(|sweep| sweep.sweep).collect();
+    assert_eq!(names, ["b", "a"]);
+    let restarted = sim.restarted(sim.journal.len());
+    assert_eq!(restarted.state.sweep("").unwrap().plan.sweep, "a");
+}
+
+#[test]
+fn a_lease_that_is_listed_twice_is_one_lease() {
+    let mut sim = Sim::new();
+    sim.submit(sweep("a", "bce", 2));
+    let worker = sim.worker(1, 2);
+    let leases = sim.fetch(worker, 2);
+    sim.pass(LEASE_MS);
+    assert_eq!(sim.synchronize(worker, &[leases[0]; 2], 0).stops, [], "taken up again, once");
+    sim.submit(sweep("a", "dice", 1));
+    assert_eq!(sim.synchronize(worker, &[leases[0]; 2], 0).stops, [leases[0]], "given back, once");
 }
 
 #[test]
@@ -370,6 +404,17 @@ fn a_job_of_two_sweeps_is_trained_once() {
 }
 
 #[test]
+fn a_coordinator_for_one_sweep_leaves_the_others_waiting() {
+    let mut sim = Sim::new();
+    sim.submit(sweep("older", "bce", 2));
+    sim.submit(sweep("mine", "[dice, focal]", 1));
+    sim.state.limits.only = Some("mine".to_owned());
+    let worker = sim.worker(1, 1);
+    assert_eq!(sim.finish(worker).len(), 2);
+    assert_eq!(sim.state.sweep("older").unwrap().counts.queued, 2);
+}
+
+#[test]
 fn cancelling_ends_what_no_other_sweep_wants() {
     let mut sim = Sim::new();
     sim.submit(sweep("a", "[bce, dice]", 1));
@@ -382,6 +427,20 @@ fn cancelling_ends_what_no_other_sweep_wants() {
     assert_eq!(sim.complete(worker, leases[0], result()), Completed::StaleLease);
     assert_eq!(sim.complete(worker, leases[1], result()), RECORDED);
     assert!(sim.state.cancel_decision("c").is_err());
+}
+
+#[test]
+fn a_sweep_that_is_cancelled_before_its_data_is_found_never_runs() {
+    let mut sim = Sim::new();
+    sim.submit(sweep("a", "bce", 3));
+    let decision = sim.state.cancel_decision("a").unwrap();
+    assert_eq!(sim.carry_out(decision), 3);
+    let worker = sim.worker(1, 1);
+    assert_eq!(sim.fetch(worker, 1), []);
+    let view = sim.restarted(sim.journal.len()).state.view();
+    assert_eq!((view.sweeps[0].state, view.sweeps[0].cancelled, view.sweeps[0].queued), (SweepState::Ended, 3, 0));
+    sim.submit(sweep("a", "bce", 3));
+    assert_eq!(sim.finish(worker).len(), 3, "submitted again, it runs");
 }
 
 #[test]

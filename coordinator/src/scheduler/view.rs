@@ -87,7 +87,7 @@ pub struct WorkerView {
 /// Where everything stands.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct View {
-    /// Every sweep, in the order of first submission.
+    /// Every sweep, in the order of submission.
     pub sweeps: Vec<SweepView>,
     /// Every worker that is connected or holds a lease.
     pub workers: Vec<WorkerView>,
@@ -109,9 +109,15 @@ impl State {
     fn sweep_view(&self, sweep: &Sweep) -> SweepView {
         let state = match &sweep.inventory {
             _ if sweep.rejected.is_some() => SweepState::Rejected,
+            _ if sweep.is_ended() => SweepState::Ended,
             None => SweepState::WaitingForData,
-            Some(_) if sweep.is_ended() => SweepState::Ended,
             Some(_) => SweepState::Running,
+        };
+        // the jobs of a sweep without content are not made yet; what would become of them is known
+        let (queued, cancelled) = match &sweep.inventory {
+            None if sweep.cancelled => (0, sweep.plan.jobs() as u64),
+            None => (sweep.plan.jobs() as u64, 0),
+            Some(_) => (sweep.counts.queued, sweep.counts.cancelled),
         };
         let per_replicate: u64 =
             sweep.plan.candidates.iter().map(|candidate| u64::from(candidate.template.training.epochs)).sum();
@@ -132,11 +138,11 @@ impl State {
             sweep: sweep.plan.sweep.clone(),
             state,
             jobs: sweep.plan.jobs() as u64,
-            queued: if sweep.inventory.is_some() { sweep.counts.queued } else { sweep.plan.jobs() as u64 },
+            queued,
             running: sweep.counts.running,
             succeeded: sweep.counts.succeeded,
             failed: sweep.counts.failed,
-            cancelled: sweep.counts.cancelled,
+            cancelled,
             epochs: per_replicate * sweep.plan.replicates.len() as u64,
             epochs_done: sweep.epochs_succeeded + running_epochs,
             simulated: sweep.trainer() == Trainer::Simulated,
@@ -153,7 +159,7 @@ impl State {
             .map(|id| {
                 let known = self.workers.get(id);
                 let notices = known.into_iter().flat_map(|worker| {
-                    self.sweeps.values().filter(|sweep| !sweep.is_ended()).filter_map(|sweep| {
+                    self.served().filter(|sweep| !sweep.is_ended()).filter_map(|sweep| {
                         match worker.offers.get(&sweep.plan.dataset)? {
                             Found::Problem(problem) => Some(problem.clone()),
                             Found::Inventory(_) => super::decide::notice(worker, sweep),

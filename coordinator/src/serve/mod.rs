@@ -5,6 +5,7 @@ mod sweeps;
 
 use crate::driver::{Handle, Refusal};
 use crate::scheduler::Rejection;
+use proto::bearer;
 use proto::convert::InvalidMessage;
 use proto::wire::fleet_server::FleetServer;
 use proto::wire::sweeps_server::SweepsServer;
@@ -49,8 +50,8 @@ pub async fn serve(
         .max_decoding_message_size(MAX_MESSAGE_BYTES);
     let sweeps = SweepsServer::new(sweeps::SweepsService::new(handle, settings.store))
         .max_decoding_message_size(MAX_MESSAGE_BYTES);
-    let bearer = settings.token.map(|token| format!("Bearer {token}"));
-    let check = move |request: Request<()>| authorize(bearer.as_deref(), request);
+    let expected = settings.token.as_deref().map(bearer::header);
+    let check = move |request: Request<()>| authorize(expected.as_deref(), request);
     Server::builder()
         .http2_keepalive_interval(Some(KEEPALIVE))
         .http2_keepalive_timeout(Some(KEEPALIVE))
@@ -62,9 +63,9 @@ pub async fn serve(
 }
 
 /// Lets a call pass if it bears the token.
-fn authorize(bearer: Option<&str>, request: Request<()>) -> Result<Request<()>, Status> {
-    let Some(expected) = bearer else { return Ok(request) };
-    let given = request.metadata().get("authorization").map(|value| value.as_bytes()).unwrap_or_default();
+fn authorize(expected: Option<&str>, request: Request<()>) -> Result<Request<()>, Status> {
+    let Some(expected) = expected else { return Ok(request) };
+    let given = request.metadata().get(bearer::HEADER).map(|value| value.as_bytes()).unwrap_or_default();
     // compared as hashes, so that the time taken tells nothing of the token
     if proto::ids::Token::of(given) == proto::ids::Token::of(expected.as_bytes()) {
         Ok(request)
@@ -77,6 +78,7 @@ fn status(refusal: Refusal) -> Status {
     match &refusal {
         Refusal::Rejected(Rejection::UnknownWorker(_)) => Status::failed_precondition(refusal.to_string()),
         Refusal::Rejected(Rejection::UnknownSweep(_)) => Status::not_found(refusal.to_string()),
+        Refusal::Rejected(Rejection::Misfit { .. }) => Status::invalid_argument(refusal.to_string()),
         Refusal::Store(_) | Refusal::Closed => Status::unavailable(refusal.to_string()),
     }
 }

@@ -8,6 +8,8 @@
 mod lock;
 mod reader;
 mod sqlite;
+#[cfg(test)]
+mod tests;
 
 pub use lock::Lock;
 pub use reader::{Reader, StoredResult};

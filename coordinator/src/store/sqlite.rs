@@ -27,7 +27,7 @@ impl Store {
     /// # Errors
     /// If another coordinator has it, it is of another version or no store, or the disk fails.
     pub fn open(path: &Path) -> Result<Self, StoreError> {
-        // looked at before anything is written, the lock included
+        // what is no store of ours is left alone, without even a lock beside it
         if path.exists() {
             Reader::peek(path)?;
         }

@@ -1106,7 +1106,7 @@ pub mod sweeps_client {
         }
         /// Submits a sweep file. A sweep is what its file says: submitting a file with the name of a known sweep changes that sweep's grid; jobs that
         /// have a result keep it, and jobs that the new file does not name are taken off the queue.
-        /// INVALID_ARGUMENT: the file is wrong; the message is the whole report, for people.
+        /// INVALID_ARGUMENT: the file is wrong, or its data set is known to be too small; the message is the whole report, for people.
         pub async fn submit(
             &mut self,
             request: impl tonic::IntoRequest<super::SubmitRequest>,
@@ -1226,7 +1226,7 @@ pub mod sweeps_server {
     pub trait Sweeps: std::marker::Send + std::marker::Sync + 'static {
         /// Submits a sweep file. A sweep is what its file says: submitting a file with the name of a known sweep changes that sweep's grid; jobs that
         /// have a result keep it, and jobs that the new file does not name are taken off the queue.
-        /// INVALID_ARGUMENT: the file is wrong; the message is the whole report, for people.
+        /// INVALID_ARGUMENT: the file is wrong, or its data set is known to be too small; the message is the whole report, for people.
         async fn submit(
             &self,
             request: tonic::Request<super::SubmitRequest>,

@@ -22,6 +22,9 @@ use tokio::time::{Instant, sleep_until};
 /// A drain that cannot reach the coordinator ends after this; the leases then expire.
 const DRAIN_LIMIT: Duration = Duration::from_secs(8);
 
+/// Without anything due the loop looks again after this.
+const LONGEST_SLEEP: Duration = Duration::from_secs(60);
+
 /// Waits between jobs that are kept for the report at the end.
 const WAITS_KEPT: usize = 100_000;
 
@@ -71,7 +74,7 @@ pub async fn run(options: Options, drain: impl Future<Output = ()>) -> Result<()
         let wake = agent.next_wake();
         tokio::select! {
             Some((slot, report)) = reports.recv() => agent.on_report(slot, report),
-            Some(answer) = agent.calls.join_next() => agent.on_answer(answer)?,
+            Some(answer) = agent.calls.join_next_with_id() => agent.on_answer(answer)?,
             () = sleep_until(wake) => {}
             () = &mut drain, if agent.draining.is_none() => agent.drain(),
         }
@@ -180,15 +183,15 @@ impl Agent {
         }
     }
 
+    /// When something is due that neither a report nor an answer brings about.
     fn next_wake(&self) -> Instant {
-        let quiet = self.quiet_until;
-        let drain = self.draining;
-        let measured = self.has_measurements().then(|| self.measurements_due());
-        [quiet, drain, measured]
-            .into_iter()
-            .flatten()
-            .fold(self.next_synchronize, Instant::min)
-            .max(Instant::now() + Duration::from_millis(1))
+        let now = Instant::now();
+        let quiet = self.quiet_until.filter(|until| now < *until);
+        let registered = matches!(self.registration, Registration::Yes) && quiet.is_none();
+        let measured = (registered && self.has_measurements()).then(|| self.measurements_due());
+        let synchronize = (registered && self.synchronizing.is_none()).then_some(self.next_synchronize);
+        let due = [quiet, self.draining, measured, synchronize].into_iter().flatten().min();
+        due.unwrap_or(now + LONGEST_SLEEP).max(now + Duration::from_millis(1))
     }
 
     // === jobs ===

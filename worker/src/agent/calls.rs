@@ -6,13 +6,15 @@
 use super::agent::{Agent, AgentError, Registration};
 use proto::data::{Dataset, Inventory};
 use proto::ids::Lease;
+use proto::measure::{FailureKind, Outcome};
 use proto::wire::{
     AttemptMeasurements, CompleteRequest, CompleteResponse, CompleteStatus, DatasetOffer, RegisterRequest,
     RegisterResponse, SynchronizeRequest, SynchronizeResponse, dataset_offer,
 };
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::task::JoinError;
+use tokio::task::{self, AbortHandle, JoinError};
 use tokio::time::Instant;
 use tonic::{Code, Response, Status};
 
@@ -139,17 +141,17 @@ impl Agent {
         Some(DatasetOffer { dataset: Some(dataset.into()), found: Some(found) })
     }
 
-    pub(super) fn on_answer(&mut self, answer: Result<Answer, JoinError>) -> Result<(), AgentError> {
+    pub(super) fn on_answer(&mut self, answer: Result<(task::Id, Answer), JoinError>) -> Result<(), AgentError> {
+        // without an answer the call was dropped for a newer one
+        let Ok((call, answer)) = answer else { return Ok(()) };
         match answer {
-            // the call was dropped for a newer one
-            Err(_) => {}
-            Ok(Answer::Registered(Ok(_))) => {
+            Answer::Registered(Ok(_)) => {
                 tracing::info!(coordinator = self.options.coordinator, name = self.options.name, "registered");
                 self.registration = Registration::Yes;
                 self.next_synchronize = Instant::now();
                 self.reached();
             }
-            Ok(Answer::Registered(Err(status))) => {
+            Answer::Registered(Err(status)) => {
                 self.registration = Registration::No;
                 if matches!(status.code(), Code::FailedPrecondition | Code::Unauthenticated | Code::InvalidArgument) {
                     let (url, reason) = (self.options.coordinator.clone(), status.message().to_owned());
@@ -157,14 +159,16 @@ impl Agent {
                 }
                 self.failed(&status);
             }
-            Ok(Answer::Synchronized { sent, result }) => {
+            // dropped too late: what it brought was said, or will be repeated, to the newer call
+            Answer::Synchronized { .. } if self.synchronizing.as_ref().map(AbortHandle::id) != Some(call) => {}
+            Answer::Synchronized { sent, result } => {
                 self.synchronizing = None;
                 match result {
                     Ok(response) => self.on_synchronized(&sent, response.into_inner()),
                     Err(status) => self.failed(&status),
                 }
             }
-            Ok(Answer::Completed { lease, result }) => match result {
+            Answer::Completed { lease, result } => match result {
                 Ok(response) => {
                     self.reached();
                     let response = response.into_inner();
@@ -180,18 +184,31 @@ impl Agent {
                     }
                 }
                 Err(status) => {
-                    if let Some(held) = self.attempts.get_mut(&lease) {
-                        held.completing = false;
-                    }
-                    self.failed(&status);
+                    self.not_completed(&lease, &status);
                 }
             },
-            Ok(Answer::Inspected { dataset, found }) => {
+            Answer::Inspected { dataset, found } => {
                 self.inspecting.remove(&dataset);
                 self.offer(dataset, found);
             }
         }
         Ok(())
+    }
+
+    /// An outcome was not taken. One that cannot be taken is replaced, or it would be sent for ever and the job never end.
+    fn not_completed(&mut self, lease: &Lease, status: &Status) {
+        let Some(held) = self.attempts.get_mut(lease) else { return };
+        held.completing = false;
+        let first = !matches!(held.outcome, Some(Outcome::Failed { .. }));
+        match status.code() {
+            Code::InvalidArgument | Code::OutOfRange | Code::ResourceExhausted if first => {
+                let message = format!("the coordinator does not take the result: {}", status.message());
+                tracing::error!(job = %lease.job.short(), "{message}");
+                held.measurements.clear();
+                held.outcome = Some(Outcome::Failed { kind: FailureKind::Error, message });
+            }
+            _ => self.failed(status),
+        }
     }
 
     fn on_synchronized(&mut self, sent: &Sent, response: SynchronizeResponse) {
@@ -233,7 +250,10 @@ impl Agent {
         } else if self.inspecting.insert(dataset.clone()) {
             let inspect = Arc::clone(&self.options.inspect);
             self.calls.spawn_blocking(move || {
-                let found = inspect(&dataset);
+                // a decoder that panics on a damaged file must not leave the question unanswered
+                let found = catch_unwind(AssertUnwindSafe(|| inspect(&dataset))).unwrap_or_else(|_| {
+                    Err(format!("data set `{}` cannot be read: the reader crashed on it", dataset.name))
+                });
                 Answer::Inspected { dataset, found }
             });
         }

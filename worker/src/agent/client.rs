@@ -1,12 +1,10 @@
 //! The connection to the coordinator.
 
+use proto::bearer::{Bearer, InvalidToken};
 use proto::wire::fleet_client::FleetClient;
 use std::time::Duration;
-use tonic::metadata::{Ascii, MetadataValue};
-use tonic::service::Interceptor;
 use tonic::service::interceptor::InterceptedService;
 use tonic::transport::{Channel, Endpoint};
-use tonic::{Request, Status};
 
 /// Notices a peer that has vanished without a word.
 const KEEPALIVE: Duration = Duration::from_secs(20);
@@ -27,21 +25,8 @@ pub enum ConnectError {
         url: String,
     },
     /// The token has characters that cannot be sent.
-    #[error("the token may only have visible ASCII characters")]
-    Token,
-}
-
-/// Adds the token to every call.
-#[derive(Debug, Clone)]
-pub(super) struct Bearer(Option<MetadataValue<Ascii>>);
-
-impl Interceptor for Bearer {
-    fn call(&mut self, mut request: Request<()>) -> Result<Request<()>, Status> {
-        if let Some(token) = &self.0 {
-            request.metadata_mut().insert("authorization", token.clone());
-        }
-        Ok(request)
-    }
+    #[error(transparent)]
+    Token(#[from] InvalidToken),
 }
 
 /// A client that connects at its first call and again whenever the connection is lost.
@@ -58,7 +43,6 @@ pub(super) fn connect(url: &str, token: Option<&str>) -> Result<Client, ConnectE
         .keep_alive_timeout(KEEPALIVE)
         .keep_alive_while_idle(true)
         .tcp_nodelay(true);
-    let bearer = token.map(|token| format!("Bearer {token}").parse()).transpose().map_err(|_| ConnectError::Token)?;
-    let client = FleetClient::with_interceptor(endpoint.connect_lazy(), Bearer(bearer));
+    let client = FleetClient::with_interceptor(endpoint.connect_lazy(), Bearer::new(token)?);
     Ok(client.max_decoding_message_size(MAX_MESSAGE_BYTES))
 }

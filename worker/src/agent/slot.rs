@@ -32,11 +32,11 @@ pub struct Launcher {
 pub(super) enum Order {
     /// Train a job; only given to an idle slot.
     Train(Box<TrainRequest>),
-    /// Kill the trainer, whatever it does.
+    /// Kill the trainer and end the job, if it has not ended already.
     Stop,
 }
 
-/// What a slot tells the agent.
+/// What a slot tells the agent. Each job ends with one `Ended` or `Stopped`.
 #[derive(Debug)]
 pub(super) enum Report {
     Measured(Measurement),
@@ -56,7 +56,8 @@ pub(super) async fn run(
     let mut trainer: Option<Trainer> = None;
     while let Some(order) = orders.recv().await {
         let report = match order {
-            Order::Stop => Report::Stopped,
+            // the job has ended meanwhile, and was reported: a second report would free the slot twice
+            Order::Stop => continue,
             Order::Train(request) => {
                 let ended = tokio::select! {
                     ended = train(&mut trainer, &launcher, &request, |measurement| {
@@ -66,7 +67,13 @@ pub(super) async fn run(
                     _ = orders.recv() => None,
                 };
                 match ended {
-                    Some(Ok(outcome)) => Report::Ended(outcome),
+                    Some(Ok(outcome)) => {
+                        // a device that has failed may stay broken for its process
+                        if matches!(outcome, Outcome::Failed { .. }) {
+                            trainer = None;
+                        }
+                        Report::Ended(outcome)
+                    }
                     Some(Err(fault)) => {
                         trainer = None;
                         Report::Ended(Outcome::Failed { kind: FailureKind::Crashed, message: fault })
@@ -173,5 +180,49 @@ fn describe(status: ExitStatus) -> String {
         (Some(signal), _) => format!("killed by signal {signal}"),
         (None, Some(code)) => format!("exit code {code}"),
         (None, None) => "unknown exit status".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test ends at the first surprise")]
+
+    use super::*;
+    use crate::agent::write_frame;
+    use proto::convert::failure_to_wire;
+
+    /// A slot whose trainer is that shell script: its orders, and its reports.
+    fn slot(script: &str) -> (mpsc::UnboundedSender<Order>, mpsc::UnboundedReceiver<(usize, Report)>) {
+        let launcher = Launcher { program: "sh".into(), arguments: vec!["-c".into(), script.into()], threads: 1 };
+        let (orders, taken) = mpsc::unbounded_channel();
+        let (reporter, reports) = mpsc::unbounded_channel();
+        tokio::spawn(run(0, launcher, taken, reporter));
+        (orders, reports)
+    }
+
+    #[tokio::test]
+    async fn a_stop_that_comes_after_the_end_is_not_reported() {
+        let (orders, mut reports) = slot("exit 1");
+        orders.send(Order::Stop).unwrap();
+        drop(orders);
+        assert!(reports.recv().await.is_none());
+    }
+
+    #[tokio::test]
+    async fn a_trainer_that_failed_is_replaced() {
+        // says twice that it failed, with its process id for a message
+        let mut frame = Vec::new();
+        let failed = train_event::Event::Failed(failure_to_wire(FailureKind::Error, "0000000000"));
+        write_frame(&mut frame, &TrainEvent { event: Some(failed) }).unwrap();
+        let head: String = frame[..frame.len() - 10].iter().map(|byte| format!("\\{byte:03o}")).collect();
+        let (orders, mut reports) = slot(&format!("printf '{head}%010d{head}%010d' $$ $$; cat > /dev/null"));
+        let mut ids = Vec::new();
+        for _ in 0..2 {
+            orders.send(Order::Train(Box::default())).unwrap();
+            let (_, report) = reports.recv().await.unwrap();
+            let Report::Ended(Outcome::Failed { message, .. }) = report else { panic!("{report:?}") };
+            ids.push(message);
+        }
+        assert_ne!(ids[0], ids[1], "two processes");
     }
 }

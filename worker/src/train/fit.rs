@@ -46,6 +46,8 @@ pub fn fit(
             seconds: start.elapsed().as_secs_f64(),
         });
         if !diverged {
+            // the last step can spoil the weights, and no step comes after it that would show it
+            diverged = epochs == spec.training.epochs && !validation.cases.is_empty() && !validation.loss.is_finite();
             session.consider(epochs, validation)?;
         }
     }
@@ -57,7 +59,7 @@ pub fn fit(
         _ if diverged => Verdict::Diverged,
         _ => {
             let judged = if test.cases.is_empty() { &validation } else { &test };
-            verdict::verdict(cases, &subsets.train, judged)
+            if judged.loss.is_finite() { verdict::verdict(cases, &subsets.train, judged) } else { Verdict::Diverged }
         }
     };
     let device = device::describe(device);

@@ -1,10 +1,10 @@
 //! Whether a training that ended is a model.
 //!
-//! * **diverged**: the loss of a step, or of every epoch, was not finite.
-//! * **degenerate**: on at least 90 % of the test cases the predicted foreground is less than 1 % or more than 99 % of the
-//!   image.
+//! * **diverged**: the loss of a step, of the last epoch, or on the test cases was not finite.
 //! * **trivial**: the mean IoU on the test cases is no better than that of the best constant mask on the same cases; the
 //!   constant masks are all foreground, all background, and the mean training mask at 0.5.
+//! * **degenerate**: better than that, but on at least 90 % of the test cases the predicted foreground is less than 1 % or
+//!   more than 99 % of the image.
 //! * **trained**: none of these, tried in this order.
 //!
 //! Where a split has no test cases, the validation cases stand in for them.
@@ -20,10 +20,10 @@ const NEARLY: f64 = 0.01;
 /// The verdict on a training that did not diverge.
 #[must_use]
 pub fn verdict(cases: &CaseSet, train: &[u32], test: &Evaluation) -> Verdict {
-    if degenerate(test) {
-        Verdict::Degenerate
-    } else if mean_iou(test) <= best_constant(cases, train, test) {
+    if mean_iou(test) <= best_constant(cases, train, test) {
         Verdict::Trivial
+    } else if degenerate(test) {
+        Verdict::Degenerate
     } else {
         Verdict::Trained
     }
@@ -96,10 +96,12 @@ mod tests {
         let train: Vec<u32> = (0..5).collect();
         let judge = |counts| verdict(&halves(), &train, &test(counts));
         let (full, empty) = (Counts { tp: 8, fp: 8, fn_: 0, tn: 0 }, Counts { tp: 0, fp: 0, fn_: 8, tn: 8 });
-        assert_eq!([judge(full), judge(empty)], [Verdict::Degenerate; 2]);
+        assert_eq!([judge(full), judge(empty)], [Verdict::Trivial; 2]);
         // the mean training mask, left half, is right on 4 of the 5 test cases: 0.8
         assert_eq!(judge(Counts { tp: 8, fp: 2, fn_: 0, tn: 6 }), Verdict::Trivial);
         assert_eq!(judge(Counts { tp: 8, fp: 1, fn_: 0, tn: 7 }), Verdict::Trained);
+        // nothing was there and nothing was found: better than any constant mask of the rest, and still no image was looked at
+        assert_eq!(judge(Counts { tp: 0, fp: 0, fn_: 0, tn: 16 }), Verdict::Degenerate);
     }
 
     #[test]

@@ -1,0 +1,131 @@
+//! The store: what was appended is read back, and nothing else gets in.
+
+#![expect(clippy::unwrap_used, reason = "a test ends at the first surprise")]
+
+use super::*;
+use crate::scheduler::{Fact, Record};
+use proto::ids::{Attempt, JobId, Token, WorkerId};
+use proto::measure::{CaseCounts, Counts, Evaluation, JobResult, Measurement, Scores, Verdict};
+use std::path::Path;
+
+const JOB: JobId = JobId(7);
+
+fn granted() -> Fact {
+    Fact::Granted { job: JOB, attempt: Attempt(1), token: Token(2), worker: WorkerId(3) }
+}
+
+/// A result whose losses are not finite, as those of a diverged training are.
+fn diverged() -> Record {
+    let counts = Counts { tp: 1, fp: 2, fn_: 3, tn: 4 };
+    let evaluation = |loss| Evaluation { loss, cases: vec![CaseCounts { case: 5, counts }] };
+    let result = JobResult {
+        verdict: Verdict::Diverged,
+        epochs: 3,
+        best_epoch: 1,
+        validation: evaluation(f64::NAN),
+        test: evaluation(f64::INFINITY),
+        train_seconds: 1.5,
+        parameters: 42,
+        device: "cpu".to_owned(),
+    };
+    Record::Result { job: JOB, attempt: Attempt(1), worker: "w".to_owned(), result: Box::new(result) }
+}
+
+fn measurements(train_loss: f64, epochs: &[u32]) -> Record {
+    let measurement = |&epoch| {
+        let validation = Scores { iou: Some(0.25), ..Scores::default() };
+        Measurement { epoch, train_loss: Some(train_loss), validation, seconds: f64::from(epoch) }
+    };
+    Record::Measurements { job: JOB, attempt: Attempt(1), measurements: epochs.iter().map(measurement).collect() }
+}
+
+fn facts(path: &Path) -> Vec<Fact> {
+    let mut facts = Vec::new();
+    let read: Result<(), StoreError> = Reader::open(path).unwrap().facts(|fact| {
+        facts.push(fact);
+        Ok::<_, std::convert::Infallible>(())
+    });
+    read.unwrap();
+    facts
+}
+
+#[test]
+fn what_was_appended_is_read_back() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("s.db");
+    let forgotten = Fact::Progressed { job: JOB, epoch: 1 };
+    let mut store = Store::open(&path).unwrap();
+    store.append(&[granted(), forgotten], &[measurements(0.5, &[1, 2])]).unwrap();
+    store.append(&[], &[measurements(0.9, &[2, 3]), diverged()]).unwrap();
+    drop(store);
+    assert_eq!(facts(&path), [granted()], "only what is durable");
+    let reader = Reader::open(&path).unwrap();
+    let epochs = reader.measurements(JOB).unwrap();
+    let losses: Vec<_> = epochs.iter().map(|(_, m)| (m.epoch, m.train_loss.unwrap())).collect();
+    assert_eq!(losses, [(1, 0.5), (2, 0.5), (3, 0.9)], "a measurement stays as it was first written");
+    assert_eq!(epochs[0].1.validation, Scores { iou: Some(0.25), ..Scores::default() });
+    let stored = reader.result(JOB).unwrap().unwrap();
+    let Record::Result { result: expected, .. } = diverged() else { unreachable!() };
+    assert_eq!((stored.result.verdict, stored.result.parameters), (Verdict::Diverged, 42));
+    assert_eq!(stored.result.validation.cases, expected.validation.cases);
+    assert!(stored.result.validation.loss.is_nan() && stored.result.test.scores().loss.is_none());
+    assert!(reader.result(JobId(8)).unwrap().is_none());
+}
+
+#[test]
+fn a_second_result_is_refused_and_nothing_of_its_transaction_stays() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("s.db");
+    let mut store = Store::open(&path).unwrap();
+    store.append(&[granted()], &[diverged()]).unwrap();
+    assert!(store.append(&[granted()], &[measurements(0.5, &[1]), diverged()]).is_err());
+    assert_eq!(facts(&path).len(), 1);
+    assert!(Reader::open(&path).unwrap().measurements(JOB).unwrap().is_empty());
+    store.append(&[granted()], &[]).unwrap();
+    assert_eq!(facts(&path).len(), 2, "the store goes on");
+}
+
+#[test]
+fn one_coordinator_a_store() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("s.db");
+    let first = Store::open(&path).unwrap();
+    let message = Store::open(&path).unwrap_err().to_string();
+    assert!(message.contains(&format!("process {}", std::process::id())), "{message}");
+    drop(first);
+    assert!(Store::open(&path).is_ok());
+}
+
+#[test]
+fn other_files_are_refused_and_left_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("s.db");
+    assert!(matches!(Reader::open(&path), Err(StoreError::Missing { .. })));
+    std::fs::write(&path, "a text that is long enough to be a header of something else entirely ".repeat(20)).unwrap();
+    assert!(matches!(Store::open(&path), Err(StoreError::Foreign { .. })));
+    let newer = folder.path().join("newer.db");
+    drop(Store::open(&newer).unwrap());
+    std::fs::remove_file(folder.path().join("newer.db.lock")).unwrap();
+    rusqlite::Connection::open(&newer).unwrap().pragma_update(None, "user_version", 99).unwrap();
+    assert!(matches!(Store::open(&newer), Err(StoreError::Version { found: 99, expected: 1, .. })));
+    let foreign = folder.path().join("foreign.db");
+    rusqlite::Connection::open(&foreign).unwrap().execute_batch("CREATE TABLE t (x)").unwrap();
+    assert!(matches!(Store::open(&foreign), Err(StoreError::Foreign { .. })));
+    let mut names: Vec<_> = folder.path().read_dir().unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    names.sort();
+    assert_eq!(names, ["foreign.db", "newer.db", "s.db"], "no lock, no journal");
+}
+
+#[test]
+fn damage_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("s.db");
+    Store::open(&path).unwrap().append(&[granted()], &[diverged()]).unwrap();
+    let connection = rusqlite::Connection::open(&path).unwrap();
+    connection.execute_batch("UPDATE journal SET fact = '{}'; UPDATE results SET test_cases = x'00'").unwrap();
+    let reader = Reader::open(&path).unwrap();
+    let message = reader.facts(|_| Ok::<_, std::convert::Infallible>(())).unwrap_err().to_string();
+    assert!(message.contains("journal, seq 1"), "{message}");
+    let message = reader.result(JOB).unwrap_err().to_string();
+    assert!(message.contains(&format!("results, job {JOB}")), "{message}");
+}
