@@ -56,6 +56,18 @@ pub struct Synthetic {
     pub seed: u64,
 }
 
+impl Synthetic {
+    /// Most cases that are made.
+    pub const MOST_CASES: u32 = 100_000;
+}
+
+impl Default for Synthetic {
+    /// As many cases as the report had.
+    fn default() -> Self {
+        Self { cases: 200, seed: 0 }
+    }
+}
+
 /// What a worker found when it looked for a data set.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Inventory {

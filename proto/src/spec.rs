@@ -231,6 +231,11 @@ pub struct Model {
     pub width: u32,
 }
 
+impl Model {
+    /// The greatest width.
+    pub const MOST_WIDTH: u32 = 1024;
+}
+
 impl Default for Model {
     fn default() -> Self {
         Self { width: 64 }
@@ -276,6 +281,17 @@ pub struct Selection {
     pub metric: Metric,
     /// Which epoch's weights count.
     pub epoch: EpochChoice,
+}
+
+impl Selection {
+    /// The selection as a job's id has it: the last epoch is the last under every metric, so its jobs are the same jobs.
+    #[must_use]
+    pub fn of(metric: Metric, epoch: EpochChoice) -> Self {
+        match epoch {
+            EpochChoice::Best => Self { metric, epoch },
+            EpochChoice::Last => Self::default(),
+        }
+    }
 }
 
 impl Default for Selection {

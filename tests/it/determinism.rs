@@ -1,6 +1,6 @@
 //! The same job gives the same numbers, wherever, whenever and however often it is begun.
 
-use crate::harness::{Lab, Row, tiny};
+use crate::harness::{Lab, Process, Row, tiny};
 
 /// The rows without what says where, when and in which attempt.
 fn numbers(rows: Vec<Row>, besides: &[&str]) -> Vec<Row> {
@@ -32,6 +32,22 @@ fn the_same_sweep_gives_the_same_numbers() {
     let varied = one[0].iter().map(|row| row["val_loss"].as_str()).collect::<std::collections::BTreeSet<_>>();
     assert_eq!(varied.len(), 9, "different jobs have different numbers: {varied:?}");
     assert_eq!(one, two);
+}
+
+#[test]
+fn a_job_file_names_the_same_job_as_the_sweep() {
+    let lab = Lab::new();
+    lab.write(&(tiny("bce", 1, 1) + "objective: {metric: iou, subset: test, epoch: last}\n"));
+    lab.sweep(&["--local-workers", "1"]).process.wait().expect(0);
+    let row = lab.check_complete(1).remove(0);
+    let job = std::fs::read_to_string(lab.path("sweep.yaml")).unwrap().replace("sweep: tiny\n", "");
+    let job = job
+        .replace("grid:\n  loss: [bce]\nreplicates: {split_seeds: 1}", "architecture: unet\nloss: bce\nsplit_seed: 0");
+    std::fs::write(lab.path("job.yaml"), job).unwrap();
+    let ended = Process::start(&mut lab.command("worker", ["train", "--job", "job.yaml"])).wait().expect(0);
+    let report: serde_json::Value = serde_json::from_str(&ended.stdout).unwrap();
+    assert_eq!(report["job"], row["job"].as_str());
+    assert_eq!(report["test"]["iou"].as_f64(), row["test_iou"].parse().ok());
 }
 
 #[test]

@@ -34,6 +34,7 @@ fn train(job: &str) -> Result<(), TrainCommandError> {
 #[test]
 fn a_job_file_is_trained() {
     train(JOB).unwrap();
+    train(&JOB.replace(", cases: 6", "")).unwrap();
 }
 
 #[test]
@@ -50,7 +51,7 @@ fn mistakes_are_named_with_their_place() {
         let TrainCommandError::Invalid { line, message, .. } = &error else { panic!("{wrong}: {error}") };
         assert!((*line, message.contains(name)) == (expected, true), "{wrong}: {error}");
     }
-    for (right, wrong) in [("1.0e-3", "-1.0"), (", cases: 6", ""), ("subset: test", "subset: train")] {
+    for (right, wrong) in [("1.0e-3", "-1.0"), ("width: 2", "width: 4000000"), ("subset: test", "subset: train")] {
         let error = train(&JOB.replace(right, wrong)).unwrap_err();
         assert!(matches!(error, TrainCommandError::Invalid { .. }), "{wrong}: {error}");
     }

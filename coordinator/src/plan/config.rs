@@ -133,11 +133,6 @@ fn few_jobs(axes: &Axes<'_>, replicates: Option<&Replicates<'_>>, root: &Section
 
 /// What all jobs have in common, with the report's protocol for what the axes and sections do not set.
 fn base(image_size: u32, split: Split, objective: Objective) -> JobSpec {
-    let selection = match objective.epoch {
-        EpochChoice::Best => Selection { metric: objective.metric, epoch: EpochChoice::Best },
-        // the last epoch is the last under every metric: its jobs are the same jobs
-        EpochChoice::Last => Selection::default(),
-    };
     JobSpec {
         trainer: Trainer::Candle,
         data: Data { content: ContentHash(0), image_size },
@@ -147,7 +142,7 @@ fn base(image_size: u32, split: Split, objective: Objective) -> JobSpec {
         loss: LossName::Bce.into(),
         learning_rate: DEFAULT_LEARNING_RATE,
         training: Training::default(),
-        selection,
+        selection: Selection::of(objective.metric, objective.epoch),
         seeds: Seeds { split_seed: 0, init_seed: 0, order_seed: 0 },
     }
 }

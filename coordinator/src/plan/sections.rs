@@ -7,10 +7,7 @@ use super::problem::Problem;
 use proto::data::{Dataset, Format, Synthetic};
 use proto::spec::{Architecture, DEFAULT_IMAGE_SIZE, EpochChoice, Metric, Scheme, Split, Subset};
 
-/// The report's number of cases.
-const DEFAULT_CASES: u32 = 200;
-
-/// Most cases of a subset, or of a synthetic data set.
+/// Most cases of a subset.
 const MOST_CASES: u64 = 1_000_000;
 
 /// The section `dataset`.
@@ -31,8 +28,10 @@ impl<'a> Images<'a> {
         let format = format.and_then(|node| node.choice(&Format::ALL, Format::name, problems));
         let size = section.optional("image_size", DEFAULT_IMAGE_SIZE, |node| node.whole(32..=4096, problems));
         let root = section.optional("root", None, |node| node.text(problems).map(|root| Some(root.to_owned())));
-        let cases = section.optional("cases", DEFAULT_CASES, |node| node.whole(1..=MOST_CASES, problems));
-        let seed = section.optional("seed", 0, |node| node.whole(0..=u64::MAX, problems));
+        let default = Synthetic::default();
+        let cases = 1..=Synthetic::MOST_CASES.into();
+        let cases = section.optional("cases", default.cases, |node| node.whole(cases, problems));
+        let seed = section.optional("seed", default.seed, |node| node.whole(0..=u64::MAX, problems));
 
         let format = format?;
         let foreign: &[_] = if format == Format::Synthetic { &["root"] } else { &["cases", "seed"] };

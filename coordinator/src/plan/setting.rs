@@ -3,7 +3,7 @@
 use super::AxisValue;
 use super::errors::Problems;
 use super::node::{Interval, Node};
-use proto::spec::{Architecture, Initialization, JobSpec, Loss, LossName, Optimizer};
+use proto::spec::{Architecture, Initialization, JobSpec, Loss, LossName, Model, Optimizer};
 
 /// What can be set. The order is the one in which settings are applied: what others depend on comes first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -93,7 +93,7 @@ impl Key {
             Self::Loss => Setting::Loss(node.choice(LossName::ALL, LossName::name, problems)?),
             Self::LearningRate => Setting::LearningRate(node.real(Interval::Positive, problems)?),
             Self::Optimizer => Setting::Optimizer(node.choice(Optimizer::ALL, Optimizer::name, problems)?),
-            Self::Width => Setting::Width(node.whole(1..=1024, problems)?),
+            Self::Width => Setting::Width(node.whole(1..=Model::MOST_WIDTH.into(), problems)?),
             Self::Epochs => Setting::Epochs(node.whole(1..=1_000_000, problems)?),
             Self::BatchSize => Setting::BatchSize(node.whole(1..=100_000, problems)?),
             Self::WeightDecay => Setting::WeightDecay(node.real(Interval::NonNegative, problems)?),

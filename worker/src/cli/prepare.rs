@@ -1,7 +1,7 @@
 //! `worker prepare`: decodes and resizes a data set once, so that jobs start at once. Prints the file, the content hash that
 //! workers will report, and the number of cases.
 
-use crate::data::{CacheError, DataError, MAX_SIDE, Source, cache, default_cache_dir, synthetic};
+use crate::data::{CacheError, DataError, MAX_SIDE, Source, cache, default_cache_dir};
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use indicatif::{ProgressBar, ProgressStyle};
 use proto::data::{Dataset, Format, Synthetic};
@@ -27,7 +27,7 @@ pub struct Args {
     out: Option<PathBuf>,
     /// Number of cases of a synthetic data set
     #[arg(long, value_name = "N", required_if_eq("format", "synthetic"), conflicts_with = "data",
-          value_parser = clap::value_parser!(u32).range(1..=i64::from(synthetic::MAX_CASES)))]
+          value_parser = clap::value_parser!(u32).range(1..=i64::from(Synthetic::MOST_CASES)))]
     cases: Option<u32>,
     /// Seed of a synthetic data set
     #[arg(long, value_name = "S", default_value_t = 0)]

@@ -3,6 +3,7 @@
 
 use super::prepare::progress;
 use crate::data::{bmp, ph2, synthetic};
+use proto::data::Synthetic;
 use rayon::prelude::*;
 use std::fs;
 use std::io::{self, Write};
@@ -18,7 +19,7 @@ pub struct Args {
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
     /// Number of cases
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=i64::from(synthetic::MAX_CASES)))]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=i64::from(Synthetic::MOST_CASES)))]
     cases: u32,
     /// Seed of the images
     #[arg(long, value_name = "S", default_value_t = 0)]

@@ -195,17 +195,29 @@ impl Job {
         if self.objective.subset == Subset::Train {
             return Some("objective.subset: train is not evaluated, use validation or test".to_owned());
         }
-        match (synthetic, self.dataset.cases) {
-            (true, None) => Some("dataset.cases: a synthetic data set needs its number of cases".to_owned()),
-            (false, Some(_)) => Some("dataset.cases: only for format synthetic".to_owned()),
-            (false, None) if self.dataset.seed.is_some() => Some("dataset.seed: only for format synthetic".to_owned()),
+        if self.model.width > Model::MOST_WIDTH {
+            return Some(format!(
+                "model.width: {} is too large, allowed are 1 to {}",
+                self.model.width,
+                Model::MOST_WIDTH
+            ));
+        }
+        match self.dataset {
+            DatasetSection { cases: Some(_), .. } if !synthetic => {
+                Some("dataset.cases: only for format synthetic".to_owned())
+            }
+            DatasetSection { seed: Some(_), .. } if !synthetic => {
+                Some("dataset.seed: only for format synthetic".to_owned())
+            }
             _ => None,
         }
     }
 
     fn dataset(&self) -> Dataset {
         let DatasetSection { name, format, root, cases, seed, .. } = &self.dataset;
-        let synthetic = cases.map(|cases| Synthetic { cases, seed: seed.unwrap_or_default() });
+        let default = Synthetic::default();
+        let synthetic = Synthetic { cases: cases.unwrap_or(default.cases), seed: seed.unwrap_or(default.seed) };
+        let synthetic = (*format == Format::Synthetic).then_some(synthetic);
         Dataset { name: name.clone(), format: *format, root: root.clone(), synthetic }
     }
 
@@ -223,7 +235,7 @@ impl Job {
             loss: self.losses.loss(self.loss),
             learning_rate: self.learning_rate.unwrap_or(DEFAULT_LEARNING_RATE),
             training: self.training,
-            selection: Selection { metric: self.objective.metric, epoch: self.objective.epoch },
+            selection: Selection::of(self.objective.metric, self.objective.epoch),
             seeds: Seeds {
                 split_seed: self.split_seed,
                 init_seed: self.init_seed.unwrap_or(self.split_seed),

@@ -19,9 +19,6 @@ use paint::{Colour, Texture, blend, hairs, smooth};
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 
-/// The most cases of a synthetic data set.
-pub const MAX_CASES: u32 = 100_000;
-
 const WIDTH: std::ops::RangeInclusive<u32> = 252..=260;
 const HEIGHT: std::ops::RangeInclusive<u32> = 188..=196;
 
