@@ -61,16 +61,16 @@ fn a_terminated_sweep_goes_on_later() {
 #[test]
 fn a_coordinator_that_serves_stops_and_its_workers_wait() {
     let lab = Lab::new();
-    lab.write(&simulated(6, 4));
+    lab.write(&simulated(3, 5));
     let mut coordinator = lab.serve(&[]);
     let address = coordinator.address().to_owned();
     lab.submit(&coordinator.url, &["--simulated"]);
-    let mut worker = lab.worker(&coordinator.url, "w", &["--simulate", "200ms"]);
+    let mut worker = lab.worker(&coordinator.url, "w", &["--simulate", "1s"]);
     coordinator.running(&lab, "w");
     coordinator.process.signal(Signal::INT);
     let ended = coordinator.process.wait().expect(0);
     assert!(ended.stderr.contains("workers keep what they run"), "{}", ended.stderr);
     worker.says("the coordinator is not reached; running jobs go on");
     lab.serve_on(&address, &[]).ended(&lab);
-    assert!(lab.check_complete(6).iter().all(|row| row["attempts"] == "1"));
+    assert!(lab.check_complete(3).iter().all(|row| row["attempts"] == "1"));
 }
