@@ -145,7 +145,7 @@ fn worker_to_wire(view: &WorkerView) -> WorkerStatus {
     }
 }
 
-/// The view that [`view_to_status`] made a message of, at the other end.
+/// The view that the service made a message of, at the other end.
 ///
 /// # Errors
 /// If the message is not understood.
