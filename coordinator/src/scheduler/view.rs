@@ -162,7 +162,7 @@ impl State {
                     self.served().filter(|sweep| !sweep.is_ended()).filter_map(|sweep| {
                         match worker.offers.get(&sweep.plan.dataset)? {
                             Found::Problem(problem) => Some(problem.clone()),
-                            Found::Inventory(_) => super::decide::notice(worker, sweep),
+                            Found::Inventory(_) => super::grant::notice(worker, sweep),
                         }
                     })
                 });
