@@ -8,7 +8,7 @@ use super::{
 };
 use crate::plan::Plan;
 use proto::data::Inventory;
-use proto::ids::{Lease, WorkerId};
+use proto::ids::{JobId, Lease, WorkerId};
 use proto::measure::{Measurement, Outcome};
 use proto::spec::Trainer;
 use std::collections::BTreeSet;
@@ -121,11 +121,16 @@ impl State {
             }
         }
         let listed: BTreeSet<_> = held.iter().map(|lease| lease.job).collect();
-        for job in leased.into_iter().flatten().filter(|job| !listed.contains(job)) {
-            reply.grants.extend(self.current_grant(*job));
+        let unlisted = leased.into_iter().flatten().filter(|job| !listed.contains(job));
+        if request.draining {
+            // granted in the very moment in which the worker was told to go: it will never run them
+            facts.extend((!entry.draining).then_some(Fact::Draining { worker }));
+            facts.extend(unlisted.filter_map(|job| self.released(*job)));
+            return Ok(Decision { facts, records, reply });
         }
-        let room = (request.free_slots as usize).saturating_sub(reply.grants.len());
-        let room = room.min((entry.info.slots as usize).saturating_sub(busy));
+        reply.grants.extend(unlisted.filter_map(|job| self.current_grant(*job)));
+        let free = request.free_slots.saturating_sub(reply.grants.len() as u32);
+        let room = entry.room(free, busy);
         let valid = valid.iter().map(|lease| lease.job).collect();
         self.grant(worker, entry, room, &valid, &mut facts, &mut reply.grants);
         for sweep in self.served().filter(|sweep| !sweep.is_ended() && serves(entry, sweep)) {
@@ -175,7 +180,7 @@ impl State {
             Outcome::Released => Fact::Released { job, attempt },
         });
         let others = self.leases.get(&worker).map_or(0, |jobs| jobs.iter().filter(|other| **other != job).count());
-        let room = (free_slots as usize).min((entry.info.slots as usize).saturating_sub(others));
+        let room = entry.room(free_slots, others);
         let mut grants = Vec::new();
         self.grant(worker, entry, room, &BTreeSet::from([job]), &mut facts, &mut grants);
         Ok(Decision { facts, records, reply: Completed::Recorded(grants) })
@@ -194,6 +199,11 @@ impl State {
 
     fn worker(&self, worker: WorkerId) -> Result<&Worker, Rejection> {
         self.workers.get(&worker).ok_or(Rejection::UnknownWorker(worker))
+    }
+
+    /// Gives back the lease that is out for a job.
+    fn released(&self, job: JobId) -> Option<Fact> {
+        Some(Fact::Released { job, attempt: self.jobs.get(&job)?.attempts })
     }
 
     fn measured(&self, lease: &Lease, measurements: &[Measurement], facts: &mut Vec<Fact>, records: &mut Vec<Record>) {

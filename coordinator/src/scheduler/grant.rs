@@ -48,6 +48,14 @@ impl State {
     }
 }
 
+impl Worker {
+    /// Jobs that the worker may be given: it has so many free slots and runs so many jobs.
+    pub(super) fn room(&self, free_slots: u32, busy: usize) -> usize {
+        let slots = if self.draining { 0 } else { self.info.slots as usize };
+        slots.saturating_sub(busy).min(free_slots as usize)
+    }
+}
+
 /// Whether the worker runs this kind of job at all: made-up results are never mixed with real ones.
 pub(super) fn serves(worker: &Worker, sweep: &Sweep) -> bool {
     worker.info.simulated == (sweep.trainer() == Trainer::Simulated)

@@ -69,6 +69,8 @@ pub struct Synchronization {
     pub held: Vec<Lease>,
     /// Jobs it could start now.
     pub free_slots: u32,
+    /// It was told to go: it takes no job any more, and gives back whatever it does not list.
+    pub draining: bool,
     /// Epochs that it has not handed in yet.
     pub measurements: Vec<(Lease, Vec<Measurement>)>,
 }

@@ -31,6 +31,7 @@ pub(super) struct Worker {
     pub(super) info: WorkerInfo,
     pub(super) seen: Timestamp,
     pub(super) offers: BTreeMap<Dataset, super::Found>,
+    pub(super) draining: bool,
 }
 
 /// Everything the coordinator knows.
@@ -116,7 +117,7 @@ impl State {
                 return result;
             }
             Fact::Registered { worker, info } => {
-                let entry = Worker { info: info.clone(), seen: now, offers: BTreeMap::new() };
+                let entry = Worker { info: info.clone(), seen: now, offers: BTreeMap::new(), draining: false };
                 self.workers.entry(*worker).or_insert(entry).info = info.clone();
             }
             Fact::Seen { worker, at } => {
@@ -127,6 +128,11 @@ impl State {
             Fact::Offered { worker, offer: Offer { dataset, found } } => {
                 if let Some(worker) = self.workers.get_mut(worker) {
                     worker.offers.insert(dataset.clone(), found.clone());
+                }
+            }
+            Fact::Draining { worker } => {
+                if let Some(worker) = self.workers.get_mut(worker) {
+                    worker.draining = true;
                 }
             }
             Fact::Forgotten { worker } => {

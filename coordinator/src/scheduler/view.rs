@@ -1,7 +1,7 @@
 //! What people look at: counts, workers, running jobs. Made from the state, never the other way round.
 
 use super::{Found, JobState, State, Sweep};
-use proto::ids::{Attempt, JobId};
+use proto::ids::{Attempt, JobId, WorkerId};
 use proto::spec::Trainer;
 
 /// Where a sweep stands.
@@ -152,9 +152,13 @@ impl State {
 
     fn worker_views(&self) -> Vec<WorkerView> {
         let unknown = self.leases.keys().filter(|worker| !self.workers.contains_key(worker));
+        // one that was told to go is gone once it has given everything back
+        let gone =
+            |id: &WorkerId| self.workers.get(id).is_some_and(|worker| worker.draining) && !self.leases.contains_key(id);
         let mut views: Vec<_> = self
             .workers
             .keys()
+            .filter(|id| !gone(id))
             .chain(unknown)
             .map(|id| {
                 let known = self.workers.get(id);

@@ -260,6 +260,9 @@ pub struct SynchronizeRequest {
     /// What it found for each data set it was asked for, until an answer covers it.
     #[prost(message, repeated, tag = "5")]
     pub offers: ::prost::alloc::vec::Vec<DatasetOffer>,
+    /// The worker was told to go. Once this is answered it is granted nothing more, and leases that it did not list are given back.
+    #[prost(bool, tag = "6")]
+    pub draining: bool,
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct AttemptMeasurements {

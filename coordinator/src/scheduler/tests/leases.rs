@@ -141,6 +141,26 @@ fn giving_back_is_not_held_against_a_job() {
 }
 
 #[test]
+fn a_worker_that_is_told_to_go_is_granted_nothing_more() {
+    let mut sim = Sim::new();
+    sim.submit(sweep("a", "bce", 5));
+    let (first, second) = (sim.worker(1, 2), sim.worker(2, 5));
+    let leases = sim.fetch(first, 2);
+    assert_eq!(leases.len(), 2);
+    assert_eq!(sim.drain(first, &leases[..1]), Synchronized::default());
+    let counts = sim.state.sweep("a").unwrap().counts;
+    assert_eq!((counts.running, counts.queued), (1, 4), "what it has not heard of is given back for it");
+    assert_eq!(sim.complete(first, leases[1], Outcome::Released), RECORDED, "should it hear of it yet");
+    assert_eq!(sim.synchronize(first, &leases[..1], 2).grants, [], "a call from before that comes late");
+    let completion =
+        Completion { lease: leases[0], measurements: Vec::new(), outcome: Outcome::Released, free_slots: 2 };
+    let decision = sim.state.complete_decision(sim.now, first, completion).unwrap();
+    assert_eq!(sim.carry_out(decision), RECORDED, "nor does giving back bring a job");
+    assert_eq!(sim.state.view().workers.len(), 1, "it is gone");
+    assert_eq!(sim.fetch(second, 5).len(), 5);
+}
+
+#[test]
 fn an_unknown_worker_is_told_to_register() {
     let sim = Sim::new();
     let worker = WorkerId(9);

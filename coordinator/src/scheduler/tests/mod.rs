@@ -123,8 +123,18 @@ impl Sim {
     }
 
     fn synchronize(&mut self, worker: WorkerId, held: &[Lease], free_slots: u32) -> Synchronized {
-        let request = Synchronization { held: held.to_vec(), free_slots, measurements: Vec::new() };
-        let decision = self.state.synchronize_decision(self.now, worker, &request).unwrap();
+        let request = Synchronization { held: held.to_vec(), free_slots, ..Synchronization::default() };
+        self.say(worker, &request)
+    }
+
+    /// The worker was told to go, and says so.
+    fn drain(&mut self, worker: WorkerId, held: &[Lease]) -> Synchronized {
+        let request = Synchronization { held: held.to_vec(), draining: true, ..Synchronization::default() };
+        self.say(worker, &request)
+    }
+
+    fn say(&mut self, worker: WorkerId, request: &Synchronization) -> Synchronized {
+        let decision = self.state.synchronize_decision(self.now, worker, request).unwrap();
         self.carry_out(decision)
     }
 
