@@ -44,7 +44,9 @@ impl State {
     /// # Errors
     /// If there is no such sweep.
     pub fn cancel_decision(&self, name: &str) -> Result<Decision<u64>, Rejection> {
-        let sweep = self.sweep(name).ok_or_else(|| Rejection::UnknownSweep(name.to_owned()))?;
+        // by its very name: no name must not end the sweep submitted last
+        let sweep = self.numbers.get(name).and_then(|number| self.sweeps.get(number));
+        let sweep = sweep.ok_or_else(|| Rejection::UnknownSweep(name.to_owned()))?;
         let reply = match sweep.inventory {
             None if !sweep.is_ended() => sweep.plan.jobs() as u64,
             _ => self.cancellable(sweep.number).len() as u64,
