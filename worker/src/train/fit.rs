@@ -129,14 +129,14 @@ impl<'a> Session<'a> {
         let mut total = 0.0;
         for indices in order.chunks(self.spec.training.batch_size as usize) {
             let batch = batch(self.cases, indices, self.device)?;
-            let logits = self.network.forward(&batch.images, true)?;
-            let losses = losses::per_case(&self.spec.loss, &logits, &batch.targets)?;
+            let pass = self.network.record(&batch.images)?;
+            let (losses, gradient) = losses::with_gradient(&self.spec.loss, &pass.logits, &batch.targets)?;
             let loss = sum(&losses)?;
             if !loss.is_finite() {
                 return Ok(None);
             }
             total += loss;
-            self.optimizer.step(&losses.mean(0)?.backward()?)?;
+            self.optimizer.step(&pass.backward(&gradient)?)?;
         }
         Ok(Some(total / order.len() as f64))
     }
