@@ -14,6 +14,8 @@ mod batch_norm;
 mod composed;
 mod conv2d;
 mod conv_transpose2d;
+#[cfg(feature = "cudnn")]
+mod cuda;
 pub(crate) mod parallel;
 mod passes;
 mod pool;
