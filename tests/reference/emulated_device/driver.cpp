@@ -1,24 +1,22 @@
-// As much of the CUDA driver, NVRTC, cuBLAS and cuRAND as opening a device and running our kernels takes, on the CPU.
+// As much of the CUDA driver, cuBLAS and cuRAND as opening a device and running our kernels takes, on the CPU.
 //
 // Memory ends at a page that cannot be touched and begins as not-a-number, so that kernels that read or write too far fail, and so
-// do those that read what nobody wrote. "Compiled" code is the path of a library that the C++ compiler made of the kernels.
+// do those that read what nobody wrote.
 
 #include <cstdint>
 #include <cstdio>
-#include <cstdlib>
 #include <cstring>
 #include <dlfcn.h>
-#include <fstream>
 #include <map>
-#include <regex>
 #include <string>
 #include <sys/mman.h>
 #include <unistd.h>
 
 typedef uint64_t Address;
 
-// Attributes of an H200, as far as they are asked for.
-const int MAJOR = 75, MINOR = 76;
+// Attributes of a Hopper, as far as they are asked for: compute capability 9.0, memory pools.
+const int MAJOR = 75, POOLS = 115;
+const int RELEASE_THRESHOLD = 4;
 
 static std::map<Address, std::pair<void *, size_t>> allocations;
 
@@ -29,7 +27,7 @@ int cuDeviceGetCount(int *count) { return *count = 1, 0; }
 int cuDeviceGet(int *device, int) { return *device = 0, 0; }
 int cuDeviceGetName(char *name, int length, int) { return snprintf(name, length, "emulated"), 0; }
 int cuDeviceGetAttribute(int *value, int attribute, int) {
-    return *value = attribute == MAJOR ? 9 : 0, 0;
+    return *value = attribute == MAJOR ? 9 : attribute == POOLS, 0;
 }
 int cuDevicePrimaryCtxRetain(void **context, int) { return *context = (void *)1, 0; }
 int cuDevicePrimaryCtxRelease_v2(int) { return 0; }
@@ -45,6 +43,11 @@ int cuEventDestroy_v2(void *) { return 0; }
 int cuEventRecord(void *, void *) { return 0; }
 int cuGetErrorName(int, const char **name) { return *name = "error of the emulated device", 0; }
 int cuGetErrorString(int, const char **text) { return *text = "error of the emulated device", 0; }
+
+int cuDeviceGetDefaultMemPool(void **pool, int) { return *pool = (void *)1, 0; }
+int cuMemPoolSetAttribute(void *, int attribute, const uint64_t *value) {
+    return attribute == RELEASE_THRESHOLD && *value == UINT64_MAX ? 0 : 1;
+}
 
 int cuMemAlloc_v2(Address *address, size_t bytes) {
     size_t page = sysconf(_SC_PAGESIZE), length = (bytes + 15) / 16 * 16;
@@ -92,40 +95,6 @@ int cuLaunchKernel(
     ((void (*)(unsigned *, void **))function)(size, arguments);
     return 0;
 }
-
-// NVRTC
-
-struct Program {
-    std::string source, library, log;
-};
-int nvrtcCreateProgram(Program **program, const char *source, const char *, int, const char **, const char **) {
-    *program = new Program{source, "", ""};
-    return 0;
-}
-int nvrtcDestroyProgram(Program **program) { return delete *program, 0; }
-int nvrtcCompileProgram(Program *program, int count, const char *const *options) {
-    char folder[] = "/tmp/emulated-XXXXXX";
-    if (!mkdtemp(folder)) return 1;
-    std::string base = folder, source = base + "/kernels.cpp";
-    std::ofstream file(source);
-    file << program->source;
-    std::regex kernel("__global__ void (\\w+)");
-    for (std::sregex_iterator at(program->source.begin(), program->source.end(), kernel), end; at != end; ++at) {
-        file << "EMULATED(" << (*at)[1] << ")\n";
-    }
-    file.close();
-    program->library = base + "/kernels.so";
-    std::string command = "g++ -O1 -shared -fPIC -fno-gnu-unique -std=c++17 -include " + std::string(getenv("EMULATED_DEVICE")) + "/threads.h";
-    for (int i = 0; i < count; i++) {
-        std::string option = options[i], define = "--define-macro=";
-        if (option.compare(0, define.size(), define) == 0) command += " -D" + option.substr(define.size());
-    }
-    return system((command + " -o " + program->library + " " + source).c_str()) ? 6 : 0;
-}
-int nvrtcGetProgramLogSize(Program *, size_t *size) { return *size = 1, 0; }
-int nvrtcGetProgramLog(Program *, char *log) { return *log = 0, 0; }
-int nvrtcGetCUBINSize(Program *program, size_t *size) { return *size = program->library.size() + 1, 0; }
-int nvrtcGetCUBIN(Program *program, char *code) { return strcpy(code, program->library.c_str()), 0; }
 
 // What Candle opens with a device
 

@@ -4,7 +4,8 @@
 #
 #   tests/reference/emulated_device/run.sh [FILTER]      default filter: ops::cuda
 #
-# Needs the CUDA toolkit to build `--features cudnn`, and g++. Once with bias and ReLU inside the convolutions, once without.
+# Needs the CUDA toolkit to build `--features cudnn`, and g++. Runs once with bias and ReLU inside the convolutions, once without,
+# and once compiles the kernels with the real NVRTC, which needs no device.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 cd "$here/../../.."
@@ -12,21 +13,26 @@ tests=$(cargo test --no-run --locked --message-format json -p worker --features 
   python3 -c 'import json, sys; print([m["executable"] for m in map(json.loads, sys.stdin) if m.get("executable")][-1])')
 libraries=$(mktemp -d)
 trap 'rm -rf "$libraries"' EXIT
-for part in driver cudnn; do
+for part in driver cudnn nvrtc; do
   g++ -O2 -fPIC -std=c++17 -c -o "$libraries/$part.o" "$here/$part.cpp"
 done
 # what else is linked is never called, and says so and stops; but compiled kernels announce themselves at the start
 defined=$(nm --defined-only --format=just-symbols "$libraries"/*.o)
-nm --dynamic --undefined-only --format=just-symbols "$tests" | sed 's/@.*//' | grep -E '^(__cuda|cu|nvrtc)' |
+nm --dynamic --undefined-only --format=just-symbols "$tests" | sed 's/@.*//' | grep -E '^(__cuda|cu)' |
   grep -vxF "$defined" | while read -r name; do
   [[ $name == __cuda* ]] && echo "void *$name(void) { return 0; }" && continue
   echo "void $name(void) { fprintf(stderr, \"$name is not emulated\\n\"); abort(); }"
 done | cat <(printf '#include <stdio.h>\n#include <stdlib.h>\n') - >"$libraries/others.c"
 gcc -fPIC -c -o "$libraries/others.o" "$libraries/others.c"
-g++ -shared -o "$libraries/device.so" "$libraries"/*.o -ldl
+g++ -shared -o "$libraries/device.so" "$libraries"/{driver,cudnn,others}.o -ldl
+mkdir "$libraries/nvrtc"
 for name in $(readelf --dynamic "$tests" | grep -oE 'lib(cu|nv)[a-zA-Z]*\.so\.[0-9]+'); do
-  ln -s device.so "$libraries/$name"
+  case $name in
+  libnvrtc.*) g++ -shared -o "$libraries/nvrtc/$name" "$libraries/nvrtc.o" ;;
+  *) ln -s device.so "$libraries/$name" ;;
+  esac
 done
-export EMULATED_DEVICE=$here LD_LIBRARY_PATH=$libraries
-"$tests" --test-threads 1 "${1:-ops::cuda}"
-EMULATED_CUDNN=unfused "$tests" --test-threads 1 "${1:-ops::cuda::tests::conv}"
+run() { LD_LIBRARY_PATH=$libraries:$1 EMULATED_DEVICE=$here "$tests" --test-threads 1 "$2"; }
+run "$libraries/nvrtc" "${1:-ops::cuda}"
+EMULATED_CUDNN=unfused run "$libraries/nvrtc" "${1:-ops::cuda::tests::conv}"
+run "$CUDA_HOME/lib" ops::cuda::tests::kernels_compile

@@ -4,7 +4,8 @@
 //! cores take no others.
 
 use super::Precision;
-use super::cudnn::{Convolution, Epilogue};
+use super::cudnn::Epilogue;
+use super::descriptors::Convolution;
 use super::engine::{Argument, Engine, Grid, number};
 use super::operand::{Variant, address, device, empty, expect, full, map};
 use crate::ops::Activation;

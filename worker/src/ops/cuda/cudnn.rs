@@ -1,18 +1,18 @@
-//! cuDNN's convolutions on channels-last maps, as planned calls. The only place that knows cuDNN.
+//! cuDNN's convolutions on channels-last maps, as planned calls. Nothing but this and `descriptors` knows cuDNN.
 //!
 //! All three passes are described by the same convolution: input `x` `[n, h, w, inputs]`, weight `[outputs, size, size, inputs]`,
-//! output `y`. Descriptors state sizes in the order n, c, h, w whatever the layout; `CUDNN_TENSOR_NHWC` says how they lie.
+//! output `y`.
 //!
 //! Algorithms are named, deterministic ones, so that the bits do not depend on a search by time.
 
-use super::Precision;
+use super::descriptors::{After, Convolution, Described, after};
 use candle_core::cuda_backend::CudaDevice;
 use candle_core::cuda_backend::cudarc::cudnn::{CudnnError, result, sys};
 use candle_core::cuda_backend::cudarc::driver::{CudaSlice, CudaStream, DevicePtr};
-use candle_core::{DType, Result, bail};
+use candle_core::{Result, bail};
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
-use std::ffi::{c_int, c_void};
+use std::ffi::c_void;
 use std::fmt;
 use std::sync::Arc;
 
@@ -33,20 +33,6 @@ const BACKWARD_FILTER: [FilterAlgorithm; 2] = [
     FilterAlgorithm::CUDNN_CONVOLUTION_BWD_FILTER_ALGO_1,
     FilterAlgorithm::CUDNN_CONVOLUTION_BWD_FILTER_ALGO_WINOGRAD_NONFUSED,
 ];
-
-/// A convolution; channels are as many as the maps have in memory.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(super) struct Convolution {
-    pub(super) images: usize,
-    /// Size of the input.
-    pub(super) height: usize,
-    pub(super) width: usize,
-    pub(super) inputs: usize,
-    pub(super) outputs: usize,
-    /// Height and width of the kernel: 3 with a border of 1, 1, or 2 with stride 2.
-    pub(super) size: usize,
-    pub(super) precision: Precision,
-}
 
 /// What is computed from the other two of input, weight and output.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -69,129 +55,6 @@ pub(super) struct Epilogue {
     /// One number a channel, of the maps' type.
     pub(super) bias: u64,
     pub(super) relu: bool,
-}
-
-impl Convolution {
-    fn border(&self) -> usize {
-        usize::from(self.size == 3)
-    }
-
-    fn stride(&self) -> usize {
-        if self.size == 2 { 2 } else { 1 }
-    }
-
-    /// `[n, h, w, c]` of the output.
-    pub(super) fn output(&self) -> [usize; 4] {
-        [self.images, self.height / self.stride(), self.width / self.stride(), self.outputs]
-    }
-
-    /// `[n, h, w, c]` of the input.
-    pub(super) fn input(&self) -> [usize; 4] {
-        [self.images, self.height, self.width, self.inputs]
-    }
-
-    /// The type of the maps and of the packed weights.
-    pub(super) fn dtype(&self) -> DType {
-        match self.precision {
-            Precision::F32 | Precision::Tf32 => DType::F32,
-            Precision::Bf16 => DType::BF16,
-        }
-    }
-
-    fn data_type(&self) -> sys::cudnnDataType_t {
-        match self.precision {
-            Precision::F32 | Precision::Tf32 => sys::cudnnDataType_t::CUDNN_DATA_FLOAT,
-            Precision::Bf16 => sys::cudnnDataType_t::CUDNN_DATA_BFLOAT16,
-        }
-    }
-
-    /// The arithmetic that may be used. For f32 the default is TF32 where there is any; "allow conversion" would allow f16 too.
-    fn math_type(&self) -> sys::cudnnMathType_t {
-        match self.precision {
-            Precision::F32 => sys::cudnnMathType_t::CUDNN_FMA_MATH,
-            Precision::Tf32 => sys::cudnnMathType_t::CUDNN_DEFAULT_MATH,
-            Precision::Bf16 => sys::cudnnMathType_t::CUDNN_TENSOR_OP_MATH,
-        }
-    }
-}
-
-impl fmt::Display for Convolution {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { images, height, width, inputs, outputs, size, precision } = self;
-        write!(f, "{images} x {height} x {width} x {inputs} -> {outputs}, {size}x{size}, {precision:?}")
-    }
-}
-
-/// A descriptor of cuDNN's that is destroyed when dropped.
-macro_rules! descriptor {
-    ($name:ident, $raw:ident, $create:ident, $destroy:ident) => {
-        struct $name(sys::$raw);
-
-        impl $name {
-            fn new() -> std::result::Result<Self, CudnnError> {
-                result::$create().map(Self)
-            }
-        }
-
-        impl Drop for $name {
-            fn drop(&mut self) {
-                // SAFETY: it was created by `new`, and nobody else has it. An error would leak it, no more.
-                let _ = unsafe { sys::$destroy(self.0) };
-            }
-        }
-    };
-}
-
-descriptor!(Map, cudnnTensorDescriptor_t, create_tensor_descriptor, cudnnDestroyTensorDescriptor);
-descriptor!(Filter, cudnnFilterDescriptor_t, create_filter_descriptor, cudnnDestroyFilterDescriptor);
-descriptor!(Kind, cudnnConvolutionDescriptor_t, create_convolution_descriptor, cudnnDestroyConvolutionDescriptor);
-descriptor!(After, cudnnActivationDescriptor_t, create_activation_descriptor, cudnnDestroyActivationDescriptor);
-
-impl Map {
-    /// A map `[n, h, w, c]`.
-    fn of([n, h, w, c]: [usize; 4], data_type: sys::cudnnDataType_t) -> Result<Self> {
-        let map = Self::new()?;
-        let format = sys::cudnnTensorFormat_t::CUDNN_TENSOR_NHWC;
-        // SAFETY: the descriptor was just made.
-        unsafe { result::set_tensor4d_descriptor(map.0, format, data_type, ints([n, c, h, w])?)? };
-        Ok(map)
-    }
-}
-
-/// A convolution as cuDNN sees it.
-struct Described {
-    x: Map,
-    y: Map,
-    /// One number a channel of `y`.
-    bias: Map,
-    weight: Filter,
-    kind: Kind,
-}
-
-impl Described {
-    fn new(convolution: &Convolution) -> Result<Self> {
-        let Convolution { inputs, outputs, size, .. } = *convolution;
-        let data_type = convolution.data_type();
-        let (weight, kind) = (Filter::new()?, Kind::new()?);
-        let [border, stride] = ints([convolution.border(), convolution.stride()])?;
-        let shape = ints([outputs, inputs, size, size])?;
-        // SAFETY: the descriptors were just made. The filter's sizes are stated as k, c, h, w, too; it lies as k, h, w, c.
-        unsafe {
-            let format = sys::cudnnTensorFormat_t::CUDNN_TENSOR_NHWC;
-            result::set_filter4d_descriptor(weight.0, data_type, format, shape)?;
-            let mode = sys::cudnnConvolutionMode_t::CUDNN_CROSS_CORRELATION;
-            let sums = sys::cudnnDataType_t::CUDNN_DATA_FLOAT;
-            result::set_convolution2d_descriptor(kind.0, border, border, stride, stride, 1, 1, mode, sums)?;
-            result::set_convolution_math_type(kind.0, convolution.math_type())?;
-        }
-        Ok(Self {
-            x: Map::of(convolution.input(), data_type)?,
-            y: Map::of(convolution.output(), data_type)?,
-            bias: Map::of([1, 1, 1, outputs], data_type)?,
-            weight,
-            kind,
-        })
-    }
 }
 
 /// How a pass of a convolution is run.
@@ -408,34 +271,9 @@ fn at_mut(address: u64) -> *mut c_void {
     address as *mut c_void
 }
 
-fn ints<const N: usize>(sizes: [usize; N]) -> Result<[c_int; N]> {
-    let mut ints = [0; N];
-    for (int, size) in ints.iter_mut().zip(sizes) {
-        match c_int::try_from(size) {
-            Ok(size) => *int = size,
-            Err(_) => bail!("a size of {size} is too large for cuDNN"),
-        }
-    }
-    Ok(ints)
-}
-
 /// Whether cuDNN cannot do this at all, rather than that it failed (statuses of cuDNN 9: 2xxx bad parameter, 3xxx not supported).
 fn refused(error: CudnnError) -> bool {
     (2000..4000).contains(&(error.0 as u32))
-}
-
-/// ReLU or nothing. cuDNN fuses ReLU only if it need not keep not-a-number; the last convolution of a network has none, so a
-/// diverged training shows all the same.
-fn after(relu: bool) -> Result<After> {
-    let mode = match relu {
-        true => sys::cudnnActivationMode_t::CUDNN_ACTIVATION_RELU,
-        false => sys::cudnnActivationMode_t::CUDNN_ACTIVATION_IDENTITY,
-    };
-    let after = After::new()?;
-    let nan = sys::cudnnNanPropagation_t::CUDNN_NOT_PROPAGATE_NAN;
-    // SAFETY: the descriptor was just made. ReLU has no ceiling.
-    unsafe { result::set_activation_descriptor(after.0, mode, nan, f64::MAX)? };
-    Ok(after)
 }
 
 fn plan(handle: sys::cudnnHandle_t, convolution: &Convolution, pass: Pass) -> Result<Plan> {

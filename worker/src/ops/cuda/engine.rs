@@ -1,17 +1,15 @@
 //! What a device keeps from call to call: compiled kernels, cuDNN with its plans, and scratch memory.
 
+use super::compiler::compile;
 use super::cudnn::Cudnn;
 use super::operand::{self, Variant, address};
-use candle_core::cuda_backend::cudarc::driver::{CudaFunction, CudaModule, LaunchConfig, PushKernelArg};
-use candle_core::cuda_backend::cudarc::nvrtc::{Ptx, result as nvrtc, sys};
+use candle_core::cuda_backend::cudarc::driver::{CudaFunction, CudaModule, LaunchConfig, PushKernelArg, result, sys};
+use candle_core::cuda_backend::cudarc::nvrtc::Ptx;
 use candle_core::cuda_backend::{CudaDevice, DeviceId};
-use candle_core::{DType, Error, Result, Tensor, bail};
+use candle_core::{DType, Result, Tensor, bail};
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
-use std::ffi::{CStr, CString};
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
-
-const SOURCE: &str = include_str!("kernels.cu");
 
 /// Threads of a block.
 const THREADS: usize = 256;
@@ -81,6 +79,9 @@ impl Engine {
         match lock(&ENGINES).entry(device.id()) {
             Entry::Occupied(entry) => Ok(entry.get().clone()),
             Entry::Vacant(entry) => {
+                keep_memory(device)?;
+                // SAFETY: all work goes to one stream, so that nothing has to wait for anything.
+                unsafe { device.disable_event_tracking() };
                 let cudnn = Mutex::new(Cudnn::new(device)?);
                 let engine =
                     Self { device: device.clone(), cudnn, modules: Mutex::default(), functions: Mutex::default() };
@@ -94,7 +95,7 @@ impl Engine {
         lock(&self.cudnn)
     }
 
-    /// Starts a kernel of `kernels.cu`; `arguments` are its parameters, in order.
+    /// Starts a kernel of `kernels`; `arguments` are its parameters, in order.
     pub(super) fn launch(
         &self,
         name: &'static str,
@@ -167,49 +168,21 @@ pub(super) fn number(size: usize) -> Result<u32> {
     }
 }
 
+/// Lets the process keep the memory that it freed: by default all of it goes back to the driver whenever the host waits.
+fn keep_memory(device: &CudaDevice) -> Result<()> {
+    let stream = device.cuda_stream();
+    stream.context().bind_to_thread()?;
+    let mut threshold = u64::MAX;
+    // SAFETY: the device is alive, and the attribute is a number of 64 bits.
+    unsafe {
+        // without pools there is nothing to keep
+        let Ok(pool) = result::device::get_default_mem_pool(stream.context().cu_device()) else { return Ok(()) };
+        let attribute = sys::CUmemPool_attribute::CU_MEMPOOL_ATTR_RELEASE_THRESHOLD;
+        result::mem_pool::set_attribute(pool, attribute, (&raw mut threshold).cast())?;
+    }
+    Ok(())
+}
+
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// The machine code of the kernels for an architecture, as `sm_90`.
-///
-/// Machine code, not PTX: a driver that is older than NVRTC runs the one and refuses the other.
-pub(super) fn compile(variant: Variant, architecture: &str) -> Result<Vec<u8>> {
-    let real = match variant.dtype {
-        DType::F32 => "float",
-        DType::BF16 => "bf16",
-        other => bail!("no kernels for {other:?}"),
-    };
-    let options = [
-        format!("--gpu-architecture={architecture}"),
-        "--std=c++17".to_owned(),
-        format!("--define-macro=REAL={real}"),
-        format!("--define-macro=LANES={}", variant.lanes),
-    ];
-    let source = CString::new(SOURCE).map_err(Error::wrap)?;
-    let program = nvrtc::create_program(&source, Some(c"kernels.cu")).map_err(Error::debug)?;
-    // SAFETY: the program was just made, and is destroyed here, after its last use.
-    unsafe {
-        let binary = machine_code(program, &options);
-        nvrtc::destroy_program(program).map_err(Error::debug)?;
-        binary
-    }
-}
-
-/// # Safety
-/// `program` was made and not destroyed.
-unsafe fn machine_code(program: sys::nvrtcProgram, options: &[String]) -> Result<Vec<u8>> {
-    // SAFETY: as promised; the buffer has the size that NVRTC asks for.
-    unsafe {
-        if let Err(error) = nvrtc::compile_program(program, options) {
-            let log = nvrtc::get_program_log(program).map_err(Error::debug)?;
-            let log = CStr::from_ptr(log.as_ptr()).to_string_lossy().into_owned();
-            bail!("cannot compile the kernels with {options:?}: {error:?}\n{log}");
-        }
-        let mut size = 0;
-        sys::nvrtcGetCUBINSize(program, &mut size).result().map_err(Error::debug)?;
-        let mut binary = vec![0u8; size];
-        sys::nvrtcGetCUBIN(program, binary.as_mut_ptr().cast()).result().map_err(Error::debug)?;
-        Ok(binary)
-    }
 }

@@ -2,10 +2,10 @@
 //!
 //! ```text
 //!  conv                        convolutions: pack weights, call cuDNN, add what it does not
-//!    cudnn    plans of cuDNN: descriptors, algorithm, workspace
+//!    cudnn    plans of cuDNN: algorithm, workspace; what they plan is in descriptors
 //!  norm, maps, steps, batches  one kernel or two each
 //!    engine   what a device keeps: compiled kernels, plans, workspace
-//!    kernels.cu                compiled at run time
+//!    compiler kernels/*.cu -> machine code, at run time
 //!    operand  tensors as addresses
 //! ```
 //!
@@ -15,11 +15,13 @@
 //!
 //! All work of a device goes to Candle's stream for it, from one thread at a time.
 
-#![expect(dead_code, reason = "the operations of `ops` do not call these yet")]
+#![cfg_attr(not(test), expect(dead_code, reason = "the operations of `ops` do not call these yet"))]
 
 mod batches;
+mod compiler;
 mod conv;
 mod cudnn;
+mod descriptors;
 mod engine;
 mod maps;
 mod norm;
@@ -28,7 +30,7 @@ mod steps;
 #[cfg(test)]
 mod tests;
 
-#[expect(unused_imports, reason = "the operations of `ops` do not call these yet")]
+#[cfg_attr(not(test), expect(unused_imports, reason = "the operations of `ops` do not call these yet"))]
 pub(super) use self::{
     batches::gather_batch,
     conv::{conv_transpose2d, conv_transpose2d_backward, conv2d, conv2d_backward, describe_plans},

@@ -342,7 +342,7 @@ fn kernels_compile_for_other_devices() {
     for architecture in ["sm_80", "sm_90"] {
         for variant in [(DType::F32, 4), (DType::F32, 1), (DType::BF16, 8), (DType::BF16, 1)] {
             let (dtype, lanes) = variant;
-            assert!(!super::engine::compile(Variant { dtype, lanes }, architecture).unwrap().is_empty());
+            assert!(!super::compiler::compile(Variant { dtype, lanes }, architecture).unwrap().is_empty());
         }
     }
 }
