@@ -17,9 +17,9 @@ int nvrtcCreateProgram(Program **program, const char *source, const char *, int,
 }
 int nvrtcDestroyProgram(Program **program) { return delete *program, 0; }
 int nvrtcCompileProgram(Program *program, int count, const char *const *options) {
-    char folder[] = "/tmp/emulated-XXXXXX";
-    if (!mkdtemp(folder)) return 1;
-    std::string base = folder, source = base + "/kernels.cpp";
+    std::string base = std::string(getenv("EMULATED_FOLDER")) + "/XXXXXX";
+    if (!mkdtemp(base.data())) return 1;
+    std::string source = base + "/kernels.cpp";
     std::ofstream file(source);
     file << program->source;
     std::regex kernel("__global__ void (\\w+)");
