@@ -12,6 +12,8 @@
 
 mod composed;
 mod cpu;
+#[cfg(feature = "cudnn")]
+mod cuda;
 mod tape;
 
 pub(crate) use cpu::{Real, dispatch, parallel, storage};

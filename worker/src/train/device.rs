@@ -60,12 +60,12 @@ fn cpu_model() -> Option<String> {
     Some(model.1.trim().to_owned())
 }
 
-#[cfg(feature = "cuda")]
+#[cfg(feature = "cudnn")]
 fn cuda_model(device: &candle_core::CudaDevice) -> Option<String> {
     device.cuda_stream().context().name().ok()
 }
 
-#[cfg(not(feature = "cuda"))]
+#[cfg(not(feature = "cudnn"))]
 fn cuda_model(_: &candle_core::CudaDevice) -> Option<String> {
     None
 }
