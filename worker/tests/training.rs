@@ -9,8 +9,8 @@ use proto::data::Inventory;
 use proto::ids::ContentHash;
 use proto::measure::{JobResult, Measurement, Verdict};
 use proto::spec::{
-    Architecture, Data, EpochChoice, Initialization, JobSpec, Loss, LossName, Metric, Model, Optimizer, Seeds,
-    Selection, Split, Trainer, Training,
+    Architecture, Data, EpochChoice, Initialization, JobSpec, Loss, LossName, Metric, Model, Optimizer, Precision,
+    Seeds, Selection, Split, Trainer, Training,
 };
 use std::collections::BTreeMap;
 use worker::data::CaseSet;
@@ -266,6 +266,8 @@ fn jobs_that_do_not_fit_are_refused() {
     assert!(matches!(refuse(|spec| spec.data.image_size = 64), TrainError::ImageSize { expected: 64, found: 32 }));
     assert!(matches!(refuse(|spec| spec.split.train = 100), TrainError::Split(_)));
     assert!(matches!(refuse(|spec| spec.training.batch_size = 0), TrainError::Zero { key: "batch_size" }));
+    let tf32 = refuse(|spec| spec.training.precision = Precision::Tf32);
+    assert!(tf32.to_string().contains("use f32 on the CPU"), "{tf32}");
 }
 
 #[test]

@@ -1,6 +1,8 @@
 //! Where tensors live.
 
+use super::TrainError;
 use candle_core::Device;
+use proto::spec::{Precision, Training};
 
 /// A device that cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -39,7 +41,24 @@ pub fn device(name: &str) -> Result<Device, DeviceError> {
     }
 }
 
-/// The device in words, for results: its kind and, where it is known, its model.
+/// Checks that `device` computes in these numbers.
+///
+/// # Errors
+/// If it does not.
+pub fn check(device: &Device, precision: Precision) -> Result<(), TrainError> {
+    if device.is_cuda() || precision == Precision::F32 {
+        return Ok(());
+    }
+    Err(TrainError::Precision { precision })
+}
+
+/// The device and how it is used, for results: `cpu (model), f32, auto convolution`.
+#[must_use]
+pub fn describe_training(device: &Device, training: &Training) -> String {
+    format!("{}, {}, {} convolution", describe(device), training.precision, training.convolution)
+}
+
+/// The device in words: its kind and, where it is known, its model.
 #[must_use]
 pub fn describe(device: &Device) -> String {
     let (kind, model) = match device {

@@ -28,7 +28,7 @@ pub fn fit(
     device: &Device,
     observe: &mut dyn FnMut(&Measurement),
 ) -> Result<JobResult, TrainError> {
-    check(spec, cases)?;
+    check(spec, cases, device)?;
     let subsets = split::assign(&spec.split, cases.inventory.cases.len(), spec.seeds.split_seed)?;
     let start = Instant::now();
     let mut session = Session::new(spec, cases, device, &subsets)?;
@@ -62,11 +62,12 @@ pub fn fit(
             if judged.loss.is_finite() { verdict::verdict(cases, &subsets.train, judged) } else { Verdict::Diverged }
         }
     };
-    let device = device::describe(device);
+    let device = device::describe_training(device, &spec.training);
     Ok(JobResult { verdict, epochs, best_epoch, validation, test, train_seconds, parameters, device })
 }
 
-fn check(spec: &JobSpec, cases: &CaseSet) -> Result<(), TrainError> {
+fn check(spec: &JobSpec, cases: &CaseSet, device: &Device) -> Result<(), TrainError> {
+    device::check(device, spec.training.precision)?;
     let (expected, found) = (spec.data.image_size, cases.image_size);
     if expected != found {
         return Err(TrainError::ImageSize { expected, found });

@@ -19,7 +19,7 @@ pub mod verdict;
 pub use fit::fit;
 
 use crate::data::split::SplitError;
-use proto::spec::Architecture;
+use proto::spec::{Architecture, Precision};
 
 /// Why a job could not be trained.
 #[derive(Debug, thiserror::Error)]
@@ -41,6 +41,14 @@ pub enum TrainError {
         size: u32,
         /// What they must be a multiple of.
         multiple: u32,
+    },
+    /// The device does not compute in these numbers.
+    #[error(
+        "training.precision: {precision} needs a CUDA device: use f32 on the CPU, or a worker with `--device cuda:0`"
+    )]
+    Precision {
+        /// What the job asks for.
+        precision: Precision,
     },
     /// There is nothing to do.
     #[error("`{key}` is 0: use at least 1")]
