@@ -351,6 +351,7 @@ impl Driver {
                     | Fact::Pinned { .. }
                     | Fact::Rejected { .. }
                     | Fact::Cancelled { .. }
+                    | Fact::Draining { .. }
                     | Fact::Released { .. }
                     | Fact::Lost { .. }
                     | Fact::Failed { .. }

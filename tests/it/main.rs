@@ -10,6 +10,7 @@ mod complete;
 mod data_pin;
 mod deploy;
 mod determinism;
+mod drain;
 mod durability;
 mod interrupt;
 mod manners;

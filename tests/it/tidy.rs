@@ -25,7 +25,7 @@ fn sources(place: &str) -> BTreeMap<PathBuf, String> {
 
 /// The file without comments and without its tests, line by line.
 fn code(path: &Path, text: &str) -> Vec<String> {
-    if path.file_stem().is_some_and(|name| name == "tests") {
+    if path.components().any(|part| part.as_os_str() == "tests" || part.as_os_str() == "tests.rs") {
         return Vec::new();
     }
     let tests = text.split_once("\n#[cfg(test)]\n").filter(|(_, rest)| rest.contains("mod tests {"));

@@ -1,4 +1,4 @@
-//! Workers and trainers die, freeze, and are told to go.
+//! Workers and trainers die and freeze.
 
 use crate::harness::{Coordinator, Lab, Peer, Process, Row, Signal, children, kill, lives, simulated, until};
 
@@ -42,30 +42,6 @@ fn the_job_of_a_killed_worker_runs_elsewhere() {
     assert!(rows.iter().all(|row| row["worker"] == "second"));
     assert_eq!(lab.history().lost().len(), 1, "it was the lease that ended");
     until("the end of the killed worker's trainer", || (!trainers.iter().any(|&id| lives(id))).then_some(()));
-}
-
-#[test]
-fn a_worker_that_is_told_to_go_gives_its_job_back_at_once() {
-    // a lease that outlasts the test, and more workers than a job may fail or be lost with
-    const TIMES: u32 = 6;
-    let lab = Lab::new();
-    lab.write(&simulated(1, 50));
-    let coordinator = lab.serve(&["--lease", "1h"]);
-    lab.submit(&coordinator.url, &["--simulated"]);
-    for _ in 0..TIMES {
-        let mut worker = lab.worker(&coordinator.url, "first", &["--simulate", "20s"]);
-        coordinator.running(&lab, "first");
-        worker.signal(Signal::TERM);
-        let ended = worker.wait().expect(0);
-        assert!(ended.stderr.contains("giving back what runs"), "{}", ended.stderr);
-    }
-    let _last = lab.worker(&coordinator.url, "last", &["--simulate", "10ms"]);
-    coordinator.ended(&lab);
-    let rows = lab.check_complete(1);
-    assert_eq!((rows[0]["attempts"].clone(), rows[0]["worker"].as_str()), ((TIMES + 1).to_string(), "last"));
-    let history = lab.history();
-    assert_eq!(history.released().len(), TIMES as usize);
-    assert_eq!((history.lost().len(), history.failed().len()), (0, 0), "none of it is held against the job");
 }
 
 #[test]

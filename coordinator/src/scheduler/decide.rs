@@ -1,135 +1,17 @@
 //! Decisions: what a request would change, and the reply. Reads the state, changes nothing.
 
-use super::state::{Sweep, Worker};
-use super::{Fact, Found, Offer, State, Timestamp, WorkerInfo};
+use super::grant::{notice, serves};
+use super::state::Worker;
+use super::{
+    Completed, Completion, Decision, Fact, Found, Grant, Offer, Record, Rejection, State, Submitted, Synchronization,
+    Synchronized, Timestamp, WorkerInfo,
+};
 use crate::plan::Plan;
-use proto::data::{Dataset, Inventory};
-use proto::ids::{Attempt, JobId, Lease, Token, WorkerId};
-use proto::measure::{JobResult, Measurement, Outcome};
-use proto::spec::{JobSpec, Trainer};
+use proto::data::Inventory;
+use proto::ids::{JobId, Lease, WorkerId};
+use proto::measure::{Measurement, Outcome};
+use proto::spec::Trainer;
 use std::collections::BTreeSet;
-
-/// What a request changes, and its reply, which must not leave before the changes are durable.
-#[derive(Debug, Clone, PartialEq)]
-#[must_use = "a decision that is not carried out is lost"]
-pub struct Decision<R> {
-    /// To be appended to the journal and applied, in order.
-    pub facts: Vec<Fact>,
-    /// To be written to the result tables with the facts.
-    pub records: Vec<Record>,
-    /// The answer.
-    pub reply: R,
-}
-
-/// Rows for the result tables.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Record {
-    /// Epochs of an attempt; those that are there already stay.
-    Measurements {
-        /// The job.
-        job: JobId,
-        /// The attempt.
-        attempt: Attempt,
-        /// The epochs.
-        measurements: Vec<Measurement>,
-    },
-    /// The result of a job.
-    Result {
-        /// The job.
-        job: JobId,
-        /// The attempt it is of.
-        attempt: Attempt,
-        /// Name of the worker.
-        worker: String,
-        /// The result.
-        result: Box<JobResult>,
-    },
-}
-
-/// Why a request changes nothing.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Rejection {
-    /// The worker has not registered since the coordinator started.
-    #[error("worker {0} is not registered with this coordinator: register again")]
-    UnknownWorker(WorkerId),
-    /// No sweep has that name.
-    #[error("no sweep is named `{0}`")]
-    UnknownSweep(String),
-    /// The data set cannot serve the sweep.
-    #[error("sweep `{sweep}` cannot run: {problem}")]
-    Misfit {
-        /// The sweep.
-        sweep: String,
-        /// Why.
-        problem: String,
-    },
-}
-
-/// A worker's state, and what it has measured.
-#[derive(Debug, Clone, PartialEq, Default)]
-pub struct Synchronization {
-    /// Every attempt that it runs or has yet to report.
-    pub held: Vec<Lease>,
-    /// Jobs it could start now.
-    pub free_slots: u32,
-    /// Epochs that it has not handed in yet.
-    pub measurements: Vec<(Lease, Vec<Measurement>)>,
-}
-
-/// A lease that a worker should have.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Grant {
-    /// The lease.
-    pub lease: Lease,
-    /// Where the images are.
-    pub dataset: Dataset,
-    /// The job.
-    pub spec: JobSpec,
-}
-
-/// What a worker should be doing.
-#[derive(Debug, Clone, PartialEq, Default)]
-pub struct Synchronized {
-    /// Leases that it has and did not list.
-    pub grants: Vec<Grant>,
-    /// Listed leases that it does not have.
-    pub stops: Vec<Lease>,
-    /// Data sets that it should look for.
-    pub wanted: Vec<Dataset>,
-    /// Why it gets no jobs of some sweep.
-    pub notices: Vec<String>,
-}
-
-/// How an attempt ended.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Completion {
-    /// The lease.
-    pub lease: Lease,
-    /// Epochs that were not handed in yet.
-    pub measurements: Vec<Measurement>,
-    /// How it ended.
-    pub outcome: Outcome,
-    /// Jobs that the worker could start once this one has ended.
-    pub free_slots: u32,
-}
-
-/// The answer to a [`Completion`].
-#[derive(Debug, Clone, PartialEq)]
-pub enum Completed {
-    /// The outcome is durable; the next jobs.
-    Recorded(Vec<Grant>),
-    /// The worker does not hold the lease; nothing was changed.
-    StaleLease,
-}
-
-/// The answer to a submission.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Submitted {
-    /// The sweep's name.
-    pub sweep: String,
-    /// Number of its jobs.
-    pub jobs: u64,
-}
 
 impl State {
     /// A sweep file was submitted. If a worker has offered its data set before, the content is pinned at once.
@@ -239,13 +121,21 @@ impl State {
             }
         }
         let listed: BTreeSet<_> = held.iter().map(|lease| lease.job).collect();
-        for job in leased.into_iter().flatten().filter(|job| !listed.contains(job)) {
-            reply.grants.extend(self.current_grant(*job));
+        let unlisted = leased.into_iter().flatten().filter(|job| !listed.contains(job));
+        if request.draining {
+            // granted in the very moment in which the worker was told to go: it will never run them
+            facts.extend((!entry.draining).then_some(Fact::Draining { worker }));
+            facts.extend(unlisted.filter_map(|job| self.released(*job)));
+            return Ok(Decision { facts, records, reply });
         }
-        let room = (request.free_slots as usize).saturating_sub(reply.grants.len());
-        let room = room.min((entry.info.slots as usize).saturating_sub(busy));
+        reply.grants.extend(unlisted.filter_map(|job| self.current_grant(*job)));
+        let free = request.free_slots.saturating_sub(reply.grants.len() as u32);
+        let room = entry.room(free, busy);
         let valid = valid.iter().map(|lease| lease.job).collect();
-        self.grant(worker, entry, room, &valid, &mut facts, &mut reply.grants);
+        let grants = self.grant(now, worker, room, &valid);
+        facts.extend(grants.iter().map(|grant| granted(grant, worker)));
+        reply.grants.extend(grants);
+        reply.notices.extend(self.quarantine_notice(worker));
         for sweep in self.served().filter(|sweep| !sweep.is_ended() && serves(entry, sweep)) {
             match (entry.offers.get(&sweep.plan.dataset), &sweep.inventory) {
                 (None, _) if sweep.trainer() == Trainer::Candle && !reply.wanted.contains(&sweep.plan.dataset) => {
@@ -293,9 +183,11 @@ impl State {
             Outcome::Released => Fact::Released { job, attempt },
         });
         let others = self.leases.get(&worker).map_or(0, |jobs| jobs.iter().filter(|other| **other != job).count());
-        let room = (free_slots as usize).min((entry.info.slots as usize).saturating_sub(others));
-        let mut grants = Vec::new();
-        self.grant(worker, entry, room, &BTreeSet::from([job]), &mut facts, &mut grants);
+        // what a failure says of the worker is known once it is applied: its next jobs come with the next synchronisation
+        let has_failed = facts.iter().any(|fact| matches!(fact, Fact::Failed { .. }));
+        let room = if has_failed { 0 } else { entry.room(free_slots, others) };
+        let grants = self.grant(now, worker, room, &BTreeSet::from([job]));
+        facts.extend(grants.iter().map(|grant| granted(grant, worker)));
         Ok(Decision { facts, records, reply: Completed::Recorded(grants) })
     }
 
@@ -314,79 +206,22 @@ impl State {
         self.workers.get(&worker).ok_or(Rejection::UnknownWorker(worker))
     }
 
+    /// Gives back the lease that is out for a job.
+    fn released(&self, job: JobId) -> Option<Fact> {
+        Some(Fact::Released { job, attempt: self.jobs.get(&job)?.attempts })
+    }
+
     fn measured(&self, lease: &Lease, measurements: &[Measurement], facts: &mut Vec<Fact>, records: &mut Vec<Record>) {
         let Some(last) = measurements.iter().map(|measurement| measurement.epoch).max() else { return };
         let (job, attempt) = (lease.job, lease.attempt);
         facts.push(Fact::Progressed { job, epoch: last });
         records.push(Record::Measurements { job, attempt, measurements: measurements.to_vec() });
     }
-
-    /// The lease that is out for a job.
-    fn current_grant(&self, job: JobId) -> Option<Grant> {
-        let entry = self.jobs.get(&job)?;
-        let super::JobState::Leased { holder, .. } = &entry.state else { return None };
-        let &(number, place) = entry.places.first()?;
-        let sweep = self.sweeps.get(&number)?;
-        let lease = Lease { job, attempt: holder.attempt, token: holder.token };
-        Some(Grant { lease, dataset: sweep.plan.dataset.clone(), spec: sweep.spec(place)? })
-    }
-
-    /// Grants up to `room` jobs of the oldest sweeps that the worker can serve, in queue order.
-    fn grant(
-        &self,
-        worker: WorkerId,
-        entry: &Worker,
-        room: usize,
-        except: &BTreeSet<JobId>,
-        facts: &mut Vec<Fact>,
-        grants: &mut Vec<Grant>,
-    ) {
-        let mut chosen = except.clone();
-        let wanted = chosen.len() + room;
-        for sweep in self.served().filter(|sweep| !sweep.queue.is_empty() && can_run(entry, sweep)) {
-            for &place in &sweep.queue {
-                if chosen.len() == wanted {
-                    return;
-                }
-                let job = sweep.jobs[place as usize];
-                let (Some(entry), Some(spec)) = (self.jobs.get(&job), sweep.spec(place)) else { continue };
-                if chosen.insert(job) {
-                    let attempt = entry.attempts.next();
-                    let token = Token::of(format!("{:032x} {job} {attempt}", self.nonce).as_bytes());
-                    facts.push(Fact::Granted { job, attempt, token, worker });
-                    let lease = Lease { job, attempt, token };
-                    grants.push(Grant { lease, dataset: sweep.plan.dataset.clone(), spec });
-                }
-            }
-        }
-    }
 }
 
-/// Whether the worker runs this kind of job at all: made-up results are never mixed with real ones.
-fn serves(worker: &Worker, sweep: &Sweep) -> bool {
-    worker.info.simulated == (sweep.trainer() == Trainer::Simulated)
-}
-
-/// Whether the worker has the very data that the sweep is pinned to.
-fn can_run(worker: &Worker, sweep: &Sweep) -> bool {
-    let Some(pinned) = &sweep.inventory else { return false };
-    let same = |found: &Found| matches!(found, Found::Inventory(inventory) if inventory.content == pinned.content);
-    serves(worker, sweep) && (worker.info.simulated || worker.offers.get(&sweep.plan.dataset).is_some_and(same))
-}
-
-/// Why the worker gets no jobs of the sweep, for people.
-pub(super) fn notice(worker: &Worker, sweep: &Sweep) -> Option<String> {
-    let (name, data) = (&sweep.plan.sweep, &sweep.plan.dataset.name);
-    match (worker.offers.get(&sweep.plan.dataset)?, &sweep.inventory) {
-        (Found::Problem(problem), _) => Some(format!("no jobs of sweep `{name}`: {problem}")),
-        (Found::Inventory(own), Some(pinned)) if own.content != pinned.content => Some(format!(
-            "no jobs of sweep `{name}`: data set `{data}` has content {} here, but the sweep uses content {} (first offered by {})",
-            own.content.short(),
-            pinned.content.short(),
-            sweep.pinned_by
-        )),
-        (Found::Inventory(_), _) => None,
-    }
+fn granted(grant: &Grant, worker: WorkerId) -> Fact {
+    let Lease { job, attempt, token } = grant.lease;
+    Fact::Granted { job, attempt, token, worker }
 }
 
 /// Pins the content of a sweep's data set, unless it has too few cases.

@@ -146,6 +146,12 @@ pub enum Fact {
         /// The answer.
         offer: Offer,
     },
+    /// A worker was told to go: it takes no job any more.
+    #[serde(skip)]
+    Draining {
+        /// Who.
+        worker: WorkerId,
+    },
     /// A lease runs until then.
     #[serde(skip)]
     Renewed {
@@ -188,6 +194,7 @@ impl Fact {
             Self::Registered { .. }
             | Self::Seen { .. }
             | Self::Offered { .. }
+            | Self::Draining { .. }
             | Self::Renewed { .. }
             | Self::Progressed { .. }
             | Self::Forgotten { .. } => false,

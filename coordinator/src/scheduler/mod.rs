@@ -1,7 +1,7 @@
 //! Decides who runs what. A pure state machine: no clock, no file, no network, no randomness.
 //!
 //! ```text
-//!  request --decide--> facts, reply      decide.rs   reads the state, changes nothing
+//!  request --decide--> facts, reply      decide.rs   reads the state, changes nothing; grant.rs chooses the jobs
 //!             facts  --apply--> state    state.rs    the only mutator, live and on replay
 //!             state  --view--> view      view.rs     what people look at
 //! ```
@@ -11,18 +11,24 @@
 
 mod decide;
 mod fact;
+mod grant;
 mod job;
+mod quarantine;
+mod request;
 mod state;
+mod sweep;
 #[cfg(test)]
 mod tests;
 mod view;
 
-pub use decide::{
-    Completed, Completion, Decision, Grant, Record, Rejection, Submitted, Synchronization, Synchronized, misfit,
-};
+pub use decide::misfit;
 pub use fact::{Fact, Found, Offer, WorkerInfo};
 pub use job::{Holder, IllegalTransition, Job, JobState};
-pub use state::{Limits, State, Sweep};
+pub use request::{
+    Completed, Completion, Decision, Grant, Record, Rejection, Submitted, Synchronization, Synchronized,
+};
+pub use state::{Limits, State};
+pub use sweep::{Counts, Sweep};
 pub use view::{RunningView, SweepState, SweepView, View, WorkerView};
 
 /// Milliseconds on the coordinator's monotonic clock.

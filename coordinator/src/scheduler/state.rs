@@ -1,10 +1,11 @@
 //! The fold of the facts. [`State::apply`] is the only mutator, live and on replay.
 
-use super::{Fact, IllegalTransition, Job, JobState, Offer, Timestamp, WorkerInfo};
-use crate::plan::{Candidate, Plan};
+use super::quarantine::Conduct;
+use super::{Counts, Fact, IllegalTransition, Job, JobState, Offer, Sweep, Timestamp, WorkerInfo};
+use crate::plan::Plan;
 use proto::data::{Dataset, Inventory};
 use proto::ids::{ContentHash, JobId, WorkerId};
-use proto::spec::{JobSpec, Trainer};
+use proto::spec::Trainer;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -25,109 +26,13 @@ impl Default for Limits {
     }
 }
 
-/// A sweep: what its file says, and its jobs once they have ids.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Sweep {
-    /// Counts the submissions; workers serve the older first.
-    pub number: u64,
-    /// The grid.
-    pub plan: Arc<Plan>,
-    /// The content of its data set, once known.
-    pub inventory: Option<Arc<Inventory>>,
-    /// Name of the worker whose data set it is.
-    pub pinned_by: String,
-    /// Why its data set cannot serve it.
-    pub rejected: Option<String>,
-    /// Somebody cancelled it. Its jobs say the same, once it has any.
-    pub cancelled: bool,
-    /// Its jobs in queue order; empty until the content of the data set is known.
-    pub jobs: Vec<JobId>,
-    /// Places of the jobs that wait for a worker.
-    pub queue: BTreeSet<u32>,
-    /// How many of its jobs are in each state.
-    pub counts: Counts,
-    /// Epochs of the jobs that succeeded.
-    pub epochs_succeeded: u64,
-}
-
-/// Jobs by state.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Counts {
-    /// Wait for a worker.
-    pub queued: u64,
-    /// Are leased.
-    pub running: u64,
-    /// Have a result.
-    pub succeeded: u64,
-    /// Ended without one.
-    pub failed: u64,
-    /// Were taken off the queue.
-    pub cancelled: u64,
-}
-
-impl Counts {
-    fn of(&mut self, state: &JobState) -> &mut u64 {
-        match state {
-            JobState::Queued { .. } => &mut self.queued,
-            JobState::Leased { .. } => &mut self.running,
-            JobState::Succeeded => &mut self.succeeded,
-            JobState::Failed { .. } => &mut self.failed,
-            JobState::Cancelled => &mut self.cancelled,
-        }
-    }
-
-    /// All jobs.
-    #[must_use]
-    pub fn total(&self) -> u64 {
-        self.queued + self.running + self.succeeded + self.failed + self.cancelled
-    }
-}
-
-impl Sweep {
-    /// The candidate and the replicate of the job at a place of the queue.
-    #[must_use]
-    pub fn coordinates(&self, place: u32) -> (usize, usize) {
-        let candidates = self.plan.candidates.len();
-        (place as usize % candidates, place as usize / candidates)
-    }
-
-    /// The candidate of the job at a place of the queue.
-    #[must_use]
-    pub fn candidate(&self, place: u32) -> &Candidate {
-        &self.plan.candidates[self.coordinates(place).0]
-    }
-
-    /// The specification of the job at a place of the queue, once the content of the data set is known.
-    #[must_use]
-    pub fn spec(&self, place: u32) -> Option<JobSpec> {
-        let (candidate, replicate) = self.coordinates(place);
-        Some(self.plan.job(candidate, replicate, self.inventory.as_ref()?.content))
-    }
-
-    /// Whether every job has ended, or none ever will.
-    #[must_use]
-    pub fn is_ended(&self) -> bool {
-        match self.inventory {
-            _ if self.rejected.is_some() => true,
-            // without content there are no jobs that could end
-            None => self.cancelled,
-            Some(_) => self.counts.queued + self.counts.running == 0,
-        }
-    }
-
-    /// What executes its jobs.
-    #[must_use]
-    pub fn trainer(&self) -> Trainer {
-        self.plan.trainer()
-    }
-}
-
 /// A worker that has registered since the coordinator started.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Worker {
     pub(super) info: WorkerInfo,
     pub(super) seen: Timestamp,
     pub(super) offers: BTreeMap<Dataset, super::Found>,
+    pub(super) draining: bool,
 }
 
 /// Everything the coordinator knows.
@@ -140,6 +45,7 @@ pub struct State {
     pub(super) numbers: BTreeMap<String, u64>,
     pub(super) jobs: BTreeMap<JobId, Job>,
     pub(super) workers: BTreeMap<WorkerId, Worker>,
+    pub(super) conduct: BTreeMap<WorkerId, Conduct>,
     pub(super) leases: BTreeMap<WorkerId, BTreeSet<JobId>>,
     pub(super) expiries: BTreeSet<(Timestamp, JobId)>,
 }
@@ -208,12 +114,16 @@ impl State {
             | Fact::Renewed { job, .. }
             | Fact::Progressed { job, .. } => {
                 let expires = now.after(self.limits.lease_ms);
+                let holder = self.jobs.get(job).and_then(Job::holder).map(|holder| holder.worker);
                 let mut result = Ok(());
                 self.change(*job, |state| result = state.apply(*job, fact, expires));
+                if let (Some(worker), Ok(())) = (holder, &result) {
+                    self.note_conduct(worker, fact);
+                }
                 return result;
             }
             Fact::Registered { worker, info } => {
-                let entry = Worker { info: info.clone(), seen: now, offers: BTreeMap::new() };
+                let entry = Worker { info: info.clone(), seen: now, offers: BTreeMap::new(), draining: false };
                 self.workers.entry(*worker).or_insert(entry).info = info.clone();
             }
             Fact::Seen { worker, at } => {
@@ -224,6 +134,11 @@ impl State {
             Fact::Offered { worker, offer: Offer { dataset, found } } => {
                 if let Some(worker) = self.workers.get_mut(worker) {
                     worker.offers.insert(dataset.clone(), found.clone());
+                }
+            }
+            Fact::Draining { worker } => {
+                if let Some(worker) = self.workers.get_mut(worker) {
+                    worker.draining = true;
                 }
             }
             Fact::Forgotten { worker } => {
@@ -402,12 +317,6 @@ impl State {
                 assert_eq!(sweep.counts.total(), sweep.plan.jobs() as u64, "each job of the grid is counted once");
             }
         }
-    }
-}
-
-impl Sweep {
-    fn epochs_of(&self, place: u32) -> u64 {
-        u64::from(self.candidate(place).template.training.epochs)
     }
 }
 

@@ -1,7 +1,7 @@
 //! What people look at: counts, workers, running jobs. Made from the state, never the other way round.
 
 use super::{Found, JobState, State, Sweep};
-use proto::ids::{Attempt, JobId};
+use proto::ids::{Attempt, JobId, WorkerId};
 use proto::spec::Trainer;
 
 /// Where a sweep stands.
@@ -82,6 +82,8 @@ pub struct WorkerView {
     pub notices: Vec<String>,
     /// Whether it has registered since the coordinator started.
     pub connected: bool,
+    /// Whether its last jobs failed, so that it gets none that another worker can take.
+    pub quarantined: bool,
 }
 
 /// Where everything stands.
@@ -152,9 +154,13 @@ impl State {
 
     fn worker_views(&self) -> Vec<WorkerView> {
         let unknown = self.leases.keys().filter(|worker| !self.workers.contains_key(worker));
+        // one that was told to go is gone once it has given everything back
+        let gone =
+            |id: &WorkerId| self.workers.get(id).is_some_and(|worker| worker.draining) && !self.leases.contains_key(id);
         let mut views: Vec<_> = self
             .workers
             .keys()
+            .filter(|id| !gone(id))
             .chain(unknown)
             .map(|id| {
                 let known = self.workers.get(id);
@@ -162,7 +168,7 @@ impl State {
                     self.served().filter(|sweep| !sweep.is_ended()).filter_map(|sweep| {
                         match worker.offers.get(&sweep.plan.dataset)? {
                             Found::Problem(problem) => Some(problem.clone()),
-                            Found::Inventory(_) => super::decide::notice(worker, sweep),
+                            Found::Inventory(_) => super::grant::notice(worker, sweep),
                         }
                     })
                 });
@@ -179,8 +185,9 @@ impl State {
                         .flatten()
                         .filter_map(|job| self.running_view(*job))
                         .collect(),
-                    notices: notices.collect(),
+                    notices: self.quarantine_notice(*id).into_iter().chain(notices).collect(),
                     connected: known.is_some(),
+                    quarantined: self.is_quarantined(*id),
                 }
             })
             .collect();

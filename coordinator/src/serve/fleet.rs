@@ -66,15 +66,16 @@ impl Fleet for FleetService {
     }
 
     async fn synchronize(&self, request: Request<SynchronizeRequest>) -> Result<Response<SynchronizeResponse>, Status> {
-        let SynchronizeRequest { worker, held, free_slots, measurements, offers } = request.into_inner();
+        let SynchronizeRequest { worker, held, free_slots, measurements, offers, draining } = request.into_inner();
         let worker = worker_id(&worker)?;
-        let mut answer_at_once = free_slots == 0 || !measurements.is_empty() || !offers.is_empty();
+        let mut answer_at_once = draining || free_slots == 0 || !measurements.is_empty() || !offers.is_empty();
         for offer in offers {
             self.handle.offer(worker, offer_from_wire(offer)?).await.map_err(status)?;
         }
         let mut synchronization = Synchronization {
             held: held.iter().map(Lease::try_from).collect::<Result<_, _>>().map_err(invalid)?,
             free_slots,
+            draining,
             measurements: measurements.iter().map(attempt_measurements).collect::<Result<_, _>>().map_err(invalid)?,
         };
         let deadline = Instant::now() + self.poll();

@@ -260,6 +260,9 @@ pub struct SynchronizeRequest {
     /// What it found for each data set it was asked for, until an answer covers it.
     #[prost(message, repeated, tag = "5")]
     pub offers: ::prost::alloc::vec::Vec<DatasetOffer>,
+    /// The worker was told to go. Once this is answered it is granted nothing more, and leases that it did not list are given back.
+    #[prost(bool, tag = "6")]
+    pub draining: bool,
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct AttemptMeasurements {
@@ -941,6 +944,9 @@ pub struct WorkerStatus {
     pub notices: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
     #[prost(bool, tag = "8")]
     pub connected: bool,
+    /// Its last jobs failed: it gets none that another worker can take.
+    #[prost(bool, tag = "9")]
+    pub quarantined: bool,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct RunningJob {

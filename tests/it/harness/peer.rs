@@ -42,12 +42,18 @@ impl Peer {
 
     /// Fetches work for its free slots.
     pub(crate) async fn synchronize(&mut self) -> Result<(), Status> {
-        let request = SynchronizeRequest {
-            worker: self.worker.to_string(),
-            held: self.held.iter().map(Into::into).collect(),
-            free_slots: self.slots - self.held.len() as u32,
-            ..SynchronizeRequest::default()
-        };
+        let free_slots = self.slots - self.held.len() as u32;
+        self.say(SynchronizeRequest { free_slots, ..SynchronizeRequest::default() }).await
+    }
+
+    /// Says that it was told to go.
+    pub(crate) async fn drain(&mut self) -> Result<(), Status> {
+        self.say(SynchronizeRequest { draining: true, ..SynchronizeRequest::default() }).await
+    }
+
+    async fn say(&mut self, request: SynchronizeRequest) -> Result<(), Status> {
+        let held = self.held.iter().map(Into::into).collect();
+        let request = SynchronizeRequest { worker: self.worker.to_string(), held, ..request };
         let response = self.client.synchronize(request).await?.into_inner();
         let stops: Vec<Lease> = response.stops.iter().map(|lease| lease.try_into().unwrap()).collect();
         self.held.retain(|held| !stops.contains(held));

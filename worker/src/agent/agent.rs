@@ -67,7 +67,7 @@ pub async fn run(options: Options, drain: impl Future<Output = ()>) -> Result<()
     loop {
         agent.start_jobs();
         agent.make_calls();
-        if agent.draining.is_some_and(|deadline| agent.attempts.is_empty() || deadline <= Instant::now()) {
+        if agent.is_drained() {
             agent.report_waits();
             return Ok(());
         }
@@ -145,7 +145,15 @@ pub(super) struct Agent {
     pub(super) failures: u32,
     /// No call before this time: the last one failed.
     pub(super) quiet_until: Option<Instant>,
-    pub(super) draining: Option<Instant>,
+    pub(super) draining: Option<Drain>,
+}
+
+/// The worker was told to go.
+pub(super) struct Drain {
+    /// When it goes, whatever it holds.
+    deadline: Instant,
+    /// The coordinator knows, and grants nothing more.
+    pub(super) confirmed: bool,
 }
 
 impl Agent {
@@ -190,7 +198,8 @@ impl Agent {
         let registered = matches!(self.registration, Registration::Yes) && quiet.is_none();
         let measured = (registered && self.has_measurements()).then(|| self.measurements_due());
         let synchronize = (registered && self.synchronizing.is_none()).then_some(self.next_synchronize);
-        let due = [quiet, self.draining, measured, synchronize].into_iter().flatten().min();
+        let deadline = self.draining.as_ref().map(|drain| drain.deadline);
+        let due = [quiet, deadline, measured, synchronize].into_iter().flatten().min();
         due.unwrap_or(now + LONGEST_SLEEP).max(now + Duration::from_millis(1))
     }
 
@@ -298,7 +307,12 @@ impl Agent {
 
     fn drain(&mut self) {
         tracing::info!(jobs = self.attempts.len(), "giving back what runs");
-        self.draining = Some(Instant::now() + DRAIN_LIMIT);
+        self.draining = Some(Drain { deadline: Instant::now() + DRAIN_LIMIT, confirmed: false });
+        // a call that waits for work would bring what nobody takes any more
+        if let Some(call) = self.synchronizing.take() {
+            call.abort();
+        }
+        self.next_synchronize = Instant::now();
         self.waiting.clear();
         for held in self.attempts.values_mut().filter(|held| held.outcome.is_none()) {
             held.outcome = Some(Outcome::Released);
@@ -306,6 +320,14 @@ impl Agent {
                 let _ = self.orders[slot].send(Order::Stop);
             }
         }
+    }
+
+    /// Whether the worker may go. A lease that was granted in the moment of the drain is given back before; a worker that holds nothing
+    /// does not wait for a coordinator that it cannot reach.
+    fn is_drained(&self) -> bool {
+        let Some(drain) = &self.draining else { return false };
+        let unknown = !matches!(self.registration, Registration::Yes) || self.failures > 0;
+        (self.attempts.is_empty() && (drain.confirmed || unknown)) || drain.deadline <= Instant::now()
     }
 
     pub(super) fn offer(&mut self, dataset: Dataset, found: Result<Inventory, String>) {

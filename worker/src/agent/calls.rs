@@ -118,6 +118,7 @@ impl Agent {
             worker: self.id.to_string(),
             held: self.attempts.keys().map(Into::into).collect(),
             free_slots: if self.draining.is_some() { 0 } else { free as u32 },
+            draining: self.draining.is_some(),
             measurements: running()
                 .map(|held| AttemptMeasurements {
                     lease: Some((&held.lease).into()),
@@ -213,6 +214,10 @@ impl Agent {
 
     fn on_synchronized(&mut self, sent: &Sent, response: SynchronizeResponse) {
         self.reached();
+        if let Some(drain) = &mut self.draining {
+            // the calls from before the drain were dropped, so this one has said it
+            drain.confirmed = true;
+        }
         for (lease, count) in &sent.measurements {
             if let Some(held) = self.attempts.get_mut(lease) {
                 held.measurements.drain(..(*count).min(held.measurements.len()));
@@ -237,7 +242,8 @@ impl Agent {
         }
         self.assign(response.assignments);
         // with a slot to fill the next call waits at the coordinator, else here
-        let wait = if self.idle.is_empty() || !self.inspecting.is_empty() { response.next_ms } else { 0 };
+        let waits_there = self.draining.is_none() && !self.idle.is_empty() && self.inspecting.is_empty();
+        let wait = if waits_there { 0 } else { response.next_ms };
         self.next_synchronize = Instant::now() + Duration::from_millis(wait);
     }
 

@@ -1,0 +1,85 @@
+//! Which jobs a worker gets, and why it gets none of some sweep. Reads the state, changes nothing.
+
+use super::state::Worker;
+use super::{Found, Grant, State, Sweep, Timestamp};
+use proto::ids::{JobId, Lease, Token, WorkerId};
+use proto::spec::Trainer;
+use std::cell::LazyCell;
+use std::collections::BTreeSet;
+
+impl State {
+    /// The lease that is out for a job.
+    pub(super) fn current_grant(&self, job: JobId) -> Option<Grant> {
+        let entry = self.jobs.get(&job)?;
+        let holder = entry.holder()?;
+        let &(number, place) = entry.places.first()?;
+        let sweep = self.sweeps.get(&number)?;
+        let lease = Lease { job, attempt: holder.attempt, token: holder.token };
+        Some(Grant { lease, dataset: sweep.plan.dataset.clone(), spec: sweep.spec(place)? })
+    }
+
+    /// Grants up to `room` jobs of the oldest sweeps that the worker can serve, in queue order; see [`quarantine`](super::quarantine).
+    pub(super) fn grant(&self, now: Timestamp, worker: WorkerId, room: usize, except: &BTreeSet<JobId>) -> Vec<Grant> {
+        let mut grants = Vec::new();
+        let Some(entry) = self.workers.get(&worker).filter(|_| room > 0) else { return grants };
+        let is_quarantined = self.is_quarantined(worker);
+        let mut chosen = except.clone();
+        for sweep in self.served().filter(|sweep| !sweep.queue.is_empty() && can_run(entry, sweep)) {
+            let others = LazyCell::new(|| self.others(now, worker, sweep));
+            if is_quarantined && !others.is_empty() {
+                continue;
+            }
+            for &place in &sweep.queue {
+                let id = sweep.jobs[place as usize];
+                let (Some(job), Some(spec)) = (self.jobs.get(&id), sweep.spec(place)) else { continue };
+                let is_for_others =
+                    job.failed_on.contains(&worker) && others.iter().any(|other| !job.failed_on.contains(other));
+                if !is_for_others && chosen.insert(id) {
+                    let attempt = job.attempts.next();
+                    let token = Token::of(format!("{:032x} {id} {attempt}", self.nonce).as_bytes());
+                    let lease = Lease { job: id, attempt, token };
+                    grants.push(Grant { lease, dataset: sweep.plan.dataset.clone(), spec });
+                }
+                if grants.len() == room {
+                    return grants;
+                }
+            }
+        }
+        grants
+    }
+}
+
+impl Worker {
+    /// Jobs that the worker may be given: it has so many free slots and runs so many jobs.
+    pub(super) fn room(&self, free_slots: u32, busy: usize) -> usize {
+        let slots = if self.draining { 0 } else { self.info.slots as usize };
+        slots.saturating_sub(busy).min(free_slots as usize)
+    }
+}
+
+/// Whether the worker runs this kind of job at all: made-up results are never mixed with real ones.
+pub(super) fn serves(worker: &Worker, sweep: &Sweep) -> bool {
+    worker.info.simulated == (sweep.trainer() == Trainer::Simulated)
+}
+
+/// Whether the worker has the very data that the sweep is pinned to.
+pub(super) fn can_run(worker: &Worker, sweep: &Sweep) -> bool {
+    let Some(pinned) = &sweep.inventory else { return false };
+    let same = |found: &Found| matches!(found, Found::Inventory(inventory) if inventory.content == pinned.content);
+    serves(worker, sweep) && (worker.info.simulated || worker.offers.get(&sweep.plan.dataset).is_some_and(same))
+}
+
+/// Why the worker gets no jobs of the sweep, for people.
+pub(super) fn notice(worker: &Worker, sweep: &Sweep) -> Option<String> {
+    let (name, data) = (&sweep.plan.sweep, &sweep.plan.dataset.name);
+    match (worker.offers.get(&sweep.plan.dataset)?, &sweep.inventory) {
+        (Found::Problem(problem), _) => Some(format!("no jobs of sweep `{name}`: {problem}")),
+        (Found::Inventory(own), Some(pinned)) if own.content != pinned.content => Some(format!(
+            "no jobs of sweep `{name}`: data set `{data}` has content {} here, but the sweep uses content {} (first offered by {})",
+            own.content.short(),
+            pinned.content.short(),
+            sweep.pinned_by
+        )),
+        (Found::Inventory(_), _) => None,
+    }
+}

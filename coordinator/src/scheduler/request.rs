@@ -1,0 +1,131 @@
+//! What can be asked of the scheduler, and what it answers.
+
+use super::Fact;
+use proto::data::Dataset;
+use proto::ids::{Attempt, JobId, Lease, WorkerId};
+use proto::measure::{JobResult, Measurement, Outcome};
+use proto::spec::JobSpec;
+
+/// What a request changes, and its reply, which must not leave before the changes are durable.
+#[derive(Debug, Clone, PartialEq)]
+#[must_use = "a decision that is not carried out is lost"]
+pub struct Decision<R> {
+    /// To be appended to the journal and applied, in order.
+    pub facts: Vec<Fact>,
+    /// To be written to the result tables with the facts.
+    pub records: Vec<Record>,
+    /// The answer.
+    pub reply: R,
+}
+
+/// Rows for the result tables.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Record {
+    /// Epochs of an attempt; those that are there already stay.
+    Measurements {
+        /// The job.
+        job: JobId,
+        /// The attempt.
+        attempt: Attempt,
+        /// The epochs.
+        measurements: Vec<Measurement>,
+    },
+    /// The result of a job.
+    Result {
+        /// The job.
+        job: JobId,
+        /// The attempt it is of.
+        attempt: Attempt,
+        /// Name of the worker.
+        worker: String,
+        /// The result.
+        result: Box<JobResult>,
+    },
+}
+
+/// Why a request changes nothing.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Rejection {
+    /// The worker has not registered since the coordinator started.
+    #[error("worker {0} is not registered with this coordinator: register again")]
+    UnknownWorker(WorkerId),
+    /// No sweep has that name.
+    #[error("no sweep is named `{0}`")]
+    UnknownSweep(String),
+    /// The data set cannot serve the sweep.
+    #[error("sweep `{sweep}` cannot run: {problem}")]
+    Misfit {
+        /// The sweep.
+        sweep: String,
+        /// Why.
+        problem: String,
+    },
+}
+
+/// A worker's state, and what it has measured.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Synchronization {
+    /// Every attempt that it runs or has yet to report.
+    pub held: Vec<Lease>,
+    /// Jobs it could start now.
+    pub free_slots: u32,
+    /// It was told to go: it takes no job any more, and gives back whatever it does not list.
+    pub draining: bool,
+    /// Epochs that it has not handed in yet.
+    pub measurements: Vec<(Lease, Vec<Measurement>)>,
+}
+
+/// A lease that a worker should have.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Grant {
+    /// The lease.
+    pub lease: Lease,
+    /// Where the images are.
+    pub dataset: Dataset,
+    /// The job.
+    pub spec: JobSpec,
+}
+
+/// What a worker should be doing.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Synchronized {
+    /// Leases that it has and did not list.
+    pub grants: Vec<Grant>,
+    /// Listed leases that it does not have.
+    pub stops: Vec<Lease>,
+    /// Data sets that it should look for.
+    pub wanted: Vec<Dataset>,
+    /// Why it gets no jobs of some sweep.
+    pub notices: Vec<String>,
+}
+
+/// How an attempt ended.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Completion {
+    /// The lease.
+    pub lease: Lease,
+    /// Epochs that were not handed in yet.
+    pub measurements: Vec<Measurement>,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// Jobs that the worker could start once this one has ended.
+    pub free_slots: u32,
+}
+
+/// The answer to a [`Completion`].
+#[derive(Debug, Clone, PartialEq)]
+pub enum Completed {
+    /// The outcome is durable; the next jobs.
+    Recorded(Vec<Grant>),
+    /// The worker does not hold the lease; nothing was changed.
+    StaleLease,
+}
+
+/// The answer to a submission.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Submitted {
+    /// The sweep's name.
+    pub sweep: String,
+    /// Number of its jobs.
+    pub jobs: u64,
+}

@@ -1,0 +1,75 @@
+//! The journal is all that outlives the coordinator.
+
+use super::*;
+
+/// Two workers, failures, losses, a cancellation, an extension: a history with every kind of durable fact.
+fn eventful() -> Sim {
+    let mut sim = Sim::new();
+    sim.submit(sweep("a", "[bce, dice]", 2));
+    let (first, second) = (sim.worker(1, 2), sim.worker(2, 1));
+    let leases = sim.fetch(first, 2);
+    let other = sim.fetch(second, 1)[0];
+    sim.complete(first, leases[0], failure());
+    sim.complete(second, other, Outcome::Released);
+    sim.submit(sweep("b", "[dice, focal]", 1));
+    let decision = sim.state.cancel_decision("b").unwrap();
+    sim.carry_out(decision);
+    sim.pass(LEASE_MS);
+    sim.complete(first, leases[1], result());
+    sim.submit(sweep("a", "[bce, dice, focal]", 2));
+    sim.submit(sweep("b", "focal", 2));
+    sim.finish(second);
+    sim
+}
+
+#[test]
+fn a_crash_after_any_fact_loses_nothing_and_repeats_nothing() {
+    let whole = eventful();
+    assert!(whole.state.sweeps().all(Sweep::is_ended));
+    for facts in 0..=whole.journal.len() {
+        let mut sim = whole.restarted(facts);
+        let done = |state: &State| {
+            let succeeded = state.jobs.iter().filter(|(_, job)| job.state == JobState::Succeeded);
+            succeeded.map(|(id, _)| *id).collect::<BTreeSet<_>>()
+        };
+        let before = done(&sim.state);
+        // the holders died with the coordinator: their leases run out, then a new worker does the rest
+        sim.pass(LEASE_MS);
+        let worker = sim.worker(3, 1);
+        let ended: BTreeSet<_> = sim.finish(worker).into_iter().collect();
+        assert!(ended.is_disjoint(&before), "after {facts} facts: a job with a result was run again");
+        assert!(sim.state.sweeps().all(Sweep::is_ended), "after {facts} facts");
+    }
+}
+
+#[test]
+fn a_worker_outlives_a_restart_with_its_lease() {
+    let mut sim = Sim::new();
+    sim.submit(sweep("a", "bce", 1));
+    let worker = sim.worker(1, 1);
+    let lease = sim.fetch(worker, 1)[0];
+    sim.pass(LEASE_MS - 1);
+    let mut sim = sim.restarted(sim.journal.len());
+    sim.pass(LEASE_MS - 1);
+    let worker = sim.worker_without_data(worker.0, 1, false);
+    assert_eq!(sim.synchronize(worker, &[lease], 0).stops, [], "a fresh full term");
+    assert_eq!(sim.complete(worker, lease, result()), RECORDED);
+}
+
+#[test]
+fn a_damaged_journal_is_noticed() {
+    let sim = eventful();
+    let succeeded = sim.journal.iter().find(|fact| matches!(fact, Fact::Succeeded { .. })).unwrap();
+    let mut state = sim.state.clone();
+    assert!(state.apply(sim.now, succeeded).is_err(), "a second result of a job");
+    let mut state = State::new(Limits::default(), 1);
+    assert!(state.apply(sim.now, succeeded).is_err(), "a result of an unknown job");
+}
+
+#[test]
+fn facts_are_read_back_from_their_json() {
+    for fact in eventful().journal {
+        let json = serde_json::to_string(&fact).unwrap();
+        assert_eq!(serde_json::from_str::<Fact>(&json).unwrap(), fact, "{json}");
+    }
+}

@@ -1,0 +1,161 @@
+//! Which jobs a sweep has, in which order they run, and on which data.
+
+use super::*;
+
+#[test]
+fn jobs_run_in_blocks_of_one_replicate_and_each_once() {
+    let mut sim = Sim::new();
+    sim.submit(sweep("a", "[bce, dice, focal]", 2));
+    let worker = sim.worker(1, 1);
+    let ended = sim.finish(worker);
+    let plan = sweep("a", "[bce, dice, focal]", 2);
+    let expected: Vec<_> = plan.queue().map(|(c, r)| plan.job(c, r, inventory("pictures", 8).content).id()).collect();
+    assert_eq!(ended, expected);
+    assert_eq!(ended.iter().collect::<BTreeSet<_>>().len(), 6);
+    let sweep = sim.state.sweep("a").unwrap();
+    assert!(sweep.is_ended());
+    assert_eq!(sim.state.view().sweeps[0].epochs_done, 12);
+}
+
+#[test]
+fn the_first_data_set_is_pinned_and_others_get_no_jobs() {
+    let mut sim = Sim::new();
+    sim.submit(sweep("a", "bce", 2));
+    let dataset: Dataset = sweep("a", "bce", 1).dataset;
+    let first = sim.worker_without_data(1, 1, false);
+    assert_eq!(sim.synchronize(first, &[], 1).wanted, [dataset]);
+    sim.offer(first, Found::Inventory(inventory("pictures", 8)));
+    let other = sim.worker_without_data(2, 1, false);
+    sim.offer(other, Found::Inventory(inventory("other pictures", 8)));
+    let reply = sim.synchronize(other, &[], 1);
+    assert_eq!((reply.grants, reply.wanted), (vec![], vec![]));
+    assert!(reply.notices[0].contains("first offered by w1"), "{:?}", reply.notices);
+    let none = sim.worker_without_data(3, 1, false);
+    sim.offer(none, Found::Problem("no folder".to_owned()));
+    assert_eq!(sim.synchronize(none, &[], 1).notices, ["no jobs of sweep `a`: no folder"]);
+    assert_eq!(sim.fetch(first, 1).len(), 1);
+}
+
+#[test]
+fn a_data_set_that_is_too_small_rejects_the_sweep() {
+    let mut sim = Sim::new();
+    sim.submit(sweep("a", "bce", 2));
+    let worker = sim.worker_without_data(1, 1, false);
+    sim.offer(worker, Found::Inventory(inventory("pictures", 7)));
+    let view = sim.state.view();
+    assert_eq!(view.sweeps[0].state, SweepState::Rejected);
+    assert!(view.sweeps[0].problem.contains("4 + 2 + 2 = 8 cases") && view.sweeps[0].problem.contains("has 7"));
+    assert_eq!(sim.fetch(worker, 1), []);
+}
+
+#[test]
+fn a_data_set_that_was_offered_before_is_pinned_at_the_submission() {
+    let mut sim = Sim::new();
+    let worker = sim.worker(1, 1);
+    sim.submit(sweep("a", "bce", 2));
+    assert_eq!(sim.finish(worker).len(), 2);
+    let mut larger = sweep("a", "bce", 2);
+    larger.candidates[0].template.split.test = 3;
+    let facts = sim.journal.len();
+    let Err(Rejection::Misfit { problem, .. }) = sim.state.submit_decision(larger.clone(), String::new()) else {
+        panic!("9 cases of 8")
+    };
+    assert!(problem.contains("4 + 2 + 3 = 9 cases"), "{problem}");
+    larger.sweep = "b".to_owned();
+    assert!(
+        sim.state.submit_decision(larger, String::new()).is_err(),
+        "under another name, as a worker has offered it"
+    );
+    assert_eq!((sim.journal.len(), sim.state.view().sweeps[0].state), (facts, SweepState::Ended), "as it was before");
+}
+
+#[test]
+fn the_sweep_submitted_last_is_the_one_that_is_meant() {
+    let mut sim = Sim::new();
+    sim.submit(sweep("a", "bce", 1));
+    sim.submit(sweep("b", "dice", 1));
+    sim.submit(sweep("a", "bce", 2));
+    assert_eq!(sim.state.sweep("").unwrap().plan.sweep, "a");
+    let names: Vec<_> = sim.state.view().sweeps.into_iter().map(|sweep| sweep.sweep).collect();
+    assert_eq!(names, ["b", "a"]);
+    let restarted = sim.restarted(sim.journal.len());
+    assert_eq!(restarted.state.sweep("").unwrap().plan.sweep, "a");
+}
+
+#[test]
+fn a_longer_file_runs_only_what_is_new_and_a_shorter_one_stops_the_rest() {
+    let mut sim = Sim::new();
+    sim.submit(sweep("a", "[bce, dice]", 2));
+    let worker = sim.worker(1, 1);
+    assert_eq!(sim.finish(worker).len(), 4);
+    sim.submit(sweep("a", "[bce, dice, focal]", 3));
+    assert_eq!(sim.finish(worker).len(), 5, "9 jobs, 4 of them done");
+    sim.submit(sweep("a", "[bce, dice, focal]", 4));
+    let lease = sim.fetch(worker, 1)[0];
+    sim.submit(sweep("a", "bce", 1));
+    assert!(sim.state.sweep("a").unwrap().is_ended());
+    assert_eq!(sim.synchronize(worker, &[lease], 0).stops, [lease], "nobody wants it any more");
+}
+
+#[test]
+fn a_job_of_two_sweeps_is_trained_once() {
+    let mut sim = Sim::new();
+    sim.submit(sweep("a", "[bce, dice]", 2));
+    sim.submit(sweep("b", "[dice, focal]", 2));
+    let worker = sim.worker(1, 1);
+    assert_eq!(sim.finish(worker).len(), 6);
+    for name in ["a", "b"] {
+        assert_eq!(sim.state.sweep(name).unwrap().counts.succeeded, 4);
+    }
+}
+
+#[test]
+fn a_coordinator_for_one_sweep_leaves_the_others_waiting() {
+    let mut sim = Sim::new();
+    sim.submit(sweep("older", "bce", 2));
+    sim.submit(sweep("mine", "[dice, focal]", 1));
+    sim.state.limits.only = Some("mine".to_owned());
+    let worker = sim.worker(1, 1);
+    assert_eq!(sim.finish(worker).len(), 2);
+    assert_eq!(sim.state.sweep("older").unwrap().counts.queued, 2);
+}
+
+#[test]
+fn cancelling_ends_what_no_other_sweep_wants() {
+    let mut sim = Sim::new();
+    sim.submit(sweep("a", "[bce, dice]", 1));
+    sim.submit(sweep("b", "dice", 1));
+    let worker = sim.worker(1, 2);
+    let leases = sim.fetch(worker, 2);
+    let decision = sim.state.cancel_decision("a").unwrap();
+    sim.carry_out(decision);
+    assert_eq!(sim.synchronize(worker, &leases, 0).stops, leases[..1], "`b` still wants dice");
+    assert_eq!(sim.complete(worker, leases[0], result()), Completed::StaleLease);
+    assert_eq!(sim.complete(worker, leases[1], result()), RECORDED);
+    assert!(sim.state.cancel_decision("c").is_err());
+}
+
+#[test]
+fn a_sweep_that_is_cancelled_before_its_data_is_found_never_runs() {
+    let mut sim = Sim::new();
+    sim.submit(sweep("a", "bce", 3));
+    let decision = sim.state.cancel_decision("a").unwrap();
+    assert_eq!(sim.carry_out(decision), 3);
+    let worker = sim.worker(1, 1);
+    assert_eq!(sim.fetch(worker, 1), []);
+    let view = sim.restarted(sim.journal.len()).state.view();
+    assert_eq!((view.sweeps[0].state, view.sweeps[0].cancelled, view.sweeps[0].queued), (SweepState::Ended, 3, 0));
+    sim.submit(sweep("a", "bce", 3));
+    assert_eq!(sim.finish(worker).len(), 3, "submitted again, it runs");
+}
+
+#[test]
+fn made_up_results_are_never_mixed_with_real_ones() {
+    let mut sim = Sim::new();
+    sim.submit(sweep("real", "bce", 1));
+    sim.submit(sweep("made-up", "bce", 1).simulated());
+    let (real, simulated) = (sim.worker(1, 4), sim.worker_without_data(2, 4, true));
+    let (a, b) = (sim.fetch(real, 4), sim.fetch(simulated, 4));
+    assert_eq!((a.len(), b.len()), (1, 1));
+    assert_ne!(a[0].job, b[0].job, "the same grid point, but not the same job");
+}
