@@ -75,20 +75,6 @@ choice! {
 }
 
 choice! {
-    /// How 3x3 convolutions are computed on the CPU; all give the same numbers but for rounding.
-    Convolution {
-        /// What is fastest for each layer.
-        Auto = "auto",
-        /// As a sum of products.
-        Direct = "direct",
-        /// By Winograd's F(2x2, 3x3).
-        Winograd2 = "winograd2",
-        /// By Winograd's F(4x4, 3x3).
-        Winograd4 = "winograd4",
-    }
-}
-
-choice! {
     /// How weights are drawn.
     Initialization {
         /// PyTorch's default: weight and bias uniform in +-1/sqrt(fan in).

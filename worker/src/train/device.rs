@@ -41,15 +41,15 @@ pub fn device(name: &str) -> Result<Device, DeviceError> {
     }
 }
 
-/// Checks that `device` computes in these numbers.
+/// Checks that a network is computed in these numbers; so far only `f32` is, on every device.
 ///
 /// # Errors
-/// If it does not.
-pub fn check(device: &Device, precision: Precision) -> Result<(), TrainError> {
-    if device.is_cuda() || precision == Precision::F32 {
-        return Ok(());
+/// If it is not.
+pub fn check(precision: Precision) -> Result<(), TrainError> {
+    match precision {
+        Precision::F32 => Ok(()),
+        Precision::Tf32 | Precision::Bf16 => Err(TrainError::Precision { precision }),
     }
-    Err(TrainError::Precision { precision })
 }
 
 /// The device and how it is used, for results: `cpu (model), f32, auto convolution`.

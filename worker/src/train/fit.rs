@@ -7,6 +7,7 @@ use crate::data::CaseSet;
 use crate::data::split::{self, Subsets};
 use crate::losses;
 use crate::models::{self, Network, Snapshot};
+use crate::ops::Kernels;
 use crate::optimizers::Optimizer;
 use candle_core::{DType, Device};
 use proto::measure::{Evaluation, JobResult, Measurement, Verdict};
@@ -28,7 +29,7 @@ pub fn fit(
     device: &Device,
     observe: &mut dyn FnMut(&Measurement),
 ) -> Result<JobResult, TrainError> {
-    check(spec, cases, device)?;
+    check(spec, cases)?;
     let subsets = split::assign(&spec.split, cases.inventory.cases.len(), spec.seeds.split_seed)?;
     let start = Instant::now();
     let mut session = Session::new(spec, cases, device, &subsets)?;
@@ -66,8 +67,8 @@ pub fn fit(
     Ok(JobResult { verdict, epochs, best_epoch, validation, test, train_seconds, parameters, device })
 }
 
-fn check(spec: &JobSpec, cases: &CaseSet, device: &Device) -> Result<(), TrainError> {
-    device::check(device, spec.training.precision)?;
+fn check(spec: &JobSpec, cases: &CaseSet) -> Result<(), TrainError> {
+    device::check(spec.training.precision)?;
     let (expected, found) = (spec.data.image_size, cases.image_size);
     if expected != found {
         return Err(TrainError::ImageSize { expected, found });
@@ -119,6 +120,7 @@ impl<'a> Session<'a> {
         let initialization = spec.training.initialization;
         let seed = spec.seeds.init_seed;
         let network = models::build(spec.architecture, spec.model, initialization, seed, device, DType::F32)?;
+        let network = network.with_kernels(Kernels::of(device, spec.training.convolution));
         let optimizer = Optimizer::new(&spec.training, spec.learning_rate, network.parameters())?;
         Ok(Self { spec, cases, device, subsets, network, optimizer, selected: None })
     }

@@ -42,10 +42,8 @@ pub enum TrainError {
         /// What they must be a multiple of.
         multiple: u32,
     },
-    /// The device does not compute in these numbers.
-    #[error(
-        "training.precision: {precision} needs a CUDA device: use f32 on the CPU, or a worker with `--device cuda:0`"
-    )]
+    /// Networks are not computed in these numbers.
+    #[error("training.precision: this worker does not train in {precision} yet: use f32")]
     Precision {
         /// What the job asks for.
         precision: Precision,
