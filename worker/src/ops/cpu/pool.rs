@@ -1,7 +1,7 @@
 //! 2x2 max pooling and its inverse, by the position of each window's maximum; channels last.
 //!
-//! [`max`] finds the maxima and their positions (0 to 3, row by row; the first of equals). [`gather`] takes from every window the
-//! element at its position, [`scatter`] puts an element there and zeros elsewhere: each is the other's gradient.
+//! `max` finds the maxima and their positions (0 to 3, row by row; the first of equals). `gather` takes from every window the
+//! element at its position, `scatter` puts an element there and zeros elsewhere: each is the other's gradient.
 
 use super::direct::zeros;
 use super::parallel::{self, Scattered};
