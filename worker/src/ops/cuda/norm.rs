@@ -112,7 +112,7 @@ impl Walk {
     }
 
     /// The addresses of numbers a channel.
-    fn expect<const N: usize>(&self, numbers: [&Tensor; N]) -> Result<[u64; N]> {
+    fn demand<const N: usize>(&self, numbers: [&Tensor; N]) -> Result<[u64; N]> {
         let mut addresses = [0; N];
         for (to, tensor) in addresses.iter_mut().zip(numbers) {
             expect(tensor, DType::F32, &[self.channels])?;

@@ -51,7 +51,7 @@ pub(super) fn map(x: &Tensor) -> Result<[usize; 4]> {
 }
 
 /// Checks type and shape of an operand.
-pub(super) fn demand(tensor: &Tensor, dtype: DType, shape: &[usize]) -> Result<()> {
+pub(super) fn expect(tensor: &Tensor, dtype: DType, shape: &[usize]) -> Result<()> {
     if tensor.dtype() == dtype && tensor.dims() == shape {
         return Ok(());
     }
