@@ -5,7 +5,7 @@ mod golden;
 
 use coordinator::plan::{AxisValue, MOST_JOBS, Plan, Problem, parse};
 use golden::assert_golden;
-use proto::spec::{EpochChoice, Loss, Metric, Optimizer, Seeds, Subset, Trainer};
+use proto::spec::{Convolution, EpochChoice, Loss, Metric, Optimizer, Precision, Seeds, Subset, Trainer};
 use std::collections::HashSet;
 use std::path::Path;
 
@@ -135,6 +135,18 @@ fn sections_set_what_every_candidate_has() {
     assert_eq!((dice.template.model.width, dice.template.training.momentum), (16, 0.5));
     assert_eq!(dice.template.selection.metric, Metric::Dice);
     assert_eq!(dice.template.selection.epoch, EpochChoice::Best);
+}
+
+#[test]
+fn how_networks_are_computed_is_a_setting_or_an_axis() {
+    let plan =
+        plan("training: {precision: bf16}\ngrid: {training.convolution: [auto, direct, winograd2, winograd4]}\n");
+    assert_eq!(
+        lines(&plan),
+        ["unet bce 0.001 auto", "unet bce 0.001 direct", "unet bce 0.001 winograd2", "unet bce 0.001 winograd4"]
+    );
+    let training = plan.candidates[3].template.training;
+    assert_eq!((training.convolution, training.precision), (Convolution::Winograd4, Precision::Bf16));
 }
 
 #[test]

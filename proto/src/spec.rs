@@ -85,6 +85,36 @@ choice! {
 }
 
 choice! {
+    /// How 3x3 convolutions are computed. All compute the same function; they differ in speed and in rounding.
+    #[derive(Default)]
+    Convolution {
+        /// The fastest for each layer's shape.
+        #[default]
+        Auto = "auto",
+        /// Every product of the definition.
+        Direct = "direct",
+        /// Winograd's F(2x2, 3x3): 16 products for 4 pixels instead of 36.
+        Winograd2 = "winograd2",
+        /// Winograd's F(4x4, 3x3): 36 products for 16 pixels instead of 144.
+        Winograd4 = "winograd4",
+    }
+}
+
+choice! {
+    /// The numbers that a network is computed in. Weights and what the optimizer remembers are f32 in all.
+    #[derive(Default)]
+    Precision {
+        /// Single precision.
+        #[default]
+        F32 = "f32",
+        /// Products of 10 bits of mantissa, sums in single precision. NVIDIA's GPUs from Ampere on.
+        Tf32 = "tf32",
+        /// Feature maps and products in bfloat16, sums in single precision. NVIDIA's GPUs from Ampere on.
+        Bf16 = "bf16",
+    }
+}
+
+choice! {
     /// A number that a result is judged by. All but the loss are means over cases.
     Metric {
         /// The training loss on that subset.
@@ -258,6 +288,17 @@ pub struct Training {
     pub momentum: f64,
     /// How weights are drawn.
     pub initialization: Initialization,
+    /// How 3x3 convolutions are computed.
+    #[serde(skip_serializing_if = "is_default")]
+    pub convolution: Convolution,
+    /// The numbers that the network is computed in.
+    #[serde(skip_serializing_if = "is_default")]
+    pub precision: Precision,
+}
+
+/// Whether a key that was added later is left out of the JSON.
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
 }
 
 impl Default for Training {
@@ -269,6 +310,8 @@ impl Default for Training {
             weight_decay: 0.0,
             momentum: 0.0,
             initialization: Initialization::Pytorch,
+            convolution: Convolution::default(),
+            precision: Precision::default(),
         }
     }
 }
@@ -370,5 +413,27 @@ impl JobSpec {
     #[must_use]
     pub fn id(&self) -> JobId {
         JobId::of(format!("splitsweep job 1\n{}", self.to_json()).as_bytes())
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+mod tests {
+    use super::*;
+
+    /// A job as it was written before `convolution` and `precision` were keys, and its id then.
+    const JSON: &str = r#"{"trainer":"candle","data":{"content":"00000000000000000000000000000000","image_size":256},"split":{"scheme":"random","train":100,"validation":50,"test":50},"architecture":"unet","model":{"width":64},"loss":{"bce":{}},"learning_rate":0.001,"training":{"epochs":40,"batch_size":10,"optimizer":"adam","weight_decay":0.0,"momentum":0.0,"initialization":"pytorch"},"selection":{"metric":"thresholded_iou","epoch":"last"},"seeds":{"split_seed":0,"init_seed":0,"order_seed":0}}"#;
+    const ID: &str = "417bcb3e4556da2fc18240fac289160a";
+
+    #[test]
+    fn keys_that_were_added_later_leave_the_ids_alone() {
+        let mut job = JobSpec::from_json(JSON).unwrap();
+        assert_eq!((job.to_json(), job.id().to_string()), (JSON.to_owned(), ID.to_owned()));
+        job.training.convolution = Convolution::Winograd4;
+        job.training.precision = Precision::Tf32;
+        let json = job.to_json();
+        assert!(json.contains(r#""initialization":"pytorch","convolution":"winograd4","precision":"tf32"}"#), "{json}");
+        assert_eq!(JobSpec::from_json(&json).unwrap(), job);
+        assert_ne!(job.id().to_string(), ID);
     }
 }

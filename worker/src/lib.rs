@@ -7,7 +7,7 @@
 //!  trainer   the child process: a job in, results out    knows tensors, not leases
 //!    train   fit, evaluate, verdict                      from here on no gRPC, jobs, leases or async
 //!      models, losses, metrics, optimizers
-//!        ops Candle custom ops
+//!        ops feature maps, forward and backward
 //!    data    folders and files -> cases -> splits
 //!  seed      named random streams
 //! ```

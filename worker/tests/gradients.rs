@@ -8,38 +8,66 @@ use common::{error, tensors, wave};
 use proto::spec::{Architecture, Initialization, Loss, LossName, Model};
 use worker::losses;
 use worker::models::{self, Network};
-use worker::ops::{Activation, Kernels, Moments};
+use worker::ops::{Activation, Convolution, Kernels, Moments, Pass, Tape};
 
-const BOTH: [Kernels; 2] = [Kernels::Fused, Kernels::Composed];
+/// Every way to compute.
+const ALL: [Kernels; 4] = [
+    Kernels::Fused(Convolution::Direct),
+    Kernels::Fused(Convolution::Winograd2),
+    Kernels::Fused(Convolution::Winograd4),
+    Kernels::Composed,
+];
 
-/// Compares an operation on waves, and the gradients of `sum(y * wave)`, with the fixture.
-fn check(name: &str, shapes: &[&[usize]], operation: impl Fn(Kernels, &[Tensor]) -> Result<Tensor>) {
+fn channels_last(x: &Tensor) -> Tensor {
+    x.permute((0, 2, 3, 1)).unwrap().contiguous().unwrap()
+}
+
+fn channels_first(x: &Tensor) -> Tensor {
+    x.permute((0, 3, 1, 2)).unwrap().contiguous().unwrap()
+}
+
+/// Compares an operation on waves, and the gradients of `sum(y * wave)`, with the fixture; the first `maps` operands are
+/// feature maps.
+fn check(name: &str, maps: usize, shapes: &[&[usize]], operation: impl Fn(Pass<'_>, &[Tensor]) -> Result<Tensor>) {
     let expected = tensors("ops.safetensors");
-    for kernels in BOTH {
-        let phases = shapes.iter().enumerate();
-        let variables: Vec<_> = phases
-            .map(|(index, shape)| Var::from_tensor(&wave(shape, 1.0 + index as f64, 1.0, 0.0)).unwrap())
-            .collect();
-        let operands: Vec<_> = variables.iter().map(|variable| variable.as_tensor().clone()).collect();
-        let y = operation(kernels, &operands).unwrap();
-        let gradients = (&y * wave(y.dims(), 9.0, 1.0, 0.0)).unwrap().sum_all().unwrap().backward().unwrap();
-        let difference = error(&y, &expected[&format!("{name}.y")], 0.0);
-        assert!(difference < 1e-12, "{name}, {kernels:?}: y is off by {difference:e}");
-        for (index, variable) in variables.iter().enumerate() {
-            let Some(gradient) = gradients.get(variable) else { continue };
-            let difference = error(gradient, &expected[&format!("{name}.{index}")], 0.0);
-            assert!(difference < 1e-11, "{name}, {kernels:?}: gradient {index} is off by {difference:e}");
+    for kernels in ALL {
+        for (dtype, limit) in [(DType::F64, 1e-11), (DType::F32, 5e-6)] {
+            if kernels == Kernels::Composed && dtype == DType::F32 {
+                continue; // Candle's own sums over many pixels are off by more
+            }
+            let operand = |(index, shape): (usize, &&[usize])| {
+                let values = wave(shape, 1.0 + index as f64, 1.0, 0.0).to_dtype(dtype).unwrap();
+                Var::from_tensor(&if index < maps { channels_last(&values) } else { values }).unwrap()
+            };
+            let variables: Vec<_> = shapes.iter().enumerate().map(operand).collect();
+            let operands: Vec<_> = variables.iter().map(|variable| variable.as_tensor().clone()).collect();
+            let tape = Tape::default();
+            let output = operation(Pass::recorded(kernels, &tape), &operands).unwrap();
+            let y = channels_first(&output);
+            let gradient = channels_last(&wave(y.dims(), 9.0, 1.0, 0.0)).to_dtype(dtype).unwrap();
+            let gradients = tape.backward(&output, gradient).unwrap();
+            let difference = error(&y, &expected[&format!("{name}.y")], 0.0);
+            assert!(difference < limit, "{name}, {kernels:?}, {dtype:?}: y is off by {difference:e}");
+            for (index, variable) in variables.iter().enumerate() {
+                let Some(gradient) = gradients.get(variable) else { continue };
+                let gradient = if index < maps { channels_first(gradient) } else { gradient.clone() };
+                let difference = error(&gradient, &expected[&format!("{name}.{index}")], 0.0);
+                assert!(
+                    difference < limit,
+                    "{name}, {kernels:?}, {dtype:?}: gradient {index} is off by {difference:e}"
+                );
+            }
+            assert!(gradients.get(&variables[0]).is_some(), "{name}, {kernels:?}: no gradient");
         }
-        assert!(gradients.get(&variables[0]).is_some(), "{name}, {kernels:?}: no gradient");
     }
 }
 
 fn check_conv(name: &str, shapes: [&[usize]; 3], activation: Activation) {
-    check(name, &shapes, |kernels, x| kernels.conv2d(&x[0], &x[1], &x[2], activation));
+    check(name, 1, &shapes, |pass, x| pass.conv2d(&x[0], &x[1], &x[2], activation));
 }
 
 fn check_transpose(name: &str, shapes: [&[usize]; 3], activation: Activation) {
-    check(name, &shapes, |kernels, x| kernels.conv_transpose2d(&x[0], &x[1], &x[2], activation));
+    check(name, 1, &shapes, |pass, x| pass.conv_transpose2d(&x[0], &x[1], &x[2], activation));
 }
 
 #[test]
@@ -64,30 +92,43 @@ fn convolutions_of_big_images_agree_with_pytorch() {
 
 #[test]
 fn pooling_and_upsampling_agree_with_pytorch() {
-    check("pool", &[&[2, 3, 6, 8]], |kernels, x| Ok(kernels.max_pool2d(&x[0])?.0));
-    check("unpool", &[&[2, 3, 3, 4], &[2, 3, 6, 8]], |kernels, x| {
-        kernels.max_unpool2d(&x[0], &kernels.max_pool2d(&x[1])?.1)
-    });
-    check("upsample", &[&[2, 3, 3, 5]], |kernels, x| kernels.upsample(&x[0]));
-    check("concatenate", &[&[2, 3, 4, 5], &[2, 2, 4, 5]], |kernels, x| kernels.concatenate(&x[0], &x[1]));
+    check("pool", 1, &[&[2, 3, 6, 8]], |pass, x| Ok(pass.max_pool2d(&x[0])?.0));
+    check("unpool", 2, &[&[2, 3, 3, 4], &[2, 3, 6, 8]], |pass, x| pass.max_unpool2d(&x[0], &pass.max_pool2d(&x[1])?.1));
+    check("upsample", 1, &[&[2, 3, 3, 5]], |pass, x| pass.upsample(&x[0]));
+    check("concatenate", 2, &[&[2, 3, 4, 5], &[2, 2, 4, 5]], |pass, x| pass.concatenate(&x[0], &x[1]));
 }
 
 #[test]
 fn batch_norm_agrees_with_pytorch() {
-    check("norm", &[&[3, 4, 5, 7], &[4], &[4]], |kernels, x| {
-        Ok(kernels.batch_norm(&x[0], &x[1], &x[2], Activation::Relu)?.0)
+    check("norm", 1, &[&[3, 4, 5, 7], &[4], &[4]], |pass, x| {
+        Ok(pass.batch_norm(&x[0], &x[1], &x[2], Activation::Relu)?.0)
     });
-    check("norm_by", &[&[3, 4, 5, 7], &[4], &[4]], |kernels, x| {
-        let moments = Moments { mean: wave(&[4], 5.0, 1.0, 0.0), variance: wave(&[4], 6.0, 0.5, 1.0) };
-        kernels.batch_norm_by(&x[0], &moments, &x[1], &x[2], Activation::Identity)
+    check("norm_by", 1, &[&[3, 4, 5, 7], &[4], &[4]], |pass, x| {
+        let moment = |phase, scale, offset| wave(&[4], phase, scale, offset).to_dtype(x[0].dtype()).unwrap();
+        let moments = Moments { mean: moment(5.0, 1.0, 0.0), variance: moment(6.0, 0.5, 1.0) };
+        pass.batch_norm_by(&x[0], &moments, &x[1], &x[2], Activation::Identity)
     });
 }
 
 #[test]
+fn gradients_that_meet_are_added() {
+    for kernels in ALL {
+        let x = Var::ones((1, 2, 2, 1), DType::F32, &Device::Cpu).unwrap();
+        let tape = Tape::default();
+        let pass = Pass::recorded(kernels, &tape);
+        let upsampled = pass.upsample(&x).unwrap();
+        let y = pass.concatenate(&upsampled, &upsampled).unwrap();
+        let gradients = tape.backward(&y, y.ones_like().unwrap()).unwrap();
+        let gradient = gradients.get(&x).unwrap().flatten_all().unwrap().to_vec1::<f32>().unwrap();
+        assert_eq!(gradient, [8.0; 4], "{kernels:?}");
+    }
+}
+
+#[test]
 fn equal_maxima_take_the_first() {
-    let x = Tensor::ones((1, 1, 4, 4), DType::F32, &Device::Cpu).unwrap();
-    for kernels in BOTH {
-        let (_, positions) = kernels.max_pool2d(&x).unwrap();
+    let x = Tensor::ones((1, 4, 4, 1), DType::F32, &Device::Cpu).unwrap();
+    for kernels in ALL {
+        let (_, positions) = Pass::new(kernels).max_pool2d(&x).unwrap();
         assert_eq!(positions.flatten_all().unwrap().to_vec1::<u8>().unwrap(), [0; 4], "{kernels:?}");
     }
 }
@@ -95,15 +136,17 @@ fn equal_maxima_take_the_first() {
 #[test]
 fn shapes_that_do_not_fit_are_refused() {
     let ones = |shape: &[usize]| Tensor::ones(shape, DType::F32, &Device::Cpu).unwrap();
-    let (kernels, identity) = (Kernels::Fused, Activation::Identity);
-    let x = ones(&[1, 2, 5, 6]);
-    assert!(kernels.max_pool2d(&x).is_err());
-    assert!(kernels.conv2d(&x, &ones(&[3, 2, 2, 2]), &ones(&[3]), identity).is_err());
-    assert!(kernels.conv2d(&x, &ones(&[3, 1, 3, 3]), &ones(&[3]), identity).is_err());
-    assert!(kernels.conv2d(&x, &ones(&[3, 2, 5, 5]), &ones(&[3]), identity).is_err());
-    assert!(kernels.conv2d(&x, &ones(&[3, 2, 3, 3]), &ones(&[2]), identity).is_err());
-    assert!(kernels.conv_transpose2d(&x, &ones(&[3, 2, 2, 2]), &ones(&[2]), identity).is_err());
-    assert!(kernels.concatenate(&x, &ones(&[1, 2, 5, 5])).is_err());
+    let x = ones(&[1, 5, 6, 2]);
+    for kernels in ALL {
+        let (pass, identity) = (Pass::new(kernels), Activation::Identity);
+        assert!(pass.max_pool2d(&x).is_err());
+        assert!(pass.conv2d(&x, &ones(&[3, 2, 2, 2]), &ones(&[3]), identity).is_err());
+        assert!(pass.conv2d(&x, &ones(&[3, 1, 3, 3]), &ones(&[3]), identity).is_err());
+        assert!(pass.conv2d(&x, &ones(&[3, 2, 5, 5]), &ones(&[3]), identity).is_err());
+        assert!(pass.conv2d(&x, &ones(&[3, 2, 3, 3]), &ones(&[2]), identity).is_err());
+        assert!(pass.conv_transpose2d(&x, &ones(&[3, 2, 2, 2]), &ones(&[2]), identity).is_err());
+        assert!(pass.concatenate(&x, &ones(&[1, 5, 5, 2])).is_err());
+    }
 }
 
 /// The network of the fixture: width 4, weights in waves.
@@ -128,10 +171,12 @@ fn worst(architecture: Architecture, loss: LossName, kernels: Kernels, dtype: DT
     let images = wave(&[2, 3, 32, 32], 0.5, 0.5, 0.5).to_dtype(dtype).unwrap();
     let targets = wave(&[2, 1, 32, 32], 2.5, 1.0, 0.0).gt(0.3).unwrap().to_dtype(dtype).unwrap();
     let network = network(architecture, dtype).with_kernels(kernels);
-    let logits = network.forward(&images, true).unwrap();
-    let value = losses::per_case(&Loss::from(loss), &logits, &targets).unwrap().mean(0).unwrap();
-    let gradients = value.backward().unwrap();
-    let evaluated = network.forward(&images, false).unwrap();
+    let pass = network.record(&images).unwrap();
+    let logits = pass.logits.clone();
+    let (values, gradient) = losses::with_gradient(&Loss::from(loss), &logits, &targets).unwrap();
+    let gradients = pass.backward(&gradient).unwrap();
+    let value = values.mean(0).unwrap();
+    let evaluated = network.forward(&images).unwrap();
     let key = |name: &str| format!("{architecture}.{loss}.{name}");
 
     let mut worst = error(&logits, &expected[&format!("{architecture}.logits")], 0.0);
@@ -153,7 +198,7 @@ fn worst(architecture: Architecture, loss: LossName, kernels: Kernels, dtype: DT
 fn gradients_of_networks_agree_with_pytorch() {
     for &architecture in Architecture::ALL {
         for &loss in LossName::ALL {
-            for kernels in BOTH {
+            for kernels in ALL {
                 let double = worst(architecture, loss, kernels, DType::F64);
                 let single = worst(architecture, loss, kernels, DType::F32);
                 assert!(double < 1e-10, "{architecture}, {loss}, {kernels:?}, f64: {double:e}");

@@ -9,11 +9,12 @@ use proto::data::Inventory;
 use proto::ids::ContentHash;
 use proto::measure::{JobResult, Measurement, Verdict};
 use proto::spec::{
-    Architecture, Data, EpochChoice, Initialization, JobSpec, Loss, LossName, Metric, Model, Optimizer, Seeds,
-    Selection, Split, Trainer, Training,
+    Architecture, Data, EpochChoice, Initialization, JobSpec, Loss, LossName, Metric, Model, Optimizer, Precision,
+    Seeds, Selection, Split, Trainer, Training,
 };
 use std::collections::BTreeMap;
 use worker::data::CaseSet;
+use worker::ops::Gradients;
 use worker::optimizers;
 use worker::train::{TrainError, fit};
 use worker::{losses, metrics, models};
@@ -91,10 +92,9 @@ fn optimizers_agree_with_pytorch() {
         let training = Training { optimizer, weight_decay, momentum, ..Training::default() };
         let mut optimizer = optimizers::Optimizer::new(&training, learning_rate, &variables).unwrap();
         for (step, expected) in expected[name].as_array().unwrap().iter().enumerate() {
-            // the gradient of sum(wave v^3 / 3) is wave v^2
-            let factor = wave(&[3, 5], 10.0 + step as f64, 1.0 / 3.0, 0.0);
-            let cube = (variable.as_tensor().sqr().unwrap() * variable.as_tensor()).unwrap();
-            let gradients = (cube * factor).unwrap().sum_all().unwrap().backward().unwrap();
+            let factor = wave(&[3, 5], 10.0 + step as f64, 1.0, 0.0);
+            let gradient = (variable.as_detached_tensor().sqr().unwrap() * factor).unwrap();
+            let gradients: Gradients = [(variable.as_tensor(), gradient)].into_iter().collect();
             optimizer.step(&gradients).unwrap();
             let found = variable.flatten_all().unwrap().to_vec1::<f64>().unwrap();
             assert_close(&found, &numbers(expected), 1e-11, &format!("{name}, step {step}"));
@@ -199,10 +199,10 @@ fn every_parameter_changes_in_one_step() {
         let before = values();
         let mut optimizer = optimizers::Optimizer::new(&Training::default(), 1e-3, network.parameters()).unwrap();
         let images = wave(&[4, 3, 32, 32], 0.5, 0.5, 0.5).to_dtype(DType::F32).unwrap();
-        let logits = network.forward(&images, true).unwrap();
-        let targets = logits.zeros_like().unwrap();
-        let loss = losses::per_case(&Loss::Bce {}, &logits, &targets).unwrap();
-        optimizer.step(&loss.mean(0).unwrap().backward().unwrap()).unwrap();
+        let pass = network.record(&images).unwrap();
+        let targets = pass.logits.zeros_like().unwrap();
+        let (_, gradient) = losses::with_gradient(&Loss::Bce {}, &pass.logits, &targets).unwrap();
+        optimizer.step(&pass.backward(&gradient).unwrap()).unwrap();
         for (name, after) in values() {
             assert_ne!(before[&name], after, "{architecture}: {name}");
         }
@@ -266,6 +266,8 @@ fn jobs_that_do_not_fit_are_refused() {
     assert!(matches!(refuse(|spec| spec.data.image_size = 64), TrainError::ImageSize { expected: 64, found: 32 }));
     assert!(matches!(refuse(|spec| spec.split.train = 100), TrainError::Split(_)));
     assert!(matches!(refuse(|spec| spec.training.batch_size = 0), TrainError::Zero { key: "batch_size" }));
+    let tf32 = refuse(|spec| spec.training.precision = Precision::Tf32);
+    assert!(tf32.to_string().contains("use f32"), "{tf32}");
 }
 
 #[test]
@@ -276,7 +278,7 @@ fn a_state_dict_is_read_back() {
     };
     let (first, second) = (build(1), build(2));
     let images = wave(&[2, 3, 32, 32], 0.5, 0.5, 0.5).to_dtype(DType::F32).unwrap();
-    first.forward(&images, true).unwrap();
+    first.record(&images).unwrap();
     let file = tempfile::NamedTempFile::new().unwrap();
     first.save(file.path()).unwrap();
     let names = candle_core::safetensors::load(file.path(), &Device::Cpu).unwrap();
@@ -284,9 +286,8 @@ fn a_state_dict_is_read_back() {
         assert!(names.contains_key(name), "{name}");
     }
     second.load(file.path()).unwrap();
-    let logits = |network: &models::Network| {
-        network.forward(&images, false).unwrap().flatten_all().unwrap().to_vec1::<f32>().unwrap()
-    };
+    let logits =
+        |network: &models::Network| network.forward(&images).unwrap().flatten_all().unwrap().to_vec1::<f32>().unwrap();
     assert_eq!(logits(&first), logits(&second));
     let other =
         models::build(Architecture::UNet, Model { width: 2 }, Initialization::Pytorch, 1, &Device::Cpu, DType::F32);

@@ -18,7 +18,8 @@
 //!   training.batch_size: [4, 10]             # every key of `model`, `training` and `losses` can be an axis instead
 //!   losses.focal.gamma: [1, 2]               # varies only where it applies
 //! model: {width: 64}
-//! training: {epochs: 40, optimizer: adam, weight_decay: 0, initialization: pytorch}   # `momentum` with `sgd`
+//! training: {epochs: 40, optimizer: adam, weight_decay: 0, initialization: pytorch,   # `momentum` with `sgd`
+//!            convolution: auto, precision: f32}
 //! losses: {dice: {smooth: 1.0e-8}}
 //! replicates:
 //!   split_seeds: {from: 10, to: 19}          # both ends included; or a count n (the seeds 0 to n - 1); or a list

@@ -3,7 +3,7 @@
 use super::AxisValue;
 use super::errors::Problems;
 use super::node::{Interval, Node};
-use proto::spec::{Architecture, Initialization, JobSpec, Loss, LossName, Model, Optimizer};
+use proto::spec::{Architecture, Convolution, Initialization, JobSpec, Loss, LossName, Model, Optimizer, Precision};
 
 /// What can be set. The order is the one in which settings are applied: what others depend on comes first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -18,12 +18,14 @@ pub(super) enum Key {
     WeightDecay,
     Momentum,
     Initialization,
+    Convolution,
+    Precision,
     DiceSmooth,
     FocalGamma,
 }
 
 impl Key {
-    pub(super) const ALL: [Self; 12] = [
+    pub(super) const ALL: [Self; 14] = [
         Self::Architecture,
         Self::Loss,
         Self::LearningRate,
@@ -34,6 +36,8 @@ impl Key {
         Self::WeightDecay,
         Self::Momentum,
         Self::Initialization,
+        Self::Convolution,
+        Self::Precision,
         Self::DiceSmooth,
         Self::FocalGamma,
     ];
@@ -54,6 +58,8 @@ impl Key {
             Self::WeightDecay => "training.weight_decay",
             Self::Momentum => "training.momentum",
             Self::Initialization => "training.initialization",
+            Self::Convolution => "training.convolution",
+            Self::Precision => "training.precision",
             Self::DiceSmooth => "losses.dice.smooth",
             Self::FocalGamma => "losses.focal.gamma",
         }
@@ -101,6 +107,8 @@ impl Key {
             Self::Initialization => {
                 Setting::Initialization(node.choice(Initialization::ALL, Initialization::name, problems)?)
             }
+            Self::Convolution => Setting::Convolution(node.choice(Convolution::ALL, Convolution::name, problems)?),
+            Self::Precision => Setting::Precision(node.choice(Precision::ALL, Precision::name, problems)?),
             Self::DiceSmooth => Setting::DiceSmooth(node.real(Interval::Positive, problems)?),
             Self::FocalGamma => Setting::FocalGamma(node.real(Interval::NonNegative, problems)?),
         })
@@ -120,6 +128,8 @@ pub(super) enum Setting {
     WeightDecay(f64),
     Momentum(f64),
     Initialization(Initialization),
+    Convolution(Convolution),
+    Precision(Precision),
     DiceSmooth(f64),
     FocalGamma(f64),
 }
@@ -137,6 +147,8 @@ impl Setting {
             Self::WeightDecay(_) => Key::WeightDecay,
             Self::Momentum(_) => Key::Momentum,
             Self::Initialization(_) => Key::Initialization,
+            Self::Convolution(_) => Key::Convolution,
+            Self::Precision(_) => Key::Precision,
             Self::DiceSmooth(_) => Key::DiceSmooth,
             Self::FocalGamma(_) => Key::FocalGamma,
         }
@@ -150,6 +162,8 @@ impl Setting {
             Self::Loss(value) => name(value.name()),
             Self::Optimizer(value) => name(value.name()),
             Self::Initialization(value) => name(value.name()),
+            Self::Convolution(value) => name(value.name()),
+            Self::Precision(value) => name(value.name()),
             Self::Width(value) | Self::Epochs(value) | Self::BatchSize(value) => AxisValue::Integer(value.into()),
             Self::LearningRate(value)
             | Self::WeightDecay(value)
@@ -173,6 +187,8 @@ impl Setting {
             Self::Momentum(value) if spec.training.optimizer == Optimizer::Sgd => spec.training.momentum = value,
             Self::Momentum(_) => {}
             Self::Initialization(value) => spec.training.initialization = value,
+            Self::Convolution(value) => spec.training.convolution = value,
+            Self::Precision(value) => spec.training.precision = value,
             Self::DiceSmooth(value) => {
                 if let Loss::Dice { smooth } = &mut spec.loss {
                     *smooth = value;

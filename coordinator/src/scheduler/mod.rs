@@ -13,7 +13,6 @@ mod decide;
 mod fact;
 mod grant;
 mod job;
-mod quarantine;
 mod request;
 mod state;
 mod sweep;

@@ -142,7 +142,6 @@ fn worker_to_wire(view: &WorkerView) -> WorkerStatus {
             .collect(),
         notices: view.notices.clone(),
         connected: view.connected,
-        quarantined: view.quarantined,
     }
 }
 
@@ -199,6 +198,5 @@ fn worker_from_wire(status: WorkerStatus) -> Result<WorkerView, InvalidMessage> 
         slots: status.slots,
         notices: status.notices,
         connected: status.connected,
-        quarantined: status.quarantined,
     })
 }

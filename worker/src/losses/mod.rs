@@ -7,7 +7,7 @@ pub mod bce;
 pub mod dice;
 pub mod focal;
 
-use candle_core::{Result, Tensor};
+use candle_core::{Result, Tensor, Var};
 use proto::spec::Loss;
 
 /// The loss of every case, `[n]`.
@@ -20,6 +20,19 @@ pub fn per_case(loss: &Loss, logits: &Tensor, targets: &Tensor) -> Result<Tensor
         Loss::Bce {} => bce::per_case(&logits, &targets),
         Loss::Dice { smooth } => dice::per_case(&logits, &targets, smooth),
         Loss::Focal { gamma } => focal::per_case(&logits, &targets, gamma),
+    }
+}
+
+/// The loss of every case, `[n]`, and the gradient of their mean with respect to the logits, in the logits' shape.
+///
+/// # Errors
+/// If the shapes differ.
+pub fn with_gradient(loss: &Loss, logits: &Tensor, targets: &Tensor) -> Result<(Tensor, Tensor)> {
+    let logits = Var::from_tensor(logits)?;
+    let losses = per_case(loss, &logits, targets)?;
+    match losses.mean(0)?.backward()?.remove(&logits) {
+        Some(gradient) => Ok((losses.detach(), gradient)),
+        None => candle_core::bail!("the loss does not depend on the logits"),
     }
 }
 

@@ -1,25 +1,11 @@
 //! What the networks are built of: layers, and chains of layers numbered as in PyTorch's `nn.Sequential`.
 
 use super::parameters::Builder;
-use crate::ops::{Activation, Kernels, Moments};
+use crate::ops::{Activation, Moments, Pass};
 use candle_core::{Result, Tensor, Var};
 
 /// The share of a batch's statistics in the running ones, as in PyTorch.
 const MOMENTUM: f64 = 0.1;
-
-/// How a forward pass runs.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Pass {
-    pub(super) kernels: Kernels,
-    /// Whether gradients are recorded, batch norm uses the batch's statistics, and the running ones change.
-    pub(super) train: bool,
-}
-
-impl Pass {
-    fn read(self, variable: &Var) -> Tensor {
-        if self.train { variable.as_tensor().clone() } else { variable.as_detached_tensor() }
-    }
-}
 
 /// A layer with what follows it.
 #[derive(Debug)]
@@ -30,26 +16,22 @@ enum Layer {
 }
 
 impl Layer {
-    fn forward(&self, pass: Pass, x: &Tensor) -> Result<Tensor> {
-        let Pass { kernels, train } = pass;
+    /// A recorded pass trains: batch norm uses the batch's statistics, and the running ones change.
+    fn forward(&self, pass: Pass<'_>, x: &Tensor) -> Result<Tensor> {
         match self {
-            Self::Conv { weight, bias, activation } => {
-                kernels.conv2d(x, &pass.read(weight), &pass.read(bias), *activation)
-            }
-            Self::ConvTranspose { weight, bias, activation } => {
-                kernels.conv_transpose2d(x, &pass.read(weight), &pass.read(bias), *activation)
-            }
-            Self::Norm { scale, shift, mean, variance, activation } if train => {
-                let (y, moments) = kernels.batch_norm(x, scale, shift, *activation)?;
-                let count = (x.elem_count() / x.dim(1)?) as f64;
+            Self::Conv { weight, bias, activation } => pass.conv2d(x, weight, bias, *activation),
+            Self::ConvTranspose { weight, bias, activation } => pass.conv_transpose2d(x, weight, bias, *activation),
+            Self::Norm { scale, shift, mean, variance, activation } if pass.is_recorded() => {
+                let (y, moments) = pass.batch_norm(x, scale, shift, *activation)?;
+                let count = (x.elem_count() / scale.elem_count()) as f64;
                 // PyTorch normalises by the biased variance and remembers the unbiased one
                 blend(mean, &moments.mean, 1.0)?;
                 blend(variance, &moments.variance, count / (count - 1.0))?;
                 Ok(y)
             }
             Self::Norm { scale, shift, mean, variance, activation } => {
-                let moments = Moments { mean: pass.read(mean), variance: pass.read(variance) };
-                kernels.batch_norm_by(x, &moments, &pass.read(scale), &pass.read(shift), *activation)
+                let moments = Moments { mean: mean.as_detached_tensor(), variance: variance.as_detached_tensor() };
+                pass.batch_norm_by(x, &moments, scale, shift, *activation)
             }
         }
     }
@@ -113,7 +95,7 @@ impl Chain {
         Ok(())
     }
 
-    pub(super) fn forward(&self, pass: Pass, x: &Tensor) -> Result<Tensor> {
+    pub(super) fn forward(&self, pass: Pass<'_>, x: &Tensor) -> Result<Tensor> {
         self.0.iter().try_fold(x.clone(), |x, layer| layer.forward(pass, &x))
     }
 }

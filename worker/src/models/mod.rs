@@ -15,8 +15,7 @@ mod segnet;
 mod unet;
 mod unet2;
 
-use crate::ops::Kernels;
-use blocks::Pass;
+use crate::ops::{Convolution, Gradients, Kernels, Pass, Tape};
 use candle_core::{DType, Device, Result, Tensor, Var};
 use parameters::{Builder, Parameters};
 use proto::spec::{Architecture, Initialization, Model};
@@ -72,7 +71,7 @@ pub fn build(
         Architecture::UNet => Layers::UNet(unet::UNet::new(&mut builder, width)?),
         Architecture::UNet2 => Layers::UNet2(unet2::UNet2::new(&mut builder, width)?),
     };
-    let kernels = Kernels::of(device);
+    let kernels = Kernels::of(device, Convolution::Auto);
     Ok(Network { layers, parameters: builder.parameters, kernels, batches: AtomicU64::new(0) })
 }
 
@@ -84,17 +83,31 @@ impl Network {
         self
     }
 
-    /// Logits. In training, gradients are recorded, batch norm uses the statistics of `x`, and the running ones follow.
+    /// Logits, for evaluation.
     ///
     /// # Errors
     /// If height or width is no multiple of the [`granularity`].
-    pub fn forward(&self, x: &Tensor, train: bool) -> Result<Tensor> {
-        let pass = Pass { kernels: self.kernels, train };
-        self.batches.fetch_add(u64::from(train), Ordering::Relaxed);
+    pub fn forward(&self, images: &Tensor) -> Result<Tensor> {
+        channels_first(&self.layers(Pass::new(self.kernels), images)?)
+    }
+
+    /// A training pass: batch norm uses the statistics of `images`, and the running ones follow.
+    ///
+    /// # Errors
+    /// If height or width is no multiple of the [`granularity`].
+    pub fn record(&self, images: &Tensor) -> Result<Recorded> {
+        self.batches.fetch_add(1, Ordering::Relaxed);
+        let tape = Tape::default();
+        let output = self.layers(Pass::recorded(self.kernels, &tape), images)?;
+        Ok(Recorded { logits: channels_first(&output)?, output, tape })
+    }
+
+    fn layers(&self, pass: Pass<'_>, images: &Tensor) -> Result<Tensor> {
+        let x = images.permute((0, 2, 3, 1))?.contiguous()?;
         match &self.layers {
-            Layers::SegNet(network) => network.forward(pass, x),
-            Layers::UNet(network) => network.forward(pass, x),
-            Layers::UNet2(network) => network.forward(pass, x),
+            Layers::SegNet(network) => network.forward(pass, &x),
+            Layers::UNet(network) => network.forward(pass, &x),
+            Layers::UNet2(network) => network.forward(pass, &x),
         }
     }
 
@@ -167,6 +180,31 @@ impl Network {
             candle_core::bail!("`{name}` is no variable of this network");
         }
         self.restore(&Snapshot(tensors.into_iter().filter(|(name, _)| !name.ends_with(BATCHES)).collect()))
+    }
+}
+
+/// `[n, h, w, 1]` -> `[n, 1, h, w]`
+fn channels_first(x: &Tensor) -> Result<Tensor> {
+    let (n, height, width, channels) = x.dims4()?;
+    x.reshape((n, channels, height, width))
+}
+
+/// A training pass.
+pub struct Recorded {
+    /// `[n, 1, h, w]`
+    pub logits: Tensor,
+    output: Tensor,
+    tape: Tape,
+}
+
+impl Recorded {
+    /// The gradients of all variables, from that of the logits.
+    ///
+    /// # Errors
+    /// If the gradient does not fit.
+    pub fn backward(self, gradient: &Tensor) -> Result<Gradients> {
+        // the way back changes gradients in place
+        self.tape.backward(&self.output, gradient.reshape(self.output.dims())?.copy()?)
     }
 }
 

@@ -8,9 +8,9 @@
 //!          bottleneck_conv -> bottleneck_dec_conv 8w
 //! ```
 
-use super::blocks::{Chain, Pass};
+use super::blocks::Chain;
 use super::parameters::Builder;
-use crate::ops::Activation;
+use crate::ops::{Activation, Pass};
 use candle_core::{Result, Tensor};
 
 #[derive(Debug)]
@@ -43,16 +43,16 @@ impl SegNet {
         Ok(Self { encoder, decoder })
     }
 
-    pub(super) fn forward(&self, pass: Pass, x: &Tensor) -> Result<Tensor> {
+    pub(super) fn forward(&self, pass: Pass<'_>, x: &Tensor) -> Result<Tensor> {
         let mut x = x.clone();
         let mut positions = Vec::new();
         for chain in &self.encoder {
-            let (pooled, position) = pass.kernels.max_pool2d(&chain.forward(pass, &x)?)?;
+            let (pooled, position) = pass.max_pool2d(&chain.forward(pass, &x)?)?;
             x = pooled;
             positions.push(position);
         }
         for (chain, position) in self.decoder.iter().zip(positions.iter().rev()) {
-            x = chain.forward(pass, &pass.kernels.max_unpool2d(&x, position)?)?;
+            x = chain.forward(pass, &pass.max_unpool2d(&x, position)?)?;
         }
         Ok(x)
     }

@@ -8,9 +8,9 @@
 //!          bottleneck_conv 16w -> 8w
 //! ```
 
-use super::blocks::{Chain, Pass};
+use super::blocks::Chain;
 use super::parameters::Builder;
-use crate::ops::Activation;
+use crate::ops::{Activation, Pass};
 use candle_core::{Result, Tensor};
 
 #[derive(Debug)]
@@ -44,18 +44,18 @@ impl UNet {
         Ok(Self { encoder, bottleneck, decoder, output })
     }
 
-    pub(super) fn forward(&self, pass: Pass, x: &Tensor) -> Result<Tensor> {
+    pub(super) fn forward(&self, pass: Pass<'_>, x: &Tensor) -> Result<Tensor> {
         let mut x = x.clone();
         let mut skips = Vec::new();
         for chain in &self.encoder {
             let skip = chain.forward(pass, &x)?;
-            x = pass.kernels.max_pool2d(&skip)?.0;
+            x = pass.max_pool2d(&skip)?.0;
             skips.push(skip);
         }
         x = self.bottleneck.forward(pass, &x)?;
         for (chain, skip) in self.decoder.iter().zip(skips.iter().rev()) {
-            let upsampled = pass.kernels.upsample(&x)?;
-            x = chain.forward(pass, &pass.kernels.concatenate(&upsampled, skip)?)?;
+            let upsampled = pass.upsample(&x)?;
+            x = chain.forward(pass, &pass.concatenate(&upsampled, skip)?)?;
         }
         self.output.forward(pass, &x)
     }

@@ -9,9 +9,9 @@
 //!          bottleneck_conv 16w -> 8w
 //! ```
 
-use super::blocks::{Chain, Pass};
+use super::blocks::Chain;
 use super::parameters::Builder;
-use crate::ops::Activation;
+use crate::ops::{Activation, Pass};
 use candle_core::{Result, Tensor};
 
 #[derive(Debug)]
@@ -46,7 +46,7 @@ impl UNet2 {
         Ok(Self { encoder, bottleneck, decoder, output })
     }
 
-    pub(super) fn forward(&self, pass: Pass, x: &Tensor) -> Result<Tensor> {
+    pub(super) fn forward(&self, pass: Pass<'_>, x: &Tensor) -> Result<Tensor> {
         let mut x = x.clone();
         let mut skips = Vec::new();
         for chain in &self.encoder {
@@ -55,7 +55,7 @@ impl UNet2 {
         }
         x = self.bottleneck.forward(pass, &x)?;
         for (chain, skip) in self.decoder.iter().zip(skips.iter().rev()) {
-            x = chain.forward(pass, &pass.kernels.concatenate(&x, skip)?)?;
+            x = chain.forward(pass, &pass.concatenate(&x, skip)?)?;
         }
         self.output.forward(pass, &x)
     }

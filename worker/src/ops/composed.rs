@@ -1,24 +1,49 @@
-//! The same operations, composed of Candle's differentiable ones: what runs on every device but the CPU.
+//! The same operations, composed of Candle's differentiable ones: the plain reference, and what runs on every device but the CPU.
 //!
 //! Candle's pooling and upsampling are avoided: their gradients are wrong (scaled by 1/4; overwriting what was accumulated), and
 //! so is that of its ReLU at zero.
 
-use super::{Activation, Taps};
-use candle_core::{D, Result, Tensor};
+use super::{Activation, EPSILON, Moments, Taps};
+use candle_core::{D, Result, Tensor, Var};
+
+/// The gradients of `sum(function(operands) * grad)`, by Candle.
+pub(super) fn gradients(
+    operands: &[Tensor],
+    function: impl Fn(&[Tensor]) -> Result<Tensor>,
+    grad: &Tensor,
+) -> Result<Vec<Option<Tensor>>> {
+    let variables: Vec<_> = operands.iter().map(Var::from_tensor).collect::<Result<_>>()?;
+    let operands: Vec<_> = variables.iter().map(|variable| variable.as_tensor().clone()).collect();
+    let mut gradients = (function(&operands)? * grad)?.sum_all()?.backward()?;
+    variables
+        .iter()
+        .map(|variable| gradients.remove(variable).map(|gradient| gradient.contiguous()).transpose())
+        .collect()
+}
 
 pub(super) fn conv2d(x: &Tensor, weight: &Tensor, bias: &Tensor, activation: Activation) -> Result<Tensor> {
-    let taps = Taps::of(weight.dims())?;
-    taps.output(x.dim(2)?, x.dim(3)?)?;
-    let (padding, stride) = match taps {
+    let (padding, stride) = match Taps::of(weight.dims())? {
         Taps::Neighbours => (1, 1),
         Taps::Pixel => (0, 1),
         Taps::Block => (0, 2),
     };
-    activate(&add_bias(&x.conv2d(weight, padding, stride, 1, 1)?, bias)?, activation)
+    let y = channels_last(&channels_first(x)?.conv2d(weight, padding, stride, 1, 1)?)?;
+    activate(&y.broadcast_add(bias)?, activation)
 }
 
 pub(super) fn conv_transpose2d(x: &Tensor, weight: &Tensor, bias: &Tensor, activation: Activation) -> Result<Tensor> {
-    activate(&add_bias(&x.conv_transpose2d(weight, 0, 0, 2, 1)?, bias)?, activation)
+    let y = channels_last(&channels_first(x)?.conv_transpose2d(weight, 0, 0, 2, 1)?)?;
+    activate(&y.broadcast_add(bias)?, activation)
+}
+
+/// `[n, h, w, c]` -> `[n, c, h, w]`
+pub(super) fn channels_first(x: &Tensor) -> Result<Tensor> {
+    x.permute((0, 3, 1, 2))?.contiguous()
+}
+
+/// `[n, c, h, w]` -> `[n, h, w, c]`
+pub(super) fn channels_last(x: &Tensor) -> Result<Tensor> {
+    x.permute((0, 2, 3, 1))?.contiguous()
 }
 
 /// Positions of the maxima, the first of equals.
@@ -33,45 +58,42 @@ pub(super) fn argmax(x: &Tensor) -> Result<Tensor> {
     a.eq(&maximum)?.where_cond(&index(0)?, &right)
 }
 
-/// `[n, c, 2 h, 2 w]` and positions -> `[n, c, h, w]`.
+/// `[n, 2 h, 2 w, c]` and positions -> `[n, h, w, c]`.
 pub(super) fn gather(x: &Tensor, positions: &Tensor) -> Result<Tensor> {
     windows(x)?.mul(&masks(positions, x)?)?.sum(D::Minus1)
 }
 
-/// `[n, c, h, w]` and positions -> `[n, c, 2 h, 2 w]`.
+/// `[n, h, w, c]` and positions -> `[n, 2 h, 2 w, c]`.
 pub(super) fn scatter(x: &Tensor, positions: &Tensor) -> Result<Tensor> {
-    let (n, c, height, width) = x.dims4()?;
+    let (n, height, width, c) = x.dims4()?;
     let windows = x.unsqueeze(D::Minus1)?.broadcast_mul(&masks(positions, x)?)?;
-    let blocks = windows.reshape(&[n, c, height, width, 2, 2][..])?.permute([0, 1, 2, 4, 3, 5])?;
-    blocks.contiguous()?.reshape((n, c, 2 * height, 2 * width))
+    let blocks = windows.reshape(&[n, height, width, c, 2, 2][..])?.permute([0, 1, 4, 2, 5, 3])?;
+    blocks.contiguous()?.reshape((n, 2 * height, 2 * width, c))
 }
 
 pub(super) fn upsample(x: &Tensor) -> Result<Tensor> {
-    let (n, c, height, width) = x.dims4()?;
-    let blocks = x.reshape(&[n, c, height, 1, width, 1][..])?.broadcast_as(&[n, c, height, 2, width, 2][..])?;
-    blocks.contiguous()?.reshape((n, c, 2 * height, 2 * width))
+    let (n, height, width, c) = x.dims4()?;
+    let blocks = x.reshape(&[n, height, 1, width, 1, c][..])?.broadcast_as(&[n, height, 2, width, 2, c][..])?;
+    blocks.contiguous()?.reshape((n, 2 * height, 2 * width, c))
 }
 
-/// Mean and biased variance, `[1, c, 1, 1]` each; differentiable.
-pub(super) fn moments(x: &Tensor) -> Result<(Tensor, Tensor)> {
-    let (_, channels, _, _) = x.dims4()?;
-    let mean = |x: &Tensor| x.transpose(0, 1)?.flatten_from(1)?.mean(1)?.reshape((1, channels, 1, 1));
-    let center = mean(x)?;
-    let variance = mean(&x.broadcast_sub(&center)?.sqr()?)?;
-    Ok((center, variance))
+/// Differentiable.
+pub(super) fn moments(x: &Tensor) -> Result<Moments> {
+    let pixels = x.flatten_to(2)?;
+    let mean = pixels.mean(0)?;
+    let variance = pixels.broadcast_sub(&mean)?.sqr()?.mean(0)?;
+    Ok(Moments { mean, variance })
 }
 
-/// Moments `[1, c, 1, 1]`, gamma and beta `[c]`.
 pub(super) fn normalize(
     x: &Tensor,
-    (mean, variance): (&Tensor, &Tensor),
-    gamma: &Tensor,
-    beta: &Tensor,
+    moments: &Moments,
+    (gamma, beta): (&Tensor, &Tensor),
     activation: Activation,
 ) -> Result<Tensor> {
-    let sigma = variance.affine(1.0, super::batch_norm::EPSILON)?.sqrt()?;
-    let scaled = x.broadcast_sub(mean)?.broadcast_div(&sigma)?.broadcast_mul(&channels(gamma)?)?;
-    activate(&scaled.broadcast_add(&channels(beta)?)?, activation)
+    let sigma = moments.variance.affine(1.0, EPSILON)?.sqrt()?;
+    let scaled = x.broadcast_sub(&moments.mean)?.broadcast_div(&sigma)?.broadcast_mul(gamma)?;
+    activate(&scaled.broadcast_add(beta)?, activation)
 }
 
 fn activate(x: &Tensor, activation: Activation) -> Result<Tensor> {
@@ -84,20 +106,12 @@ fn activate(x: &Tensor, activation: Activation) -> Result<Tensor> {
     }
 }
 
-fn add_bias(x: &Tensor, bias: &Tensor) -> Result<Tensor> {
-    x.broadcast_add(&channels(bias)?)
-}
-
-/// `[c]` -> `[1, c, 1, 1]`
-fn channels(x: &Tensor) -> Result<Tensor> {
-    x.reshape((1, x.elem_count(), 1, 1))
-}
-
-/// `[n, c, 2 h, 2 w]` -> `[n, c, h, w, 4]`
+/// `[n, 2 h, 2 w, c]` -> `[n, h, w, c, 4]`
 fn windows(x: &Tensor) -> Result<Tensor> {
-    let (n, c, height, width) = x.dims4()?;
-    let blocks = x.reshape(&[n, c, height / 2, 2, width / 2, 2][..])?.permute([0, 1, 2, 4, 3, 5])?;
-    blocks.contiguous()?.reshape((n, c, height / 2, width / 2, 4))
+    let (n, height, width, c) = x.dims4()?;
+    let (height, width) = Taps::Block.output(height, width)?;
+    let blocks = x.reshape(&[n, height, 2, width, 2, c][..])?.permute([0, 1, 3, 5, 2, 4])?;
+    blocks.contiguous()?.reshape((n, height, width, c, 4))
 }
 
 /// The four elements of every window.
@@ -107,7 +121,7 @@ fn quarters(windows: &Tensor) -> Result<[Tensor; 4]> {
     Ok([quarter(0)?, quarter(1)?, quarter(2)?, quarter(3)?])
 }
 
-/// `[n, c, h, w]` positions -> `[n, c, h, w, 4]`: 1 at the position, else 0, in the type of `like`.
+/// Positions `[n, h, w, c]` -> `[n, h, w, c, 4]`: 1 at the position, else 0, in the type of `like`.
 fn masks(positions: &Tensor, like: &Tensor) -> Result<Tensor> {
     let indices = Tensor::new(&[0u8, 1, 2, 3], positions.device())?;
     positions.unsqueeze(D::Minus1)?.broadcast_eq(&indices)?.to_dtype(like.dtype())

@@ -1,31 +1,26 @@
-//! What networks compute with, forward and backward, on `f32` and `f64` tensors `[n, c, h, w]`.
+//! What networks compute with: functions on feature maps, forward and backward, recorded on a tape.
 //!
 //! ```text
-//!  Kernels::Fused      Candle custom ops for the CPU
-//!    conv2d, conv_transpose2d    strips -> passes -> product
-//!    pool, upsample, batch_norm  loops over rows and planes
-//!  Kernels::Composed   Candle's own differentiable operations, on any device
+//!  Pass          one forward pass: which kernels, and the tape, if gradients are wanted
+//!   Kernels::Fused      cpu/, of f32 and f64
+//!   Kernels::Composed   composed.rs: Candle's differentiable operations, on any device; the plain reference
+//!  Tape          the way back
 //! ```
 //!
-//! Both compute the same function; results of the fused kernels have the same bits whatever the number of threads. Knows no
-//! network and no parameter.
+//! Feature maps are `[n, h, w, c]`, channels last: so vectors of channels are contiguous, and a pixel with its neighbours in a
+//! row is one run of memory. Kernels have PyTorch's layout. Knows no network and no parameter.
 
-mod batch_norm;
 mod composed;
-mod conv2d;
-mod conv_transpose2d;
-pub(crate) mod parallel;
-mod passes;
-mod pool;
-mod product;
-mod simd;
-pub(crate) mod storage;
-mod strip;
-mod upsample;
+mod cpu;
+#[cfg(feature = "cudnn")]
+mod cuda;
+mod tape;
 
-use candle_core::{CpuStorage, DType, Device, Layout, Result, Tensor};
+pub(crate) use cpu::{Real, dispatch, parallel, storage};
+pub use tape::{Gradients, Tape};
 
-pub(crate) use simd::{Real, dispatch};
+use candle_core::{Device, Result, Tensor};
+pub use proto::spec::Convolution;
 
 /// What follows a linear operation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,10 +34,50 @@ pub enum Activation {
 /// Which implementation computes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kernels {
-    /// One custom op each; CPU only.
-    Fused,
+    /// One kernel an operation; CPU only.
+    Fused(Convolution),
     /// Composed of Candle's operations; any device.
     Composed,
+}
+
+impl Kernels {
+    /// The kernels for `device`.
+    #[must_use]
+    pub fn of(device: &Device, convolution: Convolution) -> Self {
+        if device.is_cpu() { Self::Fused(convolution) } else { Self::Composed }
+    }
+}
+
+/// How a convolution is computed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Algorithm {
+    /// As a product of patches with the kernel.
+    Direct,
+    /// Winograd's F(2x2, 3x3): 16/36 of the products.
+    Winograd2,
+    /// Winograd's F(4x4, 3x3): 36/144 of the products.
+    Winograd4,
+}
+
+/// The algorithm for a kernel of shape `[outputs, inputs, k, k]` on maps of that height and width.
+///
+/// Winograd's is for 3x3 kernels with enough channels on both sides that its transforms cost less than they save.
+#[must_use]
+pub fn algorithm(convolution: Convolution, kernel: &[usize], height: usize, width: usize) -> Algorithm {
+    /// Channels from which on the transforms pay.
+    const CHANNELS: usize = 16;
+    /// Height and width from which on tiles of 4x4 are not mostly border.
+    const SIZE: usize = 4;
+    match (convolution, kernel) {
+        (Convolution::Winograd2, [_, _, 3, 3]) => Algorithm::Winograd2,
+        (Convolution::Winograd4, [_, _, 3, 3]) => Algorithm::Winograd4,
+        (Convolution::Auto, &[outputs, inputs, 3, 3])
+            if outputs.min(inputs) >= CHANNELS && height.min(width) >= SIZE =>
+        {
+            Algorithm::Winograd4
+        }
+        _ => Algorithm::Direct,
+    }
 }
 
 /// Mean and biased variance of every channel, `[c]` each.
@@ -54,11 +89,57 @@ pub struct Moments {
     pub variance: Tensor,
 }
 
-impl Kernels {
-    /// The kernels for `device`.
+/// Added to the variance, as in PyTorch.
+const EPSILON: f64 = 1e-5;
+
+/// A forward pass.
+#[derive(Clone, Copy)]
+pub struct Pass<'a> {
+    kernels: Kernels,
+    tape: Option<&'a Tape>,
+}
+
+impl<'a> Pass<'a> {
+    /// A pass without gradients.
     #[must_use]
-    pub fn of(device: &Device) -> Self {
-        if device.is_cpu() { Self::Fused } else { Self::Composed }
+    pub fn new(kernels: Kernels) -> Self {
+        Self { kernels, tape: None }
+    }
+
+    /// A pass that is recorded.
+    #[must_use]
+    pub fn recorded(kernels: Kernels, tape: &'a Tape) -> Self {
+        Self { kernels, tape: Some(tape) }
+    }
+
+    /// Whether the pass is recorded, which is so in training.
+    #[must_use]
+    pub fn is_recorded(self) -> bool {
+        self.tape.is_some()
+    }
+
+    fn tracks(self, tensor: &Tensor) -> bool {
+        self.tape.is_some_and(|tape| tape.tracks(tensor))
+    }
+
+    /// Records a step of the fused kernels.
+    fn record(
+        self,
+        inputs: &[&Tensor],
+        output: &Tensor,
+        backward: impl FnOnce(Tensor) -> Result<Vec<Option<Tensor>>> + 'static,
+    ) {
+        if let Some(tape) = self.tape {
+            tape.record(inputs, output, Box::new(backward));
+        }
+    }
+
+    /// Computes and records what is composed of Candle's operations.
+    fn compose(self, inputs: &[&Tensor], function: impl Fn(&[Tensor]) -> Result<Tensor> + 'static) -> Result<Tensor> {
+        let operands: Vec<_> = inputs.iter().map(|input| input.detach()).collect();
+        let output = function(&operands)?;
+        self.record(inputs, &output, move |grad| composed::gradients(&operands, function, &grad));
+        Ok(output)
     }
 
     /// Convolution with bias. The weight's shape `[outputs, inputs, k, k]` tells its kind: 3x3 with a border of 1, 1x1, or 2x2
@@ -67,10 +148,22 @@ impl Kernels {
     /// # Errors
     /// If the shapes do not fit.
     pub fn conv2d(self, x: &Tensor, weight: &Tensor, bias: &Tensor, activation: Activation) -> Result<Tensor> {
-        match self {
-            Self::Fused => x.contiguous()?.apply_op3(weight, bias, conv2d::Conv2d { activation }),
-            Self::Composed => composed::conv2d(x, weight, bias, activation),
-        }
+        expect(x.dim(3)? == weight.dim(1)?, || format!("a kernel {:?} for maps {:?}", weight.dims(), x.dims()))?;
+        expect_channels(bias, weight.dim(0)?)?;
+        let (_, height, width, _) = x.dims4()?;
+        Taps::of(weight.dims())?.output(height, width)?;
+        let Kernels::Fused(convolution) = self.kernels else {
+            return self.compose(&[x, weight, bias], move |x| composed::conv2d(&x[0], &x[1], &x[2], activation));
+        };
+        let algorithm = algorithm(convolution, weight.dims(), height, width);
+        let y = cpu::conv2d(x, weight, bias, activation, algorithm)?;
+        let (wanted, operands) = (self.tracks(x), (x.clone(), weight.detach(), y.clone()));
+        self.record(&[x, weight, bias], &y, move |grad| {
+            let (x, weight, y) = &operands;
+            let (x, weight, bias) = cpu::conv2d_backward((x, weight, y), &grad, activation, algorithm, wanted)?;
+            Ok(vec![x, Some(weight), Some(bias)])
+        });
+        Ok(y)
     }
 
     /// Transposed convolution 2x2 with stride 2 and bias; weight `[inputs, outputs, 2, 2]`.
@@ -84,10 +177,21 @@ impl Kernels {
         bias: &Tensor,
         activation: Activation,
     ) -> Result<Tensor> {
-        match self {
-            Self::Fused => x.contiguous()?.apply_op3(weight, bias, conv_transpose2d::ConvTranspose2d { activation }),
-            Self::Composed => composed::conv_transpose2d(x, weight, bias, activation),
+        let fits = x.dim(3)? == weight.dim(0)? && weight.dims()[2..] == [2, 2];
+        expect(fits, || format!("a kernel {:?} for maps {:?}", weight.dims(), x.dims()))?;
+        expect_channels(bias, weight.dim(1)?)?;
+        if self.kernels == Kernels::Composed {
+            let function = move |x: &[Tensor]| composed::conv_transpose2d(&x[0], &x[1], &x[2], activation);
+            return self.compose(&[x, weight, bias], function);
         }
+        let y = cpu::conv_transpose2d(x, weight, bias, activation)?;
+        let operands = (x.clone(), weight.detach(), y.clone());
+        self.record(&[x, weight, bias], &y, move |grad| {
+            let (x, weight, y) = &operands;
+            let (x, weight, bias) = cpu::conv_transpose2d_backward((x, weight, y), &grad, activation)?;
+            Ok(vec![x, Some(weight), Some(bias)])
+        });
+        Ok(y)
     }
 
     /// 2x2 max pooling: the maxima, and their positions in their windows (`u8`, 0 to 3).
@@ -95,17 +199,15 @@ impl Kernels {
     /// # Errors
     /// If height or width is odd.
     pub fn max_pool2d(self, x: &Tensor) -> Result<(Tensor, Tensor)> {
-        match self {
-            Self::Fused => {
-                let x = x.contiguous()?;
-                let positions = x.apply_op1_no_bwd(&pool::Argmax)?;
-                Ok((x.apply_op2(&positions, pool::Gather)?, positions))
-            }
-            Self::Composed => {
-                let positions = composed::argmax(x)?;
-                Ok((composed::gather(x, &positions)?, positions))
-            }
+        if self.kernels == Kernels::Composed {
+            let positions = composed::argmax(x)?;
+            let at = positions.clone();
+            return Ok((self.compose(&[x], move |x| composed::gather(&x[0], &at))?, positions));
         }
+        let (y, positions) = cpu::max_pool2d(x)?;
+        let at = positions.clone();
+        self.record(&[x], &y, move |grad| Ok(vec![Some(cpu::scatter(&grad, &at)?)]));
+        Ok((y, positions))
     }
 
     /// The inverse of [`max_pool2d`](Self::max_pool2d): every element at its position, zeros elsewhere.
@@ -113,10 +215,14 @@ impl Kernels {
     /// # Errors
     /// If the shapes differ.
     pub fn max_unpool2d(self, x: &Tensor, positions: &Tensor) -> Result<Tensor> {
-        match self {
-            Self::Fused => x.contiguous()?.apply_op2(positions, pool::Scatter),
-            Self::Composed => composed::scatter(x, positions),
+        expect(x.dims() == positions.dims(), || format!("positions {:?} for {:?}", positions.dims(), x.dims()))?;
+        let at = positions.clone();
+        if self.kernels == Kernels::Composed {
+            return self.compose(&[x], move |x| composed::scatter(&x[0], &at));
         }
+        let y = cpu::scatter(x, positions)?;
+        self.record(&[x], &y, move |grad| Ok(vec![Some(cpu::gather(&grad, &at)?)]));
+        Ok(y)
     }
 
     /// Nearest upsampling to twice the size.
@@ -124,10 +230,12 @@ impl Kernels {
     /// # Errors
     /// If `x` has not four dimensions.
     pub fn upsample(self, x: &Tensor) -> Result<Tensor> {
-        match self {
-            Self::Fused => x.contiguous()?.apply_op1(upsample::Upsample),
-            Self::Composed => composed::upsample(x),
+        if self.kernels == Kernels::Composed {
+            return self.compose(&[x], |x| composed::upsample(&x[0]));
         }
+        let y = cpu::upsample(x)?;
+        self.record(&[x], &y, |grad| Ok(vec![Some(cpu::upsample_backward(&grad)?)]));
+        Ok(y)
     }
 
     /// The channels of `a`, then those of `b`.
@@ -135,10 +243,18 @@ impl Kernels {
     /// # Errors
     /// If the other sizes differ.
     pub fn concatenate(self, a: &Tensor, b: &Tensor) -> Result<Tensor> {
-        match self {
-            Self::Fused => a.contiguous()?.apply_op2(&b.contiguous()?, upsample::Concatenate),
-            Self::Composed => Tensor::cat(&[a, b], 1),
+        let fits = a.rank() == 4 && b.rank() == 4 && a.dims()[..3] == b.dims()[..3];
+        expect(fits, || format!("the channels of {:?} and {:?} side by side", a.dims(), b.dims()))?;
+        if self.kernels == Kernels::Composed {
+            return self.compose(&[a, b], |x| Tensor::cat(x, 3));
         }
+        let y = cpu::concatenate(a, b)?;
+        let in_a = a.dim(3)?;
+        self.record(&[a, b], &y, move |grad| {
+            let (a, b) = cpu::split(&grad, in_a)?;
+            Ok(vec![Some(a), Some(b)])
+        });
+        Ok(y)
     }
 
     /// Batch norm by the moments of `x` itself, which are returned for the running statistics; `gamma` and `beta` `[c]`.
@@ -152,21 +268,15 @@ impl Kernels {
         beta: &Tensor,
         activation: Activation,
     ) -> Result<(Tensor, Moments)> {
-        match self {
-            Self::Fused => {
-                let x = x.contiguous()?;
-                let moments = x.apply_op1_no_bwd(&batch_norm::Moments)?;
-                let normalize = batch_norm::Normalize { moments: moments.clone(), of_input: true, activation };
-                let moments = Moments { mean: moments.get(0)?, variance: moments.get(1)? };
-                Ok((x.apply_op3(gamma, beta, normalize)?, moments))
-            }
-            Self::Composed => {
-                let (mean, variance) = composed::moments(x)?;
-                let y = composed::normalize(x, (&mean, &variance), gamma, beta, activation)?;
-                let flat = |moment: &Tensor| moment.detach().flatten_all();
-                Ok((y, Moments { mean: flat(&mean)?, variance: flat(&variance)? }))
-            }
+        expect_channels(gamma, x.dim(3)?)?;
+        expect_channels(beta, x.dim(3)?)?;
+        if self.kernels == Kernels::Composed {
+            let function =
+                move |x: &[Tensor]| composed::normalize(&x[0], &composed::moments(&x[0])?, (&x[1], &x[2]), activation);
+            return Ok((self.compose(&[x, gamma, beta], function)?, composed::moments(&x.detach())?));
         }
+        let moments = cpu::moments(x)?;
+        Ok((self.normalize(x, &moments, (gamma, beta), activation, true)?, moments))
     }
 
     /// Batch norm by given moments; no gradient flows to them.
@@ -181,19 +291,34 @@ impl Kernels {
         beta: &Tensor,
         activation: Activation,
     ) -> Result<Tensor> {
-        let (mean, variance) = (moments.mean.detach(), moments.variance.detach());
-        match self {
-            Self::Fused => {
-                let moments = Tensor::stack(&[mean, variance], 0)?;
-                let normalize = batch_norm::Normalize { moments, of_input: false, activation };
-                x.contiguous()?.apply_op3(gamma, beta, normalize)
-            }
-            Self::Composed => {
-                let shape = (1, gamma.elem_count(), 1, 1);
-                let moments = (&mean.reshape(shape)?, &variance.reshape(shape)?);
-                composed::normalize(x, moments, gamma, beta, activation)
-            }
+        for operand in [gamma, beta, &moments.mean, &moments.variance] {
+            expect_channels(operand, x.dim(3)?)?;
         }
+        let moments = Moments { mean: moments.mean.detach(), variance: moments.variance.detach() };
+        if self.kernels == Kernels::Composed {
+            let function = move |x: &[Tensor]| composed::normalize(&x[0], &moments, (&x[1], &x[2]), activation);
+            return self.compose(&[x, gamma, beta], function);
+        }
+        self.normalize(x, &moments, (gamma, beta), activation, false)
+    }
+
+    /// Batch norm by the fused kernels; `of_input` tells whether the moments are those of `x`.
+    fn normalize(
+        self,
+        x: &Tensor,
+        moments: &Moments,
+        (gamma, beta): (&Tensor, &Tensor),
+        activation: Activation,
+        of_input: bool,
+    ) -> Result<Tensor> {
+        let y = cpu::normalize(x, moments, gamma, beta, activation)?;
+        let (operands, moments) = ((x.clone(), gamma.detach(), y.clone()), moments.clone());
+        self.record(&[x, gamma, beta], &y, move |grad| {
+            let (x, gamma, y) = &operands;
+            let (x, gamma, beta) = cpu::normalize_backward((x, gamma, y), &moments, grad, activation, of_input)?;
+            Ok(vec![Some(x), Some(gamma), Some(beta)])
+        });
+        Ok(y)
     }
 }
 
@@ -219,14 +344,6 @@ impl Taps {
         }
     }
 
-    fn count(self) -> usize {
-        match self {
-            Self::Neighbours => 9,
-            Self::Pixel => 1,
-            Self::Block => 4,
-        }
-    }
-
     /// Size of the output for an input of that size.
     fn output(self, height: usize, width: usize) -> Result<(usize, usize)> {
         match self {
@@ -239,22 +356,11 @@ impl Taps {
     }
 }
 
-/// `max(x, 0)`; not-a-number stays, so that a diverged training shows.
-#[inline(always)]
-fn relu<T: Real>(x: T) -> T {
-    if x < T::default() { T::default() } else { x }
-}
-
-/// The type of the elements.
-fn dtype(storage: &CpuStorage) -> DType {
-    use candle_core::backend::BackendStorage;
-    storage.dtype()
+fn expect(fits: bool, what: impl Fn() -> String) -> Result<()> {
+    if fits { Ok(()) } else { candle_core::bail!("shapes that do not fit: {}", what()) }
 }
 
 /// Checks that an operand has one number a channel.
-fn expect_channels(layout: &Layout, channels: usize) -> Result<()> {
-    if layout.dims() == [channels] {
-        return Ok(());
-    }
-    candle_core::bail!("an operand of shape {:?}: expected [{channels}]", layout.dims())
+fn expect_channels(operand: &Tensor, channels: usize) -> Result<()> {
+    expect(operand.dims() == [channels], || format!("{:?} for {channels} channels", operand.dims()))
 }

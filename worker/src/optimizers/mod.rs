@@ -7,7 +7,7 @@ mod adam;
 mod in_place;
 mod sgd;
 
-use candle_core::backprop::GradStore;
+use crate::ops::Gradients;
 use candle_core::{Result, Tensor, Var};
 use proto::spec::{self, Training};
 use std::collections::BTreeMap;
@@ -66,7 +66,7 @@ impl Optimizer {
     ///
     /// # Errors
     /// If a gradient does not fit its variable.
-    pub fn step(&mut self, gradients: &GradStore) -> Result<()> {
+    pub fn step(&mut self, gradients: &Gradients) -> Result<()> {
         self.steps += 1;
         for slot in &mut self.slots {
             let Some(gradient) = gradients.get(&slot.variable) else { continue };

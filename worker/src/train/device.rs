@@ -1,6 +1,8 @@
 //! Where tensors live.
 
+use super::TrainError;
 use candle_core::Device;
+use proto::spec::{Precision, Training};
 
 /// A device that cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -39,7 +41,24 @@ pub fn device(name: &str) -> Result<Device, DeviceError> {
     }
 }
 
-/// The device in words, for results: its kind and, where it is known, its model.
+/// Checks that a network is computed in these numbers; so far only `f32` is, on every device.
+///
+/// # Errors
+/// If it is not.
+pub fn check(precision: Precision) -> Result<(), TrainError> {
+    match precision {
+        Precision::F32 => Ok(()),
+        Precision::Tf32 | Precision::Bf16 => Err(TrainError::Precision { precision }),
+    }
+}
+
+/// The device and how it is used, for results: `cpu (model), f32, auto convolution`.
+#[must_use]
+pub fn describe_training(device: &Device, training: &Training) -> String {
+    format!("{}, {}, {} convolution", describe(device), training.precision, training.convolution)
+}
+
+/// The device in words: its kind and, where it is known, its model.
 #[must_use]
 pub fn describe(device: &Device) -> String {
     let (kind, model) = match device {
@@ -60,12 +79,12 @@ fn cpu_model() -> Option<String> {
     Some(model.1.trim().to_owned())
 }
 
-#[cfg(feature = "cuda")]
+#[cfg(feature = "cudnn")]
 fn cuda_model(device: &candle_core::CudaDevice) -> Option<String> {
     device.cuda_stream().context().name().ok()
 }
 
-#[cfg(not(feature = "cuda"))]
+#[cfg(not(feature = "cudnn"))]
 fn cuda_model(_: &candle_core::CudaDevice) -> Option<String> {
     None
 }

@@ -22,7 +22,7 @@ pub(super) fn evaluate(
     let mut counts = Vec::with_capacity(subset.len());
     for indices in subset.chunks(batch_size) {
         let batch = batch(cases, indices, device)?;
-        let logits = network.forward(&batch.images, false)?;
+        let logits = network.forward(&batch.images)?;
         total += sum(&losses::per_case(loss, &logits, &batch.targets)?)?;
         let batch_counts = metrics::counts(&logits, &batch.masks)?;
         counts.extend(indices.iter().zip(batch_counts).map(|(&case, counts)| CaseCounts { case, counts }));

@@ -7,6 +7,7 @@ use crate::data::CaseSet;
 use crate::data::split::{self, Subsets};
 use crate::losses;
 use crate::models::{self, Network, Snapshot};
+use crate::ops::Kernels;
 use crate::optimizers::Optimizer;
 use candle_core::{DType, Device};
 use proto::measure::{Evaluation, JobResult, Measurement, Verdict};
@@ -62,11 +63,12 @@ pub fn fit(
             if judged.loss.is_finite() { verdict::verdict(cases, &subsets.train, judged) } else { Verdict::Diverged }
         }
     };
-    let device = device::describe(device);
+    let device = device::describe_training(device, &spec.training);
     Ok(JobResult { verdict, epochs, best_epoch, validation, test, train_seconds, parameters, device })
 }
 
 fn check(spec: &JobSpec, cases: &CaseSet) -> Result<(), TrainError> {
+    device::check(spec.training.precision)?;
     let (expected, found) = (spec.data.image_size, cases.image_size);
     if expected != found {
         return Err(TrainError::ImageSize { expected, found });
@@ -118,6 +120,7 @@ impl<'a> Session<'a> {
         let initialization = spec.training.initialization;
         let seed = spec.seeds.init_seed;
         let network = models::build(spec.architecture, spec.model, initialization, seed, device, DType::F32)?;
+        let network = network.with_kernels(Kernels::of(device, spec.training.convolution));
         let optimizer = Optimizer::new(&spec.training, spec.learning_rate, network.parameters())?;
         Ok(Self { spec, cases, device, subsets, network, optimizer, selected: None })
     }
@@ -129,14 +132,14 @@ impl<'a> Session<'a> {
         let mut total = 0.0;
         for indices in order.chunks(self.spec.training.batch_size as usize) {
             let batch = batch(self.cases, indices, self.device)?;
-            let logits = self.network.forward(&batch.images, true)?;
-            let losses = losses::per_case(&self.spec.loss, &logits, &batch.targets)?;
+            let pass = self.network.record(&batch.images)?;
+            let (losses, gradient) = losses::with_gradient(&self.spec.loss, &pass.logits, &batch.targets)?;
             let loss = sum(&losses)?;
             if !loss.is_finite() {
                 return Ok(None);
             }
             total += loss;
-            self.optimizer.step(&losses.mean(0)?.backward()?)?;
+            self.optimizer.step(&pass.backward(&gradient)?)?;
         }
         Ok(Some(total / order.len() as f64))
     }

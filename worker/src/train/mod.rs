@@ -19,7 +19,7 @@ pub mod verdict;
 pub use fit::fit;
 
 use crate::data::split::SplitError;
-use proto::spec::Architecture;
+use proto::spec::{Architecture, Precision};
 
 /// Why a job could not be trained.
 #[derive(Debug, thiserror::Error)]
@@ -41,6 +41,12 @@ pub enum TrainError {
         size: u32,
         /// What they must be a multiple of.
         multiple: u32,
+    },
+    /// Networks are not computed in these numbers.
+    #[error("training.precision: this worker does not train in {precision} yet: use f32")]
+    Precision {
+        /// What the job asks for.
+        precision: Precision,
     },
     /// There is nothing to do.
     #[error("`{key}` is 0: use at least 1")]

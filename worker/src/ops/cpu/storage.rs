@@ -1,13 +1,18 @@
 //! Candle's storage as slices.
 
 use super::simd::Real;
-use candle_core::{CpuStorage, Layout, Result, Storage, StorageRef, Tensor, WithDType};
+use candle_core::{CpuStorage, InplaceOp2, Layout, Result, Storage, StorageRef, Tensor, WithDType};
+use std::sync::Mutex;
 
 /// The elements of a contiguous operand.
 pub(crate) fn slice<'a, T: WithDType>(storage: &'a CpuStorage, layout: &Layout) -> Result<&'a [T]> {
     let values = T::cpu_storage_as_slice(storage)?;
+    Ok(&values[range(layout)?])
+}
+
+fn range(layout: &Layout) -> Result<std::ops::Range<usize>> {
     match layout.contiguous_offsets() {
-        Some((start, end)) => Ok(&values[start..end]),
+        Some((start, end)) => Ok(start..end),
         None => candle_core::bail!("an operand of shape {:?} is not contiguous", layout.shape()),
     }
 }
@@ -35,8 +40,31 @@ impl<'a> Elements<'a> {
 }
 
 /// A new tensor on the CPU.
-pub(crate) fn tensor<T: Real>(values: Vec<T>, shape: &[usize]) -> Result<Tensor> {
+pub(crate) fn tensor<T: WithDType>(values: Vec<T>, shape: &[usize]) -> Result<Tensor> {
     Tensor::from_vec(values, shape, &candle_core::Device::Cpu)
+}
+
+/// Changes `target` in place by `change(target, operand)`. Nothing else may share its storage.
+pub(crate) fn change<T: Real, R>(target: &Tensor, operand: &Tensor, change: impl Fn(&mut [T], &[T]) -> R) -> Result<R> {
+    struct Change<F, R, T>(F, Mutex<Option<R>>, std::marker::PhantomData<T>);
+
+    impl<T: Real, R, F: Fn(&mut [T], &[T]) -> R> InplaceOp2 for Change<F, R, T> {
+        fn name(&self) -> &'static str {
+            "change"
+        }
+
+        fn cpu_fwd(&self, target: &mut CpuStorage, at: &Layout, operand: &CpuStorage, from: &Layout) -> Result<()> {
+            let target = &mut T::as_mut_slice(target)?[range(at)?];
+            let result = (self.0)(target, slice(operand, from)?);
+            *self.1.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = Some(result);
+            Ok(())
+        }
+    }
+
+    let change = Change(change, Mutex::new(None), std::marker::PhantomData::<T>);
+    target.inplace_op2(operand, &change)?;
+    let result = change.1.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
+    result.ok_or_else(|| candle_core::Error::Msg("an operation in place did not run".to_owned()))
 }
 
 /// Calls a function that is generic over the float type with the type that `$dtype` names.
@@ -56,8 +84,3 @@ macro_rules! by_float {
     };
 }
 pub(crate) use by_float;
-
-/// `values` as Candle's storage.
-pub(crate) fn cpu<T: Real>(values: Vec<T>) -> CpuStorage {
-    T::to_cpu_storage_owned(values)
-}

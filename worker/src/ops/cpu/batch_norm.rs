@@ -1,0 +1,181 @@
+//! Batch norm over channels that come last: `y = gamma (x - mean) / sqrt(variance + eps) + beta`, with ReLU if asked for.
+//!
+//! Sums go over chunks of pixels; the chunks' are joined in their order, in f64.
+
+use super::direct::zeros;
+use super::parallel::{self, Scattered};
+use super::relu::total_of;
+use super::simd::{Real, dispatch};
+use crate::ops::{Activation, EPSILON};
+
+/// Elements of a chunk: it stays in the nearest caches between two passes.
+const CHUNK: usize = 1 << 13;
+
+/// Elements of the chunks of maps with that many channels: whole pixels.
+fn chunk_size(channels: usize) -> usize {
+    (CHUNK / channels).max(1) * channels
+}
+
+/// Mean and biased variance of every channel (Chan, Golub and LeVeque 1979 for joining chunks).
+pub(super) fn moments<T: Real>(x: &[T], channels: usize) -> (Vec<T>, Vec<T>) {
+    let size = chunk_size(channels);
+    let parts = parallel::collect(x.len().div_ceil(size), |chunk| {
+        let x = &x[chunk * size..x.len().min((chunk + 1) * size)];
+        let mut means = vec![T::default(); channels];
+        let mut squares = vec![T::default(); channels];
+        dispatch(
+            #[inline(always)]
+            || {
+                for x in x.chunks_exact(channels) {
+                    means.iter_mut().zip(x).for_each(|(mean, &x)| *mean += x);
+                }
+                let share = T::from_f64(channels as f64 / x.len() as f64);
+                means.iter_mut().for_each(|mean| *mean *= share);
+                for x in x.chunks_exact(channels) {
+                    for ((square, &mean), &x) in squares.iter_mut().zip(&means).zip(x) {
+                        *square += (x - mean) * (x - mean);
+                    }
+                }
+            },
+        );
+        (x.len() / channels, means, squares)
+    });
+    let mut joined = (Vec::with_capacity(channels), Vec::with_capacity(channels));
+    for channel in 0..channels {
+        let (mut count, mut mean, mut square) = (0.0, 0.0, 0.0);
+        for (pixels, means, squares) in &parts {
+            let pixels = *pixels as f64;
+            let distance = means[channel].to_f64() - mean;
+            let total = count + pixels;
+            mean += distance * pixels / total;
+            square += squares[channel].to_f64() + distance * distance * count * pixels / total;
+            count = total;
+        }
+        joined.0.push(T::from_f64(mean));
+        joined.1.push(T::from_f64(square / count));
+    }
+    joined
+}
+
+/// `gamma (x - mean) / sqrt(variance + eps) + beta`
+pub(super) fn normalize<T: Real>(
+    x: &[T],
+    (means, variances): (&[T], &[T]),
+    gamma: &[T],
+    beta: &[T],
+    activation: Activation,
+) -> Vec<T> {
+    let channels = gamma.len();
+    let inverse = |variance: T| 1.0 / (variance.to_f64() + EPSILON).sqrt();
+    let scales = gamma.iter().zip(variances).map(|(gamma, &variance)| T::from_f64(gamma.to_f64() * inverse(variance)));
+    let scales: Vec<_> = scales.collect();
+    let mut y = zeros(x.len());
+    let size = chunk_size(channels);
+    parallel::chunks(&mut y, size, |chunk, y| {
+        let x = &x[chunk * size..][..y.len()];
+        dispatch(
+            #[inline(always)]
+            || {
+                for (y, x) in y.chunks_exact_mut(channels).zip(x.chunks_exact(channels)) {
+                    let operands = x.iter().zip(means).zip(scales.iter().zip(beta));
+                    for (y, ((&x, &mean), (&scale, &shift))) in y.iter_mut().zip(operands) {
+                        *y = (x - mean) * scale + shift;
+                    }
+                    if activation == Activation::Relu {
+                        y.iter_mut().for_each(|y| *y = if *y < T::default() { T::default() } else { *y });
+                    }
+                }
+            },
+        );
+    });
+    y
+}
+
+/// What the gradients are computed of.
+pub(super) struct Backward<'a, T> {
+    pub(super) x: &'a [T],
+    pub(super) y: &'a [T],
+    pub(super) means: &'a [T],
+    pub(super) variances: &'a [T],
+    pub(super) gamma: &'a [T],
+    pub(super) activation: Activation,
+    /// Whether the moments are those of `x`, so that gradients flow through them.
+    pub(super) of_input: bool,
+}
+
+impl<T: Real> Backward<'_, T> {
+    /// Makes the gradient of `x` of that of `y`, in place; returns those of gamma and beta.
+    ///
+    /// With `g` the gradient of `y` and `h` the normalised input: `beta' = sum g`, `gamma' = sum g h` and
+    /// `x' = gamma / sigma (g - beta' / N - h gamma' / N)`, without the last two terms where the moments are constants.
+    pub(super) fn run(&self, grad: &mut [T]) -> (Vec<T>, Vec<T>) {
+        let (betas, products) = self.sums(grad);
+        let channels = self.gamma.len();
+        let count = (self.x.len() / channels) as f64;
+        let sigmas: Vec<_> = self.variances.iter().map(|variance| (variance.to_f64() + EPSILON).sqrt()).collect();
+        let gammas: Vec<_> = products.iter().zip(&sigmas).map(|(sum, sigma)| sum.to_f64() / sigma).collect();
+        let terms = |channel: usize| {
+            let scale = self.gamma[channel].to_f64() / sigmas[channel];
+            let flow = if self.of_input { scale / count } else { 0.0 };
+            let slope = -flow * gammas[channel] / sigmas[channel];
+            (T::from_f64(scale), T::from_f64(slope), T::from_f64(-flow * betas[channel].to_f64()))
+        };
+        let terms: Vec<_> = (0..channels).map(terms).collect();
+        let scales: Vec<_> = terms.iter().map(|terms| terms.0).collect();
+        let slopes: Vec<_> = terms.iter().map(|terms| terms.1).collect();
+        let constants: Vec<_> = terms.iter().map(|terms| terms.2).collect();
+        let size = chunk_size(channels);
+        parallel::chunks(grad, size, |chunk, grad| {
+            let x = &self.x[chunk * size..][..grad.len()];
+            dispatch(
+                #[inline(always)]
+                || {
+                    for (grad, x) in grad.chunks_exact_mut(channels).zip(x.chunks_exact(channels)) {
+                        let factors = scales.iter().zip(&slopes).zip(&constants);
+                        let operands = x.iter().zip(self.means).zip(factors);
+                        for (grad, ((&x, &mean), ((&scale, &slope), &constant))) in grad.iter_mut().zip(operands) {
+                            *grad = *grad * scale + ((x - mean) * slope + constant);
+                        }
+                    }
+                },
+            );
+        });
+        (gammas.into_iter().map(T::from_f64).collect(), betas)
+    }
+
+    /// Masks the gradient by the activation; per channel its sum and that of its products with `x - mean`.
+    fn sums(&self, grad: &mut [T]) -> (Vec<T>, Vec<T>) {
+        let channels = self.gamma.len();
+        let (size, total) = (chunk_size(channels), grad.len());
+        let grad = Scattered::new(grad);
+        let parts = parallel::collect(total.div_ceil(size), |chunk| {
+            let range = chunk * size..total.min((chunk + 1) * size);
+            // SAFETY: chunks do not overlap.
+            let grad = unsafe { grad.slice(range.start, range.len()) };
+            let mut sums = (vec![T::default(); channels], vec![T::default(); channels]);
+            dispatch(
+                #[inline(always)]
+                || {
+                    let operands =
+                        self.x[range.clone()].chunks_exact(channels).zip(self.y[range].chunks_exact(channels));
+                    for (grad, (x, y)) in grad.chunks_exact_mut(channels).zip(operands) {
+                        if self.activation == Activation::Relu {
+                            for (grad, &y) in grad.iter_mut().zip(y) {
+                                *grad = if y > T::default() { *grad } else { T::default() };
+                            }
+                        }
+                        let operands = grad.iter().zip(x.iter().zip(self.means));
+                        let sums = sums.0.iter_mut().zip(&mut sums.1);
+                        for ((sum, product), (&grad, (&x, &mean))) in sums.zip(operands) {
+                            *sum += grad;
+                            *product += grad * (x - mean);
+                        }
+                    }
+                },
+            );
+            sums
+        });
+        let (sums, products): (Vec<_>, Vec<_>) = parts.into_iter().unzip();
+        (total_of(&sums, channels), total_of(&products, channels))
+    }
+}

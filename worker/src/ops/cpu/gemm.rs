@@ -1,0 +1,314 @@
+//! The two matrix products behind every convolution. Rows may lie anywhere: each is given by where it begins.
+//!
+//! ```text
+//!  Multiply    Y[i, n]  = sum over k of A[i, k] B[k, n]      outputs, and gradients of inputs
+//!  Correlate   G[k, n] += sum over i of A[i, k] D[i, n]      gradients of weights
+//! ```
+//!
+//! A row of `A` is a patch of a feature map: for every run, `length` elements from `rows[i] + run` on. Both products hold a tile
+//! of their result in registers, its columns in vectors, and take the elements of `A` one by one.
+
+use super::parallel::Scattered;
+use super::simd::Real;
+use crate::ops::Activation;
+use pulp::{Simd, WithSimd};
+
+/// Columns of a panel of `B`.
+pub(super) const PANEL: usize = 16;
+/// Rows of a full tile.
+const ROWS: usize = 6;
+/// Rows of `A` and `D` that [`Correlate`] goes through before it moves to the next tile, so that they stay in the nearest cache.
+const CHUNK: usize = 128;
+
+/// Elements of the panels of a matrix of `depth` rows.
+pub(super) fn panels_size(depth: usize, columns: usize) -> usize {
+    depth * columns.next_multiple_of(PANEL)
+}
+
+/// The left matrix.
+#[derive(Clone, Copy)]
+pub(super) struct Patches<'a, T> {
+    /// Where its elements lie.
+    pub(super) values: &'a [T],
+    /// Where each row begins.
+    pub(super) rows: &'a [usize],
+    /// Where each of a row's runs begins, from the row's beginning on.
+    pub(super) runs: &'a [usize],
+    /// Elements of a run.
+    pub(super) length: usize,
+}
+
+impl<T> Patches<'_, T> {
+    /// Number of columns.
+    fn depth(&self) -> usize {
+        self.runs.len() * self.length
+    }
+
+    /// Makes sure that every element lies in `values`.
+    fn check(&self) {
+        let last = |list: &[usize]| list.iter().copied().max().unwrap_or(0);
+        assert!(self.rows.is_empty() || last(self.rows) + last(self.runs) + self.length <= self.values.len());
+    }
+}
+
+/// `Y = A B + bias`, then the activation.
+pub(super) struct Multiply<'a, 'b, T> {
+    /// `A`
+    pub(super) left: Patches<'a, T>,
+    /// `B`: panel after panel of [`PANEL`] columns, each row after row, filled up with zeros.
+    pub(super) panels: &'a [T],
+    /// Columns of `B`.
+    pub(super) columns: usize,
+    /// A number a column, or none.
+    pub(super) bias: Option<&'a [T]>,
+    /// What follows.
+    pub(super) activation: Activation,
+    /// Where the result goes.
+    pub(super) result: &'a Scattered<'b, T>,
+    /// Where each of its rows begins.
+    pub(super) results: &'a [usize],
+}
+
+impl<T: Real> WithSimd for Multiply<'_, '_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        let lanes = T::count::<S>();
+        self.left.check();
+        assert!(self.panels.len() >= panels_size(self.left.depth(), self.columns));
+        assert!(self.results.len() == self.left.rows.len() && self.bias.is_none_or(|bias| bias.len() == self.columns));
+        let wide = S::REGISTER_COUNT >= 32;
+        let mut column = 0;
+        while column < self.columns {
+            // SAFETY: all rows lie in their slices, and the panels have whole vectors: asserted above. That the results may be
+            // written is the promise of `Scattered`.
+            unsafe {
+                column += lanes
+                    * match (self.columns - column).div_ceil(lanes) {
+                        4.. if wide => self.stripe::<S, 4>(simd, column),
+                        2.. => self.stripe::<S, 2>(simd, column),
+                        _ => self.stripe::<S, 1>(simd, column),
+                    };
+            }
+        }
+    }
+}
+
+impl<T: Real> Multiply<'_, '_, T> {
+    /// `V` vectors of columns of all rows; returns `V`.
+    ///
+    /// # Safety
+    /// See [`with_simd`](WithSimd::with_simd).
+    #[inline(always)]
+    unsafe fn stripe<S: Simd, const V: usize>(&self, simd: S, column: usize) -> usize {
+        let rows = self.left.rows.len();
+        let mut row = 0;
+        // SAFETY: passed on.
+        unsafe {
+            while row < rows {
+                row += match rows - row {
+                    ROWS.. => self.tile::<S, ROWS, V>(simd, row, column),
+                    4.. => self.tile::<S, 4, V>(simd, row, column),
+                    2.. => self.tile::<S, 2, V>(simd, row, column),
+                    _ => self.tile::<S, 1, V>(simd, row, column),
+                };
+            }
+        }
+        V
+    }
+
+    /// `R` rows of `V` vectors; returns `R`.
+    ///
+    /// # Safety
+    /// See [`with_simd`](WithSimd::with_simd).
+    #[inline(always)]
+    unsafe fn tile<S: Simd, const R: usize, const V: usize>(&self, simd: S, row: usize, column: usize) -> usize {
+        let lanes = T::count::<S>();
+        let depth = self.left.depth();
+        let zero = T::splat(simd, T::default());
+        let mut sums = [[zero; V]; R];
+        let mut panels = [self.panels.as_ptr(); V];
+        // SAFETY: the caller's.
+        unsafe {
+            for (v, panel) in panels.iter_mut().enumerate() {
+                let column = column + v * lanes;
+                *panel = panel.add(column / PANEL * PANEL * depth + column % PANEL);
+            }
+            for &run in self.left.runs {
+                let mut sources = [self.left.values.as_ptr(); R];
+                for (r, source) in sources.iter_mut().enumerate() {
+                    *source = source.add(self.left.rows[row + r] + run);
+                }
+                for k in 0..self.left.length {
+                    let mut right = [zero; V];
+                    for (right, panel) in right.iter_mut().zip(panels) {
+                        *right = T::load::<S>(panel.add(k * PANEL));
+                    }
+                    for (sums, source) in sums.iter_mut().zip(sources) {
+                        let left = T::splat(simd, *source.add(k));
+                        for (sum, right) in sums.iter_mut().zip(right) {
+                            *sum = T::mul_add(simd, left, right, *sum);
+                        }
+                    }
+                }
+                for panel in &mut panels {
+                    *panel = panel.add(self.left.length * PANEL);
+                }
+            }
+        }
+        for v in 0..V {
+            let column = column + v * lanes;
+            let count = lanes.min(self.columns - column);
+            let bias = match self.bias {
+                Some(bias) => T::load_some(simd, &bias[column..column + count]),
+                None => zero,
+            };
+            for (r, sums) in sums.iter().enumerate() {
+                let sum = T::plus(simd, sums[v], bias);
+                let sum = if self.activation == Activation::Relu { T::relu(simd, sum) } else { sum };
+                // SAFETY: the caller's.
+                let target = unsafe { self.result.slice(self.results[row + r] + column, count) };
+                if count == lanes {
+                    // SAFETY: the slice is as long as a register.
+                    unsafe { T::store::<S>(target.as_mut_ptr(), sum) }
+                } else {
+                    T::store_some(simd, target, sum);
+                }
+            }
+        }
+        R
+    }
+}
+
+/// `G += A^T D`
+pub(super) struct Correlate<'a, T> {
+    /// `A`
+    pub(super) left: Patches<'a, T>,
+    /// Where the elements of `D` lie.
+    pub(super) right: &'a [T],
+    /// Where each of its rows begins.
+    pub(super) rights: &'a [usize],
+    /// Its columns.
+    pub(super) columns: usize,
+    /// `G`, row after row.
+    pub(super) result: &'a mut [T],
+}
+
+impl<T: Real> WithSimd for Correlate<'_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(mut self, simd: S) {
+        let lanes = T::count::<S>();
+        self.left.check();
+        let last = self.rights.iter().copied().max().unwrap_or(0);
+        assert!(self.rights.len() == self.left.rows.len() && last + self.columns <= self.right.len());
+        assert!(self.result.len() >= self.left.depth() * self.columns);
+        let wide = S::REGISTER_COUNT >= 32;
+        for start in (0..self.rights.len()).step_by(CHUNK) {
+            let rows = start..self.rights.len().min(start + CHUNK);
+            let mut column = 0;
+            while column < self.columns {
+                // SAFETY: all rows lie in their slices: asserted above.
+                unsafe {
+                    column += match (self.columns - column) / lanes {
+                        4.. if wide => self.stripe::<S, 4>(simd, &rows, column, lanes),
+                        2.. => self.stripe::<S, 2>(simd, &rows, column, lanes),
+                        1.. => self.stripe::<S, 1>(simd, &rows, column, lanes),
+                        0 => self.stripe::<S, 1>(simd, &rows, column, self.columns - column),
+                    };
+                }
+            }
+        }
+    }
+}
+
+impl<T: Real> Correlate<'_, T> {
+    /// `V` vectors of `lanes` columns each of the whole result; returns their columns.
+    ///
+    /// # Safety
+    /// See [`with_simd`](WithSimd::with_simd).
+    #[inline(always)]
+    unsafe fn stripe<S: Simd, const V: usize>(
+        &mut self,
+        simd: S,
+        rows: &std::ops::Range<usize>,
+        column: usize,
+        lanes: usize,
+    ) -> usize {
+        let Patches { runs, length, .. } = self.left;
+        let full = lanes == T::count::<S>();
+        for (run, &from) in runs.iter().enumerate() {
+            let mut k = 0;
+            while k < length {
+                let place = (from + k, run * length + k);
+                // SAFETY: passed on.
+                unsafe {
+                    k += match (length - k, full) {
+                        (ROWS.., true) => self.tile::<S, ROWS, V, true>(simd, rows, place, column, lanes),
+                        (4.., true) => self.tile::<S, 4, V, true>(simd, rows, place, column, lanes),
+                        (2.., true) => self.tile::<S, 2, V, true>(simd, rows, place, column, lanes),
+                        (_, true) => self.tile::<S, 1, V, true>(simd, rows, place, column, lanes),
+                        (4.., false) => self.tile::<S, 4, V, false>(simd, rows, place, column, lanes),
+                        (_, false) => self.tile::<S, 1, V, false>(simd, rows, place, column, lanes),
+                    };
+                }
+            }
+        }
+        V * lanes
+    }
+
+    /// `R` rows of `V` vectors of the result; returns `R`. `place` is where the columns of `A` begin in a row, and their number.
+    ///
+    /// # Safety
+    /// See [`with_simd`](WithSimd::with_simd).
+    #[inline(always)]
+    unsafe fn tile<S: Simd, const R: usize, const V: usize, const FULL: bool>(
+        &mut self,
+        simd: S,
+        rows: &std::ops::Range<usize>,
+        place: (usize, usize),
+        column: usize,
+        lanes: usize,
+    ) -> usize {
+        let zero = T::splat(simd, T::default());
+        let mut sums = [[zero; V]; R];
+        // SAFETY: the caller's.
+        unsafe {
+            let left = self.left.values.as_ptr().add(place.0);
+            let right = self.right.as_ptr().add(column);
+            for (&from, &to) in self.left.rows[rows.clone()].iter().zip(&self.rights[rows.clone()]) {
+                let (left, right) = (left.add(from), right.add(to));
+                let mut values = [zero; V];
+                for (v, value) in values.iter_mut().enumerate() {
+                    *value = if FULL {
+                        T::load::<S>(right.add(v * lanes))
+                    } else {
+                        T::load_some(simd, std::slice::from_raw_parts(right, lanes))
+                    };
+                }
+                for (r, sums) in sums.iter_mut().enumerate() {
+                    let factor = T::splat(simd, *left.add(r));
+                    for (sum, value) in sums.iter_mut().zip(values) {
+                        *sum = T::mul_add(simd, factor, value, *sum);
+                    }
+                }
+            }
+        }
+        for (r, sums) in sums.iter().enumerate() {
+            for (v, &sum) in sums.iter().enumerate() {
+                let start = (place.1 + r) * self.columns + column + v * lanes;
+                let target = &mut self.result[start..start + lanes];
+                if FULL {
+                    // SAFETY: the slice is as long as a register.
+                    unsafe { T::store::<S>(target.as_mut_ptr(), T::plus(simd, T::load::<S>(target.as_ptr()), sum)) }
+                } else {
+                    let total = T::plus(simd, T::load_some(simd, target), sum);
+                    T::store_some(simd, target, total);
+                }
+            }
+        }
+        R
+    }
+}

@@ -1,0 +1,46 @@
+//! The gradient of what follows a sum: zero where ReLU cut, and its sum over all pixels, which is the bias's gradient.
+
+use super::parallel::{self, Scattered};
+use super::simd::{Real, dispatch};
+use crate::ops::Activation;
+
+/// Elements of a chunk.
+const CHUNK: usize = 1 << 14;
+/// Pixels of a chunk, at most: a sum of few numbers is rounded less.
+const PIXELS: usize = 256;
+
+/// Masks `grad` by what the activation let through to `y`, and sums it per channel.
+pub(super) fn backward<T: Real>(grad: &mut [T], y: &[T], channels: usize, activation: Activation) -> Vec<T> {
+    let size = (CHUNK / channels).clamp(1, PIXELS) * channels;
+    let total = grad.len();
+    let grad = Scattered::new(grad);
+    let sums = parallel::collect(total.div_ceil(size), |chunk| {
+        let range = chunk * size..total.min((chunk + 1) * size);
+        // SAFETY: chunks do not overlap.
+        let grad = unsafe { grad.slice(range.start, range.len()) };
+        let mut sums = vec![T::default(); channels];
+        dispatch(
+            #[inline(always)]
+            || {
+                for (grad, y) in grad.chunks_exact_mut(channels).zip(y[range].chunks_exact(channels)) {
+                    if activation == Activation::Relu {
+                        for (grad, &y) in grad.iter_mut().zip(y) {
+                            *grad = if y > T::default() { *grad } else { T::default() };
+                        }
+                    }
+                    for (sum, &grad) in sums.iter_mut().zip(&*grad) {
+                        *sum += grad;
+                    }
+                }
+            },
+        );
+        sums
+    });
+    total_of(&sums, channels)
+}
+
+/// The sum of the parts, in their order, in f64.
+pub(super) fn total_of<T: Real>(parts: &[Vec<T>], channels: usize) -> Vec<T> {
+    let total = |channel: usize| parts.iter().map(|part| part[channel].to_f64()).sum::<f64>();
+    (0..channels).map(|channel| T::from_f64(total(channel))).collect()
+}

@@ -1,0 +1,487 @@
+//! 3x3 convolutions in tiles, by Winograd's minimal filtering (see [`transforms`](super::transforms)).
+//!
+//! ```text
+//!  convolve    V = B^T x B -> M = V U, a product for each of a tile's data -> y = A^T M A
+//!  correlate   V = B^T x B, W = A y' A^T -> U' += V^T W -> w' = G^T U' G
+//! ```
+//!
+//! A task takes a block of tiles through all three steps, so that `V`, `M` and `W` stay in its cache. Where blocks are few the
+//! channels of the result are cut too. The cut depends on the sizes alone.
+
+use super::direct::{Reading, cut, zeros};
+use super::gemm::{Correlate, Multiply, PANEL, Patches, panels_size};
+use super::parallel::{self, Scattered};
+use super::simd::{Real, dispatch};
+use super::transforms::{Matrix, Tile, Transform, square};
+use crate::ops::Activation;
+use pulp::{Simd, WithSimd};
+use std::marker::PhantomData;
+use std::ops::Range;
+
+/// Elements of a block's `V` and `M` that are wanted: they stay in the second cache.
+const BLOCK: usize = 1 << 17;
+/// Tiles of a block, at least and at most.
+const TILES: (usize, usize) = (24, 96);
+/// Tasks that are wanted where the map alone gives fewer.
+const TASKS: usize = 8;
+/// Elements of all partial gradients of a kernel.
+const PARTIALS: usize = 1 << 21;
+
+/// The sizes of a 3x3 convolution.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Winograd<F> {
+    /// Images.
+    pub(super) batch: usize,
+    /// Rows of an image.
+    pub(super) height: usize,
+    /// Columns of an image.
+    pub(super) width: usize,
+    /// Channels of the input.
+    pub(super) inputs: usize,
+    /// Channels of the output.
+    pub(super) outputs: usize,
+    /// The size of the tiles.
+    pub(super) size: PhantomData<F>,
+}
+
+/// A map that tiles are taken from.
+#[derive(Clone, Copy)]
+struct Map<'a, T> {
+    values: &'a [T],
+    channels: usize,
+    /// A zero for every channel: what lies outside.
+    outside: &'a [T],
+}
+
+/// Tiles after a transformation: for each of its `DATA^2` elements the vectors of all tiles.
+struct Transformed<T> {
+    values: Vec<T>,
+    /// Where the vector of each tile begins.
+    rows: Vec<usize>,
+    /// Distance of two elements. No power of two: those would share a place in the nearest cache.
+    stride: usize,
+}
+
+impl<T: Real> Transformed<T> {
+    fn new(elements: usize, tiles: usize, channels: usize) -> Self {
+        let pitch = channels.next_multiple_of(PANEL);
+        let stride = tiles * pitch + PANEL;
+        Self { values: zeros(elements * stride), rows: (0..tiles).map(|tile| tile * pitch).collect(), stride }
+    }
+
+    fn element(&self, element: usize) -> &[T] {
+        &self.values[element * self.stride..(element + 1) * self.stride]
+    }
+}
+
+impl<F: Transform> Winograd<F> {
+    const ELEMENTS: usize = F::DATA * F::DATA;
+
+    /// Tiles of an image: rows and columns.
+    fn grid(&self) -> (usize, usize) {
+        (self.height.div_ceil(F::RESULTS), self.width.div_ceil(F::RESULTS))
+    }
+
+    fn tiles(&self) -> usize {
+        let (rows, columns) = self.grid();
+        self.batch * rows * columns
+    }
+
+    fn block(&self) -> usize {
+        let tiles = BLOCK / (Self::ELEMENTS * (self.inputs + self.outputs));
+        (tiles / TILES.0 * TILES.0).clamp(TILES.0, TILES.1)
+    }
+
+    fn blocks(&self) -> usize {
+        self.tiles().div_ceil(self.block())
+    }
+
+    fn tiles_of(&self, block: usize) -> Range<usize> {
+        block * self.block()..self.tiles().min((block + 1) * self.block())
+    }
+
+    /// Image, row and column of a tile's first result.
+    fn place(&self, tile: usize) -> (usize, usize, usize) {
+        let (rows, columns) = self.grid();
+        (tile / (rows * columns), tile / columns % rows * F::RESULTS, tile % columns * F::RESULTS)
+    }
+
+    /// Where each of a tile's data lies, from `border` rows and columns before its first result on; `None` outside.
+    #[inline(always)]
+    fn pixels(&self, tile: usize, border: usize, count: usize) -> [[Option<usize>; 6]; 6] {
+        let (image, y, x) = self.place(tile);
+        let mut pixels = [[None; 6]; 6];
+        for (row, pixels) in pixels.iter_mut().enumerate().take(count) {
+            for (column, pixel) in pixels.iter_mut().enumerate().take(count) {
+                let (y, x) = (y + row, x + column);
+                let inside = y >= border && x >= border && y - border < self.height && x - border < self.width;
+                *pixel = inside.then(|| (image * self.height + y - border) * self.width + x - border);
+            }
+        }
+        pixels
+    }
+
+    /// The convolution with the kernel `[outputs, inputs, 3, 3]`, or if turned, `[inputs, outputs, 3, 3]`.
+    pub(super) fn convolve<T: Real>(
+        &self,
+        x: &[T],
+        weight: &[T],
+        reading: Reading,
+        bias: Option<&[T]>,
+        activation: Activation,
+    ) -> Vec<T> {
+        let panels = self.kernel(weight, reading);
+        let size = panels_size(self.inputs, self.outputs);
+        let mut y = zeros(self.batch * self.height * self.width * self.outputs);
+        let result = Scattered::new(&mut y);
+        let outside = zeros(self.inputs);
+        let map = Map { values: x, channels: self.inputs, outside: &outside };
+        let cuts = cut(self.outputs, TASKS.div_ceil(self.blocks().max(1)));
+        let scratch = || {
+            let tiles = self.block().min(self.tiles());
+            let outputs = cuts.iter().map(Range::len).max().unwrap_or(0);
+            (Transformed::new(Self::ELEMENTS, tiles, self.inputs), Transformed::new(Self::ELEMENTS, tiles, outputs))
+        };
+        parallel::collect_with(self.blocks() * cuts.len(), scratch, |(data, products), task| {
+            let (tiles, columns) = (self.tiles_of(task / cuts.len()), &cuts[task % cuts.len()]);
+            dispatch(Data { winograd: *self, map, tiles: tiles.clone(), result: data });
+            let stride = products.stride;
+            let rows = &products.rows[..tiles.len()];
+            let all = Scattered::new(&mut products.values);
+            for element in 0..Self::ELEMENTS {
+                let results: Vec<_> = rows.iter().map(|row| element * stride + row).collect();
+                dispatch(Multiply {
+                    left: Patches {
+                        values: data.element(element),
+                        rows: &data.rows[..tiles.len()],
+                        runs: &[0],
+                        length: self.inputs,
+                    },
+                    panels: &panels[element * size + columns.start * self.inputs..],
+                    columns: columns.len(),
+                    bias: None,
+                    activation: Activation::Identity,
+                    result: &all,
+                    results: &results,
+                });
+            }
+            let bias = bias.map(|bias| &bias[columns.clone()]);
+            let (tiles, columns) = (tiles, columns.clone());
+            dispatch(Results { winograd: *self, products, tiles, columns, bias, activation, result: &result });
+        });
+        y
+    }
+
+    /// The gradient `[outputs, inputs, 3, 3]` of the kernel, from the input and the output's gradient.
+    pub(super) fn correlate<T: Real>(&self, x: &[T], grad: &[T]) -> Vec<T> {
+        let outside = zeros(self.inputs.max(self.outputs));
+        let x = Map { values: x, channels: self.inputs, outside: &outside };
+        let grad = Map { values: grad, channels: self.outputs, outside: &outside };
+        let size = Self::ELEMENTS * self.inputs;
+        let groups = (PARTIALS / (size * self.outputs)).clamp(1, TASKS).min(self.blocks());
+        let cuts = cut(self.outputs, TASKS / groups);
+        let scratch = || {
+            let tiles = self.block().min(self.tiles());
+            let outputs = cuts.iter().map(Range::len).max().unwrap_or(0);
+            (Transformed::new(Self::ELEMENTS, tiles, self.inputs), Transformed::new(Self::ELEMENTS, tiles, outputs))
+        };
+        let parts = parallel::collect_with(groups * cuts.len(), scratch, |(data, grads), task| {
+            let (group, columns) = (task / cuts.len(), &cuts[task % cuts.len()]);
+            let mut part = zeros(size * columns.len());
+            for block in group * self.blocks() / groups..(group + 1) * self.blocks() / groups {
+                let tiles = self.tiles_of(block);
+                dispatch(Data { winograd: *self, map: x, tiles: tiles.clone(), result: data });
+                dispatch(Gradients {
+                    winograd: *self,
+                    map: grad,
+                    tiles: tiles.clone(),
+                    columns: columns.clone(),
+                    result: grads,
+                });
+                for (element, part) in part.chunks_exact_mut(self.inputs * columns.len()).enumerate() {
+                    dispatch(Correlate {
+                        left: Patches {
+                            values: data.element(element),
+                            rows: &data.rows[..tiles.len()],
+                            runs: &[0],
+                            length: self.inputs,
+                        },
+                        right: grads.element(element),
+                        rights: &grads.rows[..tiles.len()],
+                        columns: columns.len(),
+                        result: part,
+                    });
+                }
+            }
+            part
+        });
+        let mut weight = zeros(self.outputs * self.inputs * 9);
+        for (index, columns) in cuts.iter().enumerate() {
+            let parts: Vec<_> = parts[index..].iter().step_by(cuts.len()).map(Vec::as_slice).collect();
+            let block = &mut weight[columns.start * self.inputs * 9..columns.end * self.inputs * 9];
+            parallel::chunks(block, PANEL * self.inputs * 9, |chunk, kernels| {
+                let columns = (chunk * PANEL, columns.len());
+                dispatch(KernelGradient { winograd: *self, parts: &parts, columns, kernels });
+            });
+        }
+        weight
+    }
+
+    /// `U = G g G^T`: for each of a tile's data a matrix `[inputs, outputs]` in panels.
+    fn kernel<T: Real>(&self, weight: &[T], reading: Reading) -> Vec<T> {
+        let size = panels_size(self.inputs, self.outputs);
+        let mut result = zeros(Self::ELEMENTS * size);
+        let panels = Scattered::new(&mut result);
+        parallel::collect(self.outputs.div_ceil(PANEL), |panel| {
+            dispatch(Kernel { winograd: *self, weight, reading, panel, size, result: &panels });
+        });
+        result
+    }
+}
+
+/// `V = B^T d B` of some tiles.
+struct Data<'a, F, T> {
+    winograd: Winograd<F>,
+    map: Map<'a, T>,
+    tiles: Range<usize>,
+    result: &'a mut Transformed<T>,
+}
+
+impl<F: Transform, T: Real> WithSimd for Data<'_, F, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        let Self { winograd, map, tiles, result } = self;
+        for (index, tile) in tiles.enumerate() {
+            let pixels = winograd.pixels(tile, 1, F::DATA);
+            transform::<F, T, S>(simd, map, &pixels, 0..map.channels, (Matrix::Data, F::DATA), (index, result));
+        }
+    }
+}
+
+/// `W = A y' A^T` of some tiles, for a range of channels.
+struct Gradients<'a, F, T> {
+    winograd: Winograd<F>,
+    map: Map<'a, T>,
+    tiles: Range<usize>,
+    columns: Range<usize>,
+    result: &'a mut Transformed<T>,
+}
+
+impl<F: Transform, T: Real> WithSimd for Gradients<'_, F, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        let Self { winograd, map, tiles, columns, result } = self;
+        for (index, tile) in tiles.enumerate() {
+            let pixels = winograd.pixels(tile, 0, F::RESULTS);
+            let place = (index, &mut *result);
+            transform::<F, T, S>(simd, map, &pixels, columns.clone(), (Matrix::Gradients, F::RESULTS), place);
+        }
+    }
+}
+
+/// Loads a tile of `count` x `count` pixels, transforms it along both dimensions and stores it as tile `index` of `result`.
+#[inline(always)]
+fn transform<F: Transform, T: Real, S: Simd>(
+    simd: S,
+    map: Map<'_, T>,
+    pixels: &[[Option<usize>; 6]; 6],
+    columns: Range<usize>,
+    (matrix, count): (Matrix, usize),
+    (index, result): (usize, &mut Transformed<T>),
+) {
+    let lanes = T::count::<S>();
+    let mut sources = [[std::ptr::null(); 6]; 6];
+    for (sources, pixels) in sources.iter_mut().zip(pixels).take(count) {
+        for (source, &pixel) in sources.iter_mut().zip(pixels).take(count) {
+            *source = match pixel {
+                Some(pixel) => map.values[pixel * map.channels..][..map.channels].as_ptr(),
+                None => map.outside[..map.channels].as_ptr(),
+            };
+        }
+    }
+    let (start, stride) = (result.rows[index], result.stride);
+    let zero = T::splat(simd, T::default());
+    for channel in columns.clone().step_by(lanes) {
+        let mut tile: Tile<T, S> = [[zero; 6]; 6];
+        let left = columns.end - channel;
+        for (tile, sources) in tile.iter_mut().zip(&sources).take(count) {
+            for (vector, source) in tile.iter_mut().zip(sources).take(count) {
+                // SAFETY: a source has `map.channels` elements, and `columns` lie among them.
+                *vector = unsafe {
+                    if left >= lanes {
+                        T::load::<S>(source.add(channel))
+                    } else {
+                        T::load_some(simd, std::slice::from_raw_parts(source.add(channel), left))
+                    }
+                };
+            }
+        }
+        square::<F, T, S>(simd, matrix, &mut tile, (count, F::DATA));
+        for (row, vectors) in tile.iter().enumerate().take(F::DATA) {
+            for (column, &vector) in vectors.iter().enumerate().take(F::DATA) {
+                let target = (row * F::DATA + column) * stride + start + channel - columns.start;
+                // a row is padded to whole vectors
+                let target = &mut result.values[target..target + lanes];
+                // SAFETY: the slice is as long as a register.
+                unsafe { T::store::<S>(target.as_mut_ptr(), vector) }
+            }
+        }
+    }
+}
+
+/// `y = A^T M A` of some tiles, with bias and activation, for a range of channels.
+struct Results<'a, 'b, F, T> {
+    winograd: Winograd<F>,
+    products: &'a Transformed<T>,
+    tiles: Range<usize>,
+    columns: Range<usize>,
+    bias: Option<&'a [T]>,
+    activation: Activation,
+    result: &'a Scattered<'b, T>,
+}
+
+impl<F: Transform, T: Real> WithSimd for Results<'_, '_, F, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        let lanes = T::count::<S>();
+        let zero = T::splat(simd, T::default());
+        for (index, tile) in self.tiles.clone().enumerate() {
+            let pixels = self.winograd.pixels(tile, 0, F::RESULTS);
+            let start = self.products.rows[index];
+            for channel in (0..self.columns.len()).step_by(lanes) {
+                let count = lanes.min(self.columns.len() - channel);
+                let mut tile: Tile<T, S> = [[zero; 6]; 6];
+                for (row, vectors) in tile.iter_mut().enumerate().take(F::DATA) {
+                    for (column, vector) in vectors.iter_mut().enumerate().take(F::DATA) {
+                        let source = (row * F::DATA + column) * self.products.stride + start + channel;
+                        let source = &self.products.values[source..source + lanes];
+                        // SAFETY: the slice is as long as a register; a row is padded to whole vectors.
+                        *vector = unsafe { T::load::<S>(source.as_ptr()) };
+                    }
+                }
+                square::<F, T, S>(simd, Matrix::Results, &mut tile, (F::DATA, F::RESULTS));
+                let bias = match self.bias {
+                    Some(bias) => T::load_some(simd, &bias[channel..channel + count]),
+                    None => zero,
+                };
+                for (vectors, pixels) in tile.iter().zip(&pixels).take(F::RESULTS) {
+                    for (&vector, &pixel) in vectors.iter().zip(pixels).take(F::RESULTS) {
+                        let Some(pixel) = pixel else { continue };
+                        let y = T::plus(simd, vector, bias);
+                        let y = if self.activation == Activation::Relu { T::relu(simd, y) } else { y };
+                        let target = pixel * self.winograd.outputs + self.columns.start + channel;
+                        // SAFETY: every pixel is in one tile, and every tile's channels in one task.
+                        let target = unsafe { self.result.slice(target, count) };
+                        if count == lanes {
+                            // SAFETY: the slice is as long as a register.
+                            unsafe { T::store::<S>(target.as_mut_ptr(), y) }
+                        } else {
+                            T::store_some(simd, target, y);
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// A panel of `U = G g G^T`.
+struct Kernel<'a, 'b, F, T> {
+    winograd: Winograd<F>,
+    weight: &'a [T],
+    reading: Reading,
+    panel: usize,
+    size: usize,
+    result: &'a Scattered<'b, T>,
+}
+
+impl<F: Transform, T: Real> WithSimd for Kernel<'_, '_, F, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        let lanes = T::count::<S>();
+        let Winograd { inputs, outputs, .. } = self.winograd;
+        let zero = T::splat(simd, T::default());
+        let mut taps = [[T::default(); PANEL]; 9];
+        for input in 0..inputs {
+            for (column, output) in (self.panel * PANEL..outputs).take(PANEL).enumerate() {
+                let kernel = match self.reading {
+                    Reading::Straight => output * inputs + input,
+                    Reading::Turned => input * outputs + output,
+                };
+                for (tap, &value) in self.weight[kernel * 9..kernel * 9 + 9].iter().enumerate() {
+                    let tap = if self.reading == Reading::Turned { 8 - tap } else { tap };
+                    taps[tap][column] = value;
+                }
+            }
+            for lane in (0..PANEL).step_by(lanes) {
+                let mut tile: Tile<T, S> = [[zero; 6]; 6];
+                for (tap, taps) in taps.iter().enumerate() {
+                    let source = &taps[lane..lane + lanes];
+                    // SAFETY: the slice is as long as a register.
+                    tile[tap / 3][tap % 3] = unsafe { T::load::<S>(source.as_ptr()) };
+                }
+                square::<F, T, S>(simd, Matrix::Taps, &mut tile, (3, F::DATA));
+                for element in 0..F::DATA * F::DATA {
+                    let target = element * self.size + (self.panel * inputs + input) * PANEL + lane;
+                    // SAFETY: a panel belongs to one task; the slice is as long as a register.
+                    unsafe {
+                        let target = self.result.slice(target, lanes);
+                        T::store::<S>(target.as_mut_ptr(), tile[element / F::DATA][element % F::DATA]);
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// `w' = G^T U' G` of a panel of kernels; `U'` is the sum of `parts`, `[DATA^2, inputs, columns]` each.
+struct KernelGradient<'a, F, T> {
+    winograd: Winograd<F>,
+    parts: &'a [&'a [T]],
+    /// First column of the panel, and columns of a part.
+    columns: (usize, usize),
+    kernels: &'a mut [T],
+}
+
+impl<F: Transform, T: Real> WithSimd for KernelGradient<'_, F, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        let lanes = T::count::<S>();
+        let inputs = self.winograd.inputs;
+        let zero = T::splat(simd, T::default());
+        let (first, pitch) = self.columns;
+        let outputs = self.kernels.len() / (9 * inputs);
+        for input in 0..inputs {
+            for lane in (0..outputs).step_by(lanes) {
+                let count = lanes.min(outputs - lane);
+                let mut tile: Tile<T, S> = [[zero; 6]; 6];
+                for element in 0..F::DATA * F::DATA {
+                    let start = (element * inputs + input) * pitch + first + lane;
+                    let total = &mut tile[element / F::DATA][element % F::DATA];
+                    for part in self.parts {
+                        *total = T::plus(simd, *total, T::load_some(simd, &part[start..start + count]));
+                    }
+                }
+                square::<F, T, S>(simd, Matrix::TapsGradient, &mut tile, (F::DATA, 3));
+                let mut taps = [T::default(); PANEL];
+                for tap in 0..9 {
+                    // SAFETY: a panel is at least as long as a register.
+                    unsafe { T::store::<S>(taps.as_mut_ptr(), tile[tap / 3][tap % 3]) }
+                    for (column, &value) in taps[..count].iter().enumerate() {
+                        self.kernels[((lane + column) * inputs + input) * 9 + tap] = value;
+                    }
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,142 @@
+// Batch norm
+
+// Number, mean and sum of squared deviations; merged as Chan, Golub and LeVeque (1983) do.
+template <class Number>
+struct Sample {
+    Number count, mean, squares;
+
+    __device__ void merge(const Sample &other) {
+        Number total = count + other.count;
+        if (other.count == 0) return;
+        Number delta = other.mean - mean, weight = other.count / total;
+        mean += delta * weight;
+        squares += other.squares + delta * delta * count * weight;
+        count = total;
+    }
+};
+
+// Means and sums of squared deviations of the shares, [shares, channels] each.
+extern "C" __global__ void moments(const REAL *x, float *means, float *squares, u32 pixels, u32 columns) {
+    __shared__ Sample<float> shared[THREADS];
+    Walk w = walk(pixels, columns);
+    Floats mean = {}, square = {};
+    float count = 0;
+    for (; w.pixel < w.end; w.pixel += blockDim.y) {
+        Floats value = load(x, w.pixel * columns + w.column);
+        count += 1;
+        float weight = 1 / count;
+        for (int lane = 0; lane < LANES; lane++) { // Welford (1962)
+            float delta = value.at[lane] - mean.at[lane];
+            mean.at[lane] += delta * weight;
+            square.at[lane] += delta * (value.at[lane] - mean.at[lane]);
+        }
+    }
+    u32 mine = threadIdx.y * blockDim.x + threadIdx.x;
+    for (int lane = 0; lane < LANES; lane++) {
+        Sample<float> sample = {count, mean.at[lane], square.at[lane]};
+        for (u32 half = blockDim.y / 2; half > 0; half /= 2) {
+            __syncthreads();
+            shared[mine] = sample;
+            __syncthreads();
+            if (threadIdx.y < half) sample.merge(shared[mine + half * blockDim.x]);
+        }
+        mean.at[lane] = sample.mean;
+        square.at[lane] = sample.squares;
+    }
+    leave(means, w, columns, mean);
+    leave(squares, w, columns, square);
+}
+
+// Mean and biased variance of the channels, from those of the shares. Blocks of 32 channels by 32 threads each.
+extern "C" __global__ void finish_moments(
+    const float *means, const float *squares, float *mean, float *variance, u32 pixels, u32 channels, u32 shares) {
+    __shared__ Sample<double> shared[32 * 32];
+    u32 channel = thread_index(), mine = threadIdx.y * 32 + threadIdx.x;
+    Sample<double> sample = {0, 0, 0};
+    for (u32 index = threadIdx.y; channel < channels && index < shares; index += 32) {
+        u32 begin = index * share(pixels, shares), end = share_end(pixels, shares, index);
+        if (begin >= end) break;
+        u32 at = index * channels + channel;
+        Sample<double> other = {(double)(end - begin), means[at], squares[at]};
+        sample.merge(other);
+    }
+    for (u32 half = 16; half > 0; half /= 2) {
+        shared[mine] = sample;
+        __syncthreads();
+        if (threadIdx.y < half) sample.merge(shared[mine + half * 32]);
+        __syncthreads();
+    }
+    if (threadIdx.y == 0 && channel < channels) {
+        mean[channel] = (float)sample.mean;
+        variance[channel] = (float)(sample.squares / pixels);
+    }
+}
+
+// y = activation(gamma (x - mean) / sigma + beta)
+extern "C" __global__ void normalize(
+    const REAL *x, const float *mean, const float *variance, const float *gamma, const float *beta, REAL *y, u32 pixels,
+    u32 columns, u32 relu) {
+    Walk w = walk(pixels, columns);
+    if (w.pixel >= w.end) return;
+    Floats center = of_channels(mean, w.column), scale = of_channels(gamma, w.column);
+    Floats spread = of_channels(variance, w.column), shift = of_channels(beta, w.column);
+    for (int lane = 0; lane < LANES; lane++) scale.at[lane] /= sqrtf(spread.at[lane] + EPSILON);
+    for (; w.pixel < w.end; w.pixel += blockDim.y) {
+        u32 index = w.pixel * columns + w.column;
+        Floats value = load(x, index);
+        for (int lane = 0; lane < LANES; lane++) {
+            float normal = (value.at[lane] - center.at[lane]) * scale.at[lane] + shift.at[lane];
+            value.at[lane] = relu ? rectify(normal) : normal;
+        }
+        store(y, index, value);
+    }
+}
+
+// The sums of g and of g (x - mean), [shares, channels] each; g is the gradient before ReLU.
+extern "C" __global__ void normalize_sums(
+    const REAL *x, const REAL *y, const REAL *grad, const float *mean, float *sums, float *products, u32 pixels,
+    u32 columns) {
+    Walk w = walk(pixels, columns);
+    Floats sum = {}, product = {}, center = {};
+    if (w.column < columns) center = of_channels(mean, w.column);
+    for (; w.pixel < w.end; w.pixel += blockDim.y) {
+        u32 index = w.pixel * columns + w.column;
+        Floats g = masked(grad, y, index), value = load(x, index);
+        for (int lane = 0; lane < LANES; lane++) {
+            sum.at[lane] += g.at[lane];
+            product.at[lane] += g.at[lane] * (value.at[lane] - center.at[lane]);
+        }
+    }
+    sum_rows(sum);
+    sum_rows(product);
+    leave(sums, w, columns, sum);
+    leave(products, w, columns, product);
+}
+
+// gamma / sigma (g - dbeta / pixels - h dgamma / pixels) with h the normalised input; without the last two terms where the
+// moments are constants.
+extern "C" __global__ void normalize_backward(
+    const REAL *x, const REAL *y, const REAL *grad, const float *mean, const float *variance, const float *gamma,
+    const float *dgamma, const float *dbeta, REAL *dx, u32 pixels, u32 columns, u32 of_input) {
+    Walk w = walk(pixels, columns);
+    if (w.pixel >= w.end) return;
+    Floats center = of_channels(mean, w.column), scale = of_channels(gamma, w.column);
+    Floats slope = of_channels(dgamma, w.column), constant = of_channels(dbeta, w.column);
+    Floats spread = of_channels(variance, w.column);
+    for (int lane = 0; lane < LANES; lane++) {
+        float sigma = sqrtf(spread.at[lane] + EPSILON);
+        scale.at[lane] /= sigma;
+        float flow = of_input ? scale.at[lane] / pixels : 0;
+        slope.at[lane] *= -flow / sigma;
+        constant.at[lane] *= -flow;
+    }
+    for (; w.pixel < w.end; w.pixel += blockDim.y) {
+        u32 index = w.pixel * columns + w.column;
+        Floats g = masked(grad, y, index), value = load(x, index);
+        for (int lane = 0; lane < LANES; lane++) {
+            float line = (value.at[lane] - center.at[lane]) * slope.at[lane] + constant.at[lane];
+            g.at[lane] = g.at[lane] * scale.at[lane] + line;
+        }
+        store(dx, index, g);
+    }
+}
