@@ -9,6 +9,7 @@
 //!      models, losses, metrics, optimizers
 //!        ops feature maps, forward and backward
 //!    data    folders and files -> cases -> splits
+//!  memory    the allocator
 //!  seed      named random streams
 //! ```
 
@@ -16,6 +17,7 @@ pub mod agent;
 pub mod cli;
 pub mod data;
 pub mod losses;
+pub mod memory;
 pub mod metrics;
 pub mod models;
 pub mod ops;
