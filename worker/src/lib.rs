@@ -10,6 +10,7 @@
 //!        ops feature maps, forward and backward
 //!    data    folders and files -> cases -> splits
 //!  seed      named random streams
+//!  new_file  files that appear whole
 //! ```
 
 pub mod agent;
@@ -18,6 +19,7 @@ pub mod data;
 pub mod losses;
 pub mod metrics;
 pub mod models;
+mod new_file;
 pub mod ops;
 pub mod optimizers;
 pub mod seed;
