@@ -38,7 +38,7 @@ pub(in crate::ops) fn normalize(
 ) -> Result<Tensor> {
     let y = empty(x.shape(), x.dtype(), device(x)?)?;
     let walk = Walk::over(x, &[address(x)?, address(&y)?])?;
-    let [mean, variance, gamma, beta] = walk.expect([mean, variance, gamma, beta])?;
+    let [mean, variance, gamma, beta] = walk.demand([mean, variance, gamma, beta])?;
     let relu = activation == Activation::Relu;
     walk.launch("normalize", &[address(x)?, mean, variance, gamma, beta, address(&y)?], Some(relu))?;
     Ok(y)
@@ -70,7 +70,7 @@ pub(in crate::ops) fn normalize_backward(
     let [input, _, grad] = maps;
     let walk = Walk::over(x, &[input, y, grad, address(&dx)?])?;
     let (sums, products) = (walk.partial()?, walk.partial()?);
-    let [center, spread, scale] = walk.expect([mean, variance, gamma])?;
+    let [center, spread, scale] = walk.demand([mean, variance, gamma])?;
     walk.launch("normalize_sums", &[input, y, grad, center, address(&sums)?, address(&products)?], None)?;
     let beta = walk.engine.finish_sums(&sums, None)?;
     let gamma = walk.engine.finish_sums(&products, Some(variance))?;
@@ -112,7 +112,7 @@ impl Walk {
     }
 
     /// The addresses of numbers a channel.
-    fn expect<const N: usize>(&self, numbers: [&Tensor; N]) -> Result<[u64; N]> {
+    fn demand<const N: usize>(&self, numbers: [&Tensor; N]) -> Result<[u64; N]> {
         let mut addresses = [0; N];
         for (to, tensor) in addresses.iter_mut().zip(numbers) {
             expect(tensor, DType::F32, &[self.channels])?;
