@@ -4,8 +4,11 @@
 
 Nine cells: three networks under three losses. PyTorch draws the initial weights, the worker takes them (`worker train --init`) and
 names the cases of every batch (`--trace`), and PyTorch trains on the same. Images are the worker's own resized ones. Printed are the
-largest relative differences of the losses, and, as a measure of what rounding alone does, those of PyTorch with itself in another
-memory layout. The exit status is 1 if a difference in the first ten steps is more than a thousandth.
+relative differences of the losses: of the first, which is before any step, and the largest of the first ten and of all.
+
+The exit status is 1 if a first loss differs by more than 1e-5, or one of the first ten by more than a thousandth. Where PyTorch in
+another memory layout (channels last) differs from itself by more than that, four times its own difference is allowed: SegNet's
+pooling positions jump with the rounding of near-equal maxima, and so do its losses, whoever computes them.
 
 Needs torch, numpy, safetensors and matplotlib.
 """
@@ -29,8 +32,14 @@ from networks import NETWORKS
 matplotlib.use("Agg")
 from matplotlib import pyplot  # noqa: E402
 
+OPTIMIZERS = {
+    "adam": (1e-3, lambda parameters: torch.optim.Adam(parameters, lr=1e-3)),
+    "sgd": (1e-1, lambda parameters: torch.optim.SGD(parameters, lr=1e-1)),
+}
 FIRST = 10
 LIMIT = 1e-3
+START_LIMIT = 1e-5
+OWN_FACTOR = 4
 
 
 def arguments():
@@ -41,7 +50,9 @@ def arguments():
     parser.add_argument("--width", type=int, default=16)
     parser.add_argument("--batch-size", type=int, default=10)
     parser.add_argument("--steps", type=int, default=50)
+    parser.add_argument("--architectures", nargs="+", default=list(NETWORKS), choices=NETWORKS)
     parser.add_argument("--convolution", default="auto")
+    parser.add_argument("--optimizer", default="adam", choices=OPTIMIZERS)
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", default="trajectories.png")
@@ -64,8 +75,9 @@ def train(args, folder, data, architecture, loss, initial):
         f"dataset: {{name: lesions, format: ph2, image_size: {args.image_size}}}\n"
         f"split: {{train: {train_cases}, validation: {validation}, test: {validation}}}\n"
         f"model: {{width: {args.width}}}\n"
-        f"training: {{epochs: {epochs}, batch_size: {args.batch_size}, convolution: {args.convolution}}}\n"
-        f"architecture: {architecture}\nloss: {loss}\nlearning_rate: 1.0e-3\nsplit_seed: {args.seed}\n"
+        f"training: {{epochs: {epochs}, batch_size: {args.batch_size}, convolution: {args.convolution}, "
+        f"optimizer: {args.optimizer}}}\n"
+        f"architecture: {architecture}\nloss: {loss}\nlearning_rate: {OPTIMIZERS[args.optimizer][0]}\nsplit_seed: {args.seed}\n"
     )
     worker(args, folder, "train", "--job", job, "--device", args.device, "--data", f"lesions={data}",
            "--init", initial, "--trace", trace)
@@ -79,10 +91,10 @@ def cases(folder):
         return file.get_tensor("images").float() / 255, file.get_tensor("masks")[:, None].float()
 
 
-def follow(network, loss, steps, images, masks, layout):
+def follow(args, network, loss, steps, images, masks, layout):
     """PyTorch's losses on the same batches."""
     network = network.to(memory_format=layout)
-    optimizer = torch.optim.Adam(network.parameters(), lr=1e-3)
+    optimizer = OPTIMIZERS[args.optimizer][1](network.parameters())
     found = []
     for step in steps:
         batch = torch.tensor(step["cases"])
@@ -100,16 +112,19 @@ def worst(found, expected, count):
 
 def main():
     args = arguments()
-    torch.use_deterministic_algorithms(True, warn_only=True)
-    figure, axes = pyplot.subplots(3, 3, figsize=(12, 9), sharex=True, layout="constrained")
+    torch.set_num_threads(1)
+    torch.set_flush_denormal(True)
+    figure, axes = pyplot.subplots(
+        len(args.architectures), 3, figsize=(12, 3 * len(args.architectures)), sharex=True, squeeze=False, layout="constrained"
+    )
     passed = True
-    print(f"{'cell':14} {f'first {FIRST}':>10} {f'all {args.steps}':>10}   PyTorch with itself: first, all")
+    print(f"{'cell':14} {'at first':>10} {f'of {FIRST}':>10} {f'of {args.steps}':>10}   PyTorch with itself: of {FIRST}, of {args.steps}")
     with tempfile.TemporaryDirectory() as folder:
         folder = pathlib.Path(folder)
         data = args.data or folder / "lesions"
         if not args.data:
             worker(args, folder, "synthesize", "--out", data, "--cases", "100")
-        for row, architecture in enumerate(NETWORKS):
+        for row, architecture in enumerate(args.architectures):
             for column, (name, loss) in enumerate(LOSSES.items()):
                 initial = folder / "initial.safetensors"
 
@@ -123,14 +138,14 @@ def main():
                     sys.exit(f"{architecture}, {name}: the worker took {len(steps)} steps only")
                 images, masks = cases(folder)
                 own = [step["loss"] for step in steps]
-                expected = follow(network(), loss, steps, images, masks, torch.contiguous_format)
-                again = follow(network(), loss, steps, images, masks, torch.channels_last)
-                first = worst(own, expected, FIRST)
-                ok = first <= LIMIT
+                expected = follow(args, network(), loss, steps, images, masks, torch.contiguous_format)
+                again = follow(args, network(), loss, steps, images, masks, torch.channels_last)
+                start, first, all_ = (worst(own, expected, count) for count in (1, FIRST, args.steps))
+                own_first, own_all = (worst(again, expected, count) for count in (FIRST, args.steps))
+                ok = start <= START_LIMIT and first <= max(LIMIT, OWN_FACTOR * own_first)
                 passed &= ok
-                print(f"{architecture + ', ' + name:14} {first:10.1e} {worst(own, expected, args.steps):10.1e}   "
-                      f"{worst(again, expected, FIRST):.1e}, {worst(again, expected, args.steps):.1e}"
-                      + ("" if ok else f"   MORE THAN {LIMIT:g}"), flush=True)
+                print(f"{architecture + ', ' + name:14} {start:10.1e} {first:10.1e} {all_:10.1e}   {own_first:.1e}, {own_all:.1e}"
+                      + ("" if ok else "   TOO MUCH"), flush=True)
                 axis = axes[row, column]
                 numbers = range(1, len(steps) + 1)
                 axis.plot(numbers, expected, label="PyTorch", linewidth=3, color="tab:orange")
