@@ -2,6 +2,7 @@
 //!
 //! ```text
 //!  spec     what determines a job's result        (domain, canonical JSON, the job's id)
+//!  cost     parameters and arithmetic of a job     (domain)
 //!  ids      names of jobs, attempts, leases        (domain)
 //!  measure  counts -> scores, results              (domain)
 //!  data     which data set, with which content     (domain)
@@ -13,6 +14,7 @@
 
 pub mod bearer;
 pub mod convert;
+pub mod cost;
 pub mod data;
 pub mod ids;
 pub mod measure;

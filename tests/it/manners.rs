@@ -158,7 +158,7 @@ fn the_plan_counts_the_parameters_that_networks_have() {
                 &candle_core::Device::Cpu,
                 candle_core::DType::F32,
             );
-            let planned = coordinator::plan::cost::parameters(architecture, width);
+            let planned = proto::cost::parameters(architecture, width);
             assert_eq!(network.unwrap().parameter_count(), planned, "{architecture}, width {width}");
         }
     }

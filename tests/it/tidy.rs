@@ -79,7 +79,8 @@ fn the_store_knows_no_decisions_and_the_driver_no_wire() {
 
 #[test]
 fn what_trains_knows_no_fleet() {
-    let training = ["train", "models", "losses", "ops", "metrics.rs", "optimizers", "data", "seed.rs"];
+    let training =
+        ["train", "bench", "selftest", "models", "losses", "ops", "metrics.rs", "optimizers", "data", "seed.rs"];
     let places: Vec<_> = training.iter().map(|place| format!("worker/src/{place}")).collect();
     let places: Vec<_> = places.iter().map(String::as_str).collect();
     assert_knows_not(

@@ -6,7 +6,7 @@ use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
 use tracing_subscriber::EnvFilter;
 use worker::agent::AgentError;
-use worker::cli::{prepare, run, synthesize, train, trainer};
+use worker::cli::{bench, prepare, run, selftest, synthesize, train, trainer};
 
 /// Leases jobs from a coordinator and trains segmentation networks.
 #[derive(Debug, Parser)]
@@ -21,6 +21,9 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Train(train::Args),
+    Bench(bench::Args),
+    #[command(name = "selftest")]
+    SelfTest(selftest::Args),
     Prepare(prepare::Args),
     Synthesize(synthesize::Args),
     #[command(hide = true)]
@@ -45,6 +48,8 @@ fn main() -> ExitCode {
     let result = match cli.command {
         None => run::run(cli.run).map_err(|error| (run_code(&error), error.into())),
         Some(Command::Train(args)) => train::run(args).map_err(|error| (train_code(&error), error.into())),
+        Some(Command::Bench(args)) => bench::run(args).map_err(|error| (bench_code(&error), error.into())),
+        Some(Command::SelfTest(args)) => selftest::run(args).map_err(|error| (selftest_code(&error), error.into())),
         Some(Command::Prepare(args)) => prepare::run(args).map_err(users),
         Some(Command::Synthesize(args)) => synthesize::run(args).map_err(users),
         Some(Command::Trainer(args)) => trainer::run(args).map_err(|error| (trainer_code(&error), error.into())),
@@ -75,6 +80,17 @@ fn run_code(error: &run::RunError) -> u8 {
 
 fn train_code(error: &train::TrainCommandError) -> u8 {
     if error.is_users() { USERS_MISTAKE } else { INTERNAL }
+}
+
+fn bench_code(error: &bench::BenchError) -> u8 {
+    if error.is_users() { USERS_MISTAKE } else { INTERNAL }
+}
+
+fn selftest_code(error: &selftest::SelfTestError) -> u8 {
+    match error {
+        selftest::SelfTestError::Device(_) => USERS_MISTAKE,
+        _ => INTERNAL,
+    }
 }
 
 fn trainer_code(error: &trainer::CliError) -> u8 {

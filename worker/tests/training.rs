@@ -9,14 +9,14 @@ use proto::data::Inventory;
 use proto::ids::ContentHash;
 use proto::measure::{JobResult, Measurement, Verdict};
 use proto::spec::{
-    Architecture, Data, EpochChoice, Initialization, JobSpec, Loss, LossName, Metric, Model, Optimizer, Precision,
-    Seeds, Selection, Split, Trainer, Training,
+    Architecture, Convolution, Data, EpochChoice, Initialization, JobSpec, Loss, LossName, Metric, Model, Optimizer,
+    Precision, Seeds, Selection, Split, Trainer, Training,
 };
 use std::collections::BTreeMap;
 use worker::data::CaseSet;
 use worker::ops::Gradients;
 use worker::optimizers;
-use worker::train::{TrainError, fit};
+use worker::train::{Learner, TrainError, fit};
 use worker::{losses, metrics, models};
 
 fn numbers(value: &serde_json::Value) -> Vec<f64> {
@@ -268,6 +268,65 @@ fn jobs_that_do_not_fit_are_refused() {
     assert!(matches!(refuse(|spec| spec.training.batch_size = 0), TrainError::Zero { key: "batch_size" }));
     let tf32 = refuse(|spec| spec.training.precision = Precision::Tf32);
     assert!(tf32.to_string().contains("use f32"), "{tf32}");
+}
+
+/// A batch for a learner.
+fn waves() -> (Tensor, Tensor) {
+    let images = wave(&[4, 3, 32, 32], 0.5, 0.5, 0.5).to_dtype(DType::F32).unwrap();
+    let targets = wave(&[4, 1, 32, 32], 2.5, 1.0, 0.0).gt(0.3).unwrap().to_dtype(DType::F32).unwrap();
+    (images, targets)
+}
+
+fn learner(architecture: Architecture, convolution: Convolution) -> Learner {
+    let mut spec = spec(architecture, LossName::Bce);
+    spec.training.convolution = convolution;
+    Learner::new(&spec, &Device::Cpu).unwrap()
+}
+
+#[test]
+fn the_convolution_that_a_job_asks_for_changes_its_rounding_only() {
+    let (images, targets) = waves();
+    for &architecture in Architecture::ALL {
+        let run = |convolution| {
+            let mut learner = learner(architecture, convolution);
+            let logits = learner.network.forward(&images).unwrap().flatten_all().unwrap().to_vec1::<f32>().unwrap();
+            // logits that differ in their last bits often have the same mean loss, in f32: weights tell more
+            learner.step(&images, &targets).unwrap();
+            (logits, learner.network.hash().unwrap())
+        };
+        let found = [Convolution::Direct, Convolution::Winograd2, Convolution::Winograd4].map(run);
+        for (a, b) in [(0, 1), (0, 2), (1, 2)] {
+            let ((a, a_hash), (b, b_hash)) = (&found[a], &found[b]);
+            assert!(a != b && a_hash != b_hash, "{architecture}: the same bits");
+            let norm = |x: &mut dyn Iterator<Item = f32>| x.map(|x| x * x).sum::<f32>().sqrt();
+            let distance = norm(&mut a.iter().zip(b).map(|(a, b)| a - b)) / norm(&mut a.iter().copied());
+            assert!(distance < 1e-5, "{architecture}: {distance:e}");
+        }
+    }
+}
+
+#[test]
+fn steps_leave_the_same_weights_twice_and_on_any_number_of_threads() {
+    let (images, targets) = waves();
+    for &architecture in Architecture::ALL {
+        for &convolution in Convolution::ALL {
+            let hash = |threads| {
+                let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+                pool.install(|| {
+                    let mut learner = learner(architecture, convolution);
+                    let before = learner.network.hash().unwrap();
+                    (0..3).for_each(|_| drop(learner.step(&images, &targets).unwrap()));
+                    let after = learner.network.hash().unwrap();
+                    assert_ne!(before, after);
+                    after
+                })
+            };
+            let once = hash(1);
+            for threads in [1, 2, 3] {
+                assert_eq!(once, hash(threads), "{architecture}, {convolution}, {threads} threads");
+            }
+        }
+    }
 }
 
 #[test]

@@ -2,7 +2,8 @@
 
 use crate::analysis::export::{self, Format as TableFormat};
 use crate::analysis::table::{Cell, Column, Kind, Table};
-use crate::plan::{Candidate, ConfigErrors, Objective, Plan, cost, parse};
+use crate::plan::{Candidate, ConfigErrors, Objective, Plan, parse};
+use proto::cost;
 use proto::data::Dataset;
 use proto::spec::{JobSpec, Seeds};
 use serde::Serialize;

@@ -1,7 +1,7 @@
 //! YAML -> grid -> jobs. Pure: knows neither files, nor the store, nor the wire.
 //!
 //! ```text
-//!  text --config--> sections and axes --grid--> Plan { candidates x replicates } --cost--> parameters, arithmetic
+//!  text --config--> sections and axes --grid--> Plan { candidates x replicates }
 //! ```
 //!
 //! A [`Plan`] is compact: a million jobs are its candidates times its replicates. A job's specification, and so its id, exists
@@ -9,7 +9,6 @@
 
 mod axes;
 mod config;
-pub mod cost;
 mod document;
 mod errors;
 mod grid;

@@ -1,11 +1,15 @@
 //! The command line: one file a subcommand, and what they share.
 
+pub mod bench;
 pub mod prepare;
 pub mod run;
+pub mod selftest;
 pub mod synthesize;
+mod table;
 pub mod train;
 pub mod trainer;
 
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use std::path::PathBuf;
 
 /// Reads `NAME=PATH`.
@@ -14,4 +18,14 @@ pub(crate) fn name_and_path(text: &str) -> Result<(String, PathBuf), String> {
         Some((name, path)) if !name.is_empty() && !path.is_empty() => Ok((name.to_owned(), PathBuf::from(path))),
         _ => Err("expected NAME=PATH, such as ph2=/data/PH2Dataset".to_owned()),
     }
+}
+
+/// Reads one of `all` by its name.
+pub(crate) fn choice<T: Copy + Send + Sync>(
+    all: &'static [T],
+    name: fn(T) -> &'static str,
+) -> impl TypedValueParser<Value = T> {
+    let named = move |text: String| all.iter().copied().find(|choice| name(*choice) == text);
+    PossibleValuesParser::new(all.iter().map(|choice| name(*choice)))
+        .try_map(move |text| named(text).ok_or("expected one of the names above"))
 }

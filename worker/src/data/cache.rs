@@ -9,6 +9,7 @@
 //! whole or absent. A lock file beside it lets one process make it while others wait. Knows no image formats.
 
 use super::{CaseSet, DataError};
+use crate::new_file::{NewFile, folder};
 use proto::data::Inventory;
 use safetensors::tensor::TensorView;
 use safetensors::{Dtype, SafeTensorError, SafeTensors};
@@ -85,20 +86,11 @@ fn lock(path: &Path) -> io::Result<File> {
     Ok(lock)
 }
 
-fn folder(path: &Path) -> &Path {
-    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
-}
-
 fn write(path: &Path, set: &CaseSet) -> io::Result<()> {
     let bytes = encode(set).map_err(io::Error::other)?;
-    let mut file = tempfile::Builder::new();
-    #[cfg(unix)]
-    file.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
-    let mut file = file.prefix(".splitsweep-").tempfile_in(folder(path))?;
+    let mut file = NewFile::create(path)?;
     file.write_all(&bytes)?;
-    file.as_file().sync_all()?;
-    file.persist(path)?;
-    File::open(folder(path))?.sync_all()
+    file.keep()
 }
 
 fn encode(set: &CaseSet) -> Result<Vec<u8>, SafeTensorError> {

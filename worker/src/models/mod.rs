@@ -128,6 +128,23 @@ impl Network {
         self.parameters.trained.iter().chain(&self.parameters.running)
     }
 
+    /// The hash (BLAKE3) of all variables, running statistics included: equal if and only if every bit is.
+    ///
+    /// # Errors
+    /// If they cannot be read from the device.
+    pub fn hash(&self) -> Result<blake3::Hash> {
+        let mut hasher = blake3::Hasher::new();
+        for (name, variable) in self.variables() {
+            hasher.update(&(name.len() as u64).to_le_bytes()).update(name.as_bytes());
+            let values = variable.as_detached_tensor().flatten_all()?.to_dtype(DType::F64)?.to_vec1::<f64>()?;
+            hasher.update(&(values.len() as u64).to_le_bytes());
+            for value in values {
+                hasher.update(&value.to_le_bytes());
+            }
+        }
+        Ok(hasher.finalize())
+    }
+
     /// A copy of all variables.
     ///
     /// # Errors

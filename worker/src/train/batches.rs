@@ -5,17 +5,21 @@ use crate::seed;
 use candle_core::{Device, Result, Tensor};
 
 /// Some cases as a network takes them.
-pub(super) struct Batch {
+#[derive(Debug)]
+pub struct Batch {
     /// `[n, 3, size, size]`, 0 to 1.
-    pub(super) images: Tensor,
+    pub images: Tensor,
     /// `[n, 1, size, size]`, 0 or 1.
-    pub(super) targets: Tensor,
+    pub targets: Tensor,
     /// `[n, size, size]`, 0 or 1.
-    pub(super) masks: Vec<u8>,
+    pub masks: Vec<u8>,
 }
 
 /// The batch of `indices`.
-pub(super) fn batch(cases: &CaseSet, indices: &[u32], device: &Device) -> Result<Batch> {
+///
+/// # Errors
+/// If memory on `device` cannot be had.
+pub fn batch(cases: &CaseSet, indices: &[u32], device: &Device) -> Result<Batch> {
     let size = cases.image_size as usize;
     let pixels = size * size;
     let gather = |bytes: &[u8], length: usize| -> Vec<u8> {

@@ -1,18 +1,15 @@
 //! Weights and cases -> loss and counts.
 
 use super::batches::batch;
+use super::learner::Learner;
 use crate::data::CaseSet;
-use crate::losses;
 use crate::metrics;
-use crate::models::Network;
-use candle_core::{DType, Device, Result, Tensor};
+use candle_core::{Device, Result};
 use proto::measure::{CaseCounts, Evaluation};
-use proto::spec::Loss;
 
-/// Evaluates `network` on `subset`, in batches of `batch_size`. The loss of no cases is not a number.
+/// Evaluates a network on `subset`, in batches of `batch_size`. The loss of no cases is not a number.
 pub(super) fn evaluate(
-    network: &Network,
-    loss: &Loss,
+    learner: &Learner,
     cases: &CaseSet,
     subset: &[u32],
     batch_size: usize,
@@ -22,15 +19,10 @@ pub(super) fn evaluate(
     let mut counts = Vec::with_capacity(subset.len());
     for indices in subset.chunks(batch_size) {
         let batch = batch(cases, indices, device)?;
-        let logits = network.forward(&batch.images)?;
-        total += sum(&losses::per_case(loss, &logits, &batch.targets)?)?;
+        let (logits, losses) = learner.evaluate(&batch.images, &batch.targets)?;
+        total += losses.iter().sum::<f64>();
         let batch_counts = metrics::counts(&logits, &batch.masks)?;
         counts.extend(indices.iter().zip(batch_counts).map(|(&case, counts)| CaseCounts { case, counts }));
     }
     Ok(Evaluation { loss: total / subset.len() as f64, cases: counts })
-}
-
-/// The sum of the losses of some cases.
-pub(super) fn sum(per_case: &Tensor) -> Result<f64> {
-    Ok(per_case.to_dtype(DType::F64)?.to_vec1::<f64>()?.iter().sum())
 }

@@ -1,25 +1,37 @@
 //! Epochs of steps.
 
 use super::batches::{batch, order};
-use super::evaluate::{evaluate, sum};
+use super::evaluate::evaluate;
+use super::learner::Learner;
 use super::{TrainError, device, verdict};
 use crate::data::CaseSet;
 use crate::data::split::{self, Subsets};
-use crate::losses;
-use crate::models::{self, Network, Snapshot};
-use crate::ops::Kernels;
-use crate::optimizers::Optimizer;
-use candle_core::{DType, Device};
+use crate::models::{Network, Snapshot};
+use candle_core::Device;
 use proto::measure::{Evaluation, JobResult, Measurement, Verdict};
 use proto::spec::{EpochChoice, JobSpec, Selection};
 use std::time::Instant;
 
-/// Trains a job and evaluates it with the weights of the selected epoch. `observe` is called after every epoch.
-///
-/// Without validation cases the last epoch must be asked for, and its weights count whatever they are worth.
-///
-/// A step whose loss is not finite ends the training; its epoch is observed without a training loss. An epoch whose validation
-/// loss is not finite is never selected.
+/// What a training tells while it runs.
+#[derive(Debug)]
+pub enum Event<'a> {
+    /// After every step.
+    Step {
+        /// The epoch, counted from 1.
+        epoch: u32,
+        /// The step of the epoch, counted from 1.
+        step: u32,
+        /// The batch, by the cases' indices.
+        cases: &'a [u32],
+        /// Mean loss over the batch, before the step.
+        loss: f64,
+    },
+    /// After every epoch.
+    Epoch(&'a Measurement),
+}
+
+/// Trains a job and evaluates it with the weights of the selected epoch: a [`Session`] from its start to its end. `observe` is
+/// called after every epoch.
 ///
 /// # Errors
 /// If the specification does not fit the cases, or a tensor operation fails.
@@ -29,53 +41,17 @@ pub fn fit(
     device: &Device,
     observe: &mut dyn FnMut(&Measurement),
 ) -> Result<JobResult, TrainError> {
-    check(spec, cases)?;
-    let subsets = split::assign(&spec.split, cases.inventory.cases.len(), spec.seeds.split_seed)?;
-    let start = Instant::now();
-    let mut session = Session::new(spec, cases, device, &subsets)?;
-    let mut epochs = 0;
-    let mut diverged = false;
-    while epochs < spec.training.epochs && !diverged {
-        epochs += 1;
-        let train_loss = session.train(epochs)?;
-        diverged = train_loss.is_none();
-        let validation = session.evaluate(&subsets.validation)?;
-        observe(&Measurement {
-            epoch: epochs,
-            train_loss,
-            validation: validation.scores(),
-            seconds: start.elapsed().as_secs_f64(),
-        });
-        if !diverged {
-            // the last step can spoil the weights, and no step comes after it that would show it
-            diverged = epochs == spec.training.epochs && !validation.cases.is_empty() && !validation.loss.is_finite();
-            session.consider(epochs, validation)?;
+    Session::new(spec, cases, device)?.run(&mut |event| {
+        if let Event::Epoch(measurement) = event {
+            observe(measurement);
         }
-    }
-    let train_seconds = start.elapsed().as_secs_f64();
-    let parameters = session.network.parameter_count();
-    let (best_epoch, validation, test) = session.finish()?;
-    let verdict = match best_epoch {
-        0 => Verdict::Diverged,
-        _ if diverged => Verdict::Diverged,
-        _ => {
-            let judged = if test.cases.is_empty() { &validation } else { &test };
-            if judged.loss.is_finite() { verdict::verdict(cases, &subsets.train, judged) } else { Verdict::Diverged }
-        }
-    };
-    let device = device::describe_training(device, &spec.training);
-    Ok(JobResult { verdict, epochs, best_epoch, validation, test, train_seconds, parameters, device })
+    })
 }
 
 fn check(spec: &JobSpec, cases: &CaseSet) -> Result<(), TrainError> {
-    device::check(spec.training.precision)?;
     let (expected, found) = (spec.data.image_size, cases.image_size);
     if expected != found {
         return Err(TrainError::ImageSize { expected, found });
-    }
-    let multiple = models::granularity(spec.architecture);
-    if !found.is_multiple_of(multiple) || found == 0 {
-        return Err(TrainError::Granularity { architecture: spec.architecture, size: found, multiple });
     }
     let best = spec.selection.epoch == EpochChoice::Best;
     let counts = [
@@ -93,78 +69,130 @@ fn check(spec: &JobSpec, cases: &CaseSet) -> Result<(), TrainError> {
 }
 
 /// The epoch whose weights count so far.
+#[derive(Debug)]
 struct Selected {
     epoch: u32,
     validation: Evaluation,
     weights: Snapshot,
 }
 
-/// A training under way.
-struct Session<'a> {
+/// A job under way.
+///
+/// Without validation cases the last epoch must be asked for, and its weights count whatever they are worth.
+///
+/// A step whose loss is not finite ends the training; its epoch is observed without a training loss. An epoch whose validation
+/// loss is not finite is never selected.
+#[derive(Debug)]
+pub struct Session<'a> {
     spec: &'a JobSpec,
     cases: &'a CaseSet,
     device: &'a Device,
-    subsets: &'a Subsets,
-    network: Network,
-    optimizer: Optimizer,
+    subsets: Subsets,
+    learner: Learner,
     selected: Option<Selected>,
 }
 
 impl<'a> Session<'a> {
-    fn new(
-        spec: &'a JobSpec,
-        cases: &'a CaseSet,
-        device: &'a Device,
-        subsets: &'a Subsets,
-    ) -> Result<Self, TrainError> {
-        let initialization = spec.training.initialization;
-        let seed = spec.seeds.init_seed;
-        let network = models::build(spec.architecture, spec.model, initialization, seed, device, DType::F32)?;
-        let network = network.with_kernels(Kernels::of(device, spec.training.convolution));
-        let optimizer = Optimizer::new(&spec.training, spec.learning_rate, network.parameters())?;
-        Ok(Self { spec, cases, device, subsets, network, optimizer, selected: None })
+    /// The job before its first step.
+    ///
+    /// # Errors
+    /// If the specification does not fit the cases, or memory cannot be had.
+    pub fn new(spec: &'a JobSpec, cases: &'a CaseSet, device: &'a Device) -> Result<Self, TrainError> {
+        check(spec, cases)?;
+        let subsets = split::assign(&spec.split, cases.inventory.cases.len(), spec.seeds.split_seed)?;
+        Ok(Self { spec, cases, device, subsets, learner: Learner::new(spec, device)?, selected: None })
+    }
+
+    /// The network: before the training with its initial weights, after it with those of the selected epoch.
+    #[must_use]
+    pub fn network(&self) -> &Network {
+        &self.learner.network
+    }
+
+    /// Trains all epochs and evaluates with the weights of the selected one.
+    ///
+    /// # Errors
+    /// If a tensor operation fails.
+    pub fn run(&mut self, observe: &mut dyn FnMut(Event<'_>)) -> Result<JobResult, TrainError> {
+        let start = Instant::now();
+        let mut epochs = 0;
+        let mut diverged = false;
+        while epochs < self.spec.training.epochs && !diverged {
+            epochs += 1;
+            let train_loss = self.train(epochs, observe)?;
+            diverged = train_loss.is_none();
+            let validation = self.evaluate(&self.subsets.validation)?;
+            observe(Event::Epoch(&Measurement {
+                epoch: epochs,
+                train_loss,
+                validation: validation.scores(),
+                seconds: start.elapsed().as_secs_f64(),
+            }));
+            if !diverged {
+                // the last step can spoil the weights, and no step comes after it that would show it
+                let last = epochs == self.spec.training.epochs;
+                diverged = last && !validation.cases.is_empty() && !validation.loss.is_finite();
+                self.consider(epochs, validation)?;
+            }
+        }
+        let train_seconds = start.elapsed().as_secs_f64();
+        let parameters = self.network().parameter_count();
+        let (best_epoch, validation, test) = self.finish()?;
+        let verdict = match best_epoch {
+            0 => Verdict::Diverged,
+            _ if diverged => Verdict::Diverged,
+            _ => self.judge(if test.cases.is_empty() { &validation } else { &test }),
+        };
+        let device = device::describe_training(self.device, &self.spec.training);
+        Ok(JobResult { verdict, epochs, best_epoch, validation, test, train_seconds, parameters, device })
+    }
+
+    fn judge(&self, judged: &Evaluation) -> Verdict {
+        if judged.loss.is_finite() {
+            verdict::verdict(self.cases, &self.subsets.train, judged)
+        } else {
+            Verdict::Diverged
+        }
     }
 
     /// One pass over the training cases: the mean of their losses, each taken at its step; nothing if a step's loss was not
     /// finite.
-    fn train(&mut self, epoch: u32) -> Result<Option<f64>, TrainError> {
+    fn train(&mut self, epoch: u32, observe: &mut dyn FnMut(Event<'_>)) -> Result<Option<f64>, TrainError> {
         let order = order(&self.subsets.train, self.spec.seeds.order_seed, epoch);
         let mut total = 0.0;
-        for indices in order.chunks(self.spec.training.batch_size as usize) {
-            let batch = batch(self.cases, indices, self.device)?;
-            let pass = self.network.record(&batch.images)?;
-            let (losses, gradient) = losses::with_gradient(&self.spec.loss, &pass.logits, &batch.targets)?;
-            let loss = sum(&losses)?;
-            if !loss.is_finite() {
+        for (step, cases) in (1..).zip(order.chunks(self.spec.training.batch_size as usize)) {
+            let batch = batch(self.cases, cases, self.device)?;
+            let sum: f64 = self.learner.step(&batch.images, &batch.targets)?.iter().sum();
+            observe(Event::Step { epoch, step, cases, loss: sum / cases.len() as f64 });
+            if !sum.is_finite() {
                 return Ok(None);
             }
-            total += loss;
-            self.optimizer.step(&pass.backward(&gradient)?)?;
+            total += sum;
         }
         Ok(Some(total / order.len() as f64))
     }
 
     fn evaluate(&self, subset: &[u32]) -> Result<Evaluation, TrainError> {
         let batch_size = self.spec.training.batch_size as usize;
-        Ok(evaluate(&self.network, &self.spec.loss, self.cases, subset, batch_size, self.device)?)
+        Ok(evaluate(&self.learner, self.cases, subset, batch_size, self.device)?)
     }
 
     /// Keeps the weights of `epoch` if they are the ones to count.
     fn consider(&mut self, epoch: u32, validation: Evaluation) -> Result<(), TrainError> {
         let old = self.selected.as_ref().map(|selected| &selected.validation);
         if replaces(self.spec.selection, &validation, old) {
-            self.selected = Some(Selected { epoch, validation, weights: self.network.snapshot()? });
+            self.selected = Some(Selected { epoch, validation, weights: self.network().snapshot()? });
         }
         Ok(())
     }
 
     /// The selected epoch with its evaluations on the validation and the test cases.
-    fn finish(self) -> Result<(u32, Evaluation, Evaluation), TrainError> {
+    fn finish(&self) -> Result<(u32, Evaluation, Evaluation), TrainError> {
         let Some(Selected { epoch, validation, weights }) = &self.selected else {
             let nothing = Evaluation { loss: f64::NAN, cases: Vec::new() };
             return Ok((0, nothing.clone(), nothing));
         };
-        self.network.restore(weights)?;
+        self.network().restore(weights)?;
         let test = self.evaluate(&self.subsets.test)?;
         Ok((*epoch, validation.clone(), test))
     }

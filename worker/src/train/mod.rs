@@ -2,6 +2,7 @@
 //!
 //! ```text
 //!  batches   cases -> tensors, in the order of an epoch
+//!  learner   network, loss and update rule: a batch in, changed weights out
 //!  fit       epochs of steps; keeps the weights of the selected epoch
 //!  evaluate  weights and cases -> loss and counts
 //!  verdict   counts -> is it a model?
@@ -14,9 +15,12 @@ mod batches;
 pub mod device;
 mod evaluate;
 mod fit;
+mod learner;
 pub mod verdict;
 
-pub use fit::fit;
+pub use batches::{Batch, batch};
+pub use fit::{Event, Session, fit};
+pub use learner::Learner;
 
 use crate::data::split::SplitError;
 use proto::spec::{Architecture, Precision};

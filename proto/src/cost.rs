@@ -4,22 +4,24 @@
 //! are the convolutions, a multiplication and an addition as two operations; norms, activations, pooling and the loss come to
 //! less than a hundredth.
 
-use proto::spec::{Architecture, JobSpec};
+use crate::spec::{Architecture, JobSpec};
 
 /// A convolution of a network.
 #[derive(Debug, Clone, Copy)]
-struct Layer {
-    kind: Kind,
+pub struct Layer {
+    /// What it is.
+    pub kind: Kind,
     /// Channels it reads.
-    input: u64,
+    pub input: u64,
     /// Channels it writes.
-    output: u64,
+    pub output: u64,
     /// How often the image is halved where it writes.
-    halvings: u32,
+    pub halvings: u32,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq)]
-enum Kind {
+/// The kinds of convolutions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
     /// 3x3, padding 1.
     Conv,
     /// The same, and a batch norm.
@@ -41,15 +43,23 @@ impl Layer {
         }
     }
 
-    /// Multiplications per pixel that it writes, each followed by an addition.
-    fn products(&self) -> u64 {
+    /// Height and width of what it writes for images of that size, pixels.
+    #[must_use]
+    pub fn size(&self, image_size: u32) -> u64 {
+        u64::from(image_size >> self.halvings)
+    }
+
+    /// Floating-point operations of one image's way through it, by the convolution's definition.
+    #[must_use]
+    pub fn flop(&self, image_size: u32) -> u64 {
         let weights = self.input * self.output;
-        match self.kind {
+        let products = match self.kind {
             Kind::Conv | Kind::ConvNorm => 9 * weights,
             Kind::Down => 4 * weights,
             // each pixel is written from one pixel
             Kind::Up => weights,
-        }
+        };
+        2 * products * self.size(image_size).pow(2)
     }
 }
 
@@ -60,9 +70,11 @@ fn block(kind: Kind, halvings: u32, channels: &[u64]) -> impl Iterator<Item = La
     layers.into_iter()
 }
 
-/// The layers of a network whose first block has `w` channels.
-fn layers(architecture: Architecture, w: u64) -> Vec<Layer> {
+/// The layers of a network whose first block has `width` channels, in the order of the forward pass.
+#[must_use]
+pub fn layers(architecture: Architecture, width: u32) -> Vec<Layer> {
     use Kind::{Conv, ConvNorm, Down, Up};
+    let w = u64::from(width);
     let blocks: Vec<(Kind, u32, Vec<u64>)> = match architecture {
         Architecture::SegNet => vec![
             (ConvNorm, 0, vec![3, w, w]),
@@ -116,14 +128,13 @@ fn layers(architecture: Architecture, w: u64) -> Vec<Layer> {
 /// Number of trained parameters of a network whose first block has `width` channels.
 #[must_use]
 pub fn parameters(architecture: Architecture, width: u32) -> u64 {
-    layers(architecture, width.into()).iter().map(Layer::parameters).sum()
+    layers(architecture, width).iter().map(Layer::parameters).sum()
 }
 
 /// Floating-point operations of one image's way through a network.
 #[must_use]
 pub fn forward_flop(architecture: Architecture, width: u32, image_size: u32) -> u64 {
-    let pixels = |layer: &Layer| u64::from(image_size >> layer.halvings).pow(2);
-    layers(architecture, width.into()).iter().map(|layer| 2 * layer.products() * pixels(layer)).sum()
+    layers(architecture, width).iter().map(|layer| layer.flop(image_size)).sum()
 }
 
 /// Floating-point operations of a whole job: every epoch trains (three times a forward pass: the output, the gradient of the
@@ -138,6 +149,8 @@ pub fn job_flop(job: &JobSpec) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ids::ContentHash;
+    use crate::spec::{Data, Loss, Model, Seeds, Selection, Split, Trainer, Training};
 
     /// The report's numbers of parameters, and the arithmetic of its images (256 pixels).
     #[test]
@@ -161,11 +174,20 @@ mod tests {
 
     #[test]
     fn a_job_is_its_epochs_and_one_test() {
-        let plan =
-            crate::plan::parse("", "sweep: s\ndataset: {name: ph2, format: ph2}").unwrap_or_else(|e| panic!("{e}"));
-        let job = &plan.candidates[0].template;
+        let job = JobSpec {
+            trainer: Trainer::Candle,
+            data: Data { content: ContentHash(0), image_size: 256 },
+            split: Split::default(),
+            architecture: Architecture::UNet,
+            model: Model::default(),
+            loss: Loss::Bce {},
+            learning_rate: 1e-3,
+            training: Training::default(),
+            selection: Selection::default(),
+            seeds: Seeds { split_seed: 0, init_seed: 0, order_seed: 0 },
+        };
         // 40 epochs of 100 training images (three passes) and 50 validation images, then 50 test images
         let passes = (40 * (3 * 100 + 50) + 50) as f64;
-        assert_eq!(job_flop(job), passes * forward_flop(Architecture::UNet, 64, 256) as f64);
+        assert_eq!(job_flop(&job), passes * forward_flop(Architecture::UNet, 64, 256) as f64);
     }
 }

@@ -1,0 +1,162 @@
+//! Steps of a training and evaluations, timed: what `worker bench` measures.
+//!
+//! ```text
+//!  mod         settings -> learner; waves -> batches; times of steps and evaluations
+//!  arithmetic  settings -> operations of a batch, by definition and executed
+//!  memory      what the process used at most
+//! ```
+//!
+//! Batches are computed, not drawn, so that another program can be timed on the same ones: `tests/reference/bench_torch.py`.
+
+pub mod arithmetic;
+pub mod memory;
+
+use crate::models::Network;
+use crate::train::{Learner, TrainError};
+use candle_core::{DType, Device, Result, Tensor};
+use proto::ids::ContentHash;
+use proto::spec::{
+    Architecture, Convolution, Data, JobSpec, Loss, Model, Precision, Seeds, Selection, Split, Trainer, Training,
+};
+use std::time::Instant;
+
+/// Batches that are taken in turn.
+const BATCHES: usize = 4;
+
+/// Steps, and evaluations, before the timed ones.
+const WARM_UP: usize = 2;
+
+/// What is timed.
+#[derive(Debug, Clone, Copy)]
+pub struct Settings {
+    /// The network.
+    pub architecture: Architecture,
+    /// Height and width of the images, pixels.
+    pub image_size: u32,
+    /// Images a batch.
+    pub batch_size: u32,
+    /// Channels of the first block.
+    pub width: u32,
+    /// The numbers that the network is computed in.
+    pub precision: Precision,
+    /// How 3x3 convolutions are computed.
+    pub convolution: Convolution,
+    /// Timed steps, and as many evaluations.
+    pub steps: usize,
+}
+
+impl Settings {
+    fn spec(&self) -> JobSpec {
+        let &Self { architecture, image_size, batch_size, width, precision, convolution, .. } = self;
+        JobSpec {
+            trainer: Trainer::Candle,
+            data: Data { content: ContentHash(0), image_size },
+            split: Split::default(),
+            architecture,
+            model: Model { width },
+            loss: Loss::Bce {},
+            learning_rate: 1e-3,
+            training: Training { batch_size, precision, convolution, ..Training::default() },
+            selection: Selection::default(),
+            seeds: Seeds { split_seed: 0, init_seed: 0, order_seed: 0 },
+        }
+    }
+}
+
+/// Times and what came of the steps.
+#[derive(Debug)]
+pub struct Measured {
+    /// Of every timed step: forward, backward and update; milliseconds.
+    pub step_ms: Vec<f64>,
+    /// Of every timed evaluation of a batch: forward and loss; milliseconds.
+    pub evaluate_ms: Vec<f64>,
+    /// Mean loss of the first batch before the first step, the untimed ones included.
+    pub first_loss: f64,
+    /// Mean loss of the last batch before the last step.
+    pub last_loss: f64,
+    /// Of all variables after the last step.
+    pub weights: blake3::Hash,
+}
+
+/// A network and its batches.
+#[derive(Debug)]
+pub struct Bench {
+    learner: Learner,
+    batches: Vec<(Tensor, Tensor)>,
+    steps: usize,
+    device: Device,
+}
+
+impl Bench {
+    /// The network with its initial weights, before the first step.
+    ///
+    /// # Errors
+    /// If the network does not take images of that size, is not computed in these numbers, or does not fit in the memory.
+    pub fn new(settings: &Settings, device: &Device) -> std::result::Result<Self, TrainError> {
+        let learner = Learner::new(&settings.spec(), device)?;
+        let (count, size) = (settings.batch_size as usize, settings.image_size as usize);
+        let batches = (0..BATCHES).map(|index| batch(index, count, size, device)).collect::<Result<_>>()?;
+        Ok(Self { learner, batches, steps: settings.steps, device: device.clone() })
+    }
+
+    /// The network.
+    #[must_use]
+    pub fn network(&self) -> &Network {
+        &self.learner.network
+    }
+
+    /// Takes the steps, then evaluates as often.
+    ///
+    /// # Errors
+    /// If memory cannot be had.
+    pub fn run(&mut self) -> Result<Measured> {
+        let mean = |losses: Vec<f64>| losses.iter().sum::<f64>() / losses.len() as f64;
+        let mut losses = Vec::new();
+        let step_ms = times(self.steps, |index| {
+            let (images, targets) = &self.batches[index % BATCHES];
+            losses.push(mean(self.learner.step(images, targets)?));
+            self.device.synchronize()
+        })?;
+        let evaluate_ms = times(self.steps, |index| {
+            let (images, targets) = &self.batches[index % BATCHES];
+            self.learner.evaluate(images, targets)?;
+            self.device.synchronize()
+        })?;
+        let (first_loss, last_loss) = (losses[0], losses[losses.len() - 1]);
+        Ok(Measured { step_ms, evaluate_ms, first_loss, last_loss, weights: self.network().hash()? })
+    }
+}
+
+/// Milliseconds of `count` calls, after untimed ones.
+fn times(count: usize, mut call: impl FnMut(usize) -> Result<()>) -> Result<Vec<f64>> {
+    let mut times = Vec::with_capacity(WARM_UP + count);
+    for index in 0..WARM_UP + count {
+        let start = Instant::now();
+        call(index)?;
+        times.push(1e3 * start.elapsed().as_secs_f64());
+    }
+    Ok(times.split_off(WARM_UP))
+}
+
+/// The median; not a number of no values.
+#[must_use]
+pub fn median(values: &[f64]) -> f64 {
+    let mut sorted = values.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    match (sorted.len() / 2, sorted.len() % 2) {
+        (0, 0) => f64::NAN,
+        (half, 0) => (sorted[half - 1] + sorted[half]) / 2.0,
+        (half, _) => sorted[half],
+    }
+}
+
+/// Images `[count, 3, size, size]` and targets `[count, 1, size, size]`.
+fn batch(index: usize, count: usize, size: usize, device: &Device) -> Result<(Tensor, Tensor)> {
+    let pixels = count * size * size;
+    let wave = |phase: f64, length: usize| (0..length).map(move |j| (index as f64 + phase + 78.233 * j as f64).sin());
+    let images: Vec<_> = wave(0.5, 3 * pixels).map(|x| (0.5 + 0.5 * x) as f32).collect();
+    let targets: Vec<_> = wave(2.5, pixels).map(|x| f32::from(x > 0.3)).collect();
+    let tensor =
+        |values, channels| Tensor::from_vec(values, (count, channels, size, size), device)?.to_dtype(DType::F32);
+    Ok((tensor(images, 3)?, tensor(targets, 1)?))
+}

@@ -1,0 +1,265 @@
+//! What operations and update rules compute, in plain loops over `f64`: no vectors, no tiles, no threads.
+//!
+//! Every operation but batch norm is a sum over places: of products of an operand with a kernel (`y += x w`), or of what moves from
+//! one place to another (`y += x`). One list of the places gives the operation and its gradients.
+
+/// Numbers with their shape; feature maps are `[n, h, w, c]`.
+#[derive(Debug, Clone)]
+pub(super) struct Array {
+    pub(super) shape: Vec<usize>,
+    pub(super) values: Vec<f64>,
+}
+
+impl Array {
+    fn zeros(shape: &[usize]) -> Self {
+        Self { shape: shape.to_vec(), values: vec![0.0; shape.iter().product()] }
+    }
+
+    fn channels(&self) -> usize {
+        self.shape[self.shape.len() - 1]
+    }
+}
+
+/// The result of an operation and the gradients of its operands.
+#[derive(Debug)]
+pub(super) struct Expected {
+    pub(super) y: Array,
+    pub(super) gradients: Vec<Array>,
+}
+
+/// Calls a function with the places in operand, kernel and result of every product.
+type Products<'a> = &'a dyn Fn(&mut dyn FnMut(usize, usize, usize));
+
+/// Calls a function with the number of the operand, the place in it and the place in the result of everything that moves.
+type Moves<'a> = &'a dyn Fn(&mut dyn FnMut(usize, usize, usize));
+
+/// A convolution of `[x, weight, bias]`, its kernel `[outputs, inputs, k, k]`: 3x3 with a border of 1, 1x1, or 2x2 with stride 2.
+pub(super) fn conv2d(operands: &[Array], relu: Relu<'_>, grad: &Array) -> Expected {
+    let [n, height, width, inputs] = dims(&operands[0]);
+    let [outputs, _, k, _] = dims(&operands[1]);
+    let (stride, border) = [(1, 0), (2, 0), (1, 1)][k - 1];
+    let (rows, columns) = (height / stride, width / stride);
+    let places: Products<'_> = &|visit| {
+        for (pixel, tap) in pairs(n * rows * columns, k * k) {
+            let (row, column) = (pixel / columns % rows * stride + tap / k, pixel % columns * stride + tap % k);
+            if row < border || column < border || row >= height + border || column >= width + border {
+                continue;
+            }
+            let seen = (pixel / columns / rows * height + row - border) * width + column - border;
+            for (output, input) in pairs(outputs, inputs) {
+                visit(seen * inputs + input, (output * inputs + input) * k * k + tap, pixel * outputs + output);
+            }
+        }
+    };
+    product(operands, &[n, rows, columns, outputs], places, relu, grad)
+}
+
+/// A transposed convolution 2x2 with stride 2 of `[x, weight, bias]`, its kernel `[inputs, outputs, 2, 2]`.
+pub(super) fn conv_transpose2d(operands: &[Array], relu: Relu<'_>, grad: &Array) -> Expected {
+    let [n, height, width, inputs] = dims(&operands[0]);
+    let outputs = operands[1].shape[1];
+    let places: Products<'_> = &|visit| {
+        for (pixel, tap) in pairs(n * height * width, 4) {
+            let written = doubled(pixel, width, tap);
+            for (output, input) in pairs(outputs, inputs) {
+                visit(pixel * inputs + input, (input * outputs + output) * 4 + tap, written * outputs + output);
+            }
+        }
+    };
+    product(operands, &[n, 2 * height, 2 * width, outputs], places, relu, grad)
+}
+
+/// Where a ReLU that follows passes: where what was found is positive. None follows if there is nothing.
+///
+/// Rounding may carry a sum over 0, and its gradient then jumps; that is no mistake.
+pub(super) type Relu<'a> = Option<&'a Array>;
+
+fn rectify(y: &mut Array, relu: Relu<'_>) {
+    if relu.is_some() {
+        y.values.iter_mut().for_each(|y| *y = y.max(0.0));
+    }
+}
+
+fn passed(grad: &Array, relu: Relu<'_>) -> Array {
+    let mut grad = grad.clone();
+    if let Some(found) = relu {
+        let blocked = grad.values.iter_mut().zip(&found.values).filter(|(_, found)| **found <= 0.0);
+        blocked.for_each(|(grad, _)| *grad = 0.0);
+    }
+    grad
+}
+
+/// `y = x w + bias`, its products at `places`.
+fn product(operands: &[Array], shape: &[usize], places: Products<'_>, relu: Relu<'_>, grad: &Array) -> Expected {
+    let [x, weight, bias] = [0, 1, 2].map(|index| &operands[index]);
+    let mut y = Array::zeros(shape);
+    let mut gradients: Vec<_> = operands.iter().map(|operand| Array::zeros(&operand.shape)).collect();
+    let grad = passed(grad, relu);
+    let channels = y.channels();
+    for (at, grad) in grad.values.iter().enumerate() {
+        y.values[at] = bias.values[at % channels];
+        gradients[2].values[at % channels] += grad;
+    }
+    places(&mut |from, by, to| {
+        y.values[to] += x.values[from] * weight.values[by];
+        gradients[0].values[from] += grad.values[to] * weight.values[by];
+        gradients[1].values[by] += grad.values[to] * x.values[from];
+    });
+    rectify(&mut y, relu);
+    Expected { y, gradients }
+}
+
+/// The maxima of 2x2 windows.
+pub(super) fn max_pool2d(x: &Array, positions: &[usize], grad: &Array) -> Expected {
+    let [n, height, width, channels] = dims(x);
+    moved(&[x], &[n, height / 2, width / 2, channels], grad, &|visit| {
+        for (at, position) in positions.iter().enumerate() {
+            visit(0, doubled(at / channels, width / 2, *position) * channels + at % channels, at);
+        }
+    })
+}
+
+/// The position, 0 to 3, of the maximum of every 2x2 window; of equal ones the first.
+pub(super) fn positions(x: &Array) -> Vec<usize> {
+    let [n, height, width, channels] = dims(x);
+    let window = |at: usize| {
+        let value = |position| x.values[doubled(at / channels, width / 2, position) * channels + at % channels];
+        (1..4).fold(0, |best, position| if value(position) > value(best) { position } else { best })
+    };
+    (0..n * (height / 2) * (width / 2) * channels).map(window).collect()
+}
+
+/// Every element at its position in a 2x2 window, zeros elsewhere.
+pub(super) fn max_unpool2d(x: &Array, positions: &[usize], grad: &Array) -> Expected {
+    let [n, height, width, channels] = dims(x);
+    moved(&[x], &[n, 2 * height, 2 * width, channels], grad, &|visit| {
+        for (at, position) in positions.iter().enumerate() {
+            visit(0, at, doubled(at / channels, width, *position) * channels + at % channels);
+        }
+    })
+}
+
+/// Nearest upsampling to twice the size.
+pub(super) fn upsample(x: &Array, grad: &Array) -> Expected {
+    let [n, height, width, channels] = dims(x);
+    moved(&[x], &[n, 2 * height, 2 * width, channels], grad, &|visit| {
+        for (at, tap) in pairs(x.values.len(), 4) {
+            visit(0, at, doubled(at / channels, width, tap) * channels + at % channels);
+        }
+    })
+}
+
+/// The channels of `a`, then those of `b`.
+pub(super) fn concatenate(a: &Array, b: &Array, grad: &Array) -> Expected {
+    let ([n, height, width, _], parts) = (dims(a), [a, b]);
+    let channels = a.channels() + b.channels();
+    moved(&parts, &[n, height, width, channels], grad, &|visit| {
+        for (index, (part, first)) in parts.iter().zip([0, a.channels()]).enumerate() {
+            for at in 0..part.values.len() {
+                visit(index, at, at / part.channels() * channels + first + at % part.channels());
+            }
+        }
+    })
+}
+
+/// What moves to `places`.
+fn moved(operands: &[&Array], shape: &[usize], grad: &Array, places: Moves<'_>) -> Expected {
+    let mut y = Array::zeros(shape);
+    let mut gradients: Vec<_> = operands.iter().map(|operand| Array::zeros(&operand.shape)).collect();
+    places(&mut |operand, from, to| {
+        y.values[to] += operands[operand].values[from];
+        gradients[operand].values[from] += grad.values[to];
+    });
+    Expected { y, gradients }
+}
+
+/// Batch norm of `[x, gamma, beta]` by the moments of `x`, or by given means and variances.
+pub(super) fn batch_norm(operands: &[Array], given: Option<[&[f64]; 2]>, relu: Relu<'_>, grad: &Array) -> Expected {
+    let [x, gamma, beta] = [0, 1, 2].map(|index| &operands[index]);
+    let mut y = Array::zeros(&x.shape);
+    let mut gradients: Vec<_> = operands.iter().map(|operand| Array::zeros(&operand.shape)).collect();
+    let grad = passed(grad, relu);
+    let channels = x.channels();
+    let count = (x.values.len() / channels) as f64;
+    for channel in 0..channels {
+        let places = || (channel..x.values.len()).step_by(channels);
+        let mean = |value: &dyn Fn(usize) -> f64| places().map(value).sum::<f64>() / count;
+        let (center, variance) = match given {
+            Some([means, variances]) => (means[channel], variances[channel]),
+            None => {
+                let center = mean(&|at| x.values[at]);
+                (center, mean(&|at| (x.values[at] - center).powi(2)))
+            }
+        };
+        let sigma = (variance + 1e-5).sqrt();
+        let normal = |at: usize| (x.values[at] - center) / sigma;
+        let (shift, scale) = (mean(&|at| grad.values[at]), mean(&|at| grad.values[at] * normal(at)));
+        gradients[1].values[channel] = count * scale;
+        gradients[2].values[channel] = count * shift;
+        for at in places() {
+            y.values[at] = gamma.values[channel] * normal(at) + beta.values[channel];
+            // the moments move with their input
+            let moments = if given.is_some() { 0.0 } else { shift + normal(at) * scale };
+            gradients[0].values[at] = gamma.values[channel] / sigma * (grad.values[at] - moments);
+        }
+    }
+    rectify(&mut y, relu);
+    Expected { y, gradients }
+}
+
+/// Where a 2x2 window's element lies in a map of twice the size.
+fn doubled(pixel: usize, width: usize, position: usize) -> usize {
+    (2 * (pixel / width) + position / 2) * 2 * width + 2 * (pixel % width) + position % 2
+}
+
+fn dims(array: &Array) -> [usize; 4] {
+    let mut dims = [1; 4];
+    dims[..array.shape.len()].copy_from_slice(&array.shape);
+    dims
+}
+
+fn pairs(outer: usize, inner: usize) -> impl Iterator<Item = (usize, usize)> {
+    (0..outer).flat_map(move |a| (0..inner).map(move |b| (a, b)))
+}
+
+/// A parameter that a rule changes, and what the rule remembers of it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Parameter {
+    pub(super) value: f64,
+    first: f64,
+    second: f64,
+}
+
+/// What every rule is told.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Rates {
+    pub(super) learning: f64,
+    pub(super) decay: f64,
+    pub(super) momentum: f64,
+}
+
+impl Parameter {
+    /// Before the first step.
+    pub(super) fn new(value: f64) -> Self {
+        Self { value, first: 0.0, second: 0.0 }
+    }
+
+    /// Adam's step number `step`, counted from 1; if `decoupled`, the weights decay by themselves (AdamW).
+    pub(super) fn adam(&mut self, gradient: f64, rates: Rates, decoupled: bool, step: i32) {
+        let gradient = if decoupled { gradient } else { gradient + rates.decay * self.value };
+        if decoupled {
+            self.value -= rates.learning * rates.decay * self.value;
+        }
+        self.first = 0.9 * self.first + 0.1 * gradient;
+        self.second = 0.999 * self.second + 0.001 * gradient * gradient;
+        let mean = self.first / (1.0 - 0.9f64.powi(step));
+        let square = self.second / (1.0 - 0.999f64.powi(step));
+        self.value -= rates.learning * mean / (square.sqrt() + 1e-8);
+    }
+
+    /// A step of gradient descent with momentum.
+    pub(super) fn sgd(&mut self, gradient: f64, rates: Rates) {
+        self.first = rates.momentum * self.first + gradient + rates.decay * self.value;
+        self.value -= rates.learning * self.first;
+    }
+}

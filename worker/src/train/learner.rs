@@ -1,0 +1,67 @@
+//! A network with what trains it: a batch in, changed weights out. What a job, a benchmark and a test have in common.
+
+use super::{TrainError, device};
+use crate::losses;
+use crate::models::{self, Network};
+use crate::ops::Kernels;
+use crate::optimizers::Optimizer;
+use candle_core::{DType, Device, Tensor};
+use proto::spec::{JobSpec, Loss};
+
+/// A network under training.
+#[derive(Debug)]
+pub struct Learner {
+    /// The network.
+    pub network: Network,
+    optimizer: Optimizer,
+    loss: Loss,
+}
+
+impl Learner {
+    /// The network of a job with its initial weights.
+    ///
+    /// # Errors
+    /// If the network does not take images of that size, is not computed in these numbers, or does not fit in the memory.
+    pub fn new(spec: &JobSpec, device: &Device) -> Result<Self, TrainError> {
+        let JobSpec { architecture, model, training, .. } = spec;
+        let (size, multiple) = (spec.data.image_size, models::granularity(*architecture));
+        if !size.is_multiple_of(multiple) || size == 0 {
+            return Err(TrainError::Granularity { architecture: *architecture, size, multiple });
+        }
+        device::check(training.precision)?;
+        let seed = spec.seeds.init_seed;
+        let network = models::build(*architecture, *model, training.initialization, seed, device, DType::F32)?;
+        let network = network.with_kernels(Kernels::of(device, training.convolution));
+        let optimizer = Optimizer::new(training, spec.learning_rate, network.parameters())?;
+        Ok(Self { network, optimizer, loss: spec.loss })
+    }
+
+    /// One step on images `[n, 3, h, w]` and targets `[n, 1, h, w]`: the loss of every case before it. If their sum is not
+    /// finite, the weights stay as they are.
+    ///
+    /// # Errors
+    /// If the shapes do not fit, or memory cannot be had.
+    pub fn step(&mut self, images: &Tensor, targets: &Tensor) -> candle_core::Result<Vec<f64>> {
+        let pass = self.network.record(images)?;
+        let (losses, gradient) = losses::with_gradient(&self.loss, &pass.logits, targets)?;
+        let losses = numbers(&losses)?;
+        if losses.iter().sum::<f64>().is_finite() {
+            self.optimizer.step(&pass.backward(&gradient)?)?;
+        }
+        Ok(losses)
+    }
+
+    /// The logits `[n, 1, h, w]` and the loss of every case, without a step.
+    ///
+    /// # Errors
+    /// If the shapes do not fit, or memory cannot be had.
+    pub fn evaluate(&self, images: &Tensor, targets: &Tensor) -> candle_core::Result<(Tensor, Vec<f64>)> {
+        let logits = self.network.forward(images)?;
+        let losses = numbers(&losses::per_case(&self.loss, &logits, targets)?)?;
+        Ok((logits, losses))
+    }
+}
+
+fn numbers(per_case: &Tensor) -> candle_core::Result<Vec<f64>> {
+    per_case.to_dtype(DType::F64)?.to_vec1()
+}
