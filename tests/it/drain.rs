@@ -18,9 +18,11 @@ fn a_worker_that_is_told_to_go_gives_its_job_back_at_once() {
     lab.write(&simulated(1, 50));
     let coordinator = lab.serve(&["--lease", "1h"]);
     lab.submit(&coordinator.url, &["--simulated"]);
-    for _ in 0..TIMES {
-        let mut worker = lab.worker(&coordinator.url, "first", &["--simulate", "20s"]);
-        coordinator.running(&lab, "first");
+    for time in 0..TIMES {
+        // a name of its own: what is shown of the worker before may be a moment old
+        let name = format!("worker-{time}");
+        let mut worker = lab.worker(&coordinator.url, &name, &["--simulate", "20s"]);
+        coordinator.running(&lab, &name);
         worker.signal(Signal::TERM);
         let ended = worker.wait().expect(0);
         assert!(ended.stderr.contains("giving back what runs"), "{}", ended.stderr);
