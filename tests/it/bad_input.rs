@@ -207,6 +207,7 @@ fn a_sweep_or_a_table_that_does_not_exist() {
     lab.run(["submit", "sweep.yaml", "--simulated"]).expect(0);
     assert_refused(&lab, &["tables", "--sweep", "other"], &["no sweep is named `other`", "simulated"]);
     assert_refused(&lab, &["cancel", "other"], &["no sweep is named `other`"]);
+    assert_refused(&lab, &["cancel", ""], &["<SWEEP>"]);
     assert_refused(&lab, &["tables", "--rows", "columns"], &["columns", "candidates"]);
     assert_refused(&lab, &["tables", "--out", "no/folder/table"], &["no/folder/table"]);
     assert_refused(&lab, &["--sweep", "sweep.yaml", "--lease", "1ms"], &["--lease", "1s to 1h"]);

@@ -1,6 +1,6 @@
 //! One sweep, one content: a worker whose files differ gets no job, and says why.
 
-use crate::harness::{Lab, Signal, program, tiny, until};
+use crate::harness::{Lab, Signal, contents, program, tiny, until};
 use std::process::Command;
 
 fn make(lab: &Lab, name: &str, seed: &str) {
@@ -49,4 +49,22 @@ fn a_worker_with_other_files_gets_no_job_and_says_why() {
     let rows = lab.check_complete(2);
     assert!(rows.iter().all(|row| row["worker"] == "first" || row["worker"] == "third"), "{rows:?}");
     assert!(!second.stderr().contains("starts a job") && !empty.stderr().contains("starts a job"));
+}
+
+#[test]
+fn a_data_set_that_is_mended_is_found_without_a_restart() {
+    let lab = Lab::new();
+    make(&lab, "ours", "1");
+    lab.write(&tiny("bce", 2, 1).replace("format: synthetic, cases: 12, seed: 3", "format: ph2"));
+    let mask = contents(&lab.path("ours")).into_keys().find(|path| path.to_str().unwrap().contains("lesion")).unwrap();
+    let (mask, elsewhere) = (lab.path("ours").join(mask), lab.path("mask"));
+    std::fs::rename(&mask, &elsewhere).unwrap();
+    let coordinator = lab.serve(&[]);
+    lab.submit(&coordinator.url, &[]);
+    let mut worker = lab.worker(&coordinator.url, "w", &["--data", "blobs=ours"]);
+    worker.says("has no mask");
+    std::fs::rename(&elsewhere, &mask).unwrap();
+    worker.says("the data set can be read now");
+    coordinator.ended(&lab);
+    lab.check_complete(2);
 }

@@ -157,10 +157,10 @@ async fn work(peer: &mut Peer, jobs: usize) -> Result<(), tonic::Status> {
 
 /// Kills the coordinator at the n-th time that it writes to the disk or waits for it, for every n.
 #[test]
-#[ignore = "its peer waits for ever for a result whose acknowledgement was lost; to be run by hand"]
 #[expect(clippy::print_stderr, reason = "a test that is skipped says so")]
 fn the_coordinator_may_die_at_any_write_to_the_disk() {
-    const JOBS: usize = 2;
+    // so many that the thread that writes facts writes more often than opening the store does: strace counts by threads
+    const JOBS: usize = 6;
     if Command::new("strace").arg("--version").output().is_err() {
         eprintln!("skipped: there is no strace");
         return;
@@ -197,11 +197,7 @@ fn the_coordinator_may_die_at_any_write_to_the_disk() {
         let rows = lab.check_complete(JOBS);
         assert!(rows.iter().all(|row| row["attempts"] == "1"), "what was not told is told again: {rows:?}");
     }
-    // a grant and a result are a transaction each, of several writes
-    assert!(
-        deaths >= 10 * JOBS && losses >= JOBS,
-        "it died {deaths} times, {losses} times before a result was acknowledged"
-    );
+    assert!(losses > JOBS, "it died {deaths} times, {losses} times before a result was acknowledged");
 }
 
 /// A coordinator that dies when it writes to the disk, or waits for it, for the n-th time.

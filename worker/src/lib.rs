@@ -11,6 +11,7 @@
 //!      models, losses, metrics, optimizers
 //!        ops feature maps, forward and backward
 //!    data    folders and files -> cases -> splits
+//!  memory    the allocator
 //!  seed      named random streams
 //!  new_file  files that appear whole
 //! ```
@@ -20,6 +21,7 @@ pub mod bench;
 pub mod cli;
 pub mod data;
 pub mod losses;
+pub mod memory;
 pub mod metrics;
 pub mod models;
 mod new_file;

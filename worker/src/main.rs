@@ -36,6 +36,7 @@ const USERS_MISTAKE: u8 = 2;
 const NOT_REACHED: u8 = 6;
 
 fn main() -> ExitCode {
+    worker::memory::keep();
     let cli = Cli::parse();
     let filter = EnvFilter::try_from_env("SPLITSWEEP_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
     tracing_subscriber::fmt()

@@ -1,7 +1,8 @@
 //! Named random streams. Each purpose draws from a stream of its own, made from the purpose's name and its numbers alone, so that
-//! no draw shifts another and the same job draws the same numbers on every machine.
+//! no draw shifts another and the same job draws the same numbers on every machine. What is made of the draws is made here too: a crate
+//! may change its algorithms from release to release.
 
-use rand::SeedableRng;
+use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
 /// The stream for `purpose` with `numbers` (seeds, an epoch, ...).
@@ -14,6 +15,24 @@ pub fn stream(purpose: &str, numbers: &[u64]) -> ChaCha8Rng {
         hasher.update(&number.to_le_bytes());
     }
     ChaCha8Rng::from_seed(*hasher.finalize().as_bytes())
+}
+
+/// Puts the items in a random order (Fisher and Yates), every one equally likely.
+pub fn shuffle<T>(items: &mut [T], stream: &mut impl Rng) {
+    for last in (1..items.len()).rev() {
+        items.swap(last, below(stream, last as u64 + 1) as usize);
+    }
+}
+
+/// A number in `0..bound`, every one equally likely (Lemire 2019, arXiv 1805.10941).
+fn below(stream: &mut impl Rng, bound: u64) -> u64 {
+    loop {
+        let product = u128::from(stream.next_u64()) * u128::from(bound);
+        // the low half falls below this threshold once too often for some numbers
+        if product as u64 >= bound.wrapping_neg() % bound {
+            return (product >> 64) as u64;
+        }
+    }
 }
 
 #[cfg(test)]

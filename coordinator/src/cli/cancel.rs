@@ -13,6 +13,7 @@ use std::io::Write;
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// The sweep
+    #[arg(value_parser = clap::builder::NonEmptyStringValueParser::new())]
     sweep: String,
     #[command(flatten)]
     source: Source,

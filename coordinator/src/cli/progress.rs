@@ -219,6 +219,9 @@ fn worker_line(worker: &WorkerView) -> String {
     if !worker.connected {
         text.push_str(" (not connected)");
     }
+    if worker.quarantined {
+        text.push_str(" (quarantined)");
+    }
     if worker.running.is_empty() {
         text.push_str("  idle");
     }

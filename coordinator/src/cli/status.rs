@@ -59,7 +59,7 @@ fn to_json(view: &View) -> String {
     })).collect();
     let workers: Vec<_> = view.workers.iter().map(|worker| json!({
         "worker": worker.worker, "name": worker.name, "host": worker.host, "device": worker.device,
-        "slots": worker.slots, "connected": worker.connected, "notices": worker.notices,
+        "slots": worker.slots, "connected": worker.connected, "quarantined": worker.quarantined, "notices": worker.notices,
         "running": worker.running.iter().map(|job| json!({
             "sweep": job.sweep, "job": job.job, "attempt": job.attempt, "epoch": job.epoch, "epochs": job.epochs,
         })).collect::<Vec<_>>(),

@@ -3,7 +3,7 @@
 use super::grant::{notice, serves};
 use super::state::Worker;
 use super::{
-    Completed, Completion, Decision, Fact, Found, Offer, Record, Rejection, State, Submitted, Synchronization,
+    Completed, Completion, Decision, Fact, Found, Grant, Offer, Record, Rejection, State, Submitted, Synchronization,
     Synchronized, Timestamp, WorkerInfo,
 };
 use crate::plan::Plan;
@@ -44,7 +44,9 @@ impl State {
     /// # Errors
     /// If there is no such sweep.
     pub fn cancel_decision(&self, name: &str) -> Result<Decision<u64>, Rejection> {
-        let sweep = self.sweep(name).ok_or_else(|| Rejection::UnknownSweep(name.to_owned()))?;
+        // by its very name: no name must not end the sweep submitted last
+        let sweep = self.numbers.get(name).and_then(|number| self.sweeps.get(number));
+        let sweep = sweep.ok_or_else(|| Rejection::UnknownSweep(name.to_owned()))?;
         let reply = match sweep.inventory {
             None if !sweep.is_ended() => sweep.plan.jobs() as u64,
             _ => self.cancellable(sweep.number).len() as u64,
@@ -132,7 +134,10 @@ impl State {
         let free = request.free_slots.saturating_sub(reply.grants.len() as u32);
         let room = entry.room(free, busy);
         let valid = valid.iter().map(|lease| lease.job).collect();
-        self.grant(worker, entry, room, &valid, &mut facts, &mut reply.grants);
+        let grants = self.grant(now, worker, room, &valid);
+        facts.extend(grants.iter().map(|grant| granted(grant, worker)));
+        reply.grants.extend(grants);
+        reply.notices.extend(self.quarantine_notice(worker));
         for sweep in self.served().filter(|sweep| !sweep.is_ended() && serves(entry, sweep)) {
             match (entry.offers.get(&sweep.plan.dataset), &sweep.inventory) {
                 (None, _) if sweep.trainer() == Trainer::Candle && !reply.wanted.contains(&sweep.plan.dataset) => {
@@ -180,9 +185,11 @@ impl State {
             Outcome::Released => Fact::Released { job, attempt },
         });
         let others = self.leases.get(&worker).map_or(0, |jobs| jobs.iter().filter(|other| **other != job).count());
-        let room = entry.room(free_slots, others);
-        let mut grants = Vec::new();
-        self.grant(worker, entry, room, &BTreeSet::from([job]), &mut facts, &mut grants);
+        // what a failure says of the worker is known once it is applied: its next jobs come with the next synchronisation
+        let has_failed = facts.iter().any(|fact| matches!(fact, Fact::Failed { .. }));
+        let room = if has_failed { 0 } else { entry.room(free_slots, others) };
+        let grants = self.grant(now, worker, room, &BTreeSet::from([job]));
+        facts.extend(grants.iter().map(|grant| granted(grant, worker)));
         Ok(Decision { facts, records, reply: Completed::Recorded(grants) })
     }
 
@@ -212,6 +219,11 @@ impl State {
         facts.push(Fact::Progressed { job, epoch: last });
         records.push(Record::Measurements { job, attempt, measurements: measurements.to_vec() });
     }
+}
+
+fn granted(grant: &Grant, worker: WorkerId) -> Fact {
+    let Lease { job, attempt, token } = grant.lease;
+    Fact::Granted { job, attempt, token, worker }
 }
 
 /// Pins the content of a sweep's data set, unless it has too few cases.

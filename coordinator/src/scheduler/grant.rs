@@ -1,50 +1,51 @@
 //! Which jobs a worker gets, and why it gets none of some sweep. Reads the state, changes nothing.
 
 use super::state::Worker;
-use super::{Fact, Found, Grant, JobState, State, Sweep};
+use super::{Found, Grant, State, Sweep, Timestamp};
 use proto::ids::{JobId, Lease, Token, WorkerId};
 use proto::spec::Trainer;
+use std::cell::LazyCell;
 use std::collections::BTreeSet;
 
 impl State {
     /// The lease that is out for a job.
     pub(super) fn current_grant(&self, job: JobId) -> Option<Grant> {
         let entry = self.jobs.get(&job)?;
-        let JobState::Leased { holder, .. } = &entry.state else { return None };
+        let holder = entry.holder()?;
         let &(number, place) = entry.places.first()?;
         let sweep = self.sweeps.get(&number)?;
         let lease = Lease { job, attempt: holder.attempt, token: holder.token };
         Some(Grant { lease, dataset: sweep.plan.dataset.clone(), spec: sweep.spec(place)? })
     }
 
-    /// Grants up to `room` jobs of the oldest sweeps that the worker can serve, in queue order.
-    pub(super) fn grant(
-        &self,
-        worker: WorkerId,
-        entry: &Worker,
-        room: usize,
-        except: &BTreeSet<JobId>,
-        facts: &mut Vec<Fact>,
-        grants: &mut Vec<Grant>,
-    ) {
+    /// Grants up to `room` jobs of the oldest sweeps that the worker can serve, in queue order; see [`quarantine`](super::quarantine).
+    pub(super) fn grant(&self, now: Timestamp, worker: WorkerId, room: usize, except: &BTreeSet<JobId>) -> Vec<Grant> {
+        let mut grants = Vec::new();
+        let Some(entry) = self.workers.get(&worker).filter(|_| room > 0) else { return grants };
+        let is_quarantined = self.is_quarantined(worker);
         let mut chosen = except.clone();
-        let wanted = chosen.len() + room;
         for sweep in self.served().filter(|sweep| !sweep.queue.is_empty() && can_run(entry, sweep)) {
+            let others = LazyCell::new(|| self.others(now, worker, sweep));
+            if is_quarantined && !others.is_empty() {
+                continue;
+            }
             for &place in &sweep.queue {
-                if chosen.len() == wanted {
-                    return;
-                }
-                let job = sweep.jobs[place as usize];
-                let (Some(entry), Some(spec)) = (self.jobs.get(&job), sweep.spec(place)) else { continue };
-                if chosen.insert(job) {
-                    let attempt = entry.attempts.next();
-                    let token = Token::of(format!("{:032x} {job} {attempt}", self.nonce).as_bytes());
-                    facts.push(Fact::Granted { job, attempt, token, worker });
-                    let lease = Lease { job, attempt, token };
+                let id = sweep.jobs[place as usize];
+                let (Some(job), Some(spec)) = (self.jobs.get(&id), sweep.spec(place)) else { continue };
+                let is_for_others =
+                    job.failed_on.contains(&worker) && others.iter().any(|other| !job.failed_on.contains(other));
+                if !is_for_others && chosen.insert(id) {
+                    let attempt = job.attempts.next();
+                    let token = Token::of(format!("{:032x} {id} {attempt}", self.nonce).as_bytes());
+                    let lease = Lease { job: id, attempt, token };
                     grants.push(Grant { lease, dataset: sweep.plan.dataset.clone(), spec });
+                }
+                if grants.len() == room {
+                    return grants;
                 }
             }
         }
+        grants
     }
 }
 
@@ -62,7 +63,7 @@ pub(super) fn serves(worker: &Worker, sweep: &Sweep) -> bool {
 }
 
 /// Whether the worker has the very data that the sweep is pinned to.
-fn can_run(worker: &Worker, sweep: &Sweep) -> bool {
+pub(super) fn can_run(worker: &Worker, sweep: &Sweep) -> bool {
     let Some(pinned) = &sweep.inventory else { return false };
     let same = |found: &Found| matches!(found, Found::Inventory(inventory) if inventory.content == pinned.content);
     serves(worker, sweep) && (worker.info.simulated || worker.offers.get(&sweep.plan.dataset).is_some_and(same))

@@ -15,6 +15,7 @@
 use super::{Fact, Timestamp};
 use proto::ids::{Attempt, JobId, Lease, Token, WorkerId};
 use proto::measure::FailureKind;
+use std::collections::BTreeSet;
 
 /// Runs of a job that may fail by the program's fault before the job has failed.
 const MAX_FAILED: u32 = 3;
@@ -84,6 +85,8 @@ pub struct Job {
     pub ended: Option<(Attempt, Token)>,
     /// The last failure, for people.
     pub message: Option<String>,
+    /// The workers on which it failed.
+    pub(super) failed_on: BTreeSet<WorkerId>,
     failed: u32,
     lost: u32,
 }
@@ -96,6 +99,7 @@ impl Default for Job {
             attempts: Attempt(0),
             ended: None,
             message: None,
+            failed_on: BTreeSet::new(),
             failed: 0,
             lost: 0,
         }
@@ -112,13 +116,19 @@ impl Job {
         }
     }
 
+    /// Who runs it.
+    #[must_use]
+    pub fn holder(&self) -> Option<&Holder> {
+        match &self.state {
+            JobState::Leased { holder, .. } => Some(holder),
+            _ => None,
+        }
+    }
+
     /// The holder, if `lease` is the job's current lease.
     #[must_use]
     pub fn holder_of(&self, lease: &Lease, worker: WorkerId) -> Option<&Holder> {
-        match &self.state {
-            JobState::Leased { holder, .. } if holder.is(lease, worker) => Some(holder),
-            _ => None,
-        }
+        self.holder().filter(|holder| holder.is(lease, worker))
     }
 
     /// Whether `lease` has lapsed but can be taken up again.
@@ -174,6 +184,7 @@ impl Job {
             (Leased { holder, .. }, Fact::Failed { attempt, kind, message, .. }) if holder.attempt == *attempt => {
                 self.ended = Some((holder.attempt, holder.token));
                 self.failed += 1;
+                self.failed_on.insert(holder.worker);
                 self.message = Some(message.clone());
                 if self.failed < MAX_FAILED {
                     Queued { lapsed: None }

@@ -13,6 +13,7 @@ mod decide;
 mod fact;
 mod grant;
 mod job;
+mod quarantine;
 mod request;
 mod state;
 mod sweep;

@@ -1,5 +1,6 @@
 //! The fold of the facts. [`State::apply`] is the only mutator, live and on replay.
 
+use super::quarantine::Conduct;
 use super::{Counts, Fact, IllegalTransition, Job, JobState, Offer, Sweep, Timestamp, WorkerInfo};
 use crate::plan::Plan;
 use proto::data::{Dataset, Inventory};
@@ -44,6 +45,7 @@ pub struct State {
     pub(super) numbers: BTreeMap<String, u64>,
     pub(super) jobs: BTreeMap<JobId, Job>,
     pub(super) workers: BTreeMap<WorkerId, Worker>,
+    pub(super) conduct: BTreeMap<WorkerId, Conduct>,
     pub(super) leases: BTreeMap<WorkerId, BTreeSet<JobId>>,
     pub(super) expiries: BTreeSet<(Timestamp, JobId)>,
 }
@@ -112,8 +114,12 @@ impl State {
             | Fact::Renewed { job, .. }
             | Fact::Progressed { job, .. } => {
                 let expires = now.after(self.limits.lease_ms);
+                let holder = self.jobs.get(job).and_then(Job::holder).map(|holder| holder.worker);
                 let mut result = Ok(());
                 self.change(*job, |state| result = state.apply(*job, fact, expires));
+                if let (Some(worker), Ok(())) = (holder, &result) {
+                    self.note_conduct(worker, fact);
+                }
                 return result;
             }
             Fact::Registered { worker, info } => {

@@ -82,6 +82,8 @@ pub struct WorkerView {
     pub notices: Vec<String>,
     /// Whether it has registered since the coordinator started.
     pub connected: bool,
+    /// Whether its last jobs failed, so that it gets none that another worker can take.
+    pub quarantined: bool,
 }
 
 /// Where everything stands.
@@ -183,8 +185,9 @@ impl State {
                         .flatten()
                         .filter_map(|job| self.running_view(*job))
                         .collect(),
-                    notices: notices.collect(),
+                    notices: self.quarantine_notice(*id).into_iter().chain(notices).collect(),
                     connected: known.is_some(),
+                    quarantined: self.is_quarantined(*id),
                 }
             })
             .collect();

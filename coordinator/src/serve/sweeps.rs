@@ -142,6 +142,7 @@ fn worker_to_wire(view: &WorkerView) -> WorkerStatus {
             .collect(),
         notices: view.notices.clone(),
         connected: view.connected,
+        quarantined: view.quarantined,
     }
 }
 
@@ -198,5 +199,6 @@ fn worker_from_wire(status: WorkerStatus) -> Result<WorkerView, InvalidMessage> 
         slots: status.slots,
         notices: status.notices,
         connected: status.connected,
+        quarantined: status.quarantined,
     })
 }

@@ -944,6 +944,9 @@ pub struct WorkerStatus {
     pub notices: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
     #[prost(bool, tag = "8")]
     pub connected: bool,
+    /// Its last jobs failed: it gets none that another worker can take.
+    #[prost(bool, tag = "9")]
+    pub quarantined: bool,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct RunningJob {

@@ -4,6 +4,7 @@
 
 use super::calls::Answer;
 use super::client::{Client, ConnectError, connect};
+use super::finds::{Finds, Found};
 use super::slot::{self, Launcher, Order, Report};
 use proto::convert::InvalidMessage;
 use proto::data::{Dataset, Inventory};
@@ -66,6 +67,7 @@ pub async fn run(options: Options, drain: impl Future<Output = ()>) -> Result<()
     let mut drain = std::pin::pin!(drain);
     loop {
         agent.start_jobs();
+        agent.look_again();
         agent.make_calls();
         if agent.is_drained() {
             agent.report_waits();
@@ -139,7 +141,7 @@ pub(super) struct Agent {
     pub(super) next_synchronize: Instant,
     pub(super) last_synchronize: Option<Instant>,
     pub(super) inspecting: BTreeSet<Dataset>,
-    pub(super) found: BTreeMap<Dataset, Result<Inventory, String>>,
+    pub(super) finds: Finds,
     pub(super) unsent_offers: Vec<Dataset>,
     pub(super) notices: Vec<String>,
     pub(super) failures: u32,
@@ -181,7 +183,7 @@ impl Agent {
             next_synchronize: Instant::now(),
             last_synchronize: None,
             inspecting: BTreeSet::new(),
-            found: BTreeMap::new(),
+            finds: Finds::default(),
             unsent_offers: Vec::new(),
             notices: Vec::new(),
             failures: 0,
@@ -199,7 +201,8 @@ impl Agent {
         let measured = (registered && self.has_measurements()).then(|| self.measurements_due());
         let synchronize = (registered && self.synchronizing.is_none()).then_some(self.next_synchronize);
         let deadline = self.draining.as_ref().map(|drain| drain.deadline);
-        let due = [quiet, deadline, measured, synchronize].into_iter().flatten().min();
+        let look = self.finds.next_due().filter(|_| self.draining.is_none());
+        let due = [quiet, deadline, measured, synchronize, look].into_iter().flatten().min();
         due.unwrap_or(now + LONGEST_SLEEP).max(now + Duration::from_millis(1))
     }
 
@@ -330,11 +333,18 @@ impl Agent {
         (self.attempts.is_empty() && (drain.confirmed || unknown)) || drain.deadline <= Instant::now()
     }
 
-    pub(super) fn offer(&mut self, dataset: Dataset, found: Result<Inventory, String>) {
-        if let Err(problem) = &found {
-            tracing::warn!(dataset = dataset.name, "{problem}");
+    /// Tells the coordinator what was found, if it is news.
+    pub(super) fn offer(&mut self, dataset: Dataset, found: Found) {
+        let problem = found.as_ref().err().cloned();
+        let is_mended = problem.is_none() && self.finds.get(&dataset).is_some_and(Result::is_err);
+        if !self.finds.keep(&dataset, found, Instant::now()) {
+            return;
         }
-        self.found.insert(dataset.clone(), found);
+        match problem {
+            Some(problem) => tracing::warn!(dataset = dataset.name, "{problem}"),
+            None if is_mended => tracing::info!(dataset = dataset.name, "the data set can be read now"),
+            None => {}
+        }
         self.unsent_offers.push(dataset);
     }
 }

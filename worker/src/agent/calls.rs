@@ -4,7 +4,8 @@
 //! protocol allows), else when the coordinator asked for it.
 
 use super::agent::{Agent, AgentError, Registration};
-use proto::data::{Dataset, Inventory};
+use super::finds::Found;
+use proto::data::Dataset;
 use proto::ids::Lease;
 use proto::measure::{FailureKind, Outcome};
 use proto::wire::{
@@ -29,7 +30,7 @@ pub(super) enum Answer {
     Registered(Result<Response<RegisterResponse>, Status>),
     Synchronized { sent: Sent, result: Result<Response<SynchronizeResponse>, Status> },
     Completed { lease: Lease, result: Result<Response<CompleteResponse>, Status> },
-    Inspected { dataset: Dataset, found: Result<Inventory, String> },
+    Inspected { dataset: Dataset, found: Found },
 }
 
 /// What a `Synchronize` carried, to be forgotten once it is answered.
@@ -135,7 +136,7 @@ impl Agent {
     }
 
     fn offer_to_wire(&self, dataset: &Dataset) -> Option<DatasetOffer> {
-        let found = match self.found.get(dataset)? {
+        let found = match self.finds.get(dataset)? {
             Ok(inventory) => dataset_offer::Found::Inventory(inventory.into()),
             Err(problem) => dataset_offer::Found::Problem(problem.clone()),
         };
@@ -191,6 +192,8 @@ impl Agent {
             Answer::Inspected { dataset, found } => {
                 self.inspecting.remove(&dataset);
                 self.offer(dataset, found);
+                // free slots do not wait at the coordinator while somebody looks
+                self.next_synchronize = Instant::now();
             }
         }
         Ok(())
@@ -247,13 +250,27 @@ impl Agent {
         self.next_synchronize = Instant::now() + Duration::from_millis(wait);
     }
 
-    /// Looks for a data set on a thread of its own; what is known is offered again at once.
+    /// Looks for a data set; what is known is offered again at once.
     fn look_for(&mut self, dataset: Dataset) {
-        if self.found.contains_key(&dataset) {
-            if !self.unsent_offers.contains(&dataset) {
-                self.unsent_offers.push(dataset);
+        if self.finds.get(&dataset).is_none() {
+            self.inspect(dataset);
+        } else if !self.unsent_offers.contains(&dataset) {
+            self.unsent_offers.push(dataset);
+        }
+    }
+
+    /// Looks at the data sets that could not be read: somebody may have mended them.
+    pub(super) fn look_again(&mut self) {
+        if self.draining.is_none() {
+            for dataset in self.finds.take_due(Instant::now()) {
+                self.inspect(dataset);
             }
-        } else if self.inspecting.insert(dataset.clone()) {
+        }
+    }
+
+    /// Looks for a data set on a thread of its own.
+    fn inspect(&mut self, dataset: Dataset) {
+        if self.inspecting.insert(dataset.clone()) {
             let inspect = Arc::clone(&self.options.inspect);
             self.calls.spawn_blocking(move || {
                 // a decoder that panics on a damaged file must not leave the question unanswered

@@ -12,6 +12,7 @@
 mod agent;
 mod calls;
 mod client;
+mod finds;
 mod pipe;
 mod slot;
 

@@ -2,7 +2,6 @@
 
 use crate::seed;
 use proto::spec::{Scheme, Split};
-use rand::seq::SliceRandom;
 
 /// The parts of a split: indices of cases, without overlap. Each is in the order in which it was drawn.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,7 +30,7 @@ pub enum SplitError {
     },
 }
 
-/// Splits `cases` cases by one permutation of them all (Fisher-Yates), cut into train, validation and test in this order.
+/// Splits `cases` cases by one permutation of them all ([`seed::shuffle`]), cut into train, validation and test in this order.
 /// Cases beyond the three subsets are not used.
 ///
 /// # Errors
@@ -44,7 +43,7 @@ pub fn assign(split: &Split, cases: usize, split_seed: u64) -> Result<Subsets, S
     }
     let mut order: Vec<u32> = (0..all).collect();
     match split.scheme {
-        Scheme::Random => order.shuffle(&mut seed::stream("split", &[split_seed])),
+        Scheme::Random => seed::shuffle(&mut order, &mut seed::stream("split", &[split_seed])),
     }
     let mut rest = order.into_iter();
     let mut draw = |size: u32| rest.by_ref().take(size as usize).collect();

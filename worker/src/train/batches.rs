@@ -3,7 +3,6 @@
 use crate::data::CaseSet;
 use crate::seed;
 use candle_core::{Device, Result, Tensor};
-use rand::Rng;
 
 /// Some cases as a network takes them.
 #[derive(Debug)]
@@ -36,25 +35,11 @@ pub fn batch(cases: &CaseSet, indices: &[u32], device: &Device) -> Result<Batch>
     })
 }
 
-/// The order of an epoch: `cases` shuffled (Fisher and Yates) by a stream of the epoch's own.
+/// The order of an epoch: `cases` shuffled by a stream of the epoch's own.
 pub(super) fn order(cases: &[u32], order_seed: u64, epoch: u32) -> Vec<u32> {
-    let mut stream = seed::stream("order", &[order_seed, u64::from(epoch)]);
     let mut order = cases.to_vec();
-    for last in (1..order.len()).rev() {
-        order.swap(last, below(&mut stream, last as u64 + 1) as usize);
-    }
+    seed::shuffle(&mut order, &mut seed::stream("order", &[order_seed, u64::from(epoch)]));
     order
-}
-
-/// A number in `0..bound`, every one equally likely (Lemire 2019, arXiv 1805.10941).
-fn below(stream: &mut impl Rng, bound: u64) -> u64 {
-    loop {
-        let product = u128::from(stream.next_u64()) * u128::from(bound);
-        // the low half falls below this threshold once too often for some numbers
-        if product as u64 >= bound.wrapping_neg() % bound {
-            return (product >> 64) as u64;
-        }
-    }
 }
 
 #[cfg(test)]

@@ -132,7 +132,9 @@ fn cancelling_ends_what_no_other_sweep_wants() {
     assert_eq!(sim.synchronize(worker, &leases, 0).stops, leases[..1], "`b` still wants dice");
     assert_eq!(sim.complete(worker, leases[0], result()), Completed::StaleLease);
     assert_eq!(sim.complete(worker, leases[1], result()), RECORDED);
-    assert!(sim.state.cancel_decision("c").is_err());
+    for unknown in ["c", ""] {
+        assert_eq!(sim.state.cancel_decision(unknown), Err(Rejection::UnknownSweep(unknown.to_owned())));
+    }
 }
 
 #[test]

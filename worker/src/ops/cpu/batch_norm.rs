@@ -2,7 +2,6 @@
 //!
 //! Sums go over chunks of pixels; the chunks' are joined in their order, in f64.
 
-use super::direct::zeros;
 use super::parallel::{self, Scattered};
 use super::relu::total_of;
 use super::simd::{Real, dispatch};
@@ -69,9 +68,8 @@ pub(super) fn normalize<T: Real>(
     let inverse = |variance: T| 1.0 / (variance.to_f64() + EPSILON).sqrt();
     let scales = gamma.iter().zip(variances).map(|(gamma, &variance)| T::from_f64(gamma.to_f64() * inverse(variance)));
     let scales: Vec<_> = scales.collect();
-    let mut y = zeros(x.len());
     let size = chunk_size(channels);
-    parallel::chunks(&mut y, size, |chunk, y| {
+    let normalize = |chunk: usize, y: &mut [T]| {
         let x = &x[chunk * size..][..y.len()];
         dispatch(
             #[inline(always)]
@@ -87,8 +85,9 @@ pub(super) fn normalize<T: Real>(
                 }
             },
         );
-    });
-    y
+    };
+    // SAFETY: every number of `y` has one of `x`, and is read after it was written.
+    unsafe { parallel::written_chunks(x.len(), size, normalize) }
 }
 
 /// What the gradients are computed of.

@@ -174,10 +174,8 @@ impl Geometry {
                 Reading::Turned => weight[(channel * self.smaller + n + 1) * side * side - 1 - tap],
             }
         });
-        let mut smaller = zeros(self.smaller_size());
-        let result = Scattered::new(&mut smaller);
         let cuts = self.cut(self.smaller);
-        parallel::collect(self.strips() * cuts.len(), |task| {
+        let task = |result: &Scattered<'_, T>, task: usize| {
             let columns = &cuts[task % cuts.len()];
             let strip = self.strip(task / cuts.len(), Some(larger));
             let values = strip.bordered.as_deref().unwrap_or(larger);
@@ -187,11 +185,17 @@ impl Geometry {
                 columns: columns.len(),
                 bias: bias.map(|bias| &bias[columns.clone()]),
                 activation,
-                result: &result,
+                result,
                 results: &moved(&strip.sites, columns.start),
             });
-        });
-        smaller
+        };
+        let tasks = self.strips() * cuts.len();
+        // SAFETY: the tasks' strips and columns are all sites and all channels.
+        unsafe {
+            parallel::written(self.smaller_size(), |result| {
+                parallel::collect(tasks, |index| task(result, index));
+            })
+        }
     }
 
     /// The larger map from the smaller one; not for neighbours, whose patches overlap.
@@ -213,10 +217,8 @@ impl Geometry {
             }));
         }
         let bias = bias.map(|bias| bias.repeat(side));
-        let mut larger = zeros(self.larger_size());
-        let result = Scattered::new(&mut larger);
         let cuts = self.cut(length);
-        parallel::collect(self.strips() * cuts.len(), |task| {
+        let task = |result: &Scattered<'_, T>, task: usize| {
             let columns = &cuts[task % cuts.len()];
             let strip = self.strip::<T>(task / cuts.len(), None);
             for (run, &start) in self.runs().iter().enumerate() {
@@ -226,12 +228,18 @@ impl Geometry {
                     columns: columns.len(),
                     bias: bias.as_deref().map(|bias| &bias[columns.clone()]),
                     activation,
-                    result: &result,
+                    result,
                     results: &moved(&strip.patches, start + columns.start),
                 });
             }
-        });
-        larger
+        };
+        let tasks = self.strips() * cuts.len();
+        // SAFETY: the tasks' strips and columns are all sites, whose patches do not overlap and leave nothing out.
+        unsafe {
+            parallel::written(self.larger_size(), |result| {
+                parallel::collect(tasks, |index| task(result, index));
+            })
+        }
     }
 
     /// The gradient of the kernel, as PyTorch has it.

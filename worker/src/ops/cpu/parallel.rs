@@ -38,6 +38,37 @@ pub(crate) fn chunks<T: Send>(items: &mut [T], size: usize, task: impl Fn(usize,
     }
 }
 
+/// A new vector of `count` items, all of which `write` writes: nobody has to write zeros first.
+///
+/// # Safety
+/// `write` writes every item, and reads none before.
+pub(crate) unsafe fn written<T>(count: usize, write: impl FnOnce(&Scattered<'_, T>)) -> Vec<T> {
+    let mut items = Vec::with_capacity(count);
+    write(&Scattered { start: items.as_mut_ptr(), length: count, borrowed: PhantomData });
+    // SAFETY: there is room for them, and the caller's promise.
+    unsafe { items.set_len(count) }
+    items
+}
+
+/// A new vector of `count` items, in chunks of `size` that `task(i, chunk)` writes.
+///
+/// # Safety
+/// `task` writes every item of its chunk, and reads none before.
+pub(crate) unsafe fn written_chunks<T: Send>(
+    count: usize,
+    size: usize,
+    task: impl Fn(usize, &mut [T]) + Sync + Send,
+) -> Vec<T> {
+    // SAFETY: chunks do not overlap; the rest is the caller's promise.
+    unsafe {
+        written(count, |items| {
+            collect(count.div_ceil(size), |chunk| {
+                task(chunk, items.slice(chunk * size, size.min(count - chunk * size)));
+            });
+        })
+    }
+}
+
 /// A slice of which every task writes other parts, which need not be chunks.
 pub(crate) struct Scattered<'a, T> {
     start: *mut T,

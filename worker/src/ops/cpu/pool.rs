@@ -3,7 +3,6 @@
 //! `max` finds the maxima and their positions (0 to 3, row by row; the first of equals). `gather` takes from every window the
 //! element at its position, `scatter` puts an element there and zeros elsewhere: each is the other's gradient.
 
-use super::direct::zeros;
 use super::parallel::{self, Scattered};
 use super::simd::{Real, dispatch};
 
@@ -35,9 +34,9 @@ impl Windows {
 
     /// The maximum of every window, and its position.
     pub(super) fn max<T: Real>(self, x: &[T]) -> (Vec<T>, Vec<u8>) {
-        let (mut maxima, mut positions) = (zeros(self.rows * self.row()), vec![0; self.rows * self.row()]);
+        let mut positions = vec![0; self.rows * self.row()];
         let all = Scattered::new(&mut positions);
-        parallel::chunks(&mut maxima, self.row(), |row, maxima| {
+        let max = |row: usize, maxima: &mut [T]| {
             // SAFETY: rows do not overlap.
             let positions = unsafe { all.slice(row * self.row(), self.row()) };
             dispatch(
@@ -58,36 +57,37 @@ impl Windows {
                     }
                 },
             );
-        });
+        };
+        // SAFETY: the first part of every window is copied before it is compared.
+        let maxima = unsafe { parallel::written_chunks(self.rows * self.row(), self.row(), max) };
         (maxima, positions)
     }
 
     /// The element of every window at its position.
     pub(super) fn gather<T: Real>(self, x: &[T], positions: &[u8]) -> Vec<T> {
-        let mut y = zeros(self.rows * self.row());
-        parallel::chunks(&mut y, self.row(), |row, y| {
+        let gather = |row: usize, y: &mut [T]| {
             dispatch(
                 #[inline(always)]
                 || {
                     let positions = positions[row * self.row()..].chunks_exact(self.channels);
                     let parts = self.parts(&x[row * 4 * self.row()..(row + 1) * 4 * self.row()]);
-                    for ((y, at), parts) in y.chunks_exact_mut(self.channels).zip(positions).zip(parts) {
-                        for (part, position) in parts.into_iter().zip(0..) {
-                            for ((y, &at), &value) in y.iter_mut().zip(at).zip(part) {
-                                *y = if at == position { value } else { *y };
-                            }
+                    for ((y, at), [a, b, c, d]) in y.chunks_exact_mut(self.channels).zip(positions).zip(parts) {
+                        let parts = a.iter().zip(b).zip(c.iter().zip(d));
+                        for ((y, &at), ((&a, &b), (&c, &d))) in y.iter_mut().zip(at).zip(parts) {
+                            let (upper, lower) = (if at == 0 { a } else { b }, if at == 2 { c } else { d });
+                            *y = if at < 2 { upper } else { lower };
                         }
                     }
                 },
             );
-        });
-        y
+        };
+        // SAFETY: every window gets its element.
+        unsafe { parallel::written_chunks(self.rows * self.row(), self.row(), gather) }
     }
 
     /// Every element at its position of the window, zeros elsewhere.
     pub(super) fn scatter<T: Real>(self, x: &[T], positions: &[u8]) -> Vec<T> {
-        let mut y = zeros(4 * self.rows * self.row());
-        parallel::chunks(&mut y, 4 * self.row(), |row, y| {
+        let scatter = |row: usize, y: &mut [T]| {
             dispatch(
                 #[inline(always)]
                 || {
@@ -103,14 +103,14 @@ impl Windows {
                     }
                 },
             );
-        });
-        y
+        };
+        // SAFETY: every part of every window is written.
+        unsafe { parallel::written_chunks(4 * self.rows * self.row(), 4 * self.row(), scatter) }
     }
 
     /// Every element four times.
     pub(super) fn upsample<T: Real>(self, x: &[T]) -> Vec<T> {
-        let mut y = zeros(4 * self.rows * self.row());
-        parallel::chunks(&mut y, 4 * self.row(), |row, y| {
+        let upsample = |row: usize, y: &mut [T]| {
             let (top, bottom) = y.split_at_mut(2 * self.row());
             let pixels = x[row * self.row()..].chunks_exact(self.channels);
             for (pixel, pair) in pixels.zip(top.chunks_exact_mut(2 * self.channels)) {
@@ -119,14 +119,14 @@ impl Windows {
                 right.copy_from_slice(pixel);
             }
             bottom.copy_from_slice(top);
-        });
-        y
+        };
+        // SAFETY: the upper row is written, then copied to the lower.
+        unsafe { parallel::written_chunks(4 * self.rows * self.row(), 4 * self.row(), upsample) }
     }
 
     /// The sum of every window.
     pub(super) fn sum<T: Real>(self, y: &[T]) -> Vec<T> {
-        let mut x = zeros(self.rows * self.row());
-        parallel::chunks(&mut x, self.row(), |row, x| {
+        let sum = |row: usize, x: &mut [T]| {
             dispatch(
                 #[inline(always)]
                 || {
@@ -138,8 +138,9 @@ impl Windows {
                     }
                 },
             );
-        });
-        x
+        };
+        // SAFETY: every window's sum is written.
+        unsafe { parallel::written_chunks(self.rows * self.row(), self.row(), sum) }
     }
 }
 
@@ -148,26 +149,27 @@ const PIXELS: usize = 1 << 10;
 
 /// The channels of `a`, then those of `b`, for every pixel.
 pub(super) fn concatenate<T: Real>(a: &[T], b: &[T], (in_a, in_b): (usize, usize)) -> Vec<T> {
-    let mut y = zeros(a.len() + b.len());
-    parallel::chunks(&mut y, PIXELS * (in_a + in_b), |chunk, y| {
+    let size = PIXELS * (in_a + in_b);
+    let join = |chunk: usize, y: &mut [T]| {
         let a = a[chunk * PIXELS * in_a..].chunks_exact(in_a);
         let b = b[chunk * PIXELS * in_b..].chunks_exact(in_b);
         for ((y, a), b) in y.chunks_exact_mut(in_a + in_b).zip(a).zip(b) {
             y[..in_a].copy_from_slice(a);
             y[in_a..].copy_from_slice(b);
         }
-    });
-    y
+    };
+    // SAFETY: every pixel has channels of `a` and of `b`, which are written.
+    unsafe { parallel::written_chunks(a.len() + b.len(), size, join) }
 }
 
 /// A range of every pixel's channels.
 pub(super) fn channels<T: Real>(y: &[T], channels: usize, range: std::ops::Range<usize>) -> Vec<T> {
-    let mut part = zeros(y.len() / channels * range.len());
-    parallel::chunks(&mut part, PIXELS * range.len(), |chunk, part| {
+    let cut = |chunk: usize, part: &mut [T]| {
         let pixels = y[chunk * PIXELS * channels..].chunks_exact(channels);
         for (part, pixel) in part.chunks_exact_mut(range.len()).zip(pixels) {
             part.copy_from_slice(&pixel[range.clone()]);
         }
-    });
-    part
+    };
+    // SAFETY: every pixel's channels are written.
+    unsafe { parallel::written_chunks(y.len() / channels * range.len(), PIXELS * range.len(), cut) }
 }

@@ -20,8 +20,9 @@ use std::ops::Range;
 
 /// Elements of a block's `V` and `M` that are wanted: they stay in the second cache.
 const BLOCK: usize = 1 << 17;
-/// Tiles of a block, at least and at most.
-const TILES: (usize, usize) = (24, 96);
+/// Tiles of a block, at least and at most. Of many channels more than [`BLOCK`] allows: the kernel, which every block reads, is
+/// larger than its `V` and `M`.
+const TILES: (usize, usize) = (24, 192);
 /// Tasks that are wanted where the map alone gives fewer.
 const TASKS: usize = 8;
 /// Elements of all partial gradients of a kernel.
@@ -74,6 +75,11 @@ impl<T: Real> Transformed<T> {
     }
 }
 
+/// Distance of two elements of a kernel's transformed gradient. No power of two, as above.
+fn part_stride(inputs: usize, outputs: usize) -> usize {
+    inputs * outputs + PANEL
+}
+
 impl<F: Transform> Winograd<F> {
     const ELEMENTS: usize = F::DATA * F::DATA;
 
@@ -88,7 +94,8 @@ impl<F: Transform> Winograd<F> {
     }
 
     fn block(&self) -> usize {
-        let tiles = BLOCK / (Self::ELEMENTS * (self.inputs + self.outputs));
+        let (channels, products) = (self.inputs + self.outputs, self.inputs * self.outputs);
+        let tiles = (BLOCK / (Self::ELEMENTS * channels)).max(products / (2 * channels));
         (tiles / TILES.0 * TILES.0).clamp(TILES.0, TILES.1)
     }
 
@@ -132,8 +139,6 @@ impl<F: Transform> Winograd<F> {
     ) -> Vec<T> {
         let panels = self.kernel(weight, reading);
         let size = panels_size(self.inputs, self.outputs);
-        let mut y = zeros(self.batch * self.height * self.width * self.outputs);
-        let result = Scattered::new(&mut y);
         let outside = zeros(self.inputs);
         let map = Map { values: x, channels: self.inputs, outside: &outside };
         let cuts = cut(self.outputs, TASKS.div_ceil(self.blocks().max(1)));
@@ -142,7 +147,8 @@ impl<F: Transform> Winograd<F> {
             let outputs = cuts.iter().map(Range::len).max().unwrap_or(0);
             (Transformed::new(Self::ELEMENTS, tiles, self.inputs), Transformed::new(Self::ELEMENTS, tiles, outputs))
         };
-        parallel::collect_with(self.blocks() * cuts.len(), scratch, |(data, products), task| {
+        type Scratch<T> = (Transformed<T>, Transformed<T>);
+        let task = |result: &Scattered<'_, T>, (data, products): &mut Scratch<T>, task: usize| {
             let (tiles, columns) = (self.tiles_of(task / cuts.len()), &cuts[task % cuts.len()]);
             dispatch(Data { winograd: *self, map, tiles: tiles.clone(), result: data });
             let stride = products.stride;
@@ -167,9 +173,16 @@ impl<F: Transform> Winograd<F> {
             }
             let bias = bias.map(|bias| &bias[columns.clone()]);
             let (tiles, columns) = (tiles, columns.clone());
-            dispatch(Results { winograd: *self, products, tiles, columns, bias, activation, result: &result });
-        });
-        y
+            dispatch(Results { winograd: *self, products, tiles, columns, bias, activation, result });
+        };
+        // SAFETY: the tasks' tiles are all pixels, their columns all channels.
+        unsafe {
+            parallel::written(self.batch * self.height * self.width * self.outputs, |result| {
+                parallel::collect_with(self.blocks() * cuts.len(), scratch, |scratch, index| {
+                    task(result, scratch, index);
+                });
+            })
+        }
     }
 
     /// The gradient `[outputs, inputs, 3, 3]` of the kernel, from the input and the output's gradient.
@@ -177,8 +190,7 @@ impl<F: Transform> Winograd<F> {
         let outside = zeros(self.inputs.max(self.outputs));
         let x = Map { values: x, channels: self.inputs, outside: &outside };
         let grad = Map { values: grad, channels: self.outputs, outside: &outside };
-        let size = Self::ELEMENTS * self.inputs;
-        let groups = (PARTIALS / (size * self.outputs)).clamp(1, TASKS).min(self.blocks());
+        let groups = (PARTIALS / (Self::ELEMENTS * self.inputs * self.outputs)).clamp(1, TASKS).min(self.blocks());
         let cuts = cut(self.outputs, TASKS / groups);
         let scratch = || {
             let tiles = self.block().min(self.tiles());
@@ -187,7 +199,7 @@ impl<F: Transform> Winograd<F> {
         };
         let parts = parallel::collect_with(groups * cuts.len(), scratch, |(data, grads), task| {
             let (group, columns) = (task / cuts.len(), &cuts[task % cuts.len()]);
-            let mut part = zeros(size * columns.len());
+            let mut part = zeros(Self::ELEMENTS * part_stride(self.inputs, columns.len()));
             for block in group * self.blocks() / groups..(group + 1) * self.blocks() / groups {
                 let tiles = self.tiles_of(block);
                 dispatch(Data { winograd: *self, map: x, tiles: tiles.clone(), result: data });
@@ -198,7 +210,7 @@ impl<F: Transform> Winograd<F> {
                     columns: columns.clone(),
                     result: grads,
                 });
-                for (element, part) in part.chunks_exact_mut(self.inputs * columns.len()).enumerate() {
+                for (element, part) in part.chunks_exact_mut(part_stride(self.inputs, columns.len())).enumerate() {
                     dispatch(Correlate {
                         left: Patches {
                             values: data.element(element),
@@ -230,12 +242,14 @@ impl<F: Transform> Winograd<F> {
     /// `U = G g G^T`: for each of a tile's data a matrix `[inputs, outputs]` in panels.
     fn kernel<T: Real>(&self, weight: &[T], reading: Reading) -> Vec<T> {
         let size = panels_size(self.inputs, self.outputs);
-        let mut result = zeros(Self::ELEMENTS * size);
-        let panels = Scattered::new(&mut result);
-        parallel::collect(self.outputs.div_ceil(PANEL), |panel| {
-            dispatch(Kernel { winograd: *self, weight, reading, panel, size, result: &panels });
-        });
-        result
+        // SAFETY: every panel is written in full.
+        unsafe {
+            parallel::written(Self::ELEMENTS * size, |result| {
+                parallel::collect(self.outputs.div_ceil(PANEL), |panel| {
+                    dispatch(Kernel { winograd: *self, weight, reading, panel, size, result });
+                });
+            })
+        }
     }
 }
 
@@ -466,7 +480,7 @@ impl<F: Transform, T: Real> WithSimd for KernelGradient<'_, F, T> {
                 let count = lanes.min(outputs - lane);
                 let mut tile: Tile<T, S> = [[zero; 6]; 6];
                 for element in 0..F::DATA * F::DATA {
-                    let start = (element * inputs + input) * pitch + first + lane;
+                    let start = element * part_stride(inputs, pitch) + input * pitch + first + lane;
                     let total = &mut tile[element / F::DATA][element % F::DATA];
                     for part in self.parts {
                         *total = T::plus(simd, *total, T::load_some(simd, &part[start..start + count]));

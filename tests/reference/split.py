@@ -1,0 +1,66 @@
+"""Splits and orders from named random streams: BLAKE3 (`pip install blake3`) keys ChaCha8, which shuffles.
+
+Prints the orders that `worker/tests/data/split.rs` expects.
+"""
+
+import struct
+
+from blake3 import blake3
+
+MASK = 0xFFFFFFFF
+
+
+def rotate(value, bits):
+    return ((value << bits) | (value >> (32 - bits))) & MASK
+
+
+def quarter(s, a, b, c, d):
+    """The quarter round (Bernstein 2008, ChaCha, a variant of Salsa20)."""
+    for to, by, mixed, bits in [(a, b, d, 16), (c, d, b, 12), (a, b, d, 8), (c, d, b, 7)]:
+        s[to] = (s[to] + s[by]) & MASK
+        s[mixed] = rotate(s[mixed] ^ s[to], bits)
+
+
+def chacha8(key):
+    """The key stream as words of 64 bits: counter of 64 bits from 0, nonce 0."""
+    constants = struct.unpack("<4I", b"expand 32-byte k")
+    counter = 0
+    while True:
+        start = [*constants, *struct.unpack("<8I", key), counter & MASK, counter >> 32, 0, 0]
+        s = list(start)
+        for _ in range(4):
+            for column in range(4):
+                quarter(s, column, 4 + column, 8 + column, 12 + column)
+            for shift in range(4):
+                quarter(s, shift, 4 + (shift + 1) % 4, 8 + (shift + 2) % 4, 12 + (shift + 3) % 4)
+        words = [(x + y) & MASK for x, y in zip(s, start)]
+        yield from (low | high << 32 for low, high in zip(words[::2], words[1::2]))
+        counter += 1
+
+
+def stream(purpose, numbers):
+    hasher = blake3(derive_key_context="splitsweep random stream 1")
+    hasher.update(struct.pack("<Q", len(purpose)) + purpose.encode())
+    hasher.update(b"".join(struct.pack("<Q", number) for number in numbers))
+    return chacha8(hasher.digest())
+
+
+def below(words, bound):
+    """Lemire 2019, arXiv 1805.10941."""
+    while True:
+        product = next(words) * bound
+        if product % 2**64 >= 2**64 % bound:
+            return product >> 64
+
+
+def shuffled(items, words):
+    items = list(items)
+    for last in range(len(items) - 1, 0, -1):
+        other = below(words, last + 1)
+        items[last], items[other] = items[other], items[last]
+    return items
+
+
+if __name__ == "__main__":
+    print("10 cases, split seed 0:", shuffled(range(10), stream("split", [0])))
+    print("200 cases, split seed 3, the first ten:", shuffled(range(200), stream("split", [3]))[:10])
