@@ -76,7 +76,7 @@ mod tests {
             let due = finds.next_due().expect("it is looked at again");
             waits.push((due - now).as_secs());
             now = due;
-            assert_eq!(finds.take_due(now), [dataset.clone()]);
+            assert_eq!(finds.take_due(now), std::slice::from_ref(&dataset));
             assert!(finds.take_due(now).is_empty() && finds.next_due().is_none(), "somebody looks");
             assert!(!finds.keep(&dataset, problem(), now), "the same problem is no news");
         }
