@@ -50,15 +50,21 @@ fn losses_and_their_gradients_agree_with_pytorch() {
                     Tensor::from_vec(values, shape, &Device::Cpu).unwrap().to_dtype(dtype).unwrap()
                 };
                 let x = Var::from_tensor(&operand(x)).unwrap();
-                let value = losses::per_case(&loss, &x, &operand(y)).unwrap();
-                let gradients = value.sum_all().unwrap().backward().unwrap();
+                let composed = losses::composed(&loss, &x, &operand(y)).unwrap();
+                let gradients = composed.sum_all().unwrap().backward().unwrap();
+                let (fused, gradient) = losses::with_gradient(&loss, &x, &operand(y)).unwrap();
+                let evaluated = losses::per_case(&loss, &x, &operand(y)).unwrap();
                 let flat = |tensor: &Tensor| {
                     tensor.to_dtype(DType::F64).unwrap().flatten_all().unwrap().to_vec1::<f64>().unwrap()
                 };
                 let what = format!("{name}, {case}, {dtype:?}");
                 let expected = &expected[name][case];
-                assert_close(&flat(&value), &[expected["value"].as_f64().unwrap()], tolerance, &what);
-                assert_close(&flat(gradients.get(&x).unwrap()), &numbers(&expected["gradient"]), tolerance, &what);
+                for value in [composed, fused, evaluated] {
+                    assert_close(&flat(&value), &[expected["value"].as_f64().unwrap()], tolerance, &what);
+                }
+                for gradient in [gradients.get(&x).unwrap(), &gradient] {
+                    assert_close(&flat(gradient), &numbers(&expected["gradient"]), tolerance, &what);
+                }
             }
         }
     }

@@ -1,11 +1,13 @@
 //! Losses: one file each, from logits and targets `[n, 1, h, w]` to one value a case, `[n]`.
 //!
 //! What is trained on is the mean over the cases of a batch; as all cases have the same number of pixels, that is also the mean
-//! over pixels. Every form is finite for every finite logit, and so is its gradient.
+//! over pixels. Every form is finite for every finite logit, and so is its gradient. Composed of Candle's operations on a device;
+//! on the CPU the same in one pass ([`pixels`]).
 
 pub mod bce;
 pub mod dice;
 pub mod focal;
+mod pixels;
 
 use candle_core::{Result, Tensor, Var};
 use proto::spec::Loss;
@@ -15,6 +17,14 @@ use proto::spec::Loss;
 /// # Errors
 /// If the shapes differ.
 pub fn per_case(loss: &Loss, logits: &Tensor, targets: &Tensor) -> Result<Tensor> {
+    if logits.device().is_cpu() { pixels::per_case(loss, logits, targets) } else { composed(loss, logits, targets) }
+}
+
+/// The loss of every case, `[n]`, composed of Candle's differentiable operations.
+///
+/// # Errors
+/// If the shapes differ.
+pub fn composed(loss: &Loss, logits: &Tensor, targets: &Tensor) -> Result<Tensor> {
     let (logits, targets) = (logits.flatten_from(1)?, targets.flatten_from(1)?);
     match *loss {
         Loss::Bce {} => bce::per_case(&logits, &targets),
@@ -28,8 +38,11 @@ pub fn per_case(loss: &Loss, logits: &Tensor, targets: &Tensor) -> Result<Tensor
 /// # Errors
 /// If the shapes differ.
 pub fn with_gradient(loss: &Loss, logits: &Tensor, targets: &Tensor) -> Result<(Tensor, Tensor)> {
+    if logits.device().is_cpu() {
+        return pixels::with_gradient(loss, logits, targets);
+    }
     let logits = Var::from_tensor(logits)?;
-    let losses = per_case(loss, &logits, targets)?;
+    let losses = composed(loss, &logits, targets)?;
     match losses.mean(0)?.backward()?.remove(&logits) {
         Some(gradient) => Ok((losses.detach(), gradient)),
         None => candle_core::bail!("the loss does not depend on the logits"),
