@@ -2,7 +2,7 @@
 //!
 //! What is trained on is the mean over the cases of a batch; as all cases have the same number of pixels, that is also the mean
 //! over pixels. Every form is finite for every finite logit, and so is its gradient. Composed of Candle's operations on a device;
-//! on the CPU the same in one pass ([`pixels`]).
+//! on the CPU the same in one pass.
 
 pub mod bce;
 pub mod dice;
