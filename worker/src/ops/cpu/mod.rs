@@ -5,7 +5,7 @@
 //!  winograd    3x3 convolutions in tiles                 >- gemm, the two matrix products
 //!    transforms                                         -'
 //!  relu, pool, batch_norm    loops over pixels
-//!  simd, parallel, storage   vectors, tasks, Candle's memory
+//!  simd, parallel, scratch, storage   vectors, tasks, their memory, Candle's memory
 //! ```
 //!
 //! Results have the same bits whatever the number of threads. A gradient that is handed in is changed in place, so nothing else
@@ -17,6 +17,7 @@ mod gemm;
 pub(crate) mod parallel;
 mod pool;
 mod relu;
+mod scratch;
 mod simd;
 pub(crate) mod storage;
 mod transforms;

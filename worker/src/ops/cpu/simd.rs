@@ -1,10 +1,10 @@
 //! Floats and their vector registers: what lets one kernel serve `f32` and `f64` on every processor.
 
 use candle_core::{CpuStorage, Result, WithDType};
-use pulp::{Arch, Simd, WithSimd};
+use pulp::{Arch, Simd, WithSimd, bytemuck};
 
 /// A float that the kernels compute with.
-pub(crate) trait Real: WithDType + num::Num + PartialOrd + std::iter::Sum {
+pub(crate) trait Real: WithDType + bytemuck::Pod + num::Num + PartialOrd + std::iter::Sum {
     /// A register full of numbers on the instruction set `S`.
     type Lanes<S: Simd>: Copy;
 

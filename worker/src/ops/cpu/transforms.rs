@@ -13,6 +13,7 @@
 
 use super::simd::Real;
 use pulp::Simd;
+use std::mem::MaybeUninit;
 
 /// Vectors along one dimension of a tile.
 pub(super) type Line<T, S> = [<T as Real>::Lanes<S>; 6];
@@ -220,30 +221,42 @@ pub(super) enum Matrix {
     TapsGradient,
 }
 
-/// A tile of vectors.
-pub(super) type Tile<T, S> = [Line<T, S>; 6];
-
-/// Multiplies a tile by a matrix from both sides: its first `from` x `from` vectors become `to` x `to`.
+/// Multiplies a tile by a matrix from both sides: `from` x `from` vectors that are loaded become `to` x `to` that are stored, by row
+/// and column each.
+///
+/// Both functions must be inlined, or they would be compiled for another instruction set.
 #[inline(always)]
 #[expect(clippy::needless_range_loop, reason = "a column is no slice")]
 pub(super) fn square<F: Transform, T: Real, S: Simd>(
     simd: S,
     matrix: Matrix,
-    tile: &mut Tile<T, S>,
     (from, to): (usize, usize),
+    load: impl Fn(usize, usize) -> T::Lanes<S>,
+    mut store: impl FnMut(usize, usize, T::Lanes<S>),
 ) {
+    // half way: zeros that nobody reads would be written at every tile
+    let mut tile = [[MaybeUninit::<T::Lanes<S>>::uninit(); 6]; 6];
+    let zero = T::splat(simd, T::default());
     for column in 0..from {
-        let mut along = [tile[0][column]; 6];
-        for row in 1..from {
-            along[row] = tile[row][column];
+        let mut along = [zero; 6];
+        for row in 0..from {
+            along[row] = load(row, column);
         }
         let along = multiply::<F, T, S>(simd, matrix, along);
         for row in 0..to {
-            tile[row][column] = along[row];
+            tile[row][column].write(along[row]);
         }
     }
-    for row in tile.iter_mut().take(to) {
-        *row = multiply::<F, T, S>(simd, matrix, *row);
+    for row in 0..to {
+        let mut along = [zero; 6];
+        for column in 0..from {
+            // SAFETY: the loop above wrote the first `from` columns of the first `to` rows.
+            along[column] = unsafe { tile[row][column].assume_init() };
+        }
+        let along = multiply::<F, T, S>(simd, matrix, along);
+        for column in 0..to {
+            store(row, column, along[column]);
+        }
     }
 }
 

@@ -11,8 +11,9 @@
 use super::direct::{Reading, cut, zeros};
 use super::gemm::{Correlate, Multiply, PANEL, Patches, panels_size};
 use super::parallel::{self, Scattered};
+use super::scratch::Scratch;
 use super::simd::{Real, dispatch};
-use super::transforms::{Matrix, Tile, Transform, square};
+use super::transforms::{Matrix, Transform, square};
 use crate::ops::Activation;
 use pulp::{Simd, WithSimd};
 use std::marker::PhantomData;
@@ -54,9 +55,9 @@ struct Map<'a, T> {
     outside: &'a [T],
 }
 
-/// Tiles after a transformation: for each of its `DATA^2` elements the vectors of all tiles.
-struct Transformed<T> {
-    values: Vec<T>,
+/// Tiles after a transformation: for each of its `DATA^2` elements the vectors of all tiles. New ones hold anything.
+struct Transformed<T: Real> {
+    values: Scratch<T>,
     /// Where the vector of each tile begins.
     rows: Vec<usize>,
     /// Distance of two elements. No power of two: those would share a place in the nearest cache.
@@ -67,7 +68,7 @@ impl<T: Real> Transformed<T> {
     fn new(elements: usize, tiles: usize, channels: usize) -> Self {
         let pitch = channels.next_multiple_of(PANEL);
         let stride = tiles * pitch + PANEL;
-        Self { values: zeros(elements * stride), rows: (0..tiles).map(|tile| tile * pitch).collect(), stride }
+        Self { values: Scratch::new(elements * stride), rows: (0..tiles).map(|tile| tile * pitch).collect(), stride }
     }
 
     fn element(&self, element: usize) -> &[T] {
@@ -113,19 +114,26 @@ impl<F: Transform> Winograd<F> {
         (tile / (rows * columns), tile / columns % rows * F::RESULTS, tile % columns * F::RESULTS)
     }
 
-    /// Where each of a tile's data lies, from `border` rows and columns before its first result on; `None` outside.
+    /// Where each of a tile's `count` x `count` vectors lies in `map`, from `border` rows and columns before its first result on.
     #[inline(always)]
-    fn pixels(&self, tile: usize, border: usize, count: usize) -> [[Option<usize>; 6]; 6] {
+    fn sources<T>(&self, map: Map<'_, T>, tile: usize, border: usize, count: usize) -> [[*const T; 6]; 6] {
+        assert!(map.values.len() == self.batch * self.height * self.width * map.channels);
+        assert!(map.outside.len() >= map.channels);
         let (image, y, x) = self.place(tile);
-        let mut pixels = [[None; 6]; 6];
-        for (row, pixels) in pixels.iter_mut().enumerate().take(count) {
-            for (column, pixel) in pixels.iter_mut().enumerate().take(count) {
-                let (y, x) = (y + row, x + column);
-                let inside = y >= border && x >= border && y - border < self.height && x - border < self.width;
-                *pixel = inside.then(|| (image * self.height + y - border) * self.width + x - border);
+        let mut sources = [[map.outside.as_ptr(); 6]; 6];
+        for (row, sources) in sources.iter_mut().enumerate().take(count) {
+            // before the first row or column a number wraps around, and is too large
+            let line = (y + row).wrapping_sub(border);
+            for (column, source) in sources.iter_mut().enumerate().take(count) {
+                let pixel = (x + column).wrapping_sub(border);
+                if line < self.height && pixel < self.width {
+                    let start = ((image * self.height + line) * self.width + pixel) * map.channels;
+                    // SAFETY: the pixel is one of the map, whose size was asserted.
+                    *source = unsafe { map.values.as_ptr().add(start) };
+                }
             }
         }
-        pixels
+        sources
     }
 
     /// The convolution with the kernel `[outputs, inputs, 3, 3]`, or if turned, `[inputs, outputs, 3, 3]`.
@@ -147,8 +155,8 @@ impl<F: Transform> Winograd<F> {
             let outputs = cuts.iter().map(Range::len).max().unwrap_or(0);
             (Transformed::new(Self::ELEMENTS, tiles, self.inputs), Transformed::new(Self::ELEMENTS, tiles, outputs))
         };
-        type Scratch<T> = (Transformed<T>, Transformed<T>);
-        let task = |result: &Scattered<'_, T>, (data, products): &mut Scratch<T>, task: usize| {
+        type Both<T> = (Transformed<T>, Transformed<T>);
+        let task = |result: &Scattered<'_, T>, (data, products): &mut Both<T>, task: usize| {
             let (tiles, columns) = (self.tiles_of(task / cuts.len()), &cuts[task % cuts.len()]);
             dispatch(Data { winograd: *self, map, tiles: tiles.clone(), result: data });
             let stride = products.stride;
@@ -254,7 +262,7 @@ impl<F: Transform> Winograd<F> {
 }
 
 /// `V = B^T d B` of some tiles.
-struct Data<'a, F, T> {
+struct Data<'a, F, T: Real> {
     winograd: Winograd<F>,
     map: Map<'a, T>,
     tiles: Range<usize>,
@@ -268,14 +276,15 @@ impl<F: Transform, T: Real> WithSimd for Data<'_, F, T> {
     fn with_simd<S: Simd>(self, simd: S) {
         let Self { winograd, map, tiles, result } = self;
         for (index, tile) in tiles.enumerate() {
-            let pixels = winograd.pixels(tile, 1, F::DATA);
-            transform::<F, T, S>(simd, map, &pixels, 0..map.channels, (Matrix::Data, F::DATA), (index, result));
+            let sources = winograd.sources(map, tile, 1, F::DATA);
+            // SAFETY: a source is a pixel of the map, or has as many zeros.
+            unsafe { transform::<F, T, S>(simd, &sources, 0..map.channels, (Matrix::Data, F::DATA), (index, result)) };
         }
     }
 }
 
 /// `W = A y' A^T` of some tiles, for a range of channels.
-struct Gradients<'a, F, T> {
+struct Gradients<'a, F, T: Real> {
     winograd: Winograd<F>,
     map: Map<'a, T>,
     tiles: Range<usize>,
@@ -290,65 +299,61 @@ impl<F: Transform, T: Real> WithSimd for Gradients<'_, F, T> {
     fn with_simd<S: Simd>(self, simd: S) {
         let Self { winograd, map, tiles, columns, result } = self;
         for (index, tile) in tiles.enumerate() {
-            let pixels = winograd.pixels(tile, 0, F::RESULTS);
+            let sources = winograd.sources(map, tile, 0, F::RESULTS);
             let place = (index, &mut *result);
-            transform::<F, T, S>(simd, map, &pixels, columns.clone(), (Matrix::Gradients, F::RESULTS), place);
+            // SAFETY: as above; the columns are channels of the map.
+            unsafe { transform::<F, T, S>(simd, &sources, columns.clone(), (Matrix::Gradients, F::RESULTS), place) };
         }
     }
 }
 
-/// Loads a tile of `count` x `count` pixels, transforms it along both dimensions and stores it as tile `index` of `result`.
+/// Loads a tile of `count` x `count` vectors, transforms it along both dimensions and stores it as tile `index` of `result`.
+///
+/// # Safety
+/// From every source on there are elements for all `columns`.
 #[inline(always)]
-fn transform<F: Transform, T: Real, S: Simd>(
+unsafe fn transform<F: Transform, T: Real, S: Simd>(
     simd: S,
-    map: Map<'_, T>,
-    pixels: &[[Option<usize>; 6]; 6],
+    sources: &[[*const T; 6]; 6],
     columns: Range<usize>,
     (matrix, count): (Matrix, usize),
     (index, result): (usize, &mut Transformed<T>),
 ) {
     let lanes = T::count::<S>();
-    let mut sources = [[std::ptr::null(); 6]; 6];
-    for (sources, pixels) in sources.iter_mut().zip(pixels).take(count) {
-        for (source, &pixel) in sources.iter_mut().zip(pixels).take(count) {
-            *source = match pixel {
-                Some(pixel) => map.values[pixel * map.channels..][..map.channels].as_ptr(),
-                None => map.outside[..map.channels].as_ptr(),
-            };
-        }
-    }
     let (start, stride) = (result.rows[index], result.stride);
-    let zero = T::splat(simd, T::default());
+    let values = &mut *result.values;
     for channel in columns.clone().step_by(lanes) {
-        let mut tile: Tile<T, S> = [[zero; 6]; 6];
         let left = columns.end - channel;
-        for (tile, sources) in tile.iter_mut().zip(&sources).take(count) {
-            for (vector, source) in tile.iter_mut().zip(sources).take(count) {
-                // SAFETY: a source has `map.channels` elements, and `columns` lie among them.
-                *vector = unsafe {
+        square::<F, T, S>(
+            simd,
+            matrix,
+            (count, F::DATA),
+            #[inline(always)]
+            |row, column| {
+                // SAFETY: the caller's promise.
+                unsafe {
+                    let source = sources[row][column].add(channel);
                     if left >= lanes {
-                        T::load::<S>(source.add(channel))
+                        T::load::<S>(source)
                     } else {
-                        T::load_some(simd, std::slice::from_raw_parts(source.add(channel), left))
+                        T::load_some(simd, std::slice::from_raw_parts(source, left))
                     }
-                };
-            }
-        }
-        square::<F, T, S>(simd, matrix, &mut tile, (count, F::DATA));
-        for (row, vectors) in tile.iter().enumerate().take(F::DATA) {
-            for (column, &vector) in vectors.iter().enumerate().take(F::DATA) {
+                }
+            },
+            #[inline(always)]
+            |row, column, vector| {
                 let target = (row * F::DATA + column) * stride + start + channel - columns.start;
                 // a row is padded to whole vectors
-                let target = &mut result.values[target..target + lanes];
+                let target = &mut values[target..target + lanes];
                 // SAFETY: the slice is as long as a register.
                 unsafe { T::store::<S>(target.as_mut_ptr(), vector) }
-            }
-        }
+            },
+        );
     }
 }
 
 /// `y = A^T M A` of some tiles, with bias and activation, for a range of channels.
-struct Results<'a, 'b, F, T> {
+struct Results<'a, 'b, F, T: Real> {
     winograd: Winograd<F>,
     products: &'a Transformed<T>,
     tiles: Range<usize>,
@@ -365,41 +370,52 @@ impl<F: Transform, T: Real> WithSimd for Results<'_, '_, F, T> {
     fn with_simd<S: Simd>(self, simd: S) {
         let lanes = T::count::<S>();
         let zero = T::splat(simd, T::default());
+        let products = &*self.products.values;
+        let Winograd { height, width, outputs, .. } = self.winograd;
         for (index, tile) in self.tiles.clone().enumerate() {
-            let pixels = self.winograd.pixels(tile, 0, F::RESULTS);
+            let (image, y, x) = self.winograd.place(tile);
             let start = self.products.rows[index];
             for channel in (0..self.columns.len()).step_by(lanes) {
                 let count = lanes.min(self.columns.len() - channel);
-                let mut tile: Tile<T, S> = [[zero; 6]; 6];
-                for (row, vectors) in tile.iter_mut().enumerate().take(F::DATA) {
-                    for (column, vector) in vectors.iter_mut().enumerate().take(F::DATA) {
-                        let source = (row * F::DATA + column) * self.products.stride + start + channel;
-                        let source = &self.products.values[source..source + lanes];
-                        // SAFETY: the slice is as long as a register; a row is padded to whole vectors.
-                        *vector = unsafe { T::load::<S>(source.as_ptr()) };
-                    }
-                }
-                square::<F, T, S>(simd, Matrix::Results, &mut tile, (F::DATA, F::RESULTS));
                 let bias = match self.bias {
+                    Some(bias) if count == lanes => {
+                        let bias = &bias[channel..channel + lanes];
+                        // SAFETY: the slice is as long as a register.
+                        unsafe { T::load::<S>(bias.as_ptr()) }
+                    }
                     Some(bias) => T::load_some(simd, &bias[channel..channel + count]),
                     None => zero,
                 };
-                for (vectors, pixels) in tile.iter().zip(&pixels).take(F::RESULTS) {
-                    for (&vector, &pixel) in vectors.iter().zip(pixels).take(F::RESULTS) {
-                        let Some(pixel) = pixel else { continue };
-                        let y = T::plus(simd, vector, bias);
-                        let y = if self.activation == Activation::Relu { T::relu(simd, y) } else { y };
-                        let target = pixel * self.winograd.outputs + self.columns.start + channel;
+                square::<F, T, S>(
+                    simd,
+                    Matrix::Results,
+                    (F::DATA, F::RESULTS),
+                    #[inline(always)]
+                    |row, column| {
+                        let source = (row * F::DATA + column) * self.products.stride + start + channel;
+                        let source = &products[source..source + lanes];
+                        // SAFETY: the slice is as long as a register; a row is padded to whole vectors.
+                        unsafe { T::load::<S>(source.as_ptr()) }
+                    },
+                    #[inline(always)]
+                    |row, column, vector| {
+                        if y + row >= height || x + column >= width {
+                            return;
+                        }
+                        let result = T::plus(simd, vector, bias);
+                        let result = if self.activation == Activation::Relu { T::relu(simd, result) } else { result };
+                        let pixel = (image * height + y + row) * width + x + column;
                         // SAFETY: every pixel is in one tile, and every tile's channels in one task.
-                        let target = unsafe { self.result.slice(target, count) };
+                        let target =
+                            unsafe { self.result.slice(pixel * outputs + self.columns.start + channel, count) };
                         if count == lanes {
                             // SAFETY: the slice is as long as a register.
-                            unsafe { T::store::<S>(target.as_mut_ptr(), y) }
+                            unsafe { T::store::<S>(target.as_mut_ptr(), result) }
                         } else {
-                            T::store_some(simd, target, y);
+                            T::store_some(simd, target, result);
                         }
-                    }
-                }
+                    },
+                );
             }
         }
     }
@@ -422,7 +438,6 @@ impl<F: Transform, T: Real> WithSimd for Kernel<'_, '_, F, T> {
     fn with_simd<S: Simd>(self, simd: S) {
         let lanes = T::count::<S>();
         let Winograd { inputs, outputs, .. } = self.winograd;
-        let zero = T::splat(simd, T::default());
         let mut taps = [[T::default(); PANEL]; 9];
         for input in 0..inputs {
             for (column, output) in (self.panel * PANEL..outputs).take(PANEL).enumerate() {
@@ -436,21 +451,24 @@ impl<F: Transform, T: Real> WithSimd for Kernel<'_, '_, F, T> {
                 }
             }
             for lane in (0..PANEL).step_by(lanes) {
-                let mut tile: Tile<T, S> = [[zero; 6]; 6];
-                for (tap, taps) in taps.iter().enumerate() {
-                    let source = &taps[lane..lane + lanes];
-                    // SAFETY: the slice is as long as a register.
-                    tile[tap / 3][tap % 3] = unsafe { T::load::<S>(source.as_ptr()) };
-                }
-                square::<F, T, S>(simd, Matrix::Taps, &mut tile, (3, F::DATA));
-                for element in 0..F::DATA * F::DATA {
-                    let target = element * self.size + (self.panel * inputs + input) * PANEL + lane;
-                    // SAFETY: a panel belongs to one task; the slice is as long as a register.
-                    unsafe {
-                        let target = self.result.slice(target, lanes);
-                        T::store::<S>(target.as_mut_ptr(), tile[element / F::DATA][element % F::DATA]);
-                    }
-                }
+                square::<F, T, S>(
+                    simd,
+                    Matrix::Taps,
+                    (3, F::DATA),
+                    #[inline(always)]
+                    |row, column| {
+                        let source = &taps[row * 3 + column][lane..lane + lanes];
+                        // SAFETY: the slice is as long as a register.
+                        unsafe { T::load::<S>(source.as_ptr()) }
+                    },
+                    #[inline(always)]
+                    |row, column, vector| {
+                        let element = row * F::DATA + column;
+                        let target = element * self.size + (self.panel * inputs + input) * PANEL + lane;
+                        // SAFETY: a panel belongs to one task; the slice is as long as a register.
+                        unsafe { T::store::<S>(self.result.slice(target, lanes).as_mut_ptr(), vector) }
+                    },
+                );
             }
         }
     }
@@ -478,19 +496,35 @@ impl<F: Transform, T: Real> WithSimd for KernelGradient<'_, F, T> {
         for input in 0..inputs {
             for lane in (0..outputs).step_by(lanes) {
                 let count = lanes.min(outputs - lane);
-                let mut tile: Tile<T, S> = [[zero; 6]; 6];
-                for element in 0..F::DATA * F::DATA {
-                    let start = element * part_stride(inputs, pitch) + input * pitch + first + lane;
-                    let total = &mut tile[element / F::DATA][element % F::DATA];
-                    for part in self.parts {
-                        *total = T::plus(simd, *total, T::load_some(simd, &part[start..start + count]));
-                    }
-                }
-                square::<F, T, S>(simd, Matrix::TapsGradient, &mut tile, (F::DATA, 3));
-                let mut taps = [T::default(); PANEL];
-                for tap in 0..9 {
-                    // SAFETY: a panel is at least as long as a register.
-                    unsafe { T::store::<S>(taps.as_mut_ptr(), tile[tap / 3][tap % 3]) }
+                let mut taps = [[T::default(); PANEL]; 9];
+                square::<F, T, S>(
+                    simd,
+                    Matrix::TapsGradient,
+                    (F::DATA, 3),
+                    #[inline(always)]
+                    |row, column| {
+                        let start =
+                            (row * F::DATA + column) * part_stride(inputs, pitch) + input * pitch + first + lane;
+                        let mut total = zero;
+                        for part in self.parts {
+                            let part = &part[start..start + count];
+                            let part = if count == lanes {
+                                // SAFETY: the slice is as long as a register.
+                                unsafe { T::load::<S>(part.as_ptr()) }
+                            } else {
+                                T::load_some(simd, part)
+                            };
+                            total = T::plus(simd, total, part);
+                        }
+                        total
+                    },
+                    #[inline(always)]
+                    |row, column, vector| {
+                        // SAFETY: a panel is at least as long as a register.
+                        unsafe { T::store::<S>(taps[row * 3 + column].as_mut_ptr(), vector) }
+                    },
+                );
+                for (tap, taps) in taps.iter().enumerate() {
                     for (column, &value) in taps[..count].iter().enumerate() {
                         self.kernels[((lane + column) * inputs + input) * 9 + tap] = value;
                     }

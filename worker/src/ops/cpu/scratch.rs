@@ -1,0 +1,53 @@
+//! Memory of a task that the thread keeps for its next one: what is as large as a cache is not cleared at every call.
+
+use super::simd::Real;
+use pulp::bytemuck;
+use std::cell::RefCell;
+use std::marker::PhantomData;
+use std::ops::{Deref, DerefMut};
+
+thread_local! {
+    /// What no task of the thread uses now.
+    static SPARE: RefCell<Vec<Vec<u64>>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Numbers that hold anything at first.
+pub(super) struct Scratch<T> {
+    words: Vec<u64>,
+    length: usize,
+    numbers: PhantomData<T>,
+}
+
+impl<T: Real> Scratch<T> {
+    /// `length` numbers.
+    pub(super) fn new(length: usize) -> Self {
+        let mut words = SPARE.with_borrow_mut(Vec::pop).unwrap_or_default();
+        let least = (length * size_of::<T>()).div_ceil(size_of::<u64>());
+        if words.len() < least {
+            words = vec![0; least];
+        }
+        Self { words, length, numbers: PhantomData }
+    }
+}
+
+impl<T> Drop for Scratch<T> {
+    fn drop(&mut self) {
+        let words = std::mem::take(&mut self.words);
+        // a thread that ends keeps nothing
+        let _ = SPARE.try_with(|spare| spare.borrow_mut().push(words));
+    }
+}
+
+impl<T: Real> Deref for Scratch<T> {
+    type Target = [T];
+
+    fn deref(&self) -> &[T] {
+        &bytemuck::cast_slice(&self.words)[..self.length]
+    }
+}
+
+impl<T: Real> DerefMut for Scratch<T> {
+    fn deref_mut(&mut self) -> &mut [T] {
+        &mut bytemuck::cast_slice_mut(&mut self.words)[..self.length]
+    }
+}
