@@ -2,6 +2,7 @@
 //!
 //! Sums go over chunks of pixels; the chunks' are joined in their order, in f64.
 
+use super::groups;
 use super::parallel::{self, Scattered};
 use super::relu::total_of;
 use super::simd::{Real, dispatch};
@@ -20,24 +21,25 @@ pub(super) fn moments<T: Real>(x: &[T], channels: usize) -> (Vec<T>, Vec<T>) {
     let size = chunk_size(channels);
     let parts = parallel::collect(x.len().div_ceil(size), |chunk| {
         let x = &x[chunk * size..x.len().min((chunk + 1) * size)];
-        let mut means = vec![T::default(); channels];
-        let mut squares = vec![T::default(); channels];
+        let (mut means, mut squares) = (groups::sums::<T>(channels), groups::sums::<T>(channels));
+        let group = means.len();
         dispatch(
             #[inline(always)]
             || {
-                for x in x.chunks_exact(channels) {
+                for x in x.chunks(group) {
                     means.iter_mut().zip(x).for_each(|(mean, &x)| *mean += x);
                 }
                 let share = T::from_f64(channels as f64 / x.len() as f64);
-                means.iter_mut().for_each(|mean| *mean *= share);
-                for x in x.chunks_exact(channels) {
+                let per_channel: Vec<_> = groups::fold(&means, channels).into_iter().map(|sum| sum * share).collect();
+                means = groups::spread(&per_channel);
+                for x in x.chunks(group) {
                     for ((square, &mean), &x) in squares.iter_mut().zip(&means).zip(x) {
                         *square += (x - mean) * (x - mean);
                     }
                 }
             },
         );
-        (x.len() / channels, means, squares)
+        (x.len() / channels, means, groups::fold(&squares, channels))
     });
     let mut joined = (Vec::with_capacity(channels), Vec::with_capacity(channels));
     for channel in 0..channels {
@@ -68,14 +70,15 @@ pub(super) fn normalize<T: Real>(
     let inverse = |variance: T| 1.0 / (variance.to_f64() + EPSILON).sqrt();
     let scales = gamma.iter().zip(variances).map(|(gamma, &variance)| T::from_f64(gamma.to_f64() * inverse(variance)));
     let scales: Vec<_> = scales.collect();
-    let size = chunk_size(channels);
+    let [means, scales, beta] = [means, &scales, beta].map(groups::spread);
+    let (size, group) = (chunk_size(channels), groups::size(channels));
     let normalize = |chunk: usize, y: &mut [T]| {
         let x = &x[chunk * size..][..y.len()];
         dispatch(
             #[inline(always)]
             || {
-                for (y, x) in y.chunks_exact_mut(channels).zip(x.chunks_exact(channels)) {
-                    let operands = x.iter().zip(means).zip(scales.iter().zip(beta));
+                for (y, x) in y.chunks_mut(group).zip(x.chunks(group)) {
+                    let operands = x.iter().zip(&means).zip(scales.iter().zip(&beta));
                     for (y, ((&x, &mean), (&scale, &shift))) in y.iter_mut().zip(operands) {
                         *y = (x - mean) * scale + shift;
                     }
@@ -123,15 +126,16 @@ impl<T: Real> Backward<'_, T> {
         let scales: Vec<_> = terms.iter().map(|terms| terms.0).collect();
         let slopes: Vec<_> = terms.iter().map(|terms| terms.1).collect();
         let constants: Vec<_> = terms.iter().map(|terms| terms.2).collect();
-        let size = chunk_size(channels);
+        let [means, scales, slopes, constants] = [self.means, &scales, &slopes, &constants].map(groups::spread);
+        let (size, group) = (chunk_size(channels), groups::size(channels));
         parallel::chunks(grad, size, |chunk, grad| {
             let x = &self.x[chunk * size..][..grad.len()];
             dispatch(
                 #[inline(always)]
                 || {
-                    for (grad, x) in grad.chunks_exact_mut(channels).zip(x.chunks_exact(channels)) {
+                    for (grad, x) in grad.chunks_mut(group).zip(x.chunks(group)) {
                         let factors = scales.iter().zip(&slopes).zip(&constants);
-                        let operands = x.iter().zip(self.means).zip(factors);
+                        let operands = x.iter().zip(&means).zip(factors);
                         for (grad, ((&x, &mean), ((&scale, &slope), &constant))) in grad.iter_mut().zip(operands) {
                             *grad = *grad * scale + ((x - mean) * slope + constant);
                         }
@@ -146,24 +150,25 @@ impl<T: Real> Backward<'_, T> {
     fn sums(&self, grad: &mut [T]) -> (Vec<T>, Vec<T>) {
         let channels = self.gamma.len();
         let (size, total) = (chunk_size(channels), grad.len());
+        let means = groups::spread(self.means);
         let grad = Scattered::new(grad);
         let parts = parallel::collect(total.div_ceil(size), |chunk| {
             let range = chunk * size..total.min((chunk + 1) * size);
             // SAFETY: chunks do not overlap.
             let grad = unsafe { grad.slice(range.start, range.len()) };
-            let mut sums = (vec![T::default(); channels], vec![T::default(); channels]);
+            let mut sums = (groups::sums(channels), groups::sums(channels));
+            let group = means.len();
             dispatch(
                 #[inline(always)]
                 || {
-                    let operands =
-                        self.x[range.clone()].chunks_exact(channels).zip(self.y[range].chunks_exact(channels));
-                    for (grad, (x, y)) in grad.chunks_exact_mut(channels).zip(operands) {
+                    let operands = self.x[range.clone()].chunks(group).zip(self.y[range].chunks(group));
+                    for (grad, (x, y)) in grad.chunks_mut(group).zip(operands) {
                         if self.activation == Activation::Relu {
                             for (grad, &y) in grad.iter_mut().zip(y) {
                                 *grad = if y > T::default() { *grad } else { T::default() };
                             }
                         }
-                        let operands = grad.iter().zip(x.iter().zip(self.means));
+                        let operands = grad.iter().zip(x.iter().zip(&means));
                         let sums = sums.0.iter_mut().zip(&mut sums.1);
                         for ((sum, product), (&grad, (&x, &mean))) in sums.zip(operands) {
                             *sum += grad;
@@ -172,7 +177,7 @@ impl<T: Real> Backward<'_, T> {
                     }
                 },
             );
-            sums
+            (groups::fold(&sums.0, channels), groups::fold(&sums.1, channels))
         });
         let (sums, products): (Vec<_>, Vec<_>) = parts.into_iter().unzip();
         (total_of(&sums, channels), total_of(&products, channels))

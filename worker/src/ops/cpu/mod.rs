@@ -4,7 +4,7 @@
 //!  direct      convolutions as products of patches     -.
 //!  winograd    3x3 convolutions in tiles                 >- gemm, the two matrix products
 //!    transforms                                         -'
-//!  relu, pool, batch_norm    loops over pixels
+//!  relu, pool, batch_norm    loops over pixels, in groups
 //!  simd, parallel, scratch, storage   vectors, tasks, their memory, Candle's memory
 //! ```
 //!
@@ -14,6 +14,7 @@
 mod batch_norm;
 mod direct;
 mod gemm;
+mod groups;
 pub(crate) mod parallel;
 mod pool;
 mod relu;

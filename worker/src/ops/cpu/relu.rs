@@ -1,5 +1,6 @@
 //! The gradient of what follows a sum: zero where ReLU cut, and its sum over all pixels, which is the bias's gradient.
 
+use super::groups;
 use super::parallel::{self, Scattered};
 use super::simd::{Real, dispatch};
 use crate::ops::Activation;
@@ -18,11 +19,12 @@ pub(super) fn backward<T: Real>(grad: &mut [T], y: &[T], channels: usize, activa
         let range = chunk * size..total.min((chunk + 1) * size);
         // SAFETY: chunks do not overlap.
         let grad = unsafe { grad.slice(range.start, range.len()) };
-        let mut sums = vec![T::default(); channels];
+        let mut sums = groups::sums(channels);
+        let group = sums.len();
         dispatch(
             #[inline(always)]
             || {
-                for (grad, y) in grad.chunks_exact_mut(channels).zip(y[range].chunks_exact(channels)) {
+                for (grad, y) in grad.chunks_mut(group).zip(y[range].chunks(group)) {
                     if activation == Activation::Relu {
                         for (grad, &y) in grad.iter_mut().zip(y) {
                             *grad = if y > T::default() { *grad } else { T::default() };
@@ -34,7 +36,7 @@ pub(super) fn backward<T: Real>(grad: &mut [T], y: &[T], channels: usize, activa
                 }
             },
         );
-        sums
+        groups::fold(&sums, channels)
     });
     total_of(&sums, channels)
 }

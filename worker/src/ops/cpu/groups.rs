@@ -1,0 +1,36 @@
+//! Loops over pixels that take several pixels at once: one over the channels of a single pixel can be too short to be worth its
+//! start. What is known per channel is repeated for each pixel of a group; sums are kept per place in a group and folded in the end.
+
+use super::simd::Real;
+
+/// Elements of a group that are wanted.
+const ELEMENTS: usize = 256;
+
+/// Pixels of a group.
+fn pixels(channels: usize) -> usize {
+    (ELEMENTS / channels).max(1)
+}
+
+/// Elements of a group.
+pub(super) fn size(channels: usize) -> usize {
+    pixels(channels) * channels
+}
+
+/// Numbers per channel, for every place in a group.
+pub(super) fn spread<T: Real>(per_channel: &[T]) -> Vec<T> {
+    per_channel.repeat(pixels(per_channel.len()))
+}
+
+/// Zeros for every place in a group.
+pub(super) fn sums<T: Real>(channels: usize) -> Vec<T> {
+    vec![T::default(); size(channels)]
+}
+
+/// The sums per channel.
+pub(super) fn fold<T: Real>(sums: &[T], channels: usize) -> Vec<T> {
+    let mut folded = vec![T::default(); channels];
+    for pixel in sums.chunks_exact(channels) {
+        folded.iter_mut().zip(pixel).for_each(|(folded, &sum)| *folded += sum);
+    }
+    folded
+}
