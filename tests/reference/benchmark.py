@@ -27,6 +27,10 @@ ALGORITHMS = ["direct", "winograd2", "winograd4", "auto"]
 MODES = ["eager", "channels_last"]
 NAMES = {"eager": "PyTorch, NCHW", "channels_last": "PyTorch, channels last", "auto": "worker, auto"}
 RESAMPLES = 2000
+TITLE = """# Benchmarks
+
+`worker bench` beside the same networks in PyTorch: f32, BCE, Adam. A section for each size.
+"""
 
 
 def arguments():
@@ -43,6 +47,7 @@ def arguments():
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--raw", help="also write every process's JSON to this file, one a line")
     parser.add_argument("--out", default="BENCHMARKS.md")
+    parser.add_argument("--append", action="store_true", help="add a section to the file instead of writing it anew")
     return parser.parse_args()
 
 
@@ -200,10 +205,8 @@ def main():
     words = [f"tests/reference/{pathlib.Path(sys.argv[0]).name}", *sys.argv[1:]]
     words = [pathlib.Path(word).name if word.startswith("/") else word for word in words]
     load = lambda averages: "/".join(f"{value:.1f}" for value in averages)
-    text = f"""# Benchmarks
-
-`worker bench` beside the same networks in PyTorch: images of {args.image_size} pixels, width {args.width}, batches of \
-{args.batch_size}, f32, BCE, Adam.
+    text = f"""
+## {args.image_size} pixels, width {args.width}, batches of {args.batch_size}
 
 * {device}: {machine()}
 * {version}; PyTorch {torch.__version__}, oneDNN, fused Adam, denormal numbers flushed
@@ -214,28 +217,29 @@ Each median is of {args.launches} processes x {args.steps} calls after two untim
 sides start from the same weights and take the same batches: the losses before the first step agree to {worst:.0e}. A worker's weights
 after the steps have the same bits in every process and on every number of threads.
 
-## Training step, ms
+### Training step, ms
 
 {times(args, reports, "step_times_ms")}
 
-## Evaluation of a batch, ms
+### Evaluation of a batch, ms
 
 {times(args, reports, "evaluate_times_ms")}
 
-## Rates of `worker bench --convolution {args.algorithms[-1]}`
+### Rates of `worker bench --convolution {args.algorithms[-1]}`
 
 GFLOP/s by the definition of convolutions, and of what is executed: Winograd's algorithms take fewer products.
 
 {rates(args, reports)}
 
-## Peak memory, MiB
+### Peak memory, MiB
 
 Of the process, and in brackets what came after it had started: PyTorch's libraries alone take most of the first.
 
 {memory(args, reports)}
 """
-    pathlib.Path(args.out).write_text(text)
-    print(args.out)
+    out = pathlib.Path(args.out)
+    out.write_text((out.read_text() if args.append else TITLE) + text)
+    print(out)
 
 
 main()
