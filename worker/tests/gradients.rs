@@ -8,13 +8,13 @@ use common::{error, tensors, wave};
 use proto::spec::{Architecture, Initialization, Loss, LossName, Model};
 use worker::losses;
 use worker::models::{self, Network};
-use worker::ops::{Activation, Convolution, Kernels, Moments, Pass, Tape};
+use worker::ops::{Fused, Activation, Convolution, Kernels, Moments, Pass, Tape};
 
 /// Every way to compute.
 const ALL: [Kernels; 4] = [
-    Kernels::Fused(Convolution::Direct),
-    Kernels::Fused(Convolution::Winograd2),
-    Kernels::Fused(Convolution::Winograd4),
+    Kernels::Fused(Fused::Cpu(Convolution::Direct)),
+    Kernels::Fused(Fused::Cpu(Convolution::Winograd2)),
+    Kernels::Fused(Fused::Cpu(Convolution::Winograd4)),
     Kernels::Composed,
 ];
 

@@ -110,11 +110,11 @@ impl Bench {
     /// # Errors
     /// If memory cannot be had.
     pub fn run(&mut self) -> Result<Measured> {
-        let mean = |losses: Vec<f64>| losses.iter().sum::<f64>() / losses.len() as f64;
+        let mean = |losses: &Tensor| losses.to_dtype(DType::F64)?.mean_all()?.to_scalar::<f64>();
         let mut losses = Vec::new();
         let step_ms = times(self.steps, |index| {
             let (images, targets) = &self.batches[index % BATCHES];
-            losses.push(mean(self.learner.step(images, targets)?));
+            losses.push(self.learner.step(images, targets)?);
             self.device.synchronize()
         })?;
         let evaluate_ms = times(self.steps, |index| {
@@ -122,7 +122,7 @@ impl Bench {
             self.learner.evaluate(images, targets)?;
             self.device.synchronize()
         })?;
-        let (first_loss, last_loss) = (losses[0], losses[losses.len() - 1]);
+        let (first_loss, last_loss) = (mean(&losses[0])?, mean(&losses[losses.len() - 1])?);
         Ok(Measured { step_ms, evaluate_ms, first_loss, last_loss, weights: self.network().hash()? })
     }
 }

@@ -15,7 +15,7 @@ mod segnet;
 mod unet;
 mod unet2;
 
-use crate::ops::{Convolution, Gradients, Kernels, Pass, Tape};
+use crate::ops::{Convolution, Gradients, Kernels, Pass, Precision, Tape};
 use candle_core::{DType, Device, Result, Tensor, Var};
 use parameters::{Builder, Parameters};
 use proto::spec::{Architecture, Initialization, Model};
@@ -71,7 +71,7 @@ pub fn build(
         Architecture::UNet => Layers::UNet(unet::UNet::new(&mut builder, width)?),
         Architecture::UNet2 => Layers::UNet2(unet2::UNet2::new(&mut builder, width)?),
     };
-    let kernels = Kernels::of(device, Convolution::Auto);
+    let kernels = Kernels::of(device, Convolution::Auto, Precision::F32);
     Ok(Network { layers, parameters: builder.parameters, kernels, batches: AtomicU64::new(0) })
 }
 
@@ -103,12 +103,12 @@ impl Network {
     }
 
     fn layers(&self, pass: Pass<'_>, images: &Tensor) -> Result<Tensor> {
-        let x = images.permute((0, 2, 3, 1))?.contiguous()?;
-        match &self.layers {
-            Layers::SegNet(network) => network.forward(pass, &x),
-            Layers::UNet(network) => network.forward(pass, &x),
-            Layers::UNet2(network) => network.forward(pass, &x),
-        }
+        let x = pass.enter(&images.permute((0, 2, 3, 1))?.contiguous()?)?;
+        pass.leave(&match &self.layers {
+            Layers::SegNet(network) => network.forward(pass, &x)?,
+            Layers::UNet(network) => network.forward(pass, &x)?,
+            Layers::UNet2(network) => network.forward(pass, &x)?,
+        })
     }
 
     /// The trained variables by name.

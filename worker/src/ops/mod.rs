@@ -2,7 +2,9 @@
 //!
 //! ```text
 //!  Pass          one forward pass: which kernels, and the tape, if gradients are wanted
-//!   Kernels::Fused      cpu/, of f32 and f64
+//!   Kernels::Fused      one kernel an operation: fused.rs chooses between
+//!     cpu/                f32 and f64
+//!     cuda/               f32 and bf16, cuDNN and compiled at run time; in builds with the feature `cudnn`
 //!   Kernels::Composed   composed.rs: Candle's differentiable operations, on any device; the plain reference
 //!  Tape          the way back
 //! ```
@@ -14,13 +16,16 @@ mod composed;
 mod cpu;
 #[cfg(feature = "cudnn")]
 mod cuda;
+mod fused;
 mod tape;
 
 pub(crate) use cpu::{Real, dispatch, parallel, storage};
+#[cfg(feature = "cudnn")]
+pub(crate) use cuda::{AdamStep, SgdStep, adam, describe_plans, gather_batch, sgd};
 pub use tape::{Gradients, Tape};
 
 use candle_core::{Device, Result, Tensor};
-pub use proto::spec::Convolution;
+pub use proto::spec::{Convolution, Precision};
 
 /// What follows a linear operation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,17 +39,36 @@ pub enum Activation {
 /// Which implementation computes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kernels {
-    /// One kernel an operation; CPU only.
-    Fused(Convolution),
+    /// One kernel an operation.
+    Fused(Fused),
     /// Composed of Candle's operations; any device.
     Composed,
+}
+
+/// Whose kernels, and what a user may choose of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fused {
+    /// The CPU's; how 3x3 convolutions are computed.
+    Cpu(Convolution),
+    /// A CUDA device's; what convolutions multiply.
+    #[cfg(feature = "cudnn")]
+    Cuda(Precision),
 }
 
 impl Kernels {
     /// The kernels for `device`.
     #[must_use]
-    pub fn of(device: &Device, convolution: Convolution) -> Self {
-        if device.is_cpu() { Self::Fused(convolution) } else { Self::Composed }
+    pub fn of(device: &Device, convolution: Convolution, precision: Precision) -> Self {
+        match device {
+            Device::Cpu => Self::Fused(Fused::Cpu(convolution)),
+            #[cfg(feature = "cudnn")]
+            Device::Cuda(_) => Self::Fused(Fused::Cuda(precision)),
+            _ => {
+                // a build without the feature opens no other device
+                let _ = precision;
+                Self::Composed
+            }
+        }
     }
 }
 
@@ -142,6 +166,30 @@ impl<'a> Pass<'a> {
         Ok(output)
     }
 
+    /// A map in the numbers that the kernels take; no gradient flows back.
+    ///
+    /// # Errors
+    /// If memory cannot be had.
+    pub fn enter(self, x: &Tensor) -> Result<Tensor> {
+        match self.kernels {
+            Kernels::Fused(kernels) => kernels.enter(x),
+            Kernels::Composed => Ok(x.clone()),
+        }
+    }
+
+    /// A map that leaves the pass: in f32, if the kernels take less.
+    ///
+    /// # Errors
+    /// If memory cannot be had.
+    pub fn leave(self, x: &Tensor) -> Result<Tensor> {
+        let Kernels::Fused(kernels) = self.kernels else { return Ok(x.clone()) };
+        let y = kernels.leave(x)?;
+        if y.id() != x.id() {
+            self.record(&[x], &y, move |grad| Ok(vec![Some(kernels.enter(&grad)?)]));
+        }
+        Ok(y)
+    }
+
     /// Convolution with bias. The weight's shape `[outputs, inputs, k, k]` tells its kind: 3x3 with a border of 1, 1x1, or 2x2
     /// with stride 2.
     ///
@@ -152,15 +200,14 @@ impl<'a> Pass<'a> {
         expect_channels(bias, weight.dim(0)?)?;
         let (_, height, width, _) = x.dims4()?;
         Taps::of(weight.dims())?.output(height, width)?;
-        let Kernels::Fused(convolution) = self.kernels else {
+        let Kernels::Fused(kernels) = self.kernels else {
             return self.compose(&[x, weight, bias], move |x| composed::conv2d(&x[0], &x[1], &x[2], activation));
         };
-        let algorithm = algorithm(convolution, weight.dims(), height, width);
-        let y = cpu::conv2d(x, weight, bias, activation, algorithm)?;
+        let y = kernels.conv2d(x, weight, bias, activation)?;
         let (wanted, operands) = (self.tracks(x), (x.clone(), weight.detach(), y.clone()));
         self.record(&[x, weight, bias], &y, move |grad| {
             let (x, weight, y) = &operands;
-            let (x, weight, bias) = cpu::conv2d_backward((x, weight, y), &grad, activation, algorithm, wanted)?;
+            let (x, weight, bias) = kernels.conv2d_backward((x, weight, y), &grad, activation, wanted)?;
             Ok(vec![x, Some(weight), Some(bias)])
         });
         Ok(y)
@@ -180,15 +227,15 @@ impl<'a> Pass<'a> {
         let fits = x.dim(3)? == weight.dim(0)? && weight.dims()[2..] == [2, 2];
         expect(fits, || format!("a kernel {:?} for maps {:?}", weight.dims(), x.dims()))?;
         expect_channels(bias, weight.dim(1)?)?;
-        if self.kernels == Kernels::Composed {
+        let Kernels::Fused(kernels) = self.kernels else {
             let function = move |x: &[Tensor]| composed::conv_transpose2d(&x[0], &x[1], &x[2], activation);
             return self.compose(&[x, weight, bias], function);
-        }
-        let y = cpu::conv_transpose2d(x, weight, bias, activation)?;
+        };
+        let y = kernels.conv_transpose2d(x, weight, bias, activation)?;
         let operands = (x.clone(), weight.detach(), y.clone());
         self.record(&[x, weight, bias], &y, move |grad| {
             let (x, weight, y) = &operands;
-            let (x, weight, bias) = cpu::conv_transpose2d_backward((x, weight, y), &grad, activation)?;
+            let (x, weight, bias) = kernels.conv_transpose2d_backward((x, weight, y), &grad, activation)?;
             Ok(vec![x, Some(weight), Some(bias)])
         });
         Ok(y)
@@ -199,14 +246,14 @@ impl<'a> Pass<'a> {
     /// # Errors
     /// If height or width is odd.
     pub fn max_pool2d(self, x: &Tensor) -> Result<(Tensor, Tensor)> {
-        if self.kernels == Kernels::Composed {
+        let Kernels::Fused(kernels) = self.kernels else {
             let positions = composed::argmax(x)?;
             let at = positions.clone();
             return Ok((self.compose(&[x], move |x| composed::gather(&x[0], &at))?, positions));
-        }
-        let (y, positions) = cpu::max_pool2d(x)?;
+        };
+        let (y, positions) = kernels.max_pool2d(x)?;
         let at = positions.clone();
-        self.record(&[x], &y, move |grad| Ok(vec![Some(cpu::scatter(&grad, &at)?)]));
+        self.record(&[x], &y, move |grad| Ok(vec![Some(kernels.scatter(&grad, &at)?)]));
         Ok((y, positions))
     }
 
@@ -217,11 +264,11 @@ impl<'a> Pass<'a> {
     pub fn max_unpool2d(self, x: &Tensor, positions: &Tensor) -> Result<Tensor> {
         expect(x.dims() == positions.dims(), || format!("positions {:?} for {:?}", positions.dims(), x.dims()))?;
         let at = positions.clone();
-        if self.kernels == Kernels::Composed {
+        let Kernels::Fused(kernels) = self.kernels else {
             return self.compose(&[x], move |x| composed::scatter(&x[0], &at));
-        }
-        let y = cpu::scatter(x, positions)?;
-        self.record(&[x], &y, move |grad| Ok(vec![Some(cpu::gather(&grad, &at)?)]));
+        };
+        let y = kernels.scatter(x, positions)?;
+        self.record(&[x], &y, move |grad| Ok(vec![Some(kernels.gather(&grad, &at)?)]));
         Ok(y)
     }
 
@@ -230,11 +277,11 @@ impl<'a> Pass<'a> {
     /// # Errors
     /// If `x` has not four dimensions.
     pub fn upsample(self, x: &Tensor) -> Result<Tensor> {
-        if self.kernels == Kernels::Composed {
+        let Kernels::Fused(kernels) = self.kernels else {
             return self.compose(&[x], |x| composed::upsample(&x[0]));
-        }
-        let y = cpu::upsample(x)?;
-        self.record(&[x], &y, |grad| Ok(vec![Some(cpu::upsample_backward(&grad)?)]));
+        };
+        let y = kernels.upsample(x)?;
+        self.record(&[x], &y, move |grad| Ok(vec![Some(kernels.upsample_backward(&grad)?)]));
         Ok(y)
     }
 
@@ -245,13 +292,13 @@ impl<'a> Pass<'a> {
     pub fn concatenate(self, a: &Tensor, b: &Tensor) -> Result<Tensor> {
         let fits = a.rank() == 4 && b.rank() == 4 && a.dims()[..3] == b.dims()[..3];
         expect(fits, || format!("the channels of {:?} and {:?} side by side", a.dims(), b.dims()))?;
-        if self.kernels == Kernels::Composed {
+        let Kernels::Fused(kernels) = self.kernels else {
             return self.compose(&[a, b], |x| Tensor::cat(x, 3));
-        }
-        let y = cpu::concatenate(a, b)?;
+        };
+        let y = kernels.concatenate(a, b)?;
         let in_a = a.dim(3)?;
         self.record(&[a, b], &y, move |grad| {
-            let (a, b) = cpu::split(&grad, in_a)?;
+            let (a, b) = kernels.split(&grad, in_a)?;
             Ok(vec![Some(a), Some(b)])
         });
         Ok(y)
@@ -270,13 +317,13 @@ impl<'a> Pass<'a> {
     ) -> Result<(Tensor, Moments)> {
         expect_channels(gamma, x.dim(3)?)?;
         expect_channels(beta, x.dim(3)?)?;
-        if self.kernels == Kernels::Composed {
+        let Kernels::Fused(kernels) = self.kernels else {
             let function =
                 move |x: &[Tensor]| composed::normalize(&x[0], &composed::moments(&x[0])?, (&x[1], &x[2]), activation);
             return Ok((self.compose(&[x, gamma, beta], function)?, composed::moments(&x.detach())?));
-        }
-        let moments = cpu::moments(x)?;
-        Ok((self.normalize(x, &moments, (gamma, beta), activation, true)?, moments))
+        };
+        let moments = kernels.moments(x)?;
+        Ok((self.normalize(kernels, x, &moments, (gamma, beta), activation, true)?, moments))
     }
 
     /// Batch norm by given moments; no gradient flows to them.
@@ -295,27 +342,28 @@ impl<'a> Pass<'a> {
             expect_channels(operand, x.dim(3)?)?;
         }
         let moments = Moments { mean: moments.mean.detach(), variance: moments.variance.detach() };
-        if self.kernels == Kernels::Composed {
+        let Kernels::Fused(kernels) = self.kernels else {
             let function = move |x: &[Tensor]| composed::normalize(&x[0], &moments, (&x[1], &x[2]), activation);
             return self.compose(&[x, gamma, beta], function);
-        }
-        self.normalize(x, &moments, (gamma, beta), activation, false)
+        };
+        self.normalize(kernels, x, &moments, (gamma, beta), activation, false)
     }
 
     /// Batch norm by the fused kernels; `of_input` tells whether the moments are those of `x`.
     fn normalize(
         self,
+        kernels: Fused,
         x: &Tensor,
         moments: &Moments,
         (gamma, beta): (&Tensor, &Tensor),
         activation: Activation,
         of_input: bool,
     ) -> Result<Tensor> {
-        let y = cpu::normalize(x, moments, gamma, beta, activation)?;
+        let y = kernels.normalize(x, moments, gamma, beta, activation)?;
         let (operands, moments) = ((x.clone(), gamma.detach(), y.clone()), moments.clone());
         self.record(&[x, gamma, beta], &y, move |grad| {
             let (x, gamma, y) = &operands;
-            let (x, gamma, beta) = cpu::normalize_backward((x, gamma, y), &moments, grad, activation, of_input)?;
+            let (x, gamma, beta) = kernels.normalize_backward((x, gamma, y), &moments, grad, activation, of_input)?;
             Ok(vec![Some(x), Some(gamma), Some(beta)])
         });
         Ok(y)

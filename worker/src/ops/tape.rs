@@ -4,7 +4,7 @@
 //! these operations that alone would be a third of a step. Here a step of the way back is a function, a gradient is moved where
 //! it is needed, changed in place, and added only where paths meet, and what a step has kept is freed when it is done.
 
-use super::cpu;
+use super::fused;
 use candle_core::{Result, Tensor, TensorId};
 use std::cell::RefCell;
 use std::collections::{HashMap, HashSet};
@@ -77,8 +77,7 @@ impl Gradients {
 
     fn add(&mut self, id: TensorId, gradient: Tensor) -> Result<()> {
         match self.0.get_mut(&id) {
-            Some(sum) if sum.device().is_cpu() => cpu::add(sum, &gradient)?,
-            Some(sum) => *sum = (&*sum + gradient)?,
+            Some(sum) => fused::add(sum, &gradient)?,
             None => {
                 self.0.insert(id, gradient);
             }

@@ -8,6 +8,8 @@
 //! ```
 
 use super::in_place::{InPlace, Update};
+#[cfg(feature = "cudnn")]
+use crate::ops;
 use crate::ops::Real;
 use candle_core::{Result, Tensor, Var};
 
@@ -89,11 +91,12 @@ impl Adam {
             second.inplace_op3(variable, gradient, &InPlace(Second { decay }))?;
             return variable.inplace_op3(first, second, &InPlace(step));
         }
-        let gradient = (gradient + variable.as_detached_tensor().affine(decay, 0.0)?)?;
-        *first = (&*first + (&gradient - &*first)?.affine(1.0 - BETAS.0, 0.0)?)?;
-        *second = (second.affine(BETAS.1, 0.0)? + gradient.sqr()?.affine(1.0 - BETAS.1, 0.0)?)?;
-        let scale = second.sqrt()?.affine(1.0 / step.root, EPSILON)?;
-        let change = (&*first / scale)?.affine(step.size, 0.0)?;
-        variable.set(&(variable.as_detached_tensor().affine(step.keep, 0.0)? - change)?)
+        #[cfg(feature = "cudnn")]
+        if variable.device().is_cuda() {
+            let Step { keep, size, root } = step;
+            let step = ops::AdamStep { decay, betas: BETAS, epsilon: EPSILON, keep, size, root };
+            return ops::adam(variable, gradient, first, second, step);
+        }
+        candle_core::bail!("this build has no Adam for {:?}", variable.device().location())
     }
 }

@@ -1,7 +1,7 @@
 //! Update rules, as in `torch.optim`: gradients in, variables changed in place.
 //!
-//! On the CPU an update is a fused loop per variable; elsewhere it is composed of Candle's operations. The state is a few tensors
-//! per variable, which can be read.
+//! An update is a fused loop per variable on the CPU, a kernel per variable on a CUDA device. The state is a few tensors per
+//! variable, which can be read.
 
 mod adam;
 mod in_place;

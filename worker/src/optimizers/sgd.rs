@@ -7,6 +7,8 @@
 //! ```
 
 use super::in_place::{InPlace, Update};
+#[cfg(feature = "cudnn")]
+use crate::ops;
 use crate::ops::Real;
 use candle_core::{Result, Tensor, Var};
 
@@ -53,8 +55,11 @@ impl Sgd {
             velocity.inplace_op3(variable, gradient, &InPlace(Velocity(self)))?;
             return variable.inplace_op3(velocity, gradient, &InPlace(Step { learning_rate }));
         }
-        let gradient = (gradient + variable.as_detached_tensor().affine(self.weight_decay, 0.0)?)?;
-        *velocity = (velocity.affine(self.momentum, 0.0)? + gradient)?;
-        variable.set(&(variable.as_detached_tensor() - velocity.affine(learning_rate, 0.0)?)?)
+        #[cfg(feature = "cudnn")]
+        if variable.device().is_cuda() {
+            let step = ops::SgdStep { decay: self.weight_decay, momentum: self.momentum, learning_rate };
+            return ops::sgd(variable, gradient, velocity, step);
+        }
+        candle_core::bail!("this build has no SGD for {:?}", variable.device().location())
     }
 }

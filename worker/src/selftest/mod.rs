@@ -7,10 +7,10 @@
 
 mod reference;
 
-use crate::ops::{Activation, Gradients, Kernels, Moments, Pass, Tape};
+use crate::ops::{Activation, Fused, Gradients, Kernels, Moments, Pass, Tape};
 use crate::{optimizers, seed};
 use candle_core::{DType, Device, Result, Tensor, Var};
-use proto::spec::{Convolution, Optimizer, Training};
+use proto::spec::{Convolution, Optimizer, Precision, Training};
 use rand::Rng;
 use reference::{Array, Expected, Parameter, Rates, Relu};
 use std::collections::BTreeMap;
@@ -43,13 +43,19 @@ impl Row {
 /// # Errors
 /// If an operation cannot be run at all.
 pub fn run(device: &Device) -> Result<Vec<Row>> {
-    let mut test = SelfTest { device, kernels: Kernels::of(device, Convolution::Auto), rows: Vec::new() };
-    test.everything_but_neighbours()?;
-    let mut tried = Vec::new();
-    for convolution in [Convolution::Direct, Convolution::Winograd2, Convolution::Winograd4] {
-        test.kernels = Kernels::of(device, convolution);
-        if !tried.contains(&test.kernels) {
-            tried.push(test.kernels);
+    let kernels = |convolution, precision| Kernels::of(device, convolution, precision);
+    let mut test = SelfTest { device, kernels: kernels(Convolution::Auto, Precision::F32), rows: Vec::new() };
+    test.update_rules()?;
+    if device.is_cpu() {
+        test.everything_but_neighbours()?;
+        for convolution in [Convolution::Direct, Convolution::Winograd2, Convolution::Winograd4] {
+            test.kernels = kernels(convolution, Precision::F32);
+            test.neighbours()?;
+        }
+    } else {
+        for &precision in Precision::ALL {
+            test.kernels = kernels(Convolution::Auto, precision);
+            test.everything_but_neighbours()?;
             test.neighbours()?;
         }
     }
@@ -73,15 +79,14 @@ impl SelfTest<'_> {
     fn everything_but_neighbours(&mut self) -> Result<()> {
         self.other_convolutions()?;
         self.maps()?;
-        self.batch_norm()?;
-        self.update_rules()
+        self.batch_norm()
     }
 
     /// 3x3 convolutions, in maps whose sizes tiles do and do not divide.
     fn neighbours(&mut self) -> Result<()> {
         let limit = match self.kernels {
-            Kernels::Fused(Convolution::Winograd2) => 4e-6,
-            Kernels::Fused(Convolution::Winograd4) => 1e-5,
+            Kernels::Fused(Fused::Cpu(Convolution::Winograd2)) => 4e-6,
+            Kernels::Fused(Fused::Cpu(Convolution::Winograd4)) => 1e-5,
             _ => 2e-6,
         };
         for maps in [[2, 10, 14, 20, 24], [3, 5, 7, 3, 8], [2, 6, 6, 16, 1], [2, 1, 1, 9, 17], [1, 48, 40, 16, 16]] {
@@ -129,7 +134,17 @@ impl SelfTest<'_> {
     fn maps(&mut self) -> Result<()> {
         for (whole, half) in [([2, 6, 8, 3], [2, 3, 4, 3]), ([3, 20, 36, 16], [3, 10, 18, 16])] {
             let [x, pooled] = arrays([&whole, &half]);
+            self.compare("upsampling", std::slice::from_ref(&x), 5e-7, &|pass, x| pass.upsample(&x[0]), &|_, grad| {
+                reference::upsample(&x, grad)
+            })?;
+            let both = arrays([&whole, &[whole[0], whole[1], whole[2], 5]]);
+            self.compare("concatenation", &both, 0.0, &|pass, x| pass.concatenate(&x[0], &x[1]), &|_, grad| {
+                reference::concatenate(&both[0], &both[1], grad)
+            })?;
             let positions = reference::positions(&x);
+            if self.rounds() {
+                continue;
+            }
             self.positions(&x, &positions)?;
             self.compare(
                 "max pooling",
@@ -146,15 +161,17 @@ impl SelfTest<'_> {
                 &|pass, x| pass.max_unpool2d(&x[0], &at),
                 &|_, grad| reference::max_unpool2d(&pooled, &positions, grad),
             )?;
-            self.compare("upsampling", std::slice::from_ref(&x), 5e-7, &|pass, x| pass.upsample(&x[0]), &|_, grad| {
-                reference::upsample(&x, grad)
-            })?;
-            let both = arrays([&whole, &[whole[0], whole[1], whole[2], 5]]);
-            self.compare("concatenation", &both, 0.0, &|pass, x| pass.concatenate(&x[0], &x[1]), &|_, grad| {
-                reference::concatenate(&both[0], &both[1], grad)
-            })?;
         }
         Ok(())
+    }
+
+    /// Whether maps are rounded, so that a maximum can be another.
+    fn rounds(&self) -> bool {
+        match self.kernels {
+            #[cfg(feature = "cudnn")]
+            Kernels::Fused(Fused::Cuda(precision)) => precision == Precision::Bf16,
+            _ => false,
+        }
     }
 
     /// The share of maxima that are found elsewhere.
@@ -245,19 +262,25 @@ impl SelfTest<'_> {
         operation: Operation<'_>,
         reference: Reference<'_>,
     ) -> Result<()> {
-        let variables: Vec<_> =
-            operands.iter().map(|operand| Var::from_tensor(&self.tensor(operand)?)).collect::<Result<_>>()?;
+        let pass = Pass::new(self.kernels);
+        // of three operands the others are weights
+        let is_map = |index: usize| index == 0 || operands.len() < 3;
+        let variable = |(index, operand): (usize, &Array)| {
+            let tensor = self.tensor(operand)?;
+            Var::from_tensor(&if is_map(index) { pass.enter(&tensor)? } else { tensor })
+        };
+        let variables: Vec<_> = operands.iter().enumerate().map(variable).collect::<Result<_>>()?;
         let tensors: Vec<_> = variables.iter().map(|variable| variable.as_tensor().clone()).collect();
         let tape = Tape::default();
         let y = operation(Pass::recorded(self.kernels, &tape), &tensors)?;
         let found = Array { shape: y.dims().to_vec(), values: numbers(&y)? };
-        let evaluated = numbers(&operation(Pass::new(self.kernels), &tensors)?)?;
+        let evaluated = numbers(&operation(pass, &tensors)?)?;
         let [_, _, _, grad] = arrays([&[], &[], &[], &found.shape]);
         let expected = reference(&found, &grad);
         let same_shape = found.shape == expected.y.shape;
         let result = distance(&found.values, &expected.y.values).max(distance(&evaluated, &expected.y.values));
         self.row(name, "result", if same_shape { result } else { f64::INFINITY }, limit);
-        let gradients = tape.backward(&y, self.tensor(&grad)?)?;
+        let gradients = tape.backward(&y, pass.enter(&self.tensor(&grad)?)?)?;
         let parts = match operands.len() {
             3 if name.starts_with("batch norm") => &["gradient of input", "gradient of scale", "gradient of shift"][..],
             3 => &["gradient of input", "gradient of kernel", "gradient of bias"],
@@ -274,9 +297,18 @@ impl SelfTest<'_> {
     /// Adds a comparison, or takes it into the row of the same name.
     fn row(&mut self, operation: &str, part: &'static str, error: f64, limit: f64) {
         let algorithm = match self.kernels {
-            Kernels::Fused(convolution) if operation.contains("3x3") => convolution.name(),
-            Kernels::Fused(_) => "fused",
+            Kernels::Fused(Fused::Cpu(convolution)) if operation.contains("3x3") => convolution.name(),
+            Kernels::Fused(Fused::Cpu(_)) => "fused",
+            #[cfg(feature = "cudnn")]
+            Kernels::Fused(Fused::Cuda(precision)) => precision.name(),
             Kernels::Composed => "composed",
+        };
+        let limit = match self.kernels {
+            #[cfg(feature = "cudnn")]
+            Kernels::Fused(Fused::Cuda(Precision::Tf32)) => limit.max(1e-3),
+            #[cfg(feature = "cudnn")]
+            Kernels::Fused(Fused::Cuda(Precision::Bf16)) => limit.max(2e-2),
+            _ => limit,
         };
         let same = |row: &&mut Row| row.operation == operation && row.part == part && row.algorithm == algorithm;
         match self.rows.iter_mut().find(same) {
@@ -372,8 +404,11 @@ mod tests {
 
     #[test]
     fn a_wrong_result_is_no_match() {
-        let mut test =
-            SelfTest { device: &Device::Cpu, kernels: Kernels::of(&Device::Cpu, Convolution::Auto), rows: Vec::new() };
+        let mut test = SelfTest {
+            device: &Device::Cpu,
+            kernels: Kernels::of(&Device::Cpu, Convolution::Auto, Precision::F32),
+            rows: Vec::new(),
+        };
         let [x] = arrays([&[1, 2, 2, 1]]);
         let expected = |_: &Array, grad: &Array| reference::upsample(&x, grad);
         let wrong = |pass: Pass<'_>, x: &[Tensor]| pass.upsample(&x[0])?.affine(1.001, 0.0);

@@ -1,38 +1,75 @@
 //! Cases -> tensors, and the order in which an epoch sees them.
 
 use crate::data::CaseSet;
+#[cfg(feature = "cudnn")]
+use crate::ops;
 use crate::seed;
+#[cfg(feature = "cudnn")]
+use candle_core::DType;
 use candle_core::{Device, Result, Tensor};
 
-/// Some cases as a network takes them.
+/// Where batches come from: cases in the host's memory, and on a CUDA device a copy of them.
 #[derive(Debug)]
-pub struct Batch {
-    /// `[n, 3, size, size]`, 0 to 1.
-    pub images: Tensor,
-    /// `[n, 1, size, size]`, 0 or 1.
-    pub targets: Tensor,
-    /// `[n, size, size]`, 0 or 1.
-    pub masks: Vec<u8>,
+pub struct Batches<'a> {
+    cases: &'a CaseSet,
+    device: &'a Device,
+    /// Images `[cases, 3, size, size]` and masks `[cases, size, size]`, bytes.
+    #[cfg(feature = "cudnn")]
+    copy: Option<(Tensor, Tensor)>,
 }
 
-/// The batch of `indices`.
-///
-/// # Errors
-/// If memory on `device` cannot be had.
-pub fn batch(cases: &CaseSet, indices: &[u32], device: &Device) -> Result<Batch> {
-    let size = cases.image_size as usize;
-    let pixels = size * size;
-    let gather = |bytes: &[u8], length: usize| -> Vec<u8> {
-        indices.iter().flat_map(|&case| &bytes[case as usize * length..][..length]).copied().collect()
-    };
-    let images = gather(&cases.images, 3 * pixels).into_iter().map(|byte| f32::from(byte) / 255.0).collect();
-    let masks = gather(&cases.masks, pixels);
-    let targets = masks.iter().map(|&mask| f32::from(mask)).collect();
-    Ok(Batch {
-        images: Tensor::from_vec::<_, f32>(images, (indices.len(), 3, size, size), device)?,
-        targets: Tensor::from_vec::<_, f32>(targets, (indices.len(), 1, size, size), device)?,
-        masks,
-    })
+impl<'a> Batches<'a> {
+    /// Batches on `device`.
+    ///
+    /// # Errors
+    /// If the device has no memory for the cases.
+    pub fn new(cases: &'a CaseSet, device: &'a Device) -> Result<Self> {
+        #[cfg(feature = "cudnn")]
+        let copy = {
+            let (count, size) = (cases.inventory.cases.len(), cases.image_size as usize);
+            let images = || Tensor::from_slice(&cases.images, (count, 3, size, size), device);
+            let masks = || Tensor::from_slice(&cases.masks, (count, size, size), device);
+            if device.is_cuda() { Some((images()?, masks()?)) } else { None }
+        };
+        Ok(Self {
+            cases,
+            device,
+            #[cfg(feature = "cudnn")]
+            copy,
+        })
+    }
+
+    /// Some cases as a network takes them: images `[n, 3, size, size]`, 0 to 1, and targets `[n, 1, size, size]`, 0 or 1.
+    ///
+    /// # Errors
+    /// If memory cannot be had.
+    pub fn tensors(&self, indices: &[u32]) -> Result<(Tensor, Tensor)> {
+        let (count, size) = (indices.len(), self.cases.image_size as usize);
+        #[cfg(feature = "cudnn")]
+        if let Some((images, masks)) = &self.copy {
+            let indices = Tensor::new(indices, self.device)?;
+            let (images, targets) = ops::gather_batch(images, masks, &indices, DType::F32)?;
+            return Ok((images.permute((0, 3, 1, 2))?, targets.reshape((count, 1, size, size))?));
+        }
+        let images = gather(&self.cases.images, indices, 3 * size * size);
+        let images = images.into_iter().map(|byte| f32::from(byte) / 255.0).collect();
+        let targets = self.masks(indices).into_iter().map(f32::from).collect();
+        let images = Tensor::from_vec::<_, f32>(images, (count, 3, size, size), self.device)?;
+        Ok((images, Tensor::from_vec::<_, f32>(targets, (count, 1, size, size), self.device)?))
+    }
+
+    /// The masks of some cases, 0 or 1, `[n, size, size]`.
+    #[must_use]
+    pub fn masks(&self, indices: &[u32]) -> Vec<u8> {
+        let size = self.cases.image_size as usize;
+        gather(&self.cases.masks, indices, size * size)
+    }
+}
+
+/// Some of the items that have `length` bytes each.
+fn gather(bytes: &[u8], indices: &[u32], length: usize) -> Vec<u8> {
+    let items = indices.iter().map(|&index| &bytes[index as usize * length..][..length]);
+    items.collect::<Vec<_>>().concat()
 }
 
 /// The order of an epoch: `cases` shuffled by a stream of the epoch's own.

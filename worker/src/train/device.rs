@@ -41,21 +41,23 @@ pub fn device(name: &str) -> Result<Device, DeviceError> {
     }
 }
 
-/// Checks that a network is computed in these numbers; so far only `f32` is, on every device.
+/// Checks that a network is computed in these numbers there: `f32` on every device, `tf32` and `bf16` on CUDA devices.
 ///
 /// # Errors
 /// If it is not.
-pub fn check(precision: Precision) -> Result<(), TrainError> {
+pub fn check(device: &Device, precision: Precision) -> Result<(), TrainError> {
     match precision {
         Precision::F32 => Ok(()),
-        Precision::Tf32 | Precision::Bf16 => Err(TrainError::Precision { precision }),
+        Precision::Tf32 | Precision::Bf16 if device.is_cuda() => Ok(()),
+        Precision::Tf32 | Precision::Bf16 => Err(TrainError::Precision { precision, device: describe(device) }),
     }
 }
 
-/// The device and how it is used, for results: `cpu (model), f32, auto convolution`.
+/// The device and how it is used, for results: `cpu (model), f32, auto convolution`, `cuda:0 (model), tf32, cuDNN convolution`.
 #[must_use]
 pub fn describe_training(device: &Device, training: &Training) -> String {
-    format!("{}, {}, {} convolution", describe(device), training.precision, training.convolution)
+    let convolution = if device.is_cuda() { "cuDNN" } else { training.convolution.name() };
+    format!("{}, {}, {convolution} convolution", describe(device), training.precision)
 }
 
 /// The device in words: its kind and, where it is known, its model.

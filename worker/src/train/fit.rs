@@ -1,8 +1,8 @@
 //! Epochs of steps.
 
-use super::batches::{batch, order};
+use super::batches::{Batches, order};
 use super::evaluate::evaluate;
-use super::learner::Learner;
+use super::learner::{Learner, numbers};
 use super::{TrainError, device, verdict};
 use crate::data::CaseSet;
 use crate::data::split::{self, Subsets};
@@ -80,7 +80,8 @@ struct Selected {
 ///
 /// Without validation cases the last epoch must be asked for, and its weights count whatever they are worth.
 ///
-/// A step whose loss is not finite ends the training; its epoch is observed without a training loss. An epoch whose validation
+/// A step whose loss is not finite ends the training, on a CUDA device at the end of the epoch; its epoch is observed without a
+/// training loss. An epoch whose validation
 /// loss is not finite is never selected.
 #[derive(Debug)]
 pub struct Session<'a> {
@@ -89,6 +90,7 @@ pub struct Session<'a> {
     device: &'a Device,
     subsets: Subsets,
     learner: Learner,
+    batches: Batches<'a>,
     selected: Option<Selected>,
 }
 
@@ -100,7 +102,8 @@ impl<'a> Session<'a> {
     pub fn new(spec: &'a JobSpec, cases: &'a CaseSet, device: &'a Device) -> Result<Self, TrainError> {
         check(spec, cases)?;
         let subsets = split::assign(&spec.split, cases.inventory.cases.len(), spec.seeds.split_seed)?;
-        Ok(Self { spec, cases, device, subsets, learner: Learner::new(spec, device)?, selected: None })
+        let (learner, batches) = (Learner::new(spec, device)?, Batches::new(cases, device)?);
+        Ok(Self { spec, cases, device, subsets, learner, batches, selected: None })
     }
 
     /// The network: before the training with its initial weights, after it with those of the selected epoch.
@@ -159,22 +162,32 @@ impl<'a> Session<'a> {
     /// finite.
     fn train(&mut self, epoch: u32, observe: &mut dyn FnMut(Event<'_>)) -> Result<Option<f64>, TrainError> {
         let order = order(&self.subsets.train, self.spec.seeds.order_seed, epoch);
+        let batches = order.chunks(self.spec.training.batch_size as usize);
+        let last = batches.len();
         let mut total = 0.0;
-        for (step, cases) in (1..).zip(order.chunks(self.spec.training.batch_size as usize)) {
-            let batch = batch(self.cases, cases, self.device)?;
-            let sum: f64 = self.learner.step(&batch.images, &batch.targets)?.iter().sum();
-            observe(Event::Step { epoch, step, cases, loss: sum / cases.len() as f64 });
-            if !sum.is_finite() {
-                return Ok(None);
+        let mut under_way = Vec::new();
+        for (index, cases) in batches.enumerate() {
+            let (images, targets) = self.batches.tensors(cases)?;
+            under_way.push((index, cases, self.learner.step(&images, &targets)?));
+            if !self.device.is_cpu() && index + 1 < last {
+                // a device works on while the host prepares: it is waited for once an epoch
+                continue;
             }
-            total += sum;
+            for (index, cases, losses) in under_way.drain(..) {
+                let sum: f64 = numbers(&losses)?.iter().sum();
+                observe(Event::Step { epoch, step: index as u32 + 1, cases, loss: sum / cases.len() as f64 });
+                if !sum.is_finite() {
+                    return Ok(None);
+                }
+                total += sum;
+            }
         }
         Ok(Some(total / order.len() as f64))
     }
 
     fn evaluate(&self, subset: &[u32]) -> Result<Evaluation, TrainError> {
         let batch_size = self.spec.training.batch_size as usize;
-        Ok(evaluate(&self.learner, self.cases, subset, batch_size, self.device)?)
+        Ok(evaluate(&self.learner, &self.batches, subset, batch_size)?)
     }
 
     /// Keeps the weights of `epoch` if they are the ones to count.

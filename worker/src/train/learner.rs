@@ -28,24 +28,23 @@ impl Learner {
         if !size.is_multiple_of(multiple) || size == 0 {
             return Err(TrainError::Granularity { architecture: *architecture, size, multiple });
         }
-        device::check(training.precision)?;
+        device::check(device, training.precision)?;
         let seed = spec.seeds.init_seed;
         let network = models::build(*architecture, *model, training.initialization, seed, device, DType::F32)?;
-        let network = network.with_kernels(Kernels::of(device, training.convolution));
+        let network = network.with_kernels(Kernels::of(device, training.convolution, training.precision));
         let optimizer = Optimizer::new(training, spec.learning_rate, network.parameters())?;
         Ok(Self { network, optimizer, loss: spec.loss })
     }
 
-    /// One step on images `[n, 3, h, w]` and targets `[n, 1, h, w]`: the loss of every case before it. If their sum is not
-    /// finite, the weights stay as they are.
+    /// One step on images `[n, 3, h, w]` and targets `[n, 1, h, w]`: the loss of every case before it, `[n]`. If their sum is
+    /// not finite, the weights stay as they are on the CPU; a CUDA device is not waited for, and its weights are lost.
     ///
     /// # Errors
     /// If the shapes do not fit, or memory cannot be had.
-    pub fn step(&mut self, images: &Tensor, targets: &Tensor) -> candle_core::Result<Vec<f64>> {
+    pub fn step(&mut self, images: &Tensor, targets: &Tensor) -> candle_core::Result<Tensor> {
         let pass = self.network.record(images)?;
         let (losses, gradient) = losses::with_gradient(&self.loss, &pass.logits, targets)?;
-        let losses = numbers(&losses)?;
-        if losses.iter().sum::<f64>().is_finite() {
+        if !losses.device().is_cpu() || numbers(&losses)?.iter().sum::<f64>().is_finite() {
             self.optimizer.step(&pass.backward(&gradient)?)?;
         }
         Ok(losses)
@@ -62,6 +61,7 @@ impl Learner {
     }
 }
 
-fn numbers(per_case: &Tensor) -> candle_core::Result<Vec<f64>> {
+/// The losses of a batch's cases, when they are there.
+pub(crate) fn numbers(per_case: &Tensor) -> candle_core::Result<Vec<f64>> {
     per_case.to_dtype(DType::F64)?.to_vec1()
 }

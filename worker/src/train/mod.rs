@@ -18,7 +18,7 @@ mod fit;
 mod learner;
 pub mod verdict;
 
-pub use batches::{Batch, batch};
+pub use batches::Batches;
 pub use fit::{Event, Session, fit};
 pub use learner::Learner;
 
@@ -47,10 +47,12 @@ pub enum TrainError {
         multiple: u32,
     },
     /// Networks are not computed in these numbers.
-    #[error("training.precision: this worker does not train in {precision} yet: use f32")]
+    #[error("training.precision: {device} does not compute in {precision}: use f32, or a worker with a CUDA device")]
     Precision {
         /// What the job asks for.
         precision: Precision,
+        /// The device in words.
+        device: String,
     },
     /// There is nothing to do.
     #[error("`{key}` is 0: use at least 1")]

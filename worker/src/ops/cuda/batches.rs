@@ -8,7 +8,7 @@ use Argument::{Address, Number};
 
 /// The cases of `indices` (u32 `[n]`, each below the number of cases): images `[n, h, w, 3]`, 0 to 1, of `dtype`, and targets f32
 /// `[n, h, w, 1]`, 0 or 1. The data set is u8: images `[cases, 3, h, w]`, 0 to 255, and masks `[cases, h, w]`, 0 or 1.
-pub(in crate::ops) fn gather_batch(
+pub(crate) fn gather_batch(
     images: &Tensor,
     masks: &Tensor,
     indices: &Tensor,

@@ -3,12 +3,11 @@
 //! Channels that do not fill 16 bytes (the three colours, the one logit) are filled up with zeros around the call, because tensor
 //! cores take no others.
 
-use super::Precision;
 use super::cudnn::Epilogue;
 use super::descriptors::Convolution;
 use super::engine::{Argument, Engine, Grid, number};
 use super::operand::{Variant, address, device, empty, expect, full, map};
-use crate::ops::Activation;
+use crate::ops::{Activation, Precision};
 use candle_core::{DType, Device, Result, Tensor, bail};
 use std::sync::Arc;
 
@@ -100,7 +99,7 @@ pub(in crate::ops) fn conv_transpose2d_backward(
 }
 
 /// The plans of cuDNN that the device has made so far: its version, then a line for each convolution and pass.
-pub(in crate::ops) fn describe_plans(device: &Device) -> Result<String> {
+pub(crate) fn describe_plans(device: &Device) -> Result<String> {
     match device {
         Device::Cuda(device) => Ok(Engine::of(device)?.cudnn().describe()),
         _ => bail!("{:?} has no plans: expected a CUDA device", device.location()),

@@ -1,7 +1,7 @@
 //! Convolutions as cuDNN describes them. Sizes are stated in the order n, c, h, w whatever the layout; `CUDNN_TENSOR_NHWC` says how
 //! they lie. A filter's are k, c, h, w; it lies as k, h, w, c.
 
-use super::Precision;
+use crate::ops::Precision;
 use candle_core::cuda_backend::cudarc::cudnn::{CudnnError, result, sys};
 use candle_core::{DType, Result, bail};
 use std::ffi::c_int;
@@ -42,10 +42,7 @@ impl Convolution {
 
     /// The type of the maps and of the packed weights.
     pub(super) fn dtype(&self) -> DType {
-        match self.precision {
-            Precision::F32 | Precision::Tf32 => DType::F32,
-            Precision::Bf16 => DType::BF16,
-        }
+        super::dtype(self.precision)
     }
 
     fn data_type(&self) -> sys::cudnnDataType_t {

@@ -15,8 +15,6 @@
 //!
 //! All work of a device goes to Candle's stream for it, from one thread at a time.
 
-#![cfg_attr(not(test), expect(dead_code, reason = "the operations of `ops` do not call these yet"))]
-
 mod batches;
 mod compiler;
 mod conv;
@@ -30,22 +28,25 @@ mod steps;
 #[cfg(test)]
 mod tests;
 
-#[cfg_attr(not(test), expect(unused_imports, reason = "the operations of `ops` do not call these yet"))]
-pub(super) use self::{
+pub(crate) use self::{
     batches::gather_batch,
-    conv::{conv_transpose2d, conv_transpose2d_backward, conv2d, conv2d_backward, describe_plans},
-    maps::{add, cast, concatenate, gather, max_pool2d, scatter, split, upsample, upsample_backward},
-    norm::{moments, normalize, normalize_backward},
+    conv::describe_plans,
     steps::{AdamStep, SgdStep, adam, sgd},
 };
+pub(super) use self::{
+    conv::{conv_transpose2d, conv_transpose2d_backward, conv2d, conv2d_backward},
+    maps::{add, cast, concatenate, gather, max_pool2d, scatter, split, upsample, upsample_backward},
+    norm::{moments, normalize, normalize_backward},
+};
 
-/// What convolutions multiply.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(super) enum Precision {
-    /// f32, on the ordinary cores.
-    F32,
-    /// f32 rounded to 10 bits of mantissa, summed in f32, on the tensor cores.
-    Tf32,
-    /// bf16, summed in f32, on the tensor cores.
-    Bf16,
+use crate::ops::Precision;
+use candle_core::DType;
+
+/// The type of feature maps. Convolutions multiply f32 on the ordinary cores; for `tf32` they round it to 10 bits of mantissa, and
+/// take the tensor cores, as they do for bf16. All sum in f32.
+pub(super) fn dtype(precision: Precision) -> DType {
+    match precision {
+        Precision::F32 | Precision::Tf32 => DType::F32,
+        Precision::Bf16 => DType::BF16,
+    }
 }

@@ -2,14 +2,14 @@
 
 use super::engine::{Argument, Engine, Grid, number};
 use super::operand::{Variant, address, device, empty, expect, map};
-use crate::ops::Activation;
+use crate::ops::{Activation, Moments};
 use candle_core::{DType, Result, Tensor};
 use std::sync::Arc;
 
 use Argument::{Address, Number};
 
 /// Mean and biased variance of the channels of `x` `[n, h, w, c]`, f32 `[c]` each.
-pub(in crate::ops) fn moments(x: &Tensor) -> Result<(Tensor, Tensor)> {
+pub(in crate::ops) fn moments(x: &Tensor) -> Result<Moments> {
     let walk = Walk::over(x, &[address(x)?])?;
     let (means, squares) = (walk.partial()?, walk.partial()?);
     walk.launch("moments", &[address(x)?, address(&means)?, address(&squares)?], None)?;
@@ -24,21 +24,20 @@ pub(in crate::ops) fn moments(x: &Tensor) -> Result<(Tensor, Tensor)> {
         Number(number(walk.grid.shares())?),
     ];
     walk.engine.launch("finish_moments", Variant::single(DType::F32), Grid::finish(walk.channels), &arguments)?;
-    Ok((mean, variance))
+    Ok(Moments { mean, variance })
 }
 
 /// Batch norm of `x` `[n, h, w, c]` by the given moments; mean, variance, gamma and beta are f32 `[c]`.
 pub(in crate::ops) fn normalize(
     x: &Tensor,
-    mean: &Tensor,
-    variance: &Tensor,
+    moments: &Moments,
     gamma: &Tensor,
     beta: &Tensor,
     activation: Activation,
 ) -> Result<Tensor> {
     let y = empty(x.shape(), x.dtype(), device(x)?)?;
     let walk = Walk::over(x, &[address(x)?, address(&y)?])?;
-    let [mean, variance, gamma, beta] = walk.demand([mean, variance, gamma, beta])?;
+    let [mean, variance, gamma, beta] = walk.demand([&moments.mean, &moments.variance, gamma, beta])?;
     let relu = activation == Activation::Relu;
     walk.launch("normalize", &[address(x)?, mean, variance, gamma, beta, address(&y)?], Some(relu))?;
     Ok(y)
@@ -46,18 +45,14 @@ pub(in crate::ops) fn normalize(
 
 /// The gradients of [`normalize`] for `x`, gamma and beta; `y` is its result, `grad` the gradient of that. If the moments are those
 /// `of_input`, gradients flow through them; else they are constants.
-#[expect(clippy::too_many_arguments, reason = "they are what the operation depends on")]
 pub(in crate::ops) fn normalize_backward(
-    x: &Tensor,
-    mean: &Tensor,
-    variance: &Tensor,
-    gamma: &Tensor,
-    y: &Tensor,
-    grad: &Tensor,
+    (x, gamma, y): (&Tensor, &Tensor, &Tensor),
+    moments: &Moments,
+    grad: Tensor,
     activation: Activation,
     of_input: bool,
 ) -> Result<(Tensor, Tensor, Tensor)> {
-    expect(grad, x.dtype(), x.dims())?;
+    expect(&grad, x.dtype(), x.dims())?;
     let dx = empty(x.shape(), x.dtype(), device(x)?)?;
     let y = match activation {
         Activation::Identity => 0,
@@ -66,14 +61,14 @@ pub(in crate::ops) fn normalize_backward(
             address(y)?
         }
     };
-    let maps = [address(x)?, y, address(grad)?];
+    let maps = [address(x)?, y, address(&grad)?];
     let [input, _, grad] = maps;
     let walk = Walk::over(x, &[input, y, grad, address(&dx)?])?;
     let (sums, products) = (walk.partial()?, walk.partial()?);
-    let [center, spread, scale] = walk.demand([mean, variance, gamma])?;
+    let [center, spread, scale] = walk.demand([&moments.mean, &moments.variance, gamma])?;
     walk.launch("normalize_sums", &[input, y, grad, center, address(&sums)?, address(&products)?], None)?;
     let beta = walk.engine.finish_sums(&sums, None)?;
-    let gamma = walk.engine.finish_sums(&products, Some(variance))?;
+    let gamma = walk.engine.finish_sums(&products, Some(&moments.variance))?;
     let flows = [address(&gamma)?, address(&beta)?, address(&dx)?];
     let addresses: Vec<_> = maps.into_iter().chain([center, spread, scale]).chain(flows).collect();
     walk.launch("normalize_backward", &addresses, Some(of_input))?;

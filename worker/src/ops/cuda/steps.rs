@@ -8,34 +8,34 @@ use Argument::{Address, Factor, Number};
 
 /// A step of Adam or AdamW, with the names of `optimizers/adam.rs`.
 #[derive(Debug, Clone, Copy)]
-pub(in crate::ops) struct AdamStep {
+pub(crate) struct AdamStep {
     /// Share of the parameters that is added to their gradients.
-    pub(in crate::ops) decay: f64,
+    pub(crate) decay: f64,
     /// Shares of the moments that are kept.
-    pub(in crate::ops) betas: (f64, f64),
+    pub(crate) betas: (f64, f64),
     /// Added to the root of the second moment.
-    pub(in crate::ops) epsilon: f64,
+    pub(crate) epsilon: f64,
     /// What is left of the parameters.
-    pub(in crate::ops) keep: f64,
+    pub(crate) keep: f64,
     /// `learning_rate / (1 - beta1^t)`
-    pub(in crate::ops) size: f64,
+    pub(crate) size: f64,
     /// `sqrt(1 - beta2^t)`
-    pub(in crate::ops) root: f64,
+    pub(crate) root: f64,
 }
 
 /// A step of stochastic gradient descent, with the names of `optimizers/sgd.rs`.
 #[derive(Debug, Clone, Copy)]
-pub(in crate::ops) struct SgdStep {
+pub(crate) struct SgdStep {
     /// Share of the parameters that is added to their gradients.
-    pub(in crate::ops) decay: f64,
+    pub(crate) decay: f64,
     /// Share of the velocity that is kept.
-    pub(in crate::ops) momentum: f64,
+    pub(crate) momentum: f64,
     /// Share of the velocity that the parameters move by.
-    pub(in crate::ops) learning_rate: f64,
+    pub(crate) learning_rate: f64,
 }
 
 /// Changes parameters and both moments; all contiguous f32 tensors of one shape.
-pub(in crate::ops) fn adam(
+pub(crate) fn adam(
     parameters: &Tensor,
     gradients: &Tensor,
     first: &Tensor,
@@ -49,7 +49,7 @@ pub(in crate::ops) fn adam(
 }
 
 /// Changes parameters and velocity; all contiguous f32 tensors of one shape.
-pub(in crate::ops) fn sgd(parameters: &Tensor, gradients: &Tensor, velocity: &Tensor, step: SgdStep) -> Result<()> {
+pub(crate) fn sgd(parameters: &Tensor, gradients: &Tensor, velocity: &Tensor, step: SgdStep) -> Result<()> {
     let SgdStep { decay, momentum, learning_rate } = step;
     update("sgd", &[parameters, gradients, velocity], &[decay, momentum, learning_rate])
 }

@@ -10,8 +10,9 @@
 mod common;
 
 use super::operand::Variant;
-use super::{AdamStep, Precision, SgdStep};
+use super::{AdamStep, SgdStep};
 use crate::ops::Activation::{self, Identity, Relu};
+use crate::ops::{Moments, Precision};
 use candle_core::{DType, Device, Tensor};
 use common::{error, tensors, wave};
 
@@ -200,11 +201,10 @@ fn batch_norm_agrees_with_pytorch() {
         for dtype in DTYPES {
             let x = map(&operand(&shape, 1.0), dtype, &device);
             let [gamma, beta] = [2.0, 3.0].map(|phase| plain(&operand(&shape[1..2], phase), &device));
-            let (mean, variance) = super::moments(&x).unwrap();
-            let y = super::normalize(&x, &mean, &variance, &gamma, &beta, Relu).unwrap();
+            let moments = super::moments(&x).unwrap();
+            let y = super::normalize(&x, &moments, &gamma, &beta, Relu).unwrap();
             let grad = gradient(&y);
-            let (dx, dgamma, dbeta) =
-                super::normalize_backward(&x, &mean, &variance, &gamma, &y, &grad, Relu, true).unwrap();
+            let (dx, dgamma, dbeta) = super::normalize_backward((&x, &gamma, &y), &moments, grad, Relu, true).unwrap();
             let found = [("y", &image(&y)), ("0", &image(&dx)), ("1", &dgamma), ("2", &dbeta)];
             check(&format!("norm{kind}"), dtype, &found);
         }
@@ -219,10 +219,11 @@ fn batch_norm_by_given_moments_agrees_with_pytorch() {
             let x = map(&operand(&[3, channels, 5, 7], 1.0), dtype, &device);
             let [gamma, beta, mean] = [2.0, 3.0, 5.0].map(|phase| plain(&operand(&[channels], phase), &device));
             let variance = plain(&bf16(&wave(&[channels], 6.0, 0.5, 1.0)), &device);
-            let y = super::normalize(&x, &mean, &variance, &gamma, &beta, Identity).unwrap();
+            let moments = Moments { mean, variance };
+            let y = super::normalize(&x, &moments, &gamma, &beta, Identity).unwrap();
             let grad = gradient(&y);
             let (dx, dgamma, dbeta) =
-                super::normalize_backward(&x, &mean, &variance, &gamma, &y, &grad, Identity, false).unwrap();
+                super::normalize_backward((&x, &gamma, &y), &moments, grad, Identity, false).unwrap();
             let found = [("y", &image(&y)), ("0", &image(&dx)), ("1", &dgamma), ("2", &dbeta)];
             check(&format!("norm_by{kind}"), dtype, &found);
         }
@@ -234,7 +235,7 @@ fn moments_are_precise_far_from_zero() {
     let device = device();
     let far = bf16(&wave(&[2, 40, 37, 41], 1.0, 1.0, 100.0));
     for dtype in DTYPES {
-        let (mean, variance) = super::moments(&map(&far, dtype, &device)).unwrap();
+        let Moments { mean, variance } = super::moments(&map(&far, dtype, &device)).unwrap();
         check("moments", DType::F32, &[("mean", &mean), ("variance", &variance)]);
     }
 }
