@@ -8,7 +8,7 @@ use common::{error, tensors, wave};
 use proto::spec::{Architecture, Initialization, Loss, LossName, Model};
 use worker::losses;
 use worker::models::{self, Network};
-use worker::ops::{Fused, Activation, Convolution, Kernels, Moments, Pass, Tape};
+use worker::ops::{Activation, Convolution, Fused, Kernels, Moments, Pass, Tape};
 
 /// Every way to compute.
 const ALL: [Kernels; 4] = [

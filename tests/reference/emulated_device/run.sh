@@ -2,7 +2,7 @@
 # Runs the tests of the operations on CUDA devices without one: the product's own code, linked as always, finds libraries that
 # compute on the CPU in the place of the driver, NVRTC and cuDNN.
 #
-#   tests/reference/emulated_device/run.sh [FILTER]      default filter: ops::cuda
+#   tests/reference/emulated_device/run.sh [FILTER]      default filter: cuda
 #
 # Needs the CUDA toolkit to build `--features cudnn`, and g++. Runs once with bias and ReLU inside the convolutions, once without,
 # and once compiles the kernels with the real NVRTC (on LIBRARY_PATH), which needs no device.
@@ -36,6 +36,6 @@ mkdir "$libraries/driver" # with the real libraries, one that is never called
 nm --dynamic --undefined-only --format=just-symbols "$tests" | grep -E '^cu[A-Z]' | sed 's/.*/void &(void) {}/' |
   gcc -w -shared -fPIC -o "$libraries/driver/libcuda.so.1" -x c -
 run() { LD_LIBRARY_PATH=$libraries:$1 EMULATED_DEVICE=$here EMULATED_FOLDER=$libraries "$tests" --test-threads 1 "$2"; }
-run "$libraries/nvrtc" "${1:-ops::cuda}"
+run "$libraries/nvrtc" "${1:-cuda}"
 EMULATED_CUDNN=unfused run "$libraries/nvrtc" "${1:-ops::cuda::tests::conv}"
 LD_LIBRARY_PATH=$libraries/driver:$LIBRARY_PATH "$tests" ops::cuda::tests::kernels_compile

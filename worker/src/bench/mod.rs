@@ -12,8 +12,8 @@ pub mod arithmetic;
 pub mod memory;
 
 use crate::models::Network;
-use crate::train::{Learner, TrainError};
-use candle_core::{DType, Device, Result, Tensor};
+use crate::train::{Learner, TrainError, numbers};
+use candle_core::{Device, Result, Tensor};
 use proto::ids::ContentHash;
 use proto::spec::{
     Architecture, Convolution, Data, JobSpec, Loss, Model, Precision, Seeds, Selection, Split, Trainer, Training,
@@ -110,7 +110,7 @@ impl Bench {
     /// # Errors
     /// If memory cannot be had.
     pub fn run(&mut self) -> Result<Measured> {
-        let mean = |losses: &Tensor| losses.to_dtype(DType::F64)?.mean_all()?.to_scalar::<f64>();
+        let mean = |losses: &Tensor| numbers(losses).map(|losses| losses.iter().sum::<f64>() / losses.len() as f64);
         let mut losses = Vec::new();
         let step_ms = times(self.steps, |index| {
             let (images, targets) = &self.batches[index % BATCHES];
@@ -156,7 +156,39 @@ fn batch(index: usize, count: usize, size: usize, device: &Device) -> Result<(Te
     let wave = |phase: f64, length: usize| (0..length).map(move |j| (index as f64 + phase + 78.233 * j as f64).sin());
     let images: Vec<_> = wave(0.5, 3 * pixels).map(|x| (0.5 + 0.5 * x) as f32).collect();
     let targets: Vec<_> = wave(2.5, pixels).map(|x| f32::from(x > 0.3)).collect();
-    let tensor =
-        |values, channels| Tensor::from_vec(values, (count, channels, size, size), device)?.to_dtype(DType::F32);
-    Ok((tensor(images, 3)?, tensor(targets, 1)?))
+    // as in a training, a pixel's channels lie side by side on the device
+    let images = Tensor::from_vec(images, (count, 3, size, size), &Device::Cpu)?.permute((0, 2, 3, 1))?.contiguous()?;
+    let targets = Tensor::from_vec(targets, (count, 1, size, size), device)?;
+    Ok((images.to_device(device)?.permute((0, 3, 1, 2))?, targets))
+}
+
+#[cfg(all(test, feature = "cudnn"))]
+mod cuda_tests {
+    #![expect(clippy::unwrap_used, reason = "a test ends at the first surprise")]
+
+    use super::*;
+
+    fn measured(architecture: Architecture, precision: Precision, device: &Device) -> Measured {
+        let convolution = Convolution::Direct;
+        let settings =
+            Settings { architecture, image_size: 32, batch_size: 2, width: 4, precision, convolution, steps: 2 };
+        Bench::new(&settings, device).unwrap().run().unwrap()
+    }
+
+    /// Whole networks: the losses before the first and the fourth step.
+    #[test]
+    fn a_device_trains_as_the_cpu_does() {
+        let device = Device::new_cuda(0).unwrap();
+        for &architecture in Architecture::ALL {
+            let expected = measured(architecture, Precision::F32, &Device::Cpu);
+            for (precision, limits) in [(Precision::F32, (1e-6, 1e-4)), (Precision::Bf16, (1e-2, 3e-2))] {
+                let found = measured(architecture, precision, &device);
+                let error = |found: f64, expected: f64| ((found - expected) / expected).abs();
+                let (first, last) =
+                    (error(found.first_loss, expected.first_loss), error(found.last_loss, expected.last_loss));
+                assert!(first < limits.0 && last < limits.1, "{architecture}, {precision}: {first:.1e}, {last:.1e}");
+                assert!(found.last_loss < found.first_loss);
+            }
+        }
+    }
 }

@@ -118,6 +118,9 @@ struct Report {
     first_loss: f64,
     last_loss: f64,
     weights: String,
+    /// cuDNN's algorithms.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    plans: Vec<String>,
     step_times_ms: Vec<f64>,
     evaluate_times_ms: Vec<f64>,
 }
@@ -176,6 +179,7 @@ pub fn run(args: Args) -> Result<(), BenchError> {
         first_loss: measured.first_loss,
         last_loss: measured.last_loss,
         weights: format!("blake3:{}", measured.weights),
+        plans: device::plans(&device),
         step_times_ms,
         evaluate_times_ms,
     };

@@ -1,15 +1,17 @@
 //! Losses: one file each, from logits and targets `[n, 1, h, w]` to one value a case, `[n]`.
 //!
 //! What is trained on is the mean over the cases of a batch; as all cases have the same number of pixels, that is also the mean
-//! over pixels. Every form is finite for every finite logit, and so is its gradient. Composed of Candle's operations on a device;
-//! on the CPU the same in one pass.
+//! over pixels. Every form is finite for every finite logit, and so is its gradient. They are computed with their gradients in
+//! one pass, on the CPU and on CUDA devices; composed of Candle's operations they are the reference that can be read.
 
 pub mod bce;
 pub mod dice;
 pub mod focal;
 mod pixels;
 
-use candle_core::{Result, Tensor, Var};
+#[cfg(feature = "cudnn")]
+use crate::ops;
+use candle_core::{Result, Tensor};
 use proto::spec::Loss;
 
 /// The loss of every case, `[n]`.
@@ -17,7 +19,11 @@ use proto::spec::Loss;
 /// # Errors
 /// If the shapes differ.
 pub fn per_case(loss: &Loss, logits: &Tensor, targets: &Tensor) -> Result<Tensor> {
-    if logits.device().is_cpu() { pixels::per_case(loss, logits, targets) } else { composed(loss, logits, targets) }
+    #[cfg(feature = "cudnn")]
+    if logits.device().is_cuda() {
+        return Ok(ops::losses(loss, logits, targets, false)?.0);
+    }
+    pixels::per_case(loss, logits, targets)
 }
 
 /// The loss of every case, `[n]`, composed of Candle's differentiable operations.
@@ -38,15 +44,14 @@ pub fn composed(loss: &Loss, logits: &Tensor, targets: &Tensor) -> Result<Tensor
 /// # Errors
 /// If the shapes differ.
 pub fn with_gradient(loss: &Loss, logits: &Tensor, targets: &Tensor) -> Result<(Tensor, Tensor)> {
-    if logits.device().is_cpu() {
-        return pixels::with_gradient(loss, logits, targets);
+    #[cfg(feature = "cudnn")]
+    if logits.device().is_cuda() {
+        return match ops::losses(loss, logits, targets, true)? {
+            (losses, Some(gradient)) => Ok((losses, gradient)),
+            (_, None) => candle_core::bail!("a loss without a gradient"),
+        };
     }
-    let logits = Var::from_tensor(logits)?;
-    let losses = composed(loss, &logits, targets)?;
-    match losses.mean(0)?.backward()?.remove(&logits) {
-        Some(gradient) => Ok((losses.detach(), gradient)),
-        None => candle_core::bail!("the loss does not depend on the logits"),
-    }
+    pixels::with_gradient(loss, logits, targets)
 }
 
 /// `1 / (1 + exp(-x))`
@@ -72,4 +77,38 @@ fn log1p(u: &Tensor) -> Result<Tensor> {
     let lost = kept.eq(&kept.zeros_like()?)?;
     let safe = lost.where_cond(&kept.ones_like()?, &kept)?;
     lost.where_cond(u, &((rounded.log()? * u)? / safe)?)
+}
+
+#[cfg(all(test, feature = "cudnn"))]
+mod cuda_tests {
+    #![expect(clippy::unwrap_used, reason = "a test ends at the first surprise")]
+
+    use super::*;
+    use candle_core::Device;
+
+    /// The CPU's are held to PyTorch's by other tests.
+    #[test]
+    fn a_device_agrees_with_the_cpu() {
+        let device = Device::new_cuda(0).unwrap();
+        let wave = |index: usize, factor: f32| (factor * index as f32).sin();
+        let logits: Vec<_> = (0..3 * 700).map(|index| 9.0 * wave(index, 1.7)).collect();
+        let targets: Vec<_> = (0..3 * 700).map(|index| f32::from(wave(index, 0.3) > 0.4)).collect();
+        let on = |device: &Device| {
+            let tensor = |values: &Vec<f32>| Tensor::from_slice(values, (3, 1, 28, 25), device).unwrap();
+            (tensor(&logits), tensor(&targets))
+        };
+        let ((x, y), (x_there, y_there)) = (on(&Device::Cpu), on(&device));
+        for loss in [Loss::Bce {}, Loss::Dice { smooth: 1.0 }, Loss::Focal { gamma: 2.0 }] {
+            let (losses, gradient) = with_gradient(&loss, &x, &y).unwrap();
+            let (losses_there, gradient_there) = with_gradient(&loss, &x_there, &y_there).unwrap();
+            let evaluated = per_case(&loss, &x_there, &y_there).unwrap();
+            for (found, expected) in [(&losses_there, &losses), (&evaluated, &losses), (&gradient_there, &gradient)] {
+                assert_eq!(found.dims(), expected.dims());
+                let found = found.to_device(&Device::Cpu).unwrap();
+                let norm = |x: &Tensor| x.sqr().unwrap().sum_all().unwrap().to_scalar::<f32>().unwrap().sqrt();
+                let error = norm(&(&found - expected).unwrap()) / norm(expected);
+                assert!(error < 1e-6, "{loss:?}: {error}");
+            }
+        }
+    }
 }

@@ -1,7 +1,7 @@
 //! What the networks are built of: layers, and chains of layers numbered as in PyTorch's `nn.Sequential`.
 
 use super::parameters::Builder;
-use crate::ops::{Activation, Moments, Pass};
+use crate::ops::{self, Activation, Moments, Pass};
 use candle_core::{Result, Tensor, Var};
 
 /// The share of a batch's statistics in the running ones, as in PyTorch.
@@ -25,8 +25,8 @@ impl Layer {
                 let (y, moments) = pass.batch_norm(x, scale, shift, *activation)?;
                 let count = (x.elem_count() / scale.elem_count()) as f64;
                 // PyTorch normalises by the biased variance and remembers the unbiased one
-                blend(mean, &moments.mean, 1.0)?;
-                blend(variance, &moments.variance, count / (count - 1.0))?;
+                ops::blend(mean, &moments.mean, 1.0 - MOMENTUM, MOMENTUM)?;
+                ops::blend(variance, &moments.variance, 1.0 - MOMENTUM, MOMENTUM * count / (count - 1.0))?;
                 Ok(y)
             }
             Self::Norm { scale, shift, mean, variance, activation } => {
@@ -35,12 +35,6 @@ impl Layer {
             }
         }
     }
-}
-
-/// `running = (1 - MOMENTUM) running + MOMENTUM factor new`
-fn blend(running: &Var, new: &Tensor, factor: f64) -> Result<()> {
-    let kept = running.as_detached_tensor().affine(1.0 - MOMENTUM, 0.0)?;
-    running.set(&(kept + new.affine(MOMENTUM * factor, 0.0)?)?)
 }
 
 /// Layers, one after the other.

@@ -3,7 +3,7 @@
 #[cfg(feature = "cudnn")]
 use super::cuda;
 use super::{Activation, Convolution, Fused, Moments, algorithm, cpu};
-use candle_core::{DType, Result, Tensor};
+use candle_core::{DType, Result, Tensor, Var};
 
 /// Gradients of an input, if it was wanted, of a kernel and of a bias.
 type ConvGradients = (Option<Tensor>, Tensor, Tensor);
@@ -184,4 +184,13 @@ pub(super) fn add(target: &mut Tensor, operand: &Tensor) -> Result<()> {
     }
     #[cfg(not(feature = "cudnn"))]
     candle_core::bail!("this build has no kernels for {:?}", target.device().location())
+}
+
+/// `running = keep running + share latest`, in place.
+pub(crate) fn blend(running: &Var, latest: &Tensor, keep: f64, share: f64) -> Result<()> {
+    #[cfg(feature = "cudnn")]
+    if running.device().is_cuda() {
+        return cuda::blend(running, latest, keep, share);
+    }
+    running.set(&(running.as_detached_tensor().affine(keep, 0.0)? + latest.affine(share, 0.0)?)?)
 }

@@ -21,7 +21,8 @@ mod tape;
 
 pub(crate) use cpu::{Real, dispatch, parallel, storage};
 #[cfg(feature = "cudnn")]
-pub(crate) use cuda::{AdamStep, SgdStep, adam, describe_plans, gather_batch, sgd};
+pub(crate) use cuda::{AdamStep, SgdStep, adam, describe_plans, gather_batch, losses, sgd};
+pub(crate) use fused::blend;
 pub use tape::{Gradients, Tape};
 
 use candle_core::{Device, Result, Tensor};

@@ -60,6 +60,18 @@ pub fn describe_training(device: &Device, training: &Training) -> String {
     format!("{}, {}, {convolution} convolution", describe(device), training.precision)
 }
 
+/// The algorithms that cuDNN was given so far, a convolution and pass each; nothing where there is no cuDNN, or it does not tell.
+#[must_use]
+pub fn plans(device: &Device) -> Vec<String> {
+    #[cfg(feature = "cudnn")]
+    if device.is_cuda() {
+        let text = crate::ops::describe_plans(device).unwrap_or_default();
+        return text.lines().map(str::to_owned).collect();
+    }
+    let _ = device;
+    Vec::new()
+}
+
 /// The device in words: its kind and, where it is known, its model.
 #[must_use]
 pub fn describe(device: &Device) -> String {

@@ -146,6 +146,9 @@ impl<'a> Session<'a> {
             _ if diverged => Verdict::Diverged,
             _ => self.judge(if test.cases.is_empty() { &validation } else { &test }),
         };
+        for plan in device::plans(self.device) {
+            tracing::debug!(plan, "convolutions");
+        }
         let device = device::describe_training(self.device, &self.spec.training);
         Ok(JobResult { verdict, epochs, best_epoch, validation, test, train_seconds, parameters, device })
     }

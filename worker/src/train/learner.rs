@@ -63,5 +63,5 @@ impl Learner {
 
 /// The losses of a batch's cases, when they are there.
 pub(crate) fn numbers(per_case: &Tensor) -> candle_core::Result<Vec<f64>> {
-    per_case.to_dtype(DType::F64)?.to_vec1()
+    per_case.to_device(&Device::Cpu)?.to_dtype(DType::F64)?.to_vec1()
 }

@@ -21,6 +21,7 @@ pub mod verdict;
 pub use batches::Batches;
 pub use fit::{Event, Session, fit};
 pub use learner::Learner;
+pub(crate) use learner::numbers;
 
 use crate::data::split::SplitError;
 use proto::spec::{Architecture, Precision};

@@ -11,6 +11,7 @@ const SOURCE: &str = concat!(
     include_str!("kernels/norm.cu"),
     include_str!("kernels/maps.cu"),
     include_str!("kernels/steps.cu"),
+    include_str!("kernels/losses.cu"),
 );
 
 /// The machine code of the kernels for an architecture, as `sm_90`.

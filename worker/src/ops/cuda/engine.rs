@@ -53,6 +53,11 @@ impl Grid {
         Self { blocks: (count.div_ceil(THREADS), 1), threads: (THREADS, 1) }
     }
 
+    /// As many whole blocks.
+    pub(super) fn blocks(count: usize) -> Self {
+        Self { blocks: (count, 1), threads: (THREADS, 1) }
+    }
+
     /// Threads that walk over the pixels of a column of a map each.
     pub(super) fn walk(pixels: usize, columns: usize) -> Self {
         let wide = columns.next_power_of_two().min(32);

@@ -3,7 +3,7 @@
 //! ```text
 //!  conv                        convolutions: pack weights, call cuDNN, add what it does not
 //!    cudnn    plans of cuDNN: algorithm, workspace; what they plan is in descriptors
-//!  norm, maps, steps, batches  one kernel or two each
+//!  norm, maps, steps, batches, losses  one kernel or two each
 //!    engine   what a device keeps: compiled kernels, plans, workspace
 //!    compiler kernels/*.cu -> machine code, at run time
 //!    operand  tensors as addresses
@@ -21,6 +21,7 @@ mod conv;
 mod cudnn;
 mod descriptors;
 mod engine;
+mod losses;
 mod maps;
 mod norm;
 mod operand;
@@ -31,7 +32,8 @@ mod tests;
 pub(crate) use self::{
     batches::gather_batch,
     conv::describe_plans,
-    steps::{AdamStep, SgdStep, adam, sgd},
+    losses::losses,
+    steps::{AdamStep, SgdStep, adam, blend, sgd},
 };
 pub(super) use self::{
     conv::{conv_transpose2d, conv_transpose2d_backward, conv2d, conv2d_backward},

@@ -54,6 +54,11 @@ pub(crate) fn sgd(parameters: &Tensor, gradients: &Tensor, velocity: &Tensor, st
     update("sgd", &[parameters, gradients, velocity], &[decay, momentum, learning_rate])
 }
 
+/// `running = keep running + share latest`, contiguous f32 tensors of one shape.
+pub(crate) fn blend(running: &Tensor, latest: &Tensor, keep: f64, share: f64) -> Result<()> {
+    update("blend", &[running, latest], &[keep, share])
+}
+
 fn update(name: &'static str, tensors: &[&Tensor], factors: &[f64]) -> Result<()> {
     let mut arguments = Vec::with_capacity(tensors.len() + factors.len() + 1);
     for tensor in tensors {

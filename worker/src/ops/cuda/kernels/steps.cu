@@ -37,3 +37,9 @@ extern "C" __global__ void sgd(
     velocity[index] = speed;
     parameters[index] = parameter - speed * learning_rate;
 }
+
+// running = keep running + share latest
+extern "C" __global__ void blend(float *running, const float *latest, float keep, float share, u32 count) {
+    u32 index = thread_index();
+    if (index < count) running[index] = running[index] * keep + latest[index] * share;
+}
