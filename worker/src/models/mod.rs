@@ -136,7 +136,8 @@ impl Network {
         let mut hasher = blake3::Hasher::new();
         for (name, variable) in self.variables() {
             hasher.update(&(name.len() as u64).to_le_bytes()).update(name.as_bytes());
-            let values = variable.as_detached_tensor().flatten_all()?.to_dtype(DType::F64)?.to_vec1::<f64>()?;
+            let values = variable.as_detached_tensor().to_device(&Device::Cpu)?;
+            let values = values.flatten_all()?.to_dtype(DType::F64)?.to_vec1::<f64>()?;
             hasher.update(&(values.len() as u64).to_le_bytes());
             for value in values {
                 hasher.update(&value.to_le_bytes());
