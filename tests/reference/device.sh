@@ -57,24 +57,25 @@ echo '```text'
 cat "$out"/selftest.{out,err} | tail -n 40
 echo '```'
 
-job() { # precision
+job() { # architecture precision
   local dataset='dataset: {name: blobs, format: synthetic, image_size: 256, cases: 200, seed: 1}'
   local split='split: {train: 100, validation: 50, test: 50}'
   [[ -n $data ]] && dataset='dataset: {name: ph2, format: ph2, image_size: 256}'
-  cat >"$out/job_$1.yaml" <<YAML
+  local name="job_$1_$2"
+  cat >"$out/$name.yaml" <<YAML
 $dataset
 $split
 model: {width: 64}
-training: {epochs: 40, batch_size: 10${2:+, $2}}
+training: {epochs: 40, batch_size: 10, precision: $2}
 objective: {metric: iou, subset: test, epoch: best}
-architecture: unet2
+architecture: $1
 loss: bce
 learning_rate: 1.0e-3
 split_seed: 0
 YAML
   local start=$EPOCHREALTIME
-  attempt 150 "job_$1" "$worker" train --job "$out/job_$1.yaml" --device cuda:0 ${data:+--data "ph2=$data"} || return
-  python3 - "$1" "$start" "$EPOCHREALTIME" "$out/job_$1.out" <<'PYTHON'
+  attempt 150 "$name" "$worker" train --job "$out/$name.yaml" --device cuda:0 ${data:+--data "ph2=$data"} || return
+  python3 - "$1, $2" "$start" "$EPOCHREALTIME" "$out/$name.out" <<'PYTHON'
 import json, sys
 name, start, end, path = sys.argv[1:]
 result = json.load(open(path))
@@ -83,11 +84,14 @@ print(f"| {name} | {float(end) - float(start):.2f} |", " | ".join(str(result.get
 PYTHON
 }
 echo
-echo '## A whole job: UNet2, 40 epochs of 100 images, with start, data and evaluation'
+echo '## Whole jobs: 40 epochs of 100 images, with start, data and evaluation'
 echo
-echo '| precision | wall, s | verdict | epochs | best epoch | training, s | device |'
+echo '| network, precision | wall, s | verdict | epochs | best epoch | training, s | device |'
 echo '|---|---|---|---|---|---|---|'
-job default
+for precision in tf32 bf16 f32; do
+  job unet2 "$precision"
+  job segnet "$precision"
+done
 
 bench() { # who round architecture precision mode
   local who=$1 name="bench_$3_$4_$1_$5_$2"

@@ -1,4 +1,4 @@
-//! The same operations, composed of Candle's differentiable ones: the plain reference, and what runs on every device but the CPU.
+//! The same operations, composed of Candle's differentiable ones: the plain reference, on any device.
 //!
 //! Candle's pooling and upsampling are avoided: their gradients are wrong (scaled by 1/4; overwriting what was accumulated), and
 //! so is that of its ReLU at zero.

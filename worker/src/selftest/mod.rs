@@ -383,7 +383,7 @@ mod tests {
         assert!(failed.is_empty(), "{failed:#?}");
     }
 
-    /// What other devices run can be composed on the CPU too.
+    /// So the composed operations can be what the fused ones are compared with.
     #[test]
     fn composed_operations_pass() {
         let mut test = SelfTest { device: &Device::Cpu, kernels: Kernels::Composed, rows: Vec::new() };
