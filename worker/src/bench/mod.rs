@@ -162,7 +162,8 @@ fn batch(index: usize, count: usize, size: usize, device: &Device) -> Result<(Te
     Ok((images.to_device(device)?.permute((0, 3, 1, 2))?, targets))
 }
 
-#[cfg(all(test, feature = "cudnn"))]
+#[cfg(test)]
+#[cfg(feature = "cudnn")]
 mod cuda_tests {
     #![expect(clippy::unwrap_used, reason = "a test ends at the first surprise")]
 

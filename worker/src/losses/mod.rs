@@ -79,7 +79,8 @@ fn log1p(u: &Tensor) -> Result<Tensor> {
     lost.where_cond(u, &((rounded.log()? * u)? / safe)?)
 }
 
-#[cfg(all(test, feature = "cudnn"))]
+#[cfg(test)]
+#[cfg(feature = "cudnn")]
 mod cuda_tests {
     #![expect(clippy::unwrap_used, reason = "a test ends at the first surprise")]
 
