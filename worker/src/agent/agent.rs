@@ -66,13 +66,14 @@ pub async fn run(options: Options, drain: impl Future<Output = ()>) -> Result<()
     let mut agent = Agent::new(options, client, &reporter);
     let mut drain = std::pin::pin!(drain);
     loop {
-        agent.start_jobs();
-        agent.look_again();
-        agent.make_calls();
+        // before the calls, lest a drained worker begin one more
         if agent.is_drained() {
             agent.report_waits();
             return Ok(());
         }
+        agent.start_jobs();
+        agent.look_again();
+        agent.make_calls();
         let wake = agent.next_wake();
         tokio::select! {
             Some((slot, report)) = reports.recv() => agent.on_report(slot, report),
