@@ -242,4 +242,5 @@ Of the process, and in brackets what came after it had started: PyTorch's librar
     print(out)
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -75,21 +75,42 @@ def set_weights(network):
         parameter.data = values.to(parameter.dtype)
 
 
+def trained(network, loss, dtype):
+    """A network after one way there and back, its logits and its loss."""
+    images = wave((2, 3, 32, 32), 0.5, 0.5, 0.5).to(dtype)
+    targets = (wave((2, 1, 32, 32), 2.5) > 0.3).to(dtype)
+    net = network(4)
+    set_weights(net)
+    net = net.to(dtype)
+    logits = net(images)
+    value = loss(logits, targets).mean()
+    value.backward()
+    return net, logits, value
+
+
+def single(network, loss, gradients, logits):
+    """How far PyTorch's gradients in f32 are off, relative to the norm of each or to a hundredth of the largest; and its logits."""
+    net, found_logits, _ = trained(network, loss, torch.float32)
+    floor = 1e-2 * max(gradient.norm() for gradient in gradients.values())
+    found = {name: parameter.grad.double() for name, parameter in net.named_parameters()}
+    errors = {name: (found[name] - gradient).norm() / max(gradient.norm(), floor) for name, gradient in gradients.items()}
+    return errors | {"logits": (found_logits.double() - logits).norm() / logits.norm()}
+
+
 def networks():
     out = {}
     images = wave((2, 3, 32, 32), 0.5, 0.5, 0.5)
-    targets = (wave((2, 1, 32, 32), 2.5) > 0.3).double()
     for name, network in NETWORKS.items():
         for loss_name, loss in LOSSES.items():
-            net = network(4)
-            set_weights(net)
-            logits = net(images)
-            value = loss(logits, targets).mean()
-            value.backward()
+            net, logits, value = trained(network, loss, torch.float64)
             out[f"{name}.logits"] = summary(logits)
             out[f"{name}.{loss_name}.loss"] = value[None]
-            for parameter_name, parameter in net.named_parameters():
-                out[f"{name}.{loss_name}.{parameter_name}"] = summary(parameter.grad)
+            gradients = {parameter_name: parameter.grad for parameter_name, parameter in net.named_parameters()}
+            errors = single(network, loss, gradients, logits)
+            out[f"{name}.{loss_name}.logits.f32"] = errors["logits"][None]
+            for parameter_name, gradient in gradients.items():
+                out[f"{name}.{loss_name}.{parameter_name}"] = summary(gradient)
+                out[f"{name}.{loss_name}.{parameter_name}.f32"] = errors[parameter_name][None]
             for buffer_name, buffer in net.named_buffers():
                 if "running" in buffer_name:
                     out[f"{name}.{buffer_name}"] = summary(buffer)

@@ -88,7 +88,7 @@ fn bench_code(error: &bench::BenchError) -> u8 {
 
 fn selftest_code(error: &selftest::SelfTestError) -> u8 {
     match error {
-        selftest::SelfTestError::Device(_) => USERS_MISTAKE,
+        selftest::SelfTestError::Device(_) | selftest::SelfTestError::Vectors(_) => USERS_MISTAKE,
         _ => INTERNAL,
     }
 }

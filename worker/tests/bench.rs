@@ -59,3 +59,18 @@ fn what_cannot_be_timed_is_refused() {
         assert!(error.contains(reason), "{flags:?}: {error}");
     }
 }
+
+#[test]
+fn every_instruction_set_computes_the_same_functions() {
+    for vectors in ["auto", "avx512", "avx2", "portable"] {
+        let arguments = ["selftest", "--device", "cpu", "--vectors", vectors];
+        let output = Command::new(env!("CARGO_BIN_EXE_worker")).args(arguments).output().unwrap();
+        let (text, error) = (String::from_utf8(output.stdout).unwrap(), String::from_utf8(output.stderr).unwrap());
+        if output.status.code() == Some(2) {
+            assert_eq!(error, format!("error: this processor has no {vectors}: choose portable or auto\n"));
+            assert!(vectors.starts_with("avx"), "{vectors} is always there");
+            continue;
+        }
+        assert!(output.status.success() && text.ends_with("checks passed\n"), "{vectors}: {text}{error}");
+    }
+}

@@ -165,8 +165,8 @@ fn network(architecture: Architecture, dtype: DType) -> Network {
     network
 }
 
-/// The largest error of a network's logits, loss and gradients under `loss`.
-fn worst(architecture: Architecture, loss: LossName, kernels: Kernels, dtype: DType) -> f64 {
+/// How far a network's gradients under `loss` are off, by name, and how far PyTorch's are in f32; its logits and its loss among them.
+fn errors(architecture: Architecture, loss: LossName, kernels: Kernels, dtype: DType) -> Vec<(String, f64, f64)> {
     let expected = tensors("networks.safetensors");
     let images = wave(&[2, 3, 32, 32], 0.5, 0.5, 0.5).to_dtype(dtype).unwrap();
     let targets = wave(&[2, 1, 32, 32], 2.5, 1.0, 0.0).gt(0.3).unwrap().to_dtype(dtype).unwrap();
@@ -178,31 +178,50 @@ fn worst(architecture: Architecture, loss: LossName, kernels: Kernels, dtype: DT
     let value = values.mean(0).unwrap();
     let evaluated = network.forward(&images).unwrap();
     let key = |name: &str| format!("{architecture}.{loss}.{name}");
+    let number = |key: &str| *expected[key].to_vec1::<f64>().unwrap().last().unwrap();
 
-    let mut worst = error(&logits, &expected[&format!("{architecture}.logits")], 0.0);
-    worst = worst.max(error(&evaluated, &expected[&format!("{architecture}.eval")], 0.0));
-    let expected_value = expected[&key("loss")].to_vec1::<f64>().unwrap()[0];
     let value = value.to_dtype(DType::F64).unwrap().to_scalar::<f64>().unwrap();
-    worst = worst.max((value - expected_value).abs() / expected_value);
-    let norm = |name: &String| *expected[&key(name)].to_vec1::<f64>().unwrap().last().unwrap();
-    // The gradient of a bias before batch norm is zero but for rounding (PyTorch's f32 too is 2e-7 of the largest gradient off
-    // there); its error is taken relative to this.
-    let floor = 1e-2 * network.parameters().keys().map(norm).fold(0.0, f64::max);
+    let mut found = vec![
+        (
+            "logits".to_owned(),
+            error(&logits, &expected[&format!("{architecture}.logits")], 0.0),
+            number(&key("logits.f32")),
+        ),
+        ("evaluation".to_owned(), error(&evaluated, &expected[&format!("{architecture}.eval")], 0.0), 0.0),
+        ("loss".to_owned(), (value / number(&key("loss")) - 1.0).abs(), 0.0),
+    ];
+    // The gradient of a bias before batch norm is zero but for rounding, PyTorch's too; errors are relative to this at least.
+    let floor = 1e-2 * network.parameters().keys().map(|name| number(&key(name))).fold(0.0, f64::max);
     for (name, variable) in network.parameters() {
-        worst = worst.max(error(gradients.get(variable).unwrap(), &expected[&key(name)], floor));
+        let error = error(gradients.get(variable).unwrap(), &expected[&key(name)], floor);
+        found.push((name.clone(), error, number(&key(&format!("{name}.f32")))));
     }
-    worst
+    found
 }
 
 #[test]
 fn gradients_of_networks_agree_with_pytorch() {
+    /// How much further off than the worst of PyTorch's in f32 a gradient may be, where the network magnifies rounding: SegNet's
+    /// deepest batch norm is over two pixels here.
+    const OWN_FACTOR: f64 = 5.0;
     for &architecture in Architecture::ALL {
         for &loss in LossName::ALL {
             for kernels in ALL {
-                let double = worst(architecture, loss, kernels, DType::F64);
-                let single = worst(architecture, loss, kernels, DType::F32);
-                assert!(double < 1e-10, "{architecture}, {loss}, {kernels:?}, f64: {double:e}");
-                assert!(single < 1e-4, "{architecture}, {loss}, {kernels:?}, f32: {single:e}");
+                for (name, error, _) in errors(architecture, loss, kernels, DType::F64) {
+                    assert!(error < 1e-10, "{architecture}, {loss}, {kernels:?}, f64, {name}: {error:e}");
+                }
+                let limit = match kernels {
+                    Kernels::Fused(Fused::Cpu(Convolution::Direct)) => 1e-5,
+                    Kernels::Fused(_) => 2e-5,
+                    Kernels::Composed => 1e-4, // Candle's own sums over many pixels are off by more
+                };
+                let found = errors(architecture, loss, kernels, DType::F32);
+                let own = found.iter().map(|(_, _, own)| *own).fold(0.0, f64::max);
+                let (name, error, _) = found.into_iter().max_by(|a, b| a.1.total_cmp(&b.1)).unwrap();
+                let summary =
+                    format!("{architecture}, {loss}, {kernels:?}, f32: {error:.1e} at {name}, PyTorch {own:.1e}");
+                assert!(error < f64::max(limit, OWN_FACTOR * own), "{summary}");
+                println!("{summary}");
             }
         }
     }

@@ -110,6 +110,26 @@ fn optimizers_agree_with_pytorch() {
 }
 
 #[test]
+fn what_an_optimizer_remembers_is_flat_and_named() {
+    let variables = [("a", 3), ("b", 2)].map(|(name, count)| {
+        let variable = Var::from_tensor(&wave(&[count], count as f64, 1.0, 0.0)).unwrap();
+        (name.to_owned(), variable)
+    });
+    let variables = BTreeMap::from(variables);
+    let mut optimizer = optimizers::Optimizer::new(&Training::default(), 1e-3, &variables).unwrap();
+    let gradients: Gradients =
+        variables.values().map(|variable| (variable.as_tensor(), variable.affine(10.0, 0.0).unwrap())).collect();
+    let first: Vec<f64> = variables.values().flat_map(|variable| variable.to_vec1::<f64>().unwrap()).collect();
+    optimizer.step(&gradients).unwrap();
+    let [mean, square] = optimizer.state() else { panic!("Adam has two moments") };
+    assert_close(&mean.to_vec1().unwrap(), &first, 1e-12, "a tenth of the gradients");
+    let squares: Vec<f64> = first.iter().map(|value| 0.1 * value * value).collect();
+    assert_close(&square.to_vec1().unwrap(), &squares, 1e-12, "a thousandth of their squares");
+    let named = optimizer.state_by_name();
+    assert_close(&named["b"][0].to_vec1().unwrap(), &first[3..], 1e-12, "the part of b");
+}
+
+#[test]
 fn pixels_are_counted_at_probability_one_half() {
     let logits = Tensor::new(&[[-0.1f32, 0.0, 2.0, f32::NAN]], &Device::Cpu).unwrap();
     let counts = metrics::counts(&logits, &[1, 1, 0, 0]).unwrap()[0];

@@ -3,6 +3,7 @@
 use super::choice;
 use super::table::table;
 use crate::bench::{Bench, Measured, Settings, arithmetic, median, memory};
+use crate::ops::{NoVectors, Vectors};
 use crate::train::TrainError;
 use crate::train::device::{self, DeviceError};
 use clap::value_parser;
@@ -36,6 +37,9 @@ pub struct Args {
     /// How 3x3 convolutions are computed on the CPU
     #[arg(long, default_value_t = Convolution::Auto, value_parser = choice(Convolution::ALL, Convolution::name))]
     convolution: Convolution,
+    /// Instruction set on the CPU
+    #[arg(long, default_value_t = Vectors::Auto, value_parser = choice(Vectors::ALL, Vectors::name))]
+    vectors: Vectors,
     /// Threads [default: one a core]
     #[arg(long, value_name = "N", value_parser = value_parser!(u32).range(1..=1024))]
     threads: Option<u32>,
@@ -56,6 +60,9 @@ pub enum BenchError {
     /// The device cannot be used.
     #[error(transparent)]
     Device(#[from] DeviceError),
+    /// The instruction set cannot be used.
+    #[error(transparent)]
+    Vectors(#[from] NoVectors),
     /// The network cannot be trained.
     #[error(transparent)]
     Train(#[from] TrainError),
@@ -80,7 +87,7 @@ impl BenchError {
     #[must_use]
     pub fn is_users(&self) -> bool {
         match self {
-            Self::Device(_) | Self::Initial { .. } => true,
+            Self::Device(_) | Self::Vectors(_) | Self::Initial { .. } => true,
             Self::Train(error) => !matches!(error, TrainError::Tensor(_)),
             Self::Threads(_) | Self::Write(_) => false,
         }
@@ -98,6 +105,7 @@ struct Report {
     device: String,
     precision: Precision,
     convolution: Convolution,
+    vectors: &'static str,
     threads: usize,
     steps: u32,
     /// Median, milliseconds.
@@ -130,6 +138,7 @@ struct Report {
 /// # Errors
 /// If the device cannot be used, the network does not fit, or a file cannot be written.
 pub fn run(args: Args) -> Result<(), BenchError> {
+    args.vectors.limit()?;
     let device = device::device(&args.device)?;
     let start_memory_mib = memory::peak_mib();
     let settings = Settings {
@@ -164,6 +173,7 @@ pub fn run(args: Args) -> Result<(), BenchError> {
         device: device::describe(&device),
         precision: args.precision,
         convolution: args.convolution,
+        vectors: args.vectors.name(),
         threads: threads.current_num_threads(),
         steps: args.steps,
         step_ms,

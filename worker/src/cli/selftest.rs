@@ -1,6 +1,8 @@
 //! `worker selftest`: does this machine compute what it should?
 
+use super::choice;
 use super::table::table;
+use crate::ops::{NoVectors, Vectors};
 use crate::selftest;
 use crate::train::device::{self, DeviceError};
 use std::io::{self, Write};
@@ -11,6 +13,9 @@ pub struct Args {
     /// What to check: auto, cpu or cuda:N
     #[arg(long, value_name = "DEVICE", default_value = "auto")]
     device: String,
+    /// Instruction set on the CPU
+    #[arg(long, default_value_t = Vectors::Auto, value_parser = choice(Vectors::ALL, Vectors::name))]
+    vectors: Vectors,
 }
 
 /// Why a device did not pass.
@@ -19,6 +24,9 @@ pub enum SelfTestError {
     /// The device cannot be used.
     #[error(transparent)]
     Device(#[from] DeviceError),
+    /// The instruction set cannot be used.
+    #[error(transparent)]
+    Vectors(#[from] NoVectors),
     /// An operation cannot be run.
     #[error("an operation failed: {0}")]
     Tensor(#[from] candle_core::Error),
@@ -42,6 +50,7 @@ pub enum SelfTestError {
 /// # Errors
 /// If a result is wrong, an operation cannot be run, or the device cannot be used.
 pub fn run(args: Args) -> Result<(), SelfTestError> {
+    args.vectors.limit()?;
     let device = device::device(&args.device)?;
     let rows = selftest::run(&device)?;
     let device = device::describe(&device);

@@ -19,6 +19,7 @@ mod cuda;
 mod fused;
 mod tape;
 
+pub use cpu::{NoVectors, Vectors};
 pub(crate) use cpu::{Real, dispatch, parallel, storage};
 #[cfg(feature = "cudnn")]
 pub(crate) use cuda::{AdamStep, SgdStep, adam, describe_plans, gather_batch, losses, sgd};

@@ -7,7 +7,7 @@
 //!  p -= learning_rate / (1 - beta1^t) m / (sqrt(v) / sqrt(1 - beta2^t) + epsilon)
 //! ```
 
-use super::in_place::{InPlace, Update};
+use super::pass::{self, Update};
 #[cfg(feature = "cudnn")]
 use crate::ops;
 use crate::ops::Real;
@@ -23,48 +23,27 @@ pub(super) struct Adam {
     pub(super) decoupled: bool,
 }
 
-/// The mean of gradients, from the variable and its gradient.
-#[derive(Clone, Copy)]
-struct First {
-    decay: f64,
-}
-
-impl Update for First {
-    #[inline(always)]
-    fn apply<T: Real>(&self, mean: T, variable: T, gradient: T) -> T {
-        let gradient = gradient + variable * T::from_f64(self.decay);
-        mean + (gradient - mean) * T::from_f64(1.0 - BETAS.0)
-    }
-}
-
-/// The mean of squared gradients, from the variable and its gradient.
-#[derive(Clone, Copy)]
-struct Second {
-    decay: f64,
-}
-
-impl Update for Second {
-    #[inline(always)]
-    fn apply<T: Real>(&self, mean: T, variable: T, gradient: T) -> T {
-        let gradient = gradient + variable * T::from_f64(self.decay);
-        mean * T::from_f64(BETAS.1) + gradient * gradient * T::from_f64(1.0 - BETAS.1)
-    }
-}
-
-/// The variable, from both means.
+/// A step of given number.
 #[derive(Clone, Copy)]
 struct Step {
+    /// Share of the variable that is added to its gradient.
+    decay: f64,
     /// What is left of the variable.
     keep: f64,
+    /// `learning_rate / (1 - beta1^t)`
     size: f64,
+    /// `sqrt(1 - beta2^t)`
     root: f64,
 }
 
-impl Update for Step {
+impl Update<2> for Step {
     #[inline(always)]
-    fn apply<T: Real>(&self, variable: T, first: T, second: T) -> T {
+    fn apply<T: Real>(&self, value: T, gradient: T, [first, second]: [T; 2]) -> (T, [T; 2]) {
+        let gradient = gradient + value * T::from_f64(self.decay);
+        let first = first + (gradient - first) * T::from_f64(1.0 - BETAS.0);
+        let second = second * T::from_f64(BETAS.1) + gradient * gradient * T::from_f64(1.0 - BETAS.1);
         let scale = second.sqrt() / T::from_f64(self.root) + T::from_f64(EPSILON);
-        variable * T::from_f64(self.keep) - first / scale * T::from_f64(self.size)
+        (value * T::from_f64(self.keep) - first / scale * T::from_f64(self.size), [first, second])
     }
 }
 
@@ -74,26 +53,25 @@ impl Adam {
         self,
         variable: &Var,
         gradient: &Tensor,
-        state: &mut [Tensor],
+        state: &[Tensor],
         learning_rate: f64,
         step: u64,
     ) -> Result<()> {
-        let [first, second] = state else { candle_core::bail!("Adam keeps two tensors a variable") };
         let (decay, decoupled) = if self.decoupled { (0.0, self.weight_decay) } else { (self.weight_decay, 0.0) };
         let correction = |beta: f64| 1.0 - beta.powf(step as f64);
         let step = Step {
+            decay,
             keep: 1.0 - learning_rate * decoupled,
             size: learning_rate / correction(BETAS.0),
             root: correction(BETAS.1).sqrt(),
         };
         if variable.device().is_cpu() {
-            first.inplace_op3(variable, gradient, &InPlace(First { decay }))?;
-            second.inplace_op3(variable, gradient, &InPlace(Second { decay }))?;
-            return variable.inplace_op3(first, second, &InPlace(step));
+            return pass::run(variable, gradient, state, step);
         }
         #[cfg(feature = "cudnn")]
         if variable.device().is_cuda() {
-            let Step { keep, size, root } = step;
+            let [first, second] = state else { candle_core::bail!("Adam keeps two tensors a variable") };
+            let Step { decay, keep, size, root } = step;
             let step = ops::AdamStep { decay, betas: BETAS, epsilon: EPSILON, keep, size, root };
             return ops::adam(variable, gradient, first, second, step);
         }

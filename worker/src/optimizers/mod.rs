@@ -1,10 +1,10 @@
 //! Update rules, as in `torch.optim`: gradients in, variables changed in place.
 //!
-//! An update is a fused loop per variable on the CPU, a kernel per variable on a CUDA device. The state is a few tensors per
-//! variable, which can be read.
+//! An update is one pass over a variable's numbers: a loop on the CPU, a kernel on a CUDA device. What a rule remembers is flat, one
+//! tensor for all variables a kind of number, and can be read.
 
 mod adam;
-mod in_place;
+mod pass;
 mod sgd;
 
 use crate::ops::Gradients;
@@ -22,7 +22,7 @@ enum Rule {
     Sgd(Sgd),
 }
 
-/// A variable with what its rule remembers of it.
+/// A variable with what its rule remembers of it: its parts of the flat tensors.
 #[derive(Debug)]
 struct Slot {
     name: String,
@@ -36,6 +36,7 @@ pub struct Optimizer {
     rule: Rule,
     learning_rate: f64,
     steps: u64,
+    state: Vec<Tensor>,
     slots: Vec<Slot>,
 }
 
@@ -55,11 +56,21 @@ impl Optimizer {
             Rule::Adam(_) => 2,
             Rule::Sgd(_) => 1,
         };
+        let mut state = Vec::new();
+        if let Some(variable) = variables.values().next() {
+            let total: usize = variables.values().map(|variable| variable.elem_count()).sum();
+            let zeros = |_| Tensor::zeros(total, variable.dtype(), variable.device());
+            state = (0..tensors).map(zeros).collect::<Result<_>>()?;
+        }
+        let mut start = 0;
         let slot = |(name, variable): (&String, &Var)| {
-            let state = (0..tensors).map(|_| variable.zeros_like()).collect::<Result<_>>()?;
+            let part = |flat: &Tensor| flat.narrow(0, start, variable.elem_count())?.reshape(variable.shape());
+            let state = state.iter().map(part).collect::<Result<_>>()?;
+            start += variable.elem_count();
             Ok(Slot { name: name.clone(), variable: variable.clone(), state })
         };
-        Ok(Self { rule, learning_rate, steps: 0, slots: variables.iter().map(slot).collect::<Result<_>>()? })
+        let slots = variables.iter().map(slot).collect::<Result<_>>()?;
+        Ok(Self { rule, learning_rate, steps: 0, state, slots })
     }
 
     /// Changes every variable that has a gradient.
@@ -68,14 +79,14 @@ impl Optimizer {
     /// If a gradient does not fit its variable.
     pub fn step(&mut self, gradients: &Gradients) -> Result<()> {
         self.steps += 1;
-        for slot in &mut self.slots {
+        for slot in &self.slots {
             let Some(gradient) = gradients.get(&slot.variable) else { continue };
             let gradient = gradient.contiguous()?;
             match self.rule {
                 Rule::Adam(adam) => {
-                    adam.update(&slot.variable, &gradient, &mut slot.state, self.learning_rate, self.steps)?;
+                    adam.update(&slot.variable, &gradient, &slot.state, self.learning_rate, self.steps)?;
                 }
-                Rule::Sgd(sgd) => sgd.update(&slot.variable, &gradient, &mut slot.state, self.learning_rate)?,
+                Rule::Sgd(sgd) => sgd.update(&slot.variable, &gradient, &slot.state, self.learning_rate)?,
             }
         }
         Ok(())
@@ -87,9 +98,15 @@ impl Optimizer {
         self.steps
     }
 
-    /// The state of every variable: Adam's first and second moments, or SGD's velocity.
+    /// What the rule remembers, flat: Adam's first and second moments, or SGD's velocity, of all variables in the order of their names.
     #[must_use]
-    pub fn state(&self) -> BTreeMap<&str, &[Tensor]> {
+    pub fn state(&self) -> &[Tensor] {
+        &self.state
+    }
+
+    /// The parts of [`state`](Self::state) that belong to each variable, in its shape.
+    #[must_use]
+    pub fn state_by_name(&self) -> BTreeMap<&str, &[Tensor]> {
         self.slots.iter().map(|slot| (slot.name.as_str(), slot.state.as_slice())).collect()
     }
 }

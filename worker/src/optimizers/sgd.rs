@@ -6,7 +6,7 @@
 //!  p -= learning_rate v
 //! ```
 
-use super::in_place::{InPlace, Update};
+use super::pass::{self, Update};
 #[cfg(feature = "cudnn")]
 use crate::ops;
 use crate::ops::Real;
@@ -18,45 +18,30 @@ pub(super) struct Sgd {
     pub(super) momentum: f64,
 }
 
-/// The velocity, from the variable and its gradient.
-#[derive(Clone, Copy)]
-struct Velocity(Sgd);
-
-impl Update for Velocity {
-    #[inline(always)]
-    fn apply<T: Real>(&self, velocity: T, variable: T, gradient: T) -> T {
-        velocity * T::from_f64(self.0.momentum) + (gradient + variable * T::from_f64(self.0.weight_decay))
-    }
-}
-
-/// The variable, from its velocity.
+/// A step.
 #[derive(Clone, Copy)]
 struct Step {
+    rule: Sgd,
     learning_rate: f64,
 }
 
-impl Update for Step {
+impl Update<1> for Step {
     #[inline(always)]
-    fn apply<T: Real>(&self, variable: T, velocity: T, _: T) -> T {
-        variable - velocity * T::from_f64(self.learning_rate)
+    fn apply<T: Real>(&self, value: T, gradient: T, [velocity]: [T; 1]) -> (T, [T; 1]) {
+        let gradient = gradient + value * T::from_f64(self.rule.weight_decay);
+        let velocity = velocity * T::from_f64(self.rule.momentum) + gradient;
+        (value - velocity * T::from_f64(self.learning_rate), [velocity])
     }
 }
 
 impl Sgd {
-    pub(super) fn update(
-        self,
-        variable: &Var,
-        gradient: &Tensor,
-        state: &mut [Tensor],
-        learning_rate: f64,
-    ) -> Result<()> {
-        let [velocity] = state else { candle_core::bail!("SGD keeps one tensor a variable") };
+    pub(super) fn update(self, variable: &Var, gradient: &Tensor, state: &[Tensor], learning_rate: f64) -> Result<()> {
         if variable.device().is_cpu() {
-            velocity.inplace_op3(variable, gradient, &InPlace(Velocity(self)))?;
-            return variable.inplace_op3(velocity, gradient, &InPlace(Step { learning_rate }));
+            return pass::run(variable, gradient, state, Step { rule: self, learning_rate });
         }
         #[cfg(feature = "cudnn")]
         if variable.device().is_cuda() {
+            let [velocity] = state else { candle_core::bail!("SGD keeps one tensor a variable") };
             let step = ops::SgdStep { decay: self.weight_decay, momentum: self.momentum, learning_rate };
             return ops::sgd(variable, gradient, velocity, step);
         }

@@ -4,8 +4,8 @@
 
 use super::groups;
 use super::parallel::{self, Scattered};
-use super::relu::total_of;
-use super::simd::{Real, dispatch};
+use super::simd::Real;
+use super::vectors::dispatch;
 use crate::ops::{Activation, EPSILON};
 
 /// Elements of a chunk: it stays in the nearest caches between two passes.
@@ -22,16 +22,16 @@ pub(super) fn moments<T: Real>(x: &[T], channels: usize) -> (Vec<T>, Vec<T>) {
     let parts = parallel::collect(x.len().div_ceil(size), |chunk| {
         let x = &x[chunk * size..x.len().min((chunk + 1) * size)];
         let (mut means, mut squares) = (groups::sums::<T>(channels), groups::sums::<T>(channels));
-        let group = means.len();
+        let (group, mut per_channel) = (means.len(), Vec::new());
         dispatch(
             #[inline(always)]
             || {
                 for x in x.chunks(group) {
                     means.iter_mut().zip(x).for_each(|(mean, &x)| *mean += x);
                 }
-                let share = T::from_f64(channels as f64 / x.len() as f64);
-                let per_channel: Vec<_> = groups::fold(&means, channels).into_iter().map(|sum| sum * share).collect();
-                means = groups::spread(&per_channel);
+                per_channel = groups::fold(&means, channels);
+                per_channel.iter_mut().for_each(|sum| *sum *= channels as f64 / x.len() as f64);
+                means = groups::spread(&per_channel.iter().copied().map(T::from_f64).collect::<Vec<_>>());
                 for x in x.chunks(group) {
                     for ((square, &mean), &x) in squares.iter_mut().zip(&means).zip(x) {
                         *square += (x - mean) * (x - mean);
@@ -39,17 +39,17 @@ pub(super) fn moments<T: Real>(x: &[T], channels: usize) -> (Vec<T>, Vec<T>) {
                 }
             },
         );
-        (x.len() / channels, means, groups::fold(&squares, channels))
+        (x.len() / channels, per_channel, groups::fold(&squares, channels))
     });
     let mut joined = (Vec::with_capacity(channels), Vec::with_capacity(channels));
     for channel in 0..channels {
         let (mut count, mut mean, mut square) = (0.0, 0.0, 0.0);
         for (pixels, means, squares) in &parts {
             let pixels = *pixels as f64;
-            let distance = means[channel].to_f64() - mean;
+            let distance = means[channel] - mean;
             let total = count + pixels;
             mean += distance * pixels / total;
-            square += squares[channel].to_f64() + distance * distance * count * pixels / total;
+            square += squares[channel] + distance * distance * count * pixels / total;
             count = total;
         }
         joined.0.push(T::from_f64(mean));
@@ -115,12 +115,12 @@ impl<T: Real> Backward<'_, T> {
         let channels = self.gamma.len();
         let count = (self.x.len() / channels) as f64;
         let sigmas: Vec<_> = self.variances.iter().map(|variance| (variance.to_f64() + EPSILON).sqrt()).collect();
-        let gammas: Vec<_> = products.iter().zip(&sigmas).map(|(sum, sigma)| sum.to_f64() / sigma).collect();
+        let gammas: Vec<_> = products.iter().zip(&sigmas).map(|(sum, sigma)| sum / sigma).collect();
         let terms = |channel: usize| {
             let scale = self.gamma[channel].to_f64() / sigmas[channel];
             let flow = if self.of_input { scale / count } else { 0.0 };
             let slope = -flow * gammas[channel] / sigmas[channel];
-            (T::from_f64(scale), T::from_f64(slope), T::from_f64(-flow * betas[channel].to_f64()))
+            (T::from_f64(scale), T::from_f64(slope), T::from_f64(-flow * betas[channel]))
         };
         let terms: Vec<_> = (0..channels).map(terms).collect();
         let scales: Vec<_> = terms.iter().map(|terms| terms.0).collect();
@@ -143,11 +143,12 @@ impl<T: Real> Backward<'_, T> {
                 },
             );
         });
-        (gammas.into_iter().map(T::from_f64).collect(), betas)
+        let numbers = |sums: Vec<f64>| sums.into_iter().map(T::from_f64).collect();
+        (numbers(gammas), numbers(betas))
     }
 
     /// Masks the gradient by the activation; per channel its sum and that of its products with `x - mean`.
-    fn sums(&self, grad: &mut [T]) -> (Vec<T>, Vec<T>) {
+    fn sums(&self, grad: &mut [T]) -> (Vec<f64>, Vec<f64>) {
         let channels = self.gamma.len();
         let (size, total) = (chunk_size(channels), grad.len());
         let means = groups::spread(self.means);
@@ -156,7 +157,7 @@ impl<T: Real> Backward<'_, T> {
             let range = chunk * size..total.min((chunk + 1) * size);
             // SAFETY: chunks do not overlap.
             let grad = unsafe { grad.slice(range.start, range.len()) };
-            let mut sums = (groups::sums(channels), groups::sums(channels));
+            let mut sums = (groups::sums::<T>(channels), groups::sums::<T>(channels));
             let group = means.len();
             dispatch(
                 #[inline(always)]
@@ -180,6 +181,6 @@ impl<T: Real> Backward<'_, T> {
             (groups::fold(&sums.0, channels), groups::fold(&sums.1, channels))
         });
         let (sums, products): (Vec<_>, Vec<_>) = parts.into_iter().unzip();
-        (total_of(&sums, channels), total_of(&products, channels))
+        (groups::join(&sums, channels), groups::join(&products, channels))
     }
 }

@@ -14,7 +14,8 @@
 
 use super::gemm::{Correlate, Multiply, PANEL, Patches, panels_size};
 use super::parallel::{self, Scattered};
-use super::simd::{Real, dispatch};
+use super::simd::Real;
+use super::vectors::dispatch;
 use crate::ops::{Activation, Taps};
 use std::ops::Range;
 

@@ -26,11 +26,16 @@ pub(super) fn sums<T: Real>(channels: usize) -> Vec<T> {
     vec![T::default(); size(channels)]
 }
 
-/// The sums per channel.
-pub(super) fn fold<T: Real>(sums: &[T], channels: usize) -> Vec<T> {
-    let mut folded = vec![T::default(); channels];
+/// The sums per channel. They may be small beside what they are made of, so they are taken in f64.
+pub(super) fn fold<T: Real>(sums: &[T], channels: usize) -> Vec<f64> {
+    let mut folded = vec![0.0; channels];
     for pixel in sums.chunks_exact(channels) {
-        folded.iter_mut().zip(pixel).for_each(|(folded, &sum)| *folded += sum);
+        folded.iter_mut().zip(pixel).for_each(|(folded, sum)| *folded += sum.to_f64());
     }
     folded
+}
+
+/// The sums per channel of all parts, in their order.
+pub(super) fn join(parts: &[Vec<f64>], channels: usize) -> Vec<f64> {
+    (0..channels).map(|channel| parts.iter().map(|part| part[channel]).sum()).collect()
 }

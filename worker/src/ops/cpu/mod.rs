@@ -22,9 +22,12 @@ mod scratch;
 mod simd;
 pub(crate) mod storage;
 mod transforms;
+mod vectors;
 mod winograd;
 
-pub(crate) use simd::{Real, dispatch};
+pub(crate) use simd::Real;
+pub(crate) use vectors::dispatch;
+pub use vectors::{NoVectors, Vectors};
 
 use super::{Activation, Algorithm, Moments, Taps};
 use candle_core::{Result, Tensor};

@@ -4,7 +4,8 @@
 //! element at its position, `scatter` puts an element there and zeros elsewhere: each is the other's gradient.
 
 use super::parallel::{self, Scattered};
-use super::simd::{Real, dispatch};
+use super::simd::Real;
+use super::vectors::dispatch;
 
 /// The sizes of pooled maps.
 #[derive(Debug, Clone, Copy)]

@@ -2,7 +2,8 @@
 
 use super::groups;
 use super::parallel::{self, Scattered};
-use super::simd::{Real, dispatch};
+use super::simd::Real;
+use super::vectors::dispatch;
 use crate::ops::Activation;
 
 /// Elements of a chunk.
@@ -19,7 +20,7 @@ pub(super) fn backward<T: Real>(grad: &mut [T], y: &[T], channels: usize, activa
         let range = chunk * size..total.min((chunk + 1) * size);
         // SAFETY: chunks do not overlap.
         let grad = unsafe { grad.slice(range.start, range.len()) };
-        let mut sums = groups::sums(channels);
+        let mut sums = groups::sums::<T>(channels);
         let group = sums.len();
         dispatch(
             #[inline(always)]
@@ -38,11 +39,5 @@ pub(super) fn backward<T: Real>(grad: &mut [T], y: &[T], channels: usize, activa
         );
         groups::fold(&sums, channels)
     });
-    total_of(&sums, channels)
-}
-
-/// The sum of the parts, in their order, in f64.
-pub(super) fn total_of<T: Real>(parts: &[Vec<T>], channels: usize) -> Vec<T> {
-    let total = |channel: usize| parts.iter().map(|part| part[channel].to_f64()).sum::<f64>();
-    (0..channels).map(|channel| T::from_f64(total(channel))).collect()
+    groups::join(&sums, channels).into_iter().map(T::from_f64).collect()
 }

@@ -1,7 +1,7 @@
 //! Floats and their vector registers: what lets one kernel serve `f32` and `f64` on every processor.
 
 use candle_core::{CpuStorage, Result, WithDType};
-use pulp::{Arch, Simd, WithSimd, bytemuck};
+use pulp::{Simd, bytemuck};
 
 /// A float that the kernels compute with.
 pub(crate) trait Real: WithDType + bytemuck::Pod + num::Num + PartialOrd + std::iter::Sum {
@@ -180,8 +180,3 @@ real!(
     partial_load_f64s,
     partial_store_f64s
 );
-
-/// Runs `kernel`, everything inlined into it included, compiled for the best instruction set of this processor.
-pub(crate) fn dispatch<K: WithSimd>(kernel: K) -> K::Output {
-    Arch::new().dispatch(kernel)
-}

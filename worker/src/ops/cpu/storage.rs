@@ -1,8 +1,9 @@
 //! Candle's storage as slices.
 
 use super::simd::Real;
-use candle_core::{CpuStorage, InplaceOp2, Layout, Result, Storage, StorageRef, Tensor, WithDType};
-use std::sync::Mutex;
+use candle_core::{CpuStorage, InplaceOp1, Layout, Result, Storage, StorageRef, Tensor, WithDType};
+use std::marker::PhantomData;
+use std::sync::{Mutex, PoisonError};
 
 /// The elements of a contiguous operand.
 pub(crate) fn slice<'a, T: WithDType>(storage: &'a CpuStorage, layout: &Layout) -> Result<&'a [T]> {
@@ -44,27 +45,38 @@ pub(crate) fn tensor<T: WithDType>(values: Vec<T>, shape: &[usize]) -> Result<Te
     Tensor::from_vec(values, shape, &candle_core::Device::Cpu)
 }
 
-/// Changes `target` in place by `change(target, operand)`. Nothing else may share its storage.
-pub(crate) fn change<T: Real, R>(target: &Tensor, operand: &Tensor, change: impl Fn(&mut [T], &[T]) -> R) -> Result<R> {
-    struct Change<F, R, T>(F, Mutex<Option<R>>, std::marker::PhantomData<T>);
+/// Lends the elements of a contiguous tensor on the CPU, to be changed in place. Nothing else may share them.
+pub(crate) fn lend<T: Real, R>(target: &Tensor, change: impl FnOnce(&mut [T]) -> R) -> Result<R> {
+    struct Lend<T, F, R>(Mutex<(Option<F>, Option<R>)>, PhantomData<T>);
 
-    impl<T: Real, R, F: Fn(&mut [T], &[T]) -> R> InplaceOp2 for Change<F, R, T> {
+    impl<T: Real, R, F: FnOnce(&mut [T]) -> R> InplaceOp1 for Lend<T, F, R> {
         fn name(&self) -> &'static str {
-            "change"
+            "lend"
         }
 
-        fn cpu_fwd(&self, target: &mut CpuStorage, at: &Layout, operand: &CpuStorage, from: &Layout) -> Result<()> {
+        fn cpu_fwd(&self, target: &mut CpuStorage, at: &Layout) -> Result<()> {
             let target = &mut T::as_mut_slice(target)?[range(at)?];
-            let result = (self.0)(target, slice(operand, from)?);
-            *self.1.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = Some(result);
+            let (change, result) = &mut *self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            *result = change.take().map(|change| change(target));
             Ok(())
         }
     }
 
-    let change = Change(change, Mutex::new(None), std::marker::PhantomData::<T>);
-    target.inplace_op2(operand, &change)?;
-    let result = change.1.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
+    let lend = Lend(Mutex::new((Some(change), None)), PhantomData::<T>);
+    target.inplace_op1(&lend)?;
+    let (_, result) = lend.0.into_inner().unwrap_or_else(PoisonError::into_inner);
     result.ok_or_else(|| candle_core::Error::Msg("an operation in place did not run".to_owned()))
+}
+
+/// Changes `target` in place by `change(target, operand)`. Nothing else may share its elements.
+pub(crate) fn change<T: Real, R>(
+    target: &Tensor,
+    operand: &Tensor,
+    change: impl FnOnce(&mut [T], &[T]) -> R,
+) -> Result<R> {
+    let operand = Elements::of(operand);
+    let operand = operand.slice()?;
+    lend(target, |target| change(target, operand))
 }
 
 /// Calls a function that is generic over the float type with the type that `$dtype` names.

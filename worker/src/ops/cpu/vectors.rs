@@ -1,0 +1,72 @@
+//! Which instruction set the kernels run on: the best of this processor, or a lesser one, to measure or check that.
+
+use pulp::{Arch, WithSimd};
+use std::sync::OnceLock;
+
+/// What the whole process is limited to.
+static LIMIT: OnceLock<Arch> = OnceLock::new();
+
+/// An instruction set.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Vectors {
+    /// The best that this processor has.
+    Auto,
+    /// 16 floats at once.
+    Avx512,
+    /// 8 floats at once.
+    Avx2,
+    /// Any processor of this architecture.
+    Portable,
+}
+
+/// An instruction set that this processor has not.
+#[derive(Debug, thiserror::Error)]
+#[error("this processor has no {}: choose portable or auto", .0.name())]
+pub struct NoVectors(Vectors);
+
+impl Vectors {
+    /// Every choice, the fastest first.
+    pub const ALL: &'static [Self] = &[Self::Auto, Self::Avx512, Self::Avx2, Self::Portable];
+
+    /// The name on the command line.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Auto => "auto",
+            Self::Avx512 => "avx512",
+            Self::Avx2 => "avx2",
+            Self::Portable => "portable",
+        }
+    }
+
+    /// Limits this process to the instruction set, once and before anything is computed.
+    ///
+    /// # Errors
+    /// If the processor does not have it.
+    pub fn limit(self) -> Result<(), NoVectors> {
+        let arch = match self {
+            Self::Auto => Some(Arch::new()),
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx512 => pulp::x86::V4::try_new().map(Arch::V4),
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx2 => pulp::x86::V3::try_new().map(Arch::V3),
+            Self::Portable => Some(Arch::Scalar),
+            #[cfg(not(target_arch = "x86_64"))]
+            Self::Avx512 | Self::Avx2 => None,
+        };
+        LIMIT.get_or_init(|| arch.unwrap_or_default());
+        arch.map(|_| ()).ok_or(NoVectors(self))
+    }
+}
+
+impl std::fmt::Display for Vectors {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+/// Runs `kernel`, everything inlined into it included, compiled for the instruction set of this process.
+#[inline]
+pub(crate) fn dispatch<K: WithSimd>(kernel: K) -> K::Output {
+    LIMIT.get_or_init(Arch::new).dispatch(kernel)
+}
