@@ -1,0 +1,134 @@
+//! Score against cost: a plot for the time of training and one for the parameters. The broken line joins what nothing cheaper beats.
+//! Knows points and names.
+
+use super::draw::{Anchor, Figure, Px, WIDTH, polyline, shape, text, width_of, x_axis, y_axis};
+use super::scale::Scale;
+use maud::{Markup, html};
+
+/// Height of a plot.
+const HEIGHT: f64 = 250.0;
+/// Above the plots: the key.
+const TOP: f64 = 40.0;
+/// Room for the numbers at the left of a plot.
+const NUMBERS: f64 = 46.0;
+/// Between the two plots.
+const GAP: f64 = 20.0;
+/// So many points have their names beside them, where there is room.
+const NAMED: usize = 12;
+
+/// A candidate.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Point {
+    /// Its name.
+    pub label: String,
+    /// Index of its hue in the key.
+    pub hue: usize,
+    /// Index of its shape in the key.
+    pub shape: usize,
+    /// Its mean score.
+    pub score: f64,
+    /// Mean duration of its trainings, seconds.
+    pub seconds: Option<f64>,
+    /// Number of trained parameters.
+    pub parameters: Option<f64>,
+}
+
+/// What is drawn.
+pub struct Cost {
+    /// The candidates.
+    pub points: Vec<Point>,
+    /// Names of the hues, then of the shapes.
+    pub key: (Vec<String>, Vec<String>),
+    /// What the scores are.
+    pub metric: String,
+    /// Whether a greater score is a better one.
+    pub higher_is_better: bool,
+}
+
+impl Cost {
+    /// Draws it into a figure that has its words.
+    #[must_use]
+    pub fn draw(&self, figure: Figure) -> Figure {
+        let width = (WIDTH - 2.0 * NUMBERS - GAP) / 2.0;
+        let plots: [(&str, fn(&Point) -> Option<f64>); 2] =
+            [("training of a job, seconds", |point| point.seconds), ("trained parameters", |point| point.parameters)];
+        let marks = html! {
+            (self.draw_key())
+            (text(NUMBERS, TOP - 10.0, Anchor::Start, "head", &self.metric))
+            @for (index, (title, cost)) in plots.into_iter().enumerate() {
+                g transform={ "translate(" (Px(NUMBERS + (width + NUMBERS + GAP) * index as f64)) " " (Px(TOP)) ")" } { (self.plot(title, cost, width)) }
+            }
+        };
+        Figure { height: TOP + HEIGHT + 42.0, marks, ..figure }
+    }
+
+    fn plot(&self, title: &str, cost: fn(&Point) -> Option<f64>, width: f64) -> Markup {
+        let points: Vec<_> = self.points.iter().filter_map(|point| Some((point, cost(point).filter(|cost| *cost > 0.0)?))).collect();
+        let x = Scale::log(points.iter().map(|(_, cost)| *cost), (0.0, width));
+        let y = Scale::linear(self.points.iter().map(|point| point.score), (HEIGHT, 0.0));
+        let places: Vec<_> = points.iter().map(|(point, cost)| (x.at(*cost), y.at(point.score))).collect();
+        html! {
+            (y_axis(&y, 0.0, width))
+            (x_axis(&x, 0.0, HEIGHT, title))
+            (polyline(&frontier(&places, self.higher_is_better, width), "frontier"))
+            @for ((point, _), place) in points.iter().zip(&places) {
+                g class={ "s" (point.hue % 6) } { (shape(point.shape, *place, 5.0, "mark", &point.label)) }
+            }
+            @if points.len() <= NAMED { (names(&points, &places, width)) }
+        }
+    }
+
+    fn draw_key(&self) -> Markup {
+        let (hues, shapes) = &self.key;
+        let mut x = NUMBERS;
+        let y = 10.0;
+        let entries = hues.iter().enumerate().map(|(index, name)| (name, Some(index), 0));
+        let entries: Vec<_> = entries.chain(shapes.iter().enumerate().map(|(index, name)| (name, None, index))).collect();
+        html! {
+            @for (name, hue, number) in entries {
+                g class=(hue.map_or("behind".to_owned(), |hue| format!("s{}", hue % 6))) {
+                    @if hue.is_some() { rect x=(Px(x)) y=(Px(y - 5.0)) width="16" height="10" rx="3" class="column" {} }
+                    @else { (shape(number, (x + 8.0, y), 4.5, "mark", "")) }
+                    (text(x + 22.0, y, Anchor::Start, "key", name))
+                }
+                @let () = x += width_of(name) + 40.0;
+            }
+        }
+    }
+}
+
+/// The steps through the points that no cheaper point reaches, from the cheapest to the right edge.
+fn frontier(places: &[(f64, f64)], higher_is_better: bool, width: f64) -> Vec<(f64, f64)> {
+    let mut sorted = places.to_vec();
+    sorted.sort_by(|a, b| a.0.total_cmp(&b.0));
+    let mut steps: Vec<(f64, f64)> = Vec::new();
+    for (x, y) in sorted {
+        match steps.last() {
+            // drawings grow downwards: a better score is a smaller y where higher is better
+            Some((_, best)) if (y >= *best) == higher_is_better => {}
+            Some((_, best)) => steps.extend([(x, *best), (x, y)]),
+            None => steps.push((x, y)),
+        }
+    }
+    if let Some((_, y)) = steps.last().copied() {
+        steps.push((width, y));
+    }
+    steps
+}
+
+/// The names beside their points, but for those that would lie on another name or point.
+fn names(points: &[(&Point, f64)], places: &[(f64, f64)], width: f64) -> Markup {
+    let mut taken: Vec<(f64, f64, f64)> = places.iter().map(|(x, y)| (x - 6.0, x + 6.0, *y)).collect();
+    let mut shown = Vec::new();
+    for ((point, _), (x, y)) in points.iter().zip(places) {
+        let long = width_of(&point.label);
+        let sides = [(x + 9.0, x + 9.0 + long, Anchor::Start, x + 9.0), (x - 9.0 - long, x - 9.0, Anchor::End, x - 9.0)];
+        let is_free = |left: f64, right: f64| taken.iter().all(|(l, r, at)| right < *l || *r < left || (at - y).abs() > 12.0);
+        let side = sides.into_iter().find(|(left, right, ..)| *left >= 0.0 && *right <= width && is_free(*left, *right));
+        if let Some((left, right, anchor, at)) = side {
+            taken.push((left, right, *y));
+            shown.push((at, *y, anchor, &point.label));
+        }
+    }
+    html! { @for (x, y, anchor, label) in shown { (text(x, y, anchor, "quiet", label)) } }
+}

@@ -1,0 +1,171 @@
+//! The candidates in the order in which people want to see them, and where each stands against the best. Chooses and sorts; computes
+//! nothing that the analysis has not.
+
+use super::forest::Standing;
+use crate::analysis::comparison::{Analysis, Comparison, Finding, Pair, Row};
+use crate::analysis::observations::{Observation, Observations};
+use crate::analysis::stats::Interval;
+use std::collections::HashMap;
+
+/// So many candidates are in a figure at most.
+pub const SHOWN: usize = 30;
+
+/// The candidates of a sweep, sorted.
+pub struct Standings<'a> {
+    /// What was observed.
+    pub observations: &'a Observations,
+    /// What it comes to.
+    pub analysis: &'a Analysis,
+    /// The candidates, best mean score first; those without any score last.
+    pub order: Vec<usize>,
+    /// The candidate that the others are compared with: the best by validation, else by the reported score.
+    pub best: Option<usize>,
+    pairs: HashMap<usize, &'a Pair>,
+    names: Vec<String>,
+}
+
+impl<'a> Standings<'a> {
+    /// Sorts the candidates.
+    #[must_use]
+    pub fn new(observations: &'a Observations, analysis: &'a Analysis) -> Self {
+        let mut order: Vec<usize> = (0..analysis.candidates.len()).collect();
+        let key = |candidate: &usize| {
+            let score = analysis.candidates[*candidate].adjusted_mean.or(analysis.candidates[*candidate].scores.mean);
+            score.map_or(f64::INFINITY, |score| if analysis.higher_is_better { -score } else { score })
+        };
+        order.sort_by(|a, b| key(a).total_cmp(&key(b)));
+        let selection = analysis.selection.as_ref();
+        let best = selection.map(|selection| selection.by_validation.unwrap_or(selection.by_test).candidate);
+        let of_best = analysis.pairs.pairs.iter().filter_map(|pair| Some((other(pair, best?)?, pair)));
+        let pairs = of_best.collect();
+        Self { observations, analysis, order, best, pairs, names: names(observations, analysis) }
+    }
+
+    /// A candidate's numbers.
+    #[must_use]
+    pub fn row(&self, candidate: usize) -> &'a Row {
+        &self.analysis.candidates[candidate]
+    }
+
+    /// A candidate's name: its values on the axes that tell candidates apart.
+    #[must_use]
+    pub fn name(&self, candidate: usize) -> &str {
+        self.names.get(candidate).map_or("", String::as_str)
+    }
+
+    /// The candidates that figures show: the first of the order, and the best wherever it stands.
+    #[must_use]
+    pub fn shown(&self) -> Vec<usize> {
+        let mut shown: Vec<usize> = self.order.iter().copied().take(SHOWN).collect();
+        if let Some(best) = self.best.filter(|best| !shown.contains(best)) {
+            shown.pop();
+            shown.push(best);
+        }
+        shown
+    }
+
+    /// What to say where figures do not show all; nothing where they do.
+    #[must_use]
+    pub fn left_out(&self) -> String {
+        let (shown, all) = (self.shown().len(), self.order.len());
+        if shown == all { String::new() } else { format!(" Only the first {shown} of {all} candidates are drawn; the tables hold all.") }
+    }
+
+    /// Where a candidate stands against the best.
+    #[must_use]
+    pub fn finding(&self, candidate: usize) -> Option<Finding> {
+        let pair = self.pairs.get(&candidate)?;
+        Some(if pair.first == candidate { pair.finding } else { pair.finding.swapped() })
+    }
+
+    /// The pair of a candidate and the best.
+    #[must_use]
+    pub fn pair(&self, candidate: usize) -> Option<&'a Pair> {
+        self.pairs.get(&candidate).copied()
+    }
+
+    /// The numbers of a candidate against the best, and the sign that makes its differences `candidate - best`.
+    #[must_use]
+    pub fn against_best(&self, candidate: usize) -> Option<(&'a Comparison, f64)> {
+        let pair = self.pairs.get(&candidate)?;
+        Some((pair.comparison.as_ref()?, if pair.first == candidate { 1.0 } else { -1.0 }))
+    }
+
+    /// The colour of a candidate.
+    #[must_use]
+    pub fn standing(&self, candidate: usize) -> Standing {
+        match self.finding(candidate) {
+            _ if self.best == Some(candidate) => Standing::Best,
+            Some(Finding::PracticallyEquivalent) => Standing::Equal,
+            Some(Finding::Worse | Finding::WorseOnThisPool) => Standing::Behind,
+            Some(Finding::Better | Finding::BetterOnThisPool | Finding::Undecided) | None => Standing::Open,
+        }
+    }
+
+    /// The scores of a candidate by split, in the order of the plan: jobs of one split count once, with their mean.
+    #[must_use]
+    pub fn by_split(&self, candidate: usize) -> Vec<(String, f64)> {
+        self.split_means(&self.observations.candidates[candidate].observations, |_| true)
+    }
+
+    /// The differences of a candidate to the best by split, on the splits that both were tested on.
+    #[must_use]
+    pub fn differences_by_split(&self, candidate: usize) -> Vec<(String, f64)> {
+        let Some(best) = self.best else { return Vec::new() };
+        let [of, to] = [candidate, best].map(|index| &self.observations.candidates[index].observations);
+        let is_paired = |replicate: usize| match (of.get(replicate), to.get(replicate)) {
+            (Some(a), Some(b)) => a.score().is_some() && b.score().is_some() && hash(a) == hash(b),
+            _ => false,
+        };
+        let (of, to) = (self.split_means(of, is_paired), self.split_means(to, is_paired));
+        of.into_iter().zip(to).map(|((split, of), (_, to))| (split, of - to)).collect()
+    }
+
+    /// Means by split of the replicates that are wanted and have a score.
+    pub(super) fn split_means(&self, jobs: &[Observation], is_wanted: impl Fn(usize) -> bool) -> Vec<(String, f64)> {
+        let mut splits: Vec<(Option<u64>, String, Vec<f64>)> = Vec::new();
+        for (index, (job, replicate)) in jobs.iter().zip(&self.observations.replicates).enumerate() {
+            let Some(score) = job.score().filter(|_| is_wanted(index)) else { continue };
+            match splits.iter_mut().find(|(split, ..)| split.is_some() && *split == replicate.split) {
+                Some((_, _, scores)) => scores.push(score),
+                None => {
+                    let name = replicate.split.map_or_else(|| replicate.label.clone(), |split| split.to_string());
+                    splits.push((replicate.split, name, vec![score]));
+                }
+            }
+        }
+        splits.into_iter().map(|(_, name, scores)| (name, scores.iter().sum::<f64>() / scores.len() as f64)).collect()
+    }
+}
+
+fn other(pair: &Pair, best: usize) -> Option<usize> {
+    match (pair.first == best, pair.second == best) {
+        (true, _) => Some(pair.second),
+        (_, true) => Some(pair.first),
+        _ => None,
+    }
+}
+
+fn hash(job: &Observation) -> Option<&str> {
+    job.ended().and_then(|ended| ended.split_hash.as_deref())
+}
+
+/// Names by the axes on which the candidates differ; by all where they do not.
+fn names(observations: &Observations, analysis: &Analysis) -> Vec<String> {
+    let candidates = &observations.candidates;
+    let differs = |axis: usize| candidates.windows(2).any(|pair| pair[0].values.get(axis) != pair[1].values.get(axis));
+    let telling: Vec<usize> = (0..observations.axes.len()).filter(|axis| differs(*axis)).collect();
+    let name = |(index, row): (usize, &Row)| {
+        let values = candidates.get(index).map_or(&[][..], |candidate| &candidate.values);
+        let values: Vec<String> = telling.iter().filter_map(|axis| Some(values.get(*axis)?.as_ref()?.to_string())).collect();
+        if values.is_empty() { row.label.clone() } else { values.join(" \u{b7} ") }
+    };
+    analysis.candidates.iter().enumerate().map(name).collect()
+}
+
+/// The ends of an interval, in ascending order, times a sign.
+#[must_use]
+pub fn ends(interval: Interval, sign: f64) -> (f64, f64) {
+    let (a, b) = (interval.low * sign, interval.high * sign);
+    (a.min(b), a.max(b))
+}
