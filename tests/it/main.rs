@@ -14,6 +14,7 @@ mod drain;
 mod durability;
 mod interrupt;
 mod manners;
+mod report;
 mod restart;
 mod security;
 mod tidy;

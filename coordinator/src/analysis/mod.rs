@@ -8,6 +8,7 @@
 pub mod comparison;
 pub mod export;
 pub mod observations;
+pub mod report;
 pub mod rows;
 pub mod stats;
 pub mod table;

@@ -13,43 +13,45 @@ const TOP: f64 = 40.0;
 const NUMBERS: f64 = 46.0;
 /// Between the two plots.
 const GAP: f64 = 20.0;
+/// Room at the right for half of the last number.
+const MARGIN: f64 = 16.0;
 /// So many points have their names beside them, where there is room.
 const NAMED: usize = 12;
 
 /// A candidate.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Point {
+pub(super) struct Point {
     /// Its name.
-    pub label: String,
+    pub(super) label: String,
     /// Index of its hue in the key.
-    pub hue: usize,
+    pub(super) hue: usize,
     /// Index of its shape in the key.
-    pub shape: usize,
+    pub(super) shape: usize,
     /// Its mean score.
-    pub score: f64,
+    pub(super) score: f64,
     /// Mean duration of its trainings, seconds.
-    pub seconds: Option<f64>,
+    pub(super) seconds: Option<f64>,
     /// Number of trained parameters.
-    pub parameters: Option<f64>,
+    pub(super) parameters: Option<f64>,
 }
 
 /// What is drawn.
-pub struct Cost {
+pub(super) struct Cost {
     /// The candidates.
-    pub points: Vec<Point>,
+    pub(super) points: Vec<Point>,
     /// Names of the hues, then of the shapes.
-    pub key: (Vec<String>, Vec<String>),
+    pub(super) key: (Vec<String>, Vec<String>),
     /// What the scores are.
-    pub metric: String,
+    pub(super) metric: String,
     /// Whether a greater score is a better one.
-    pub higher_is_better: bool,
+    pub(super) higher_is_better: bool,
 }
 
 impl Cost {
     /// Draws it into a figure that has its words.
     #[must_use]
-    pub fn draw(&self, figure: Figure) -> Figure {
-        let width = (WIDTH - 2.0 * NUMBERS - GAP) / 2.0;
+    pub(super) fn draw(&self, figure: Figure) -> Figure {
+        let width = (WIDTH - 2.0 * NUMBERS - GAP - MARGIN) / 2.0;
         let plots: [(&str, fn(&Point) -> Option<f64>); 2] =
             [("training of a job, seconds", |point| point.seconds), ("trained parameters", |point| point.parameters)];
         let marks = html! {
@@ -63,7 +65,8 @@ impl Cost {
     }
 
     fn plot(&self, title: &str, cost: fn(&Point) -> Option<f64>, width: f64) -> Markup {
-        let points: Vec<_> = self.points.iter().filter_map(|point| Some((point, cost(point).filter(|cost| *cost > 0.0)?))).collect();
+        let points: Vec<_> =
+            self.points.iter().filter_map(|point| Some((point, cost(point).filter(|cost| *cost > 0.0)?))).collect();
         let x = Scale::log(points.iter().map(|(_, cost)| *cost), (0.0, width));
         let y = Scale::linear(self.points.iter().map(|point| point.score), (HEIGHT, 0.0));
         let places: Vec<_> = points.iter().map(|(point, cost)| (x.at(*cost), y.at(point.score))).collect();
@@ -83,7 +86,8 @@ impl Cost {
         let mut x = NUMBERS;
         let y = 10.0;
         let entries = hues.iter().enumerate().map(|(index, name)| (name, Some(index), 0));
-        let entries: Vec<_> = entries.chain(shapes.iter().enumerate().map(|(index, name)| (name, None, index))).collect();
+        let entries: Vec<_> =
+            entries.chain(shapes.iter().enumerate().map(|(index, name)| (name, None, index))).collect();
         html! {
             @for (name, hue, number) in entries {
                 g class=(hue.map_or("behind".to_owned(), |hue| format!("s{}", hue % 6))) {
@@ -122,13 +126,16 @@ fn names(points: &[(&Point, f64)], places: &[(f64, f64)], width: f64) -> Markup 
     let mut shown = Vec::new();
     for ((point, _), (x, y)) in points.iter().zip(places) {
         let long = width_of(&point.label);
-        let sides = [(x + 9.0, x + 9.0 + long, Anchor::Start, x + 9.0), (x - 9.0 - long, x - 9.0, Anchor::End, x - 9.0)];
-        let is_free = |left: f64, right: f64| taken.iter().all(|(l, r, at)| right < *l || *r < left || (at - y).abs() > 12.0);
-        let side = sides.into_iter().find(|(left, right, ..)| *left >= 0.0 && *right <= width && is_free(*left, *right));
+        let sides =
+            [(x + 9.0, x + 9.0 + long, Anchor::Start, x + 9.0), (x - 9.0 - long, x - 9.0, Anchor::End, x - 9.0)];
+        let is_free =
+            |left: f64, right: f64| taken.iter().all(|(l, r, at)| right < *l || *r < left || (at - y).abs() > 12.0);
+        let side =
+            sides.into_iter().find(|(left, right, ..)| *left >= 0.0 && *right <= width && is_free(*left, *right));
         if let Some((left, right, anchor, at)) = side {
             taken.push((left, right, *y));
             shown.push((at, *y, anchor, &point.label));
         }
     }
-    html! { @for (x, y, anchor, label) in shown { (text(x, y, anchor, "quiet", label)) } }
+    html! { @for (x, y, anchor, label) in shown { (text(x, y, anchor, "quiet halo", label)) } }
 }

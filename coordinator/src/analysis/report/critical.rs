@@ -12,19 +12,19 @@ const ROW: f64 = 20.0;
 const BAR: f64 = 9.0;
 
 /// What is drawn: names with their mean ranks, the best (least) first.
-pub struct Critical {
+pub(super) struct Critical {
     /// Names and mean ranks.
-    pub ranks: Vec<(String, f64)>,
+    pub(super) ranks: Vec<(String, f64)>,
     /// First and last of each group of neighbours whose ranks do not differ.
-    pub cliques: Vec<(usize, usize)>,
+    pub(super) cliques: Vec<(usize, usize)>,
     /// By how much mean ranks must differ at least.
-    pub difference: Option<f64>,
+    pub(super) difference: Option<f64>,
 }
 
 impl Critical {
     /// Draws it into a figure that has its words.
     #[must_use]
-    pub fn draw(&self, figure: Figure) -> Figure {
+    pub(super) fn draw(&self, figure: Figure) -> Figure {
         let side = self.ranks.iter().map(|(name, _)| width_of(name)).fold(80.0, f64::max).min(240.0) + 56.0;
         let least = self.ranks.first().map_or(1.0, |(_, rank)| rank.floor());
         let most = self.ranks.last().map_or(2.0, |(_, rank)| rank.ceil()).max(least + 1.0);
@@ -35,6 +35,7 @@ impl Critical {
         let left = self.ranks.len().div_ceil(2);
         let right = self.ranks.len() - left;
         let marks = html! {
+            (text(WIDTH - 2.0, 10.0, Anchor::End, "key", "within-pool, splits are not independent datasets"))
             (axis(&scale, least, most))
             (self.bar_of_the_difference(&scale, least))
             @for (index, (name, rank)) in self.ranks.iter().enumerate() {
@@ -67,7 +68,9 @@ impl Critical {
     }
 
     fn bar_of_the_difference(&self, scale: &Scale, least: f64) -> Markup {
-        let Some(difference) = self.difference.filter(|difference| scale.shows(least + difference)) else { return html! {} };
+        let Some(difference) = self.difference.filter(|difference| scale.shows(least + difference)) else {
+            return html! {};
+        };
         let (from, to, y) = (scale.at(least), scale.at(least + difference), 24.0);
         html! {
             (line((from, y), (to, y), "span"))

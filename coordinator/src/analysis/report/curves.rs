@@ -18,46 +18,49 @@ const GAP: f64 = 26.0;
 
 /// One epoch of a curve.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Point {
+pub(super) struct Point {
     /// The epoch.
-    pub epoch: f64,
+    pub(super) epoch: f64,
     /// The mean over splits.
-    pub mean: f64,
+    pub(super) mean: f64,
     /// The lower end of the band.
-    pub low: f64,
+    pub(super) low: f64,
     /// The upper end of the band.
-    pub high: f64,
+    pub(super) high: f64,
 }
 
 /// A curve of one series.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Curve {
+pub(super) struct Curve {
     /// Index of the series: its colour and its name.
-    pub series: usize,
+    pub(super) series: usize,
     /// Whether it is of the training cases, and so drawn dashed.
-    pub is_training: bool,
+    pub(super) is_training: bool,
     /// Its points, by epoch.
-    pub points: Vec<Point>,
+    pub(super) points: Vec<Point>,
 }
 
 /// The plots of one group.
-pub struct Group {
+pub(super) struct Group {
     /// Its name.
-    pub name: String,
+    pub(super) name: String,
     /// The losses.
-    pub losses: Vec<Curve>,
+    pub(super) losses: Vec<Curve>,
     /// The metric.
-    pub scores: Vec<Curve>,
+    pub(super) scores: Vec<Curve>,
 }
 
 /// Draws the groups into a figure that has its words.
 #[must_use]
-pub fn draw(groups: &[Group], series: &[String], metric: &str, figure: Figure) -> Figure {
+pub(super) fn draw(groups: &[Group], series: &[String], metric: &str, figure: Figure) -> Figure {
     let labels = series.iter().map(|name| width_of(name)).fold(0.0, f64::max).min(170.0) + 10.0;
     let width = (WIDTH - labels - 2.0 * NUMBERS - GAP) / 2.0;
     let left = [NUMBERS, 2.0 * NUMBERS + width + GAP];
     let scores = groups.iter().flat_map(|group| &group.scores);
-    let common = Scale::linear(scores.flat_map(|curve| curve.points.iter().flat_map(|point| [point.low, point.high])), (HEIGHT, 0.0));
+    let common = Scale::linear(
+        scores.flat_map(|curve| curve.points.iter().flat_map(|point| [point.low, point.high])),
+        (HEIGHT, 0.0),
+    );
     let marks = html! {
         (key(NUMBERS))
         (text(left[0], TOP - 26.0, Anchor::Start, "head", "loss, mean over cases"))
@@ -104,8 +107,12 @@ fn plot(curves: &[Curve], y: &Scale, width: f64, names: Option<&[String]>, id: &
 
 /// Whole epochs only: 1, and round numbers of them.
 fn epoch_ticks(x: &Scale, last: f64) -> Vec<Tick> {
-    let step = [1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0, 500.0, 1000.0].into_iter().find(|step| last / step <= 6.0).unwrap_or(last);
-    let round = (1..).map(|index| f64::from(index) * step).take_while(|epoch| *epoch <= last).filter(|epoch| *epoch > 1.0);
+    let step = [1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0, 500.0, 1000.0]
+        .into_iter()
+        .find(|step| last / step <= 6.0)
+        .unwrap_or(last);
+    let round =
+        (1..).map(|index| f64::from(index) * step).take_while(|epoch| *epoch <= last).filter(|epoch| *epoch > 1.0);
     std::iter::once(1.0).chain(round).map(|epoch| Tick { at: x.at(epoch), label: amount(epoch) }).collect()
 }
 
@@ -127,7 +134,8 @@ fn drawn(curve: &Curve, x: &Scale, y: &Scale) -> Markup {
 
 /// The names stand where their curves end.
 fn labels(curves: &[Curve], y: &Scale, width: f64, names: &[String]) -> Markup {
-    let ends: Vec<_> = curves.iter().filter_map(|curve| Some((curve.series, y.clamped(curve.points.last()?.mean)))).collect();
+    let ends: Vec<_> =
+        curves.iter().filter_map(|curve| Some((curve.series, y.clamped(curve.points.last()?.mean)))).collect();
     let places = spread(&ends.iter().map(|(_, end)| *end).collect::<Vec<_>>(), 14.0, (0.0, HEIGHT));
     html! {
         @for ((series, end), place) in ends.iter().zip(places) {

@@ -1,43 +1,43 @@
 //! A drawing: SVG without colours or fonts of its own. What a mark looks like is said by its class in `figure.css`, so that one drawing
 //! serves light, dark and paper. Knows no statistics.
 
-use super::scale::{Scale, Tick};
+use super::scale::{ABOVE, BESIDE, Scale, Tick};
 use maud::{Markup, PreEscaped, Render, html};
 use std::fmt::Write;
 
 /// Width of every figure, in units that are pixels where the page is wide enough.
-pub const WIDTH: f64 = 860.0;
+pub(super) const WIDTH: f64 = 860.0;
 /// Size of the letters, as `figure.css` has it.
 const LETTERS: f64 = 12.0;
 /// The styles of all marks.
-pub const STYLE: &str = include_str!("figure.css");
+pub(super) const STYLE: &str = include_str!("figure.css");
 
 /// A figure with what must be said about it.
-pub struct Figure {
+pub(super) struct Figure {
     /// The stem of its file.
-    pub name: &'static str,
+    pub(super) name: &'static str,
     /// A heading.
-    pub title: String,
+    pub(super) title: String,
     /// What can be seen.
-    pub see: String,
+    pub(super) see: String,
     /// What must not be concluded.
-    pub caution: String,
+    pub(super) caution: String,
     /// The height, in the units of [`WIDTH`].
-    pub height: f64,
+    pub(super) height: f64,
     /// The marks.
-    pub marks: Markup,
+    pub(super) marks: Markup,
 }
 
 impl Figure {
     /// The drawing as a part of the page, which has the styles.
     #[must_use]
-    pub fn inline(&self) -> Markup {
+    pub(super) fn inline(&self) -> Markup {
         self.svg(None)
     }
 
     /// The drawing as a file of its own.
     #[must_use]
-    pub fn file(&self) -> String {
+    pub(super) fn file(&self) -> String {
         self.svg(Some("http://www.w3.org/2000/svg")).into_string()
     }
 
@@ -60,7 +60,7 @@ impl Figure {
 
 /// A length, with one decimal at most.
 #[derive(Debug, Clone, Copy)]
-pub struct Px(pub f64);
+pub(super) struct Px(pub(super) f64);
 
 impl Render for Px {
     fn render_to(&self, buffer: &mut String) {
@@ -72,7 +72,7 @@ impl Render for Px {
 
 /// The side of a point on which its text lies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Anchor {
+pub(super) enum Anchor {
     /// The text begins there.
     Start,
     /// The text is centred there.
@@ -83,7 +83,7 @@ pub enum Anchor {
 
 /// A text whose letters are centred at the height `y`.
 #[must_use]
-pub fn text(x: f64, y: f64, anchor: Anchor, class: &str, text: &str) -> Markup {
+pub(super) fn text(x: f64, y: f64, anchor: Anchor, class: &str, text: &str) -> Markup {
     let anchor = match anchor {
         Anchor::Start => None,
         Anchor::Middle => Some("middle"),
@@ -94,20 +94,20 @@ pub fn text(x: f64, y: f64, anchor: Anchor, class: &str, text: &str) -> Markup {
 
 /// A straight line.
 #[must_use]
-pub fn line(from: (f64, f64), to: (f64, f64), class: &str) -> Markup {
+pub(super) fn line(from: (f64, f64), to: (f64, f64), class: &str) -> Markup {
     html! { line x1=(Px(from.0)) y1=(Px(from.1)) x2=(Px(to.0)) y2=(Px(to.1)) class=(class) {} }
 }
 
 /// A rectangle between two values of x.
 #[must_use]
-pub fn bar(x: (f64, f64), y: f64, height: f64, class: &str) -> Markup {
+pub(super) fn bar(x: (f64, f64), y: f64, height: f64, class: &str) -> Markup {
     let (left, width) = (x.0.min(x.1), (x.1 - x.0).abs());
     html! { rect x=(Px(left)) y=(Px(y)) width=(Px(width)) height=(Px(height)) class=(class) {} }
 }
 
 /// A disc, with words for who points at it.
 #[must_use]
-pub fn dot(at: (f64, f64), radius: f64, class: &str, words: &str) -> Markup {
+pub(super) fn dot(at: (f64, f64), radius: f64, class: &str, words: &str) -> Markup {
     html! {
         circle cx=(Px(at.0)) cy=(Px(at.1)) r=(Px(radius)) class=(class) {
             @if !words.is_empty() { title { (words) } }
@@ -117,13 +117,13 @@ pub fn dot(at: (f64, f64), radius: f64, class: &str, words: &str) -> Markup {
 
 /// A line through points.
 #[must_use]
-pub fn polyline(points: &[(f64, f64)], class: &str) -> Markup {
+pub(super) fn polyline(points: &[(f64, f64)], class: &str) -> Markup {
     html! { polyline points=(Points(points)) class=(class) {} }
 }
 
 /// A closed shape.
 #[must_use]
-pub fn polygon(points: &[(f64, f64)], class: &str) -> Markup {
+pub(super) fn polygon(points: &[(f64, f64)], class: &str) -> Markup {
     html! { polygon points=(Points(points)) class=(class) {} }
 }
 
@@ -144,7 +144,7 @@ impl Render for Points<'_> {
 
 /// A mark that is told apart by its shape too, not by colour alone. Each has about the same area.
 #[must_use]
-pub fn shape(number: usize, (x, y): (f64, f64), size: f64, class: &str, words: &str) -> Markup {
+pub(super) fn shape(number: usize, (x, y): (f64, f64), size: f64, class: &str, words: &str) -> Markup {
     let around = |corners: &[(f64, f64)]| -> Vec<(f64, f64)> {
         corners.iter().map(|(dx, dy)| (x + dx * size, y + dy * size)).collect()
     };
@@ -160,10 +160,10 @@ pub fn shape(number: usize, (x, y): (f64, f64), size: f64, class: &str, words: &
 
 /// A horizontal axis below a plot of rows: light lines through it, numbers under it, and what they are.
 #[must_use]
-pub fn x_axis(scale: &Scale, top: f64, bottom: f64, title: &str) -> Markup {
+pub(super) fn x_axis(scale: &Scale, top: f64, bottom: f64, title: &str) -> Markup {
     let (left, right) = scale.range();
     html! {
-        @for Tick { at, label } in scale.ticks() {
+        @for Tick { at, label } in scale.ticks(BESIDE) {
             (line((at, top), (at, bottom), "grid"))
             (text(at, bottom + 12.0, Anchor::Middle, "tick", &label))
         }
@@ -174,9 +174,9 @@ pub fn x_axis(scale: &Scale, top: f64, bottom: f64, title: &str) -> Markup {
 
 /// A vertical axis: light lines through the plot and numbers at its left.
 #[must_use]
-pub fn y_axis(scale: &Scale, left: f64, right: f64) -> Markup {
+pub(super) fn y_axis(scale: &Scale, left: f64, right: f64) -> Markup {
     html! {
-        @for Tick { at, label } in scale.ticks() {
+        @for Tick { at, label } in scale.ticks(ABOVE) {
             (line((left, at), (right, at), "grid"))
             (text(left - 7.0, at, Anchor::End, "tick", &label))
         }
@@ -185,9 +185,11 @@ pub fn y_axis(scale: &Scale, left: f64, right: f64) -> Markup {
 
 /// About how wide a text is. There are no fonts to ask: the estimate is that of a wide sans-serif, so that texts have room in any.
 #[must_use]
-pub fn width_of(text: &str) -> f64 {
+pub(super) fn width_of(text: &str) -> f64 {
     let width = |c: char| match c {
-        'i' | 'j' | 'l' | '.' | ',' | ':' | ';' | '\'' | '|' | '!' | '(' | ')' | 't' | 'f' | 'r' | ' ' | '\u{b7}' => 0.38,
+        'i' | 'j' | 'l' | '.' | ',' | ':' | ';' | '\'' | '|' | '!' | '(' | ')' | 't' | 'f' | 'r' | ' ' | '\u{b7}' => {
+            0.38
+        }
         'm' | 'w' | 'M' | 'W' | '%' | '@' => 0.95,
         'A'..='Z' | '\u{2212}' | '+' | '=' | '<' | '>' => 0.72,
         _ => 0.61,
@@ -197,7 +199,7 @@ pub fn width_of(text: &str) -> f64 {
 
 /// The text, its middle left out if it is wider than that.
 #[must_use]
-pub fn fitted(text: &str, width: f64) -> String {
+pub(super) fn fitted(text: &str, width: f64) -> String {
     if width_of(text) <= width {
         return text.to_owned();
     }
@@ -206,7 +208,8 @@ pub fn fitted(text: &str, width: f64) -> String {
     loop {
         keep = keep.saturating_sub(1);
         let (head, tail) = (keep.div_ceil(2), keep / 2);
-        let short: String = letters[..head].iter().chain(&['\u{2026}']).chain(&letters[letters.len() - tail..]).collect();
+        let short: String =
+            letters[..head].iter().chain(&['\u{2026}']).chain(&letters[letters.len() - tail..]).collect();
         if keep == 0 || width_of(&short) <= width {
             return short;
         }
@@ -215,7 +218,7 @@ pub fn fitted(text: &str, width: f64) -> String {
 
 /// Places for labels near the wanted ones, in their order and at least `gap` apart, within `range` where it is long enough.
 #[must_use]
-pub fn spread(wanted: &[f64], gap: f64, range: (f64, f64)) -> Vec<f64> {
+pub(super) fn spread(wanted: &[f64], gap: f64, range: (f64, f64)) -> Vec<f64> {
     let mut order: Vec<usize> = (0..wanted.len()).collect();
     order.sort_by(|a, b| wanted[*a].total_cmp(&wanted[*b]));
     let mut places = vec![0.0; wanted.len()];

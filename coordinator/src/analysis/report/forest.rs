@@ -2,7 +2,7 @@
 //! this pool (thick), that for new data (thin) and a dot for every split. Knows places and words, no statistics.
 
 use super::draw::{Anchor, Figure, WIDTH, bar, dot, fitted, line, polygon, text, width_of, x_axis};
-use super::scale::Scale;
+use super::scale::{Scale, signed};
 use maud::{Markup, html};
 
 /// Height of a row.
@@ -16,7 +16,7 @@ const GAP: f64 = 18.0;
 
 /// What a row's colour says of its place against the best.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Standing {
+pub(super) enum Standing {
     /// The best.
     Best,
     /// Practically equal to it.
@@ -32,7 +32,7 @@ pub enum Standing {
 impl Standing {
     /// The class of its marks.
     #[must_use]
-    pub fn class(self) -> &'static str {
+    pub(super) fn class(self) -> &'static str {
         match self {
             Self::Best => "best",
             Self::Equal => "equal",
@@ -45,43 +45,43 @@ impl Standing {
 
 /// A row.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Row {
+pub(super) struct Row {
     /// Its name.
-    pub label: String,
+    pub(super) label: String,
     /// Its colour's meaning.
-    pub standing: Standing,
+    pub(super) standing: Standing,
     /// A value for each split, with words for it.
-    pub dots: Vec<(f64, String)>,
+    pub(super) dots: Vec<(f64, String)>,
     /// The mean.
-    pub mean: Option<f64>,
+    pub(super) mean: Option<f64>,
     /// The interval for this pool.
-    pub pool: Option<(f64, f64)>,
+    pub(super) pool: Option<(f64, f64)>,
     /// The interval for new data.
-    pub new: Option<(f64, f64)>,
+    pub(super) new: Option<(f64, f64)>,
     /// What stands in the columns at its right.
-    pub cells: Vec<String>,
+    pub(super) cells: Vec<String>,
 }
 
 /// The whole plot.
-pub struct Forest {
+pub(super) struct Forest {
     /// What the axis shows.
-    pub axis: String,
+    pub(super) axis: String,
     /// Values that the axis need not pass, such as 0 and 1 for shares.
-    pub bounds: (f64, f64),
+    pub(super) bounds: (f64, f64),
     /// The heads of the columns.
-    pub heads: Vec<&'static str>,
+    pub(super) heads: Vec<&'static str>,
     /// The rows, from above.
-    pub rows: Vec<Row>,
+    pub(super) rows: Vec<Row>,
     /// A stretch of the axis that means no difference.
-    pub band: Option<(f64, f64)>,
+    pub(super) band: Option<(f64, f64)>,
     /// A value to compare with.
-    pub reference: Option<f64>,
+    pub(super) reference: Option<f64>,
 }
 
 impl Forest {
     /// Draws it into a figure that has its words.
     #[must_use]
-    pub fn draw(&self, figure: Figure) -> Figure {
+    pub(super) fn draw(&self, figure: Figure) -> Figure {
         let columns = self.columns();
         let labels = self.rows.iter().map(|row| width_of(&row.label)).fold(60.0, f64::max).min(MOST_LABEL);
         let right = columns.first().map_or(WIDTH, |column| column.left) - GAP;
@@ -114,10 +114,10 @@ impl Forest {
         columns
     }
 
-    /// The axis shows all splits; the intervals of few splits may be so wide that they would press the splits together, and are cut
-    /// where they make it more than half as long again at one side.
+    /// The axis shows every mean and the usual splits: a collapsed training far away from its row would press all others together, and
+    /// becomes an arrow at the axis' end. So do the ends of intervals that would make the axis more than half as long again at one side.
     fn scale(&self, range: (f64, f64)) -> Scale {
-        let dots = self.rows.iter().flat_map(|row| row.dots.iter().map(|(value, _)| *value));
+        let dots = self.rows.iter().flat_map(|row| usual(&row.dots));
         let values: Vec<f64> = dots.chain(self.rows.iter().filter_map(|row| row.mean)).chain(self.reference).collect();
         let low = values.iter().copied().fold(f64::INFINITY, f64::min);
         let high = values.iter().copied().fold(f64::NEG_INFINITY, f64::max);
@@ -141,12 +141,39 @@ fn draw_row(row: &Row, scale: &Scale, y: f64, labels: f64, columns: &[Column]) -
     html! {
         (text(labels, y, Anchor::End, weight, &fitted(&row.label, labels)))
         g class=(row.standing.class()) {
-            @for (value, words) in &row.dots { (dot((scale.at(*value), below), 2.3, "dot", words)) }
+            @for (value, words) in &row.dots {
+                @if scale.shows(*value) { (dot((scale.at(*value), below), 2.3, "dot", words)) }
+                @else { (beyond(*value, scale, below, words)) }
+            }
             @if let Some(new) = row.new { (interval(new, scale, above)) }
             @if let Some((low, high)) = row.pool { (bar((scale.clamped(low), scale.clamped(high)), above - 2.5, 5.0, "pool")) }
             @if let Some(mean) = row.mean { (dot((scale.at(mean), above), 4.2, "mean", "")) }
         }
         @for (column, cell) in columns.iter().zip(&row.cells) { (text(column.right, y, Anchor::End, weight, cell)) }
+    }
+}
+
+/// The values without those that lie more than three interquartile ranges away from the quartiles.
+fn usual(dots: &[(f64, String)]) -> Vec<f64> {
+    let mut values: Vec<f64> = dots.iter().map(|(value, _)| *value).collect();
+    values.sort_by(f64::total_cmp);
+    let quartile = |share: usize| values.get((values.len().saturating_sub(1)) * share / 4).copied().unwrap_or(0.0);
+    let (low, high) = (quartile(1), quartile(3));
+    let room = 3.0 * (high - low).max(0.01);
+    values.retain(|value| (low - room..=high + room).contains(value));
+    values
+}
+
+/// An arrow at the end of the axis beyond which a split lies, with its value.
+fn beyond(value: f64, scale: &Scale, y: f64, words: &str) -> Markup {
+    let (x, towards) = (scale.clamped(value), if scale.at(value) < scale.clamped(value) { -1.0 } else { 1.0 });
+    let anchor = if towards < 0.0 { Anchor::Start } else { Anchor::End };
+    html! {
+        g {
+            title { (words) }
+            (polygon(&[(x, y), (x - 5.0 * towards, y - 3.5), (x - 5.0 * towards, y + 3.5)], "dot"))
+            (text(x - 8.0 * towards, y, anchor, "small", &signed(value, 3)))
+        }
     }
 }
 
@@ -172,9 +199,13 @@ fn key(left: f64, has_band: bool) -> Markup {
     let entries: [(&str, f64, Markup); 5] = [
         ("mean", 10.0, dot((5.0, y), 4.2, "mean", "")),
         ("95 % for this pool", 24.0, bar((0.0, 22.0), y - 2.5, 5.0, "pool")),
-        ("95 % for new data", 24.0, html! {
-            (line((0.0, y), (22.0, y), "new")) (line((0.0, y - 4.0), (0.0, y + 4.0), "new")) (line((22.0, y - 4.0), (22.0, y + 4.0), "new"))
-        }),
+        (
+            "95 % for new data",
+            24.0,
+            html! {
+                (line((0.0, y), (22.0, y), "new")) (line((0.0, y - 4.0), (0.0, y + 4.0), "new")) (line((22.0, y - 4.0), (22.0, y + 4.0), "new"))
+            },
+        ),
         ("a split", 12.0, html! { (dot((3.0, y), 2.3, "dot", "")) (dot((9.0, y), 2.3, "dot", "")) }),
         ("practically no difference", 18.0, bar((0.0, 16.0), y - 6.0, 12.0, "band")),
     ];

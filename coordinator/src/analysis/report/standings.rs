@@ -3,12 +3,14 @@
 
 use super::forest::Standing;
 use crate::analysis::comparison::{Analysis, Comparison, Finding, Pair, Row};
-use crate::analysis::observations::{Observation, Observations};
+use crate::analysis::observations::{Candidate, Observation, Observations};
 use crate::analysis::stats::Interval;
 use std::collections::HashMap;
 
 /// So many candidates are in a figure at most.
 pub const SHOWN: usize = 30;
+/// Between the values of a name.
+const SEPARATOR: &str = " \u{b7} ";
 
 /// The candidates of a sweep, sorted.
 pub struct Standings<'a> {
@@ -22,6 +24,8 @@ pub struct Standings<'a> {
     pub best: Option<usize>,
     pairs: HashMap<usize, &'a Pair>,
     names: Vec<String>,
+    /// The axes on which candidates differ.
+    telling: Vec<usize>,
 }
 
 impl<'a> Standings<'a> {
@@ -38,7 +42,9 @@ impl<'a> Standings<'a> {
         let best = selection.map(|selection| selection.by_validation.unwrap_or(selection.by_test).candidate);
         let of_best = analysis.pairs.pairs.iter().filter_map(|pair| Some((other(pair, best?)?, pair)));
         let pairs = of_best.collect();
-        Self { observations, analysis, order, best, pairs, names: names(observations, analysis) }
+        let telling = telling(observations);
+        let names = names(observations, analysis, &telling);
+        Self { observations, analysis, order, best, pairs, names, telling }
     }
 
     /// A candidate's numbers.
@@ -51,6 +57,38 @@ impl<'a> Standings<'a> {
     #[must_use]
     pub fn name(&self, candidate: usize) -> &str {
         self.names.get(candidate).map_or("", String::as_str)
+    }
+
+    /// The value of a candidate on one of the axes that tell candidates apart.
+    #[must_use]
+    pub fn value(&self, telling: usize, candidate: usize) -> Option<String> {
+        let axis = *self.telling.get(telling)?;
+        Some(self.observations.candidates.get(candidate)?.values.get(axis)?.as_ref()?.to_string())
+    }
+
+    /// The values on such an axis, in the order of the plan; none if there are more than `most`.
+    #[must_use]
+    pub fn levels(&self, telling: usize, most: usize) -> Vec<String> {
+        let mut levels: Vec<String> = Vec::new();
+        for value in (0..self.order.len()).filter_map(|candidate| self.value(telling, candidate)) {
+            if !levels.contains(&value) {
+                levels.push(value);
+            }
+        }
+        if levels.len() <= most { levels } else { Vec::new() }
+    }
+
+    /// A candidate's value on an axis, and its name without that; an empty value and the whole name if there is no such axis.
+    #[must_use]
+    pub fn name_beside(&self, candidate: usize, axis: &str) -> (String, String) {
+        let values = &self.observations.candidates[candidate].values;
+        let Some(axis) = self.observations.axes.iter().position(|name| name == axis) else {
+            return (String::new(), self.name(candidate).to_owned());
+        };
+        let value = |axis: &usize| values.get(*axis).and_then(Option::as_ref).map(ToString::to_string);
+        let beside: Vec<String> = self.telling.iter().filter(|other| **other != axis).filter_map(value).collect();
+        let name = if beside.is_empty() { "all".to_owned() } else { beside.join(SEPARATOR) };
+        (value(&axis).unwrap_or_default(), name)
     }
 
     /// The candidates that figures show: the first of the order, and the best wherever it stands.
@@ -68,7 +106,11 @@ impl<'a> Standings<'a> {
     #[must_use]
     pub fn left_out(&self) -> String {
         let (shown, all) = (self.shown().len(), self.order.len());
-        if shown == all { String::new() } else { format!(" Only the first {shown} of {all} candidates are drawn; the tables hold all.") }
+        if shown == all {
+            String::new()
+        } else {
+            format!(" Only the first {shown} of {all} candidates are drawn; the tables hold all.")
+        }
     }
 
     /// Where a candidate stands against the best.
@@ -76,6 +118,16 @@ impl<'a> Standings<'a> {
     pub fn finding(&self, candidate: usize) -> Option<Finding> {
         let pair = self.pairs.get(&candidate)?;
         Some(if pair.first == candidate { pair.finding } else { pair.finding.swapped() })
+    }
+
+    /// The same in words, as columns have it.
+    #[must_use]
+    pub fn verdict(&self, candidate: usize) -> String {
+        match self.finding(candidate) {
+            _ if self.best == Some(candidate) => "the best".to_owned(),
+            Some(finding) => finding.words().to_owned(),
+            None => "not compared".to_owned(),
+        }
     }
 
     /// The pair of a candidate and the best.
@@ -93,7 +145,7 @@ impl<'a> Standings<'a> {
 
     /// The colour of a candidate.
     #[must_use]
-    pub fn standing(&self, candidate: usize) -> Standing {
+    pub(super) fn standing(&self, candidate: usize) -> Standing {
         match self.finding(candidate) {
             _ if self.best == Some(candidate) => Standing::Best,
             Some(Finding::PracticallyEquivalent) => Standing::Equal,
@@ -150,22 +202,27 @@ fn hash(job: &Observation) -> Option<&str> {
     job.ended().and_then(|ended| ended.split_hash.as_deref())
 }
 
-/// Names by the axes on which the candidates differ; by all where they do not.
-fn names(observations: &Observations, analysis: &Analysis) -> Vec<String> {
+/// The axes on which candidates differ.
+fn telling(observations: &Observations) -> Vec<usize> {
     let candidates = &observations.candidates;
-    let differs = |axis: usize| candidates.windows(2).any(|pair| pair[0].values.get(axis) != pair[1].values.get(axis));
-    let telling: Vec<usize> = (0..observations.axes.len()).filter(|axis| differs(*axis)).collect();
-    let name = |(index, row): (usize, &Row)| {
-        let values = candidates.get(index).map_or(&[][..], |candidate| &candidate.values);
-        let values: Vec<String> = telling.iter().filter_map(|axis| Some(values.get(*axis)?.as_ref()?.to_string())).collect();
-        if values.is_empty() { row.label.clone() } else { values.join(" \u{b7} ") }
+    let differs =
+        |axis: &usize| candidates.windows(2).any(|pair| pair[0].values.get(*axis) != pair[1].values.get(*axis));
+    (0..observations.axes.len()).filter(differs).collect()
+}
+
+/// Names by the axes on which the candidates differ; by all where they do not.
+fn names(observations: &Observations, analysis: &Analysis, telling: &[usize]) -> Vec<String> {
+    let name = |(candidate, row): (&Candidate, &Row)| {
+        let values = telling.iter().filter_map(|axis| Some(candidate.values.get(*axis)?.as_ref()?.to_string()));
+        let values: Vec<String> = values.collect();
+        if values.is_empty() { row.label.clone() } else { values.join(SEPARATOR) }
     };
-    analysis.candidates.iter().enumerate().map(name).collect()
+    observations.candidates.iter().zip(&analysis.candidates).map(name).collect()
 }
 
 /// The ends of an interval, in ascending order, times a sign.
 #[must_use]
-pub fn ends(interval: Interval, sign: f64) -> (f64, f64) {
+pub(super) fn ends(interval: Interval, sign: f64) -> (f64, f64) {
     let (a, b) = (interval.low * sign, interval.high * sign);
     (a.min(b), a.max(b))
 }

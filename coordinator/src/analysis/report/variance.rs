@@ -10,26 +10,28 @@ const ROW: f64 = 34.0;
 const TOP: f64 = 30.0;
 
 /// A source of variance.
-pub struct Source {
+pub(super) struct Source {
     /// Its name.
-    pub name: String,
+    pub(super) name: String,
     /// The class of its colour.
-    pub hue: &'static str,
+    pub(super) hue: &'static str,
     /// Its variance as it was estimated: it may come out below 0.
-    pub variance: f64,
+    pub(super) variance: f64,
     /// The interval of its variance.
-    pub interval: Option<(f64, f64)>,
+    pub(super) interval: Option<(f64, f64)>,
     /// The variance that is expected of it for another reason, which the caption names.
-    pub expected: Option<f64>,
+    pub(super) expected: Option<f64>,
 }
 
 /// Draws the sources, as shares of their sum, into a figure that has its words.
 #[must_use]
-pub fn draw(sources: &[Source], figure: Figure) -> Figure {
+pub(super) fn draw(sources: &[Source], figure: Figure) -> Figure {
     let total: f64 = sources.iter().map(|source| source.variance.max(0.0)).sum();
     let share = |variance: f64| if total > 0.0 { 100.0 * variance.max(0.0) / total } else { 0.0 };
     let labels = sources.iter().map(|source| width_of(&source.name)).fold(60.0, f64::max);
-    let most = sources.iter().flat_map(|source| [Some(source.variance), source.expected, source.interval.map(|(_, high)| high)]);
+    let most = sources
+        .iter()
+        .flat_map(|source| [Some(source.variance), source.expected, source.interval.map(|(_, high)| high)]);
     let most = most.flatten().map(share).fold(10.0, f64::max).min(130.0);
     let scale = Scale::exact((0.0, most), (labels + 16.0, WIDTH - 190.0));
     let bottom = TOP + ROW * sources.len() as f64;
@@ -46,7 +48,11 @@ pub fn draw(sources: &[Source], figure: Figure) -> Figure {
 
 fn row(source: &Source, scale: &Scale, y: f64, labels: f64, share: impl Fn(f64) -> f64) -> Markup {
     let at = |variance: f64| scale.clamped(share(variance));
-    let sd = if source.variance < 0.0 { format!("0 (raw {:.1e})", source.variance) } else { signed(source.variance.sqrt(), 4) };
+    let sd = if source.variance < 0.0 {
+        format!("0 (raw {:.1e})", source.variance)
+    } else {
+        signed(source.variance.sqrt(), 4)
+    };
     html! {
         (text(labels, y, Anchor::End, "", &source.name))
         g class=(source.hue) { (bar((at(0.0), at(source.variance)), y - 8.0, 16.0, "column")) }

@@ -1,0 +1,107 @@
+//! Learning curves: the epochs of many jobs, made into a mean and a band for each candidate, grouped by loss. Knows no places.
+
+use super::curves::{self, Curve, Group, Point};
+use super::draw::Figure;
+use super::figures::{figure, metric_name};
+use super::standings::Standings;
+use crate::analysis::rows::{JobRow, MeasurementRow};
+use crate::analysis::stats::Summary;
+use proto::ids::{Attempt, JobId};
+use proto::measure::Measurement;
+use proto::spec::Metric;
+use std::collections::{BTreeMap, HashMap};
+
+/// The axis that makes the groups.
+const GROUPED_BY: &str = "loss";
+/// Curves in a plot: with more, colours and lines cannot be told apart.
+const CURVES: usize = 6;
+/// Groups in the figure.
+const GROUPS: usize = 8;
+
+/// Losses and scores by epoch; `None` without measurements of a candidate that is shown.
+#[must_use]
+pub(super) fn learning(standings: &Standings<'_>, jobs: &[JobRow], measurements: &[MeasurementRow]) -> Option<Figure> {
+    let metric =
+        Metric::from_name(&standings.analysis.metric).filter(|metric| *metric != Metric::Loss).unwrap_or(Metric::Iou);
+    let epochs = by_candidate(jobs, measurements);
+    let mut series: Vec<String> = Vec::new();
+    let mut groups: Vec<Group> = Vec::new();
+    for candidate in standings.shown() {
+        let Some(jobs) = epochs.get(&candidate) else { continue };
+        let (group, name) = standings.name_beside(candidate, GROUPED_BY);
+        let group = match groups.iter().position(|known| known.name == group) {
+            Some(index) => index,
+            None if groups.len() == GROUPS => continue,
+            None => {
+                groups.push(Group { name: group, losses: Vec::new(), scores: Vec::new() });
+                groups.len() - 1
+            }
+        };
+        if groups[group].scores.len() == CURVES {
+            continue;
+        }
+        let index = series.iter().position(|known| *known == name).unwrap_or_else(|| {
+            series.push(name);
+            series.len() - 1
+        });
+        let curve = |is_training: bool, value: &dyn Fn(&Measurement) -> Option<f64>| Curve {
+            series: index,
+            is_training,
+            points: points(jobs, value),
+        };
+        groups[group].losses.push(curve(true, &|epoch| epoch.train_loss));
+        groups[group].losses.push(curve(false, &|epoch| epoch.validation.loss));
+        groups[group].scores.push(curve(false, &|epoch| epoch.validation.get(metric)));
+    }
+    groups.sort_by(|a, b| a.name.cmp(&b.name));
+    let see = format!(
+        "Loss (left) and {} (right) after each epoch, by loss function: lines are means over splits, bands one standard deviation over splits to \
+         either side. Dashed lines are the training cases, taken during the epoch; all else is the validation cases.{}",
+        metric_name(metric.name()),
+        if groups.is_empty() { String::new() } else { standings.left_out() },
+    );
+    let caution = "Heights of losses can be compared within a plot only: each loss function has its own scale. The band is the spread of splits, no \
+                   confidence interval. A job that diverged takes part up to its last finite epoch.";
+    let drawn = curves::draw(
+        &groups,
+        &series,
+        &format!("validation {}", metric_name(metric.name())),
+        figure("curves", "Learning curves", see, caution),
+    );
+    (!groups.is_empty()).then_some(drawn)
+}
+
+/// The epochs of the last attempt of each job, by candidate.
+fn by_candidate(jobs: &[JobRow], measurements: &[MeasurementRow]) -> HashMap<usize, Vec<Vec<Measurement>>> {
+    let mut attempts: HashMap<JobId, (Attempt, Vec<Measurement>)> = HashMap::new();
+    for row in measurements {
+        let entry = attempts.entry(row.job).or_insert((row.attempt, Vec::new()));
+        if row.attempt > entry.0 {
+            *entry = (row.attempt, Vec::new());
+        }
+        if row.attempt == entry.0 {
+            entry.1.push(row.measurement);
+        }
+    }
+    let mut epochs: HashMap<usize, Vec<Vec<Measurement>>> = HashMap::new();
+    for job in jobs {
+        if let Some((_, measured)) = attempts.remove(&job.job) {
+            epochs.entry(job.candidate).or_default().push(measured);
+        }
+    }
+    epochs
+}
+
+/// Mean and band over jobs at each epoch that has a value.
+fn points(jobs: &[Vec<Measurement>], value: &dyn Fn(&Measurement) -> Option<f64>) -> Vec<Point> {
+    let mut epochs: BTreeMap<u32, Vec<f64>> = BTreeMap::new();
+    for epoch in jobs.iter().flatten() {
+        epochs.entry(epoch.epoch).or_default().extend(value(epoch).filter(|value| value.is_finite()));
+    }
+    let points = epochs.into_iter().filter_map(|(epoch, values)| {
+        let summary = Summary::of(&values);
+        let (mean, sd) = (summary.mean?, summary.sd.unwrap_or(0.0));
+        Some(Point { epoch: f64::from(epoch), mean, low: mean - sd, high: mean + sd })
+    });
+    points.collect()
+}

@@ -1,0 +1,90 @@
+//! The report of a sweep: one page that leads with the answer in words, and its figures as files. Pure: data -> text.
+//!
+//! ```text
+//!  Material --standings--> who is compared with whom --figures, learning--> Figure --+--> page.rs      one HTML file
+//!                                                      (forest, curves, ... draw)    +--> figures/*.svg
+//! ```
+//!
+//! Nothing in a page is fetched: styles and drawings are in it, images are data in it, and it has no script.
+
+mod cost;
+mod critical;
+mod curves;
+mod draw;
+mod examples;
+mod figures;
+mod forest;
+mod html;
+mod learning;
+mod origin;
+mod page;
+mod scale;
+mod standings;
+mod troubles;
+mod variance;
+
+pub use examples::{Example, Panel, Place};
+pub use origin::Origin;
+pub use standings::{SHOWN, Standings};
+
+use super::comparison::Analysis;
+use super::observations::Observations;
+use super::rows::{JobRow, MeasurementRow, SweepHead};
+use crate::plan::Objective;
+use draw::Figure;
+
+/// What a report is made of.
+pub struct Material<'a> {
+    /// The sweep.
+    pub sweep: &'a SweepHead,
+    /// By what candidates are compared.
+    pub objective: &'a Objective,
+    /// Its scores.
+    pub observations: &'a Observations,
+    /// What they come to.
+    pub analysis: &'a Analysis,
+    /// The answer in words: the first paragraph says it, the others what it takes to say more.
+    pub answer: &'a [String],
+    /// All jobs.
+    pub jobs: &'a [JobRow],
+    /// The epochs of the candidates that figures show.
+    pub measurements: &'a [MeasurementRow],
+    /// Segmentations to look at.
+    pub examples: &'a [Example],
+    /// Where the numbers come from.
+    pub origin: &'a Origin,
+    /// The tables that are written beside the page: the names of their files, and what they hold.
+    pub tables: &'a [(String, String)],
+}
+
+/// A report.
+pub struct Report {
+    /// The page.
+    pub page: String,
+    /// The stems of the figures' files, and their SVG.
+    pub figures: Vec<(&'static str, String)>,
+}
+
+/// Makes a report.
+#[must_use]
+pub fn report(material: &Material<'_>) -> Report {
+    let standings = Standings::new(material.observations, material.analysis);
+    let figures: Vec<Figure> = [
+        Some(figures::scores(&standings)),
+        figures::differences(&standings),
+        figures::ranks(&standings),
+        figures::variance(&standings),
+        learning::learning(&standings, material.jobs, material.measurements),
+        figures::cost(&standings, material.jobs),
+    ]
+    .into_iter()
+    .flatten()
+    .collect();
+    Report {
+        page: page::page(material, &standings, &figures).into_string(),
+        figures: figures.iter().map(|figure| (figure.name, figure.file())).collect(),
+    }
+}
+
+#[cfg(test)]
+mod tests;
