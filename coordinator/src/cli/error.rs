@@ -112,6 +112,12 @@ pub enum CliError {
     /// The driver does not do what it was asked.
     #[error(transparent)]
     Driver(#[from] Refusal),
+    /// Bytes are of no use on a terminal.
+    #[error("{format} is binary and the standard output is a terminal: give --out FILE, or pipe it into a program")]
+    Binary {
+        /// The format.
+        format: &'static str,
+    },
     /// The output is closed or the disk is full.
     #[error("cannot write the output: {0}")]
     Output(#[source] io::Error),
@@ -144,6 +150,7 @@ impl CliError {
             | Self::File { .. }
             | Self::NoWorker { .. }
             | Self::LocalWorker
+            | Self::Binary { .. }
             | Self::Query(_) => exit::USERS_MISTAKE,
             Self::NotReached(_) => exit::NOT_REACHED,
             Self::Driver(_) | Self::Output(_) | Self::Internal(_) => exit::INTERNAL,

@@ -1,21 +1,49 @@
-//! `{"schema": "splitsweep.<rows>/1", "sweep": .., "rows": [{..}, ..]}`, a row a line. Keys are only ever added.
+//! `{"schema": "splitsweep.<rows>/1", "sweep": .., "rows": [{..}, ..]}`, a row a line; or several tables in one object, each under
+//! the name of its rows. Keys are only ever added.
 
 use crate::analysis::table::{Cell, Column, Table};
 use serde::ser::{Serialize, SerializeMap, Serializer};
 use std::io::{self, Write};
 
 pub(super) fn write(table: &Table, out: &mut dyn Write) -> io::Result<()> {
-    write!(out, "{{\"schema\":\"splitsweep.{}/1\"", table.rows_name)?;
-    for (key, cell) in &table.head {
+    head(table.rows_name, &table.head, out)?;
+    rows("rows", table, out)?;
+    writeln!(out, "}}")
+}
+
+/// An object of several tables: what stands above them all, the answer in words, then the rows of each.
+pub(super) fn write_all(
+    schema: &str,
+    above: &[(&'static str, Cell)],
+    answer: &[String],
+    tables: &[Table],
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    head(schema, above, out)?;
+    write!(out, ",\n\"answer\":")?;
+    serde_json::to_writer(&mut *out, answer)?;
+    for table in tables {
+        rows(table.rows_name, table, out)?;
+    }
+    writeln!(out, "}}")
+}
+
+fn head(schema: &str, head: &[(&'static str, Cell)], out: &mut dyn Write) -> io::Result<()> {
+    write!(out, "{{\"schema\":\"splitsweep.{schema}/1\"")?;
+    for (key, cell) in head {
         write!(out, ",\"{key}\":")?;
         serde_json::to_writer(&mut *out, cell)?;
     }
-    write!(out, ",\"rows\":[")?;
+    Ok(())
+}
+
+fn rows(key: &str, table: &Table, out: &mut dyn Write) -> io::Result<()> {
+    write!(out, ",\"{key}\":[")?;
     for (index, row) in table.rows.iter().enumerate() {
         out.write_all(if index == 0 { b"\n" } else { b",\n" })?;
         serde_json::to_writer(&mut *out, &Row { columns: &table.columns, cells: row })?;
     }
-    writeln!(out, "\n]}}")
+    write!(out, "\n]")
 }
 
 struct Row<'a> {

@@ -1,77 +1,14 @@
-//! Rows -> the four tables.
-//!
-//! ```text
-//!  candidates    a row a candidate: the objective over its replicates
-//!  jobs          a row a job: seeds, state, scores of both subsets
-//!  cases         a row a case of a job's subset: counts of pixels
-//!  measurements  a row an epoch of an attempt
-//! ```
+//! The tables of what was recorded: jobs, their cases, their epochs.
 //!
 //! Rows stand in the order of the plan: candidate, replicate, then subset and case, or attempt and epoch.
 
-use super::rows::{CaseRow, JobRow, MeasurementRow, ResultColumns, RowState, SweepHead};
-use super::stats::Summary;
-use super::table::{Cell, Column, Kind, Table};
-use crate::plan::Objective;
+use super::{axis_cells, axis_columns, exact, measured, table, text};
+use crate::analysis::rows::{CaseRow, JobRow, MeasurementRow, SweepHead};
+use crate::analysis::table::{Cell, Column, Kind, Table};
 use proto::ids::JobId;
-use proto::measure::{Scores, Verdict};
-use proto::spec::{Metric, Subset, Trainer};
+use proto::measure::Scores;
+use proto::spec::{Metric, Trainer};
 use std::collections::HashMap;
-
-/// The result table: each candidate's objective over its replicates.
-///
-/// `n` counts the jobs that have a score. A training without a score diverged, and is counted in `diverged`; so nothing is
-/// averaged away unseen.
-#[must_use]
-pub fn candidates(head: &SweepHead, objective: &Objective, jobs: &[JobRow]) -> Table {
-    let mut columns = axis_columns(head);
-    columns.extend(exact(&["n", "jobs", "failed"]));
-    columns.extend(measured(&["mean", "sd", "min", "max"]));
-    columns.extend(exact(&["trivial", "degenerate", "diverged"]));
-    let mut jobs_of = vec![Vec::new(); head.candidates.len()];
-    for job in in_plan_order(jobs) {
-        if let Some(of) = jobs_of.get_mut(job.candidate) {
-            of.push(job);
-        }
-    }
-    let rows = jobs_of.iter().enumerate().map(|(candidate, jobs)| {
-        let mut row = axis_cells(head, candidate);
-        row.extend(candidate_cells(objective, jobs));
-        row
-    });
-    let rows = rows.collect();
-    let Objective { metric, subset, epoch } = objective;
-    let mut table =
-        table(head, "candidates", &format!("{metric} of the {subset} subset, {epoch} epoch"), columns, rows);
-    table.head.extend([
-        ("metric", Cell::from(metric.name())),
-        ("subset", Cell::from(subset.name())),
-        ("epoch", Cell::from(epoch.name())),
-    ]);
-    table
-}
-
-fn candidate_cells(objective: &Objective, jobs: &[&JobRow]) -> Vec<Cell> {
-    let results: Vec<_> = jobs.iter().filter_map(|job| job.result.as_ref()).collect();
-    let scores: Vec<f64> = results.iter().filter_map(|result| score(result, objective)).collect();
-    let summary = Summary::of(&scores);
-    let failed = jobs.iter().filter(|job| job.state == RowState::Failed).count();
-    let verdicts = |verdict| Cell::from(results.iter().filter(|result| result.verdict == verdict).count());
-    let counts = [summary.n, jobs.len(), failed].map(Cell::from);
-    let numbers = [summary.mean, summary.sd, summary.min, summary.max].map(Cell::from);
-    let verdicts = [Verdict::Trivial, Verdict::Degenerate, Verdict::Diverged].map(verdicts);
-    counts.into_iter().chain(numbers).chain(verdicts).collect()
-}
-
-/// A job's value of the objective.
-fn score(result: &ResultColumns, objective: &Objective) -> Option<f64> {
-    let scores = match objective.subset {
-        Subset::Validation => &result.validation,
-        Subset::Test => &result.test,
-        Subset::Train => return None,
-    };
-    scores.get(objective.metric).filter(|score| score.is_finite())
-}
 
 /// All jobs, with the scores of both evaluated subsets.
 #[must_use]
@@ -82,7 +19,7 @@ pub fn jobs(head: &SweepHead, jobs: &[JobRow]) -> Table {
     columns.extend(exact(&["attempts", "epochs", "best_epoch"]));
     columns.extend(score_columns("val"));
     columns.extend(score_columns("test"));
-    columns.push(column("train_seconds", Kind::Seconds));
+    columns.push(Column::new("train_seconds", Kind::Seconds));
     columns.extend(exact(&["parameters"]));
     columns.extend(text(&["device", "worker", "message"]));
     let rows = in_plan_order(jobs).into_iter().map(|job| job_row(head, job)).collect();
@@ -145,7 +82,7 @@ pub fn measurements(head: &SweepHead, jobs: &[JobRow], measurements: &[Measureme
     columns.extend(exact(&["attempt", "epoch"]));
     columns.extend(measured(&["train_loss"]));
     columns.extend(score_columns("val"));
-    columns.push(column("seconds", Kind::Seconds));
+    columns.push(Column::new("seconds", Kind::Seconds));
     let mut rows = with_job(jobs, measurements, |row| row.job);
     rows.sort_by_key(|(job, row)| (job.candidate, job.replicate, row.attempt, row.measurement.epoch));
     let rows = rows.into_iter().map(|(job, row)| {
@@ -157,25 +94,6 @@ pub fn measurements(head: &SweepHead, jobs: &[JobRow], measurements: &[Measureme
         cells
     });
     table(head, "measurements", "", columns, rows.collect())
-}
-
-fn table(head: &SweepHead, rows_name: &'static str, of: &str, columns: Vec<Column>, rows: Vec<Vec<Cell>>) -> Table {
-    let simulated = match head.trainer {
-        Trainer::Simulated => " (simulated: the numbers are made up)",
-        Trainer::Candle => "",
-    };
-    let separator = if of.is_empty() { "" } else { ": " };
-    Table {
-        rows_name,
-        title: format!("{} of {}{simulated}{separator}{of}", rows_name, head.sweep),
-        head: vec![
-            ("sweep", head.sweep.as_str().into()),
-            ("trainer", head.trainer.name().into()),
-            ("data", head.content.map_or(Cell::Empty, |content| Cell::Text(content.to_string()))),
-        ],
-        columns,
-        rows,
-    }
 }
 
 fn in_plan_order(jobs: &[JobRow]) -> Vec<&JobRow> {
@@ -191,9 +109,9 @@ fn with_job<'a, R>(jobs: &'a [JobRow], rows: &'a [R], id: fn(&R) -> JobId) -> Ve
 
 /// The columns with which a row says which job it belongs to.
 fn job_columns(head: &SweepHead) -> Vec<Column> {
-    let mut columns = vec![column("job", Kind::Id)];
+    let mut columns = vec![Column::new("job", Kind::Id)];
     columns.extend(axis_columns(head));
-    columns.push(column("split_seed", Kind::Exact));
+    columns.push(Column::new("split_seed", Kind::Exact));
     columns
 }
 
@@ -204,36 +122,10 @@ fn job_cells(head: &SweepHead, job: &JobRow) -> Vec<Cell> {
     cells
 }
 
-fn axis_columns(head: &SweepHead) -> Vec<Column> {
-    let kind = |axis: usize| Kind::of(head.candidates.iter().find_map(|values| values.get(axis)?.as_ref()));
-    head.axes.iter().enumerate().map(|(index, axis)| column(axis, kind(index))).collect()
-}
-
-fn axis_cells(head: &SweepHead, candidate: usize) -> Vec<Cell> {
-    let values = head.candidates.get(candidate);
-    (0..head.axes.len()).map(|axis| values.and_then(|values| values.get(axis)?.as_ref()).into()).collect()
-}
-
 fn score_columns(prefix: &str) -> impl Iterator<Item = Column> + '_ {
-    Metric::ALL.iter().map(move |metric| column(&format!("{prefix}_{metric}"), Kind::Measured))
+    Metric::ALL.iter().map(move |metric| Column::new(format!("{prefix}_{metric}"), Kind::Measured))
 }
 
 fn score_cells(scores: Option<&Scores>) -> impl Iterator<Item = Cell> + '_ {
     Metric::ALL.iter().map(move |metric| scores.and_then(|scores| scores.get(*metric)).into())
-}
-
-fn exact(names: &[&str]) -> Vec<Column> {
-    names.iter().map(|name| column(name, Kind::Exact)).collect()
-}
-
-fn measured(names: &[&str]) -> Vec<Column> {
-    names.iter().map(|name| column(name, Kind::Measured)).collect()
-}
-
-fn text(names: &[&str]) -> Vec<Column> {
-    names.iter().map(|name| column(name, Kind::Text)).collect()
-}
-
-fn column(name: &str, kind: Kind) -> Column {
-    Column { name: name.to_owned(), kind }
 }
