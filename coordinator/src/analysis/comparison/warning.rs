@@ -1,0 +1,81 @@
+//! What a reader must know before believing the numbers.
+
+use serde::Serialize;
+use std::fmt;
+
+/// A warning. `Display` says it in one line.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Warning {
+    /// Jobs ended without a score.
+    WithoutScore {
+        /// The candidate's name.
+        candidate: String,
+        /// Number of its jobs.
+        jobs: usize,
+        /// How many of them ended without a score.
+        count: usize,
+    },
+    /// Jobs collapsed, and count with the score they have.
+    Collapsed {
+        /// The candidate's name.
+        candidate: String,
+        /// Number of its jobs.
+        jobs: usize,
+        /// How many of them have another verdict than `trained`, and a score.
+        count: usize,
+    },
+    /// Jobs have not ended.
+    Unfinished {
+        /// Number of jobs.
+        jobs: usize,
+        /// How many of them have not ended.
+        count: usize,
+    },
+    /// Candidates were tested on different cases under one replicate: they are not paired there.
+    SplitsDiffer {
+        /// The replicate's name.
+        replicate: String,
+        /// The candidates whose split is not that of most.
+        candidates: Vec<String>,
+    },
+    /// Nobody said how many cases were tested and trained on: the ratio is assumed.
+    RatioAssumed {
+        /// The ratio.
+        ratio: f64,
+    },
+    /// Too few splits for sign flips ever to reach the level.
+    FewSplits {
+        /// Number of splits.
+        splits: usize,
+        /// Number of splits from which they can.
+        needed: usize,
+    },
+}
+
+impl fmt::Display for Warning {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::WithoutScore { candidate, jobs, count } => {
+                write!(f, "{candidate}: {count} of {jobs} jobs ended without a score; the mean is of the others only")
+            }
+            Self::Collapsed { candidate, jobs, count } => {
+                write!(f, "{candidate}: {count} of {jobs} jobs did not train; they count with the score they have")
+            }
+            Self::Unfinished { jobs, count } => write!(f, "{count} of {jobs} jobs have not ended"),
+            Self::SplitsDiffer { replicate, candidates } => {
+                let names = candidates.join(", ");
+                write!(f, "replicate {replicate}: tested on other cases than the rest, so not paired there: {names}")
+            }
+            Self::RatioAssumed { ratio } => {
+                write!(f, "the ratio of test to training cases is not known; intervals for new data assume {ratio}")
+            }
+            Self::FewSplits { splits, needed } => {
+                write!(
+                    f,
+                    "with {splits} splits no difference can be shown on this pool by sign flips; that takes {needed}"
+                )
+            }
+        }
+    }
+}
