@@ -21,6 +21,8 @@ pub struct Table {
     pub rows: Vec<Vec<Cell>>,
     /// Rows that stand out, in ascending order: the best, and those not told apart from it.
     pub strong: Vec<usize>,
+    /// The rows that people see, in ascending order; all, if `None`.
+    pub listed: Option<Vec<usize>>,
     /// How to read the table, for people: a sentence each.
     pub notes: Vec<String>,
     /// What the table says, for people: a sentence each.
@@ -72,8 +74,8 @@ pub enum Show {
 pub struct View {
     /// The columns' titles, and whether they are aligned at their right edges.
     pub titles: Vec<(String, bool)>,
-    /// The rows, each with a piece for every title.
-    pub rows: Vec<Vec<Piece>>,
+    /// The rows: whether each stands out, and a piece for every title.
+    pub rows: Vec<(bool, Vec<Piece>)>,
 }
 
 /// A cell, or two, as people see them.
@@ -121,24 +123,33 @@ impl Table {
     #[must_use]
     pub fn view(&self) -> View {
         let mut titles = Vec::new();
-        let mut rows = vec![Vec::new(); self.rows.len()];
-        let mut places = self.columns.iter().enumerate();
-        while let Some((place, column)) = places.next() {
+        let mut places = Vec::new();
+        let mut columns = self.columns.iter().enumerate();
+        while let Some((place, column)) = columns.next() {
             let title = match column.show {
                 Show::Nothing => continue,
-                Show::Plainly => column.name.clone(),
-                Show::As(title) => title.to_owned(),
+                Show::Plainly => column.name.as_str(),
+                Show::As(title) => title,
                 Show::Spread(title) | Show::Interval(title) => {
-                    places.next();
-                    title.to_owned()
+                    columns.next();
+                    title
                 }
             };
-            titles.push((title, column.kind.is_number()));
-            for (row, cells) in rows.iter_mut().zip(&self.rows) {
-                let cell = cells.get(place).unwrap_or(&Cell::Empty);
-                row.push(Piece::of(column.show, cell, cells.get(place + 1), column.kind));
-            }
+            titles.push((title.to_owned(), column.kind.is_number()));
+            places.push((place, column));
         }
+        let piece = |row: &[Cell], (place, column): &(usize, &Column)| {
+            let cell = row.get(*place).unwrap_or(&Cell::Empty);
+            Piece::of(column.show, cell, row.get(place + 1), column.kind)
+        };
+        let seen = |row: usize| {
+            let is_strong = self.strong.binary_search(&row).is_ok();
+            (is_strong, places.iter().map(|place| piece(&self.rows[row], place)).collect())
+        };
+        let rows = match &self.listed {
+            None => (0..self.rows.len()).map(seen).collect(),
+            Some(listed) => listed.iter().copied().map(seen).collect(),
+        };
         View { titles, rows }
     }
 }

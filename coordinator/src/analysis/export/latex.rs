@@ -3,7 +3,7 @@
 //!
 //! Numbers are set in mathematics, for the sake of their signs and exponents; words are escaped, whatever they hold.
 
-use crate::analysis::table::{Piece, Table, View};
+use crate::analysis::table::{Piece, Table};
 use std::io::{self, Write};
 
 pub(super) fn write(table: &Table, out: &mut dyn Write) -> io::Result<()> {
@@ -13,7 +13,9 @@ pub(super) fn write(table: &Table, out: &mut dyn Write) -> io::Result<()> {
     writeln!(out, "\\begin{{tabular}}{{{alignment}}}\n\\toprule")?;
     line(out, view.titles.iter().map(|(title, _)| escaped(title)))?;
     writeln!(out, "\\midrule")?;
-    rows(table, &view, out)?;
+    for (is_strong, row) in &view.rows {
+        line(out, row.iter().map(|piece| cell(piece, *is_strong)))?;
+    }
     writeln!(out, "\\bottomrule\n\\end{{tabular}}")
 }
 
@@ -26,19 +28,12 @@ fn comments(table: &Table, out: &mut dyn Write) -> io::Result<()> {
     Ok(())
 }
 
-fn rows(table: &Table, view: &View, out: &mut dyn Write) -> io::Result<()> {
-    view.rows.iter().enumerate().try_for_each(|(index, row)| {
-        let strong = table.strong.binary_search(&index).is_ok();
-        line(out, row.iter().map(|piece| cell(piece, strong)))
-    })
-}
-
 fn line(out: &mut dyn Write, cells: impl Iterator<Item = String>) -> io::Result<()> {
     let cells: Vec<_> = cells.collect();
     writeln!(out, "{} \\\\", cells.join(" & "))
 }
 
-fn cell(piece: &Piece, strong: bool) -> String {
+fn cell(piece: &Piece, is_strong: bool) -> String {
     match piece {
         Piece::Nothing => "--".to_owned(),
         Piece::Text(text) => escaped(text),
@@ -47,7 +42,7 @@ fn cell(piece: &Piece, strong: bool) -> String {
         Piece::Spread(mean, sd) => {
             let mean = mathematics(mean);
             let sd = sd.as_ref().map(|sd| format!(" \\pm {}", mathematics(sd))).unwrap_or_default();
-            if strong { format!("$\\mathbf{{{mean}{sd}}}$") } else { format!("${mean}{sd}$") }
+            if is_strong { format!("$\\mathbf{{{mean}{sd}}}$") } else { format!("${mean}{sd}$") }
         }
     }
 }

@@ -8,9 +8,8 @@ pub(super) fn write(table: &Table, out: &mut dyn Write) -> io::Result<()> {
     writeln!(out, "{}\n", escaped(&table.title))?;
     line(out, view.titles.iter().map(|(title, _)| escaped(title)))?;
     line(out, view.titles.iter().map(|(_, right)| if *right { "---:" } else { "---" }.to_owned()))?;
-    for (index, row) in view.rows.iter().enumerate() {
-        let strong = table.strong.binary_search(&index).is_ok();
-        line(out, row.iter().map(|piece| cell(piece, strong)))?;
+    for (is_strong, row) in &view.rows {
+        line(out, row.iter().map(|piece| cell(piece, *is_strong)))?;
     }
     for sentence in table.notes.iter().chain(&table.answer) {
         writeln!(out, "\n{}", escaped(sentence))?;
@@ -25,9 +24,9 @@ fn line(out: &mut dyn Write, cells: impl Iterator<Item = String>) -> io::Result<
     writeln!(out, "|")
 }
 
-fn cell(piece: &Piece, strong: bool) -> String {
+fn cell(piece: &Piece, is_strong: bool) -> String {
     let text = escaped(&piece.to_string());
-    if strong && matches!(piece, Piece::Spread(..)) { format!("**{text}**") } else { text }
+    if is_strong && matches!(piece, Piece::Spread(..)) { format!("**{text}**") } else { text }
 }
 
 /// Characters that would end a cell or start markup stand for themselves; those of numbers and names stay as they are.

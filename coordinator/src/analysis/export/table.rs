@@ -10,7 +10,7 @@ pub(super) fn write(table: &Table, out: &mut dyn Write) -> io::Result<()> {
     let mut aligned = comfy_table::Table::new();
     aligned.load_style(presets::NOTHING).force_no_tty().set_content_arrangement(ContentArrangement::Disabled);
     aligned.set_header(view.titles.iter().map(|(title, _)| title));
-    aligned.add_rows(view.rows.iter().map(|row| row.iter().map(Piece::to_string)));
+    aligned.add_rows(view.rows.iter().map(|(_, row)| row.iter().map(Piece::to_string)));
     for (column, (_, right)) in aligned.column_iter_mut().zip(&view.titles) {
         if *right {
             column.set_cell_alignment(CellAlignment::Right);

@@ -2,7 +2,7 @@
 //!
 //! Rows stand in the order of the plan: candidate, replicate, then subset and case, or attempt and epoch.
 
-use super::{axis_cells, axis_columns, exact, measured, table, text};
+use super::{About, axis_cells, axis_columns, exact, measured, text};
 use crate::analysis::rows::{CaseRow, JobRow, MeasurementRow, SweepHead};
 use crate::analysis::table::{Cell, Column, Kind, Table};
 use proto::ids::JobId;
@@ -23,7 +23,7 @@ pub fn jobs(head: &SweepHead, jobs: &[JobRow]) -> Table {
     columns.extend(exact(&["parameters"]));
     columns.extend(text(&["device", "worker", "message"]));
     let rows = in_plan_order(jobs).into_iter().map(|job| job_row(head, job)).collect();
-    table(head, "jobs", "", columns, rows)
+    About::sweep(head).table("jobs", columns, rows)
 }
 
 fn job_row(head: &SweepHead, job: &JobRow) -> Vec<Cell> {
@@ -72,7 +72,7 @@ pub fn cases(head: &SweepHead, jobs: &[JobRow], cases: &[CaseRow]) -> Table {
         row.extend([counts.iou(), counts.thresholded_iou(), counts.dice()].map(Cell::from));
         row
     });
-    table(head, "cases", "", columns, rows.collect())
+    About::sweep(head).table("cases", columns, rows.collect())
 }
 
 /// The epochs of every attempt. Rows of jobs that are not in `jobs` are left out.
@@ -93,7 +93,7 @@ pub fn measurements(head: &SweepHead, jobs: &[JobRow], measurements: &[Measureme
         cells.push(measurement.seconds.into());
         cells
     });
-    table(head, "measurements", "", columns, rows.collect())
+    About::sweep(head).table("measurements", columns, rows.collect())
 }
 
 fn in_plan_order(jobs: &[JobRow]) -> Vec<&JobRow> {
@@ -110,14 +110,14 @@ fn with_job<'a, R>(jobs: &'a [JobRow], rows: &'a [R], id: fn(&R) -> JobId) -> Ve
 /// The columns with which a row says which job it belongs to.
 fn job_columns(head: &SweepHead) -> Vec<Column> {
     let mut columns = vec![Column::new("job", Kind::Id)];
-    columns.extend(axis_columns(head));
+    columns.extend(axis_columns(&head.axes, &head.candidates));
     columns.push(Column::new("split_seed", Kind::Exact));
     columns
 }
 
 fn job_cells(head: &SweepHead, job: &JobRow) -> Vec<Cell> {
     let mut cells = vec![Cell::Id(job.job)];
-    cells.extend(axis_cells(head, job.candidate));
+    cells.extend(axis_cells(head.axes.len(), head.candidates.get(job.candidate)));
     cells.push(head.replicates.get(job.replicate).map(|seeds| seeds.split_seed).into());
     cells
 }
