@@ -9,7 +9,9 @@
 //! Columns are guessed only where a single one can be meant. Every mistake has its line, its column and what would be right.
 //! Knows neither files nor what is computed of the runs.
 
+use super::observations::{Candidate, Ended, Observation, Observations, Replicate};
 use crate::plan::AxisValue;
+use proto::measure::Verdict;
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 /// Names that a score column has in the tables of many tools, in lower case.
@@ -110,6 +112,28 @@ pub fn read(bytes: &[u8], columns: &Columns) -> Result<Imported, ImportError> {
 }
 
 impl Imported {
+    /// The runs as what is compared. `ratio` is that of test to training cases; every replicate is a split of its own.
+    #[must_use]
+    pub fn observations(&self, minimize: bool, ratio: Option<f64>) -> Observations {
+        let blank = vec![Observation::Missing; self.replicates.len()];
+        let candidate = |values: &Vec<_>| Candidate { values: values.clone(), observations: blank.clone() };
+        let mut candidates: Vec<_> = self.candidates.iter().map(candidate).collect();
+        for Run { candidate, replicate, score } in &self.runs {
+            candidates[*candidate].observations[*replicate] = score.map_or(Observation::Failed, of_score);
+        }
+        let replicate = |label: &String| Replicate { label: label.clone(), ..Replicate::default() };
+        Observations {
+            metric: self.score.clone(),
+            higher_is_better: !minimize,
+            axes: self.axes.clone(),
+            candidates,
+            baselines: Vec::new(),
+            replicates: self.replicates.iter().map(replicate).collect(),
+            ratio,
+            pool: None,
+        }
+    }
+
     fn fill(&mut self, lines: &[csv::StringRecord], places: &Places) -> Result<(), ImportError> {
         let axes: Vec<_> = places.candidate.iter().map(|place| Axis::of(lines.iter().map(|line| &line[*place]))).collect();
         let mut candidates = HashMap::new();
@@ -166,6 +190,14 @@ impl Imported {
         );
         Err(ImportError { line: 1, column: None, problem })
     }
+}
+
+/// A run whose score is infinite diverged; what the others are worth as models, nobody has looked at.
+fn of_score(score: f64) -> Observation {
+    if score.is_finite() {
+        return Observation::scored(score);
+    }
+    Observation::Ended(Ended { verdict: Some(Verdict::Diverged), ..Ended::default() })
 }
 
 /// The place of each column in the file.

@@ -10,6 +10,7 @@ pub mod comparison;
 pub mod export;
 pub mod import;
 pub mod observations;
+pub mod observe;
 pub mod rows;
 pub mod standing;
 pub mod stats;

@@ -1,6 +1,7 @@
 //! The one error of the command line, and its exit codes.
 
 use super::plan::PlanError;
+use crate::analysis::import::ImportError;
 use crate::driver::Refusal;
 use crate::query::QueryError;
 use crate::store::StoreError;
@@ -112,6 +113,14 @@ pub enum CliError {
     /// The driver does not do what it was asked.
     #[error(transparent)]
     Driver(#[from] Refusal),
+    /// A file of results cannot be used.
+    #[error("{path}: {source}", path = .path.display())]
+    Import {
+        /// The file.
+        path: PathBuf,
+        /// The place, and what would be right.
+        source: ImportError,
+    },
     /// Bytes are of no use on a terminal.
     #[error("{format} is binary and the standard output is a terminal: give --out FILE, or pipe it into a program")]
     Binary {
@@ -150,6 +159,7 @@ impl CliError {
             | Self::File { .. }
             | Self::NoWorker { .. }
             | Self::LocalWorker
+            | Self::Import { .. }
             | Self::Binary { .. }
             | Self::Query(_) => exit::USERS_MISTAKE,
             Self::NotReached(_) => exit::NOT_REACHED,

@@ -969,7 +969,7 @@ pub struct TablesRequest {
     /// Empty: the only sweep, or the one submitted last.
     #[prost(string, tag = "1")]
     pub sweep: ::prost::alloc::string::String,
-    /// candidates, pairs, effects, variance, jobs, cases, measurements.
+    /// candidates, pairs, ranks, effects, variance, jobs, cases, measurements.
     #[prost(string, tag = "2")]
     pub rows: ::prost::alloc::string::String,
     /// table, csv, json, markdown, latex, parquet.

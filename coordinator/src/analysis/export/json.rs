@@ -6,12 +6,14 @@ use serde::ser::{Serialize, SerializeMap, Serializer};
 use std::io::{self, Write};
 
 pub(super) fn write(table: &Table, out: &mut dyn Write) -> io::Result<()> {
-    head(table.rows_name, &table.head, out)?;
-    rows("rows", table, out)?;
+    write!(out, "{{\"schema\":\"splitsweep.{}/1\"", table.rows_name)?;
+    facts(&table.head, out)?;
+    write!(out, ",\"rows\":")?;
+    rows(table, out)?;
     writeln!(out, "}}")
 }
 
-/// An object of several tables: what stands above them all, the answer in words, then the rows of each.
+/// An object of several tables: the facts above them all, the answer in words, then each table with its own facts and its rows.
 pub(super) fn write_all(
     schema: &str,
     above: &[(&'static str, Cell)],
@@ -19,26 +21,31 @@ pub(super) fn write_all(
     tables: &[Table],
     out: &mut dyn Write,
 ) -> io::Result<()> {
-    head(schema, above, out)?;
+    write!(out, "{{\"schema\":\"splitsweep.{schema}/1\"")?;
+    facts(above, out)?;
     write!(out, ",\n\"answer\":")?;
     serde_json::to_writer(&mut *out, answer)?;
     for table in tables {
-        rows(table.rows_name, table, out)?;
+        let own = table.head.strip_prefix(above).unwrap_or(&table.head);
+        write!(out, ",\n\"{}\":{{\"n\":{}", table.rows_name, table.rows.len())?;
+        facts(own, out)?;
+        write!(out, ",\"rows\":")?;
+        rows(table, out)?;
+        write!(out, "}}")?;
     }
     writeln!(out, "}}")
 }
 
-fn head(schema: &str, head: &[(&'static str, Cell)], out: &mut dyn Write) -> io::Result<()> {
-    write!(out, "{{\"schema\":\"splitsweep.{schema}/1\"")?;
-    for (key, cell) in head {
+fn facts(facts: &[(&'static str, Cell)], out: &mut dyn Write) -> io::Result<()> {
+    for (key, cell) in facts {
         write!(out, ",\"{key}\":")?;
         serde_json::to_writer(&mut *out, cell)?;
     }
     Ok(())
 }
 
-fn rows(key: &str, table: &Table, out: &mut dyn Write) -> io::Result<()> {
-    write!(out, ",\"{key}\":[")?;
+fn rows(table: &Table, out: &mut dyn Write) -> io::Result<()> {
+    write!(out, "[")?;
     for (index, row) in table.rows.iter().enumerate() {
         out.write_all(if index == 0 { b"\n" } else { b",\n" })?;
         serde_json::to_writer(&mut *out, &Row { columns: &table.columns, cells: row })?;

@@ -13,6 +13,8 @@ mod parquet;
 mod table;
 
 use super::table::Table;
+use super::tables::Analysed;
+use super::words::answer;
 use std::io;
 
 /// How a table is written.
@@ -68,5 +70,17 @@ pub fn render(table: &Table, format: Format) -> io::Result<Vec<u8>> {
         Format::Latex => latex::write(table, &mut out),
         Format::Parquet => parquet::write(table, &mut out),
     }?;
+    Ok(out)
+}
+
+/// A whole analysis as one JSON object: what stands above every table, the answer in words, then under the name of its rows each
+/// table, with what stands above it alone and its rows.
+///
+/// # Errors
+/// None that an analysis can cause; those of the writer are passed on.
+pub fn document(analysed: &Analysed) -> io::Result<Vec<u8>> {
+    let mut out = Vec::new();
+    let sentences = answer(&analysed.analysis).sentences();
+    json::write_all("analysis", &analysed.about.head, &sentences, &analysed.tables(), &mut out)?;
     Ok(out)
 }

@@ -32,9 +32,10 @@ pub use variance::variance;
 
 use super::comparison::Analysis;
 use super::observations::Observations;
+use super::observe::reported;
 use super::rows::SweepHead;
 use super::table::{Cell, Column, Kind, Show, Table};
-use crate::plan::AxisValue;
+use crate::plan::{AxisValue, Objective};
 use proto::spec::Trainer;
 
 /// A sweep, or a file of another tool, with what its scores come to.
@@ -46,6 +47,14 @@ pub struct Analysed {
     pub observations: Observations,
     /// What they come to.
     pub analysis: Analysis,
+}
+
+impl Analysed {
+    /// Every table of the analysis, in the order in which they are read.
+    #[must_use]
+    pub fn tables(&self) -> Vec<Table> {
+        [candidates, pairs, ranks, effects, variance, detectable].iter().map(|table| table(self)).collect()
+    }
 }
 
 /// What stands above a table.
@@ -75,6 +84,21 @@ impl About {
                 ("data", head.content.map_or(Cell::Empty, |content| Cell::Text(content.to_string()))),
             ],
         }
+    }
+
+    /// What stands above the tables of a sweep's analysis.
+    #[must_use]
+    pub fn analysis(head: &SweepHead) -> Self {
+        let Objective { metric, epoch, .. } = head.objective;
+        let subset = reported(head);
+        let mut about = Self::sweep(head);
+        about.scores = format!("{metric} of the {subset} subset, {epoch} epoch");
+        about.head.extend([
+            ("metric", Cell::from(metric.name())),
+            ("subset", Cell::from(subset.name())),
+            ("epoch", Cell::from(epoch.name())),
+        ]);
+        about
     }
 
     /// A table with this above it.
