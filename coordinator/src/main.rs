@@ -1,7 +1,7 @@
 //! Entry point of `coordinator`: parses, sets tracing up, maps errors to exit codes.
 
 use clap::{Parser, Subcommand};
-use coordinator::cli::{CliError, cancel, exit, jobs, plan, run, serve, status, submit, tables, watch};
+use coordinator::cli::{CliError, analyze, cancel, exit, jobs, plan, run, serve, status, submit, tables, watch};
 use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
 use tracing_subscriber::EnvFilter;
@@ -28,6 +28,7 @@ enum Command {
     Jobs(jobs::Args),
     Cancel(cancel::Args),
     Tables(tables::Args),
+    Analyze(analyze::Args),
 }
 
 fn main() -> ExitCode {
@@ -62,6 +63,7 @@ async fn dispatch(cli: Cli) -> Result<u8, CliError> {
         Some(Command::Jobs(args)) => jobs::run(args).await?,
         Some(Command::Cancel(args)) => cancel::run(args).await?,
         Some(Command::Tables(args)) => tables::run(args).await?,
+        Some(Command::Analyze(args)) => analyze::run(&args)?,
     }
     Ok(exit::COMPLETE)
 }

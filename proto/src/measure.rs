@@ -63,6 +63,20 @@ impl Counts {
         ratio(self.tp + self.tn, self.pixels())
     }
 
+    /// The score of that name; `None` for the loss, which no counts tell.
+    #[must_use]
+    pub fn score(&self, metric: Metric) -> Option<f64> {
+        match metric {
+            Metric::Loss => None,
+            Metric::Iou => Some(self.iou()),
+            Metric::ThresholdedIou => Some(self.thresholded_iou()),
+            Metric::Dice => Some(self.dice()),
+            Metric::Sensitivity => Some(self.sensitivity()),
+            Metric::Specificity => Some(self.specificity()),
+            Metric::Accuracy => Some(self.accuracy()),
+        }
+    }
+
     /// Number of pixels of the case.
     #[must_use]
     pub fn pixels(&self) -> u32 {

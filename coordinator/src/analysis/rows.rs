@@ -1,9 +1,9 @@
 //! The rows that every table is made of.
 
-use crate::plan::AxisValue;
+use crate::plan::{AxisValue, Objective};
 use proto::ids::{Attempt, ContentHash, JobId};
 use proto::measure::{CaseCounts, Measurement, Scores, Verdict};
-use proto::spec::{Seeds, Subset, Trainer};
+use proto::spec::{Seeds, Split, Subset, Trainer};
 
 /// The state of a job, as tables show it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,6 +47,10 @@ pub struct ResultColumns {
     pub validation: Scores,
     /// Scores of the test subset at that epoch.
     pub test: Scores,
+    /// Pixels of the validation cases.
+    pub validation_cases: Vec<CaseCounts>,
+    /// Pixels of the test cases.
+    pub test_cases: Vec<CaseCounts>,
     /// Duration of the training, seconds.
     pub train_seconds: f64,
     /// Number of trained parameters.
@@ -115,4 +119,10 @@ pub struct SweepHead {
     pub candidates: Vec<Vec<Option<AxisValue>>>,
     /// The replicates' seeds.
     pub replicates: Vec<Seeds>,
+    /// By what candidates are selected, and which metric is reported.
+    pub objective: Objective,
+    /// The sizes of the subsets.
+    pub split: Split,
+    /// Number of cases of the data set, once a worker has offered it.
+    pub cases: Option<usize>,
 }

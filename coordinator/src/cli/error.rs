@@ -1,6 +1,7 @@
 //! The one error of the command line, and its exit codes.
 
 use super::plan::PlanError;
+use crate::analysis::import::ImportError;
 use crate::driver::Refusal;
 use crate::query::QueryError;
 use crate::store::StoreError;
@@ -112,6 +113,20 @@ pub enum CliError {
     /// The driver does not do what it was asked.
     #[error(transparent)]
     Driver(#[from] Refusal),
+    /// A file of results cannot be used.
+    #[error("{path}: {source}", path = .path.display())]
+    Import {
+        /// The file.
+        path: PathBuf,
+        /// The place, and what would be right.
+        source: ImportError,
+    },
+    /// Bytes are of no use on a terminal.
+    #[error("{format} is binary and the standard output is a terminal: give --out FILE, or pipe it into a program")]
+    Binary {
+        /// The format.
+        format: &'static str,
+    },
     /// The output is closed or the disk is full.
     #[error("cannot write the output: {0}")]
     Output(#[source] io::Error),
@@ -144,6 +159,8 @@ impl CliError {
             | Self::File { .. }
             | Self::NoWorker { .. }
             | Self::LocalWorker
+            | Self::Import { .. }
+            | Self::Binary { .. }
             | Self::Query(_) => exit::USERS_MISTAKE,
             Self::NotReached(_) => exit::NOT_REACHED,
             Self::Driver(_) | Self::Output(_) | Self::Internal(_) => exit::INTERNAL,

@@ -1,5 +1,6 @@
 //! The command line: one file a subcommand, and what they share.
 
+pub mod analyze;
 pub mod cancel;
 pub mod client;
 pub mod error;

@@ -67,7 +67,7 @@ pub async fn run(args: Args) -> Result<u8, CliError> {
     match end {
         End::Rejected(problem) => return Err(CliError::Rejected { sweep: name, problem }),
         End::Ended | End::Interrupted => {
-            output::write(None, render(&table, Format::Table).map_err(CliError::Output)?.as_bytes())?;
+            output::write(None, &render(&table, Format::Table).map_err(CliError::Output)?)?;
         }
     }
     let code = progress::find(&view, &name).map_or(exit::INTERNAL, progress::exit_code);

@@ -969,15 +969,16 @@ pub struct TablesRequest {
     /// Empty: the only sweep, or the one submitted last.
     #[prost(string, tag = "1")]
     pub sweep: ::prost::alloc::string::String,
-    /// candidates, jobs, cases, measurements.
+    /// candidates, pairs, ranks, effects, variance, jobs, cases, measurements.
     #[prost(string, tag = "2")]
     pub rows: ::prost::alloc::string::String,
-    /// table, csv, json, markdown.
+    /// table, csv, json, markdown, latex, parquet.
     #[prost(string, tag = "3")]
     pub format: ::prost::alloc::string::String,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct TablesResponse {
+    /// Of a text, or of a binary format.
     #[prost(bytes = "vec", tag = "1")]
     pub text: ::prost::alloc::vec::Vec<u8>,
 }
