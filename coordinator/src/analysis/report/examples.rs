@@ -1,7 +1,7 @@
 //! Segmentations to look at: the best, the median and the worst case of a candidate, as images within the page.
 
 use super::scale::signed;
-use super::standings::Standings;
+use super::lineup::Lineup;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use maud::{Markup, html};
@@ -54,7 +54,7 @@ pub struct Example {
 }
 
 /// The section of examples; nothing without any.
-pub(super) fn section(examples: &[Example], standings: &Standings<'_>) -> Markup {
+pub(super) fn section(examples: &[Example], lineup: &Lineup<'_>) -> Markup {
     let groups: Vec<&[Example]> =
         examples.chunk_by(|a, b| (a.candidate, &a.split) == (b.candidate, &b.split)).collect();
     html! {
@@ -63,7 +63,7 @@ pub(super) fn section(examples: &[Example], standings: &Standings<'_>) -> Markup
                 h2 { "What it looks like" }
                 @for group in groups { @if let Some(first) = group.first() {
                     figure {
-                        h3 { (standings.name(first.candidate)) ", split " (first.split) }
+                        h3 { (lineup.name(first.candidate)) ", split " (first.split) }
                         div class="examples" { @for example in group { (row(example)) } }
                         figcaption {
                             p { b { "See: " } "the best, the median and the worst test case of one job, by IoU." }

@@ -3,9 +3,9 @@
 use super::cost::{Cost, Point};
 use super::critical::Critical;
 use super::draw::Figure;
-use super::forest::{Forest, Row, Standing};
+use super::forest::{Forest, Row, Against};
 use super::scale::signed;
-use super::standings::{Standings, ends};
+use super::lineup::{Lineup, ends};
 use super::variance;
 use crate::analysis::comparison;
 use crate::analysis::rows::JobRow;
@@ -22,23 +22,23 @@ pub(super) fn figure(name: &'static str, title: &str, see: String, caution: &str
 
 /// Scores by candidate: means, both intervals, every split.
 #[must_use]
-pub(super) fn scores(standings: &Standings<'_>) -> Figure {
-    let analysis = standings.analysis;
-    let shown = standings.shown();
+pub(super) fn scores(lineup: &Lineup<'_>) -> Figure {
+    let analysis = lineup.analysis;
+    let shown = lineup.shown();
     let dots = |splits: Vec<(String, f64)>| {
         splits.into_iter().map(|(split, score)| (score, format!("split {split}: {}", signed(score, 4)))).collect()
     };
     let candidates = shown.iter().map(|&candidate| Row {
-        label: standings.name(candidate).to_owned(),
-        standing: standings.standing(candidate),
-        dots: dots(standings.by_split(candidate)),
-        cells: cells(standings.row(candidate), standings.verdict(candidate)),
-        ..intervals(standings.row(candidate))
+        label: lineup.name(candidate).to_owned(),
+        against: lineup.against(candidate),
+        dots: dots(lineup.by_split(candidate)),
+        cells: cells(lineup.row(candidate), lineup.verdict(candidate)),
+        ..intervals(lineup.row(candidate))
     });
-    let baselines = analysis.baselines.iter().zip(&standings.observations.baselines).map(|(row, baseline)| Row {
+    let baselines = analysis.baselines.iter().zip(&lineup.observations.baselines).map(|(row, baseline)| Row {
         label: row.label.clone(),
-        standing: Standing::Baseline,
-        dots: dots(standings.split_means(&baseline.observations, |_| true)),
+        against: Against::Baseline,
+        dots: dots(lineup.split_means(&baseline.observations, |_| true)),
         cells: cells(row, "no training".to_owned()),
         ..intervals(row)
     });
@@ -57,7 +57,7 @@ pub(super) fn scores(standings: &Standings<'_>) -> Figure {
          (Nadeau and Bengio, ratio {} of test to training cases).{}",
         metric_name(&analysis.metric),
         signed(analysis.ratio, 2),
-        standings.left_out(),
+        lineup.left_out(),
     );
     let caution = "Intervals that overlap do not mean that two candidates are equal, nor do separate ones settle it: all candidates ran on the \
                    same splits, so compare them by their differences, in the next figure. The thick interval says nothing about new data.";
@@ -67,7 +67,7 @@ pub(super) fn scores(standings: &Standings<'_>) -> Figure {
 fn intervals(row: &comparison::Row) -> Row {
     Row {
         label: String::new(),
-        standing: Standing::Open,
+        against: Against::Open,
         dots: Vec::new(),
         mean: row.scores.mean,
         pool: row.this_pool.map(|interval| ends(interval, 1.0)),
@@ -84,16 +84,16 @@ fn cells(row: &comparison::Row, verdict: String) -> Vec<String> {
 
 /// Differences to the best candidate, paired by split; `None` without a pair.
 #[must_use]
-pub(super) fn differences(standings: &Standings<'_>) -> Option<Figure> {
-    let (analysis, best) = (standings.analysis, standings.best?);
-    let others = standings.shown().into_iter().filter(|candidate| *candidate != best);
+pub(super) fn differences(lineup: &Lineup<'_>) -> Option<Figure> {
+    let (analysis, best) = (lineup.analysis, lineup.best?);
+    let others = lineup.shown().into_iter().filter(|candidate| *candidate != best);
     let rows: Vec<Row> = others
         .filter_map(|candidate| {
-            let (comparison, sign) = standings.against_best(candidate)?;
-            let dots = standings.differences_by_split(candidate).into_iter();
+            let (comparison, sign) = lineup.against_best(candidate)?;
+            let dots = lineup.differences_by_split(candidate).into_iter();
             Some(Row {
-                label: standings.name(candidate).to_owned(),
-                standing: standings.standing(candidate),
+                label: lineup.name(candidate).to_owned(),
+                against: lineup.against(candidate),
                 dots: dots
                     .map(|(split, difference)| (difference, format!("split {split}: {}", signed(difference, 4))))
                     .collect(),
@@ -103,7 +103,7 @@ pub(super) fn differences(standings: &Standings<'_>) -> Option<Figure> {
                 cells: vec![
                     signed(sign * comparison.mean, 3),
                     p_value(comparison.p_holm),
-                    standings.verdict(candidate),
+                    lineup.verdict(candidate),
                 ],
             })
         })
@@ -113,7 +113,7 @@ pub(super) fn differences(standings: &Standings<'_>) -> Option<Figure> {
     }
     let rope = analysis.options.rope;
     let forest = Forest {
-        axis: format!("{} minus that of {}, on the same split", metric_name(&analysis.metric), standings.name(best)),
+        axis: format!("{} minus that of {}, on the same split", metric_name(&analysis.metric), lineup.name(best)),
         bounds: (f64::NEG_INFINITY, f64::INFINITY),
         heads: vec!["difference", "p (Holm)", "against the best"],
         rows,
@@ -125,10 +125,10 @@ pub(super) fn differences(standings: &Standings<'_>) -> Option<Figure> {
          data would show too; p is Nadeau and Bengio's, corrected by Holm for all {} pairs. The band is the region of practical \
          equivalence, \u{b1}{}.{}",
         metric_name(&analysis.metric),
-        standings.name(best),
+        lineup.name(best),
         analysis.pairs.pairs.len(),
         signed(rope, 3),
-        standings.left_out(),
+        lineup.left_out(),
     );
     let caution = "\u{201c}Undecided\u{201d} is not \u{201c}equal\u{201d}: it says that these splits cannot tell. The intervals are not corrected for the number of \
                    pairs, p is; where they seem to disagree, p and the words count.";
@@ -137,14 +137,14 @@ pub(super) fn differences(standings: &Standings<'_>) -> Option<Figure> {
 
 /// The critical-difference diagram; `None` without ranks.
 #[must_use]
-pub(super) fn ranks(standings: &Standings<'_>) -> Option<Figure> {
-    let ranks = standings.analysis.ranks.as_ref()?;
+pub(super) fn ranks(lineup: &Lineup<'_>) -> Option<Figure> {
+    let ranks = lineup.analysis.ranks.as_ref()?;
     let shown = ranks.order.len().min(RANKED);
     let named = ranks
         .order
         .iter()
         .take(shown)
-        .map(|&candidate| Some((standings.name(candidate).to_owned(), *ranks.mean.get(candidate)?)));
+        .map(|&candidate| Some((lineup.name(candidate).to_owned(), *ranks.mean.get(candidate)?)));
     let cliques =
         ranks.cliques.iter().filter(|(first, _)| *first < shown).map(|(first, last)| (*first, (*last).min(shown - 1)));
     let critical = Critical {
@@ -172,15 +172,15 @@ pub(super) fn ranks(standings: &Standings<'_>) -> Option<Figure> {
 
 /// Components of variance: over all candidates, or of those with crossed seeds; `None` without any.
 #[must_use]
-pub(super) fn variance(standings: &Standings<'_>) -> Option<Figure> {
-    let variance = &standings.analysis.variance;
+pub(super) fn variance(lineup: &Lineup<'_>) -> Option<Figure> {
+    let variance = &lineup.analysis.variance;
     let mean = variance.crossed.iter().find(|crossed| crossed.candidate.is_none()).or(variance.crossed.first());
     let (components, of) = match (mean, &variance.two_way) {
         (Some(crossed), _) => {
             let [splits, inits, orders] = crossed.levels;
             let whose = crossed
                 .candidate
-                .map_or("the candidates with crossed seeds".to_owned(), |one| standings.name(one).to_owned());
+                .map_or("the candidates with crossed seeds".to_owned(), |one| lineup.name(one).to_owned());
             (
                 &crossed.components,
                 format!("{whose}: {splits} splits \u{d7} {inits} initialisations \u{d7} {orders} orders"),
@@ -226,19 +226,19 @@ fn source_name(name: &str) -> String {
 
 /// Score against the time of training and the number of parameters; `None` without either.
 #[must_use]
-pub(super) fn cost(standings: &Standings<'_>, jobs: &[JobRow]) -> Option<Figure> {
-    let analysis = standings.analysis;
+pub(super) fn cost(lineup: &Lineup<'_>, jobs: &[JobRow]) -> Option<Figure> {
+    let analysis = lineup.analysis;
     let parameters: HashMap<usize, u64> =
         jobs.iter().filter_map(|job| Some((job.candidate, job.result.as_ref()?.parameters))).collect();
-    let (hues, shapes) = (standings.levels(0, 6), standings.levels(1, 5));
+    let (hues, shapes) = (lineup.levels(0, 6), lineup.levels(1, 5));
     let level = |levels: &[String], axis: usize, candidate: usize| {
-        let value = standings.value(axis, candidate)?;
+        let value = lineup.value(axis, candidate)?;
         levels.iter().position(|level| *level == value)
     };
-    let points = standings.shown().into_iter().filter_map(|candidate| {
-        let row = standings.row(candidate);
+    let points = lineup.shown().into_iter().filter_map(|candidate| {
+        let row = lineup.row(candidate);
         Some(Point {
-            label: standings.name(candidate).to_owned(),
+            label: lineup.name(candidate).to_owned(),
             hue: level(&hues, 0, candidate).unwrap_or(0),
             shape: level(&shapes, 1, candidate).unwrap_or(0),
             score: row.scores.mean?,
@@ -254,7 +254,7 @@ pub(super) fn cost(standings: &Standings<'_>, jobs: &[JobRow]) -> Option<Figure>
         "Mean {} of each candidate against the mean time that training one job took (left) and its number of trained parameters (right), \
          both on scales where equal factors have equal lengths. The broken line joins the candidates that nothing cheaper beats.{}",
         metric_name(&analysis.metric),
-        standings.left_out(),
+        lineup.left_out(),
     );
     let caution = "Times depend on the machine and on what else ran there; compare them only where all jobs ran on the same kind of device. A point \
                    above another need not be better: see the differences.";

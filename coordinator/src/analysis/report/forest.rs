@@ -16,7 +16,7 @@ const GAP: f64 = 18.0;
 
 /// What a row's colour says of its place against the best.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Standing {
+pub(super) enum Against {
     /// The best.
     Best,
     /// Practically equal to it.
@@ -29,7 +29,7 @@ pub(super) enum Standing {
     Baseline,
 }
 
-impl Standing {
+impl Against {
     /// The class of its marks.
     #[must_use]
     pub(super) fn class(self) -> &'static str {
@@ -49,7 +49,7 @@ pub(super) struct Row {
     /// Its name.
     pub(super) label: String,
     /// Its colour's meaning.
-    pub(super) standing: Standing,
+    pub(super) against: Against,
     /// A value for each split, with words for it.
     pub(super) dots: Vec<(f64, String)>,
     /// The mean.
@@ -136,11 +136,11 @@ struct Column {
 }
 
 fn draw_row(row: &Row, scale: &Scale, y: f64, labels: f64, columns: &[Column]) -> Markup {
-    let weight = if row.standing == Standing::Best { "strong" } else { "" };
+    let weight = if row.against == Against::Best { "strong" } else { "" };
     let (above, below) = (y - 3.5, y + 7.0);
     html! {
         (text(labels, y, Anchor::End, weight, &fitted(&row.label, labels)))
-        g class=(row.standing.class()) {
+        g class=(row.against.class()) {
             @for (value, words) in &row.dots {
                 @if scale.shows(*value) { (dot((scale.at(*value), below), 2.3, "dot", words)) }
                 @else { (beyond(*value, scale, below, words)) }

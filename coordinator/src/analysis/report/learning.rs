@@ -3,7 +3,7 @@
 use super::curves::{self, Curve, Group, Point};
 use super::draw::Figure;
 use super::figures::{figure, metric_name};
-use super::standings::Standings;
+use super::lineup::Lineup;
 use crate::analysis::rows::{JobRow, MeasurementRow};
 use crate::analysis::stats::Summary;
 use proto::ids::{Attempt, JobId};
@@ -20,15 +20,15 @@ const GROUPS: usize = 8;
 
 /// Losses and scores by epoch; `None` without measurements of a candidate that is shown.
 #[must_use]
-pub(super) fn learning(standings: &Standings<'_>, jobs: &[JobRow], measurements: &[MeasurementRow]) -> Option<Figure> {
+pub(super) fn learning(lineup: &Lineup<'_>, jobs: &[JobRow], measurements: &[MeasurementRow]) -> Option<Figure> {
     let metric =
-        Metric::from_name(&standings.analysis.metric).filter(|metric| *metric != Metric::Loss).unwrap_or(Metric::Iou);
+        Metric::from_name(&lineup.analysis.metric).filter(|metric| *metric != Metric::Loss).unwrap_or(Metric::Iou);
     let epochs = by_candidate(jobs, measurements);
     let mut series: Vec<String> = Vec::new();
     let mut groups: Vec<Group> = Vec::new();
-    for candidate in standings.shown() {
+    for candidate in lineup.shown() {
         let Some(jobs) = epochs.get(&candidate) else { continue };
-        let (group, name) = standings.name_beside(candidate, GROUPED_BY);
+        let (group, name) = lineup.name_beside(candidate, GROUPED_BY);
         let group = match groups.iter().position(|known| known.name == group) {
             Some(index) => index,
             None if groups.len() == GROUPS => continue,
@@ -58,7 +58,7 @@ pub(super) fn learning(standings: &Standings<'_>, jobs: &[JobRow], measurements:
         "Loss (left) and {} (right) after each epoch, by loss function: lines are means over splits, bands one standard deviation over splits to \
          either side. Dashed lines are the training cases, taken during the epoch; all else is the validation cases.{}",
         metric_name(metric.name()),
-        if groups.is_empty() { String::new() } else { standings.left_out() },
+        if groups.is_empty() { String::new() } else { lineup.left_out() },
     );
     let caution = "Heights of losses can be compared within a plot only: each loss function has its own scale. The band is the spread of splits, no \
                    confidence interval. A job that diverged takes part up to its last finite epoch.";

@@ -1,7 +1,7 @@
 //! The report of a sweep: one page that leads with the answer in words, and its figures as files. Pure: data -> text.
 //!
 //! ```text
-//!  Material --standings--> who is compared with whom --figures, learning--> Figure --+--> page.rs      one HTML file
+//!  Material --lineup--> who is compared with whom --figures, learning--> Figure --+--> page.rs      one HTML file
 //!                                                      (forest, curves, ... draw)    +--> figures/*.svg
 //! ```
 //!
@@ -19,32 +19,25 @@ mod learning;
 mod origin;
 mod page;
 mod scale;
-mod standings;
+mod lineup;
 mod troubles;
 mod variance;
 
 pub use examples::{Example, Panel, Place};
 pub use origin::Origin;
-pub use standings::{SHOWN, Standings};
+pub use lineup::{Lineup, SHOWN};
 
-use super::comparison::Analysis;
-use super::observations::Observations;
 use super::rows::{JobRow, MeasurementRow, SweepHead};
-use crate::plan::Objective;
+use super::tables::Analysed;
+use super::words::{self, Answer};
 use draw::Figure;
 
 /// What a report is made of.
 pub struct Material<'a> {
     /// The sweep.
     pub sweep: &'a SweepHead,
-    /// By what candidates are compared.
-    pub objective: &'a Objective,
-    /// Its scores.
-    pub observations: &'a Observations,
-    /// What they come to.
-    pub analysis: &'a Analysis,
-    /// The answer in words: the first paragraph says it, the others what it takes to say more.
-    pub answer: &'a [String],
+    /// Its scores, and what they come to.
+    pub analysed: Analysed,
     /// All jobs.
     pub jobs: &'a [JobRow],
     /// The epochs of the candidates that figures show.
@@ -67,21 +60,24 @@ pub struct Report {
 
 /// Makes a report.
 #[must_use]
-pub fn report(material: &Material<'_>) -> Report {
-    let standings = Standings::new(material.observations, material.analysis);
+pub fn report(mut material: Material<'_>) -> Report {
+    lineup::shorten_names(&mut material.analysed);
+    let Analysed { observations, analysis, .. } = &material.analysed;
+    let answer = words::answer(analysis);
+    let lineup = Lineup::new(observations, analysis);
     let figures: Vec<Figure> = [
-        Some(figures::scores(&standings)),
-        figures::differences(&standings),
-        figures::ranks(&standings),
-        figures::variance(&standings),
-        learning::learning(&standings, material.jobs, material.measurements),
-        figures::cost(&standings, material.jobs),
+        Some(figures::scores(&lineup)),
+        figures::differences(&lineup),
+        figures::ranks(&lineup),
+        figures::variance(&lineup),
+        learning::learning(&lineup, material.jobs, material.measurements),
+        figures::cost(&lineup, material.jobs),
     ]
     .into_iter()
     .flatten()
     .collect();
     Report {
-        page: page::page(material, &standings, &figures).into_string(),
+        page: page::page(&material, &answer, &lineup, &figures).into_string(),
         figures: figures.iter().map(|figure| (figure.name, figure.file())).collect(),
     }
 }

@@ -16,9 +16,7 @@ pub struct Origin {
     pub file: String,
     /// When it was submitted, as the journal has it.
     pub submitted: String,
-    /// Number of cases of the data set, once known.
-    pub cases: Option<usize>,
-    /// Version of the coordinator that makes the report.
+    /// Version of the coordinator that made the report.
     pub version: String,
     /// What to type, and what it does.
     pub commands: Vec<(String, String)>,
@@ -35,7 +33,7 @@ pub(super) fn section(material: &Material<'_>) -> Markup {
         .into_iter()
         .map(|((device, worker), jobs)| vec![cell(device), cell(worker), cell(jobs.to_string())])
         .collect();
-    let data = match (sweep.content, origin.cases) {
+    let data = match (sweep.content, sweep.cases) {
         (Some(content), Some(cases)) => format!("{cases} cases, content {content}"),
         (Some(content), None) => format!("content {content}"),
         (None, _) => "not known: no worker has offered it yet".to_owned(),

@@ -4,9 +4,10 @@ use super::draw::{self, Figure};
 use super::figures::{metric_name, p_value};
 use super::html::{cell, table};
 use super::scale::signed;
-use super::standings::{SHOWN, Standings};
-use super::{Material, examples, origin, troubles};
+use super::lineup::{SHOWN, Lineup};
+use super::{Answer, Material, examples, origin, troubles};
 use crate::analysis::comparison::Row;
+use crate::analysis::observe::reported;
 use crate::analysis::rows::RowState;
 use crate::analysis::stats::Interval;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
@@ -14,12 +15,14 @@ use proto::spec::Trainer;
 
 /// The styles of the page, beside those of the drawings.
 const STYLE: &str = include_str!("page.css");
+/// Caveats that are spelled out.
+const CAVEATS: usize = 12;
 /// Nothing may be fetched, and nothing run.
 const POLICY: &str =
     "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'";
 
 /// The whole page.
-pub(super) fn page(material: &Material<'_>, standings: &Standings<'_>, figures: &[Figure]) -> Markup {
+pub(super) fn page(material: &Material<'_>, answer: &Answer, lineup: &Lineup<'_>, figures: &[Figure]) -> Markup {
     let name = &material.sweep.sweep;
     html! {
         (DOCTYPE)
@@ -36,16 +39,16 @@ pub(super) fn page(material: &Material<'_>, standings: &Standings<'_>, figures: 
             body {
                 main {
                     (head(material))
-                    (answer(material))
+                    (said(material, answer))
                     (contents(material, figures))
                     @for (index, figure) in figures.iter().enumerate() {
                         (drawn(figure))
-                        @if index == 0 { (candidates(standings)) }
+                        @if index == 0 { (candidates(lineup)) }
                     }
-                    (power(standings))
-                    (effects(standings))
-                    (troubles::section(material, standings))
-                    (examples::section(material.examples, standings))
+                    (power(lineup))
+                    (effects(lineup))
+                    (troubles::section(material, lineup))
+                    (examples::section(material.examples, lineup))
                     (origin::section(material))
                     (files(material, figures))
                 }
@@ -55,35 +58,36 @@ pub(super) fn page(material: &Material<'_>, standings: &Standings<'_>, figures: 
 }
 
 fn head(material: &Material<'_>) -> Markup {
-    let Material { sweep, objective, jobs, .. } = material;
+    let Material { sweep, jobs, .. } = material;
     let ended = jobs.iter().filter(|job| matches!(job.state, RowState::Succeeded | RowState::Failed)).count();
     html! {
         header {
             h1 { (sweep.sweep) }
             p {
                 (sweep.candidates.len()) " candidates on " (sweep.replicates.len()) " replicates, " (ended) " of " (jobs.len()) " jobs ended. Scores are "
-                (metric_name(objective.metric.name())) " with the weights of the " (objective.epoch) " epoch."
+                (metric_name(sweep.objective.metric.name())) " of the " (reported(sweep)) " cases, with the weights of the " (sweep.objective.epoch) " epoch."
             }
         }
     }
 }
 
-fn answer(material: &Material<'_>) -> Markup {
-    let warnings = &material.analysis.warnings;
+/// The answer in words: one sentence for everybody, then what follows from it, then what to know before believing it.
+fn said(material: &Material<'_>, answer: &Answer) -> Markup {
+    let (lead, rest) = answer.best.split_first().map_or(("", &[][..]), |(lead, rest)| (lead.as_str(), rest));
+    let caveats = &answer.caveats;
     html! {
         section id="answer" {
             h2 { "The answer" }
             @if material.sweep.trainer == Trainer::Simulated {
                 p class="notice" { b { "Simulated: the numbers are made up." } " They load the coordinator and say nothing of any network." }
             }
-            @for (index, paragraph) in material.answer.iter().enumerate() { p class=[(index == 0).then_some("lead")] { (paragraph) } }
-            @if !warnings.is_empty() {
+            p class="lead" { (lead) }
+            @for sentences in [rest, &answer.undecided, &answer.failures] { @if !sentences.is_empty() { p { (sentences.join(" ")) } } }
+            @if !caveats.is_empty() {
                 aside class="notice" aria-label="Before you believe the numbers" {
                     b { "Before you believe the numbers" }
-                    ul {
-                        @for warning in warnings.iter().take(12) { li { (warning) } }
-                        @if warnings.len() > 12 { li { "\u{2026} and " (warnings.len() - 12) " more; see the failures and verdicts" } }
-                    }
+                    ul { @for caveat in caveats.iter().take(CAVEATS) { li { (caveat) } } }
+                    @if caveats.len() > CAVEATS { p { "\u{2026} and " (caveats.len() - CAVEATS) " more like these" } }
                 }
             }
         }
@@ -105,7 +109,7 @@ fn contents(material: &Material<'_>, figures: &[Figure]) -> Markup {
     }
 }
 
-fn candidates(standings: &Standings<'_>) -> Markup {
+fn candidates(lineup: &Lineup<'_>) -> Markup {
     let heads = [
         ("candidate", false),
         ("n", true),
@@ -118,11 +122,11 @@ fn candidates(standings: &Standings<'_>) -> Markup {
         ("not trained", true),
         ("against the best", false),
     ];
-    let analysis = standings.analysis;
-    let shown = standings.shown();
+    let analysis = lineup.analysis;
+    let shown = lineup.shown();
     let rows = shown
         .iter()
-        .map(|&candidate| row(standings.name(candidate), standings.row(candidate), &standings.verdict(candidate)));
+        .map(|&candidate| row(lineup.name(candidate), lineup.row(candidate), &lineup.verdict(candidate)));
     let baselines = analysis.baselines.iter().map(|baseline| row(&baseline.label, baseline, "no training"));
     html! {
         section id="candidates" {
@@ -131,7 +135,7 @@ fn candidates(standings: &Standings<'_>) -> Markup {
             p class="note" {
                 "n is the number of scores; sd is over splits. \u{201c}This pool\u{201d} is other random splits of these cases, \u{201c}new data\u{201d} new \
                 cases and new training sets. \u{201c}The best\u{201d} is chosen by the validation scores, so that its test score is not flattered."
-                (standings.left_out())
+                (lineup.left_out())
             }
         }
     }
@@ -180,8 +184,8 @@ fn drawn(figure: &Figure) -> Markup {
 }
 
 /// What can be detected with so many splits, and with more.
-fn power(standings: &Standings<'_>) -> Markup {
-    let power = &standings.analysis.power;
+fn power(lineup: &Lineup<'_>) -> Markup {
+    let power = &lineup.analysis.power;
     let in_scores = |units: f64| match power.typical_sd {
         Some(sd) => format!("{} ({} sd)", signed(units * sd, 4), signed(units, 2)),
         None => format!("{} sd", signed(units, 2)),
@@ -214,8 +218,8 @@ fn power(standings: &Standings<'_>) -> Markup {
     }
 }
 
-fn effects(standings: &Standings<'_>) -> Markup {
-    let Some(effects) = &standings.analysis.effects else { return html! {} };
+fn effects(lineup: &Lineup<'_>) -> Markup {
+    let Some(effects) = &lineup.analysis.effects else { return html! {} };
     let rows = effects.all.terms.iter().map(|term| {
         let f = |number: Option<f64>| cell(number.map_or("\u{2013}".to_owned(), |number| signed(number, 1)));
         let p = cell(term.p.map_or("\u{2013}".to_owned(), p_value));
@@ -246,11 +250,11 @@ fn files(material: &Material<'_>, figures: &[Figure]) -> Markup {
                 @for (file, what) in material.tables { li { a href=(file) { (file) } " \u{2013} " (what) } }
                 @for figure in figures { @let file = format!("figures/{}.svg", figure.name); li { a href=(file) { (file) } " \u{2013} " (figure.title) } }
             }
-            @if standings_are_cut(material) { p class="note" { "Figures and tables of this page show " (SHOWN) " candidates; the files have all." } }
+            @if is_cut(material) { p class="note" { "Figures and tables of this page show " (SHOWN) " candidates; the files have all." } }
         }
     }
 }
 
-fn standings_are_cut(material: &Material<'_>) -> bool {
-    material.analysis.candidates.len() > SHOWN
+fn is_cut(material: &Material<'_>) -> bool {
+    material.analysed.analysis.candidates.len() > SHOWN
 }

@@ -8,10 +8,13 @@ use crate::analysis::comparison::{
 use crate::analysis::observations::{Baseline, Candidate, Observation, Replicate};
 use crate::analysis::rows::{ResultColumns, RowState};
 use crate::analysis::stats::{Interval, Summary};
-use crate::plan::AxisValue;
+use crate::analysis::tables::About;
+use crate::analysis::comparison::Analysis;
+use crate::analysis::observations::Observations;
+use crate::plan::{AxisValue, Objective};
 use proto::ids::{Attempt, ContentHash, JobId};
 use proto::measure::{Measurement, Scores, Verdict};
-use proto::spec::{Seeds, Trainer};
+use proto::spec::{Seeds, Split, Trainer};
 
 /// 97.5 % point of Student's t with 11 degrees of freedom.
 const T: f64 = 2.200_985_160_1;
@@ -40,14 +43,11 @@ fn score(candidate: usize, split: usize) -> f64 {
 /// A made-up sweep with what a report is made of.
 struct Made {
     sweep: SweepHead,
-    objective: Objective,
-    observations: Observations,
-    analysis: Analysis,
+    analysed: Analysed,
     jobs: Vec<JobRow>,
     measurements: Vec<MeasurementRow>,
     examples: Vec<Example>,
     origin: Origin,
-    answer: Vec<String>,
 }
 
 impl Made {
@@ -63,35 +63,28 @@ impl Made {
                 axes: observations.axes.clone(),
                 candidates: observations.candidates.iter().map(|candidate| candidate.values.clone()).collect(),
                 replicates: observations.replicates.iter().filter_map(|replicate| replicate.seeds).collect(),
+                objective: Objective::default(),
+                split: Split::default(),
+                cases: Some(200),
             },
-            objective: Objective::default(),
             measurements: measurements(&jobs),
             examples: examples(),
             origin: Origin {
                 file: "sweep: made  # <script>alert(1)</script>".to_owned(),
                 submitted: "2026-01-02T03:04:05Z".to_owned(),
-                cases: Some(200),
                 version: "0.1.0".to_owned(),
-                commands: vec![(
-                    "Run the sweep".to_owned(),
-                    "coordinator --sweep made.yaml --store made.db".to_owned(),
-                )],
+                commands: vec![("Run the sweep".to_owned(), "coordinator --sweep made.yaml --store made.db".to_owned())],
             },
-            answer: vec!["The first is best.".to_owned(), "The second is undecided.".to_owned()],
-            observations,
-            analysis,
+            analysed: Analysed { about: About::default(), observations, analysis },
             jobs,
         }
     }
 
-    fn report(&self) -> Report {
+    fn report(self) -> Report {
         let tables = [("tables/candidates.csv".to_owned(), "the candidates".to_owned())];
-        report(&Material {
+        report(Material {
             sweep: &self.sweep,
-            objective: &self.objective,
-            observations: &self.observations,
-            analysis: &self.analysis,
-            answer: &self.answer,
+            analysed: self.analysed,
             jobs: &self.jobs,
             measurements: &self.measurements,
             examples: &self.examples,
@@ -296,6 +289,8 @@ fn jobs(candidates: usize) -> Vec<JobRow> {
             best_epoch: 18,
             validation: scores(score),
             test: scores(score),
+            validation_cases: Vec::new(),
+            test_cases: Vec::new(),
             train_seconds: 80.0,
             parameters: 1_900_000 * (1 + candidate as u64 % 5),
             device: "cuda:0 (H100)".to_owned(),

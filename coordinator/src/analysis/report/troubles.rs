@@ -3,7 +3,7 @@
 use super::Material;
 use super::html::{cell, table};
 use super::scale::signed;
-use super::standings::Standings;
+use super::lineup::Lineup;
 use crate::analysis::rows::{JobRow, ResultColumns, RowState};
 use maud::{Markup, html};
 use proto::measure::Verdict;
@@ -12,7 +12,7 @@ use proto::measure::Verdict;
 const JOBS: usize = 60;
 
 /// The section on failures and verdicts.
-pub(super) fn section(material: &Material<'_>, standings: &Standings<'_>) -> Markup {
+pub(super) fn section(material: &Material<'_>, lineup: &Lineup<'_>) -> Markup {
     let troubled: Vec<(&JobRow, String, String)> =
         material.jobs.iter().filter_map(|job| evidence(job).map(|(what, why)| (job, what, why))).collect();
     html! {
@@ -25,21 +25,21 @@ pub(super) fn section(material: &Material<'_>, standings: &Standings<'_>) -> Mar
                     (troubled.len()) " of " (material.jobs.len()) " jobs failed or left no trained model. A job with a score counts in every mean with that \
                     score; one without a score is counted here and in the column n, never as a silent gap."
                 }
-                (by_candidate(standings))
-                (by_job(material, standings, &troubled))
+                (by_candidate(lineup))
+                (by_job(material, lineup, &troubled))
             }
         }
     }
 }
 
-fn by_candidate(standings: &Standings<'_>) -> Markup {
-    let rows = standings
+fn by_candidate(lineup: &Lineup<'_>) -> Markup {
+    let rows = lineup
         .order
         .iter()
-        .filter(|candidate| standings.row(**candidate).not_trained.count > 0)
+        .filter(|candidate| lineup.row(**candidate).not_trained.count > 0)
         .take(JOBS)
         .map(|&candidate| {
-            let row = standings.row(candidate);
+            let row = lineup.row(candidate);
             let share = row.not_trained;
             let counts = [row.verdicts.trivial, row.verdicts.degenerate, row.verdicts.diverged, row.failed.count];
             let number = |number: Option<f64>| cell(number.map_or("\u{2013}".to_owned(), |number| signed(number, 3)));
@@ -49,7 +49,7 @@ fn by_candidate(standings: &Standings<'_>) -> Markup {
                 signed(100.0 * share.interval.high, 0)
             );
             let mut cells =
-                vec![cell(standings.name(candidate)), cell(format!("{} of {}", share.count, share.of)), cell(interval)];
+                vec![cell(lineup.name(candidate)), cell(format!("{} of {}", share.count, share.of)), cell(interval)];
             cells.extend(counts.map(|count| cell(if count == 0 { "\u{2013}".to_owned() } else { count.to_string() })));
             cells.extend([number(row.scores.mean), number(row.mean_if_trained)]);
             cells
@@ -68,14 +68,14 @@ fn by_candidate(standings: &Standings<'_>) -> Markup {
     table("Candidates with jobs that left no trained model", &heads, &rows.collect::<Vec<_>>())
 }
 
-fn by_job(material: &Material<'_>, standings: &Standings<'_>, troubled: &[(&JobRow, String, String)]) -> Markup {
+fn by_job(material: &Material<'_>, lineup: &Lineup<'_>, troubled: &[(&JobRow, String, String)]) -> Markup {
     let seed = |job: &JobRow| {
         material.sweep.replicates.get(job.replicate).map_or(String::new(), |seeds| seeds.split_seed.to_string())
     };
     let rows = troubled
         .iter()
         .take(JOBS)
-        .map(|(job, what, why)| vec![cell(standings.name(job.candidate)), cell(seed(job)), cell(what), cell(why)]);
+        .map(|(job, what, why)| vec![cell(lineup.name(job.candidate)), cell(seed(job)), cell(what), cell(why)]);
     let caption = if troubled.len() > JOBS {
         format!("The first {JOBS} of {} such jobs", troubled.len())
     } else {

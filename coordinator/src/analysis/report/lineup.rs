@@ -1,10 +1,12 @@
 //! The candidates in the order in which people want to see them, and where each stands against the best. Chooses and sorts; computes
 //! nothing that the analysis has not.
 
-use super::forest::Standing;
+use super::forest::Against;
 use crate::analysis::comparison::{Analysis, Comparison, Finding, Pair, Row};
-use crate::analysis::observations::{Candidate, Observation, Observations};
+use crate::analysis::observations::{Observation, Observations};
+use crate::analysis::standing;
 use crate::analysis::stats::Interval;
+use crate::analysis::tables::Analysed;
 use std::collections::HashMap;
 
 /// So many candidates are in a figure at most.
@@ -13,7 +15,7 @@ pub const SHOWN: usize = 30;
 const SEPARATOR: &str = " \u{b7} ";
 
 /// The candidates of a sweep, sorted.
-pub struct Standings<'a> {
+pub struct Lineup<'a> {
     /// What was observed.
     pub observations: &'a Observations,
     /// What it comes to.
@@ -23,12 +25,11 @@ pub struct Standings<'a> {
     /// The candidate that the others are compared with: the best by validation, else by the reported score.
     pub best: Option<usize>,
     pairs: HashMap<usize, &'a Pair>,
-    names: Vec<String>,
     /// The axes on which candidates differ.
     telling: Vec<usize>,
 }
 
-impl<'a> Standings<'a> {
+impl<'a> Lineup<'a> {
     /// Sorts the candidates.
     #[must_use]
     pub fn new(observations: &'a Observations, analysis: &'a Analysis) -> Self {
@@ -38,13 +39,10 @@ impl<'a> Standings<'a> {
             score.map_or(f64::INFINITY, |score| if analysis.higher_is_better { -score } else { score })
         };
         order.sort_by(|a, b| key(a).total_cmp(&key(b)));
-        let selection = analysis.selection.as_ref();
-        let best = selection.map(|selection| selection.by_validation.unwrap_or(selection.by_test).candidate);
+        let best = standing::best(analysis);
         let of_best = analysis.pairs.pairs.iter().filter_map(|pair| Some((other(pair, best?)?, pair)));
         let pairs = of_best.collect();
-        let telling = telling(observations);
-        let names = names(observations, analysis, &telling);
-        Self { observations, analysis, order, best, pairs, names, telling }
+        Self { observations, analysis, order, best, pairs, telling: telling(observations) }
     }
 
     /// A candidate's numbers.
@@ -53,10 +51,10 @@ impl<'a> Standings<'a> {
         &self.analysis.candidates[candidate]
     }
 
-    /// A candidate's name: its values on the axes that tell candidates apart.
+    /// A candidate's name.
     #[must_use]
-    pub fn name(&self, candidate: usize) -> &str {
-        self.names.get(candidate).map_or("", String::as_str)
+    pub fn name(&self, candidate: usize) -> &'a str {
+        &self.analysis.candidates[candidate].label
     }
 
     /// The value of a candidate on one of the axes that tell candidates apart.
@@ -145,12 +143,12 @@ impl<'a> Standings<'a> {
 
     /// The colour of a candidate.
     #[must_use]
-    pub(super) fn standing(&self, candidate: usize) -> Standing {
+    pub(super) fn against(&self, candidate: usize) -> Against {
         match self.finding(candidate) {
-            _ if self.best == Some(candidate) => Standing::Best,
-            Some(Finding::PracticallyEquivalent) => Standing::Equal,
-            Some(Finding::Worse | Finding::WorseOnThisPool) => Standing::Behind,
-            Some(Finding::Better | Finding::BetterOnThisPool | Finding::Undecided) | None => Standing::Open,
+            _ if self.best == Some(candidate) => Against::Best,
+            Some(Finding::PracticallyEquivalent) => Against::Equal,
+            Some(Finding::Worse | Finding::WorseOnThisPool) => Against::Behind,
+            Some(Finding::Better | Finding::BetterOnThisPool | Finding::Undecided) | None => Against::Open,
         }
     }
 
@@ -210,14 +208,16 @@ fn telling(observations: &Observations) -> Vec<usize> {
     (0..observations.axes.len()).filter(differs).collect()
 }
 
-/// Names by the axes on which the candidates differ; by all where they do not.
-fn names(observations: &Observations, analysis: &Analysis, telling: &[usize]) -> Vec<String> {
-    let name = |(candidate, row): (&Candidate, &Row)| {
+/// Names candidates by the axes that tell them apart, and by no others: the words, the figures and the tables of a page then agree.
+pub(super) fn shorten_names(Analysed { observations, analysis, .. }: &mut Analysed) {
+    let telling = telling(observations);
+    for (candidate, row) in observations.candidates.iter().zip(&mut analysis.candidates) {
         let values = telling.iter().filter_map(|axis| Some(candidate.values.get(*axis)?.as_ref()?.to_string()));
         let values: Vec<String> = values.collect();
-        if values.is_empty() { row.label.clone() } else { values.join(SEPARATOR) }
-    };
-    observations.candidates.iter().zip(&analysis.candidates).map(name).collect()
+        if !values.is_empty() {
+            row.label = values.join(SEPARATOR);
+        }
+    }
 }
 
 /// The ends of an interval, in ascending order, times a sign.
