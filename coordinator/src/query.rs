@@ -5,6 +5,10 @@
 //!  store --results, measurements ---------------------------+
 //! ```
 
+mod dossier;
+
+pub use dossier::{Dossier, dossier, epochs};
+
 use crate::analysis::comparison::{self, Options};
 use crate::analysis::observe::observe;
 use crate::analysis::rows::{CaseRow, JobRow, MeasurementRow, ResultColumns, RowState, SweepHead};
@@ -149,7 +153,10 @@ fn job_rows(reader: &Reader, state: &State, sweep: &Sweep) -> Result<Vec<JobRow>
     Ok(rows)
 }
 
-fn measurement_rows(reader: &Reader, jobs: &[JobRow]) -> Result<Vec<MeasurementRow>, StoreError> {
+fn measurement_rows<'a>(
+    reader: &Reader,
+    jobs: impl IntoIterator<Item = &'a JobRow>,
+) -> Result<Vec<MeasurementRow>, StoreError> {
     let mut rows = Vec::new();
     for JobRow { job, .. } in jobs {
         let epochs = reader.measurements(*job)?.into_iter();

@@ -3,10 +3,12 @@
 
 mod golden;
 
-use coordinator::analysis::export::{Format, render};
+use coordinator::analysis::comparison::{self, Options};
+use coordinator::analysis::export::{self, Format};
+use coordinator::analysis::observe::observe;
 use coordinator::analysis::rows::{CaseRow, JobRow, MeasurementRow, ResultColumns, RowState, SweepHead};
 use coordinator::analysis::table::{Cell, Table};
-use coordinator::analysis::tables;
+use coordinator::analysis::tables::{self, About, Analysed};
 use coordinator::cli;
 use coordinator::plan::{Plan, parse};
 use golden::assert_golden;
@@ -38,7 +40,21 @@ fn head(plan: &Plan) -> SweepHead {
         axes: plan.axes.clone(),
         candidates: plan.candidates.iter().map(|candidate| candidate.values.clone()).collect(),
         replicates: plan.replicates.clone(),
+        objective: plan.objective,
+        split: plan.candidates[0].template.split,
+        cases: Some(200),
     }
+}
+
+fn analysed(plan: &Plan, jobs: &[JobRow]) -> Analysed {
+    let head = head(plan);
+    let observations = observe(&head, jobs);
+    let analysis = comparison::analyse(&observations, &Options::default());
+    Analysed { about: About::analysis(&head), observations, analysis }
+}
+
+fn render(table: &Table, format: Format) -> String {
+    String::from_utf8(export::render(table, format).unwrap()).unwrap()
 }
 
 fn id(candidate: usize, replicate: usize) -> JobId {
@@ -69,6 +85,8 @@ fn succeeded(candidate: usize, replicate: usize, verdict: Verdict, test: Scores)
         best_epoch: if verdict == Verdict::Diverged { 0 } else { 31 },
         validation: if verdict == Verdict::Diverged { Scores::default() } else { scores(0.75) },
         test,
+        validation_cases: Vec::new(),
+        test_cases: Vec::new(),
         train_seconds: 123.456_789,
         parameters: 21_978_177,
         device: "cuda:0 (H200)".to_owned(),
@@ -96,18 +114,21 @@ fn jobs() -> Vec<JobRow> {
 
 #[track_caller]
 fn assert_in_every_format(table: &Table) {
-    for (format, ending) in
-        [(Format::Table, "txt"), (Format::Csv, "csv"), (Format::Json, "json"), (Format::Markdown, "md")]
-    {
-        assert_golden(&format!("tables/{}.{ending}", table.rows_name), &render(table, format).unwrap());
+    for (format, ending) in [
+        (Format::Table, "txt"),
+        (Format::Csv, "csv"),
+        (Format::Json, "json"),
+        (Format::Markdown, "md"),
+        (Format::Latex, "tex"),
+    ] {
+        assert_golden(&format!("tables/{}.{ending}", table.rows_name), &render(table, format));
     }
 }
 
 #[test]
 fn candidates_summarise_their_replicates() {
     let plan = plan();
-    let table = tables::candidates(&head(&plan), &plan.objective, &jobs());
-    assert_in_every_format(&table);
+    assert_in_every_format(&tables::candidates(&analysed(&plan, &jobs())));
 }
 
 #[test]
@@ -159,7 +180,7 @@ fn simulated_sweeps_say_so() {
     let devices: Vec<_> = table.rows.iter().map(|row| row[device].clone()).collect();
     assert_eq!(devices.iter().filter(|cell| **cell == Cell::from("simulated")).count(), 6);
     assert!(devices.iter().all(|cell| matches!(cell, Cell::Empty) || *cell == Cell::from("simulated")));
-    let candidates = render(&tables::candidates(&head, &plan.objective, &jobs()), Format::Json).unwrap();
+    let candidates = render(&tables::candidates(&analysed(&plan, &jobs())), Format::Json);
     assert!(candidates.starts_with(r#"{"schema":"splitsweep.candidates/1","sweep":"golden","trainer":"simulated""#));
     assert_eq!(head.trainer, Trainer::Simulated);
 }
@@ -169,8 +190,8 @@ fn simulated_sweeps_say_so() {
 fn csv_and_json_keep_every_digit() {
     let plan = plan();
     let table = tables::jobs(&head(&plan), &jobs());
-    let json: serde_json::Value = serde_json::from_str(&render(&table, Format::Json).unwrap()).unwrap();
-    let csv = render(&table, Format::Csv).unwrap();
+    let json: serde_json::Value = serde_json::from_str(&render(&table, Format::Json)).unwrap();
+    let csv = render(&table, Format::Csv);
     let mut records = csv::Reader::from_reader(csv.as_bytes());
     let names = records.headers().unwrap().clone();
     assert_eq!(names.len(), table.columns.len());
@@ -196,10 +217,10 @@ fn an_empty_sweep_has_tables_too() {
     let head = head(&plan);
     for table in [tables::jobs(&head, &[]), tables::cases(&head, &[], &[]), tables::measurements(&head, &[], &[])] {
         assert!(table.rows.is_empty());
-        let json: serde_json::Value = serde_json::from_str(&render(&table, Format::Json).unwrap()).unwrap();
+        let json: serde_json::Value = serde_json::from_str(&render(&table, Format::Json)).unwrap();
         assert_eq!(json["rows"], serde_json::json!([]));
     }
-    let table = tables::candidates(&head, &plan.objective, &[]);
+    let table = tables::candidates(&analysed(&plan, &[]));
     assert_eq!(table.rows.len(), plan.candidates.len());
 }
 

@@ -90,6 +90,18 @@ pub enum CliError {
         /// Why it failed.
         source: io::Error,
     },
+    /// A report is to be written where something else is.
+    #[error("{path} is not empty and holds no report: choose another folder with --out", path = .path.display())]
+    Occupied {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// A report is to be written into a file.
+    #[error("{path} is no folder: choose another with --out", path = .path.display())]
+    NotAFolder {
+        /// The file.
+        path: PathBuf,
+    },
     /// The worker program is not where it should be.
     #[error("cannot start {path}: {source}: build the worker too (cargo build --release), or set SPLITSWEEP_WORKER to its path", path = .path.display())]
     NoWorker {
@@ -158,6 +170,8 @@ impl CliError {
             | Self::Exposed { .. }
             | Self::File { .. }
             | Self::NoWorker { .. }
+            | Self::Occupied { .. }
+            | Self::NotAFolder { .. }
             | Self::LocalWorker
             | Self::Import { .. }
             | Self::Binary { .. }

@@ -9,6 +9,7 @@ pub mod local;
 pub mod output;
 pub mod plan;
 pub mod progress;
+pub mod report;
 pub mod run;
 pub mod serve;
 pub mod server;

@@ -20,6 +20,15 @@ pub struct StoredResult {
     pub result: JobResult,
 }
 
+/// A sweep file as it was submitted.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Submission {
+    /// When: UTC, to the millisecond (RFC 3339).
+    pub at: String,
+    /// The file's text.
+    pub text: String,
+}
+
 /// A store, opened for reading.
 #[derive(Debug)]
 pub struct Reader {
@@ -73,6 +82,20 @@ impl Reader {
             each(fact).map_err(|error| damaged(error.to_string()))?;
         }
         Ok(())
+    }
+
+    /// The file that a sweep was last submitted with; empty if it never was.
+    ///
+    /// # Errors
+    /// If it cannot be read back.
+    pub fn submission(&self, sweep: &str) -> Result<Submission, StoreError> {
+        let mut select = self.prepare(
+            "SELECT at, fact ->> '$.text' FROM journal
+             WHERE fact ->> '$.fact' = 'submitted' AND fact ->> '$.plan.sweep' = ?1 ORDER BY seq DESC LIMIT 1",
+        )?;
+        let read = |row: &Row<'_>| Ok(Submission { at: row.get(0)?, text: row.get(1)? });
+        let found = select.query_row([sweep], read).optional().map_err(|source| self.sqlite(source))?;
+        Ok(found.unwrap_or_default())
     }
 
     /// The result of a job.
