@@ -1,7 +1,9 @@
 //! Entry point of `coordinator`: parses, sets tracing up, maps errors to exit codes.
 
 use clap::{Parser, Subcommand};
-use coordinator::cli::{CliError, analyze, cancel, exit, jobs, plan, report, run, serve, status, submit, tables, watch};
+use coordinator::cli::{
+    CliError, analyze, cancel, exit, jobs, plan, report, run, serve, status, submit, tables, watch,
+};
 use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
 use tracing_subscriber::EnvFilter;

@@ -32,7 +32,8 @@ objective: {metric: iou, subset: test, epoch: last}
     lab
 }
 
-/// Opens a page in a browser without a window; what its console says, and the page as it was understood. `None` without a browser.
+/// Opens a page in a browser without a window; what its console says, and the page as it was understood. `None`
+/// without a browser.
 fn opened(page: &Path, profile: &Path) -> Option<(Vec<String>, String)> {
     let output = BROWSERS.iter().find_map(|browser| {
         let mut command = Command::new(browser);

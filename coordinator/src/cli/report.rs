@@ -73,8 +73,14 @@ fn commands(args: &Args, sweep: &str, trainer: Trainer) -> Vec<(String, String)>
     let simulate = if trainer == Trainer::Simulated { " --simulate 50ms" } else { "" };
     let entry = |what: &str, command: String| (what.to_owned(), command);
     vec![
-        entry("Run the sweep, or what is missing of it", format!("coordinator --sweep {name}.yaml --store {store}{simulate}")),
-        entry("Its jobs, with every score and seed", format!("coordinator tables --store {store} --sweep {name} --rows jobs --format csv")),
+        entry(
+            "Run the sweep, or what is missing of it",
+            format!("coordinator --sweep {name}.yaml --store {store}{simulate}"),
+        ),
+        entry(
+            "Its jobs, with every score and seed",
+            format!("coordinator tables --store {store} --sweep {name} --rows jobs --format csv"),
+        ),
         entry("This page", format!("coordinator report --store {store} --sweep {name} --out {out}")),
     ]
 }
@@ -113,7 +119,8 @@ impl<'a> Folder<'a> {
 
     /// Writes every table of an analysis, one at a time: that of the pairs may be long.
     fn write_tables(&self, analysed: &Analysed) -> Result<Vec<(String, String)>, CliError> {
-        let makers = [tables::candidates, tables::pairs, tables::ranks, tables::effects, tables::variance, tables::detectable];
+        let makers =
+            [tables::candidates, tables::pairs, tables::ranks, tables::effects, tables::variance, tables::detectable];
         let mut files = Vec::new();
         for make in makers {
             files.extend(self.write_table(&make(analysed))?);
@@ -123,7 +130,11 @@ impl<'a> Folder<'a> {
 
     /// Writes a table; the names of its files, with its title.
     fn write_table(&self, table: &Table) -> Result<Vec<(String, String)>, CliError> {
-        let formats = if table.rows.len() <= PRINTED { &[(Format::Csv, "csv"), (Format::Latex, "tex")][..] } else { &[(Format::Csv, "csv")] };
+        let formats = if table.rows.len() <= PRINTED {
+            &[(Format::Csv, "csv"), (Format::Latex, "tex")][..]
+        } else {
+            &[(Format::Csv, "csv")]
+        };
         let mut files = Vec::new();
         for (format, ending) in formats {
             let name = format!("tables/{}.{ending}", table.rows_name);

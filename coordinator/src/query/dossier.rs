@@ -1,4 +1,5 @@
-//! All that a report is made of, read from a store: a sweep's rows, what its scores come to, and the file it was submitted with.
+//! All that a report is made of, read from a store: a sweep's rows, what its scores come to, and the file it was
+//! submitted with.
 
 use super::{QueryError, analyse, find, head, job_rows, measurement_rows, state};
 use crate::analysis::rows::{JobRow, MeasurementRow, SweepHead};

@@ -1,5 +1,5 @@
-//! Score against cost: a plot for the time of training and one for the parameters. The broken line joins what nothing cheaper beats.
-//! Knows points and names.
+//! Score against cost: a plot for the time of training and one for the parameters. The broken line joins what nothing
+//! cheaper beats. Knows points and names.
 
 use super::draw::{Anchor, Figure, Px, WIDTH, polyline, shape, text, width_of, x_axis, y_axis};
 use super::scale::Scale;
@@ -58,7 +58,8 @@ impl Cost {
             (self.draw_key())
             (text(NUMBERS, TOP - 10.0, Anchor::Start, "head", &self.metric))
             @for (index, (title, cost)) in plots.into_iter().enumerate() {
-                g transform={ "translate(" (Px(NUMBERS + (width + NUMBERS + GAP) * index as f64)) " " (Px(TOP)) ")" } { (self.plot(title, cost, width)) }
+                @let left = NUMBERS + (width + NUMBERS + GAP) * index as f64;
+                g transform={ "translate(" (Px(left)) " " (Px(TOP)) ")" } { (self.plot(title, cost, width)) }
             }
         };
         Figure { height: TOP + HEIGHT + 42.0, marks, ..figure }

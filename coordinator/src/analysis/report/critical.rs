@@ -1,4 +1,5 @@
-//! The critical-difference diagram: mean ranks on a line, and bars that join candidates whose ranks do not differ. Knows ranks and names.
+//! The critical-difference diagram: mean ranks on a line, and bars that join candidates whose ranks do not differ.
+//! Knows ranks and names.
 
 use super::draw::{Anchor, Figure, WIDTH, dot, fitted, line, polyline, text, width_of};
 use super::scale::{Scale, signed};
@@ -72,11 +73,12 @@ impl Critical {
             return html! {};
         };
         let (from, to, y) = (scale.at(least), scale.at(least + difference), 24.0);
+        let words = format!("critical difference (Nemenyi) {}", signed(difference, 2));
         html! {
             (line((from, y), (to, y), "span"))
             (line((from, y - 4.0), (from, y + 4.0), "span"))
             (line((to, y - 4.0), (to, y + 4.0), "span"))
-            (text((from + to) / 2.0, y - 13.0, Anchor::Middle, "key", &format!("critical difference (Nemenyi) {}", signed(difference, 2))))
+            (text(from - 3.0, y - 14.0, Anchor::Start, "key", &words))
         }
     }
 }

@@ -1,7 +1,7 @@
-//! Small plots of learning curves: a row of two for each group (the loss, the metric), a colour for each series. Lines are means over
-//! splits, bands their middle part. Knows points, not what made them.
+//! Small plots of learning curves: a row of two for each group (the loss, the metric), a colour for each series.
+//! Lines are means over splits, bands their middle part. Knows points, not what made them.
 
-use super::draw::{Anchor, Figure, Px, WIDTH, line, polygon, polyline, spread, text, width_of, y_axis};
+use super::draw::{Anchor, Figure, Px, WIDTH, bar, fitted, line, polygon, polyline, spread, text, width_of, y_axis};
 use super::scale::{Scale, Tick, amount};
 use maud::{Markup, html};
 
@@ -13,6 +13,8 @@ const ROW: f64 = HEIGHT + 62.0;
 const TOP: f64 = 62.0;
 /// Room for the numbers at the left of a plot.
 const NUMBERS: f64 = 46.0;
+/// The most room for the names at the right.
+const LABEL: f64 = 160.0;
 /// Between the two plots of a row.
 const GAP: f64 = 26.0;
 
@@ -53,7 +55,7 @@ pub(super) struct Group {
 /// Draws the groups into a figure that has its words.
 #[must_use]
 pub(super) fn draw(groups: &[Group], series: &[String], metric: &str, figure: Figure) -> Figure {
-    let labels = series.iter().map(|name| width_of(name)).fold(0.0, f64::max).min(170.0) + 10.0;
+    let labels = series.iter().map(|name| width_of(name)).fold(0.0, f64::max).min(LABEL) + 12.0;
     let width = (WIDTH - labels - 2.0 * NUMBERS - GAP) / 2.0;
     let left = [NUMBERS, 2.0 * NUMBERS + width + GAP];
     let scores = groups.iter().flat_map(|group| &group.scores);
@@ -141,7 +143,9 @@ fn labels(curves: &[Curve], y: &Scale, width: f64, names: &[String]) -> Markup {
         @for ((series, end), place) in ends.iter().zip(places) {
             g class=(hue(*series)) {
                 (line((width + 2.0, *end), (width + 7.0, place), "new"))
-                (text(width + 10.0, place, Anchor::Start, "hued", &names.get(*series).map_or(String::new(), |name| super::draw::fitted(name, 160.0))))
+                @if let Some(name) = names.get(*series) {
+                    (text(width + 10.0, place, Anchor::Start, "hued", &fitted(name, LABEL)))
+                }
             }
         }
     }
@@ -155,7 +159,7 @@ fn key(left: f64) -> Markup {
             (text(left + 30.0, y, Anchor::Start, "key", "validation, mean over splits"))
             (polyline(&[(left + 216.0, y), (left + 240.0, y)], "curve dashed"))
             (text(left + 246.0, y, Anchor::Start, "key", "training, mean over splits"))
-            (polygon(&[(left + 420.0, y - 6.0), (left + 444.0, y - 6.0), (left + 444.0, y + 6.0), (left + 420.0, y + 6.0)], "ribbon"))
+            (bar((left + 420.0, left + 444.0), y - 6.0, 12.0, "ribbon"))
             (text(left + 450.0, y, Anchor::Start, "key", "validation, mean \u{b1} sd over splits"))
         }
     }

@@ -1,5 +1,5 @@
-//! A drawing: SVG without colours or fonts of its own. What a mark looks like is said by its class in `figure.css`, so that one drawing
-//! serves light, dark and paper. Knows no statistics.
+//! A drawing: SVG without colours or fonts of its own. What a mark looks like is said by its class in `figure.css`,
+//! so that one drawing serves light, dark and paper. Knows no statistics.
 
 use super::scale::{ABOVE, BESIDE, Scale, Tick};
 use maud::{Markup, PreEscaped, Render, html};
@@ -183,7 +183,8 @@ pub(super) fn y_axis(scale: &Scale, left: f64, right: f64) -> Markup {
     }
 }
 
-/// About how wide a text is. There are no fonts to ask: the estimate is that of a wide sans-serif, so that texts have room in any.
+/// About how wide a text is. There are no fonts to ask: the estimate is that of a wide sans-serif, so that texts have
+/// room in any.
 #[must_use]
 pub(super) fn width_of(text: &str) -> f64 {
     let width = |c: char| match c {
@@ -216,7 +217,8 @@ pub(super) fn fitted(text: &str, width: f64) -> String {
     }
 }
 
-/// Places for labels near the wanted ones, in their order and at least `gap` apart, within `range` where it is long enough.
+/// Places for labels near the wanted ones, in their order and at least `gap` apart, within `range` where it is long
+/// enough.
 #[must_use]
 pub(super) fn spread(wanted: &[f64], gap: f64, range: (f64, f64)) -> Vec<f64> {
     let mut order: Vec<usize> = (0..wanted.len()).collect();

@@ -1,7 +1,7 @@
 //! Segmentations to look at: the best, the median and the worst case of a candidate, as images within the page.
 
-use super::scale::signed;
 use super::lineup::Lineup;
+use super::scale::signed;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use maud::{Markup, html};
@@ -67,7 +67,7 @@ pub(super) fn section(examples: &[Example], lineup: &Lineup<'_>) -> Markup {
                         div class="examples" { @for example in group { (row(example)) } }
                         figcaption {
                             p { b { "See: " } "the best, the median and the worst test case of one job, by IoU." }
-                            p { b { "Do not conclude: " } "three cases of one split show how a network fails, not how often." }
+                            p { b { "Do not conclude: " } "three cases show how a network fails, not how often." }
                         }
                     }
                 } }
@@ -83,7 +83,7 @@ fn row(example: &Example) -> Markup {
             @for panel in &example.panels {
                 div {
                     img src={ "data:image/png;base64," (STANDARD.encode(&panel.png)) }
-                        alt={ (panel.name) " of " (example.place.name()) " case " (example.case) ", IoU " (signed(example.score, 3)) };
+                        alt={ (panel.name) " of the " (example.place.name()) " case, " (example.case) };
                     span { (panel.name) }
                 }
             }

@@ -3,9 +3,9 @@
 use super::cost::{Cost, Point};
 use super::critical::Critical;
 use super::draw::Figure;
-use super::forest::{Forest, Row, Against};
-use super::scale::signed;
+use super::forest::{Against, Forest, Row};
 use super::lineup::{Lineup, ends};
+use super::scale::signed;
 use super::variance;
 use crate::analysis::comparison;
 use crate::analysis::rows::JobRow;
@@ -52,15 +52,16 @@ pub(super) fn scores(lineup: &Lineup<'_>) -> Figure {
         reference: None,
     };
     let see = format!(
-        "Mean {} of each candidate, its score on every split (dots), and two 95 % intervals of the mean: the thick one is where the mean \
-         over other random splits of these same cases would lie, the thin one where the mean for new cases and new training sets would \
-         (Nadeau and Bengio, ratio {} of test to training cases).{}",
+        "Mean {} of each candidate, its score on every split (dots), and two 95 % intervals of the mean: the thick \
+         one is where the mean over other random splits of these same cases would lie, the thin one where the mean \
+         for new cases and new training sets would (Nadeau and Bengio, ratio {} of test to training cases).{}",
         metric_name(&analysis.metric),
         signed(analysis.ratio, 2),
         lineup.left_out(),
     );
-    let caution = "Intervals that overlap do not mean that two candidates are equal, nor do separate ones settle it: all candidates ran on the \
-                   same splits, so compare them by their differences, in the next figure. The thick interval says nothing about new data.";
+    let caution = "Intervals that overlap do not mean that two candidates are equal, nor do separate ones settle it: \
+                   all candidates ran on the same splits, so compare them by their differences, in the next figure. \
+                   The thick interval says nothing about new data.";
     forest.draw(figure("scores", "Scores", see, caution))
 }
 
@@ -100,11 +101,7 @@ pub(super) fn differences(lineup: &Lineup<'_>) -> Option<Figure> {
                 mean: Some(sign * comparison.mean),
                 pool: Some(ends(comparison.this_pool, sign)),
                 new: Some(ends(comparison.new_data.interval, sign)),
-                cells: vec![
-                    signed(sign * comparison.mean, 3),
-                    p_value(comparison.p_holm),
-                    lineup.verdict(candidate),
-                ],
+                cells: vec![signed(sign * comparison.mean, 3), p_value(comparison.p_holm), lineup.verdict(candidate)],
             })
         })
         .collect();
@@ -121,17 +118,18 @@ pub(super) fn differences(lineup: &Lineup<'_>) -> Option<Figure> {
         reference: Some(0.0),
     };
     let see = format!(
-        "Each candidate's {} minus that of the best, {}, paired by split. A thin interval that stays clear of zero is a difference that new \
-         data would show too; p is Nadeau and Bengio's, corrected by Holm for all {} pairs. The band is the region of practical \
-         equivalence, \u{b1}{}.{}",
+        "Each candidate's {} minus that of the best, {}, paired by split. A thin interval that stays clear of zero \
+         is a difference that new data would show too; p is Nadeau and Bengio's, corrected by Holm for all {} pairs. \
+         The band is the region of practical equivalence, \u{b1}{}.{}",
         metric_name(&analysis.metric),
         lineup.name(best),
         analysis.pairs.pairs.len(),
         signed(rope, 3),
         lineup.left_out(),
     );
-    let caution = "\u{201c}Undecided\u{201d} is not \u{201c}equal\u{201d}: it says that these splits cannot tell. The intervals are not corrected for the number of \
-                   pairs, p is; where they seem to disagree, p and the words count.";
+    let caution = "\u{201c}Undecided\u{201d} is not \u{201c}equal\u{201d}: it says that these splits cannot tell. \
+                   The intervals are not corrected for the number of pairs, p is; where they seem to disagree, p and \
+                   the words count.";
     Some(forest.draw(figure("differences", "Differences to the best", see, caution)))
 }
 
@@ -158,15 +156,16 @@ pub(super) fn ranks(lineup: &Lineup<'_>) -> Option<Figure> {
         String::new()
     };
     let see = format!(
-        "Within-pool: splits are not independent datasets. Mean rank of each candidate over {} splits, best at the left. A bar joins \
-         neighbours that Wilcoxon's signed-rank test, corrected by Holm, cannot tell apart on this pool; Nemenyi's critical difference is \
-         drawn for comparison. Friedman's test of equal ranks: p {}; agreement of the splits (Kendall's W): {}.{more}",
+        "Within-pool: splits are not independent datasets. Mean rank of each candidate over {} splits, best at the \
+         left. A bar joins neighbours that Wilcoxon's signed-rank test, corrected by Holm, cannot tell apart on this \
+         pool; Nemenyi's critical difference is drawn for comparison. Friedman's test of equal ranks: p {}; \
+         agreement of the splits (Kendall's W): {}.{more}",
         ranks.splits,
         &p_value(ranks.friedman.p),
         signed(ranks.kendall_w, 2),
     );
-    let caution = "Ranks forget how large a difference is, and a candidate's rank depends on which others are in the sweep. Nothing here holds for \
-                   new data: all splits are drawn from one pool of cases.";
+    let caution = "Ranks forget how large a difference is, and a candidate's rank depends on which others are in the \
+                   sweep. Nothing here holds for new data: all splits are drawn from one pool of cases.";
     Some(critical.draw(figure("ranks", "Ranks within the pool", see, caution)))
 }
 
@@ -189,7 +188,8 @@ pub(super) fn variance(lineup: &Lineup<'_>) -> Option<Figure> {
         (None, Some(two_way)) => (
             &two_way.components,
             format!(
-                "{} candidates \u{d7} {} splits; \u{201c}the rest\u{201d} holds the interaction of both and the randomness of training",
+                "{} candidates \u{d7} {} splits; \u{201c}the rest\u{201d} holds the interaction of both and the \
+                 randomness of training",
                 two_way.candidates, two_way.splits,
             ),
         ),
@@ -204,14 +204,16 @@ pub(super) fn variance(lineup: &Lineup<'_>) -> Option<Figure> {
         expected: sampling.filter(|_| component.name == "split").map(|sampling| sampling.split_sd.powi(2)),
     });
     let expected = sampling.map_or_else(String::new, |sampling| format!(
-        " The diamond is what a predictor that never changes would show over splits, from drawing {} of {} test cases alone (sd {}).",
+        " The diamond is what a predictor that never changes would show over splits, from drawing {} of {} test cases \
+         alone (sd {}).",
         signed(sampling.test_cases, 0), sampling.pool, signed(sampling.split_sd, 4),
     ));
     let see = format!(
-        "Where the spread of the scores comes from, as estimated components of variance of {of}. Lines are 95 % bootstrap intervals over splits.{expected}"
+        "Where the spread of the scores comes from, as estimated components of variance of {of}. Lines are 95 % \
+         bootstrap intervals over splits.{expected}"
     );
-    let caution = "Components from few splits are rough, and one that comes out below zero is drawn as zero. A large share of the split says that the \
-                   cases differ, not that training is unstable.";
+    let caution = "Components from few splits are rough, and one that comes out below zero is drawn as zero. A large \
+                   share of the split says that the cases differ, not that training is unstable.";
     let sources: Vec<_> = sources.collect();
     Some(variance::draw(&sources, figure("variance", "Where the spread comes from", see, caution)))
 }
@@ -251,13 +253,14 @@ pub(super) fn cost(lineup: &Lineup<'_>, jobs: &[JobRow]) -> Option<Figure> {
         return None;
     }
     let see = format!(
-        "Mean {} of each candidate against the mean time that training one job took (left) and its number of trained parameters (right), \
-         both on scales where equal factors have equal lengths. The broken line joins the candidates that nothing cheaper beats.{}",
+        "Mean {} of each candidate against the mean time that training one job took (left) and its number of trained \
+         parameters (right), both on scales where equal factors have equal lengths. The broken line joins the \
+         candidates that nothing cheaper beats.{}",
         metric_name(&analysis.metric),
         lineup.left_out(),
     );
-    let caution = "Times depend on the machine and on what else ran there; compare them only where all jobs ran on the same kind of device. A point \
-                   above another need not be better: see the differences.";
+    let caution = "Times depend on the machine and on what else ran there; compare them only where all jobs ran on \
+                   the same kind of device. A point above another need not be better: see the differences.";
     let cost = Cost {
         points,
         key: (hues, shapes),

@@ -1,5 +1,6 @@
-//! Rows of intervals on a common axis: what candidates score, or how far they are from the best. Each row has its mean, the interval for
-//! this pool (thick), that for new data (thin) and a dot for every split. Knows places and words, no statistics.
+//! Rows of intervals on a common axis: what candidates score, or how far they are from the best. Each row has its
+//! mean, the interval for this pool (thick), that for new data (thin) and a dot for every split. Knows places and
+//! words, no statistics.
 
 use super::draw::{Anchor, Figure, WIDTH, bar, dot, fitted, line, polygon, text, width_of, x_axis};
 use super::scale::{Scale, signed};
@@ -89,8 +90,12 @@ impl Forest {
         let bottom = TOP + ROW * self.rows.len() as f64;
         let marks = html! {
             (key(labels + GAP, self.band.is_some()))
-            @for (column, head) in columns.iter().zip(&self.heads) { (text(column.right, TOP - 12.0, Anchor::End, "head", head)) }
-            @if let Some((low, high)) = self.band { (bar((scale.clamped(low), scale.clamped(high)), TOP, bottom - TOP, "band")) }
+            @for (column, head) in columns.iter().zip(&self.heads) {
+                (text(column.right, TOP - 12.0, Anchor::End, "head", head))
+            }
+            @if let Some((low, high)) = self.band {
+                (bar((scale.clamped(low), scale.clamped(high)), TOP, bottom - TOP, "band"))
+            }
             (x_axis(&scale, TOP, bottom, &self.axis))
             @if let Some(at) = self.reference.map(|value| scale.at(value)) { (line((at, TOP), (at, bottom), "reference")) }
             @for (index, row) in self.rows.iter().enumerate() {
@@ -114,8 +119,9 @@ impl Forest {
         columns
     }
 
-    /// The axis shows every mean and the usual splits: a collapsed training far away from its row would press all others together, and
-    /// becomes an arrow at the axis' end. So do the ends of intervals that would make the axis more than half as long again at one side.
+    /// The axis shows every mean and the usual splits: a collapsed training far away from its row would press all
+    /// others together, and becomes an arrow at the axis' end. So do the ends of intervals that would make the axis
+    /// more than half as long again at one side.
     fn scale(&self, range: (f64, f64)) -> Scale {
         let dots = self.rows.iter().flat_map(|row| usual(&row.dots));
         let values: Vec<f64> = dots.chain(self.rows.iter().filter_map(|row| row.mean)).chain(self.reference).collect();
@@ -146,7 +152,9 @@ fn draw_row(row: &Row, scale: &Scale, y: f64, labels: f64, columns: &[Column]) -
                 @else { (beyond(*value, scale, below, words)) }
             }
             @if let Some(new) = row.new { (interval(new, scale, above)) }
-            @if let Some((low, high)) = row.pool { (bar((scale.clamped(low), scale.clamped(high)), above - 2.5, 5.0, "pool")) }
+            @if let Some((low, high)) = row.pool {
+                (bar((scale.clamped(low), scale.clamped(high)), above - 2.5, 5.0, "pool"))
+            }
             @if let Some(mean) = row.mean { (dot((scale.at(mean), above), 4.2, "mean", "")) }
         }
         @for (column, cell) in columns.iter().zip(&row.cells) { (text(column.right, y, Anchor::End, weight, cell)) }
@@ -203,7 +211,9 @@ fn key(left: f64, has_band: bool) -> Markup {
             "95 % for new data",
             24.0,
             html! {
-                (line((0.0, y), (22.0, y), "new")) (line((0.0, y - 4.0), (0.0, y + 4.0), "new")) (line((22.0, y - 4.0), (22.0, y + 4.0), "new"))
+                (line((0.0, y), (22.0, y), "new"))
+                (line((0.0, y - 4.0), (0.0, y + 4.0), "new"))
+                (line((22.0, y - 4.0), (22.0, y + 4.0), "new"))
             },
         ),
         ("a split", 12.0, html! { (dot((3.0, y), 2.3, "dot", "")) (dot((9.0, y), 2.3, "dot", "")) }),

@@ -1,4 +1,5 @@
-//! Learning curves: the epochs of many jobs, made into a mean and a band for each candidate, grouped by loss. Knows no places.
+//! Learning curves: the epochs of many jobs, made into a mean and a band for each candidate, grouped by loss. Knows
+//! no places.
 
 use super::curves::{self, Curve, Group, Point};
 use super::draw::Figure;
@@ -55,13 +56,15 @@ pub(super) fn learning(lineup: &Lineup<'_>, jobs: &[JobRow], measurements: &[Mea
     }
     groups.sort_by(|a, b| a.name.cmp(&b.name));
     let see = format!(
-        "Loss (left) and {} (right) after each epoch, by loss function: lines are means over splits, bands one standard deviation over splits to \
-         either side. Dashed lines are the training cases, taken during the epoch; all else is the validation cases.{}",
+        "Loss (left) and {} (right) after each epoch, by loss function: lines are means over splits, bands one \
+         standard deviation over splits to either side. Dashed lines are the training cases, taken during the epoch; \
+         all else is the validation cases.{}",
         metric_name(metric.name()),
         if groups.is_empty() { String::new() } else { lineup.left_out() },
     );
-    let caution = "Heights of losses can be compared within a plot only: each loss function has its own scale. The band is the spread of splits, no \
-                   confidence interval. A job that diverged takes part up to its last finite epoch.";
+    let caution = "Heights of losses can be compared within a plot only: each loss function has its own scale. The \
+                   band is the spread of splits, no confidence interval. A job that diverged takes part up to its \
+                   last finite epoch.";
     let drawn = curves::draw(
         &groups,
         &series,

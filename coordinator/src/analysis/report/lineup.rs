@@ -1,5 +1,5 @@
-//! The candidates in the order in which people want to see them, and where each stands against the best. Chooses and sorts; computes
-//! nothing that the analysis has not.
+//! The candidates in the order in which people want to see them, and where each stands against the best. Chooses and
+//! sorts; computes nothing that the analysis has not.
 
 use super::forest::Against;
 use crate::analysis::comparison::{Analysis, Comparison, Finding, Pair, Row};
@@ -76,7 +76,8 @@ impl<'a> Lineup<'a> {
         if levels.len() <= most { levels } else { Vec::new() }
     }
 
-    /// A candidate's value on an axis, and its name without that; an empty value and the whole name if there is no such axis.
+    /// A candidate's value on an axis, and its name without that; an empty value and the whole name if there is no
+    /// such axis.
     #[must_use]
     pub fn name_beside(&self, candidate: usize, axis: &str) -> (String, String) {
         let values = &self.observations.candidates[candidate].values;
@@ -208,7 +209,8 @@ fn telling(observations: &Observations) -> Vec<usize> {
     (0..observations.axes.len()).filter(differs).collect()
 }
 
-/// Names candidates by the axes that tell them apart, and by no others: the words, the figures and the tables of a page then agree.
+/// Names candidates by the axes that tell them apart, and by no others: the words, the figures and the tables of a
+/// page then agree.
 pub(super) fn shorten_names(Analysed { observations, analysis, .. }: &mut Analysed) {
     let telling = telling(observations);
     for (candidate, row) in observations.candidates.iter().zip(&mut analysis.candidates) {

@@ -16,16 +16,16 @@ mod figures;
 mod forest;
 mod html;
 mod learning;
+mod lineup;
 mod origin;
 mod page;
 mod scale;
-mod lineup;
 mod troubles;
 mod variance;
 
 pub use examples::{Example, Panel, Place};
-pub use origin::Origin;
 pub use lineup::{Lineup, SHOWN};
+pub use origin::Origin;
 
 use super::rows::{JobRow, MeasurementRow, SweepHead};
 use super::tables::Analysed;

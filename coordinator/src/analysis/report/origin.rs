@@ -1,13 +1,16 @@
 //! Where a report's numbers come from: what it takes to make them again.
 
 use super::Material;
-use super::html::{cell, table};
+use super::html::{Head, cell, table};
 use maud::{Markup, html};
 use proto::spec::Seeds;
 use std::collections::BTreeMap;
 
 /// Seeds that are written out; a sweep may have thousands.
 const SEEDS: usize = 60;
+
+/// The columns of what the jobs ran on.
+const DEVICES: [Head<'_>; 3] = [("device", false), ("worker", false), ("jobs", true)];
 
 /// What is known of a sweep beside its rows.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -41,7 +44,10 @@ pub(super) fn section(material: &Material<'_>) -> Markup {
     html! {
         section id="reproduce" {
             h2 { "Making these numbers again" }
-            p { "A job is determined by the sweep file, the content of the data set and its seeds; on the same kind of device it gives the same numbers, bit for bit." }
+            p {
+                "A job is determined by the sweep file, the content of the data set and its seeds; on the same kind of device "
+                "it gives the same numbers, bit for bit."
+            }
             dl {
                 dt { "Data" } dd { (data) }
                 dt { "Submitted" } dd { (origin.submitted) }
@@ -49,10 +55,13 @@ pub(super) fn section(material: &Material<'_>) -> Markup {
                 dt { "Trainer" } dd { (sweep.trainer) }
                 dt { "Seeds" } dd { (seeds(&sweep.replicates)) }
             }
-            @if !devices.is_empty() { (table("What the jobs ran on", &[("device", false), ("worker", false), ("jobs", true)], &devices)) }
+            @if !devices.is_empty() { (table("What the jobs ran on", &DEVICES, &devices)) }
             @if !origin.commands.is_empty() {
                 h3 { "Commands" }
-                @for (what, command) in &origin.commands { p class="command" { (what) ":" } pre tabindex="0" { (command) } }
+                @for (what, command) in &origin.commands {
+                    p class="command" { (what) ":" }
+                    pre tabindex="0" { (command) }
+                }
             }
             h3 { "The sweep file" }
             pre tabindex="0" { (origin.file) }

@@ -3,8 +3,8 @@
 use super::draw::{self, Figure};
 use super::figures::{metric_name, p_value};
 use super::html::{cell, table};
+use super::lineup::{Lineup, SHOWN};
 use super::scale::signed;
-use super::lineup::{SHOWN, Lineup};
 use super::{Answer, Material, examples, origin, troubles};
 use crate::analysis::comparison::Row;
 use crate::analysis::observe::reported;
@@ -64,8 +64,10 @@ fn head(material: &Material<'_>) -> Markup {
         header {
             h1 { (sweep.sweep) }
             p {
-                (sweep.candidates.len()) " candidates on " (sweep.replicates.len()) " replicates, " (ended) " of " (jobs.len()) " jobs ended. Scores are "
-                (metric_name(sweep.objective.metric.name())) " of the " (reported(sweep)) " cases, with the weights of the " (sweep.objective.epoch) " epoch."
+                (sweep.candidates.len()) " candidates on " (sweep.replicates.len()) " replicates, "
+                (ended) " of " (jobs.len()) " jobs ended. Scores are "
+                (metric_name(sweep.objective.metric.name())) " of the " (reported(sweep)) " cases, with the weights of the "
+                (sweep.objective.epoch) " epoch."
             }
         }
     }
@@ -74,21 +76,35 @@ fn head(material: &Material<'_>) -> Markup {
 /// The answer in words: one sentence for everybody, then what follows from it, then what to know before believing it.
 fn said(material: &Material<'_>, answer: &Answer) -> Markup {
     let (lead, rest) = answer.best.split_first().map_or(("", &[][..]), |(lead, rest)| (lead.as_str(), rest));
-    let caveats = &answer.caveats;
+    let parts = [("", rest), ("Undecided", &answer.undecided), ("What did not train", &answer.failures)];
     html! {
         section id="answer" {
             h2 { "The answer" }
             @if material.sweep.trainer == Trainer::Simulated {
-                p class="notice" { b { "Simulated: the numbers are made up." } " They load the coordinator and say nothing of any network." }
+                p class="notice" {
+                    b { "Simulated: the numbers are made up." }
+                    " They load the coordinator and say nothing of any network."
+                }
             }
             p class="lead" { (lead) }
-            @for sentences in [rest, &answer.undecided, &answer.failures] { @if !sentences.is_empty() { p { (sentences.join(" ")) } } }
-            @if !caveats.is_empty() {
-                aside class="notice" aria-label="Before you believe the numbers" {
-                    b { "Before you believe the numbers" }
-                    ul { @for caveat in caveats.iter().take(CAVEATS) { li { (caveat) } } }
-                    @if caveats.len() > CAVEATS { p { "\u{2026} and " (caveats.len() - CAVEATS) " more like these" } }
+            @for (title, sentences) in parts {
+                @if !sentences.is_empty() {
+                    @if !title.is_empty() { h3 { (title) } }
+                    ul { @for sentence in sentences { li { (sentence) } } }
                 }
+            }
+            (caveats(&answer.caveats))
+        }
+    }
+}
+
+fn caveats(caveats: &[String]) -> Markup {
+    html! {
+        @if !caveats.is_empty() {
+            aside class="notice" aria-label="Before you believe the numbers" {
+                b { "Before you believe the numbers" }
+                ul { @for caveat in caveats.iter().take(CAVEATS) { li { (caveat) } } }
+                @if caveats.len() > CAVEATS { p { "\u{2026} and " (caveats.len() - CAVEATS) " more like these" } }
             }
         }
     }
@@ -122,19 +138,19 @@ fn candidates(lineup: &Lineup<'_>) -> Markup {
         ("not trained", true),
         ("against the best", false),
     ];
-    let analysis = lineup.analysis;
     let shown = lineup.shown();
-    let rows = shown
-        .iter()
-        .map(|&candidate| row(lineup.name(candidate), lineup.row(candidate), &lineup.verdict(candidate)));
-    let baselines = analysis.baselines.iter().map(|baseline| row(&baseline.label, baseline, "no training"));
+    let rows =
+        shown.iter().map(|&candidate| row(lineup.name(candidate), lineup.row(candidate), &lineup.verdict(candidate)));
+    let baselines = lineup.analysis.baselines.iter().map(|baseline| row(&baseline.label, baseline, "no training"));
+    let rows: Vec<_> = rows.chain(baselines).collect();
     html! {
         section id="candidates" {
             h2 { "Candidates" }
-            (table("Candidates by their mean score, the best first; then what needs no training", &heads, &rows.chain(baselines).collect::<Vec<_>>()))
+            (table("By mean score, the best first; then what needs no training", &heads, &rows))
             p class="note" {
-                "n is the number of scores; sd is over splits. \u{201c}This pool\u{201d} is other random splits of these cases, \u{201c}new data\u{201d} new \
-                cases and new training sets. \u{201c}The best\u{201d} is chosen by the validation scores, so that its test score is not flattered."
+                "n is the number of scores; sd is over splits. \u{201c}This pool\u{201d} is other random splits of these "
+                "cases, \u{201c}new data\u{201d} new cases and new training sets. \u{201c}The best\u{201d} is chosen by the "
+                "validation scores where there are any, so that its test score is not flattered."
                 (lineup.left_out())
             }
         }
@@ -191,12 +207,11 @@ fn power(lineup: &Lineup<'_>) -> Markup {
         None => format!("{} sd", signed(units, 2)),
     };
     let rows = power.detectable.iter().map(|detectable| {
-        let differences = [detectable.this_pool, detectable.new_data, detectable.new_data_all_pairs]
-            .map(|units| cell(in_scores(units)));
-        let mut row = vec![cell(detectable.splits.to_string())];
-        row.extend(differences);
-        row
+        let differences = [detectable.this_pool, detectable.new_data, detectable.new_data_all_pairs];
+        let differences = differences.map(|units| cell(in_scores(units)));
+        std::iter::once(cell(detectable.splits.to_string())).chain(differences).collect()
     });
+    let rows: Vec<Vec<Markup>> = rows.collect();
     let heads = [
         ("splits", true),
         ("one pair, this pool", true),
@@ -207,11 +222,12 @@ fn power(lineup: &Lineup<'_>) -> Markup {
         @if !power.detectable.is_empty() {
             section id="power" {
                 h2 { "What these splits can show" }
-                (table("The least true difference that is found in four of five sweeps", &heads, &rows.collect::<Vec<_>>()))
+                (table("The least true difference that is found in four of five sweeps", &heads, &rows))
                 p class="note" {
                     "In units of the score, and in standard deviations of the differences between two candidates over splits"
                     @if let Some(sd) = power.typical_sd { ", typically " (signed(sd, 4)) " here" }
-                    ". However many splits there are, on new data a difference below " (in_scores(power.floor)) " is not found with this ratio of test to training cases."
+                    ". However many splits there are, on new data a difference below " (in_scores(power.floor))
+                    " is not found with this ratio of test to training cases."
                 }
             }
         }
@@ -237,7 +253,10 @@ fn effects(lineup: &Lineup<'_>) -> Markup {
         section id="effects" {
             h2 { "Which axes matter" }
             (table("Analysis of variance of the grid, with every job that ended", &heads, &rows.collect::<Vec<_>>()))
-            p class="note" { "A share says how much of the spread of all scores goes with a term on this grid and these splits; it is no measure of importance beyond them." }
+            p class="note" {
+                "A share says how much of the spread of all scores goes with a term on this grid and these splits; it is no "
+                "measure of importance beyond them."
+            }
         }
     }
 }
@@ -248,13 +267,14 @@ fn files(material: &Material<'_>, figures: &[Figure]) -> Markup {
             h2 { "Files beside this page" }
             ul {
                 @for (file, what) in material.tables { li { a href=(file) { (file) } " \u{2013} " (what) } }
-                @for figure in figures { @let file = format!("figures/{}.svg", figure.name); li { a href=(file) { (file) } " \u{2013} " (figure.title) } }
+                @for figure in figures {
+                    @let file = format!("figures/{}.svg", figure.name);
+                    li { a href=(file) { (file) } " \u{2013} " (figure.title) }
+                }
             }
-            @if is_cut(material) { p class="note" { "Figures and tables of this page show " (SHOWN) " candidates; the files have all." } }
+            @if material.analysed.analysis.candidates.len() > SHOWN {
+                p class="note" { "Figures and tables of this page show " (SHOWN) " candidates; the files have all." }
+            }
         }
     }
-}
-
-fn is_cut(material: &Material<'_>) -> bool {
-    material.analysed.analysis.candidates.len() > SHOWN
 }

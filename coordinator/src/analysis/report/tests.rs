@@ -1,16 +1,16 @@
 //! A whole report of made-up scores, checked as a reader would: is everything there, and does it ask for nothing.
 
 use super::*;
+use crate::analysis::comparison::Analysis;
 use crate::analysis::comparison::{
     Comparison, Component, Crossed, Detectable, Family, Finding, Flips, NewData, Options, Pair, Pick, Posterior, Power,
     Ranks, Row, Selection, Share, Superiority, Test, TestSampling, TwoWay, Variance, Verdicts, Warning,
 };
+use crate::analysis::observations::Observations;
 use crate::analysis::observations::{Baseline, Candidate, Observation, Replicate};
 use crate::analysis::rows::{ResultColumns, RowState};
 use crate::analysis::stats::{Interval, Summary};
 use crate::analysis::tables::About;
-use crate::analysis::comparison::Analysis;
-use crate::analysis::observations::Observations;
 use crate::plan::{AxisValue, Objective};
 use proto::ids::{Attempt, ContentHash, JobId};
 use proto::measure::{Measurement, Scores, Verdict};
@@ -73,7 +73,10 @@ impl Made {
                 file: "sweep: made  # <script>alert(1)</script>".to_owned(),
                 submitted: "2026-01-02T03:04:05Z".to_owned(),
                 version: "0.1.0".to_owned(),
-                commands: vec![("Run the sweep".to_owned(), "coordinator --sweep made.yaml --store made.db".to_owned())],
+                commands: vec![(
+                    "Run the sweep".to_owned(),
+                    "coordinator --sweep made.yaml --store made.db".to_owned(),
+                )],
             },
             analysed: Analysed { about: About::default(), observations, analysis },
             jobs,
@@ -347,14 +350,73 @@ fn examples() -> Vec<Example> {
     vec![example(Place::Best, 0.97), example(Place::Median, 0.84), example(Place::Worst, 0.12)]
 }
 
+fn count(text: &str, part: &str) -> usize {
+    text.matches(part).count()
+}
+
 #[test]
-fn write_it() {
-    std::fs::create_dir_all("/tmp/report/figures").unwrap();
-    for count in [5, 10, 40] {
-        let report = Made::new(count).report();
-        std::fs::write(format!("/tmp/report/report{count}.html"), &report.page).unwrap();
-        for (name, svg) in &report.figures {
-            std::fs::write(format!("/tmp/report/figures/{name}{count}.svg"), svg).unwrap();
-        }
+fn a_report_shows_everything_it_is_given() {
+    let report = Made::new(5).report();
+    for section in ["answer", "candidates", "power", "verdicts", "examples", "reproduce", "files"] {
+        assert!(report.page.contains(&format!("<section id=\"{section}\">")), "{section}");
     }
+    let names: Vec<_> = report.figures.iter().map(|(name, _)| *name).collect();
+    assert_eq!(names, ["scores", "differences", "ranks", "variance", "curves", "cost"]);
+    for (name, svg) in &report.figures {
+        assert!(report.page.contains(&format!("aria-labelledby=\"{name}-title {name}-see\"")), "{name} has a name");
+        assert!(svg.starts_with("<svg xmlns=\"http://www.w3.org/2000/svg\" class=\"figure\""), "{name}");
+        assert!(!svg.contains("NaN") && !svg.contains("inf"), "{name} has places for all marks");
+    }
+    assert_eq!(count(&report.page, "<b>See: </b>"), 6 + 1, "every figure, and the examples, say what to see");
+    assert_eq!(count(&report.page, "<b>Do not conclude: </b>"), 6 + 1);
+    assert!(report.page.contains("unet is best: mean thresholded"), "the answer, by the only axis that differs");
+    assert!(report.page.contains("3 attempts; the last: out of &lt;memory&gt;"), "the evidence of a failure");
+    assert!(report.page.contains("nearly everything is called foreground"), "the evidence of a collapse");
+    assert_eq!(count(&report.page, "data:image/png;base64,iVBORw=="), 3 * 4, "the images");
+}
+
+#[test]
+fn every_split_has_its_dot_and_what_lies_far_off_is_an_arrow() {
+    let report = Made::new(5).report();
+    let (_, scores) = &report.figures[0];
+    assert_eq!(count(scores, "<title>split "), 5 * SPLITS + SPLITS, "candidates and a baseline");
+    assert_eq!(count(scores, "class=\"small\">0.090<"), 1, "the collapsed training, with its score");
+    let (_, differences) = &report.figures[1];
+    assert_eq!(count(differences, "<title>split "), 4 * SPLITS);
+    assert!(differences.contains("class=\"band\""), "the region of practical equivalence");
+}
+
+#[test]
+fn nothing_that_users_write_is_markup() {
+    let page = Made::new(5).report().page;
+    assert!(page.contains("made &lt;up&gt; &amp; small") && page.contains("&lt;script&gt;alert(1)&lt;/script&gt;"));
+    assert!(!page.contains("<script") && !page.contains("<up>") && !page.contains("IMD<002>"));
+}
+
+#[test]
+fn many_candidates_are_cut_and_the_page_says_so() {
+    let report = Made::new(100).report();
+    assert_eq!(count(&report.figures[0].1, "class=\"mean\""), SHOWN + 1 + 1, "the candidates, a baseline, the key");
+    assert!(report.page.contains("Only the first 30 of 100 candidates are drawn; the tables hold all."));
+    assert!(report.page.len() < 1_000_000, "{} bytes", report.page.len());
+}
+
+#[test]
+fn a_sweep_without_results_has_a_report() {
+    let mut made = Made::new(2);
+    for candidate in &mut made.analysed.observations.candidates {
+        candidate.observations.fill(Observation::Missing);
+    }
+    for row in &mut made.analysed.analysis.candidates {
+        (row.scores, row.this_pool, row.new_data) = (Summary::default(), None, None);
+        (row.adjusted_mean, row.validation_mean, row.mean_seconds) = (None, None, None);
+    }
+    made.analysed.analysis.pairs.pairs.clear();
+    (made.analysed.analysis.ranks, made.analysed.analysis.selection) = (None, None);
+    made.analysed.analysis.variance = Variance::default();
+    (made.jobs, made.measurements, made.examples) = (Vec::new(), Vec::new(), Vec::new());
+    let report = made.report();
+    let names: Vec<_> = report.figures.iter().map(|(name, _)| *name).collect();
+    assert_eq!(names, ["scores"], "what cannot be drawn is left out");
+    assert!(!report.page.contains("NaN") && !report.page.contains("id=\"examples\""));
 }

@@ -1,9 +1,10 @@
-//! What did not go well, with the evidence: jobs without a result, and trainings that left no model. None is averaged away unseen.
+//! What did not go well, with the evidence: jobs without a result, and trainings that left no model. None is averaged
+//! away unseen.
 
 use super::Material;
 use super::html::{cell, table};
-use super::scale::signed;
 use super::lineup::Lineup;
+use super::scale::signed;
 use crate::analysis::rows::{JobRow, ResultColumns, RowState};
 use maud::{Markup, html};
 use proto::measure::Verdict;
@@ -19,11 +20,15 @@ pub(super) fn section(material: &Material<'_>, lineup: &Lineup<'_>) -> Markup {
         section id="verdicts" {
             h2 { "Failures and verdicts" }
             @if troubled.is_empty() {
-                p { "Every job that ended has a trained model: none failed, diverged or collapsed to a mask that does not depend on the image." }
+                p {
+                    "Every job that ended has a trained model: none failed, diverged or collapsed to a mask that does not "
+                    "depend on the image."
+                }
             } @else {
                 p {
-                    (troubled.len()) " of " (material.jobs.len()) " jobs failed or left no trained model. A job with a score counts in every mean with that \
-                    score; one without a score is counted here and in the column n, never as a silent gap."
+                    (troubled.len()) " of " (material.jobs.len()) " jobs failed or left no trained model. A job with \
+                    a score counts in every mean with that score; one without a score is counted here and in the \
+                    column n, never as a silent gap."
                 }
                 (by_candidate(lineup))
                 (by_job(material, lineup, &troubled))
@@ -33,12 +38,8 @@ pub(super) fn section(material: &Material<'_>, lineup: &Lineup<'_>) -> Markup {
 }
 
 fn by_candidate(lineup: &Lineup<'_>) -> Markup {
-    let rows = lineup
-        .order
-        .iter()
-        .filter(|candidate| lineup.row(**candidate).not_trained.count > 0)
-        .take(JOBS)
-        .map(|&candidate| {
+    let rows = lineup.order.iter().filter(|candidate| lineup.row(**candidate).not_trained.count > 0).take(JOBS).map(
+        |&candidate| {
             let row = lineup.row(candidate);
             let share = row.not_trained;
             let counts = [row.verdicts.trivial, row.verdicts.degenerate, row.verdicts.diverged, row.failed.count];
@@ -53,7 +54,8 @@ fn by_candidate(lineup: &Lineup<'_>) -> Markup {
             cells.extend(counts.map(|count| cell(if count == 0 { "\u{2013}".to_owned() } else { count.to_string() })));
             cells.extend([number(row.scores.mean), number(row.mean_if_trained)]);
             cells
-        });
+        },
+    );
     let heads = [
         ("candidate", false),
         ("not trained", true),
