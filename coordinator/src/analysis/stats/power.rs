@@ -67,6 +67,11 @@ impl Needed {
     /// [`splits_needed`].
     #[must_use]
     pub fn splits(&self, effect: f64) -> Option<u64> {
+        let rest = (effect / self.distance).powi(2) - self.ratio;
+        if rest <= 0.0 {
+            // below what any number of splits can detect
+            return None;
+        }
         let (mut few, mut many) = (2, MOST_EXACT + 1);
         while few < many {
             let n = usize::midpoint(few, many);
@@ -80,8 +85,7 @@ impl Needed {
         if few <= MOST_EXACT {
             return Some(few as u64);
         }
-        let rest = (effect / self.distance).powi(2) - self.ratio;
         let n = (1.0 / rest).ceil();
-        (rest > 0.0 && n < 1e9).then(|| (n as u64).max(MOST_EXACT as u64 + 1))
+        (n < 1e9).then(|| (n as u64).max(MOST_EXACT as u64 + 1))
     }
 }
