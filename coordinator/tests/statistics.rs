@@ -127,8 +127,7 @@ fn pairs_as_a_family() {
     }
     // the two ways to say what is flipped are one
     let whole: Vec<_> = pairs().iter().map(|(_, a, b)| FlipPair::Whole(*a, *b)).collect();
-    let parts: Vec<_> =
-        pairs().iter().map(|(_, a, b)| FlipPair::Part(differences(&scores[*a], &scores[*b]))).collect();
+    let parts: Vec<_> = pairs().iter().map(|(_, a, b)| FlipPair::Part(differences(&scores[*a], &scores[*b]))).collect();
     for pairs_of in [whole, parts] {
         let test = flips::flip_test(&flips::Family { rows: &scores, pairs: &pairs_of }, 12, 0);
         assert!(test.exact);
@@ -224,7 +223,8 @@ fn components_of_variance() {
     }
 
     let expected = &golden["threeway"];
-    let values: Vec<f64> = expected["Z"].as_array().unwrap().iter().flat_map(|rows_of| rows(rows_of).concat()).collect();
+    let values: Vec<f64> =
+        expected["Z"].as_array().unwrap().iter().flat_map(|rows_of| rows(rows_of).concat()).collect();
     let terms = anova::terms(&[3, 2, 2], &values);
     let components = anova::components(&[3, 2, 2], &terms);
     for ((term, component), name) in terms.iter().zip(components).zip(["S", "I", "SI", "O", "SO", "IO", "SIO"]) {

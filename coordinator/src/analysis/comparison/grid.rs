@@ -10,7 +10,7 @@ pub(super) struct Grid {
     pub(super) candidates: usize,
     /// The rows.
     pub(super) rows: Vec<GridRow>,
-    /// The replicates of each split, in order of appearance.
+    /// The replicates of each split, in an order that does not depend on their labels.
     pub(super) splits: Vec<Vec<usize>>,
     /// For each split, the test cases, as indices of all tested cases; empty if not known.
     pub(super) cases: Vec<Vec<u32>>,
@@ -55,7 +55,7 @@ impl Grid {
         let candidates = observations.candidates.iter().map(|candidate| &candidate.observations);
         let of_rows: Vec<&Vec<Observation>> =
             candidates.chain(observations.baselines.iter().map(|baseline| &baseline.observations)).collect();
-        let splits = splits(observations);
+        let splits = splits(observations, &of_rows);
         let lists = case_lists(&of_rows, &splits);
         let (cases, tested) = dense(&lists);
         let split_ids = split_ids(&of_rows, replicates);
@@ -130,7 +130,8 @@ pub(super) fn mean(numbers: impl Iterator<Item = f64>) -> f64 {
     sum / n
 }
 
-fn splits(observations: &Observations) -> Vec<Vec<usize>> {
+/// The replicates of each split. Splits stand in the order of their scores, so that nothing depends on how they are labelled.
+fn splits(observations: &Observations, rows: &[&Vec<Observation>]) -> Vec<Vec<usize>> {
     let mut known = HashMap::new();
     let mut splits: Vec<Vec<usize>> = Vec::new();
     for (index, replicate) in observations.replicates.iter().enumerate() {
@@ -141,7 +142,13 @@ fn splits(observations: &Observations) -> Vec<Vec<usize>> {
         }
         splits[split].push(index);
     }
-    splits
+    let score = |row: &&Vec<Observation>, replicate: usize| row.get(replicate).and_then(Observation::score);
+    let scores = |split: &[usize]| -> Vec<Option<f64>> {
+        split.iter().flat_map(|replicate| rows.iter().map(|row| score(row, *replicate))).collect()
+    };
+    let mut keyed: Vec<_> = splits.into_iter().map(|split| (scores(&split), split)).collect();
+    keyed.sort_by(|(a, _), (b, _)| a.partial_cmp(b).unwrap_or(std::cmp::Ordering::Equal));
+    keyed.into_iter().map(|(_, split)| split).collect()
 }
 
 /// For each split, the list of test cases of most jobs that have one.
