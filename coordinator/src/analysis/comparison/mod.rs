@@ -10,26 +10,35 @@
 //! ```
 
 mod effects;
+mod factors;
+mod grid;
 mod options;
 mod pair;
+mod pairing;
 mod power;
 mod ranks;
 mod row;
 mod selection;
+mod tables;
 mod variance;
 mod warning;
 
 pub use effects::{Effect, EffectTable, Effects, LevelMean};
 pub use options::Options;
-pub use pair::{Clustered, Comparison, Family, Finding, Flips, Pair, Posterior, Settle, Share, Superiority};
+pub use pair::{Clustered, Comparison, Family, Finding, Flips, Pair, Posterior, Settle, Superiority};
 pub use power::{Detectable, Power};
 pub use ranks::{Ranks, Test};
-pub use row::{NewData, Row, Verdicts};
+pub use row::{NewData, Row, Share, Verdicts};
 pub use selection::{Pick, Selection};
 pub use variance::{Component, Crossed, TestSampling, TwoWay, Variance};
 pub use warning::Warning;
 
+use super::observations::{DEFAULT_RATIO, Observations};
+use grid::Grid;
+use pairing::Pairing;
+use row::Summariser;
 use serde::Serialize;
+use tables::Tables;
 
 /// Everything that a sweep's scores come to. Candidates are named by their index in the observations, here as everywhere.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -69,4 +78,45 @@ pub struct Analysis {
     pub selection: Option<Selection>,
     /// What a reader must know before believing the numbers.
     pub warnings: Vec<Warning>,
+}
+
+impl Analysis {
+    /// Compares everything that the observations hold. Candidates are paired only where both have a score, on the same cases.
+    #[must_use]
+    pub fn of(observations: &Observations, options: &Options) -> Self {
+        let grid = Grid::of(observations);
+        let splits = grid.splits.len();
+        let tables = Tables::new(splits.max(observations.replicates.len()), options.alpha);
+        let known = options.ratio.or(observations.ratio);
+        let ratio = known.unwrap_or(DEFAULT_RATIO);
+        let rows = Summariser { grid: &grid, tables: &tables, options, ratio };
+        let candidates = rows.candidates(observations);
+        let baselines = rows.baselines(observations);
+        let pairing = Pairing { grid: &grid, tables: &tables, options, ratio };
+        let count = candidates.len();
+        let ordered: Vec<_> = (0..count).flat_map(|a| (a + 1..count).map(move |b| (a, b))).collect();
+        let against: Vec<_> = (0..count).flat_map(|a| (count..grid.rows.len()).map(move |b| (a, b))).collect();
+        let pairs = pairing.family(&ordered);
+        let sds: Vec<f64> = pairs.pairs.iter().filter_map(|pair| Some(pair.comparison.as_ref()?.sd)).collect();
+        let tests: Vec<Option<f64>> = candidates.iter().map(|row| row.scores.mean).collect();
+        Self {
+            metric: observations.metric.clone(),
+            higher_is_better: observations.higher_is_better,
+            options: options.clone(),
+            ratio,
+            ratio_is_known: known.is_some(),
+            replicates: observations.replicates.len(),
+            splits,
+            against_baselines: pairing.family(&against),
+            ranks: Ranks::of(&grid, &pairs, options),
+            effects: Effects::of(&grid, observations),
+            variance: Variance::of(&grid, observations, options),
+            power: Power::of(splits, &sds, ratio, options),
+            selection: Selection::of(&grid, observations, &tests),
+            warnings: Warning::all(&grid, &candidates, observations, options),
+            candidates,
+            baselines,
+            pairs,
+        }
+    }
 }

@@ -1,9 +1,8 @@
 //! Two candidates, paired on the splits that they share.
 
+use super::row::NewData;
 use crate::analysis::stats::Interval;
 use serde::Serialize;
-
-use super::row::NewData;
 
 /// Pairs that were tested together: corrections for many tests are over a family.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -40,7 +39,7 @@ pub struct Pair {
     pub comparison: Option<Comparison>,
     /// The answer in one word.
     pub finding: Finding,
-    /// What it takes to decide an undecided pair; `None` for others, and where nothing can be said.
+    /// What it takes to decide on new data; `None` where that is decided, and where nothing can be said.
     pub settle: Option<Settle>,
 }
 
@@ -75,17 +74,6 @@ pub struct Comparison {
     pub posterior: Posterior,
     /// Interval for new test cases; `None` if the cases' scores are not known, or for fewer than two splits or cases.
     pub new_cases: Option<Clustered>,
-}
-
-/// A share of jobs.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
-pub struct Share {
-    /// How many.
-    pub count: usize,
-    /// Of how many.
-    pub of: usize,
-    /// Wilson's interval of the probability; all of [0, 1] for `of: 0`.
-    pub interval: Interval,
 }
 
 /// The probability that the first of a pair is better on a split.
@@ -175,6 +163,59 @@ impl Finding {
             Self::BetterOnThisPool => Self::WorseOnThisPool,
             Self::WorseOnThisPool => Self::BetterOnThisPool,
             Self::PracticallyEquivalent | Self::Undecided => self,
+        }
+    }
+}
+
+impl Family {
+    /// The pair of the two, if they were compared; `first` and `second` as in [`Pair`].
+    #[must_use]
+    pub fn get(&self, first: usize, second: usize) -> Option<&Pair> {
+        let place = self.pairs.binary_search_by_key(&(first, second), |pair| (pair.first, pair.second));
+        place.ok().and_then(|place| self.pairs.get(place))
+    }
+
+    /// The two candidates with `one` as the first, in whichever order they were compared.
+    #[must_use]
+    pub fn seen_from(&self, one: usize, other: usize) -> Option<Pair> {
+        self.get(one, other).cloned().or_else(|| self.get(other, one).map(Pair::swapped))
+    }
+}
+
+impl Pair {
+    /// The pair with the two swapped: differences change their sign.
+    #[must_use]
+    pub fn swapped(&self) -> Self {
+        Self {
+            first: self.second,
+            second: self.first,
+            comparison: self.comparison.as_ref().map(Comparison::swapped),
+            finding: self.finding.swapped(),
+            ..self.clone()
+        }
+    }
+}
+
+impl Comparison {
+    fn swapped(&self) -> Self {
+        let Posterior { worse, equivalent, better } = self.posterior;
+        let Superiority { share, interval } = self.superiority;
+        let clustered = |clustered: Clustered| Clustered {
+            mean: -clustered.mean,
+            interval: clustered.interval.negated(),
+            ..clustered
+        };
+        Self {
+            mean: -self.mean,
+            this_pool: self.this_pool.negated(),
+            new_data: NewData { interval: self.new_data.interval.negated(), ..self.new_data },
+            superiority: Superiority {
+                share: 1.0 - share,
+                interval: Interval { low: 1.0 - interval.high, high: 1.0 - interval.low },
+            },
+            posterior: Posterior { worse: better, equivalent, better: worse },
+            new_cases: self.new_cases.map(clustered),
+            ..self.clone()
         }
     }
 }

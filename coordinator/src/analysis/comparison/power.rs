@@ -1,5 +1,9 @@
 //! What can be detected with so many splits.
 
+use super::options::Options;
+use crate::analysis::stats::Summary;
+use crate::analysis::stats::power::{detectable, floor};
+use rayon::prelude::*;
 use serde::Serialize;
 
 /// Detectable differences.
@@ -26,4 +30,28 @@ pub struct Detectable {
     pub new_data: f64,
     /// On new data, at the level of one of all pairs (Bonferroni).
     pub new_data_all_pairs: f64,
+}
+
+impl Power {
+    /// What so many splits can detect; `sds` are the standard deviations of the pairs' differences.
+    pub(super) fn of(splits: usize, sds: &[f64], ratio: f64, options: &Options) -> Self {
+        let mut numbers = vec![5, 8, 10, 12, 15, 20, 30, 100];
+        numbers.extend((splits > 1).then_some(splits));
+        numbers.sort_unstable();
+        numbers.dedup();
+        let Options { alpha, power, .. } = *options;
+        let one_of_all = alpha / sds.len().max(1) as f64;
+        let detectable = numbers.into_par_iter().map(|splits| Detectable {
+            splits,
+            this_pool: detectable(splits, 0.0, alpha, power),
+            new_data: detectable(splits, ratio, alpha, power),
+            new_data_all_pairs: detectable(splits, ratio, one_of_all, power),
+        });
+        Self {
+            typical_sd: Summary::of(sds).median,
+            pairs: sds.len(),
+            detectable: detectable.collect(),
+            floor: floor(ratio, alpha, power),
+        }
+    }
 }

@@ -1,9 +1,15 @@
 //! One candidate or baseline by itself.
 
+use super::grid::{End, Grid, GridRow};
+use super::options::Options;
+use super::tables::Tables;
+use crate::analysis::observations::{Ended, Observation, Observations};
+use crate::analysis::stats::additive::Additive;
+use crate::analysis::stats::interval::wilson_at;
+use crate::analysis::stats::paired::Moments;
 use crate::analysis::stats::{Interval, Summary};
+use proto::measure::Verdict;
 use serde::Serialize;
-
-use super::pair::Share;
 
 /// A candidate or a baseline over its replicates.
 ///
@@ -52,6 +58,17 @@ pub struct Row {
     pub mean_seconds: Option<f64>,
 }
 
+/// A share of jobs.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Share {
+    /// How many.
+    pub count: usize,
+    /// Of how many.
+    pub of: usize,
+    /// Wilson's interval of the probability; all of [0, 1] for `of: 0`.
+    pub interval: Interval,
+}
+
 /// An interval for new data.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct NewData {
@@ -74,4 +91,108 @@ pub struct Verdicts {
     pub diverged: usize,
     /// Nobody looked.
     pub unknown: usize,
+}
+
+/// What all rows are summarised with.
+pub(super) struct Summariser<'a> {
+    pub(super) grid: &'a Grid,
+    pub(super) tables: &'a Tables,
+    pub(super) options: &'a Options,
+    pub(super) ratio: f64,
+}
+
+impl Summariser<'_> {
+    /// The candidates' rows.
+    pub(super) fn candidates(&self, observations: &Observations) -> Vec<Row> {
+        let cells: Vec<_> = self.grid.of_candidates().iter().map(|row| self.grid.at_worst(row)).collect();
+        let adjusted = Additive::fit(&cells).rows;
+        let all = observations.candidates.iter().zip(self.grid.of_candidates()).zip(adjusted);
+        all.map(|((of, row), adjusted)| self.row(of.label(), &of.observations, row, adjusted)).collect()
+    }
+
+    /// The baselines' rows.
+    pub(super) fn baselines(&self, observations: &Observations) -> Vec<Row> {
+        let all = observations.baselines.iter().zip(&self.grid.rows[self.grid.candidates..]);
+        all.map(|(of, row)| self.row(of.name.clone(), &of.observations, row, None)).collect()
+    }
+
+    /// One row; `adjusted` is its mean in the additive model.
+    fn row(&self, label: String, jobs: &[Observation], row: &GridRow, adjusted: Option<f64>) -> Row {
+        let count = |is: fn(&End) -> bool| row.ends.iter().filter(|end| is(end)).count();
+        let missing = count(|end| *end == End::Missing);
+        let ended = row.ends.len() - missing;
+        let failed = jobs.iter().filter(|job| matches!(job, Observation::Failed)).count();
+        let results: Vec<&Ended> = jobs.iter().filter_map(Observation::ended).collect();
+        let scores: Vec<f64> = row.scores.iter().copied().filter(|score| !score.is_nan()).collect();
+        let trained = self.trained(&results);
+        let splits = self.split_means(row);
+        let at_worst: Vec<f64> = self.grid.at_worst(row).into_iter().filter(|score| !score.is_nan()).collect();
+        let validation: Vec<f64> = results.iter().filter_map(|ended| ended.validation).collect();
+        let seconds: Vec<f64> = results.iter().filter_map(|ended| ended.seconds).collect();
+        Row {
+            label,
+            jobs: row.ends.len(),
+            missing,
+            failed: self.share(failed, ended),
+            not_trained: self.share(count(|end| matches!(end, End::WithoutScore | End::NotTrained)), ended),
+            without_score: count(|end| *end == End::WithoutScore),
+            scores: Summary::of(&scores),
+            splits: splits.len(),
+            this_pool: self.interval(&splits, 0.0),
+            new_data: self.new_data(&splits, self.ratio),
+            sensitivity: self.options.sensitivity.iter().filter_map(|ratio| self.new_data(&splits, *ratio)).collect(),
+            mean_if_trained: Summary::of(&trained).mean,
+            trained: trained.len(),
+            mean_at_worst: Summary::of(&at_worst).mean,
+            adjusted_mean: adjusted,
+            validation_mean: Summary::of(&validation).mean,
+            verdicts: Verdicts::of(&results),
+            seconds: seconds.iter().sum(),
+            mean_seconds: Summary::of(&seconds).mean,
+        }
+    }
+
+    fn share(&self, count: usize, of: usize) -> Share {
+        Share { count, of, interval: wilson_at(count as f64, of, self.tables.z) }
+    }
+
+    /// The mean score of each split with a score.
+    fn split_means(&self, row: &GridRow) -> Vec<f64> {
+        let of_split = |split: &Vec<usize>| {
+            let scores = split.iter().map(|replicate| row.scores[*replicate]).filter(|score| !score.is_nan());
+            super::grid::mean(scores)
+        };
+        self.grid.splits.iter().map(of_split).filter(|mean| !mean.is_nan()).collect()
+    }
+
+    fn interval(&self, splits: &[f64], ratio: f64) -> Option<Interval> {
+        Moments::of(splits).map(|moments| self.tables.interval(&moments, ratio))
+    }
+
+    fn new_data(&self, splits: &[f64], ratio: f64) -> Option<NewData> {
+        self.interval(splits, ratio).map(|interval| NewData { ratio, interval })
+    }
+
+    /// The scores of models.
+    fn trained(&self, results: &[&Ended]) -> Vec<f64> {
+        let models = results.iter().filter(|ended| ended.verdict == Some(Verdict::Trained));
+        models.filter_map(|ended| ended.score.filter(|score| score.is_finite())).collect()
+    }
+}
+
+impl Verdicts {
+    fn of(results: &[&Ended]) -> Self {
+        let mut verdicts = Self::default();
+        for ended in results {
+            let count = match ended.verdict {
+                Some(Verdict::Trained) => &mut verdicts.trained,
+                Some(Verdict::Trivial) => &mut verdicts.trivial,
+                Some(Verdict::Degenerate) => &mut verdicts.degenerate,
+                Some(Verdict::Diverged) => &mut verdicts.diverged,
+                None => &mut verdicts.unknown,
+            };
+            *count += 1;
+        }
+        verdicts
+    }
 }

@@ -1,5 +1,9 @@
 //! What a reader must know before believing the numbers.
 
+use super::grid::Grid;
+use super::options::Options;
+use super::row::Row;
+use crate::analysis::observations::{DEFAULT_RATIO, Observations};
 use serde::Serialize;
 use std::fmt;
 
@@ -77,5 +81,40 @@ impl fmt::Display for Warning {
                 )
             }
         }
+    }
+}
+
+impl Warning {
+    /// All that there is to warn of.
+    pub(super) fn all(grid: &Grid, rows: &[Row], observations: &Observations, options: &Options) -> Vec<Self> {
+        let mut warnings = Vec::new();
+        for row in rows {
+            let (candidate, jobs) = (row.label.clone(), row.jobs);
+            let collapsed = row.not_trained.count - row.without_score;
+            if row.without_score > 0 {
+                warnings.push(Self::WithoutScore { candidate: candidate.clone(), jobs, count: row.without_score });
+            }
+            if collapsed > 0 {
+                warnings.push(Self::Collapsed { candidate, jobs, count: collapsed });
+            }
+        }
+        let missing: usize = rows.iter().map(|row| row.missing).sum();
+        if missing > 0 {
+            warnings.push(Self::Unfinished { jobs: rows.iter().map(|row| row.jobs).sum(), count: missing });
+        }
+        for (replicate, of) in observations.replicates.iter().enumerate().filter(|(at, _)| !grid.is_one_split(*at)) {
+            let others = grid.of_candidates().iter().zip(rows).filter(|(row, _)| row.split_ids[replicate] > 1);
+            let candidates = others.map(|(_, row)| row.label.clone()).collect();
+            warnings.push(Self::SplitsDiffer { replicate: of.label.clone(), candidates });
+        }
+        if options.ratio.or(observations.ratio).is_none() {
+            warnings.push(Self::RatioAssumed { ratio: DEFAULT_RATIO });
+        }
+        // the rarest flips are the observed one and its opposite
+        let needed = (2.0 / options.alpha).log2().ceil() as usize;
+        if grid.splits.len() < needed {
+            warnings.push(Self::FewSplits { splits: grid.splits.len(), needed });
+        }
+        warnings
     }
 }

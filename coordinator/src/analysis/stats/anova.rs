@@ -151,3 +151,31 @@ impl OneWay {
         (f, super::distributions::f_tail(f, df.0, df.1))
     }
 }
+
+/// Sums of squares of a table of rows and columns without repetition.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct TwoWay {
+    /// Between rows.
+    pub rows: f64,
+    /// Between columns.
+    pub columns: f64,
+    /// The rest.
+    pub rest: f64,
+}
+
+/// The sums of squares of `table[row][column]`, as [`terms`] of two factors, but for tables of any size.
+#[must_use]
+pub fn two_way(table: &[Vec<f64>]) -> TwoWay {
+    let (height, width) = (table.len() as f64, table.first().map_or(0, Vec::len));
+    let rows: Vec<f64> = table.iter().map(|row| row.iter().sum::<f64>() / width as f64).collect();
+    let mut columns = vec![0.0; width];
+    for row in table {
+        columns.iter_mut().zip(row).for_each(|(column, value)| *column += value / height);
+    }
+    let mean = rows.iter().sum::<f64>() / height;
+    let squares = |means: &[f64]| means.iter().map(|of| (of - mean).powi(2)).sum::<f64>();
+    let rest = table.iter().zip(&rows).flat_map(|(values, row)| {
+        values.iter().zip(&columns).map(move |(value, column)| (value - row - column + mean).powi(2))
+    });
+    TwoWay { rows: width as f64 * squares(&rows), columns: height * squares(&columns), rest: rest.sum() }
+}

@@ -3,11 +3,12 @@
 //! ```text
 //!  one list       summary, interval
 //!  differences    paired (t, sign), wilcoxon, flips, superiority, posterior, clustered; multiple: corrections for many
-//!  tables         ranks, anova
+//!  tables         ranks, anova, additive
 //!  planning       power
 //!  underneath     distributions, numeric, random
 //! ```
 
+pub mod additive;
 pub mod anova;
 pub mod clustered;
 pub mod distributions;
