@@ -58,6 +58,10 @@ impl Line<'_> {
         if self.is_best { "best".into() } else { self.best_is.map(|finding| finding.swapped().words()).into() }
     }
 
+    fn kind(&self) -> Cell {
+        if self.is_baseline { "baseline" } else { "candidate" }.into()
+    }
+
     fn sensitivity(&self, index: usize) -> Option<Interval> {
         self.row.sensitivity.get(index).map(|new_data| new_data.interval)
     }
@@ -112,8 +116,7 @@ fn fields<'a>(analysis: &Analysis, lines: &[Line<'a>]) -> Vec<Field<'a>> {
     fields.extend(for_programs().into_iter().map(Field::hidden));
     fields.extend(sensitivity(analysis).into_iter().map(Field::hidden));
     fields.push(Field::text("against_best", Line::against_best).shown(Show::As("against the best")));
-    let row = |line| if line.is_baseline { "baseline" } else { "candidate" }.into();
-    fields.push(Field::text("row", row).hidden());
+    fields.push(Field::text("row", Line::kind).hidden());
     fields
 }
 

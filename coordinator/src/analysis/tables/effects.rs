@@ -2,7 +2,7 @@
 
 use super::{Analysed, laid_out};
 use crate::analysis::comparison::{Effect, EffectTable, LevelMean};
-use crate::analysis::table::{Cell, Kind, Show, Table};
+use crate::analysis::table::{Cell, Show, Table};
 
 /// Terms, then the mean at each level of each axis; no row where the candidates are no full grid.
 #[must_use]

@@ -42,6 +42,10 @@ struct Line<'a> {
 }
 
 impl Line<'_> {
+    fn family(&self) -> Cell {
+        if self.is_baseline { "baselines" } else { "candidates" }.into()
+    }
+
     /// A number of the comparison, if there is one.
     fn compared(&self, number: fn(&Comparison) -> f64) -> Cell {
         self.pair.comparison.as_ref().map(number).into()
@@ -65,7 +69,6 @@ fn lines(analysis: &Analysis) -> Vec<Line<'_>> {
 }
 
 fn fields<'a>() -> Vec<Field<'a>> {
-    let family = |line| if line.is_baseline { "baselines" } else { "candidates" }.into();
     vec![
         Field::text("first", |line| line.first.into()),
         Field::text("second", |line| line.second.into()),
@@ -98,7 +101,7 @@ fn fields<'a>() -> Vec<Field<'a>> {
         Field::text("finding", |line| line.pair.finding.words().into()),
         Field::text("settle", |line| line.pair.settle.map(settles).as_deref().into()).shown(Show::As("to settle it")),
         Field::exact("more_splits", |line| line.pair.settle.and_then(more).into()).hidden(),
-        Field::text("family", family).hidden(),
+        Field::text("family", Line::family).hidden(),
     ]
 }
 
