@@ -3,11 +3,11 @@
 use super::client::DEFAULT_STORE;
 use super::{CliError, output};
 use crate::analysis::export::{Format, render};
-use crate::analysis::report::{Lineup, Material, Origin, report};
+use crate::analysis::report::{FIGURES, Lineup, Material, Origin, report};
 use crate::analysis::table::Table;
 use crate::analysis::tables::{self, Analysed};
-use crate::query::{self, Dossier, QueryError};
-use crate::store::{Reader, StoreError};
+use crate::query::{self, Dossier};
+use crate::store::Reader;
 use proto::spec::Trainer;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -58,9 +58,7 @@ pub fn run(args: Args) -> Result<(), CliError> {
         origin: &origin,
         tables: &files,
     });
-    for (name, svg) in &made.figures {
-        folder.write(&format!("figures/{name}.svg"), svg.as_bytes())?;
-    }
+    folder.write_figures(&made.figures)?;
     // last, so that what it links to is there
     folder.write(PAGE, made.page.as_bytes())?;
     output::write(None, format!("{}\n", args.out.join(PAGE).display()).as_bytes())
@@ -115,6 +113,19 @@ impl<'a> Folder<'a> {
 
     fn write(&self, name: &str, bytes: &[u8]) -> Result<(), CliError> {
         output::write(Some(&self.path.join(name)), bytes)
+    }
+
+    /// Writes the figures, and removes those of an earlier report that this one does not have.
+    fn write_figures(&self, figures: &[(&'static str, String)]) -> Result<(), CliError> {
+        for stem in FIGURES {
+            let name = format!("figures/{stem}.svg");
+            match figures.iter().find(|(made, _)| *made == stem) {
+                Some((_, svg)) => self.write(&name, svg.as_bytes())?,
+                // one that is not there need not go
+                None => drop(fs::remove_file(self.path.join(name))),
+            }
+        }
+        Ok(())
     }
 
     /// Writes every table of an analysis, one at a time: that of the pairs may be long.

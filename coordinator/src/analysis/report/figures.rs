@@ -71,8 +71,8 @@ fn intervals(row: &comparison::Row) -> Row {
         against: Against::Open,
         dots: Vec::new(),
         mean: row.scores.mean,
-        pool: row.this_pool.map(|interval| ends(interval, 1.0)),
-        new: row.new_data.map(|new| ends(new.interval, 1.0)),
+        pool: row.this_pool.map(ends),
+        new: row.new_data.map(|new| ends(new.interval)),
         cells: Vec::new(),
     }
 }
@@ -90,7 +90,7 @@ pub(super) fn differences(lineup: &Lineup<'_>) -> Option<Figure> {
     let others = lineup.shown().into_iter().filter(|candidate| *candidate != best);
     let rows: Vec<Row> = others
         .filter_map(|candidate| {
-            let (comparison, sign) = lineup.against_best(candidate)?;
+            let comparison = lineup.against_best(candidate)?.comparison?;
             let dots = lineup.differences_by_split(candidate).into_iter();
             Some(Row {
                 label: lineup.name(candidate).to_owned(),
@@ -98,10 +98,10 @@ pub(super) fn differences(lineup: &Lineup<'_>) -> Option<Figure> {
                 dots: dots
                     .map(|(split, difference)| (difference, format!("split {split}: {}", signed(difference, 4))))
                     .collect(),
-                mean: Some(sign * comparison.mean),
-                pool: Some(ends(comparison.this_pool, sign)),
-                new: Some(ends(comparison.new_data.interval, sign)),
-                cells: vec![signed(sign * comparison.mean, 3), p_value(comparison.p_holm), lineup.verdict(candidate)],
+                mean: Some(comparison.mean),
+                pool: Some(ends(comparison.this_pool)),
+                new: Some(ends(comparison.new_data.interval)),
+                cells: vec![signed(comparison.mean, 3), p_value(comparison.p_holm), lineup.verdict(candidate)],
             })
         })
         .collect();
@@ -200,7 +200,7 @@ pub(super) fn variance(lineup: &Lineup<'_>) -> Option<Figure> {
         name: source_name(&component.name),
         hue: ["s0", "s1", "s2", "s3", "s4", "s5"][index % 6],
         variance: component.raw,
-        interval: component.interval.map(|interval| ends(interval, 1.0)),
+        interval: component.interval.map(ends),
         expected: sampling.filter(|_| component.name == "split").map(|sampling| sampling.split_sd.powi(2)),
     });
     let expected = sampling.map_or_else(String::new, |sampling| format!(

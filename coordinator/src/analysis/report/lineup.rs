@@ -2,12 +2,11 @@
 //! sorts; computes nothing that the analysis has not.
 
 use super::forest::Against;
-use crate::analysis::comparison::{Analysis, Comparison, Finding, Pair, Row};
+use crate::analysis::comparison::{Analysis, Finding, Pair, Row};
 use crate::analysis::observations::{Observation, Observations};
 use crate::analysis::standing;
 use crate::analysis::stats::Interval;
 use crate::analysis::tables::Analysed;
-use std::collections::HashMap;
 
 /// So many candidates are in a figure at most.
 pub const SHOWN: usize = 30;
@@ -24,7 +23,6 @@ pub struct Lineup<'a> {
     pub order: Vec<usize>,
     /// The candidate that the others are compared with: the best by validation, else by the reported score.
     pub best: Option<usize>,
-    pairs: HashMap<usize, &'a Pair>,
     /// The axes on which candidates differ.
     telling: Vec<usize>,
 }
@@ -40,9 +38,7 @@ impl<'a> Lineup<'a> {
         };
         order.sort_by(|a, b| key(a).total_cmp(&key(b)));
         let best = standing::best(analysis);
-        let of_best = analysis.pairs.pairs.iter().filter_map(|pair| Some((other(pair, best?)?, pair)));
-        let pairs = of_best.collect();
-        Self { observations, analysis, order, best, pairs, telling: telling(observations) }
+        Self { observations, analysis, order, best, telling: telling(observations) }
     }
 
     /// A candidate's numbers.
@@ -112,14 +108,17 @@ impl<'a> Lineup<'a> {
         }
     }
 
-    /// Where a candidate stands against the best.
+    /// A candidate against the best.
     #[must_use]
-    pub fn finding(&self, candidate: usize) -> Option<Finding> {
-        let pair = self.pairs.get(&candidate)?;
-        Some(if pair.first == candidate { pair.finding } else { pair.finding.swapped() })
+    pub fn against_best(&self, candidate: usize) -> Option<Pair> {
+        self.analysis.pairs.seen_from(candidate, self.best?)
     }
 
-    /// The same in words, as columns have it.
+    fn finding(&self, candidate: usize) -> Option<Finding> {
+        Some(self.against_best(candidate)?.finding)
+    }
+
+    /// What may be said of a candidate against the best, as columns have it.
     #[must_use]
     pub fn verdict(&self, candidate: usize) -> String {
         match self.finding(candidate) {
@@ -127,19 +126,6 @@ impl<'a> Lineup<'a> {
             Some(finding) => finding.words().to_owned(),
             None => "not compared".to_owned(),
         }
-    }
-
-    /// The pair of a candidate and the best.
-    #[must_use]
-    pub fn pair(&self, candidate: usize) -> Option<&'a Pair> {
-        self.pairs.get(&candidate).copied()
-    }
-
-    /// The numbers of a candidate against the best, and the sign that makes its differences `candidate - best`.
-    #[must_use]
-    pub fn against_best(&self, candidate: usize) -> Option<(&'a Comparison, f64)> {
-        let pair = self.pairs.get(&candidate)?;
-        Some((pair.comparison.as_ref()?, if pair.first == candidate { 1.0 } else { -1.0 }))
     }
 
     /// The colour of a candidate.
@@ -189,14 +175,6 @@ impl<'a> Lineup<'a> {
     }
 }
 
-fn other(pair: &Pair, best: usize) -> Option<usize> {
-    match (pair.first == best, pair.second == best) {
-        (true, _) => Some(pair.second),
-        (_, true) => Some(pair.first),
-        _ => None,
-    }
-}
-
 fn hash(job: &Observation) -> Option<&str> {
     job.ended().and_then(|ended| ended.split_hash.as_deref())
 }
@@ -222,9 +200,8 @@ pub(super) fn shorten_names(Analysed { observations, analysis, .. }: &mut Analys
     }
 }
 
-/// The ends of an interval, in ascending order, times a sign.
+/// The ends of an interval.
 #[must_use]
-pub(super) fn ends(interval: Interval, sign: f64) -> (f64, f64) {
-    let (a, b) = (interval.low * sign, interval.high * sign);
-    (a.min(b), a.max(b))
+pub(super) fn ends(Interval { low, high }: Interval) -> (f64, f64) {
+    (low, high)
 }

@@ -23,7 +23,7 @@ mod scale;
 mod troubles;
 mod variance;
 
-pub use examples::{Example, Panel, Place};
+pub use examples::Example;
 pub use lineup::{Lineup, SHOWN};
 pub use origin::Origin;
 
@@ -31,6 +31,9 @@ use super::rows::{JobRow, MeasurementRow, SweepHead};
 use super::tables::Analysed;
 use super::words::{self, Answer};
 use draw::Figure;
+
+/// The stems of all figures that a report may have.
+pub const FIGURES: [&str; 6] = ["scores", "differences", "ranks", "variance", "curves", "cost"];
 
 /// What a report is made of.
 pub struct Material<'a> {

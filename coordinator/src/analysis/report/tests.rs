@@ -338,16 +338,16 @@ fn measurements(jobs: &[JobRow]) -> Vec<MeasurementRow> {
 }
 
 fn examples() -> Vec<Example> {
-    let panel = |name: &str| Panel { name: name.to_owned(), png: vec![0x89, b'P', b'N', b'G'] };
-    let example = |place, score| Example {
+    let example = |rank, iou| Example {
         candidate: 0,
         split: "3".to_owned(),
-        place,
         case: "IMD<002>".to_owned(),
-        score,
-        panels: ["image", "probabilities", "mask", "truth"].map(panel).to_vec(),
+        rank,
+        of: 50,
+        iou,
+        png: vec![0x89, b'P', b'N', b'G'],
     };
-    vec![example(Place::Best, 0.97), example(Place::Median, 0.84), example(Place::Worst, 0.12)]
+    vec![example(1, 0.97), example(25, 0.84), example(50, 0.12)]
 }
 
 fn count(text: &str, part: &str) -> usize {
@@ -361,7 +361,7 @@ fn a_report_shows_everything_it_is_given() {
         assert!(report.page.contains(&format!("<section id=\"{section}\">")), "{section}");
     }
     let names: Vec<_> = report.figures.iter().map(|(name, _)| *name).collect();
-    assert_eq!(names, ["scores", "differences", "ranks", "variance", "curves", "cost"]);
+    assert_eq!(names, FIGURES);
     for (name, svg) in &report.figures {
         assert!(report.page.contains(&format!("aria-labelledby=\"{name}-title {name}-see\"")), "{name} has a name");
         assert!(svg.starts_with("<svg xmlns=\"http://www.w3.org/2000/svg\" class=\"figure\""), "{name}");
@@ -372,7 +372,10 @@ fn a_report_shows_everything_it_is_given() {
     assert!(report.page.contains("unet is best: mean thresholded"), "the answer, by the only axis that differs");
     assert!(report.page.contains("3 attempts; the last: out of &lt;memory&gt;"), "the evidence of a failure");
     assert!(report.page.contains("nearly everything is called foreground"), "the evidence of a collapse");
-    assert_eq!(count(&report.page, "data:image/png;base64,iVBORw=="), 3 * 4, "the images");
+    assert_eq!(count(&report.page, "data:image/png;base64,iVBORw=="), 3, "the images");
+    for place in ["the best case", "the median case", "the worst case"] {
+        assert!(report.page.contains(&format!("<p>{place}<br>")), "{place}");
+    }
 }
 
 #[test]
