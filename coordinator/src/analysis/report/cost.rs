@@ -1,7 +1,7 @@
 //! Score against cost: a plot for the time of training and one for the parameters. The broken line joins what nothing
 //! cheaper beats. Knows points and names.
 
-use super::draw::{Anchor, Figure, Px, WIDTH, polyline, shape, text, width_of, x_axis, y_axis};
+use super::draw::{Anchor, Figure, Px, WIDTH, bar, polyline, shape, text, width_of, x_axis, y_axis};
 use super::scale::Scale;
 use maud::{Markup, html};
 
@@ -17,6 +17,9 @@ const GAP: f64 = 20.0;
 const MARGIN: f64 = 16.0;
 /// So many points have their names beside them, where there is room.
 const NAMED: usize = 12;
+
+/// What the horizontal axis shows, and how it is read off a point.
+type Plot = (&'static str, fn(&Point) -> Option<f64>);
 
 /// A candidate.
 #[derive(Debug, Clone, PartialEq)]
@@ -52,12 +55,13 @@ impl Cost {
     #[must_use]
     pub(super) fn draw(&self, figure: Figure) -> Figure {
         let width = (WIDTH - 2.0 * NUMBERS - GAP - MARGIN) / 2.0;
-        let plots: [(&str, fn(&Point) -> Option<f64>); 2] =
+        let plots: [Plot; 2] =
             [("training of a job, seconds", |point| point.seconds), ("trained parameters", |point| point.parameters)];
+        let is_known = |(_, cost): &Plot| self.points.iter().any(|point| cost(point).is_some_and(|cost| cost > 0.0));
         let marks = html! {
             (self.draw_key())
             (text(NUMBERS, TOP - 10.0, Anchor::Start, "head", &self.metric))
-            @for (index, (title, cost)) in plots.into_iter().enumerate() {
+            @for (index, (title, cost)) in plots.into_iter().filter(is_known).enumerate() {
                 @let left = NUMBERS + (width + NUMBERS + GAP) * index as f64;
                 g transform={ "translate(" (Px(left)) " " (Px(TOP)) ")" } { (self.plot(title, cost, width)) }
             }
@@ -75,10 +79,10 @@ impl Cost {
             (y_axis(&y, 0.0, width))
             (x_axis(&x, 0.0, HEIGHT, title))
             (polyline(&frontier(&places, self.higher_is_better, width), "frontier"))
+            @if points.len() <= NAMED { (names(&points, &places, width)) }
             @for ((point, _), place) in points.iter().zip(&places) {
                 g class={ "s" (point.hue % 6) } { (shape(point.shape, *place, 5.0, "mark", &point.label)) }
             }
-            @if points.len() <= NAMED { (names(&points, &places, width)) }
         }
     }
 
@@ -121,22 +125,28 @@ fn frontier(places: &[(f64, f64)], higher_is_better: bool, width: f64) -> Vec<(f
     steps
 }
 
-/// The names beside their points, but for those that would lie on another name or point.
+/// The names beside their points, but for those that would lie on another name or point. What is behind them shines
+/// through faintly.
 fn names(points: &[(&Point, f64)], places: &[(f64, f64)], width: f64) -> Markup {
     let mut taken: Vec<(f64, f64, f64)> = places.iter().map(|(x, y)| (x - 6.0, x + 6.0, *y)).collect();
     let mut shown = Vec::new();
     for ((point, _), (x, y)) in points.iter().zip(places) {
         let long = width_of(&point.label);
-        let sides =
-            [(x + 9.0, x + 9.0 + long, Anchor::Start, x + 9.0), (x - 9.0 - long, x - 9.0, Anchor::End, x - 9.0)];
-        let is_free =
-            |left: f64, right: f64| taken.iter().all(|(l, r, at)| right < *l || *r < left || (at - y).abs() > 12.0);
-        let side =
-            sides.into_iter().find(|(left, right, ..)| *left >= 0.0 && *right <= width && is_free(*left, *right));
-        if let Some((left, right, anchor, at)) = side {
-            taken.push((left, right, *y));
-            shown.push((at, *y, anchor, &point.label));
+        let sides = [(x + 9.0, Anchor::Start), (x - 9.0 - long, Anchor::End)];
+        let is_free = |left: f64| {
+            let right = left + long;
+            let touches = |(l, r, at): &(f64, f64, f64)| left <= *r && *l <= right && (at - y).abs() <= 12.0;
+            left >= 0.0 && right <= width && !taken.iter().any(touches)
+        };
+        if let Some((left, anchor)) = sides.into_iter().find(|(left, _)| is_free(*left)) {
+            taken.push((left, left + long, *y));
+            shown.push((left, left + long, *y, anchor, &point.label));
         }
     }
-    html! { @for (x, y, anchor, label) in shown { (text(x, y, anchor, "quiet halo", label)) } }
+    html! {
+        @for (left, right, y, anchor, label) in shown {
+            (bar((left, right), y - 7.0, 14.0, "veil"))
+            (text(if anchor == Anchor::Start { left } else { right }, y, anchor, "quiet", label))
+        }
+    }
 }

@@ -81,12 +81,17 @@ pub(super) fn draw(groups: &[Group], series: &[String], metric: &str, figure: Fi
     Figure { height: TOP + ROW * groups.len() as f64 - 12.0, marks, ..figure }
 }
 
-/// The axis of losses reaches over all means but the outliers of the first epochs, which would hide the rest.
+/// The axis of losses reaches over all curves and bands, but for the outliers of the first epochs, which would hide
+/// the rest.
 fn loss_scale(curves: &[Curve]) -> Scale {
-    let mut means: Vec<f64> = curves.iter().flat_map(|curve| curve.points.iter().map(|point| point.mean)).collect();
-    means.sort_by(f64::total_cmp);
-    let most = means.get((means.len().saturating_sub(1)) * 49 / 50).copied().unwrap_or(1.0);
-    Scale::linear(means.into_iter().map(|mean| mean.min(most)), (HEIGHT, 0.0))
+    let points = || curves.iter().flat_map(|curve| &curve.points);
+    let mut highs: Vec<f64> = points().map(|point| point.high).collect();
+    highs.sort_by(f64::total_cmp);
+    let most = highs.get(highs.len().saturating_sub(1) * 49 / 50).copied().unwrap_or(1.0);
+    Scale::linear(
+        points().flat_map(|point| [point.low, point.mean, point.high]).map(|loss| loss.min(most)),
+        (HEIGHT, 0.0),
+    )
 }
 
 fn plot(curves: &[Curve], y: &Scale, width: f64, names: Option<&[String]>, id: &str) -> Markup {

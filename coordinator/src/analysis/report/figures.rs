@@ -203,11 +203,15 @@ pub(super) fn variance(lineup: &Lineup<'_>) -> Option<Figure> {
         interval: component.interval.map(ends),
         expected: sampling.filter(|_| component.name == "split").map(|sampling| sampling.split_sd.powi(2)),
     });
-    let expected = sampling.map_or_else(String::new, |sampling| format!(
-        " The diamond is what a predictor that never changes would show over splits, from drawing {} of {} test cases \
-         alone (sd {}).",
-        signed(sampling.test_cases, 0), sampling.pool, signed(sampling.split_sd, 4),
-    ));
+    let expected = sampling.map_or_else(String::new, |sampling| {
+        format!(
+            " The diamond is what a predictor that never changes would show over splits, from drawing {} of {} test \
+         cases alone (sd {}).",
+            signed(sampling.test_cases, 0),
+            sampling.pool,
+            signed(sampling.split_sd, 4),
+        )
+    });
     let see = format!(
         "Where the spread of the scores comes from, as estimated components of variance of {of}. Lines are 95 % \
          bootstrap intervals over splits.{expected}"

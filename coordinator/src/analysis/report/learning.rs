@@ -25,36 +25,23 @@ pub(super) fn learning(lineup: &Lineup<'_>, jobs: &[JobRow], measurements: &[Mea
     let metric =
         Metric::from_name(&lineup.analysis.metric).filter(|metric| *metric != Metric::Loss).unwrap_or(Metric::Iou);
     let epochs = by_candidate(jobs, measurements);
+    let chosen = chosen(lineup, &epochs);
     let mut series: Vec<String> = Vec::new();
     let mut groups: Vec<Group> = Vec::new();
-    for candidate in lineup.shown() {
-        let Some(jobs) = epochs.get(&candidate) else { continue };
-        let (group, name) = lineup.name_beside(candidate, GROUPED_BY);
-        let group = match groups.iter().position(|known| known.name == group) {
-            Some(index) => index,
-            None if groups.len() == GROUPS => continue,
-            None => {
-                groups.push(Group { name: group, losses: Vec::new(), scores: Vec::new() });
-                groups.len() - 1
-            }
-        };
-        if groups[group].scores.len() == CURVES {
-            continue;
-        }
-        let index = series.iter().position(|known| *known == name).unwrap_or_else(|| {
-            series.push(name);
-            series.len() - 1
-        });
-        let curve = |is_training: bool, value: &dyn Fn(&Measurement) -> Option<f64>| Curve {
+    for (candidate, group, name) in chosen {
+        let jobs = epochs.get(&candidate).map_or(&[][..], Vec::as_slice);
+        let index = place(&mut series, |known| *known == name, || name.clone());
+        let empty = || Group { name: group.clone(), losses: Vec::new(), scores: Vec::new() };
+        let place = place(&mut groups, |known| known.name == group, empty);
+        let curve = |is_training, value: &dyn Fn(&Measurement) -> Option<f64>| Curve {
             series: index,
             is_training,
             points: points(jobs, value),
         };
-        groups[group].losses.push(curve(true, &|epoch| epoch.train_loss));
-        groups[group].losses.push(curve(false, &|epoch| epoch.validation.loss));
-        groups[group].scores.push(curve(false, &|epoch| epoch.validation.get(metric)));
+        groups[place].losses.push(curve(true, &|epoch| epoch.train_loss));
+        groups[place].losses.push(curve(false, &|epoch| epoch.validation.loss));
+        groups[place].scores.push(curve(false, &|epoch| epoch.validation.get(metric)));
     }
-    groups.sort_by(|a, b| a.name.cmp(&b.name));
     let see = format!(
         "Loss (left) and {} (right) after each epoch, by loss function: lines are means over splits, bands one \
          standard deviation over splits to either side. Dashed lines are the training cases, taken during the epoch; \
@@ -72,6 +59,34 @@ pub(super) fn learning(lineup: &Lineup<'_>, jobs: &[JobRow], measurements: &[Mea
         figure("curves", "Learning curves", see, caution),
     );
     (!groups.is_empty()).then_some(drawn)
+}
+
+/// The best candidates of each group, with the names of group and curve; in the order of the plan, so that a network
+/// has its colour whatever it scores.
+fn chosen(lineup: &Lineup<'_>, epochs: &HashMap<usize, Vec<Vec<Measurement>>>) -> Vec<(usize, String, String)> {
+    let mut counts: HashMap<String, usize> = HashMap::new();
+    let mut chosen = Vec::new();
+    for candidate in lineup.shown().into_iter().filter(|candidate| epochs.contains_key(candidate)) {
+        let (group, name) = lineup.name_beside(candidate, GROUPED_BY);
+        if counts.len() == GROUPS && !counts.contains_key(&group) {
+            continue;
+        }
+        let count = counts.entry(group.clone()).or_default();
+        if *count < CURVES {
+            *count += 1;
+            chosen.push((candidate, group, name));
+        }
+    }
+    chosen.sort_unstable();
+    chosen
+}
+
+/// The place of the one that is looked for; it is put at the end if it is not there.
+fn place<T>(all: &mut Vec<T>, is_it: impl Fn(&T) -> bool, make: impl FnOnce() -> T) -> usize {
+    all.iter().position(is_it).unwrap_or_else(|| {
+        all.push(make());
+        all.len() - 1
+    })
 }
 
 /// The epochs of the last attempt of each job, by candidate.

@@ -152,18 +152,31 @@ fn candidates(lineup: &Lineup<'_>) -> Markup {
                 "cases, \u{201c}new data\u{201d} new cases and new training sets. \u{201c}The best\u{201d} is chosen by the "
                 "validation scores where there are any, so that its test score is not flattered."
                 (lineup.left_out())
+                (sensitivity(lineup))
             }
         }
     }
 }
 
+/// How much the interval for new data owes to the ratio that it is made with.
+fn sensitivity(lineup: &Lineup<'_>) -> String {
+    let Some(best) = lineup.best.filter(|best| !lineup.row(*best).sensitivity.is_empty()) else { return String::new() };
+    let intervals = lineup.row(best).sensitivity.iter();
+    let intervals = intervals.map(|new| format!("{} with {}", range(new.interval), signed(new.ratio, 2)));
+    format!(
+        " The interval for new data depends on the ratio of test to training cases that is assumed to matter; for \
+         the best it is {}.",
+        intervals.collect::<Vec<_>>().join(", ")
+    )
+}
+
+fn range(interval: Interval) -> String {
+    format!("{} \u{2026} {}", signed(interval.low, 3), signed(interval.high, 3))
+}
+
 fn row(name: &str, row: &Row, verdict: &str) -> Vec<Markup> {
     let number = |number: Option<f64>| cell(number.map_or("\u{2013}".to_owned(), |number| signed(number, 3)));
-    let interval = |interval: Option<Interval>| {
-        cell(interval.map_or("\u{2013}".to_owned(), |interval| {
-            format!("{} \u{2026} {}", signed(interval.low, 3), signed(interval.high, 3))
-        }))
-    };
+    let interval = |interval: Option<Interval>| cell(interval.map_or("\u{2013}".to_owned(), range));
     let n = if row.scores.n == row.jobs { row.jobs.to_string() } else { format!("{} of {}", row.scores.n, row.jobs) };
     let not_trained = if row.not_trained.count == 0 {
         "\u{2013}".to_owned()

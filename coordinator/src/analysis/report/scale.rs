@@ -141,7 +141,10 @@ pub(super) fn amount(value: f64) -> String {
         size if size >= 1e3 => format!("{}k", short(value / 1e3)),
         0.0 => "0".to_owned(),
         size if size >= 1.0 => short(value),
-        size => format!("{value:.*}", (-size.log10()).ceil() as usize),
+        size => {
+            let text = format!("{value:.*}", (-size.log10()).ceil() as usize + 1);
+            text.trim_end_matches('0').to_owned()
+        }
     }
 }
 

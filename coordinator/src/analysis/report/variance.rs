@@ -49,7 +49,7 @@ pub(super) fn draw(sources: &[Source], figure: Figure) -> Figure {
 fn row(source: &Source, scale: &Scale, y: f64, labels: f64, share: impl Fn(f64) -> f64) -> Markup {
     let at = |variance: f64| scale.clamped(share(variance));
     let sd = if source.variance < 0.0 {
-        format!("0 (raw {:.1e})", source.variance)
+        format!("0 (raw {:.1e})", source.variance).replace('-', "\u{2212}")
     } else {
         signed(source.variance.sqrt(), 4)
     };
