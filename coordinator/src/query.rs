@@ -5,7 +5,7 @@
 //!  store --results, measurements ---------------------------+
 //! ```
 
-use crate::analysis::comparison::{self, Options};
+use crate::analysis::comparison::{Analysis, Options};
 use crate::analysis::observe::observe;
 use crate::analysis::rows::{CaseRow, JobRow, MeasurementRow, ResultColumns, RowState, SweepHead};
 use crate::analysis::table::Table;
@@ -121,7 +121,7 @@ pub fn analysed(reader: &Reader, sweep: &str) -> Result<Analysed, QueryError> {
 
 fn analyse(head: &SweepHead, jobs: &[JobRow]) -> Analysed {
     let observations = observe(head, jobs);
-    let analysis = comparison::analyse(&observations, &Options::default());
+    let analysis = Analysis::of(&observations, &Options::default());
     Analysed { about: About::analysis(head), observations, analysis }
 }
 

@@ -3,7 +3,7 @@
 
 mod golden;
 
-use coordinator::analysis::comparison::{self, Options};
+use coordinator::analysis::comparison::{Analysis, Options};
 use coordinator::analysis::export::{self, Format};
 use coordinator::analysis::observe::observe;
 use coordinator::analysis::rows::{CaseRow, JobRow, MeasurementRow, ResultColumns, RowState, SweepHead};
@@ -49,7 +49,7 @@ fn head(plan: &Plan) -> SweepHead {
 fn analysed(plan: &Plan, jobs: &[JobRow]) -> Analysed {
     let head = head(plan);
     let observations = observe(&head, jobs);
-    let analysis = comparison::analyse(&observations, &Options::default());
+    let analysis = Analysis::of(&observations, &Options::default());
     Analysed { about: About::analysis(&head), observations, analysis }
 }
 

@@ -1,7 +1,7 @@
 //! `coordinator analyze`: the analysis of results that another tool made.
 
 use super::{CliError, output};
-use crate::analysis::comparison::{self, Options};
+use crate::analysis::comparison::{Analysis, Options};
 use crate::analysis::export::{Format, document, render};
 use crate::analysis::import::{self, Columns, Imported};
 use crate::analysis::table::{Cell, Table};
@@ -108,7 +108,7 @@ pub fn analysed(args: &Args) -> Result<Analysed, CliError> {
     let about = about(args, &imported);
     let observations = imported.observations(args.minimize, args.ratio);
     let options = Options { rope: args.rope, ratio: args.ratio, ..Options::default() };
-    let analysis = comparison::analyse(&observations, &options);
+    let analysis = Analysis::of(&observations, &options);
     Ok(Analysed { about, observations, analysis })
 }
 
