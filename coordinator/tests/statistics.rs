@@ -10,7 +10,7 @@ use coordinator::analysis::stats::paired::{Moments, e_value, five_by_two_f, five
 use coordinator::analysis::stats::posterior::Correlated;
 use coordinator::analysis::stats::ranks::{Friedman, average_ranks, critical_difference};
 use coordinator::analysis::stats::superiority::{noether_n, paired, unpaired, violation_ratio};
-use coordinator::analysis::stats::{Interval, Summary, power, wilcoxon};
+use coordinator::analysis::stats::{Interval, Summary, Wilcoxon, power};
 use serde_json::Value;
 use std::collections::BTreeMap;
 
@@ -98,7 +98,7 @@ fn pairs_by_themselves() {
         close(moments.p(0.0), &expected["p_naive"]);
         close(moments.t(RATIO), &expected["t_nb"]);
         close(moments.p(RATIO), &expected["p_nb"]);
-        let (statistic, p) = wilcoxon(&differences);
+        let (statistic, p) = Wilcoxon::default().test(&differences);
         close(statistic, &expected["wilcoxon"][0]);
         close(p, &expected["wilcoxon"][1]);
         let posterior = Correlated::of(&moments, RATIO);
@@ -127,8 +127,7 @@ fn pairs_as_a_family() {
     }
     // the two ways to say what is flipped are one
     let whole: Vec<_> = pairs().iter().map(|(_, a, b)| FlipPair::Whole(*a, *b)).collect();
-    let parts: Vec<_> =
-        pairs().iter().map(|(_, a, b)| FlipPair::Part(differences(&scores[*a], &scores[*b]))).collect();
+    let parts: Vec<_> = pairs().iter().map(|(_, a, b)| FlipPair::Part(differences(&scores[*a], &scores[*b]))).collect();
     for pairs_of in [whole, parts] {
         let test = flips::flip_test(&flips::Family { rows: &scores, pairs: &pairs_of }, 12, 0);
         assert!(test.exact);
@@ -224,7 +223,8 @@ fn components_of_variance() {
     }
 
     let expected = &golden["threeway"];
-    let values: Vec<f64> = expected["Z"].as_array().unwrap().iter().flat_map(|rows_of| rows(rows_of).concat()).collect();
+    let values: Vec<f64> =
+        expected["Z"].as_array().unwrap().iter().flat_map(|rows_of| rows(rows_of).concat()).collect();
     let terms = anova::terms(&[3, 2, 2], &values);
     let components = anova::components(&[3, 2, 2], &terms);
     for ((term, component), name) in terms.iter().zip(components).zip(["S", "I", "SI", "O", "SO", "IO", "SIO"]) {
@@ -239,8 +239,9 @@ fn clustered_by_case_and_split() {
     let mut cells = Cells::default();
     cells.clear(4);
     for (tested, differences) in rows(&expected["T"]).iter().zip(rows(&expected["d"])) {
-        let kept = differences.iter().copied().enumerate().filter(|(case, _)| tested[*case] > 0.0);
-        cells.add_split(kept);
+        let cases: Vec<u32> = (0..4).filter(|case| tested[*case as usize] > 0.0).collect();
+        let differences: Vec<f64> = cases.iter().map(|case| differences[*case as usize]).collect();
+        cells.add_split(&cases, &differences, &[0.0; 4]);
     }
     let found = cells.mean().unwrap();
     close(found.mean, &expected["mean"]);

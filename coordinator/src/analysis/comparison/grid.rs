@@ -10,9 +10,9 @@ pub(super) struct Grid {
     pub(super) candidates: usize,
     /// The rows.
     pub(super) rows: Vec<GridRow>,
-    /// The replicates of each split, in order of appearance.
+    /// The replicates of each split, in an order that does not depend on their labels.
     pub(super) splits: Vec<Vec<usize>>,
-    /// For each replicate, the test cases, as indices of all tested cases; empty if not known.
+    /// For each split, the test cases, as indices of all tested cases; empty if not known.
     pub(super) cases: Vec<Vec<u32>>,
     /// Number of different test cases.
     pub(super) tested: usize,
@@ -30,7 +30,7 @@ pub(super) struct GridRow {
     pub(super) ends: Vec<End>,
     /// Which of the replicate's different splits it has: 0 if not known, 1 for the most common, ...
     pub(super) split_ids: Vec<u32>,
-    /// The score of each of the replicate's test cases; empty if not known.
+    /// For each split, the mean score of each of its test cases; empty unless known of all its jobs.
     pub(super) cases: Vec<Vec<f64>>,
     /// The mean score of each split, or NaN if one of its jobs has none.
     pub(super) by_split: Vec<f64>,
@@ -55,18 +55,18 @@ impl Grid {
         let candidates = observations.candidates.iter().map(|candidate| &candidate.observations);
         let of_rows: Vec<&Vec<Observation>> =
             candidates.chain(observations.baselines.iter().map(|baseline| &baseline.observations)).collect();
-        let splits = splits(observations);
-        let lists = case_lists(&of_rows, replicates);
+        let splits = splits(observations, &of_rows);
+        let lists = case_lists(&of_rows, &splits);
         let (cases, tested) = dense(&lists);
         let split_ids = split_ids(&of_rows, replicates);
         let rows = of_rows.iter().zip(split_ids).map(|(of_row, split_ids)| {
             let score = |replicate| of_row.get(replicate).and_then(Observation::score).unwrap_or(f64::NAN);
             let scores: Vec<f64> = (0..replicates).map(score).collect();
             let by_split = splits.iter().map(|split| mean(split.iter().map(|replicate| scores[*replicate]))).collect();
-            let cases_of = |replicate: usize| case_scores(of_row.get(replicate), &lists[replicate]);
+            let cases_of = |(split, list): (&Vec<usize>, &Vec<u32>)| case_scores(of_row, split, list);
             GridRow {
                 ends: (0..replicates).map(|replicate| End::of(of_row.get(replicate))).collect(),
-                cases: (0..replicates).map(cases_of).collect(),
+                cases: splits.iter().zip(&lists).map(cases_of).collect(),
                 scores,
                 split_ids,
                 by_split,
@@ -130,7 +130,8 @@ pub(super) fn mean(numbers: impl Iterator<Item = f64>) -> f64 {
     sum / n
 }
 
-fn splits(observations: &Observations) -> Vec<Vec<usize>> {
+/// The replicates of each split. Splits stand in the order of their scores, so that nothing depends on how they are labelled.
+fn splits(observations: &Observations, rows: &[&Vec<Observation>]) -> Vec<Vec<usize>> {
     let mut known = HashMap::new();
     let mut splits: Vec<Vec<usize>> = Vec::new();
     for (index, replicate) in observations.replicates.iter().enumerate() {
@@ -141,17 +142,23 @@ fn splits(observations: &Observations) -> Vec<Vec<usize>> {
         }
         splits[split].push(index);
     }
-    splits
+    let score = |row: &&Vec<Observation>, replicate: usize| row.get(replicate).and_then(Observation::score);
+    let scores = |split: &[usize]| -> Vec<Option<f64>> {
+        split.iter().flat_map(|replicate| rows.iter().map(|row| score(row, *replicate))).collect()
+    };
+    let mut keyed: Vec<_> = splits.into_iter().map(|split| (scores(&split), split)).collect();
+    keyed.sort_by(|(a, _), (b, _)| a.partial_cmp(b).unwrap_or(std::cmp::Ordering::Equal));
+    keyed.into_iter().map(|(_, split)| split).collect()
 }
 
-/// For each replicate, the list of test cases of most rows that have one.
-fn case_lists(rows: &[&Vec<Observation>], replicates: usize) -> Vec<Vec<u32>> {
-    let of_replicate = |replicate: usize| {
-        let ended = rows.iter().filter_map(|row| row.get(replicate)?.ended());
-        let lists = ended.filter(|ended| !ended.cases.is_empty());
+/// For each split, the list of test cases of most jobs that have one.
+fn case_lists(rows: &[&Vec<Observation>], splits: &[Vec<usize>]) -> Vec<Vec<u32>> {
+    let of_split = |split: &Vec<usize>| {
+        let jobs = rows.iter().flat_map(|row| split.iter().filter_map(|replicate| row.get(*replicate)?.ended()));
+        let lists = jobs.filter(|ended| !ended.cases.is_empty());
         most_common(lists.map(|ended| ended.cases.iter().map(|case| case.case).collect::<Vec<_>>()))
     };
-    (0..replicates).map(|replicate| of_replicate(replicate).unwrap_or_default()).collect()
+    splits.iter().map(|split| of_split(split).unwrap_or_default()).collect()
 }
 
 /// The lists with all cases that occur numbered from 0, and how many there are.
@@ -163,13 +170,17 @@ fn dense(lists: &[Vec<u32>]) -> (Vec<Vec<u32>>, usize) {
     (lists.iter().map(|list| list.iter().map(place).collect()).collect(), all.len())
 }
 
-/// The scores of the cases in the list; none if the job has another list.
-fn case_scores(observation: Option<&Observation>, list: &[u32]) -> Vec<f64> {
-    let cases = observation.and_then(Observation::ended).map_or(&[][..], |ended| &ended.cases);
-    if cases.iter().map(|case| case.case).ne(list.iter().copied()) {
-        return Vec::new();
+/// The mean score of each case in the list over the jobs of a split; none if one of them has not these cases.
+fn case_scores(row: &[Observation], split: &[usize], list: &[u32]) -> Vec<f64> {
+    let mut means = vec![0.0; list.len()];
+    for replicate in split {
+        let cases = row.get(*replicate).and_then(Observation::ended).map_or(&[][..], |ended| &ended.cases);
+        if cases.iter().map(|case| case.case).ne(list.iter().copied()) {
+            return Vec::new();
+        }
+        means.iter_mut().zip(cases).for_each(|(mean, case)| *mean += case.score / split.len() as f64);
     }
-    cases.iter().map(|case| case.score).collect()
+    means
 }
 
 /// For each row, its split of each replicate: 0 if its hash is not known, 1 for the most common hash, then in order of the rows.

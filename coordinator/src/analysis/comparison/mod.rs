@@ -20,6 +20,8 @@ mod ranks;
 mod row;
 mod selection;
 mod tables;
+#[cfg(test)]
+mod tests;
 mod variance;
 mod warning;
 

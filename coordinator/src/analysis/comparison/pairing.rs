@@ -17,7 +17,7 @@ use crate::analysis::stats::multiple::{benjamini_hochberg, holm};
 use crate::analysis::stats::paired::Moments;
 use crate::analysis::stats::posterior::Correlated;
 use crate::analysis::stats::power::Needed;
-use crate::analysis::stats::{Interval, superiority, wilcoxon};
+use crate::analysis::stats::{Interval, Wilcoxon, superiority};
 use rayon::prelude::*;
 
 /// What pairs are compared with.
@@ -58,7 +58,7 @@ struct Together {
 #[derive(Default)]
 struct Scratch {
     differences: Vec<f64>,
-    replicates: Vec<usize>,
+    wilcoxon: Wilcoxon,
     cells: Cells,
 }
 
@@ -105,9 +105,9 @@ impl Pairing<'_> {
         let share = superiority::paired(&scratch.differences).unwrap_or(0.5);
         Alone {
             p_new_data: self.tables.student(moments.n).two_sided(moments.t(self.ratio)),
-            p_wilcoxon: wilcoxon(&scratch.differences).1,
+            p_wilcoxon: scratch.wilcoxon.test(&scratch.differences).1,
             superiority: if self.grid.higher_is_better { share } else { 1.0 - share },
-            new_cases: self.new_cases(a, b, scratch),
+            new_cases: self.new_cases(a, b, &mut scratch.cells),
             moments,
         }
     }
@@ -120,20 +120,14 @@ impl Pairing<'_> {
         })
     }
 
-    fn new_cases(&self, a: &GridRow, b: &GridRow, scratch: &mut Scratch) -> Option<Clustered> {
-        let Scratch { replicates, cells, .. } = scratch;
+    fn new_cases(&self, a: &GridRow, b: &GridRow, cells: &mut Cells) -> Option<Clustered> {
         cells.clear(self.grid.tested);
-        let has_cases = |r: usize| shares(a, b, r) && !a.cases[r].is_empty() && !b.cases[r].is_empty();
-        for split in &self.grid.splits {
-            replicates.clear();
-            replicates.extend(split.iter().copied().filter(|replicate| has_cases(*replicate)));
-            let Some(first) = replicates.first() else { continue };
-            let list = &self.grid.cases[*first];
-            replicates.retain(|replicate| &self.grid.cases[*replicate] == list);
-            cells.add_split(list.iter().enumerate().map(|(place, case)| {
-                let difference = replicates.iter().map(|r| a.cases[*r][place] - b.cases[*r][place]).sum::<f64>();
-                (*case as usize, difference / replicates.len() as f64)
-            }));
+        for (split, list) in self.grid.cases.iter().enumerate() {
+            let (of_a, of_b) = (&a.cases[split], &b.cases[split]);
+            let is_one = || self.grid.splits[split].iter().all(|replicate| shares(a, b, *replicate));
+            if !of_a.is_empty() && !of_b.is_empty() && is_one() {
+                cells.add_split(list, of_a, of_b);
+            }
         }
         let found = cells.mean()?;
         let deviation = found.variance.sqrt();

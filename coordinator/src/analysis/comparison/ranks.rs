@@ -103,9 +103,9 @@ fn p_best(ranks: &[Vec<f64>], options: &Options) -> Vec<f64> {
         let best = sums.iter().copied().fold(f64::INFINITY, f64::min);
         let tied = sums.iter().filter(|sum| **sum <= best).count() as f64;
         let of_best = shares.iter_mut().zip(&sums).filter(|(_, sum)| **sum <= best);
-        of_best.for_each(|(share, _)| *share += 1.0 / (tied * options.resamples as f64));
+        of_best.for_each(|(share, _)| *share += 1.0 / tied);
     }
-    shares
+    shares.iter().map(|share| share / options.resamples.max(1) as f64).collect()
 }
 
 /// The greatest groups of neighbours in which no two differ.

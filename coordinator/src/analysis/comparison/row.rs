@@ -147,7 +147,7 @@ impl Summariser<'_> {
             adjusted_mean: adjusted,
             validation_mean: Summary::of(&validation).mean,
             verdicts: Verdicts::of(&results),
-            seconds: seconds.iter().sum(),
+            seconds: seconds.iter().fold(0.0, |sum, seconds| sum + seconds),
             mean_seconds: Summary::of(&seconds).mean,
         }
     }

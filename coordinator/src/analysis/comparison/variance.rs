@@ -168,6 +168,7 @@ impl Crossing {
                 levels[level].push(*seed);
             }
         }
+        levels.iter_mut().for_each(|levels| levels.sort_unstable());
         let counts = [0, 1, 2].map(|factor: usize| levels[factor].len());
         let varying = counts.iter().filter(|count| **count > 1).count();
         if varying < 2 || counts.iter().product::<usize>() != seeds.len() {

@@ -31,7 +31,7 @@ pub fn chi_squared_tail(x: f64, df: f64) -> f64 {
 /// P(X > f) of the F distribution: `I_{d2 / (d2 + d1 f)}(d2 / 2, d1 / 2)`.
 #[must_use]
 pub fn f_tail(f: f64, df1: f64, df2: f64) -> f64 {
-    let x = if f <= 0.0 { 1.0 } else { df2 / df1.mul_add(f, df2) };
+    let x = if f <= 0.0 { 1.0 } else { df2 / (df2 + df1 * f) };
     checked_beta_reg(df2 / 2.0, df1 / 2.0, x).unwrap_or(f64::NAN)
 }
 
@@ -100,11 +100,11 @@ fn beta_fraction(a: f64, b: f64, x: f64) -> f64 {
         let odd = -(a + m) * (a + b + m) * x / ((a + 2.0 * m) * (a + 2.0 * m + 1.0));
         let before = value;
         for numerator in [even, odd] {
-            d = 1.0 / away_from_zero(numerator.mul_add(d, 1.0));
+            d = 1.0 / away_from_zero(1.0 + numerator * d);
             c = away_from_zero(1.0 + numerator / c);
             value *= c * d;
         }
-        if (value - before).abs() <= 1e-16 * value.abs() {
+        if (value - before).abs() <= 1e-15 * value.abs() {
             break;
         }
     }
@@ -116,8 +116,11 @@ fn beta_fraction(a: f64, b: f64, x: f64) -> f64 {
 pub fn noncentral_t_tail(t: f64, df: f64, shift: f64) -> f64 {
     // in u = ln s the integrand falls off to both sides as exp(df u) and faster
     let ln_front = std::f64::consts::LN_2 + df / 2.0 * (df / 2.0).ln() - ln_gamma(df / 2.0);
-    let spread = 1.0 / (2.0 * df).sqrt();
-    integral(-40.0 / df - 9.0 * spread, 9.0 * spread, 400, |u| {
+    // about the deviation of u, and the width of the step that Φ makes
+    let (spread, width) = (1.0 / (2.0 * df).sqrt(), 1.0 / t.abs().max(1.0));
+    let (from, to) = (-30.0 / df - 9.0 * spread, 9.0 * spread);
+    let steps = ((to - from) / (spread.min(width) / 3.0)).clamp(64.0, 1e5) as u32;
+    integral(from, to, steps, |u| {
         let s = u.exp();
         (ln_front + df * u - df / 2.0 * s * s).exp() * normal_tail(t * s - shift)
     })

@@ -27,4 +27,4 @@ mod wilcoxon;
 
 pub use interval::Interval;
 pub use summary::Summary;
-pub use wilcoxon::wilcoxon;
+pub use wilcoxon::Wilcoxon;

@@ -45,7 +45,7 @@ impl Moments {
 /// `(1 + n g)^(-1/2) ((1 + t²/v) / (1 + t²/((1 + n g) v)))^((v + 1)/2)` with v = n - 1 and the paired t.
 #[must_use]
 pub fn e_value(t: f64, n: usize, g: f64) -> f64 {
-    let (df, spread) = ((n - 1) as f64, (n as f64).mul_add(g, 1.0));
+    let (df, spread) = ((n - 1) as f64, 1.0 + n as f64 * g);
     let square = t * t / df;
     // the limit, where all differences are equal
     let ratio = if square.is_finite() { (1.0 + square) / (1.0 + square / spread) } else { spread };

@@ -2,6 +2,7 @@
 
 use super::distributions::{StudentT, noncentral_t_tail, normal_quantile};
 use super::numeric::root;
+use std::sync::OnceLock;
 
 /// The power of a two-sided test at level `alpha` of `n` splits, where the true difference is `effect` standard deviations: of
 /// ratio 0 on this pool, else with Nadeau and Bengio's correction.
@@ -43,12 +44,14 @@ pub fn splits_needed(effect: f64, ratio: f64, alpha: f64, power: f64) -> Option<
 /// Greatest number of splits whose detectable effect is computed; beyond, the normal approximation is as good.
 const MOST_EXACT: usize = 128;
 
-/// Numbers of splits for many effects at one level: the detectable effects of small numbers are computed once.
+/// Numbers of splits for many effects at one level: what a number of splits can detect is computed once, when it is asked for.
 #[derive(Debug, Clone)]
 pub struct Needed {
     /// For two splits and more.
-    detectable: Vec<f64>,
+    detectable: Vec<OnceLock<f64>>,
     ratio: f64,
+    alpha: f64,
+    power: f64,
     /// `z_{alpha/2} + z_{1 - power}`
     distance: f64,
 }
@@ -57,22 +60,32 @@ impl Needed {
     /// Prepares a level.
     #[must_use]
     pub fn new(ratio: f64, alpha: f64, power: f64) -> Self {
-        Self {
-            detectable: (2..=MOST_EXACT).map(|n| detectable(n, ratio, alpha, power)).collect(),
-            ratio,
-            distance: floor(1.0, alpha, power),
-        }
+        let detectable = (2..=MOST_EXACT).map(|_| OnceLock::new()).collect();
+        Self { detectable, ratio, alpha, power, distance: floor(1.0, alpha, power) }
     }
 
     /// [`splits_needed`].
     #[must_use]
     pub fn splits(&self, effect: f64) -> Option<u64> {
-        let few = self.detectable.partition_point(|detectable| *detectable > effect.abs());
-        if few < self.detectable.len() {
-            return Some(few as u64 + 2);
-        }
         let rest = (effect / self.distance).powi(2) - self.ratio;
+        if rest <= 0.0 {
+            // below what any number of splits can detect
+            return None;
+        }
+        let (mut few, mut many) = (2, MOST_EXACT + 1);
+        while few < many {
+            let n = usize::midpoint(few, many);
+            let detected = || detectable(n, self.ratio, self.alpha, self.power);
+            if *self.detectable[n - 2].get_or_init(detected) > effect.abs() {
+                few = n + 1;
+            } else {
+                many = n;
+            }
+        }
+        if few <= MOST_EXACT {
+            return Some(few as u64);
+        }
         let n = (1.0 / rest).ceil();
-        (rest > 0.0 && n < 1e9).then(|| (n as u64).max(MOST_EXACT as u64 + 1))
+        (n < 1e9).then(|| (n as u64).max(MOST_EXACT as u64 + 1))
     }
 }

@@ -1,7 +1,6 @@
 //! Wilcoxon's signed-rank test.
 
 use super::distributions::normal_tail;
-use super::ranks::average_ranks;
 use std::sync::LazyLock;
 
 /// Greatest number of differences for which the exact distribution is used.
@@ -27,27 +26,42 @@ static EXACT: LazyLock<Vec<Vec<f64>>> = LazyLock::new(|| {
     tables
 });
 
-/// The statistic - the lesser of the two sums of ranks - and its two-sided p.
-///
-/// Exact for at most 50 differences without zeros and ties; otherwise the normal approximation with zeros left out, the variance
-/// corrected for ties, and no correction for continuity. p is 1 if all differences are zero.
-#[must_use]
-pub fn wilcoxon(differences: &[f64]) -> (f64, f64) {
-    let kept: Vec<f64> = differences.iter().copied().filter(|difference| *difference != 0.0).collect();
-    if kept.is_empty() {
-        return (0.0, 1.0);
+/// The test, with room that is used for list after list.
+#[derive(Debug, Clone, Default)]
+pub struct Wilcoxon {
+    /// Differences that are not zero, by size.
+    sorted: Vec<f64>,
+}
+
+impl Wilcoxon {
+    /// The statistic - the lesser of the two sums of ranks - and its two-sided p.
+    ///
+    /// Exact for at most 50 differences without zeros and ties; otherwise the normal approximation with zeros left out, the
+    /// variance corrected for ties, and no correction for continuity. p is 1 if all differences are zero.
+    pub fn test(&mut self, differences: &[f64]) -> (f64, f64) {
+        self.sorted.clear();
+        self.sorted.extend(differences.iter().filter(|difference| **difference != 0.0));
+        self.sorted.sort_unstable_by(|a, b| a.abs().total_cmp(&b.abs()));
+        let (mut before, mut positive, mut ties) = (0.0, 0.0, 0.0);
+        for group in self.sorted.chunk_by(|a, b| a.abs() == b.abs()) {
+            let size = group.len() as f64;
+            let rank = before + (size + 1.0) / 2.0;
+            positive += rank * group.iter().filter(|difference| **difference > 0.0).count() as f64;
+            before += size;
+            ties += size * size * size - size;
+        }
+        let n = self.sorted.len() as f64;
+        let lesser = positive.min(n * (n + 1.0) / 2.0 - positive);
+        let has_zeros = self.sorted.len() < differences.len();
+        if self.sorted.is_empty() {
+            return (0.0, 1.0);
+        }
+        if ties == 0.0 && !has_zeros && self.sorted.len() <= MOST_EXACT {
+            let below = EXACT[self.sorted.len()].get(lesser as usize).copied().unwrap_or(1.0);
+            return (lesser, (2.0 * below).min(1.0));
+        }
+        let variance = (n * (n + 1.0) * (2.0 * n + 1.0) - ties / 2.0) / 24.0;
+        let z = (lesser - n * (n + 1.0) / 4.0) / variance.sqrt();
+        (lesser, (2.0 * normal_tail(z.abs())).min(1.0))
     }
-    let sizes: Vec<f64> = kept.iter().map(|difference| difference.abs()).collect();
-    let mut ranks = vec![0.0; sizes.len()];
-    let ties = average_ranks(&sizes, &mut ranks);
-    let positive: f64 = kept.iter().zip(&ranks).filter(|(kept, _)| **kept > 0.0).map(|(_, rank)| rank).sum();
-    let n = kept.len() as f64;
-    let lesser = positive.min(n * (n + 1.0) / 2.0 - positive);
-    if ties == 0.0 && kept.len() == differences.len() && kept.len() <= MOST_EXACT {
-        let below = EXACT[kept.len()].get(lesser as usize).copied().unwrap_or(1.0);
-        return (lesser, (2.0 * below).min(1.0));
-    }
-    let variance = (n * (n + 1.0) * (2.0 * n + 1.0) - ties / 2.0) / 24.0;
-    let z = (lesser - n * (n + 1.0) / 4.0) / variance.sqrt();
-    (lesser, (2.0 * normal_tail(z.abs())).min(1.0))
 }
