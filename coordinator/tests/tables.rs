@@ -12,7 +12,7 @@ use coordinator::analysis::tables::{self, About, Analysed};
 use coordinator::cli;
 use coordinator::plan::{Plan, parse};
 use golden::assert_golden;
-use proto::ids::{Attempt, ContentHash, JobId};
+use proto::ids::{Attempt, ContentHash, JobId, SplitHash};
 use proto::measure::{CaseCounts, Counts, Measurement, Scores, Verdict};
 use proto::spec::{Subset, Trainer};
 
@@ -48,7 +48,7 @@ fn head(plan: &Plan) -> SweepHead {
 
 fn analysed(plan: &Plan, jobs: &[JobRow]) -> Analysed {
     let head = head(plan);
-    let observations = observe(&head, jobs);
+    let observations = observe(&head, jobs, &[]);
     let analysis = Analysis::of(&observations, &Options::default());
     Analysed { about: About::analysis(&head), observations, analysis }
 }
@@ -87,10 +87,12 @@ fn succeeded(candidate: usize, replicate: usize, verdict: Verdict, test: Scores)
         test,
         validation_cases: Vec::new(),
         test_cases: Vec::new(),
+        baselines: None,
         train_seconds: 123.456_789,
         parameters: 21_978_177,
         device: "cuda:0 (H200)".to_owned(),
         worker: "gpu-1, slot 0".to_owned(),
+        split_hash: (candidate < 3).then_some(SplitHash(replicate as u128)),
     };
     JobRow { attempts: 1, result: Some(result), ..job(candidate, replicate, RowState::Succeeded) }
 }
