@@ -164,6 +164,15 @@ fn measurement_rows<'a>(
 }
 
 /// The baselines on the splits of a sweep, by replicate: those of the first job of each that came with any.
+///
+/// # Errors
+/// If the store cannot be read, or has no such sweep.
+pub fn baselines(reader: &Reader, sweep: &str) -> Result<Vec<BaselineRow>, QueryError> {
+    let state = state(reader)?;
+    let sweep = find(&state, sweep)?;
+    Ok(baseline_rows(reader, &job_rows(reader, &state, sweep)?)?)
+}
+
 fn baseline_rows(reader: &Reader, jobs: &[JobRow]) -> Result<Vec<BaselineRow>, StoreError> {
     let mut hashes = BTreeMap::new();
     for JobRow { replicate, result, .. } in jobs {
