@@ -97,7 +97,8 @@ fn fields<'a>() -> Vec<Field<'a>> {
         Field::measured("p_flip", |line| line.compared(|c| c.p_flip)).hidden(),
         Field::measured("p_max_t", |line| line.compared(|c| c.p_max_t)).shown(Show::As("p (max-T)")),
         Field::measured("p_wilcoxon", |line| line.compared(|c| c.p_wilcoxon)).hidden(),
-        Field::measured("superiority", |line| line.compared(|c| c.superiority.share)).shown(Show::As("P(first better)")),
+        Field::measured("superiority", |line| line.compared(|c| c.superiority.share))
+            .shown(Show::As("P(first better)")),
         Field::measured("superiority_low", |line| line.compared(|c| c.superiority.interval.low)).hidden(),
         Field::measured("superiority_high", |line| line.compared(|c| c.superiority.interval.high)).hidden(),
         Field::measured("p_worse", |line| line.compared(|c| c.posterior.worse)).hidden(),
@@ -137,7 +138,8 @@ fn head(analysis: &Analysis) -> Vec<(&'static str, Cell)> {
 
 fn notes(analysis: &Analysis) -> Vec<String> {
     let shown = |number: f64| Cell::from(number).shown(Kind::Measured);
-    let direction = if analysis.higher_is_better { "positive: the first is better" } else { "negative: the first is better" };
+    let direction =
+        if analysis.higher_is_better { "positive: the first is better" } else { "negative: the first is better" };
     vec![
         format!("Differences of {}, first - second, on the n splits that both have ({direction}).", analysis.metric),
         format!(
