@@ -77,7 +77,8 @@ fn ended(head: &SweepHead, subset: Subset, result: &ResultColumns) -> Ended {
     Ended {
         verdict: Some(result.verdict),
         score: score(result, subset, metric),
-        validation: score(result, head.objective.subset, metric),
+        // what is selected by the score that is reported is not selected on validation
+        validation: if head.objective.subset == subset { None } else { score(result, head.objective.subset, metric) },
         seconds: Some(result.train_seconds),
         split_hash: result.split_hash.map(|hash| hash.to_string()),
         cases: cases(counts(result, subset), metric),
