@@ -7,18 +7,20 @@
 
 mod dossier;
 
-pub use dossier::{Dossier, dossier, epochs};
+pub use dossier::{Dossier, dossier, epochs, examples};
 
 use crate::analysis::comparison::{Analysis, Options};
 use crate::analysis::observe::observe;
-use crate::analysis::rows::{CaseRow, JobRow, MeasurementRow, ResultColumns, RowState, SweepHead};
+use crate::analysis::rows::{BaselineRow, CaseRow, JobRow, MeasurementRow, ResultColumns, RowState, SweepHead};
 use crate::analysis::table::Table;
 use crate::analysis::tables::{self, About, Analysed};
 use crate::driver::restore;
 use crate::scheduler::{JobState, Limits, State, Sweep};
 use crate::store::{Reader, StoreError, StoredResult};
+use proto::extras::BaselineCounts;
 use proto::measure::CaseCounts;
 use proto::spec::Subset;
+use std::collections::BTreeMap;
 
 /// What the rows of a table are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
@@ -102,11 +104,11 @@ pub fn table(reader: &Reader, sweep: &str, rows: Rows) -> Result<Table, QueryErr
     let head = head(sweep);
     let jobs = job_rows(reader, &state, sweep)?;
     Ok(match rows {
-        Rows::Candidates => tables::candidates(&analyse(&head, &jobs)),
-        Rows::Pairs => tables::pairs(&analyse(&head, &jobs)),
-        Rows::Ranks => tables::ranks(&analyse(&head, &jobs)),
-        Rows::Effects => tables::effects(&analyse(&head, &jobs)),
-        Rows::Variance => tables::variance(&analyse(&head, &jobs)),
+        Rows::Candidates => tables::candidates(&analyse(reader, &head, &jobs)?),
+        Rows::Pairs => tables::pairs(&analyse(reader, &head, &jobs)?),
+        Rows::Ranks => tables::ranks(&analyse(reader, &head, &jobs)?),
+        Rows::Effects => tables::effects(&analyse(reader, &head, &jobs)?),
+        Rows::Variance => tables::variance(&analyse(reader, &head, &jobs)?),
         Rows::Jobs => tables::jobs(&head, &jobs),
         Rows::Cases => tables::cases(&head, &jobs, &case_rows(sweep, &jobs)),
         Rows::Measurements => tables::measurements(&head, &jobs, &measurement_rows(reader, &jobs)?),
@@ -120,13 +122,13 @@ pub fn table(reader: &Reader, sweep: &str, rows: Rows) -> Result<Table, QueryErr
 pub fn analysed(reader: &Reader, sweep: &str) -> Result<Analysed, QueryError> {
     let state = state(reader)?;
     let sweep = find(&state, sweep)?;
-    Ok(analyse(&head(sweep), &job_rows(reader, &state, sweep)?))
+    Ok(analyse(reader, &head(sweep), &job_rows(reader, &state, sweep)?)?)
 }
 
-fn analyse(head: &SweepHead, jobs: &[JobRow]) -> Analysed {
-    let observations = observe(head, jobs);
+fn analyse(reader: &Reader, head: &SweepHead, jobs: &[JobRow]) -> Result<Analysed, StoreError> {
+    let observations = observe(head, jobs, &baseline_rows(reader, jobs)?);
     let analysis = Analysis::of(&observations, &Options::default());
-    Analysed { about: About::analysis(head), observations, analysis }
+    Ok(Analysed { about: About::analysis(head), observations, analysis })
 }
 
 fn head(sweep: &Sweep) -> SweepHead {
@@ -165,6 +167,31 @@ fn measurement_rows<'a>(
     Ok(rows)
 }
 
+/// The baselines on the splits of a sweep, by replicate: those of the first job of each that came with any.
+///
+/// # Errors
+/// If the store cannot be read, or has no such sweep.
+pub fn baselines(reader: &Reader, sweep: &str) -> Result<Vec<BaselineRow>, QueryError> {
+    let state = state(reader)?;
+    let sweep = find(&state, sweep)?;
+    Ok(baseline_rows(reader, &job_rows(reader, &state, sweep)?)?)
+}
+
+fn baseline_rows(reader: &Reader, jobs: &[JobRow]) -> Result<Vec<BaselineRow>, StoreError> {
+    let mut hashes = BTreeMap::new();
+    for JobRow { replicate, result, .. } in jobs {
+        if let Some(hash) = result.as_ref().and_then(|result| result.baselines) {
+            hashes.entry(*replicate).or_insert(hash);
+        }
+    }
+    let mut rows = Vec::new();
+    for (replicate, hash) in hashes {
+        let row = |BaselineCounts { baseline, validation, test }| BaselineRow { replicate, baseline, validation, test };
+        rows.extend(reader.baselines(hash)?.into_iter().map(row));
+    }
+    Ok(rows)
+}
+
 fn find<'a>(state: &'a State, name: &str) -> Result<&'a Sweep, QueryError> {
     state.sweep(name).ok_or_else(|| {
         let known: Vec<_> = state.sweeps().map(|sweep| sweep.plan.sweep.as_str()).collect();
@@ -186,7 +213,9 @@ fn job_row(state: &State, sweep: &Sweep, place: usize, stored: Option<StoredResu
         JobState::Failed { .. } => RowState::Failed,
         JobState::Cancelled => RowState::Cancelled,
     };
-    let result = stored.map(|StoredResult { worker, result, .. }| ResultColumns {
+    let result = stored.map(|StoredResult { worker, result, baselines, .. }| ResultColumns {
+        baselines,
+        split_hash: result.split_hash,
         verdict: result.verdict,
         epochs: result.epochs,
         best_epoch: result.best_epoch,

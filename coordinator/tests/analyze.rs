@@ -172,7 +172,8 @@ fn runs_that_failed_are_counted_and_named() {
     assert_eq!((&c["n"], &c["jobs"], &c["failed"], &c["diverged"]), (&10.into(), &12.into(), &1.into(), &1.into()));
     assert_eq!(row(&found["pairs"], &[("first", "B"), ("second", "C")])["n"], 10);
     let answer = found["answer"].as_array().unwrap();
-    let said = |words: &[&str]| answer.iter().any(|line| words.iter().all(|word| line.as_str().unwrap().contains(word)));
+    let said =
+        |words: &[&str]| answer.iter().any(|line| words.iter().all(|word| line.as_str().unwrap().contains(word)));
     assert!(said(&["C: of 12 jobs 1 failed, 1 diverged", "of the 10 with a score", "worst score"]), "{answer:#?}");
 }
 

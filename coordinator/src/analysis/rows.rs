@@ -1,7 +1,8 @@
 //! The rows that every table is made of.
 
 use crate::plan::{AxisValue, Objective};
-use proto::ids::{Attempt, ContentHash, JobId};
+use proto::extras::Baseline;
+use proto::ids::{Attempt, BaselinesHash, ContentHash, JobId, SplitHash};
 use proto::measure::{CaseCounts, Measurement, Scores, Verdict};
 use proto::spec::{Seeds, Split, Subset, Trainer};
 
@@ -59,6 +60,10 @@ pub struct ResultColumns {
     pub device: String,
     /// Name of the worker that ran it.
     pub worker: String,
+    /// Which cases it was trained, selected and tested on; `None` where the worker did not say.
+    pub split_hash: Option<SplitHash>,
+    /// Where the store has the baselines of its split, if it came with any.
+    pub baselines: Option<BaselinesHash>,
 }
 
 /// One job.
@@ -91,6 +96,19 @@ pub struct CaseRow {
     pub case: String,
     /// Its pixels.
     pub counts: CaseCounts,
+}
+
+/// What needs no training, on the split of a replicate: every candidate meets the same.
+#[derive(Debug, Clone, PartialEq)]
+pub struct BaselineRow {
+    /// Index of the replicate in the plan.
+    pub replicate: usize,
+    /// Which baseline; its name stands where a candidate's does.
+    pub baseline: Baseline,
+    /// Counts of the validation cases.
+    pub validation: Vec<CaseCounts>,
+    /// Counts of the test cases.
+    pub test: Vec<CaseCounts>,
 }
 
 /// One epoch of one attempt.

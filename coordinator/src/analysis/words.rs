@@ -55,7 +55,10 @@ pub fn answer(analysis: &Analysis) -> Answer {
 fn headline(analysis: &Analysis, best: usize) -> String {
     let row = &analysis.candidates[best];
     let what = if analysis.candidates.len() > 1 { " is best" } else { "" };
-    let mean = row.scores.mean.map_or_else(|| "no score".to_owned(), |mean| format!("mean {} {}", analysis.metric, number(mean)));
+    let mean = row
+        .scores
+        .mean
+        .map_or_else(|| "no score".to_owned(), |mean| format!("mean {} {}", analysis.metric, number(mean)));
     let intervals = row.this_pool.zip(row.new_data).map(|(pool, new)| {
         format!(" ({}: {} on this pool, {} on new data)", confidence(analysis), range(pool), range(new.interval))
     });
@@ -64,10 +67,13 @@ fn headline(analysis: &Analysis, best: usize) -> String {
 
 /// By what the best was picked, and how far picking flatters.
 fn selection(analysis: &Analysis, best: usize) -> Vec<String> {
-    let Some(selection) = analysis.selection.as_ref().filter(|_| analysis.candidates.len() > 1) else { return Vec::new() };
+    let Some(selection) = analysis.selection.as_ref().filter(|_| analysis.candidates.len() > 1) else {
+        return Vec::new();
+    };
     let Selection { by_validation, by_test, held_out, optimism, .. } = selection;
     let flattery = held_out.zip(*optimism).map(|(held_out, optimism)| {
-        let flattered = format!("picked on all splits but one, the best comes to {} on the one left out", number(held_out));
+        let flattered =
+            format!("picked on all splits but one, the best comes to {} on the one left out", number(held_out));
         format!("{flattered}: picking by the reported score flatters by {}", number(optimism))
     });
     match by_validation {
@@ -79,7 +85,10 @@ fn selection(analysis: &Analysis, best: usize) -> Vec<String> {
         Some(_) => {
             let row = &analysis.candidates[by_test.candidate];
             let test = by_test.test.map(number).unwrap_or_default();
-            let sentence = format!("It was picked on the validation subset; by the reported score it would be {} ({test})", row.label);
+            let sentence = format!(
+                "It was picked on the validation subset; by the reported score it would be {} ({test})",
+                row.label
+            );
             vec![flattery.map_or(format!("{sentence}."), |flattery| format!("{sentence}; {flattery}."))]
         }
     }
@@ -201,7 +210,9 @@ fn failures(analysis: &Analysis) -> Vec<String> {
     if troubled.len() > NAMED {
         let jobs: usize = troubled[NAMED..].iter().map(|row| row.not_trained.count).sum();
         let candidates = troubled.len() - NAMED;
-        sentences.push(format!("{candidates} more candidates have {jobs} jobs that left no trained model; the table has them all."));
+        sentences.push(format!(
+            "{candidates} more candidates have {jobs} jobs that left no trained model; the table has them all."
+        ));
     }
     sentences
 }
@@ -215,12 +226,18 @@ fn trouble(row: &Row) -> String {
         (verdicts.trivial, "collapsed to a trivial mask"),
         (verdicts.degenerate, "collapsed to nearly empty or full masks"),
     ];
-    let kinds: Vec<_> = kinds.iter().filter(|(count, _)| *count > 0).map(|(count, kind)| format!("{count} {kind}")).collect();
+    let kinds: Vec<_> =
+        kinds.iter().filter(|(count, _)| *count > 0).map(|(count, kind)| format!("{count} {kind}")).collect();
     let mut sentence = format!("{}: of {} {}", row.label, counted(row.not_trained.of, "job"), kinds.join(", "));
     if row.without_score > 0 {
-        let worst = row.mean_at_worst.map(|mean| format!(", and {} with the sweep's worst score for the others", number(mean)));
+        let worst =
+            row.mean_at_worst.map(|mean| format!(", and {} with the sweep's worst score for the others", number(mean)));
         let mean = row.scores.mean.map_or_else(|| "has no mean".to_owned(), |mean| format!("mean {}", number(mean)));
-        sentence.push_str(&format!("; its {mean} is of the {} with a score{}", row.scores.n, worst.unwrap_or_default()));
+        sentence.push_str(&format!(
+            "; its {mean} is of the {} with a score{}",
+            row.scores.n,
+            worst.unwrap_or_default()
+        ));
     } else if let Some(mean) = row.scores.mean {
         sentence.push_str(&format!("; they count in its mean {} with the score they have", number(mean)));
     }

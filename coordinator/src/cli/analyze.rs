@@ -103,8 +103,8 @@ pub fn analysed(args: &Args) -> Result<Analysed, CliError> {
     let bytes = std::fs::read(&args.file).map_err(failed)?;
     let columns =
         Columns { score: args.score.clone(), replicate: args.replicate.clone(), candidate: args.candidate.clone() };
-    let imported = import::read(&bytes, &columns)
-        .map_err(|source| CliError::Import { path: args.file.clone(), source })?;
+    let imported =
+        import::read(&bytes, &columns).map_err(|source| CliError::Import { path: args.file.clone(), source })?;
     let about = about(args, &imported);
     let observations = imported.observations(args.minimize, args.ratio);
     let options = Options { rope: args.rope, ratio: args.ratio, ..Options::default() };

@@ -37,12 +37,14 @@ pub struct Args {
 /// If there is no such sweep, or its rows cannot be read, or the folder cannot be written or is something else's.
 pub fn run(args: Args) -> Result<(), CliError> {
     let reader = Reader::open(&args.store)?;
-    let Dossier { head, jobs, analysed, submission } = query::dossier(&reader, &args.sweep)?;
+    let dossier = query::dossier(&reader, &args.sweep)?;
     let folder = Folder::prepare(&args.out)?;
-    let mut files = folder.write_tables(&analysed)?;
-    files.extend(folder.write_table(&tables::jobs(&head, &jobs))?);
-    let shown = Lineup::new(&analysed.observations, &analysed.analysis).shown();
-    let measurements = query::epochs(&reader, &jobs, &shown)?;
+    let mut files = folder.write_tables(&dossier.analysed)?;
+    files.extend(folder.write_table(&tables::jobs(&dossier.head, &dossier.jobs))?);
+    let lineup = Lineup::new(&dossier.analysed.observations, &dossier.analysed.analysis);
+    let measurements = query::epochs(&reader, &dossier.jobs, &lineup.shown())?;
+    let examples = query::examples(&reader, &dossier, &lineup.pictured())?;
+    let Dossier { head, jobs, analysed, submission, .. } = dossier;
     let origin = Origin {
         file: submission.text,
         submitted: submission.at,
@@ -54,7 +56,7 @@ pub fn run(args: Args) -> Result<(), CliError> {
         analysed,
         jobs: &jobs,
         measurements: &measurements,
-        examples: &[],
+        examples: &examples,
         origin: &origin,
         tables: &files,
     });

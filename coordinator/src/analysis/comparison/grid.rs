@@ -185,21 +185,23 @@ fn case_scores(row: &[Observation], split: &[usize], list: &[u32]) -> Vec<f64> {
 
 /// For each row, its split of each replicate: 0 if its hash is not known, 1 for the most common hash, then in order of the rows.
 fn split_ids(rows: &[&Vec<Observation>], replicates: usize) -> Vec<Vec<u32>> {
-    let mut ids = vec![vec![0; replicates]; rows.len()];
-    for replicate in 0..replicates {
-        let hash = |row: &&Vec<Observation>| row.get(replicate)?.ended()?.split_hash.clone();
-        let hashes: Vec<Option<String>> = rows.iter().map(hash).collect();
-        let mut known: Vec<&String> = most_common(hashes.iter().flatten()).into_iter().collect();
-        for (row, hash) in hashes.iter().enumerate() {
-            let Some(hash) = hash else { continue };
-            let place = known.iter().position(|other| *other == hash).unwrap_or_else(|| {
+    let hash = |row: &Vec<Observation>, replicate: usize| row.get(replicate)?.ended()?.split_hash.clone();
+    let known = |replicate: usize| -> Vec<String> {
+        let hashes = || rows.iter().filter_map(|row| hash(row, replicate));
+        let mut known: Vec<String> = most_common(hashes()).into_iter().collect();
+        for hash in hashes() {
+            if !known.contains(&hash) {
                 known.push(hash);
-                known.len() - 1
-            });
-            ids[row][replicate] = place as u32 + 1;
+            }
         }
-    }
-    ids
+        known
+    };
+    let known: Vec<Vec<String>> = (0..replicates).map(known).collect();
+    let id = |row: &Vec<Observation>, replicate: usize| {
+        let hash = hash(row, replicate)?;
+        known[replicate].iter().position(|other| *other == hash).map(|place| place as u32 + 1)
+    };
+    rows.iter().map(|row| (0..replicates).map(|replicate| id(row, replicate).unwrap_or(0)).collect()).collect()
 }
 
 /// The most common of several; of equally common ones the first.

@@ -85,7 +85,10 @@ mod tests {
     #[test]
     fn nothing_that_latex_would_act_on_is_left() {
         assert_eq!(escaped("50%_&\\ {x}\n[a]*"), "50\\%\\_\\&\\textbackslash{} \\{x\\} {[}a{]}{*}");
-        assert_eq!(escaped("$a^2 # <b>|~\"±"), "\\$a\\textasciicircum{}2 \\# \\textless{}b\\textgreater{}\\textbar{}\\textasciitilde{}\\textquotedbl{}$\\pm$");
+        assert_eq!(
+            escaped("$a^2 # <b>|~\"±"),
+            "\\$a\\textasciicircum{}2 \\# \\textless{}b\\textgreater{}\\textbar{}\\textasciitilde{}\\textquotedbl{}$\\pm$"
+        );
     }
 
     #[test]

@@ -107,7 +107,10 @@ impl Values {
 }
 
 /// Parquet stores a missing value as a definition level of 0, and no value.
-fn write_column<T: DataType>(values: Vec<Option<T::T>>, writer: &mut SerializedColumnWriter<'_>) -> Result<(), ParquetError> {
+fn write_column<T: DataType>(
+    values: Vec<Option<T::T>>,
+    writer: &mut SerializedColumnWriter<'_>,
+) -> Result<(), ParquetError> {
     let levels: Vec<i16> = values.iter().map(|value| value.is_some().into()).collect();
     let values: Vec<_> = values.into_iter().flatten().collect();
     writer.typed::<T>().write_batch(&values, Some(&levels), None)?;

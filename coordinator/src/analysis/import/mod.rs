@@ -125,7 +125,8 @@ impl Imported {
     }
 
     fn fill(&mut self, lines: &[csv::StringRecord], places: &Places) -> Result<(), ImportError> {
-        let axes: Vec<_> = places.candidate.iter().map(|place| Axis::of(lines.iter().map(|line| &line[*place]))).collect();
+        let axes: Vec<_> =
+            places.candidate.iter().map(|place| Axis::of(lines.iter().map(|line| &line[*place]))).collect();
         let mut candidates = HashMap::new();
         let mut replicates = HashMap::new();
         let mut seen = BTreeMap::new();
@@ -149,7 +150,8 @@ impl Imported {
             if let Some(first) = seen.insert((candidate, replicate), number) {
                 return Err(self.twice(number, first, &label, replicate));
             }
-            let score = score(&line[places.score]).map_err(|problem| ImportError::cell(number, &self.score, problem))?;
+            let score =
+                score(&line[places.score]).map_err(|problem| ImportError::cell(number, &self.score, problem))?;
             self.runs.push(Run { candidate, replicate, score });
         }
         self.check_replicates(lines.len())

@@ -22,9 +22,15 @@ fn assert_mistake(text: &str, columns: &Columns, place: (u64, Option<&str>), wor
 fn a_long_file_is_read_with_nothing_said() {
     let text = "\u{feff}lr,optimizer,Seed,score\n0.10,adam,a,0.5\n 0.1 ,adam,b,\n1e-3,,a,inf\n1e-3,,b,-1e-2\n";
     let imported = read(text.as_bytes(), &Columns::default()).unwrap();
-    assert_eq!((imported.axes, imported.replicates), (vec!["lr".to_owned(), "optimizer".to_owned()], vec!["a".to_owned(), "b".to_owned()]));
+    assert_eq!(
+        (imported.axes, imported.replicates),
+        (vec!["lr".to_owned(), "optimizer".to_owned()], vec!["a".to_owned(), "b".to_owned()])
+    );
     let adam = AxisValue::Name("adam".to_owned());
-    assert_eq!(imported.candidates, [vec![Some(AxisValue::Real(0.1)), Some(adam)], vec![Some(AxisValue::Real(0.001)), None]]);
+    assert_eq!(
+        imported.candidates,
+        [vec![Some(AxisValue::Real(0.1)), Some(adam)], vec![Some(AxisValue::Real(0.001)), None]]
+    );
     let run = |candidate, replicate, score| Run { candidate, replicate, score };
     let expected = [run(0, 0, Some(0.5)), run(0, 1, None), run(1, 0, Some(f64::INFINITY)), run(1, 1, Some(-0.01))];
     assert_eq!(imported.runs, expected);
@@ -45,7 +51,10 @@ fn runs_without_a_score_failed_and_those_that_are_not_there_are_missing() {
 fn named_columns_leave_the_others_alone() {
     let text = "job,loss,seed,test_iou,value\n1,bce,0,0.5,9\n2,bce,1,0.6,9\n";
     let imported = read(text.as_bytes(), &columns("test_iou", "", &["loss"])).unwrap();
-    assert_eq!((imported.score.as_str(), imported.axes.as_slice(), imported.candidates.len()), ("test_iou", &["loss".to_owned()][..], 1));
+    assert_eq!(
+        (imported.score.as_str(), imported.axes.as_slice(), imported.candidates.len()),
+        ("test_iou", &["loss".to_owned()][..], 1)
+    );
 }
 
 #[test]
@@ -53,12 +62,22 @@ fn columns_are_guessed_only_where_one_can_be_meant() {
     let guess = Columns::default();
     assert_mistake("a,seed,auc\nx,1,0.5\n", &guess, (1, None), &["--score", "a, seed, auc"]);
     assert_mistake("a,run,score\nx,1,0.5\n", &guess, (1, None), &["--replicate", "a, run, score"]);
-    assert_mistake("a,seed,split,score\nx,1,1,1\n", &guess, (1, None), &["--replicate", "`seed` or `split`", "say which"]);
+    assert_mistake(
+        "a,seed,split,score\nx,1,1,1\n",
+        &guess,
+        (1, None),
+        &["--replicate", "`seed` or `split`", "say which"],
+    );
     assert_mistake("a,seed,score\nx,1,1\n", &columns("acc", "", &[]), (1, None), &["`acc`", "a, seed, score"]);
     assert_mistake("a,seed,score\nx,1,1\n", &columns("seed", "", &[]), (1, Some("seed")), &["both"]);
     assert_mistake("a,seed,score\nx,1,1\n", &columns("", "", &["a", "seed"]), (1, Some("seed")), &["--candidate"]);
     assert_mistake("seed,score\n1,1\n", &guess, (1, None), &["no candidate column"]);
-    assert_mistake("job,c,seed,score\n1,x,1,1\n2,x,2,1\n", &guess, (1, None), &["`job` differs", "--candidate", "job, c"]);
+    assert_mistake(
+        "job,c,seed,score\n1,x,1,1\n2,x,2,1\n",
+        &guess,
+        (1, None),
+        &["`job` differs", "--candidate", "job, c"],
+    );
 }
 
 #[test]
@@ -66,7 +85,12 @@ fn every_mistake_has_its_place() {
     let guess = Columns::default();
     assert_mistake("c,seed,score\nx,1,0.5\n\nx,2,0;5\n", &guess, (4, Some("score")), &["`0;5`", "decimal point"]);
     assert_mistake("c,seed,score\nx,1,0.5\nx,,1\n", &guess, (3, Some("seed")), &["empty"]);
-    assert_mistake("c,seed,score\nx,1,0.5\ny,1,1\nx,1,1\n", &guess, (4, Some("seed")), &["`x`", "`1`", "line 2", "--candidate"]);
+    assert_mistake(
+        "c,seed,score\nx,1,0.5\ny,1,1\nx,1,1\n",
+        &guess,
+        (4, Some("seed")),
+        &["`x`", "`1`", "line 2", "--candidate"],
+    );
     assert_mistake("c,seed,score\nx,1,0.5\nx,1\n", &guess, (3, None), &["2 fields", "3"]);
     assert_mistake("c,seed,score,score\n", &guess, (1, Some("score")), &["twice"]);
     assert_mistake("c;seed;score\nx;1;2\n", &guess, (1, None), &["commas", "';'"]);

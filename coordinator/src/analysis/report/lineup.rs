@@ -97,6 +97,15 @@ impl<'a> Lineup<'a> {
         shown
     }
 
+    /// The candidates whose segmentations are shown: the best, the next, and the last.
+    #[must_use]
+    pub fn pictured(&self) -> Vec<usize> {
+        let others = self.order.iter().copied().filter(|candidate| self.best != Some(*candidate));
+        let others: Vec<usize> = others.filter(|candidate| self.row(*candidate).scores.mean.is_some()).collect();
+        let last = others.last().filter(|_| others.len() > 1);
+        self.best.iter().chain(others.first()).chain(last).copied().collect()
+    }
+
     /// What to say where figures do not show all; nothing where they do.
     #[must_use]
     pub fn left_out(&self) -> String {

@@ -82,8 +82,8 @@ mod tests {
     fn gaps_are_filled_by_what_their_row_and_column_say() {
         let gap = f64::NAN;
         let fit = Additive::fit(&[vec![1.0, 2.0, gap], vec![2.0, 3.0, 7.0], vec![gap, gap, gap]]);
-        assert!((fit.cell(0, 2).unwrap() - 6.0).abs() < 1e-9);
-        assert!((fit.rows[0].unwrap() - 3.0).abs() < 1e-9, "the mean as if it had the third column too");
+        assert!(fit.cell(0, 2).is_some_and(|cell| (cell - 6.0).abs() < 1e-9));
+        assert!(fit.rows[0].is_some_and(|row| (row - 3.0).abs() < 1e-9), "the mean as if it had the third column too");
         assert_eq!(fit.cell(2, 0), None);
     }
 }

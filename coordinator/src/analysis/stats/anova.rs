@@ -34,7 +34,7 @@ pub fn terms(levels: &[usize], values: &[f64]) -> Vec<Term> {
             let parts = (0..=factors).filter(|part| part & !factors == 0);
             let signed = parts.map(|part| {
                 let mean = means[part][project(levels, factors, part, cell)];
-                if (factors ^ part).count_ones() % 2 == 0 { mean } else { -mean }
+                if (factors ^ part).count_ones().is_multiple_of(2) { mean } else { -mean }
             });
             signed.sum::<f64>()
         });
@@ -56,7 +56,7 @@ pub fn components(levels: &[usize], terms: &[Term]) -> Vec<f64> {
         let above = terms.iter().filter(|term| term.factors & of.factors == of.factors);
         let signed = above.map(|term| {
             let square = term.mean_square();
-            if (term.factors ^ of.factors).count_ones() % 2 == 0 { square } else { -square }
+            if (term.factors ^ of.factors).count_ones().is_multiple_of(2) { square } else { -square }
         });
         let all = (1 << levels.len()) - 1;
         signed.sum::<f64>() / of_factors(levels, all & !of.factors).product::<usize>() as f64

@@ -82,8 +82,7 @@ fn lines(analysis: &Analysis) -> Vec<Line<'_>> {
         rank: ranks.and_then(|ranks| ranks.mean.get(index).copied()),
         p_best: ranks.and_then(|ranks| ranks.p_best.get(index).copied()),
     };
-    let baseline =
-        |row| Line { row, is_baseline: true, best_is: None, is_best: false, rank: None, p_best: None };
+    let baseline = |row| Line { row, is_baseline: true, best_is: None, is_best: false, rank: None, p_best: None };
     analysis.candidates.iter().enumerate().map(candidate).chain(analysis.baselines.iter().map(baseline)).collect()
 }
 
@@ -194,7 +193,10 @@ fn notes(analysis: &Analysis) -> Vec<String> {
     };
     let confidence = 100.0 * (1.0 - analysis.options.alpha);
     vec![
-        format!("Mean ± standard deviation of {} over n = {n} runs on {} random splits.", analysis.metric, analysis.splits),
+        format!(
+            "Mean ± standard deviation of {} over n = {n} runs on {} random splits.",
+            analysis.metric, analysis.splits
+        ),
         format!(
             "Intervals of {confidence:.0} %: this pool, for other random splits of these cases (t); new data, for new cases and training sets (Nadeau and Bengio, {} test cases a training case).",
             Cell::from(analysis.ratio).shown(Kind::Measured)

@@ -8,23 +8,29 @@ use crate::analysis::words::{answer, settles};
 
 /// So many pairs are shown to people; of more, those with the best.
 const LISTED: usize = 200;
+/// So many pairs are in the table: those of 200 candidates. Of more, those with the best: half a million rows are no answer.
+const MOST: usize = 19_900;
 
 /// Pairs of candidates, by first and second, then pairs of a candidate with a baseline.
+///
+/// Of more than 200 candidates only the pairs with the best are in the table; corrections are for all pairs nonetheless. The fact
+/// `rows_are` above the table says so: `all` or `with_best`.
 #[must_use]
 pub fn pairs(of: &Analysed) -> Table {
     let analysis = &of.analysis;
-    let lines = lines(analysis);
+    let best = best(analysis);
+    let mut lines = lines(analysis);
+    let all = lines.len();
+    let is_whole = analysis.pairs.pairs.len() <= MOST;
+    lines.retain(|line| is_whole || line.has(best));
     let (columns, rows) = laid_out(fields(), &lines);
     let mut table = of.about.table("pairs", columns, rows);
     table.head.extend(head(analysis));
+    table.head.push(("rows_are", if is_whole { "all" } else { "with_best" }.into()));
     table.notes = notes(analysis);
-    if let Some(best) = best(analysis).filter(|_| lines.len() > LISTED) {
-        let listed = |index: &usize| {
-            let line = &lines[*index];
-            line.pair.first == best || !line.is_baseline && line.pair.second == best
-        };
-        let listed: Vec<_> = (0..lines.len()).filter(listed).collect();
-        table.notes.push(format!("Shown are the {} pairs with the best of {}; csv, json and parquet have all.", listed.len(), lines.len()));
+    if all > LISTED {
+        let listed: Vec<_> = (0..lines.len()).filter(|index| lines[*index].has(best)).collect();
+        table.notes.push(format!("Shown are the {} pairs with the best, of {all}.", listed.len()));
         table.listed = Some(listed);
     }
     table.answer = answer(analysis).sentences();
@@ -42,6 +48,11 @@ struct Line<'a> {
 }
 
 impl Line<'_> {
+    /// Whether it is a pair with that candidate.
+    fn has(&self, candidate: Option<usize>) -> bool {
+        candidate == Some(self.pair.first) || !self.is_baseline && candidate == Some(self.pair.second)
+    }
+
     fn family(&self) -> Cell {
         if self.is_baseline { "baselines" } else { "candidates" }.into()
     }
@@ -86,7 +97,8 @@ fn fields<'a>() -> Vec<Field<'a>> {
         Field::measured("p_flip", |line| line.compared(|c| c.p_flip)).hidden(),
         Field::measured("p_max_t", |line| line.compared(|c| c.p_max_t)).shown(Show::As("p (max-T)")),
         Field::measured("p_wilcoxon", |line| line.compared(|c| c.p_wilcoxon)).hidden(),
-        Field::measured("superiority", |line| line.compared(|c| c.superiority.share)).shown(Show::As("P(first better)")),
+        Field::measured("superiority", |line| line.compared(|c| c.superiority.share))
+            .shown(Show::As("P(first better)")),
         Field::measured("superiority_low", |line| line.compared(|c| c.superiority.interval.low)).hidden(),
         Field::measured("superiority_high", |line| line.compared(|c| c.superiority.interval.high)).hidden(),
         Field::measured("p_worse", |line| line.compared(|c| c.posterior.worse)).hidden(),
@@ -126,7 +138,8 @@ fn head(analysis: &Analysis) -> Vec<(&'static str, Cell)> {
 
 fn notes(analysis: &Analysis) -> Vec<String> {
     let shown = |number: f64| Cell::from(number).shown(Kind::Measured);
-    let direction = if analysis.higher_is_better { "positive: the first is better" } else { "negative: the first is better" };
+    let direction =
+        if analysis.higher_is_better { "positive: the first is better" } else { "negative: the first is better" };
     vec![
         format!("Differences of {}, first - second, on the n splits that both have ({direction}).", analysis.metric),
         format!(

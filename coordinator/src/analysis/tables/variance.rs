@@ -45,7 +45,8 @@ fn fields<'a>() -> Vec<Field<'a>> {
         Field::measured("sd", |line| line.component.variance.sqrt().into()),
         Field::measured("share", |line| line.component.share.into()),
         Field::measured("variance", |line| line.component.variance.into()),
-        Field::measured("low", |line| line.component.interval.map(|interval| interval.low).into()).shown(Show::Interval("95 % interval")),
+        Field::measured("low", |line| line.component.interval.map(|interval| interval.low).into())
+            .shown(Show::Interval("95 % interval")),
         Field::measured("high", |line| line.component.interval.map(|interval| interval.high).into()),
         Field::measured("raw", |line| line.component.raw.into()),
         Field::exact("df", |line| line.component.df.into()),
@@ -64,7 +65,8 @@ fn head(sampling: Option<TestSampling>) -> Vec<(&'static str, Cell)> {
 }
 
 fn notes(analysis: &Analysis) -> Vec<String> {
-    let mut notes = vec!["Negative estimates count as 0; `raw` has them. Intervals by bootstrap over splits.".to_owned()];
+    let mut notes =
+        vec!["Negative estimates count as 0; `raw` has them. Intervals by bootstrap over splits.".to_owned()];
     if let Some(sampling) = analysis.variance.test_sampling {
         let shown = |number: f64| Cell::from(number).shown(Kind::Measured);
         let share = sampling.share.map(|share| format!(", {:.0} % of the variance of splits", 100.0 * share));
