@@ -44,7 +44,7 @@ pub(super) fn scores(lineup: &Lineup<'_>) -> Figure {
     });
     let better = if analysis.higher_is_better { "further right is better" } else { "further left is better" };
     let forest = Forest {
-        axis: format!("{} \u{2014} {better}", metric_name(&analysis.metric)),
+        axis: format!("{} \u{2014} {better}", analysis.metric),
         bounds: if analysis.metric == "loss" { (f64::NEG_INFINITY, f64::INFINITY) } else { (0.0, 1.0) },
         heads: vec!["mean", "sd", "n", "against the best"],
         rows: candidates.chain(baselines).collect(),
@@ -55,7 +55,7 @@ pub(super) fn scores(lineup: &Lineup<'_>) -> Figure {
         "Mean {} of each candidate, its score on every split (dots), and two 95 % intervals of the mean: the thick \
          one is where the mean over other random splits of these same cases would lie, the thin one where the mean \
          for new cases and new training sets would (Nadeau and Bengio, ratio {} of test to training cases).{}",
-        metric_name(&analysis.metric),
+        analysis.metric,
         signed(analysis.ratio, 2),
         lineup.left_out(),
     );
@@ -110,7 +110,7 @@ pub(super) fn differences(lineup: &Lineup<'_>) -> Option<Figure> {
     }
     let rope = analysis.options.rope;
     let forest = Forest {
-        axis: format!("{} minus that of {}, on the same split", metric_name(&analysis.metric), lineup.name(best)),
+        axis: format!("{} minus that of {}, on the same split", analysis.metric, lineup.name(best)),
         bounds: (f64::NEG_INFINITY, f64::INFINITY),
         heads: vec!["difference", "p (Holm)", "against the best"],
         rows,
@@ -121,7 +121,7 @@ pub(super) fn differences(lineup: &Lineup<'_>) -> Option<Figure> {
         "Each candidate's {} minus that of the best, {}, paired by split. A thin interval that stays clear of zero \
          is a difference that new data would show too; p is Nadeau and Bengio's, corrected by Holm for all {} pairs. \
          The band is the region of practical equivalence, \u{b1}{}.{}",
-        metric_name(&analysis.metric),
+        analysis.metric,
         lineup.name(best),
         analysis.pairs.pairs.len(),
         signed(rope, 3),
@@ -260,7 +260,7 @@ pub(super) fn cost(lineup: &Lineup<'_>, jobs: &[JobRow]) -> Option<Figure> {
         "Mean {} of each candidate against the mean time that training one job took (left) and its number of trained \
          parameters (right), both on scales where equal factors have equal lengths. The broken line joins the \
          candidates that nothing cheaper beats.{}",
-        metric_name(&analysis.metric),
+        analysis.metric,
         lineup.left_out(),
     );
     let caution = "Times depend on the machine and on what else ran there; compare them only where all jobs ran on \
@@ -268,7 +268,7 @@ pub(super) fn cost(lineup: &Lineup<'_>, jobs: &[JobRow]) -> Option<Figure> {
     let cost = Cost {
         points,
         key: (hues, shapes),
-        metric: format!("mean {}", metric_name(&analysis.metric)),
+        metric: format!("mean {}", analysis.metric),
         higher_is_better: analysis.higher_is_better,
     };
     Some(cost.draw(figure("cost", "Score against cost", see, caution)))

@@ -19,11 +19,15 @@ const CURVES: usize = 6;
 /// Groups in the figure.
 const GROUPS: usize = 8;
 
-/// Losses and scores by epoch; `None` without measurements of a candidate that is shown.
+/// Losses and scores by epoch (IoU where the metric is the loss); `None` without measurements of a candidate that is shown.
 #[must_use]
-pub(super) fn learning(lineup: &Lineup<'_>, jobs: &[JobRow], measurements: &[MeasurementRow]) -> Option<Figure> {
-    let metric =
-        Metric::from_name(&lineup.analysis.metric).filter(|metric| *metric != Metric::Loss).unwrap_or(Metric::Iou);
+pub(super) fn learning(
+    lineup: &Lineup<'_>,
+    metric: Metric,
+    jobs: &[JobRow],
+    measurements: &[MeasurementRow],
+) -> Option<Figure> {
+    let metric = if metric == Metric::Loss { Metric::Iou } else { metric };
     let epochs = by_candidate(jobs, measurements);
     let chosen = chosen(lineup, &epochs);
     let mut series: Vec<String> = Vec::new();

@@ -1,6 +1,7 @@
 //! The candidates in the order in which people want to see them, and where each stands against the best. Chooses and
 //! sorts; computes nothing that the analysis has not.
 
+use super::figures::metric_name;
 use super::forest::Against;
 use crate::analysis::comparison::{Analysis, Finding, Pair, Row};
 use crate::analysis::observations::{Observation, Observations};
@@ -196,9 +197,9 @@ fn telling(observations: &Observations) -> Vec<usize> {
     (0..observations.axes.len()).filter(differs).collect()
 }
 
-/// Names candidates by the axes that tell them apart, and by no others: the words, the figures and the tables of a
-/// page then agree.
-pub(super) fn shorten_names(Analysed { observations, analysis, .. }: &mut Analysed) {
+/// Names things as people do: candidates by the axes that tell them apart and by no others, the metric and baselines as one says them.
+/// The words, the figures and the tables of a page then agree.
+pub(super) fn name_for_people(Analysed { observations, analysis, .. }: &mut Analysed) {
     let telling = telling(observations);
     for (candidate, row) in observations.candidates.iter().zip(&mut analysis.candidates) {
         let values = telling.iter().filter_map(|axis| Some(candidate.values.get(*axis)?.as_ref()?.to_string()));
@@ -207,6 +208,10 @@ pub(super) fn shorten_names(Analysed { observations, analysis, .. }: &mut Analys
             row.label = values.join(SEPARATOR);
         }
     }
+    for row in &mut analysis.baselines {
+        row.label = row.label.replace('_', " ");
+    }
+    analysis.metric = metric_name(&analysis.metric);
 }
 
 /// The ends of an interval.

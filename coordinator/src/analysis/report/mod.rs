@@ -64,16 +64,17 @@ pub struct Report {
 /// Makes a report.
 #[must_use]
 pub fn report(mut material: Material<'_>) -> Report {
-    lineup::shorten_names(&mut material.analysed);
+    lineup::name_for_people(&mut material.analysed);
     let Analysed { observations, analysis, .. } = &material.analysed;
     let answer = words::answer(analysis);
+    let metric = material.sweep.objective.metric;
     let lineup = Lineup::new(observations, analysis);
     let figures: Vec<Figure> = [
         Some(figures::scores(&lineup)),
         figures::differences(&lineup),
         figures::ranks(&lineup),
         figures::variance(&lineup),
-        learning::learning(&lineup, material.jobs, material.measurements),
+        learning::learning(&lineup, metric, material.jobs, material.measurements),
         figures::cost(&lineup, material.jobs),
     ]
     .into_iter()

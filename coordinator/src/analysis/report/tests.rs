@@ -298,6 +298,8 @@ fn jobs(candidates: usize) -> Vec<JobRow> {
             parameters: 1_900_000 * (1 + candidate as u64 % 5),
             device: "cuda:0 (H100)".to_owned(),
             worker: "gpu-1".to_owned(),
+            split_hash: None,
+            baselines: None,
         };
         JobRow {
             job: JobId((candidate * SPLITS + replicate) as u128),
@@ -369,7 +371,7 @@ fn a_report_shows_everything_it_is_given() {
     }
     assert_eq!(count(&report.page, "<b>See: </b>"), 6 + 1, "every figure, and the examples, say what to see");
     assert_eq!(count(&report.page, "<b>Do not conclude: </b>"), 6 + 1);
-    assert!(report.page.contains("unet is best: mean thresholded"), "the answer, by the only axis that differs");
+    assert!(report.page.contains("unet is best: mean thresholded IoU"), "the answer, by the only axis that differs");
     assert!(report.page.contains("3 attempts; the last: out of &lt;memory&gt;"), "the evidence of a failure");
     assert!(report.page.contains("nearly everything is called foreground"), "the evidence of a collapse");
     assert_eq!(count(&report.page, "data:image/png;base64,iVBORw=="), 3, "the images");
