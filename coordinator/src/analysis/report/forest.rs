@@ -10,6 +10,8 @@ use maud::{Markup, html};
 const ROW: f64 = 28.0;
 /// Where the first row begins: above it are the key and the heads of the columns.
 const TOP: f64 = 58.0;
+/// How much wider strong letters are.
+const STRONG: f64 = 1.08;
 /// The most room for the rows' names.
 const MOST_LABEL: f64 = 250.0;
 /// Room between names, plot and columns.
@@ -84,7 +86,7 @@ impl Forest {
     #[must_use]
     pub(super) fn draw(&self, figure: Figure) -> Figure {
         let columns = self.columns();
-        let labels = self.rows.iter().map(|row| width_of(&row.label)).fold(60.0, f64::max).min(MOST_LABEL);
+        let labels = self.rows.iter().map(|row| STRONG * width_of(&row.label)).fold(60.0, f64::max).min(MOST_LABEL);
         let right = columns.first().map_or(WIDTH, |column| column.left) - GAP;
         let scale = self.scale((labels + GAP, right));
         let bottom = TOP + ROW * self.rows.len() as f64;
@@ -109,9 +111,9 @@ impl Forest {
         let mut right = WIDTH - 2.0;
         let columns = self.heads.iter().enumerate().rev().map(|(index, head)| {
             let cells = self.rows.iter().filter_map(|row| row.cells.get(index));
-            let width = cells.map(|cell| width_of(cell)).fold(width_of(head), f64::max);
+            let width = cells.map(|cell| STRONG * width_of(cell)).fold(width_of(head), f64::max);
             let column = Column { left: right - width, right };
-            right = column.left - 10.0;
+            right = column.left - 12.0;
             column
         });
         let mut columns: Vec<_> = columns.collect();

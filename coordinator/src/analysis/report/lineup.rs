@@ -8,6 +8,7 @@ use crate::analysis::observations::{Observation, Observations};
 use crate::analysis::standing;
 use crate::analysis::stats::Interval;
 use crate::analysis::tables::Analysed;
+use crate::plan::AxisValue;
 
 /// So many candidates are in a figure at most.
 pub const SHOWN: usize = 30;
@@ -57,8 +58,7 @@ impl<'a> Lineup<'a> {
     /// The value of a candidate on one of the axes that tell candidates apart.
     #[must_use]
     pub fn value(&self, telling: usize, candidate: usize) -> Option<String> {
-        let axis = *self.telling.get(telling)?;
-        Some(self.observations.candidates.get(candidate)?.values.get(axis)?.as_ref()?.to_string())
+        spoken(self.observations, candidate, *self.telling.get(telling)?)
     }
 
     /// The values on such an axis, in the order of the plan; none if there are more than `most`.
@@ -77,11 +77,10 @@ impl<'a> Lineup<'a> {
     /// such axis.
     #[must_use]
     pub fn name_beside(&self, candidate: usize, axis: &str) -> (String, String) {
-        let values = &self.observations.candidates[candidate].values;
         let Some(axis) = self.observations.axes.iter().position(|name| name == axis) else {
             return (String::new(), self.name(candidate).to_owned());
         };
-        let value = |axis: &usize| values.get(*axis).and_then(Option::as_ref).map(ToString::to_string);
+        let value = |axis: &usize| spoken(self.observations, candidate, *axis);
         let beside: Vec<String> = self.telling.iter().filter(|other| **other != axis).filter_map(value).collect();
         let name = if beside.is_empty() { "all".to_owned() } else { beside.join(SEPARATOR) };
         (value(&axis).unwrap_or_default(), name)
@@ -197,13 +196,24 @@ fn telling(observations: &Observations) -> Vec<usize> {
     (0..observations.axes.len()).filter(differs).collect()
 }
 
+/// A candidate's value on an axis as people say it: a name is enough, a number needs the axis to mean anything.
+fn spoken(observations: &Observations, candidate: usize, axis: usize) -> Option<String> {
+    let value = observations.candidates.get(candidate)?.values.get(axis)?.as_ref()?;
+    Some(match value {
+        AxisValue::Name(name) => name.clone(),
+        AxisValue::Integer(_) | AxisValue::Real(_) => {
+            let axis = observations.axes.get(axis)?;
+            format!("{} {value}", axis.rsplit('.').next().unwrap_or(axis).replace('_', " "))
+        }
+    })
+}
+
 /// Names things as people do: candidates by the axes that tell them apart and by no others, the metric and baselines as one says them.
 /// The words, the figures and the tables of a page then agree.
 pub(super) fn name_for_people(Analysed { observations, analysis, .. }: &mut Analysed) {
     let telling = telling(observations);
-    for (candidate, row) in observations.candidates.iter().zip(&mut analysis.candidates) {
-        let values = telling.iter().filter_map(|axis| Some(candidate.values.get(*axis)?.as_ref()?.to_string()));
-        let values: Vec<String> = values.collect();
+    for (candidate, row) in analysis.candidates.iter_mut().enumerate() {
+        let values: Vec<String> = telling.iter().filter_map(|axis| spoken(observations, candidate, *axis)).collect();
         if !values.is_empty() {
             row.label = values.join(SEPARATOR);
         }
