@@ -147,7 +147,7 @@ fn draw_row(row: &Row, scale: &Scale, y: f64, labels: f64, columns: &[Column]) -
     let weight = if row.against == Against::Best { "strong" } else { "" };
     let (above, below) = (y - 3.5, y + 7.0);
     html! {
-        (text(labels, y, Anchor::End, weight, &fitted(&row.label, labels)))
+        (text(labels, y, Anchor::End, weight, &fitted(&row.label, labels / STRONG + 0.5)))
         g class=(row.against.class()) {
             @for (value, words) in &row.dots {
                 @if scale.shows(*value) { (dot((scale.at(*value), below), 2.3, "dot", words)) }
