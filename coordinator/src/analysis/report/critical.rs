@@ -100,12 +100,13 @@ fn axis(scale: &Scale, least: f64, most: f64) -> Markup {
 
 /// A name at its side, joined to its rank on the axis.
 fn entry(name: &str, rank: f64, scale: &Scale, y: f64, is_left: bool, side: f64) -> Markup {
+    let inner = if is_left { Anchor::Start } else { Anchor::End };
     let (edge, anchor, outwards) = if is_left { (side, Anchor::End, -1.0) } else { (WIDTH - side, Anchor::Start, 1.0) };
     let (x, number, width) = (scale.at(rank), 38.0, side - 54.0);
     html! {
         (polyline(&[(x, AXIS), (x, y), (edge, y)], "leader"))
         (dot((x, AXIS), 2.6, "dot", ""))
-        (text(edge + number * outwards, y, if is_left { Anchor::Start } else { Anchor::End }, "quiet", &signed(rank, 2)))
+        (text(edge + number * outwards, y, inner, "quiet", &signed(rank, 2)))
         (text(edge + (number + 8.0) * outwards, y, anchor, "", &fitted(name, width)))
     }
 }

@@ -58,7 +58,7 @@ pub(super) fn section(examples: &[Example], lineup: &Lineup<'_>) -> Markup {
                     }
                 }
                 div class="figcaption" {
-                    p { b { "See: " } "test cases of one job, by their IoU; the greater the probability of foreground, the lighter." }
+                    p { b { "See: " } "test cases of one job, by their IoU. The lighter, the more probably foreground." }
                     p { b { "Do not conclude: " } "a few cases show how a network fails, not how often." }
                 }
             }

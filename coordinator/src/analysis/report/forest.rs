@@ -99,7 +99,9 @@ impl Forest {
                 (bar((scale.clamped(low), scale.clamped(high)), TOP, bottom - TOP, "band"))
             }
             (x_axis(&scale, TOP, bottom, &self.axis))
-            @if let Some(at) = self.reference.map(|value| scale.at(value)) { (line((at, TOP), (at, bottom), "reference")) }
+            @if let Some(at) = self.reference.map(|value| scale.at(value)) {
+                (line((at, TOP), (at, bottom), "reference"))
+            }
             @for (index, row) in self.rows.iter().enumerate() {
                 (draw_row(row, &scale, TOP + ROW * (index as f64 + 0.5), labels, &columns))
             }

@@ -45,8 +45,8 @@ pub(super) fn section(material: &Material<'_>) -> Markup {
         section id="reproduce" {
             h2 { "Making these numbers again" }
             p {
-                "A job is determined by the sweep file, the content of the data set and its seeds; on the same kind of device "
-                "it gives the same numbers, bit for bit."
+                "A job is determined by the sweep file, the content of the data set and its seeds; on the same kind of "
+                "device it gives the same numbers, bit for bit."
             }
             dl {
                 dt { "Data" } dd { (data) }

@@ -66,8 +66,8 @@ fn head(material: &Material<'_>) -> Markup {
             p {
                 (sweep.candidates.len()) " candidates on " (sweep.replicates.len()) " replicates, "
                 (ended) " of " (jobs.len()) " jobs ended. Scores are "
-                (metric_name(sweep.objective.metric.name())) " of the " (reported(sweep)) " cases, with the weights of the "
-                (sweep.objective.epoch) " epoch."
+                (metric_name(sweep.objective.metric.name())) " of the " (reported(sweep)) " cases, with the weights of "
+                "the " (sweep.objective.epoch) " epoch."
             }
         }
     }
@@ -148,9 +148,9 @@ fn candidates(lineup: &Lineup<'_>) -> Markup {
             h2 { "Candidates" }
             (table("By mean score, the best first; then what needs no training", &heads, &rows))
             p class="note" {
-                "n is the number of scores; sd is over splits. \u{201c}This pool\u{201d} is other random splits of these "
-                "cases, \u{201c}new data\u{201d} new cases and new training sets. \u{201c}The best\u{201d} is chosen by the "
-                "validation scores where there are any, so that its test score is not flattered."
+                "n is the number of scores; sd is over splits. \u{201c}This pool\u{201d} is other random splits of these cases, "
+                "\u{201c}new data\u{201d} new cases and new training sets. \u{201c}The best\u{201d} is chosen by the validation "
+                "scores where there are any, so that its test score is not flattered."
                 (lineup.left_out())
                 (sensitivity(lineup))
             }
@@ -237,7 +237,8 @@ fn power(lineup: &Lineup<'_>) -> Markup {
                 h2 { "What these splits can show" }
                 (table("The least true difference that is found in four of five sweeps", &heads, &rows))
                 p class="note" {
-                    "In units of the score, and in standard deviations of the differences between two candidates over splits"
+                    "In units of the score, and in standard deviations of the differences between two candidates over "
+                    "splits"
                     @if let Some(sd) = power.typical_sd { ", typically " (signed(sd, 4)) " here" }
                     ". However many splits there are, on new data a difference below " (in_scores(power.floor))
                     " is not found with this ratio of test to training cases."
@@ -267,8 +268,8 @@ fn effects(lineup: &Lineup<'_>) -> Markup {
             h2 { "Which axes matter" }
             (table("Analysis of variance of the grid, with every job that ended", &heads, &rows.collect::<Vec<_>>()))
             p class="note" {
-                "A share says how much of the spread of all scores goes with a term on this grid and these splits; it is no "
-                "measure of importance beyond them."
+                "A share says how much of the spread of all scores goes with a term on this grid and these splits; it is "
+                "no measure of importance beyond them."
             }
         }
     }

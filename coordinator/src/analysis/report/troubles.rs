@@ -21,8 +21,8 @@ pub(super) fn section(material: &Material<'_>, lineup: &Lineup<'_>) -> Markup {
             h2 { "Failures and verdicts" }
             @if troubled.is_empty() {
                 p {
-                    "Every job that ended has a trained model: none failed, diverged or collapsed to a mask that does not "
-                    "depend on the image."
+                    "Every job that ended has a trained model: none failed, diverged or collapsed to a mask that does "
+                    "not depend on the image."
                 }
             } @else {
                 p {
