@@ -7,6 +7,8 @@ use std::fmt::Write;
 
 /// Width of every figure, in units that are pixels where the page is wide enough.
 pub(super) const WIDTH: f64 = 860.0;
+/// The margin of a drawing that is a file of its own.
+const MARGIN: f64 = 16.0;
 /// Size of the letters, as `figure.css` has it.
 const LETTERS: f64 = 12.0;
 /// The styles of all marks.
@@ -32,25 +34,26 @@ impl Figure {
     /// The drawing as a part of the page, which has the styles.
     #[must_use]
     pub(super) fn inline(&self) -> Markup {
-        self.svg(None)
+        self.svg(None, 0.0)
     }
 
     /// The drawing as a file of its own.
     #[must_use]
     pub(super) fn file(&self) -> String {
-        self.svg(Some("http://www.w3.org/2000/svg")).into_string()
+        self.svg(Some("http://www.w3.org/2000/svg"), MARGIN).into_string()
     }
 
-    fn svg(&self, namespace: Option<&str>) -> Markup {
+    fn svg(&self, namespace: Option<&str>, margin: f64) -> Markup {
         let id = |part: &str| format!("{}-{part}", self.name);
+        let (left, width, height) = (Px(-margin), Px(WIDTH + 2.0 * margin), Px(self.height + 2.0 * margin));
         html! {
-            svg xmlns=[namespace] class="figure" viewBox={ "0 0 " (Px(WIDTH)) " " (Px(self.height)) } role="img"
+            svg xmlns=[namespace] class="figure" viewBox={ (left) " " (left) " " (width) " " (height) } role="img"
                 aria-labelledby={ (id("title")) " " (id("see")) } {
                 title id=(id("title")) { (self.title) }
                 desc id=(id("see")) { (self.see) }
                 @if namespace.is_some() {
                     style { (PreEscaped(STYLE)) }
-                    rect class="paper" width="100%" height="100%" {}
+                    rect class="paper" x=(left) y=(left) width=(width) height=(height) {}
                 }
                 (self.marks)
             }

@@ -202,7 +202,7 @@ fn drawn(figure: &Figure) -> Markup {
         section id=(figure.name) {
             h2 { (figure.title) }
             figure {
-                (figure.inline())
+                div class="wide" { (figure.inline()) }
                 figcaption {
                     p { b { "See: " } (figure.see) }
                     p { b { "Do not conclude: " } (figure.caution) }
