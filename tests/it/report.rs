@@ -49,6 +49,7 @@ fn opened(page: &Path, profile: &Path) -> Option<(Vec<String>, String)> {
 }
 
 #[test]
+#[allow(clippy::print_stderr, reason = "a check that was left out must be heard of")]
 fn a_browser_opens_the_page_and_asks_nobody_for_anything() {
     let lab = reported();
     let page = lab.path("report/report.html");

@@ -1,4 +1,5 @@
 //! A whole report of made-up scores, checked as a reader would: is everything there, and does it ask for nothing.
+#![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
 use super::*;
 use crate::analysis::comparison::Analysis;
