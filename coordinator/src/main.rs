@@ -1,7 +1,9 @@
 //! Entry point of `coordinator`: parses, sets tracing up, maps errors to exit codes.
 
 use clap::{Parser, Subcommand};
-use coordinator::cli::{CliError, cancel, exit, jobs, plan, run, serve, status, submit, tables, watch};
+use coordinator::cli::{
+    CliError, analyze, cancel, exit, jobs, plan, report, run, serve, status, submit, tables, watch,
+};
 use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
 use tracing_subscriber::EnvFilter;
@@ -28,6 +30,8 @@ enum Command {
     Jobs(jobs::Args),
     Cancel(cancel::Args),
     Tables(tables::Args),
+    Report(report::Args),
+    Analyze(analyze::Args),
 }
 
 fn main() -> ExitCode {
@@ -45,7 +49,7 @@ fn main() -> ExitCode {
     match result {
         Ok(code) => ExitCode::from(code),
         Err(error) => {
-            report(&error);
+            complain(&error);
             ExitCode::from(error.exit_code())
         }
     }
@@ -62,11 +66,13 @@ async fn dispatch(cli: Cli) -> Result<u8, CliError> {
         Some(Command::Jobs(args)) => jobs::run(args).await?,
         Some(Command::Cancel(args)) => cancel::run(args).await?,
         Some(Command::Tables(args)) => tables::run(args).await?,
+        Some(Command::Report(args)) => report::run(args)?,
+        Some(Command::Analyze(args)) => analyze::run(&args)?,
     }
     Ok(exit::COMPLETE)
 }
 
-fn report(error: &CliError) {
+fn complain(error: &CliError) {
     // who has closed the standard error wants no message; the exit code says enough
     let _ = writeln!(std::io::stderr(), "error: {}", proto::report::line(error));
 }

@@ -1,17 +1,26 @@
 //! What people ask of a store: a sweep's rows, made into the table they want. Reads only.
 //!
 //! ```text
-//!  store --restore--> state (which jobs, where they stand) --+--> rows --analysis--> Table
+//!  store --restore--> state (which jobs, where they stand) --+--> rows --analysis--> Table, or what the scores come to
 //!  store --results, measurements ---------------------------+
 //! ```
 
-use crate::analysis::rows::{CaseRow, JobRow, MeasurementRow, ResultColumns, RowState, SweepHead};
+mod dossier;
+
+pub use dossier::{Dossier, dossier, epochs, examples};
+
+use crate::analysis::comparison::{Analysis, Options};
+use crate::analysis::observe::observe;
+use crate::analysis::rows::{BaselineRow, CaseRow, JobRow, MeasurementRow, ResultColumns, RowState, SweepHead};
 use crate::analysis::table::Table;
-use crate::analysis::tables;
+use crate::analysis::tables::{self, About, Analysed};
 use crate::driver::restore;
 use crate::scheduler::{JobState, Limits, State, Sweep};
 use crate::store::{Reader, StoreError, StoredResult};
+use proto::extras::BaselineCounts;
+use proto::measure::CaseCounts;
 use proto::spec::Subset;
+use std::collections::BTreeMap;
 
 /// What the rows of a table are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
@@ -19,6 +28,14 @@ pub enum Rows {
     /// The grid points, each over all its replicates
     #[default]
     Candidates,
+    /// Every two candidates: their difference on the same splits, and whether it is real
+    Pairs,
+    /// The candidates' ranks over the splits
+    Ranks,
+    /// The axes of the grid: which matter
+    Effects,
+    /// Where the spread of the scores comes from
+    Variance,
     /// The jobs, each with its scores
     Jobs,
     /// The cases of each job, with their pixel counts
@@ -39,6 +56,10 @@ impl Rows {
     pub fn name(self) -> &'static str {
         match self {
             Self::Candidates => "candidates",
+            Self::Pairs => "pairs",
+            Self::Ranks => "ranks",
+            Self::Effects => "effects",
+            Self::Variance => "variance",
             Self::Jobs => "jobs",
             Self::Cases => "cases",
             Self::Measurements => "measurements",
@@ -80,34 +101,95 @@ pub fn state(reader: &Reader) -> Result<State, StoreError> {
 pub fn table(reader: &Reader, sweep: &str, rows: Rows) -> Result<Table, QueryError> {
     let state = state(reader)?;
     let sweep = find(&state, sweep)?;
-    let head = SweepHead {
-        sweep: sweep.plan.sweep.clone(),
+    let head = head(sweep);
+    let jobs = job_rows(reader, &state, sweep)?;
+    Ok(match rows {
+        Rows::Candidates => tables::candidates(&analyse(reader, &head, &jobs)?),
+        Rows::Pairs => tables::pairs(&analyse(reader, &head, &jobs)?),
+        Rows::Ranks => tables::ranks(&analyse(reader, &head, &jobs)?),
+        Rows::Effects => tables::effects(&analyse(reader, &head, &jobs)?),
+        Rows::Variance => tables::variance(&analyse(reader, &head, &jobs)?),
+        Rows::Jobs => tables::jobs(&head, &jobs),
+        Rows::Cases => tables::cases(&head, &jobs, &case_rows(sweep, &jobs)),
+        Rows::Measurements => tables::measurements(&head, &jobs, &measurement_rows(reader, &jobs)?),
+    })
+}
+
+/// A sweep with all that its scores come to; the one submitted last if the name is empty.
+///
+/// # Errors
+/// If the store cannot be read, or has no such sweep.
+pub fn analysed(reader: &Reader, sweep: &str) -> Result<Analysed, QueryError> {
+    let state = state(reader)?;
+    let sweep = find(&state, sweep)?;
+    Ok(analyse(reader, &head(sweep), &job_rows(reader, &state, sweep)?)?)
+}
+
+fn analyse(reader: &Reader, head: &SweepHead, jobs: &[JobRow]) -> Result<Analysed, StoreError> {
+    let observations = observe(head, jobs, &baseline_rows(reader, jobs)?);
+    let analysis = Analysis::of(&observations, &Options::default());
+    Ok(Analysed { about: About::analysis(head), observations, analysis })
+}
+
+fn head(sweep: &Sweep) -> SweepHead {
+    let plan = &sweep.plan;
+    SweepHead {
+        sweep: plan.sweep.clone(),
         content: sweep.inventory.as_ref().map(|inventory| inventory.content),
         trainer: sweep.trainer(),
-        axes: sweep.plan.axes.clone(),
-        candidates: sweep.plan.candidates.iter().map(|candidate| candidate.values.clone()).collect(),
-        replicates: sweep.plan.replicates.clone(),
-    };
-    let mut jobs = Vec::with_capacity(sweep.jobs.len());
-    let mut cases = Vec::new();
-    let mut measurements = Vec::new();
-    for (place, id) in sweep.jobs.iter().enumerate() {
-        let stored = reader.result(*id)?;
-        if let Some(stored) = stored.as_ref().filter(|_| rows == Rows::Cases) {
-            case_rows(sweep, place, stored, &mut cases);
-        }
-        if rows == Rows::Measurements {
-            let epochs = reader.measurements(*id)?.into_iter();
-            measurements.extend(epochs.map(|(attempt, measurement)| MeasurementRow { job: *id, attempt, measurement }));
-        }
-        jobs.extend(job_row(&state, sweep, place, stored));
+        axes: plan.axes.clone(),
+        candidates: plan.candidates.iter().map(|candidate| candidate.values.clone()).collect(),
+        replicates: plan.replicates.clone(),
+        objective: plan.objective,
+        // every candidate is split alike: the section is no axis
+        split: plan.candidates.first().map(|candidate| candidate.template.split).unwrap_or_default(),
+        cases: sweep.inventory.as_ref().map(|inventory| inventory.cases.len()),
     }
-    Ok(match rows {
-        Rows::Candidates => tables::candidates(&head, &sweep.plan.objective, &jobs),
-        Rows::Jobs => tables::jobs(&head, &jobs),
-        Rows::Cases => tables::cases(&head, &jobs, &cases),
-        Rows::Measurements => tables::measurements(&head, &jobs, &measurements),
-    })
+}
+
+fn job_rows(reader: &Reader, state: &State, sweep: &Sweep) -> Result<Vec<JobRow>, StoreError> {
+    let mut rows = Vec::with_capacity(sweep.jobs.len());
+    for (place, id) in sweep.jobs.iter().enumerate() {
+        rows.extend(job_row(state, sweep, place, reader.result(*id)?));
+    }
+    Ok(rows)
+}
+
+fn measurement_rows<'a>(
+    reader: &Reader,
+    jobs: impl IntoIterator<Item = &'a JobRow>,
+) -> Result<Vec<MeasurementRow>, StoreError> {
+    let mut rows = Vec::new();
+    for JobRow { job, .. } in jobs {
+        let epochs = reader.measurements(*job)?.into_iter();
+        rows.extend(epochs.map(|(attempt, measurement)| MeasurementRow { job: *job, attempt, measurement }));
+    }
+    Ok(rows)
+}
+
+/// The baselines on the splits of a sweep, by replicate: those of the first job of each that came with any.
+///
+/// # Errors
+/// If the store cannot be read, or has no such sweep.
+pub fn baselines(reader: &Reader, sweep: &str) -> Result<Vec<BaselineRow>, QueryError> {
+    let state = state(reader)?;
+    let sweep = find(&state, sweep)?;
+    Ok(baseline_rows(reader, &job_rows(reader, &state, sweep)?)?)
+}
+
+fn baseline_rows(reader: &Reader, jobs: &[JobRow]) -> Result<Vec<BaselineRow>, StoreError> {
+    let mut hashes = BTreeMap::new();
+    for JobRow { replicate, result, .. } in jobs {
+        if let Some(hash) = result.as_ref().and_then(|result| result.baselines) {
+            hashes.entry(*replicate).or_insert(hash);
+        }
+    }
+    let mut rows = Vec::new();
+    for (replicate, hash) in hashes {
+        let row = |BaselineCounts { baseline, validation, test }| BaselineRow { replicate, baseline, validation, test };
+        rows.extend(reader.baselines(hash)?.into_iter().map(row));
+    }
+    Ok(rows)
 }
 
 fn find<'a>(state: &'a State, name: &str) -> Result<&'a Sweep, QueryError> {
@@ -131,12 +213,16 @@ fn job_row(state: &State, sweep: &Sweep, place: usize, stored: Option<StoredResu
         JobState::Failed { .. } => RowState::Failed,
         JobState::Cancelled => RowState::Cancelled,
     };
-    let result = stored.map(|StoredResult { worker, result, .. }| ResultColumns {
+    let result = stored.map(|StoredResult { worker, result, baselines, .. }| ResultColumns {
+        baselines,
+        split_hash: result.split_hash,
         verdict: result.verdict,
         epochs: result.epochs,
         best_epoch: result.best_epoch,
         validation: result.validation.scores(),
         test: result.test.scores(),
+        validation_cases: result.validation.cases,
+        test_cases: result.test.cases,
         train_seconds: result.train_seconds,
         parameters: result.parameters,
         device: result.device,
@@ -146,13 +232,17 @@ fn job_row(state: &State, sweep: &Sweep, place: usize, stored: Option<StoredResu
     Some(JobRow { job: id, candidate, replicate, state: row_state, attempts, message, result })
 }
 
-fn case_rows(sweep: &Sweep, place: usize, stored: &StoredResult, rows: &mut Vec<CaseRow>) {
+fn case_rows(sweep: &Sweep, jobs: &[JobRow]) -> Vec<CaseRow> {
     let names = sweep.inventory.as_ref().map(|inventory| &inventory.cases[..]).unwrap_or_default();
-    for subset in [Subset::Validation, Subset::Test] {
-        for counts in stored.result.evaluation(subset).into_iter().flat_map(|evaluation| &evaluation.cases) {
-            // an index beyond the list can only be a worker's mistake; its number is shown as it is
-            let case = names.get(counts.case as usize).cloned().unwrap_or_else(|| counts.case.to_string());
-            rows.push(CaseRow { job: sweep.jobs[place], subset, case, counts: *counts });
+    // an index beyond the list can only be a worker's mistake; its number is shown as it is
+    let name = |case: u32| names.get(case as usize).cloned().unwrap_or_else(|| case.to_string());
+    let mut rows = Vec::new();
+    for JobRow { job, result, .. } in jobs {
+        let Some(result) = result else { continue };
+        for (subset, cases) in [(Subset::Validation, &result.validation_cases), (Subset::Test, &result.test_cases)] {
+            let row = |counts: &CaseCounts| CaseRow { job: *job, subset, case: name(counts.case), counts: *counts };
+            rows.extend(cases.iter().map(row));
         }
     }
+    rows
 }

@@ -3,16 +3,22 @@
 
 mod golden;
 
-use coordinator::analysis::export::{Format, render};
+use coordinator::analysis::comparison::{Analysis, Options};
+use coordinator::analysis::export::{self, Format};
+use coordinator::analysis::observe::observe;
 use coordinator::analysis::rows::{CaseRow, JobRow, MeasurementRow, ResultColumns, RowState, SweepHead};
 use coordinator::analysis::table::{Cell, Table};
-use coordinator::analysis::tables;
+use coordinator::analysis::tables::{self, About, Analysed};
+use coordinator::analysis::words;
 use coordinator::cli;
 use coordinator::plan::{Plan, parse};
 use golden::assert_golden;
-use proto::ids::{Attempt, ContentHash, JobId};
+use parquet::file::reader::{FileReader, SerializedFileReader};
+use parquet::record::Field;
+use proto::ids::{Attempt, ContentHash, JobId, SplitHash};
 use proto::measure::{CaseCounts, Counts, Measurement, Scores, Verdict};
 use proto::spec::{Subset, Trainer};
+use std::io::Write;
 
 const SWEEP: &str = "\
 sweep: golden
@@ -38,7 +44,21 @@ fn head(plan: &Plan) -> SweepHead {
         axes: plan.axes.clone(),
         candidates: plan.candidates.iter().map(|candidate| candidate.values.clone()).collect(),
         replicates: plan.replicates.clone(),
+        objective: plan.objective,
+        split: plan.candidates[0].template.split,
+        cases: Some(200),
     }
+}
+
+fn analysed(plan: &Plan, jobs: &[JobRow]) -> Analysed {
+    let head = head(plan);
+    let observations = observe(&head, jobs, &[]);
+    let analysis = Analysis::of(&observations, &Options::default());
+    Analysed { about: About::analysis(&head), observations, analysis }
+}
+
+fn render(table: &Table, format: Format) -> String {
+    String::from_utf8(export::render(table, format).unwrap()).unwrap()
 }
 
 fn id(candidate: usize, replicate: usize) -> JobId {
@@ -69,10 +89,14 @@ fn succeeded(candidate: usize, replicate: usize, verdict: Verdict, test: Scores)
         best_epoch: if verdict == Verdict::Diverged { 0 } else { 31 },
         validation: if verdict == Verdict::Diverged { Scores::default() } else { scores(0.75) },
         test,
+        validation_cases: Vec::new(),
+        test_cases: Vec::new(),
+        baselines: None,
         train_seconds: 123.456_789,
         parameters: 21_978_177,
         device: "cuda:0 (H200)".to_owned(),
         worker: "gpu-1, slot 0".to_owned(),
+        split_hash: (candidate < 3).then_some(SplitHash(replicate as u128)),
     };
     JobRow { attempts: 1, result: Some(result), ..job(candidate, replicate, RowState::Succeeded) }
 }
@@ -96,18 +120,21 @@ fn jobs() -> Vec<JobRow> {
 
 #[track_caller]
 fn assert_in_every_format(table: &Table) {
-    for (format, ending) in
-        [(Format::Table, "txt"), (Format::Csv, "csv"), (Format::Json, "json"), (Format::Markdown, "md")]
-    {
-        assert_golden(&format!("tables/{}.{ending}", table.rows_name), &render(table, format).unwrap());
+    for (format, ending) in [
+        (Format::Table, "txt"),
+        (Format::Csv, "csv"),
+        (Format::Json, "json"),
+        (Format::Markdown, "md"),
+        (Format::Latex, "tex"),
+    ] {
+        assert_golden(&format!("tables/{}.{ending}", table.rows_name), &render(table, format));
     }
 }
 
 #[test]
 fn candidates_summarise_their_replicates() {
     let plan = plan();
-    let table = tables::candidates(&head(&plan), &plan.objective, &jobs());
-    assert_in_every_format(&table);
+    assert_in_every_format(&tables::candidates(&analysed(&plan, &jobs())));
 }
 
 #[test]
@@ -159,7 +186,7 @@ fn simulated_sweeps_say_so() {
     let devices: Vec<_> = table.rows.iter().map(|row| row[device].clone()).collect();
     assert_eq!(devices.iter().filter(|cell| **cell == Cell::from("simulated")).count(), 6);
     assert!(devices.iter().all(|cell| matches!(cell, Cell::Empty) || *cell == Cell::from("simulated")));
-    let candidates = render(&tables::candidates(&head, &plan.objective, &jobs()), Format::Json).unwrap();
+    let candidates = render(&tables::candidates(&analysed(&plan, &jobs())), Format::Json);
     assert!(candidates.starts_with(r#"{"schema":"splitsweep.candidates/1","sweep":"golden","trainer":"simulated""#));
     assert_eq!(head.trainer, Trainer::Simulated);
 }
@@ -169,8 +196,8 @@ fn simulated_sweeps_say_so() {
 fn csv_and_json_keep_every_digit() {
     let plan = plan();
     let table = tables::jobs(&head(&plan), &jobs());
-    let json: serde_json::Value = serde_json::from_str(&render(&table, Format::Json).unwrap()).unwrap();
-    let csv = render(&table, Format::Csv).unwrap();
+    let json: serde_json::Value = serde_json::from_str(&render(&table, Format::Json)).unwrap();
+    let csv = render(&table, Format::Csv);
     let mut records = csv::Reader::from_reader(csv.as_bytes());
     let names = records.headers().unwrap().clone();
     assert_eq!(names.len(), table.columns.len());
@@ -190,17 +217,92 @@ fn csv_and_json_keep_every_digit() {
     }
 }
 
+/// A sweep in which everything went wrong that can: each of it is counted, and said in words.
+#[test]
+fn nothing_is_averaged_away() {
+    let of = analysed(&plan(), &jobs());
+    let table = tables::candidates(&of);
+    let cell = |row: usize, name: &str| {
+        let column = table.columns.iter().position(|column| column.name == name).unwrap();
+        table.rows[row][column].clone()
+    };
+    let counted = ["n", "failed", "trivial", "degenerate", "diverged", "without_score", "not_trained"];
+    let counts = |row| counted.map(|name| cell(row, name));
+    assert_eq!(counts(0), [3, 0, 0, 0, 0, 0, 0].map(Cell::Integer));
+    assert_eq!(counts(1), [1, 1, 1, 0, 1, 2, 3].map(Cell::Integer));
+    assert_eq!(counts(3), [1, 0, 0, 1, 0, 0, 1].map(Cell::Integer));
+    assert_eq!(cell(1, "mean_if_trained"), Cell::Empty);
+    let Cell::Real(at_worst) = cell(1, "mean_at_worst") else { panic!("no mean at worst") };
+    assert!((at_worst - 0.1).abs() < 1e-15);
+    let failures = words::answer(&of.analysis).failures;
+    for words in [
+        &["unet dice", "of 3 jobs", "1 failed", "1 diverged", "1 collapsed to a trivial mask", "of the 1 with a score"]
+            [..],
+        &["unet focal 1e-5 0.5", "of 1 job ", "1 collapsed to nearly empty or full masks", "with the score they have"],
+    ] {
+        let says = |sentence: &&String| words.iter().all(|word| sentence.contains(word));
+        assert_eq!(failures.iter().filter(says).count(), 1, "{words:?} in {failures:#?}");
+    }
+    assert_eq!(failures.len(), 2);
+}
+
+/// What is read back from Parquet is what the cells hold, column by column, to the last bit.
+#[test]
+fn parquet_is_read_back() {
+    let plan = plan();
+    let mut big = jobs();
+    big[0].replicate = 0;
+    let mut of = head(&plan);
+    of.replicates[0].init_seed = u64::MAX;
+    for table in [tables::jobs(&of, &big), tables::candidates(&analysed(&plan, &jobs())), tables::jobs(&of, &[])] {
+        let bytes = export::render(&table, Format::Parquet).unwrap();
+        assert!(bytes == export::render(&table, Format::Parquet).unwrap(), "bytes change");
+        let mut file = tempfile::tempfile().unwrap();
+        file.write_all(&bytes).unwrap();
+        let reader = SerializedFileReader::new(file).unwrap();
+        let file = reader.metadata().file_metadata();
+        let names: Vec<_> = file.schema().get_fields().iter().map(|field| field.name().to_owned()).collect();
+        assert_eq!(names, table.columns.iter().map(|column| column.name.clone()).collect::<Vec<_>>());
+        let metadata = file.key_value_metadata().unwrap();
+        let value = |key: &str| metadata.iter().find(|pair| pair.key == key).unwrap().value.clone();
+        assert_eq!(value("schema"), Some(format!("splitsweep.{}/1", table.rows_name)));
+        assert_eq!(value("sweep").as_deref(), Some("golden"));
+        let rows: Vec<_> = reader.get_row_iter(None).unwrap().map(Result::unwrap).collect();
+        assert_eq!(rows.len(), table.rows.len());
+        for (row, cells) in rows.iter().zip(&table.rows) {
+            for ((name, field), cell) in row.get_column_iter().zip(cells) {
+                let same = match (cell, field) {
+                    (Cell::Empty, Field::Null) => true,
+                    (Cell::Integer(number), Field::ULong(found)) => number == found,
+                    (Cell::Integer(number), Field::Double(found)) => *number as f64 == *found,
+                    (Cell::Real(number), Field::Double(found)) => number.to_bits() == found.to_bits(),
+                    (Cell::Text(_) | Cell::Id(_), Field::Str(found)) => cell.exact() == *found,
+                    _ => false,
+                };
+                assert!(same, "{name}: {cell:?} and {field:?}");
+            }
+        }
+    }
+}
+
 #[test]
 fn an_empty_sweep_has_tables_too() {
     let plan = plan();
     let head = head(&plan);
     for table in [tables::jobs(&head, &[]), tables::cases(&head, &[], &[]), tables::measurements(&head, &[], &[])] {
         assert!(table.rows.is_empty());
-        let json: serde_json::Value = serde_json::from_str(&render(&table, Format::Json).unwrap()).unwrap();
+        let json: serde_json::Value = serde_json::from_str(&render(&table, Format::Json)).unwrap();
         assert_eq!(json["rows"], serde_json::json!([]));
     }
-    let table = tables::candidates(&head, &plan.objective, &[]);
-    assert_eq!(table.rows.len(), plan.candidates.len());
+    let nothing = analysed(&plan, &[]);
+    assert_eq!(tables::candidates(&nothing).rows.len(), plan.candidates.len());
+    for table in nothing.tables() {
+        for format in [Format::Table, Format::Csv, Format::Json, Format::Markdown, Format::Latex, Format::Parquet] {
+            assert!(!export::render(&table, format).unwrap().is_empty(), "{}", table.rows_name);
+        }
+    }
+    let words = words::answer(&nothing.analysis).best;
+    assert_eq!(words, ["No candidate has a thresholded_iou yet: nothing can be said."]);
 }
 
 #[track_caller]

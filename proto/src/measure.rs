@@ -1,6 +1,8 @@
 //! Measurements and results. Scores are ratios of integer counts, taken last (`Counts` -> `Scores`), so that every part of
 //! the product computes the same number from the same pixels.
 
+use crate::extras::Extras;
+use crate::ids::SplitHash;
 use crate::spec::{Metric, Subset};
 use serde::{Deserialize, Serialize};
 
@@ -61,6 +63,20 @@ impl Counts {
     #[must_use]
     pub fn accuracy(&self) -> f64 {
         ratio(self.tp + self.tn, self.pixels())
+    }
+
+    /// The score of that name; `None` for the loss, which no counts tell.
+    #[must_use]
+    pub fn score(&self, metric: Metric) -> Option<f64> {
+        match metric {
+            Metric::Loss => None,
+            Metric::Iou => Some(self.iou()),
+            Metric::ThresholdedIou => Some(self.thresholded_iou()),
+            Metric::Dice => Some(self.dice()),
+            Metric::Sensitivity => Some(self.sensitivity()),
+            Metric::Specificity => Some(self.specificity()),
+            Metric::Accuracy => Some(self.accuracy()),
+        }
     }
 
     /// Number of pixels of the case.
@@ -230,6 +246,10 @@ pub struct JobResult {
     pub parameters: u64,
     /// What it ran on.
     pub device: String,
+    /// The cases it was trained, selected and tested on; `None` where the worker did not say.
+    pub split_hash: Option<SplitHash>,
+    /// What is kept beside its row.
+    pub extras: Extras,
 }
 
 impl JobResult {

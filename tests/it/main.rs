@@ -14,6 +14,8 @@ mod drain;
 mod durability;
 mod interrupt;
 mod manners;
+mod replicates;
+mod report;
 mod restart;
 mod security;
 mod tidy;

@@ -91,7 +91,7 @@ fn without_a_terminal_there_are_no_control_characters() {
 #[test]
 fn json_is_json_and_csv_is_csv() {
     let lab = ended();
-    for (rows, count) in [("candidates", 1), ("jobs", 300), ("cases", 600), ("measurements", 600)] {
+    for (rows, count) in [("candidates", 1), ("pairs", 0), ("jobs", 300), ("cases", 600), ("measurements", 600)] {
         let json: Value = serde_json::from_str(&lab.table(rows, "json")).unwrap();
         assert_eq!(json["schema"], format!("splitsweep.{rows}/1"));
         let records = json["rows"].as_array().unwrap();
@@ -121,8 +121,8 @@ fn json_is_json_and_csv_is_csv() {
 fn a_table_is_the_same_from_the_store_from_the_coordinator_and_in_a_file() {
     let lab = ended();
     let coordinator = lab.serve(&[]);
-    for rows in ["candidates", "jobs", "measurements"] {
-        for format in ["table", "csv", "json", "markdown"] {
+    for rows in ["candidates", "variance", "jobs", "measurements"] {
+        for format in ["table", "csv", "json", "markdown", "latex"] {
             let here = lab.table(rows, format);
             let command = ["tables", "--rows", rows, "--format", format, "--coordinator", &coordinator.url];
             assert_eq!(lab.run(command).expect(0).stdout, here);
@@ -130,6 +130,18 @@ fn a_table_is_the_same_from_the_store_from_the_coordinator_and_in_a_file() {
             assert_eq!((written.stdout.as_str(), std::fs::read_to_string(lab.path("table")).unwrap()), ("", here));
         }
     }
+}
+
+#[test]
+fn a_binary_table_is_the_same_from_the_store_and_from_the_coordinator() {
+    let lab = ended();
+    let coordinator = lab.serve(&[]);
+    let command = ["tables", "--rows", "jobs", "--format", "parquet", "--out"];
+    let here = lab.run(command.iter().chain(&["here"])).expect(0);
+    let there = lab.run(command.iter().chain(&["there", "--coordinator", &coordinator.url])).expect(0);
+    assert_eq!((here.stdout.as_str(), there.stdout.as_str()), ("", ""));
+    let (here, there) = (std::fs::read(lab.path("here")).unwrap(), std::fs::read(lab.path("there")).unwrap());
+    assert!(here == there && here.starts_with(b"PAR1") && here.ends_with(b"PAR1"));
 }
 
 #[test]

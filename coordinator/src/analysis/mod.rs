@@ -1,11 +1,20 @@
-//! Rows -> statistics -> tables. Pure: knows neither the store nor the wire.
+//! Rows -> statistics -> tables and words. Pure: knows neither the store nor the wire.
 //!
 //! ```text
-//!  rows --tables, stats--> Table --export--> text
+//!  rows of a sweep --observe--+--> Observations --comparison, stats--> Analysis --standing--+--tables--> Table --export--> text
+//!  CSV of a tool --import-----+                                                             +--words---> sentences
+//!  rows of a sweep --tables--> Table: jobs, cases, measurements
 //! ```
 
+pub mod comparison;
 pub mod export;
+pub mod import;
+pub mod observations;
+pub mod observe;
+pub mod report;
 pub mod rows;
+pub mod standing;
 pub mod stats;
 pub mod table;
 pub mod tables;
+pub mod words;

@@ -1,9 +1,10 @@
 //! The rows that every table is made of.
 
-use crate::plan::AxisValue;
-use proto::ids::{Attempt, ContentHash, JobId};
+use crate::plan::{AxisValue, Objective};
+use proto::extras::Baseline;
+use proto::ids::{Attempt, BaselinesHash, ContentHash, JobId, SplitHash};
 use proto::measure::{CaseCounts, Measurement, Scores, Verdict};
-use proto::spec::{Seeds, Subset, Trainer};
+use proto::spec::{Seeds, Split, Subset, Trainer};
 
 /// The state of a job, as tables show it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,6 +48,10 @@ pub struct ResultColumns {
     pub validation: Scores,
     /// Scores of the test subset at that epoch.
     pub test: Scores,
+    /// Pixels of the validation cases.
+    pub validation_cases: Vec<CaseCounts>,
+    /// Pixels of the test cases.
+    pub test_cases: Vec<CaseCounts>,
     /// Duration of the training, seconds.
     pub train_seconds: f64,
     /// Number of trained parameters.
@@ -55,6 +60,10 @@ pub struct ResultColumns {
     pub device: String,
     /// Name of the worker that ran it.
     pub worker: String,
+    /// Which cases it was trained, selected and tested on; `None` where the worker did not say.
+    pub split_hash: Option<SplitHash>,
+    /// Where the store has the baselines of its split, if it came with any.
+    pub baselines: Option<BaselinesHash>,
 }
 
 /// One job.
@@ -89,6 +98,19 @@ pub struct CaseRow {
     pub counts: CaseCounts,
 }
 
+/// What needs no training, on the split of a replicate: every candidate meets the same.
+#[derive(Debug, Clone, PartialEq)]
+pub struct BaselineRow {
+    /// Index of the replicate in the plan.
+    pub replicate: usize,
+    /// Which baseline; its name stands where a candidate's does.
+    pub baseline: Baseline,
+    /// Counts of the validation cases.
+    pub validation: Vec<CaseCounts>,
+    /// Counts of the test cases.
+    pub test: Vec<CaseCounts>,
+}
+
 /// One epoch of one attempt.
 #[derive(Debug, Clone, PartialEq)]
 pub struct MeasurementRow {
@@ -115,4 +137,10 @@ pub struct SweepHead {
     pub candidates: Vec<Vec<Option<AxisValue>>>,
     /// The replicates' seeds.
     pub replicates: Vec<Seeds>,
+    /// By what candidates are selected, and which metric is reported.
+    pub objective: Objective,
+    /// The sizes of the subsets.
+    pub split: Split,
+    /// Number of cases of the data set, once a worker has offered it.
+    pub cases: Option<usize>,
 }

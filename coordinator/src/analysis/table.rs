@@ -1,10 +1,13 @@
-//! A table: typed columns over cells. Knows nothing of what it shows, nor of how it is written.
+//! A table: typed columns over cells, and what people see of it. Knows nothing of what it shows, nor of how it is written.
+//!
+//! Programs get every column by itself, with every digit. People get a view: some columns are left out, and some are shown in
+//! pairs, `mean ± sd` or `[low, high]`.
 
 use crate::plan::AxisValue;
 use proto::ids::JobId;
 
-/// A table with what stands above it.
-#[derive(Debug, Clone, PartialEq)]
+/// A table with what stands above and beneath it.
+#[derive(Debug, Clone, PartialEq, Default)]
 pub struct Table {
     /// What a row is, in the plural: `candidates`, `jobs`, ...
     pub rows_name: &'static str,
@@ -16,6 +19,14 @@ pub struct Table {
     pub columns: Vec<Column>,
     /// The rows, each with a cell for every column.
     pub rows: Vec<Vec<Cell>>,
+    /// Rows that stand out, in ascending order: the best, and those not told apart from it.
+    pub strong: Vec<usize>,
+    /// The rows that people see, in ascending order; all, if `None`.
+    pub listed: Option<Vec<usize>>,
+    /// How to read the table, for people: a sentence each.
+    pub notes: Vec<String>,
+    /// What the table says, for people: a sentence each.
+    pub answer: Vec<String>,
 }
 
 /// A column.
@@ -25,6 +36,122 @@ pub struct Column {
     pub name: String,
     /// How people read it.
     pub kind: Kind,
+    /// What people see of it.
+    pub show: Show,
+}
+
+impl Column {
+    /// A column that people see under its name.
+    #[must_use]
+    pub fn new(name: impl Into<String>, kind: Kind) -> Self {
+        Self { name: name.into(), kind, show: Show::Plainly }
+    }
+
+    /// The column, shown otherwise.
+    #[must_use]
+    pub fn shown(self, show: Show) -> Self {
+        Self { show, ..self }
+    }
+}
+
+/// What people see of a column.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Show {
+    /// The column, under its name.
+    Plainly,
+    /// The column, under this title.
+    As(&'static str),
+    /// Nothing.
+    Nothing,
+    /// This column and the next as `mean ± sd`, under the title.
+    Spread(&'static str),
+    /// This column and the next as `[low, high]`, under the title.
+    Interval(&'static str),
+}
+
+/// What people see.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct View {
+    /// The columns' titles, and whether they are aligned at their right edges.
+    pub titles: Vec<(String, bool)>,
+    /// The rows: whether each stands out, and a piece for every title.
+    pub rows: Vec<(bool, Vec<Piece>)>,
+}
+
+/// A cell, or two, as people see them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Piece {
+    /// No value.
+    Nothing,
+    /// Words, on one line.
+    Text(String),
+    /// A number.
+    Number(String),
+    /// A mean and its deviation, if there is one.
+    Spread(String, Option<String>),
+    /// The ends of an interval.
+    Interval(String, String),
+}
+
+impl Piece {
+    fn of(show: Show, cell: &Cell, next: Option<&Cell>, kind: Kind) -> Self {
+        let number = |cell: &Cell| (*cell != Cell::Empty).then(|| cell.shown(kind));
+        match (show, cell, next.and_then(number)) {
+            (_, Cell::Empty, _) | (Show::Interval(_), _, None) => Self::Nothing,
+            (Show::Spread(_), mean, sd) => Self::Spread(mean.shown(kind), sd),
+            (Show::Interval(_), low, Some(high)) => Self::Interval(low.shown(kind), high),
+            (_, Cell::Integer(_) | Cell::Real(_), _) => Self::Number(cell.shown(kind)),
+            (_, Cell::Id(id), _) => Self::Text(id.short()),
+            (_, Cell::Text(_), _) => Self::Text(cell.shown(kind)),
+        }
+    }
+}
+
+impl std::fmt::Display for Piece {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Nothing => f.write_str("-"),
+            Self::Text(text) | Self::Number(text) | Self::Spread(text, None) => f.write_str(text),
+            Self::Spread(mean, Some(sd)) => write!(f, "{mean} ± {sd}"),
+            Self::Interval(low, high) => write!(f, "[{low}, {high}]"),
+        }
+    }
+}
+
+impl Table {
+    /// What people see of the table.
+    #[must_use]
+    pub fn view(&self) -> View {
+        let mut titles = Vec::new();
+        let mut places = Vec::new();
+        let mut columns = self.columns.iter().enumerate();
+        while let Some((place, column)) = columns.next() {
+            let title = match column.show {
+                Show::Nothing => continue,
+                Show::Plainly => column.name.as_str(),
+                Show::As(title) => title,
+                Show::Spread(title) | Show::Interval(title) => {
+                    columns.next();
+                    title
+                }
+            };
+            titles.push((title.to_owned(), column.kind.is_number()));
+            places.push((place, column));
+        }
+        let piece = |row: &[Cell], (place, column): &(usize, &Column)| {
+            let cell = row.get(*place).unwrap_or(&Cell::Empty);
+            Piece::of(column.show, cell, row.get(place + 1), column.kind)
+        };
+        let seen = |row: usize| {
+            let is_strong = self.strong.binary_search(&row).is_ok();
+            (is_strong, places.iter().map(|place| piece(&self.rows[row], place)).collect())
+        };
+        let rows = match &self.listed {
+            None => (0..self.rows.len()).map(seen).collect(),
+            Some(listed) => listed.iter().copied().map(seen).collect(),
+        };
+        View { titles, rows }
+    }
 }
 
 /// How a column is shown to people; programs get every digit.

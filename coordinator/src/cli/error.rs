@@ -1,6 +1,7 @@
 //! The one error of the command line, and its exit codes.
 
 use super::plan::PlanError;
+use crate::analysis::import::ImportError;
 use crate::driver::Refusal;
 use crate::query::QueryError;
 use crate::store::StoreError;
@@ -89,6 +90,18 @@ pub enum CliError {
         /// Why it failed.
         source: io::Error,
     },
+    /// A report is to be written where something else is.
+    #[error("{path} is not empty and holds no report: choose another folder with --out", path = .path.display())]
+    Occupied {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// A report is to be written into a file.
+    #[error("{path} is no folder: choose another with --out", path = .path.display())]
+    NotAFolder {
+        /// The file.
+        path: PathBuf,
+    },
     /// The worker program is not where it should be.
     #[error("cannot start {path}: {source}: build the worker too (cargo build --release), or set SPLITSWEEP_WORKER to its path", path = .path.display())]
     NoWorker {
@@ -112,6 +125,20 @@ pub enum CliError {
     /// The driver does not do what it was asked.
     #[error(transparent)]
     Driver(#[from] Refusal),
+    /// A file of results cannot be used.
+    #[error("{path}: {source}", path = .path.display())]
+    Import {
+        /// The file.
+        path: PathBuf,
+        /// The place, and what would be right.
+        source: ImportError,
+    },
+    /// Bytes are of no use on a terminal.
+    #[error("{format} is binary and the standard output is a terminal: give --out FILE, or pipe it into a program")]
+    Binary {
+        /// The format.
+        format: &'static str,
+    },
     /// The output is closed or the disk is full.
     #[error("cannot write the output: {0}")]
     Output(#[source] io::Error),
@@ -143,7 +170,11 @@ impl CliError {
             | Self::Exposed { .. }
             | Self::File { .. }
             | Self::NoWorker { .. }
+            | Self::Occupied { .. }
+            | Self::NotAFolder { .. }
             | Self::LocalWorker
+            | Self::Import { .. }
+            | Self::Binary { .. }
             | Self::Query(_) => exit::USERS_MISTAKE,
             Self::NotReached(_) => exit::NOT_REACHED,
             Self::Driver(_) | Self::Output(_) | Self::Internal(_) => exit::INTERNAL,

@@ -1,5 +1,6 @@
 //! The command line: one file a subcommand, and what they share.
 
+pub mod analyze;
 pub mod cancel;
 pub mod client;
 pub mod error;
@@ -8,6 +9,7 @@ pub mod local;
 pub mod output;
 pub mod plan;
 pub mod progress;
+pub mod report;
 pub mod run;
 pub mod serve;
 pub mod server;

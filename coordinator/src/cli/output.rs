@@ -1,8 +1,20 @@
 //! Standard output, where a closed pipe (`| head`) is no error.
 
 use super::CliError;
-use std::io::{self, Write};
+use crate::analysis::export::Format;
+use std::io::{self, IsTerminal, Write};
 use std::path::Path;
+
+/// Refuses to fill a terminal with bytes.
+///
+/// # Errors
+/// If the format is binary and the standard output, to which it would be written, is a terminal.
+pub fn accepts(file: Option<&Path>, format: Format) -> Result<(), CliError> {
+    if file.is_none() && format.is_binary() && io::stdout().is_terminal() {
+        return Err(CliError::Binary { format: format.name() });
+    }
+    Ok(())
+}
 
 /// Writes to the standard output, or to `file`. A file is complete or not there.
 ///

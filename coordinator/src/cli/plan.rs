@@ -104,7 +104,7 @@ fn write_table(plan: &Plan, out: &mut dyn Write) -> io::Result<()> {
         writeln!(out, "{name:<12}{value}")?;
     }
     writeln!(out)?;
-    export::write(&grid(plan), TableFormat::Table, out)?;
+    out.write_all(&export::render(&grid(plan), TableFormat::Table)?)?;
     if candidates > LISTED {
         writeln!(out, "... and {} more", candidates - LISTED)?;
     }
@@ -161,14 +161,13 @@ fn seeds(replicates: &[Seeds]) -> String {
 fn grid(plan: &Plan) -> Table {
     let axis = |(index, name): (usize, &String)| {
         let value = plan.candidates.iter().find_map(|candidate| candidate.values[index].as_ref());
-        Column { name: name.clone(), kind: Kind::of(value) }
+        Column::new(name, Kind::of(value))
     };
-    let column = |name: &str, kind| Column { name: name.to_owned(), kind };
     let mut columns: Vec<_> = plan.axes.iter().enumerate().map(axis).collect();
     columns.extend([
-        column("parameters", Kind::Exact),
-        column("per image", Kind::Exact),
-        column("per job", Kind::Exact),
+        Column::new("parameters", Kind::Exact),
+        Column::new("per image", Kind::Exact),
+        Column::new("per job", Kind::Exact),
     ]);
     let rows = plan.candidates.iter().take(LISTED).map(|candidate| {
         let job = &candidate.template;
@@ -179,7 +178,7 @@ fn grid(plan: &Plan) -> Table {
         row
     });
     let rows = rows.collect();
-    Table { rows_name: "candidates", title: "candidates".to_owned(), head: Vec::new(), columns, rows }
+    Table { rows_name: "candidates", title: "candidates".to_owned(), columns, rows, ..Table::default() }
 }
 
 fn total_flop(plan: &Plan) -> f64 {

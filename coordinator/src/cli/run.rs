@@ -67,7 +67,7 @@ pub async fn run(args: Args) -> Result<u8, CliError> {
     match end {
         End::Rejected(problem) => return Err(CliError::Rejected { sweep: name, problem }),
         End::Ended | End::Interrupted => {
-            output::write(None, render(&table, Format::Table).map_err(CliError::Output)?.as_bytes())?;
+            output::write(None, &render(&table, Format::Table).map_err(CliError::Output)?)?;
         }
     }
     let code = progress::find(&view, &name).map_or(exit::INTERNAL, progress::exit_code);
@@ -152,7 +152,7 @@ fn last_words(code: u8, args: &Args, elapsed: Duration) -> String {
     let store = args.server.store.display();
     let time = humantime::format_duration(Duration::from_secs(elapsed.as_secs()));
     match code {
-        exit::COMPLETE => format!("complete after {time}; next: coordinator tables --store {store} --rows jobs"),
+        exit::COMPLETE => format!("complete after {time}; next: coordinator report --store {store} --out report"),
         exit::FAILED_JOBS => {
             format!(
                 "ended after {time} with jobs that have no result: coordinator jobs --store {store} shows which; the same command tries them again"

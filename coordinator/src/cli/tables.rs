@@ -34,10 +34,11 @@ pub struct Args {
 /// If there is no such sweep, or its rows cannot be read or written.
 pub async fn run(args: Args) -> Result<(), CliError> {
     let Args { sweep, rows, format, out, source } = args;
+    output::accepts(out.as_deref(), format)?;
     let text = match &source.coordinator {
         None => {
             let table = query::table(&Reader::open(&source.store)?, &sweep, rows)?;
-            render(&table, format).map_err(CliError::Output)?.into_bytes()
+            render(&table, format).map_err(CliError::Output)?
         }
         Some(url) => fetch(&source, url, sweep, rows, format).await?,
     };
@@ -45,8 +46,7 @@ pub async fn run(args: Args) -> Result<(), CliError> {
 }
 
 async fn fetch(source: &Source, url: &str, sweep: String, rows: Rows, format: Format) -> Result<Vec<u8>, CliError> {
-    let format = clap::ValueEnum::to_possible_value(&format).map(|value| value.get_name().to_owned());
-    let request = TablesRequest { sweep, rows: rows.name().to_owned(), format: format.unwrap_or_default() };
+    let request = TablesRequest { sweep, rows: rows.name().to_owned(), format: format.name().to_owned() };
     let mut client = source.connect(url).await?;
     let mut pieces = client.tables(request).await.map_err(|status| refused(&status))?.into_inner();
     let mut text = Vec::new();

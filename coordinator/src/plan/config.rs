@@ -10,7 +10,7 @@
 //! ```yaml
 //! sweep: name                                # required, as are the data set's name and format
 //! dataset: {name: ph2, format: ph2, image_size: 256}   # optional `root`; `cases` and `seed` of `format: synthetic`
-//! split: {scheme: random, train: 100, validation: 50, test: 50}
+//! split: {scheme: random, train: 100, validation: 50, test: 50, stratify: none}
 //! grid:                                      # a list, or a single value
 //!   architecture: [segnet, unet, unet2]
 //!   loss: [bce, focal]
@@ -24,7 +24,9 @@
 //! replicates:
 //!   split_seeds: {from: 10, to: 19}          # both ends included; or a count n (the seeds 0 to n - 1); or a list
 //!   init_seeds: 0                            # one for all, or as many as split seeds; the split seeds if not given
+//!                                            # three counts, or `crossed: true`: every combination
 //! objective: {metric: thresholded_iou, subset: validation, epoch: last}
+//! artifacts: {examples: 3, replicates: 1}    # pictures of test cases, from the first replicates of each candidate
 //! exclude: [{architecture: segnet, loss: focal}]       # removes the points of the grid that match
 //! include: [{architecture: unet, loss: bce, learning_rate: 1.0e-4, training.batch_size: 10}]   # then adds points
 //! ```
@@ -36,7 +38,7 @@ use super::node::{Node, Section};
 use super::problem::Problem;
 use super::replicates::Replicates;
 use super::sections::{self, Images};
-use super::{Objective, Plan};
+use super::{Artifacts, Objective, Plan};
 use proto::ids::ContentHash;
 use proto::spec::{
     Architecture, DEFAULT_LEARNING_RATE, Data, EpochChoice, JobSpec, LossName, Model, Seeds, Selection, Split, Subset,
@@ -47,7 +49,7 @@ use proto::spec::{
 pub const MOST_JOBS: u64 = 1_000_000;
 
 /// The keys of a sweep file.
-const KEYS: [&str; 11] = [
+const KEYS: [&str; 12] = [
     "sweep",
     "dataset",
     "split",
@@ -56,6 +58,7 @@ const KEYS: [&str; 11] = [
     "model",
     "training",
     "objective",
+    "artifacts",
     "losses",
     "include",
     "exclude",
@@ -77,6 +80,7 @@ fn plan(document: &Document, problems: &mut Problems) -> Option<Plan> {
     let images = root.required("dataset", problems).and_then(|node| Images::read(node, problems));
     let split = root.optional("split", Split::default(), |node| sections::split(node, problems));
     let objective = root.optional("objective", Objective::default(), |node| sections::objective(node, problems));
+    let artifacts = root.optional("artifacts", Artifacts::default(), |node| sections::artifacts(node, problems));
     let replicates = Replicates::read(root.get("replicates"), problems);
     let axes = Axes::read(&root, problems);
 
@@ -102,6 +106,7 @@ fn plan(document: &Document, problems: &mut Problems) -> Option<Plan> {
         axes: axes.grid.names(),
         candidates: axes.grid.candidates(&points?, &base),
         replicates: replicates?,
+        artifacts: artifacts?,
     })
 }
 
@@ -121,8 +126,8 @@ fn needed_subsets(split: &Split, objective: &Objective, root: &Section<'_>, prob
 
 /// Checks the number of jobs before any is made.
 fn few_jobs(axes: &Axes<'_>, replicates: Option<&Replicates<'_>>, root: &Section<'_>, problems: &mut Problems) -> bool {
-    let replicates = replicates.map_or(1, Replicates::len);
-    let jobs = axes.count().and_then(|candidates| candidates.checked_mul(replicates.into()));
+    let replicates = replicates.map_or(Some(1), Replicates::len);
+    let jobs = axes.count().zip(replicates).and_then(|(candidates, replicates)| candidates.checked_mul(replicates));
     if jobs.is_some_and(|jobs| jobs <= MOST_JOBS.into()) {
         return true;
     }

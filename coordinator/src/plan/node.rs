@@ -79,6 +79,11 @@ impl<'a> Node<'a> {
         self.value.is_mapping()
     }
 
+    /// Whether it is a whole number above 0.
+    pub(super) fn is_positive(&self) -> bool {
+        self.value.as_u64().is_some_and(|number| number > 0)
+    }
+
     /// The elements of a list; nothing for an absent value.
     pub(super) fn items(&self, problems: &mut Problems) -> Option<Vec<Node<'a>>> {
         match self.value {
@@ -155,6 +160,11 @@ impl<'a> Node<'a> {
         }
         let nearest = nearest(text, &allowed);
         self.reject(Problem::UnknownName { name: shortened(text), nearest, allowed }, problems)
+    }
+
+    /// `true` or `false`.
+    pub(super) fn truth(&self, problems: &mut Problems) -> Option<bool> {
+        self.value.as_bool().or_else(|| self.mistyped("true or false", problems))
     }
 
     /// A whole number.

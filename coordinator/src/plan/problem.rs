@@ -147,6 +147,16 @@ pub enum Problem {
         /// Cases of the data set.
         cases: u32,
     },
+    /// A rotation whose subsets are not two, one and one of four equal blocks.
+    #[error("a rotation has four equal blocks, which {train} + {validation} + {test} cases are not")]
+    UnequalBlocks {
+        /// Cases to train on.
+        train: u32,
+        /// Cases to select the epoch by.
+        validation: u32,
+        /// Cases to report on.
+        test: u32,
+    },
     /// A subset without cases that the objective needs.
     #[error("the objective needs cases in this subset: {reason}")]
     EmptySubset {
@@ -201,6 +211,13 @@ impl Problem {
             Self::BadName(_) => vec!["allowed: 1 to 128 characters of A-Z, a-z, 0-9, `.`, `_` and `-`".into()],
             Self::EmptyList => vec!["give at least one value, or leave the key out".into()],
             Self::SeedCount { .. } => vec!["allowed: one number for all, or as many as there are split seeds".into()],
+            Self::UnequalBlocks { test, .. } => {
+                let block = (*test).max(1);
+                vec![format!(
+                    "two blocks train, one validates, one tests: `train: {}, validation: {block}, test: {block}`",
+                    2 * u64::from(block)
+                )]
+            }
             Self::AlsoAxis => vec!["keep one of the two".into()],
             Self::ExcludesNothing | Self::DuplicatePoint => vec!["remove this entry".into()],
             Self::ExcludesAll => vec!["remove an entry of `exclude`".into()],

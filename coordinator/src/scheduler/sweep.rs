@@ -1,9 +1,9 @@
 //! A sweep as the scheduler sees it: its grid, its jobs, its queue.
 
-use super::JobState;
+use super::{Grant, JobState};
 use crate::plan::{Candidate, Plan};
 use proto::data::Inventory;
-use proto::ids::JobId;
+use proto::ids::{JobId, Lease};
 use proto::spec::{JobSpec, Trainer};
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -85,6 +85,13 @@ impl Sweep {
     pub fn spec(&self, place: u32) -> Option<JobSpec> {
         let (candidate, replicate) = self.coordinates(place);
         Some(self.plan.job(candidate, replicate, self.inventory.as_ref()?.content))
+    }
+
+    /// A lease of the job at a place of the queue, once the content of the data set is known.
+    #[must_use]
+    pub fn grant(&self, place: u32, lease: Lease) -> Option<Grant> {
+        let examples = self.plan.examples(self.coordinates(place).1);
+        Some(Grant { lease, dataset: self.plan.dataset.clone(), spec: self.spec(place)?, examples })
     }
 
     /// Whether every job has ended, or none ever will.

@@ -80,7 +80,7 @@ impl Sweeps for SweepsService {
             QueryError::UnknownSweep { .. } | QueryError::NoSweep => Status::not_found(error.to_string()),
             QueryError::Store(_) => Status::unavailable(error.to_string()),
         })?;
-        let text = render(&table, format).map_err(|error| Status::internal(error.to_string()))?.into_bytes();
+        let text = render(&table, format).map_err(|error| Status::internal(error.to_string()))?;
         let pieces: Vec<_> =
             text.chunks(PIECE_BYTES).map(|piece| Ok(TablesResponse { text: piece.to_vec() })).collect();
         Ok(Response::new(Box::pin(iter(pieces))))

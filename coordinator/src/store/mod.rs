@@ -12,7 +12,7 @@ mod sqlite;
 mod tests;
 
 pub use lock::Lock;
-pub use reader::{Reader, StoredResult};
+pub use reader::{Reader, StoredResult, Submission};
 pub use sqlite::Store;
 
 use std::path::PathBuf;

@@ -1,4 +1,5 @@
-//! `{"schema": "splitsweep.<rows>/1", "sweep": .., "rows": [{..}, ..]}`, a row a line. Keys are only ever added.
+//! `{"schema": "splitsweep.<rows>/1", "sweep": .., "rows": [{..}, ..]}`, a row a line; or several tables in one object, each under
+//! the name of its rows. Keys are only ever added.
 
 use crate::analysis::table::{Cell, Column, Table};
 use serde::ser::{Serialize, SerializeMap, Serializer};
@@ -6,16 +7,50 @@ use std::io::{self, Write};
 
 pub(super) fn write(table: &Table, out: &mut dyn Write) -> io::Result<()> {
     write!(out, "{{\"schema\":\"splitsweep.{}/1\"", table.rows_name)?;
-    for (key, cell) in &table.head {
+    facts(&table.head, out)?;
+    write!(out, ",\"rows\":")?;
+    rows(table, out)?;
+    writeln!(out, "}}")
+}
+
+/// An object of several tables: the facts above them all, the answer in words, then each table with its own facts and its rows.
+pub(super) fn write_all(
+    schema: &str,
+    above: &[(&'static str, Cell)],
+    answer: &[String],
+    tables: &[Table],
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    write!(out, "{{\"schema\":\"splitsweep.{schema}/1\"")?;
+    facts(above, out)?;
+    write!(out, ",\n\"answer\":")?;
+    serde_json::to_writer(&mut *out, answer)?;
+    for table in tables {
+        let own = table.head.strip_prefix(above).unwrap_or(&table.head);
+        write!(out, ",\n\"{}\":{{\"n\":{}", table.rows_name, table.rows.len())?;
+        facts(own, out)?;
+        write!(out, ",\"rows\":")?;
+        rows(table, out)?;
+        write!(out, "}}")?;
+    }
+    writeln!(out, "}}")
+}
+
+fn facts(facts: &[(&'static str, Cell)], out: &mut dyn Write) -> io::Result<()> {
+    for (key, cell) in facts {
         write!(out, ",\"{key}\":")?;
         serde_json::to_writer(&mut *out, cell)?;
     }
-    write!(out, ",\"rows\":[")?;
+    Ok(())
+}
+
+fn rows(table: &Table, out: &mut dyn Write) -> io::Result<()> {
+    write!(out, "[")?;
     for (index, row) in table.rows.iter().enumerate() {
         out.write_all(if index == 0 { b"\n" } else { b",\n" })?;
         serde_json::to_writer(&mut *out, &Row { columns: &table.columns, cells: row })?;
     }
-    writeln!(out, "\n]}}")
+    write!(out, "\n]")
 }
 
 struct Row<'a> {

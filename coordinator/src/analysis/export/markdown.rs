@@ -1,15 +1,18 @@
-//! A table in Markdown, with its title as a paragraph.
+//! A table in Markdown, with its title, notes and answer as paragraphs. Rows that stand out are bold.
 
-use crate::analysis::table::Table;
+use crate::analysis::table::{Piece, Table};
 use std::io::{self, Write};
 
 pub(super) fn write(table: &Table, out: &mut dyn Write) -> io::Result<()> {
+    let view = table.view();
     writeln!(out, "{}\n", escaped(&table.title))?;
-    line(out, table.columns.iter().map(|column| escaped(&column.name)))?;
-    line(out, table.columns.iter().map(|column| if column.kind.is_number() { "---:" } else { "---" }.to_owned()))?;
-    for row in &table.rows {
-        let cells = row.iter().zip(&table.columns);
-        line(out, cells.map(|(cell, column)| escaped(&cell.shown(column.kind))))?;
+    line(out, view.titles.iter().map(|(title, _)| escaped(title)))?;
+    line(out, view.titles.iter().map(|(_, right)| if *right { "---:" } else { "---" }.to_owned()))?;
+    for (is_strong, row) in &view.rows {
+        line(out, row.iter().map(|piece| cell(piece, *is_strong)))?;
+    }
+    for sentence in table.notes.iter().chain(&table.answer) {
+        writeln!(out, "\n{}", escaped(sentence))?;
     }
     Ok(())
 }
@@ -19,6 +22,11 @@ fn line(out: &mut dyn Write, cells: impl Iterator<Item = String>) -> io::Result<
         write!(out, "| {cell} ")?;
     }
     writeln!(out, "|")
+}
+
+fn cell(piece: &Piece, is_strong: bool) -> String {
+    let text = escaped(&piece.to_string());
+    if is_strong && matches!(piece, Piece::Spread(..)) { format!("**{text}**") } else { text }
 }
 
 /// Characters that would end a cell or start markup stand for themselves; those of numbers and names stay as they are.

@@ -1,12 +1,18 @@
 //! Statistics of a list of scores.
 
+use serde::Serialize;
+
 /// What a list of scores comes to.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize)]
 pub struct Summary {
     /// Number of scores.
     pub n: usize,
     /// Arithmetic mean; `None` without scores.
     pub mean: Option<f64>,
+    /// The middle score, or the mean of the middle two.
+    pub median: Option<f64>,
+    /// Interquartile mean: of what remains without the `n / 4` (rounded down) least and greatest scores.
+    pub iqm: Option<f64>,
     /// Standard deviation of the sample (divisor n - 1); `None` for fewer than two scores.
     pub sd: Option<f64>,
     /// The least score.
@@ -26,9 +32,24 @@ impl Summary {
             let squares: f64 = scores.iter().map(|score| (score - mean).powi(2)).sum();
             (squares / (n - 1) as f64).sqrt()
         });
-        let extreme = |least: fn(f64, f64) -> f64| scores.iter().copied().reduce(least);
-        Self { n, mean, sd, min: extreme(f64::min), max: extreme(f64::max) }
+        let mut sorted = scores.to_vec();
+        sorted.sort_by(f64::total_cmp);
+        Self {
+            n,
+            mean,
+            median: middle(&sorted, (n.max(1) - 1) / 2),
+            iqm: middle(&sorted, n / 4),
+            sd,
+            min: sorted.first().copied(),
+            max: sorted.last().copied(),
+        }
     }
+}
+
+/// The mean of a sorted list without `cut` numbers at each end.
+fn middle(sorted: &[f64], cut: usize) -> Option<f64> {
+    let kept = sorted.get(cut..sorted.len().checked_sub(cut)?)?;
+    (!kept.is_empty()).then(|| kept.iter().sum::<f64>() / kept.len() as f64)
 }
 
 #[cfg(test)]
@@ -47,8 +68,9 @@ mod tests {
 
     #[test]
     fn few_scores_leave_gaps() {
-        assert_eq!(Summary::of(&[]), Summary { n: 0, mean: None, sd: None, min: None, max: None });
-        let one = Summary { n: 1, mean: Some(0.5), sd: None, min: Some(0.5), max: Some(0.5) };
+        assert_eq!(Summary::of(&[]), Summary::default());
+        let half = Some(0.5);
+        let one = Summary { n: 1, mean: half, median: half, iqm: half, sd: None, min: half, max: half };
         assert_eq!(Summary::of(&[0.5]), one);
     }
 

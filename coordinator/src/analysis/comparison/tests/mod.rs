@@ -1,0 +1,3 @@
+//! Simulations of the comparison. What needs only its public face is tested in `tests/comparison.rs`.
+
+mod null;

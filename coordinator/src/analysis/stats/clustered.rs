@@ -1,0 +1,80 @@
+//! Mean over (case, split) cells, robust to clustering by both.
+
+/// Adds up differences of two over (case, split). Those of one case are alike over splits, and those of one split are alike over
+/// cases: with the mean m of n cells and residuals r, the variance of m is `V_case + V_split - V_both`,
+/// `V_case = N/(N-1) sum_case (sum_split r)² / n²`, `V_split = S/(S-1) sum_split (sum_case r)² / n²`, `V_both = sum r² / n²`, and at
+/// least each of the first two.
+#[derive(Debug, Clone, Default)]
+pub struct Cells {
+    /// Sum of each case, and its number of cells.
+    sums: Vec<f64>,
+    counts: Vec<u32>,
+    /// Sum and number of cells of each split.
+    splits: Vec<(f64, f64)>,
+    /// Sum of all squares.
+    squares: f64,
+}
+
+/// The mean and its variance.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct ClusteredMean {
+    /// The mean of all cells.
+    pub mean: f64,
+    /// Its variance.
+    pub variance: f64,
+    /// The parts of the variance: of cases, of splits, of cells.
+    pub parts: [f64; 3],
+    /// Number of cases with a cell.
+    pub cases: usize,
+    /// Number of splits with a cell.
+    pub splits: usize,
+}
+
+impl Cells {
+    /// Forgets all cells, for cases `0..cases`.
+    pub fn clear(&mut self, cases: usize) {
+        self.sums.clear();
+        self.sums.resize(cases, 0.0);
+        self.counts.clear();
+        self.counts.resize(cases, 0);
+        self.splits.clear();
+        self.squares = 0.0;
+    }
+
+    /// Adds the cells of one split: its cases, and the numbers whose differences count.
+    pub fn add_split(&mut self, cases: &[u32], a: &[f64], b: &[f64]) {
+        let (mut sum, mut squares) = (0.0, 0.0);
+        for ((case, a), b) in cases.iter().zip(a).zip(b) {
+            let difference = a - b;
+            self.sums[*case as usize] += difference;
+            self.counts[*case as usize] += 1;
+            sum += difference;
+            squares += difference * difference;
+        }
+        self.splits.push((sum, cases.len() as f64));
+        self.squares += squares;
+    }
+
+    /// The mean; `None` for fewer than two cases or splits.
+    #[must_use]
+    pub fn mean(&self) -> Option<ClusteredMean> {
+        let (sum, n) = self.splits.iter().fold((0.0, 0.0), |(sum, n), split| (sum + split.0, n + split.1));
+        let mean = sum / n;
+        let cases = self.sums.iter().zip(&self.counts).map(|(sum, count)| (*sum, f64::from(*count)));
+        let (cases, of_cases) = between(cases, mean)?;
+        let (splits, of_splits) = between(self.splits.iter().copied(), mean)?;
+        let of_both = (self.squares - n * mean * mean).max(0.0);
+        let [of_cases, of_splits, of_both] = [of_cases, of_splits, of_both].map(|part| part / (n * n));
+        let variance = (of_cases + of_splits - of_both).max(of_cases).max(of_splits);
+        Some(ClusteredMean { mean, variance, parts: [of_cases, of_splits, of_both], cases, splits })
+    }
+}
+
+/// The number of clusters, and `N/(N-1) sum (sum of residuals)²` over them; `None` for fewer than two.
+fn between(clusters: impl Iterator<Item = (f64, f64)>, mean: f64) -> Option<(usize, f64)> {
+    let add = |(count, squares): (usize, f64), (sum, n): (f64, f64)| {
+        (count + usize::from(n > 0.0), squares + (sum - n * mean).powi(2))
+    };
+    let (count, squares) = clusters.fold((0, 0.0), add);
+    (count > 1).then(|| (count, count as f64 / (count - 1) as f64 * squares))
+}

@@ -1,0 +1,301 @@
+//! Analysis -> the answer in words: which candidate is best, better than which others, by how much, for this pool and for new
+//! data; what is undecided and what it would take; what failed. Plain sentences: the same under a table as in a report.
+//!
+//! Every sentence says which question it answers. *This pool*: other random splits of these cases. *New data*: new cases,
+//! trained and tested alike.
+
+use super::comparison::{Analysis, Finding, Row, Selection, Settle, Warning};
+use super::standing::{Standing, against_baselines, best, standings};
+use super::stats::Interval;
+use super::table::{Cell, Kind};
+
+/// So many candidates are named in a sentence; the others are counted.
+const NAMED: usize = 6;
+
+/// The answer. Each part is a list of sentences, and may be empty.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Answer {
+    /// Which candidate is best, and better than which others and which baselines.
+    pub best: Vec<String>,
+    /// What is not decided, and what it would take.
+    pub undecided: Vec<String>,
+    /// Jobs that failed, diverged or collapsed, by candidate.
+    pub failures: Vec<String>,
+    /// What a reader must know before believing the numbers.
+    pub caveats: Vec<String>,
+}
+
+impl Answer {
+    /// All sentences, in order.
+    #[must_use]
+    pub fn sentences(&self) -> Vec<String> {
+        [&self.best, &self.undecided, &self.failures, &self.caveats].into_iter().flatten().cloned().collect()
+    }
+}
+
+/// Says what an analysis comes to.
+#[must_use]
+pub fn answer(analysis: &Analysis) -> Answer {
+    let mut answer = Answer { failures: failures(analysis), caveats: caveats(analysis), ..Answer::default() };
+    let Some(best) = best(analysis) else {
+        answer.best.push(format!("No candidate has a {} yet: nothing can be said.", analysis.metric));
+        return answer;
+    };
+    let standings = standings(analysis, best);
+    answer.best.push(headline(analysis, best));
+    answer.best.extend(selection(analysis, best));
+    answer.best.extend(comparisons(&standings));
+    answer.best.extend(baselines(analysis, best));
+    answer.undecided.extend(undecided(&standings, analysis));
+    answer.undecided.extend(detectable(analysis));
+    answer
+}
+
+/// `unet bce is best: mean iou 0.7103 over 12 splits (95 %: 0.6937 to 0.7269 on this pool, ...)`.
+fn headline(analysis: &Analysis, best: usize) -> String {
+    let row = &analysis.candidates[best];
+    let what = if analysis.candidates.len() > 1 { " is best" } else { "" };
+    let mean = row
+        .scores
+        .mean
+        .map_or_else(|| "no score".to_owned(), |mean| format!("mean {} {}", analysis.metric, number(mean)));
+    let intervals = row.this_pool.zip(row.new_data).map(|(pool, new)| {
+        format!(" ({}: {} on this pool, {} on new data)", confidence(analysis), range(pool), range(new.interval))
+    });
+    format!("{}{what}: {mean} over {}{}.", row.label, splits(row.splits), intervals.unwrap_or_default())
+}
+
+/// By what the best was picked, and how far picking flatters.
+fn selection(analysis: &Analysis, best: usize) -> Vec<String> {
+    let Some(selection) = analysis.selection.as_ref().filter(|_| analysis.candidates.len() > 1) else {
+        return Vec::new();
+    };
+    let Selection { by_validation, by_test, held_out, optimism, .. } = selection;
+    let flattery = held_out.zip(*optimism).map(|(held_out, optimism)| {
+        let flattered =
+            format!("picked on all splits but one, the best comes to {} on the one left out", number(held_out));
+        format!("{flattered}: picking by the reported score flatters by {}", number(optimism))
+    });
+    match by_validation {
+        None => {
+            let sentence = "It was picked by the reported score itself".to_owned();
+            vec![flattery.map_or(format!("{sentence}."), |flattery| format!("{sentence}; {flattery}."))]
+        }
+        Some(_) if by_test.candidate == best => vec!["It was picked on the validation subset.".to_owned()],
+        Some(_) => {
+            let row = &analysis.candidates[by_test.candidate];
+            let test = by_test.test.map(number).unwrap_or_default();
+            let sentence = format!(
+                "It was picked on the validation subset; by the reported score it would be {} ({test})",
+                row.label
+            );
+            vec![flattery.map_or(format!("{sentence}."), |flattery| format!("{sentence}; {flattery}."))]
+        }
+    }
+}
+
+/// What is decided between the best and the others, one sentence a finding.
+fn comparisons(standings: &[Standing<'_>]) -> Vec<String> {
+    let sentence = |finding, claim: &str| {
+        let found: Vec<_> = standings.iter().filter(|standing| standing.finding == finding).collect();
+        (!found.is_empty()).then(|| format!("{claim} {}.", named(&found, |standing| by(standing, finding))))
+    };
+    [
+        sentence(Finding::Better, "On new data it is better than"),
+        sentence(Finding::BetterOnThisPool, "On this pool, though not shown for new data, it is better than"),
+        sentence(Finding::PracticallyEquivalent, "It is practically equivalent to"),
+        sentence(Finding::WorseOnThisPool, "On this pool it is worse than"),
+        sentence(Finding::Worse, "On new data it is worse than"),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
+}
+
+/// By how much, with the interval of the question that the finding answers.
+fn by(standing: &Standing<'_>, finding: Finding) -> String {
+    let Some(gain) = standing.gain else { return String::new() };
+    let is_worse = matches!(finding, Finding::Worse | Finding::WorseOnThisPool);
+    let turned = |interval: Interval| if is_worse { interval.negated() } else { interval };
+    let mean = number(if is_worse { -gain.mean } else { gain.mean });
+    match finding {
+        Finding::Better | Finding::Worse => {
+            format!(" (by {mean}, {}, p {} after Holm)", range(turned(gain.new_data)), p(gain.p_holm))
+        }
+        Finding::BetterOnThisPool | Finding::WorseOnThisPool => {
+            let (pool, new) = (range(turned(gain.this_pool)), range(turned(gain.new_data)));
+            format!(" (by {mean}, {pool}; new data {new})")
+        }
+        Finding::PracticallyEquivalent | Finding::Undecided => {
+            format!(" (difference {mean}, new data {})", range(gain.new_data))
+        }
+    }
+}
+
+/// The best against each baseline: a network that a rule without training equals has learnt nothing worth having.
+fn baselines(analysis: &Analysis, best: usize) -> Vec<String> {
+    let standings = against_baselines(analysis, best);
+    let mean = |standing: &Standing<'_>| {
+        let mean = analysis.baselines.get(standing.other).and_then(|row| row.scores.mean);
+        mean.map(|mean| format!(" ({})", number(mean))).unwrap_or_default()
+    };
+    let sentence = |claim: &str, of: &dyn Fn(Finding) -> bool| {
+        let found: Vec<_> = standings.iter().filter(|standing| of(standing.finding)).collect();
+        (!found.is_empty()).then(|| format!("{claim} {}.", named(&found, mean)))
+    };
+    [
+        sentence("It beats, without training,", &|finding| finding == Finding::Better),
+        sentence("On this pool it beats, without training,", &|finding| finding == Finding::BetterOnThisPool),
+        sentence("It is not shown to beat what needs no training:", &|finding| {
+            !matches!(finding, Finding::Better | Finding::BetterOnThisPool)
+        }),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
+}
+
+/// Who is not told apart from the best, and how many splits would tell.
+fn undecided(standings: &[Standing<'_>], analysis: &Analysis) -> Vec<String> {
+    let undecided: Vec<_> = standings.iter().filter(|standing| standing.finding == Finding::Undecided).collect();
+    if undecided.is_empty() {
+        return Vec::new();
+    }
+    let settle = |standing: &Standing<'_>| {
+        let settle = standing.settle.map(|settle| format!("; {}", settles(settle))).unwrap_or_default();
+        let gain = standing.gain.map_or_else(
+            || "fewer than two splits in common".to_owned(),
+            |gain| format!("difference {}, new data {}", number(gain.mean), range(gain.new_data)),
+        );
+        format!(" ({gain}{settle})")
+    };
+    let mut sentences = vec![format!("Undecided against {}.", named(&undecided, settle))];
+    if undecided.iter().any(|standing| standing.settle == Some(Settle::NeverWithThisRatio)) {
+        sentences.push(format!(
+            "Where no number of splits would do, test fewer cases a split (the ratio of test to training cases is {}), or add cases.",
+            number(analysis.ratio)
+        ));
+    }
+    sentences
+}
+
+/// What it takes, in words.
+#[must_use]
+pub fn settles(settle: Settle) -> String {
+    match settle {
+        Settle::MoreSplits(1) => "1 more split would settle it".to_owned(),
+        Settle::MoreSplits(more) => format!("{more} more splits would settle it"),
+        Settle::NeverWithThisRatio => "no number of splits would with this ratio".to_owned(),
+    }
+}
+
+/// How large a difference must be to be seen at all.
+fn detectable(analysis: &Analysis) -> Option<String> {
+    let power = &analysis.power;
+    let sd = power.typical_sd?;
+    let now = power.detectable.iter().find(|detectable| detectable.splits == analysis.splits)?;
+    Some(format!(
+        "With {} a pair must differ by {} on this pool and by {} on new data to be told apart four times out of five; on new data by {} even with ever more splits.",
+        splits(now.splits),
+        number(now.this_pool * sd),
+        number(now.new_data * sd),
+        number(power.floor * sd)
+    ))
+}
+
+/// Every candidate with a job that left no model, and what its mean is made of.
+fn failures(analysis: &Analysis) -> Vec<String> {
+    let troubled: Vec<_> = analysis.candidates.iter().filter(|row| row.not_trained.count > 0).collect();
+    let mut sentences: Vec<_> = troubled.iter().take(NAMED).map(|row| trouble(row)).collect();
+    if troubled.len() > NAMED {
+        let jobs: usize = troubled[NAMED..].iter().map(|row| row.not_trained.count).sum();
+        let candidates = troubled.len() - NAMED;
+        sentences.push(format!(
+            "{candidates} more candidates have {jobs} jobs that left no trained model; the table has them all."
+        ));
+    }
+    sentences
+}
+
+/// `segnet dice: of 12 jobs 1 failed, 2 diverged; the mean is of the 10 with a score, and 0.41 with the worst for the others`.
+fn trouble(row: &Row) -> String {
+    let verdicts = row.verdicts;
+    let kinds = [
+        (row.failed.count, "failed"),
+        (verdicts.diverged, "diverged"),
+        (verdicts.trivial, "collapsed to a trivial mask"),
+        (verdicts.degenerate, "collapsed to nearly empty or full masks"),
+    ];
+    let kinds: Vec<_> =
+        kinds.iter().filter(|(count, _)| *count > 0).map(|(count, kind)| format!("{count} {kind}")).collect();
+    let mut sentence = format!("{}: of {} {}", row.label, counted(row.not_trained.of, "job"), kinds.join(", "));
+    if row.without_score > 0 {
+        let worst =
+            row.mean_at_worst.map(|mean| format!(", and {} with the sweep's worst score for the others", number(mean)));
+        let mean = row.scores.mean.map_or_else(|| "has no mean".to_owned(), |mean| format!("mean {}", number(mean)));
+        sentence.push_str(&format!(
+            "; its {mean} is of the {} with a score{}",
+            row.scores.n,
+            worst.unwrap_or_default()
+        ));
+    } else if let Some(mean) = row.scores.mean {
+        sentence.push_str(&format!("; they count in its mean {} with the score they have", number(mean)));
+    }
+    if let Some(trained) = row.mean_if_trained {
+        sentence.push_str(&format!("; its {} come to {}", counted(row.trained, "trained model"), number(trained)));
+    }
+    sentence + "."
+}
+
+/// The warnings that `failures` does not say better.
+fn caveats(analysis: &Analysis) -> Vec<String> {
+    let said = |warning: &&Warning| !matches!(warning, Warning::WithoutScore { .. } | Warning::Collapsed { .. });
+    analysis.warnings.iter().filter(said).map(|warning| sentence(&warning.to_string())).collect()
+}
+
+fn sentence(text: &str) -> String {
+    let mut letters = text.chars();
+    let first = letters.next().map(|c| c.to_uppercase().to_string()).unwrap_or_default();
+    format!("{first}{}.", letters.as_str())
+}
+
+/// The names, each with its detail; the closest first, and no more than can be read.
+fn named(standings: &[&Standing<'_>], detail: impl Fn(&Standing<'_>) -> String) -> String {
+    let mut standings = standings.to_vec();
+    let size = |standing: &Standing<'_>| standing.gain.map_or(0.0, |gain| gain.mean.abs());
+    standings.sort_by(|a, b| size(a).total_cmp(&size(b)));
+    let shown = standings.iter().take(NAMED).map(|standing| format!("{}{}", standing.label, detail(standing)));
+    let mut names: Vec<_> = shown.collect();
+    if standings.len() > NAMED {
+        names.push(format!("{} others", standings.len() - NAMED));
+    }
+    match names.split_last() {
+        Some((last, [])) => last.clone(),
+        Some((last, names)) => format!("{} and {last}", names.join(", ")),
+        None => String::new(),
+    }
+}
+
+fn confidence(analysis: &Analysis) -> String {
+    format!("{} %", (100.0 * (1.0 - analysis.options.alpha)).round())
+}
+
+fn splits(count: usize) -> String {
+    counted(count, "split")
+}
+
+fn counted(count: usize, word: &str) -> String {
+    if count == 1 { format!("1 {word}") } else { format!("{count} {word}s") }
+}
+
+fn range(interval: Interval) -> String {
+    format!("{} to {}", number(interval.low), number(interval.high))
+}
+
+fn p(p: f64) -> String {
+    number(p)
+}
+
+fn number(number: f64) -> String {
+    Cell::from(number).shown(Kind::Measured)
+}

@@ -1,0 +1,199 @@
+//! Results of other tools, analysed: a CSV in, every number of the analysis out, and the answer in words.
+#![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
+
+mod golden;
+
+use clap::Parser;
+use coordinator::cli::analyze::{self, Args};
+use golden::assert_golden;
+use serde_json::Value;
+use std::fmt::Write as _;
+use std::path::Path;
+
+#[derive(Debug, Parser)]
+struct Cli {
+    #[command(flatten)]
+    args: Args,
+}
+
+/// The scores of five candidates on twelve splits, with what numpy, scipy and baycomp make of them.
+fn reference() -> Value {
+    serde_json::from_str(include_str!("golden/statistics.json")).unwrap()
+}
+
+const NAMES: [&str; 5] = ["A", "B", "C", "D", "E"];
+
+/// A line a run, in the order of the splits.
+fn csv(reference: &Value) -> String {
+    let mut text = "candidate,split,score\n".to_owned();
+    for (split, scores) in reference["Y"].as_array().unwrap().iter().enumerate() {
+        for (name, score) in NAMES.iter().zip(scores.as_array().unwrap()) {
+            writeln!(text, "{name},{split},{score}").unwrap();
+        }
+    }
+    text
+}
+
+/// What the command writes.
+fn output(text: &str, options: &[&str]) -> String {
+    let folder = tempfile::tempdir().unwrap();
+    let (file, out) = (folder.path().join("scores.csv"), folder.path().join("out"));
+    std::fs::write(&file, text).unwrap();
+    let paths = [file.to_str().unwrap(), "--out", out.to_str().unwrap()];
+    let cli = Cli::parse_from(["analyze"].iter().chain(&paths).chain(options));
+    analyze::run(&cli.args).unwrap();
+    std::fs::read_to_string(out).unwrap()
+}
+
+fn document(text: &str, options: &[&str]) -> Value {
+    serde_json::from_str(&output(text, &[options, &["--json"]].concat())).unwrap()
+}
+
+#[track_caller]
+fn close(found: &Value, expected: &Value) {
+    let (found, expected) = (found.as_f64().unwrap(), expected.as_f64().unwrap());
+    let slack = if expected == 0.0 { 1e-15 } else { 1e-8 * expected.abs() };
+    assert!((found - expected).abs() <= slack, "found {found}, expected {expected}");
+}
+
+fn row<'a>(rows: &'a Value, keys: &[(&str, &str)]) -> &'a Value {
+    let rows = rows["rows"].as_array().unwrap();
+    rows.iter().find(|row| keys.iter().all(|(key, value)| row[*key] == **value)).unwrap()
+}
+
+#[test]
+fn the_candidates_have_the_reference_numbers() {
+    let reference = reference();
+    let found = document(&csv(&reference), &["--ratio", "50/100"]);
+    for name in NAMES {
+        let (found, expected) = (row(&found["candidates"], &[("candidate", name)]), &reference["marginal"][name]);
+        for key in ["mean", "sd", "median", "iqm"] {
+            close(&found[key], &expected[key]);
+        }
+        for (keys, expected) in
+            [(["pool_low", "pool_high"], &expected["ci_naive"]), (["new_low", "new_high"], &expected["ci_nb"])]
+        {
+            close(&found[keys[0]], &expected[0]);
+            close(&found[keys[1]], &expected[1]);
+        }
+        assert_eq!((&found["n"], &found["failed"], &found["splits"]), (&12.into(), &0.into(), &12.into()));
+    }
+}
+
+#[test]
+fn the_pairs_have_the_reference_numbers() {
+    let reference = reference();
+    let found = document(&csv(&reference), &["--ratio", "0.5"]);
+    assert_eq!(found["pairs"]["rows"].as_array().unwrap().len(), 10);
+    for (pair, expected) in reference["pairs"].as_object().unwrap() {
+        let (first, second) = pair.split_at(1);
+        let found = row(&found["pairs"], &[("first", first), ("second", second)]);
+        for (key, expected_key) in [
+            ("difference", "mean"),
+            ("sd", "sd"),
+            ("p_pool", "p_naive"),
+            ("p_new", "p_nb"),
+            ("p_holm", "p_nb_holm"),
+            ("p_bh", "p_nb_bh"),
+            ("superiority", "poi_paired"),
+        ] {
+            close(&found[key], &expected[expected_key]);
+        }
+        close(&found["p_wilcoxon"], &expected["wilcoxon"][1]);
+        for (index, key) in ["p_worse", "p_equivalent", "p_better"].iter().enumerate() {
+            close(&found[*key], &expected["baycomp_rope01"][index]);
+        }
+        close(&found["p_flip"], &reference["signflip"][pair]["signflip_p"]);
+        close(&found["p_max_t"], &reference["signflip"][pair]["maxT_p"]);
+    }
+}
+
+#[test]
+fn the_ranks_have_the_reference_numbers() {
+    let reference = reference();
+    let found = &document(&csv(&reference), &[])["ranks"];
+    for name in NAMES {
+        close(&row(found, &[("candidate", name)])["mean_rank"], &reference["avg_rank"][name]);
+    }
+    let friedman = &reference["friedman"];
+    close(&found["friedman"], &friedman["chi2"]);
+    close(&found["friedman_p"], &friedman["p"]);
+    close(&found["iman_davenport"], &friedman["iman_davenport_F"]);
+    close(&found["iman_davenport_p"], &friedman["p_F"]);
+    close(&found["kendall_w"], &friedman["kendall_W"]);
+    close(&found["critical_difference"], &reference["nemenyi"]["CD05"]);
+    assert_eq!(row(found, &[("candidate", "A")])["rank_1"], 11);
+}
+
+#[test]
+fn the_documents_keys_stay_where_they_are() {
+    let text = output(&csv(&reference()), &["--json", "--ratio", "0.5"]);
+    assert_eq!(text, output(&csv(&reference()), &["--json", "--ratio", "0.5"]));
+    let mut objects: Vec<_> = text.lines().map(keys).filter(|keys| !keys.is_empty()).collect();
+    objects.dedup();
+    assert_golden("analyze/keys.txt", &(objects.join("\n") + "\n"));
+    assert_golden("analyze/scores.txt", &output(&csv(&reference()), &["--ratio", "0.5"]));
+    assert_golden("analyze/pairs.tex", &output(&csv(&reference()), &["--rows", "pairs", "--format", "latex"]));
+}
+
+/// The keys of a line of JSON, in their order.
+fn keys(line: &str) -> String {
+    let quoted: Vec<_> = line.split('"').collect();
+    let keys = quoted.windows(2).filter(|pair| pair[1].starts_with(':')).map(|pair| pair[0]);
+    keys.collect::<Vec<_>>().join(" ")
+}
+
+/// A smaller error is as good as a greater accuracy.
+#[test]
+fn minimizing_turns_every_answer() {
+    let reference = reference();
+    let errors = csv(&reference).lines().skip(1).fold("candidate,split,score\n".to_owned(), |mut text, line| {
+        let (run, score) = line.rsplit_once(',').unwrap();
+        writeln!(text, "{run},{}", -score.parse::<f64>().unwrap()).unwrap();
+        text
+    });
+    let (more, less) = (document(&csv(&reference), &[]), document(&errors, &["--minimize"]));
+    assert_eq!(more["candidates"]["best"], less["candidates"]["best"]);
+    let findings = |document: &Value| -> Vec<_> {
+        document["pairs"]["rows"].as_array().unwrap().iter().map(|row| row["finding"].clone()).collect()
+    };
+    assert_eq!(findings(&more), findings(&less));
+    let a_b = [("first", "A"), ("second", "B")];
+    let (more_a_b, less_a_b) = (row(&more["pairs"], &a_b), row(&less["pairs"], &a_b));
+    assert_eq!(more_a_b["difference"].as_f64().unwrap(), -less_a_b["difference"].as_f64().unwrap());
+    assert_eq!(more_a_b["superiority"], less_a_b["superiority"]);
+}
+
+#[test]
+fn runs_that_failed_are_counted_and_named() {
+    let text = csv(&reference()).replace("C,3,0.709", "C,3,").replace("C,4,0.69", "C,4,inf");
+    let found = document(&text, &["--ratio", "0.5"]);
+    let c = row(&found["candidates"], &[("candidate", "C")]);
+    assert_eq!((&c["n"], &c["jobs"], &c["failed"], &c["diverged"]), (&10.into(), &12.into(), &1.into(), &1.into()));
+    assert_eq!(row(&found["pairs"], &[("first", "B"), ("second", "C")])["n"], 10);
+    let answer = found["answer"].as_array().unwrap();
+    let said =
+        |words: &[&str]| answer.iter().any(|line| words.iter().all(|word| line.as_str().unwrap().contains(word)));
+    assert!(said(&["C: of 12 jobs 1 failed, 1 diverged", "of the 10 with a score", "worst score"]), "{answer:#?}");
+}
+
+#[test]
+fn what_cannot_be_read_is_the_users() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("scores.csv");
+    let run = |file: &Path, options: &[&str]| {
+        let cli = Cli::parse_from(["analyze", file.to_str().unwrap()].iter().chain(options));
+        analyze::run(&cli.args).unwrap_err()
+    };
+    assert_eq!(run(&file, &[]).exit_code(), 2);
+    std::fs::write(&file, "candidate,seed,score\nA,1,0.5\nA,2,o.6\n").unwrap();
+    let error = run(&file, &[]);
+    assert_eq!(error.exit_code(), 2);
+    let expected = format!(
+        "{}: line 3, column `score`: `o.6` is no number: write a number with a decimal point, or nothing for a run that failed",
+        file.display()
+    );
+    assert_eq!(error.to_string(), expected);
+    let parsed = Cli::try_parse_from(["analyze", "x.csv", "--ratio", "50:100"]).unwrap_err().to_string();
+    assert!(parsed.contains("50/100"), "{parsed}");
+}

@@ -1,0 +1,471 @@
+//! The comparison of candidates as its readers see it. Numbers are those of `tests/reference/statistics.py`.
+#![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
+
+use coordinator::analysis::comparison::{Analysis, Finding, Options, Pair, Settle, Warning};
+use coordinator::analysis::observations::{
+    Baseline, Candidate, CaseScore, Ended, Observation, Observations, Replicate,
+};
+use coordinator::plan::AxisValue;
+use proto::measure::Verdict;
+use proto::spec::Seeds;
+use serde_json::Value;
+
+fn golden() -> Value {
+    serde_json::from_str(include_str!("golden/statistics.json")).unwrap()
+}
+
+#[track_caller]
+fn close(found: f64, expected: f64) {
+    assert!((found - expected).abs() <= 1e-8 * expected.abs() + 1e-15, "found {found}, expected {expected}");
+}
+
+fn rows(value: &Value) -> Vec<Vec<f64>> {
+    serde_json::from_value(value.clone()).unwrap()
+}
+
+/// The scores `[split][candidate]` as observations, on one axis.
+fn observations(scores: &[Vec<f64>]) -> Observations {
+    let candidates = (0..scores[0].len()).map(|candidate| Candidate {
+        values: vec![Some(AxisValue::Integer(candidate as u64))],
+        observations: scores.iter().map(|split| Observation::scored(split[candidate])).collect(),
+    });
+    Observations {
+        metric: "score".to_owned(),
+        higher_is_better: true,
+        axes: vec!["candidate".to_owned()],
+        candidates: candidates.collect(),
+        replicates: (0..scores.len()).map(replicate).collect(),
+        ratio: Some(0.5),
+        ..Observations::default()
+    }
+}
+
+fn replicate(index: usize) -> Replicate {
+    Replicate { label: index.to_string(), ..Replicate::default() }
+}
+
+/// Twelve splits, five candidates; the last collapsed once.
+fn table() -> Observations {
+    observations(&rows(&golden()["Y"]))
+}
+
+fn analyse(observations: &Observations) -> Analysis {
+    Analysis::of(observations, &Options::default())
+}
+
+fn ended(score: f64, change: impl Fn(&mut Ended)) -> Observation {
+    let mut ended = Ended { score: Some(score), verdict: Some(Verdict::Trained), ..Ended::default() };
+    change(&mut ended);
+    Observation::Ended(ended)
+}
+
+#[test]
+fn all_numbers_of_a_small_table() {
+    let (golden, analysis) = (golden(), analyse(&table()));
+    let number = |value: &Value| value.as_f64().unwrap();
+    for (row, name) in analysis.candidates.iter().zip(["A", "B", "C", "D", "E"]) {
+        let expected = &golden["marginal"][name];
+        close(row.scores.mean.unwrap(), number(&expected["mean"]));
+        close(row.this_pool.unwrap().low, number(&expected["ci_naive"][0]));
+        close(row.new_data.unwrap().interval.high, number(&expected["ci_nb"][1]));
+        assert_eq!(row.sensitivity[1].interval, row.new_data.unwrap().interval);
+        assert_eq!(
+            row.adjusted_mean.map(|mean| (mean * 1e9).round()),
+            row.scores.mean.map(|mean| (mean * 1e9).round())
+        );
+    }
+    assert_eq!(analysis.pairs.pairs.len(), 10);
+    assert!(analysis.pairs.flips.exact);
+    for pair in &analysis.pairs.pairs {
+        let name = ["A", "B", "C", "D", "E"];
+        let name = format!("{}{}", name[pair.first], name[pair.second]);
+        let (expected, numbers) = (&golden["pairs"][&name], pair.comparison.as_ref().unwrap());
+        for (found, key) in [
+            (numbers.mean, "mean"),
+            (numbers.sd, "sd"),
+            (numbers.p_this_pool, "p_naive"),
+            (numbers.p_new_data, "p_nb"),
+            (numbers.p_holm, "p_nb_holm"),
+            (numbers.p_bh, "p_nb_bh"),
+            (numbers.superiority.share, "poi_paired"),
+        ] {
+            close(found, number(&expected[key]));
+        }
+        close(numbers.p_wilcoxon, number(&expected["wilcoxon"][1]));
+        close(numbers.posterior.worse, number(&expected["baycomp_rope01"][0]));
+        close(numbers.posterior.equivalent, number(&expected["baycomp_rope01"][1]));
+        close(numbers.posterior.better, number(&expected["baycomp_rope01"][2]));
+        close(numbers.p_flip, number(&golden["signflip"][&name]["signflip_p"]));
+        close(numbers.p_max_t, number(&golden["signflip"][&name]["maxT_p"]));
+    }
+    let ranks = analysis.ranks.unwrap();
+    close(ranks.friedman.p, number(&golden["friedman"]["p"]));
+    close(ranks.iman_davenport.statistic, number(&golden["friedman"]["iman_davenport_F"]));
+    close(ranks.critical_difference, number(&golden["nemenyi"]["CD05"]));
+    assert_eq!(ranks.order, [0, 1, 2, 3, 4]);
+    assert_eq!(ranks.histogram[0], [11, 1, 0, 0, 0]);
+    // by Wilcoxon after Holm only B and C do not differ
+    assert_eq!(ranks.cliques, [(1, 2)]);
+    close(analysis.variance.two_way.unwrap().components[1].raw, number(&golden["twoway_config_split"]["var_split"]));
+}
+
+#[test]
+fn the_words_follow_the_numbers() {
+    let analysis = analyse(&table());
+    let finding = |first, second| analysis.pairs.seen_from(first, second).unwrap().finding;
+    assert_eq!(finding(0, 3), Finding::Better);
+    assert_eq!(finding(3, 0), Finding::Worse);
+    // twelve of twelve splits, but one collapsed run spoils the t test for new data
+    assert_eq!(finding(0, 4), Finding::BetterOnThisPool);
+    assert_eq!(finding(1, 4), Finding::Undecided);
+    let pair = analysis.pairs.get(0, 1).unwrap();
+    assert_eq!((pair.finding, pair.settle), (Finding::BetterOnThisPool, Some(Settle::NeverWithThisRatio)));
+
+    // a difference of three deviations beside five: more splits settle it
+    let few: Vec<Vec<f64>> = [0.02, 0.03, 0.04, 0.03, 0.035].iter().map(|d| vec![0.5 + d, 0.5]).collect();
+    let pair = Analysis::of(&observations(&few), &Options { rope: 0.001, alpha: 0.001, ..Options::default() });
+    let pair = &pair.pairs.pairs[0];
+    assert_eq!(pair.finding, Finding::Undecided);
+    assert!(matches!(pair.settle, Some(Settle::MoreSplits(2..20))), "{:?}", pair.settle);
+
+    let equal: Vec<Vec<f64>> = (0..8).map(|split| vec![0.5, 0.5 + 1e-4 * f64::from(split % 3)]).collect();
+    assert_eq!(analyse(&observations(&equal)).pairs.pairs[0].finding, Finding::PracticallyEquivalent);
+}
+
+#[test]
+fn labels_and_order_do_not_matter() {
+    let analysis = analyse(&table());
+    let mut rotated = table();
+    rotated.candidates.iter_mut().for_each(|candidate| candidate.observations.rotate_left(5));
+    let rotated = analyse(&rotated);
+    assert_eq!((&rotated.pairs, &rotated.ranks), (&analysis.pairs, &analysis.ranks));
+    assert_eq!((&rotated.effects, &rotated.variance), (&analysis.effects, &analysis.variance));
+    for (row, rotated) in analysis.candidates.iter().zip(&rotated.candidates) {
+        close(rotated.new_data.unwrap().interval.low, row.new_data.unwrap().interval.low);
+    }
+
+    for pair in &analysis.pairs.pairs {
+        let back = pair.swapped();
+        let (one, other) = (pair.comparison.as_ref().unwrap(), back.comparison.as_ref().unwrap());
+        close(one.superiority.share + other.superiority.share, 1.0);
+        assert!(one.p_holm >= one.p_new_data && one.p_bh >= one.p_new_data && one.p_max_t >= one.p_flip);
+    }
+    let mut swapped = table();
+    swapped.candidates.swap(0, 1);
+    let swapped = analyse(&swapped).pairs.seen_from(0, 1).unwrap();
+    let Pair { comparison, finding, .. } = analysis.pairs.seen_from(1, 0).unwrap();
+    let (swapped_numbers, numbers) = (swapped.comparison.unwrap(), comparison.unwrap());
+    assert_eq!((swapped_numbers.mean, swapped.finding), (numbers.mean, finding));
+    assert!(numbers.mean < 0.0);
+    close(swapped_numbers.posterior.better, numbers.posterior.better);
+    close(swapped_numbers.superiority.interval.low, numbers.superiority.interval.low);
+}
+
+#[test]
+fn a_loss_is_better_where_it_is_less() {
+    let (scores, mut losses) = (table(), table());
+    losses.higher_is_better = false;
+    for job in losses.candidates.iter_mut().flat_map(|candidate| &mut candidate.observations) {
+        *job = Observation::scored(-job.score().unwrap());
+    }
+    let (scores, losses) = (analyse(&scores), analyse(&losses));
+    for (score, loss) in scores.pairs.pairs.iter().zip(&losses.pairs.pairs) {
+        assert_eq!(score.finding, loss.finding);
+        let (score, loss) = (score.comparison.as_ref().unwrap(), loss.comparison.as_ref().unwrap());
+        close(score.mean, -loss.mean);
+        close(score.superiority.share, loss.superiority.share);
+        close(score.posterior.better, loss.posterior.better);
+    }
+    assert_eq!(scores.ranks.unwrap().mean, losses.ranks.unwrap().mean);
+    let (score, loss) = (scores.selection.unwrap(), losses.selection.unwrap());
+    assert_eq!(score.by_test.candidate, loss.by_test.candidate);
+    close(score.optimism.unwrap(), loss.optimism.unwrap());
+}
+
+#[test]
+fn ratio_zero_is_the_paired_t_test() {
+    let analysis = Analysis::of(&table(), &Options { ratio: Some(0.0), ..Options::default() });
+    for numbers in analysis.pairs.pairs.iter().filter_map(|pair| pair.comparison.as_ref()) {
+        close(numbers.p_new_data, numbers.p_this_pool);
+        assert_eq!(numbers.new_data.interval, numbers.this_pool);
+    }
+}
+
+#[test]
+fn nothing_is_averaged_away() {
+    let mut sweep = table();
+    let jobs = &mut sweep.candidates[0].observations;
+    jobs[0] = Observation::Failed;
+    jobs[1] = Observation::Ended(Ended { verdict: Some(Verdict::Diverged), ..Ended::default() });
+    jobs[2] = ended(0.09, |ended| ended.verdict = Some(Verdict::Degenerate));
+    jobs[3] = Observation::Missing;
+    let analysis = analyse(&sweep);
+    let row = &analysis.candidates[0];
+    assert_eq!((row.jobs, row.missing, row.without_score, row.scores.n), (12, 1, 2, 9));
+    assert_eq!((row.failed.count, row.failed.of), (1, 11));
+    assert_eq!((row.not_trained.count, row.not_trained.of), (3, 11));
+    assert_eq!((row.verdicts.diverged, row.verdicts.degenerate, row.verdicts.unknown), (1, 1, 8));
+    assert_eq!(row.scores.min, Some(0.09), "a collapsed run counts with the score it has");
+    let sum: f64 = jobs_scores(&sweep, 0).iter().sum();
+    close(row.mean_at_worst.unwrap(), (sum + 2.0 * 0.09) / 11.0);
+    let pair = analysis.pairs.get(0, 1).unwrap();
+    assert_eq!((pair.shared, pair.without_score), (9, 2));
+    for count in [
+        Warning::WithoutScore { candidate: "0".to_owned(), jobs: 12, count: 2 },
+        Warning::Collapsed { candidate: "0".to_owned(), jobs: 12, count: 1 },
+        Warning::Unfinished { jobs: 60, count: 1 },
+    ] {
+        assert!(analysis.warnings.contains(&count), "{:?}", analysis.warnings);
+    }
+    assert_eq!(analysis.selection.unwrap().by_test.candidate, 1, "failing must not help a candidate to win");
+    let ranks = analysis.ranks.unwrap();
+    assert_eq!(ranks.splits, 11, "without a score is last, not absent");
+    assert_eq!(ranks.histogram[0][4], 3);
+}
+
+fn jobs_scores(observations: &Observations, candidate: usize) -> Vec<f64> {
+    observations.candidates[candidate].observations.iter().filter_map(Observation::score).collect()
+}
+
+#[test]
+fn other_cases_are_not_paired() {
+    let mut sweep = table();
+    for (index, candidate) in sweep.candidates.iter_mut().enumerate() {
+        for (replicate, job) in candidate.observations.iter_mut().enumerate() {
+            let other = index == 1 && replicate == 7;
+            let hash = if other { "other".to_owned() } else { format!("split {replicate}") };
+            *job = ended(job.score().unwrap(), |ended| ended.split_hash = Some(hash.clone()));
+        }
+    }
+    let analysis = analyse(&sweep);
+    let pair = analysis.pairs.get(1, 2).unwrap();
+    assert_eq!((pair.shared, pair.split_differs), (11, 1));
+    assert_eq!(analysis.pairs.get(0, 2).unwrap().shared, 12);
+    let warning = Warning::SplitsDiffer { replicate: "7".to_owned(), candidates: vec!["1".to_owned()] };
+    assert!(analysis.warnings.contains(&warning), "{:?}", analysis.warnings);
+    assert_eq!(analysis.ranks.unwrap().splits, 11);
+    // the numbers are those of the splits that are left
+    let left: Vec<Vec<f64>> =
+        rows(&golden()["Y"]).into_iter().enumerate().filter(|(split, _)| *split != 7).map(|(_, row)| row).collect();
+    let expected = analyse(&observations(&left)).pairs.get(1, 2).unwrap().comparison.clone().unwrap();
+    let found = pair.comparison.as_ref().unwrap();
+    close(found.p_new_data, expected.p_new_data);
+    close(found.p_flip, expected.p_flip);
+}
+
+#[test]
+fn baselines_are_a_family_of_their_own() {
+    let mut sweep = table();
+    let scores: Vec<f64> = (0..12).map(|split| 0.5 + 0.001 * f64::from(split)).collect();
+    let jobs = scores.iter().copied().map(Observation::scored).collect();
+    sweep.baselines.push(Baseline { name: "otsu".to_owned(), observations: jobs });
+    let (alone, analysis) = (analyse(&table()), analyse(&sweep));
+    assert_eq!(analysis.pairs, alone.pairs);
+    assert_eq!(analysis.ranks, alone.ranks);
+    assert_eq!(analysis.baselines[0].label, "otsu");
+    close(analysis.baselines[0].scores.mean.unwrap(), 0.5055);
+    let pair = analysis.against_baselines.get(0, 0).unwrap();
+    assert_eq!((analysis.against_baselines.pairs.len(), pair.shared, pair.finding), (5, 12, Finding::Better));
+}
+
+#[test]
+fn replicates_of_one_split_count_once() {
+    let z: Vec<Vec<Vec<f64>>> = serde_json::from_value(golden()["threeway"]["Z"].clone()).unwrap();
+    let cells: Vec<([u64; 3], f64)> = (0..3)
+        .flat_map(|split| (0..2).flat_map(move |init| (0..2).map(move |order| [split, init, order])))
+        .map(|seeds| (seeds, z[seeds[0] as usize][seeds[1] as usize][seeds[2] as usize]))
+        .collect();
+    let scores: Vec<Vec<f64>> = cells.iter().map(|(_, score)| vec![*score, score - 0.1 * score * score]).collect();
+    let mut sweep = observations(&scores);
+    for (replicate, (seeds, _)) in sweep.replicates.iter_mut().zip(&cells) {
+        let [split_seed, init_seed, order_seed] = *seeds;
+        replicate.seeds = Some(Seeds { split_seed, init_seed, order_seed });
+        replicate.split = Some(split_seed);
+    }
+    let analysis = analyse(&sweep);
+    assert_eq!((analysis.replicates, analysis.splits), (12, 3));
+    assert_eq!((analysis.candidates[0].scores.n, analysis.candidates[0].splits), (12, 3));
+    let means = |candidate: usize, split: usize| {
+        scores[split * 4..split * 4 + 4].iter().map(|scores| scores[candidate]).sum::<f64>() / 4.0
+    };
+    let by_split: Vec<Vec<f64>> = (0..3).map(|split| vec![means(0, split), means(1, split)]).collect();
+    let expected = analyse(&observations(&by_split)).pairs.pairs[0].comparison.clone().unwrap();
+    let found = analysis.pairs.pairs[0].comparison.clone().unwrap();
+    close(found.sd, expected.sd);
+    close(found.p_new_data, expected.p_new_data);
+
+    let crossed = &analysis.variance.crossed;
+    assert_eq!((crossed.len(), crossed[0].levels, crossed[2].candidate), (3, [3, 2, 2], None));
+    let names = ["split", "init", "order", "split × init", "split × order", "init × order", "split × init × order"];
+    let short = ["S", "I", "O", "SI", "SO", "IO", "SIO"];
+    for ((component, name), short) in crossed[0].components.iter().zip(names).zip(short) {
+        assert_eq!(component.name, name);
+        let raw = golden()["threeway"]["V"][short].as_f64().unwrap();
+        close(component.raw, raw);
+        assert_eq!(component.variance, component.raw.max(0.0));
+        assert!(component.interval.unwrap().high >= component.interval.unwrap().low);
+    }
+}
+
+#[test]
+fn cases_tell_about_new_cases() {
+    let golden = &golden()["twoway_cluster"];
+    let (tested, differences) = (rows(&golden["T"]), rows(&golden["d"]));
+    let jobs = |scale: f64| {
+        let job = |(tested, differences): (&Vec<f64>, &Vec<f64>)| {
+            let score = |case: usize| CaseScore { case: case as u32 * 10, score: 0.5 + scale * differences[case] };
+            let cases: Vec<_> = (0..4).filter(|case| tested[*case] > 0.0).map(score).collect();
+            let score = cases.iter().map(|case| case.score).sum::<f64>() / cases.len() as f64;
+            ended(score, |ended| ended.cases.clone_from(&cases))
+        };
+        tested.iter().zip(&differences).map(job).collect()
+    };
+    let mut sweep = observations(&vec![vec![0.0, 0.0]; 3]);
+    sweep.candidates[0].observations = jobs(1.0);
+    sweep.candidates[1].observations = jobs(0.0);
+    let analysis = analyse(&sweep);
+    let found = analysis.pairs.pairs[0].comparison.as_ref().unwrap().new_cases.unwrap();
+    close(found.mean, golden["mean"].as_f64().unwrap());
+    close(found.variance, golden["V"].as_f64().unwrap());
+    assert_eq!(found.cases, 4);
+    let sampling = analysis.variance.test_sampling.unwrap();
+    assert_eq!((sampling.test_cases, sampling.pool), (2.0, 4));
+}
+
+/// A grid of two losses and three rates, with an effect of each and none of both together; four splits.
+fn grid() -> Observations {
+    let score = |loss: usize, rate: usize, split: usize| {
+        // what is left over differs by split and candidate, and sums to zero over either
+        let rest = [[1.0, -1.0], [-1.0, 1.0]][loss][split % 2] * if rate == 0 { 0.01 } else { 0.0 };
+        [0.5, 0.7][loss] + [0.0, 0.03, 0.09][rate] + [0.0, 0.02, 0.01, -0.03][split] + rest
+    };
+    let cells = (0..2).flat_map(|loss| (0..3).map(move |rate| (loss, rate)));
+    let scores: Vec<Vec<f64>> =
+        (0..4).map(|split| cells.clone().map(|(loss, rate)| score(loss, rate, split)).collect()).collect();
+    let mut sweep = observations(&scores);
+    sweep.axes = ["architecture", "loss", "rate"].map(str::to_owned).to_vec();
+    for (candidate, (loss, rate)) in sweep.candidates.iter_mut().zip(cells) {
+        let name = AxisValue::Name(["bce", "dice"][loss].to_owned());
+        candidate.values =
+            vec![Some(AxisValue::Name("unet".to_owned())), Some(name), Some(AxisValue::Real(0.1 * rate as f64))];
+    }
+    sweep
+}
+
+#[test]
+fn effects_of_axes_add_up() {
+    let table = analyse(&grid()).effects.unwrap().all;
+    let names: Vec<_> = table.terms.iter().map(|term| term.name.as_str()).collect();
+    assert_eq!(names, ["loss", "rate", "loss × rate", "split", "residual"]);
+    let degrees: Vec<_> = table.terms.iter().map(|term| term.df).collect();
+    assert_eq!(degrees, [1, 2, 2, 3, 15]);
+    // 24 cells, the loss moves each by .1; eight cells a rate, which moves them by -.04, -.01, .05
+    close(table.terms[0].sum_of_squares, 24.0 * 0.01);
+    close(table.terms[1].sum_of_squares, 8.0 * (0.0016 + 0.0001 + 0.0025));
+    assert!(table.terms[2].sum_of_squares < 1e-15);
+    close(table.terms[3].sum_of_squares, 6.0 * (0.0004 + 0.0001 + 0.0009));
+    close(table.terms[4].sum_of_squares, 8.0 * 0.0001);
+    close(table.terms[0].f.unwrap(), 0.24 / (0.0008 / 15.0));
+    close(table.terms.iter().map(|term| term.share).sum(), 1.0);
+    let dice = table.levels.iter().find(|level| level.level == "dice").unwrap();
+    close(dice.mean, 0.74);
+}
+
+#[test]
+fn a_parameter_of_one_loss_is_no_axis_of_its_own() {
+    let mut sweep = grid();
+    // bce with three rates, and three different others
+    for (index, candidate) in sweep.candidates.iter_mut().enumerate() {
+        let gamma = (index >= 3).then_some(AxisValue::Integer(2));
+        candidate.values[0] = gamma;
+    }
+    let table = analyse(&sweep).effects.unwrap().all;
+    let names: Vec<_> = table.terms.iter().map(|term| term.name.as_str()).collect();
+    assert_eq!(names, ["architecture + loss", "rate", "architecture + loss × rate", "split", "residual"]);
+}
+
+#[test]
+fn effects_without_what_did_not_train() {
+    let mut sweep = grid();
+    for job in sweep.candidates.iter_mut().flat_map(|candidate| &mut candidate.observations) {
+        *job = ended(job.score().unwrap(), |_| ());
+    }
+    let whole = analyse(&sweep).effects.unwrap();
+    assert_eq!(whole.trained.as_ref(), Some(&whole.all));
+    sweep.candidates[4].observations[2] = ended(0.0, |ended| ended.verdict = Some(Verdict::Trivial));
+    let effects = analyse(&sweep).effects.unwrap();
+    let trained = effects.trained.unwrap();
+    assert_eq!((trained.filled, trained.terms[4].df), (1, 14));
+    assert!(effects.all.terms[4].share > 0.3, "one collapse drowns everything");
+    // the cell that is gone had no rest of its own: the model says what it was but for the rests around it
+    assert!((trained.terms[0].share - whole.all.terms[0].share).abs() < 0.01);
+}
+
+#[test]
+fn the_best_is_picked_on_validation() {
+    let mut sweep = table();
+    for (index, candidate) in sweep.candidates.iter_mut().enumerate() {
+        for job in &mut candidate.observations {
+            let score = job.score().unwrap();
+            *job = ended(score, |ended| ended.validation = Some(if index == 2 { 0.9 } else { score }));
+        }
+    }
+    let selection = analyse(&sweep).selection.unwrap();
+    let best = selection.by_validation.unwrap();
+    assert_eq!((best.candidate, selection.by_test.candidate), (2, 0));
+    close(best.test.unwrap(), 0.683_083_333_333_333_4);
+    close(best.picked_by, 0.9);
+    // A wins with or without any one split
+    close(selection.held_out.unwrap(), 0.710_333_333_333_333_3);
+    assert!(selection.optimism.unwrap().abs() < 1e-12);
+
+    // six candidates that differ by nothing but chance: picking flatters
+    let noise =
+        |split: usize, candidate: usize| (((split * 7 + candidate * 13) * 2_654_435_761) % 1000) as f64 / 1000.0;
+    let noise: Vec<Vec<f64>> = (0..10).map(|split| (0..6).map(|candidate| noise(split, candidate)).collect()).collect();
+    let selection = analyse(&observations(&noise)).selection.unwrap();
+    assert!(selection.by_validation.is_none());
+    assert!(selection.optimism_of_one_split.unwrap() > selection.optimism.unwrap());
+    assert!(selection.optimism.unwrap() > 0.0);
+}
+
+#[test]
+fn easy_splits_do_not_make_a_winner() {
+    // the second was dropped after the two easiest of four splits, on which it lost
+    let mut sweep = observations(&[vec![0.80, 0.78], vec![0.82, 0.79], vec![0.60, 0.0], vec![0.58, 0.0]]);
+    sweep.candidates[1].observations[2..].fill(Observation::Missing);
+    let analysis = analyse(&sweep);
+    assert!(analysis.candidates[1].scores.mean > analysis.candidates[0].scores.mean);
+    close(analysis.candidates[1].adjusted_mean.unwrap(), 0.7 - 0.025);
+    assert_eq!(analysis.selection.unwrap().by_test.candidate, 0);
+}
+
+#[test]
+fn little_is_said_of_little() {
+    assert_eq!(analyse(&Observations::default()).selection, None);
+    let one = analyse(&observations(&[vec![0.5, 0.6]]));
+    assert_eq!(one.pairs.pairs[0].comparison, None);
+    assert_eq!(one.pairs.pairs[0].finding, Finding::Undecided);
+    assert_eq!((one.candidates[0].this_pool, one.ranks), (None, None));
+    let equal = analyse(&observations(&vec![vec![0.5, 0.5, 0.6]; 4]));
+    let numbers = equal.pairs.get(0, 1).unwrap().comparison.as_ref().unwrap();
+    assert_eq!((numbers.p_new_data, numbers.p_wilcoxon, numbers.p_flip, numbers.p_max_t), (1.0, 1.0, 1.0, 1.0));
+    assert_eq!(equal.pairs.get(0, 1).unwrap().finding, Finding::PracticallyEquivalent);
+    // always the same difference: no spread, no doubt
+    assert_eq!(equal.pairs.get(0, 2).unwrap().finding, Finding::Worse);
+    assert!(one.warnings.iter().any(|warning| matches!(warning, Warning::FewSplits { needed: 6, .. })));
+    assert!(serde_json::to_string(&equal).is_ok());
+}
+
+#[test]
+fn many_splits_are_flipped_at_random_and_say_so() {
+    let scores: Vec<Vec<f64>> =
+        (0..70).map(|split| vec![0.5 + 0.01 * f64::from(split % 7), 0.51 + 0.01 * f64::from(split % 5)]).collect();
+    let family = analyse(&observations(&scores)).pairs;
+    assert!(!family.flips.exact);
+    assert_eq!(family.flips.count, 9999);
+    let numbers = family.pairs[0].comparison.as_ref().unwrap();
+    // the t test is nearly exact for so many
+    assert!((numbers.p_flip - numbers.p_this_pool).abs() < 0.02, "{} {}", numbers.p_flip, numbers.p_this_pool);
+    assert_eq!(numbers.p_flip, numbers.p_max_t);
+}
