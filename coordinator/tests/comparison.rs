@@ -308,6 +308,16 @@ fn replicates_of_one_split_count_once() {
 }
 
 #[test]
+fn rotations_are_named() {
+    let mut sweep = table();
+    assert_eq!(analyse(&sweep).warnings, []);
+    for (index, replicate) in sweep.replicates.iter_mut().enumerate() {
+        replicate.permutation = Some(index as u64 / 4);
+    }
+    assert_eq!(analyse(&sweep).warnings, [Warning::Rotated { permutations: 3, splits: 12 }]);
+}
+
+#[test]
 fn cases_tell_about_new_cases() {
     let golden = &golden()["twoway_cluster"];
     let (tested, differences) = (rows(&golden["T"]), rows(&golden["d"]));
