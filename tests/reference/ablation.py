@@ -11,6 +11,7 @@ import datetime
 import json
 import os
 import pathlib
+import shlex
 import statistics
 import subprocess
 import sys
@@ -80,8 +81,7 @@ def main():
 ## What makes a step fast: {args.image_size} pixels, width {args.width}, batches of {args.batch_size}
 
 * {reports[args.architectures[0], ALL][0]["device"]}: {machine()}; {datetime.date.today()}
-* `python tests/reference/ablation.py --worker target/release/worker --image-size {args.image_size} --width {args.width} \
---batch-size {args.batch_size} --steps {args.steps} --launches {args.launches}`
+* `python {shlex.join(["tests/reference/ablation.py", *sys.argv[1:]])}`
 
 {table(["network", "with", "step, ms", "to everything [95 %]", "peak memory, MiB"], rows)}
 """
