@@ -28,7 +28,7 @@ fn code(path: &Path, text: &str) -> Vec<String> {
     if path.components().any(|part| part.as_os_str() == "tests" || part.as_os_str() == "tests.rs") {
         return Vec::new();
     }
-    let tests = text.split_once("\n#[cfg(test)]\n").filter(|(_, rest)| rest.contains("mod tests {"));
+    let tests = text.split_once("\n#[cfg(test)]\n").filter(|(_, rest)| rest.contains("tests {"));
     let product = tests.map_or(text, |(product, _)| product);
     product.lines().map(|line| line.split_once("//").map_or(line, |(code, _)| code).to_owned()).collect()
 }
