@@ -121,12 +121,12 @@ fn the_words_follow_the_numbers() {
     let pair = analysis.pairs.get(0, 1).unwrap();
     assert_eq!((pair.finding, pair.settle), (Finding::BetterOnThisPool, Some(Settle::NeverWithThisRatio)));
 
-    // a difference of three deviations beside five: more splits settle it
+    // a difference of 4.18 deviations on five splits: numpy's power at this level reaches .8 with 13
     let few: Vec<Vec<f64>> = [0.02, 0.03, 0.04, 0.03, 0.035].iter().map(|d| vec![0.5 + d, 0.5]).collect();
     let pair = Analysis::of(&observations(&few), &Options { rope: 0.001, alpha: 0.001, ..Options::default() });
     let pair = &pair.pairs.pairs[0];
     assert_eq!(pair.finding, Finding::Undecided);
-    assert!(matches!(pair.settle, Some(Settle::MoreSplits(2..20))), "{:?}", pair.settle);
+    assert_eq!(pair.settle, Some(Settle::MoreSplits(8)));
 
     let equal: Vec<Vec<f64>> = (0..8).map(|split| vec![0.5, 0.5 + 1e-4 * f64::from(split % 3)]).collect();
     assert_eq!(analyse(&observations(&equal)).pairs.pairs[0].finding, Finding::PracticallyEquivalent);
@@ -308,6 +308,16 @@ fn replicates_of_one_split_count_once() {
 }
 
 #[test]
+fn rotations_are_named() {
+    let mut sweep = table();
+    assert_eq!(analyse(&sweep).warnings, []);
+    for (index, replicate) in sweep.replicates.iter_mut().enumerate() {
+        replicate.permutation = Some(index as u64 / 4);
+    }
+    assert_eq!(analyse(&sweep).warnings, [Warning::Rotated { permutations: 3, splits: 12 }]);
+}
+
+#[test]
 fn cases_tell_about_new_cases() {
     let golden = &golden()["twoway_cluster"];
     let (tested, differences) = (rows(&golden["T"]), rows(&golden["d"]));
@@ -426,7 +436,13 @@ fn the_best_is_picked_on_validation() {
     let selection = analyse(&observations(&noise)).selection.unwrap();
     assert!(selection.by_validation.is_none());
     assert!(selection.optimism_of_one_split.unwrap() > selection.optimism.unwrap());
-    assert!(selection.optimism.unwrap() > 0.0);
+    assert!(selection.optimism.unwrap() > 0.01);
+    let without = |split: usize, candidate: usize| {
+        let all = noise.iter().enumerate().filter(|(other, _)| *other != split);
+        all.map(|(_, scores)| scores[candidate]).sum::<f64>() / 9.0
+    };
+    let best = |split| (0..6).max_by(|a, b| without(split, *a).total_cmp(&without(split, *b))).unwrap();
+    close(selection.held_out.unwrap(), (0..10).map(|split| noise[split][best(split)]).sum::<f64>() / 10.0);
 }
 
 #[test]

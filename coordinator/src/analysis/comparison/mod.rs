@@ -53,7 +53,7 @@ pub struct Analysis {
     pub options: Options,
     /// Test cases by training cases, with which intervals for new data are made.
     pub ratio: f64,
-    /// Whether the observations knew the ratio; else it is [`DEFAULT_RATIO`](super::observations::DEFAULT_RATIO).
+    /// Whether the observations knew the ratio; else it is [`DEFAULT_RATIO`].
     pub ratio_is_known: bool,
     /// Number of replicates.
     pub replicates: usize,

@@ -5,6 +5,7 @@ use super::options::Options;
 use super::row::Row;
 use crate::analysis::observations::{DEFAULT_RATIO, Observations};
 use serde::Serialize;
+use std::collections::BTreeSet;
 use std::fmt;
 
 /// A warning. `Display` says it in one line.
@@ -48,6 +49,14 @@ pub enum Warning {
         /// The ratio.
         ratio: f64,
     },
+    /// The splits are turns of a few permutations. Within a permutation every case is tested once, so that the ease of cases cancels:
+    /// the means are better than their intervals, which take the splits for independent.
+    Rotated {
+        /// Number of permutations.
+        permutations: usize,
+        /// Number of splits.
+        splits: usize,
+    },
     /// Too few splits for sign flips ever to reach the level.
     FewSplits {
         /// Number of splits.
@@ -73,6 +82,12 @@ impl fmt::Display for Warning {
             }
             Self::RatioAssumed { ratio } => {
                 write!(f, "the ratio of test to training cases is not known; intervals for new data assume {ratio}")
+            }
+            Self::Rotated { permutations, splits } => {
+                write!(
+                    f,
+                    "the {splits} splits are turns of {permutations} permutations; intervals are on the safe side"
+                )
             }
             Self::FewSplits { splits, needed } => {
                 write!(
@@ -109,6 +124,10 @@ impl Warning {
         }
         if options.ratio.or(observations.ratio).is_none() {
             warnings.push(Self::RatioAssumed { ratio: DEFAULT_RATIO });
+        }
+        let permutations: BTreeSet<u64> = observations.replicates.iter().filter_map(|of| of.permutation).collect();
+        if !permutations.is_empty() {
+            warnings.push(Self::Rotated { permutations: permutations.len(), splits: grid.splits.len() });
         }
         // the rarest flips are the observed one and its opposite
         let needed = (2.0 / options.alpha).log2().ceil() as usize;

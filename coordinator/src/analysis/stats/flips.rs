@@ -62,18 +62,13 @@ pub fn flip_test(family: &Family<'_>, splits: usize, seed: u64) -> FlipTest {
     let all = 1_u64.checked_shl(splits.saturating_sub(1) as u32).filter(|_| splits < 40);
     let exact = all.filter(|all| *all <= affordable as u64);
     let count = exact.unwrap_or_else(|| affordable.clamp(499, 9999) as u64);
-    let tally = (0..count.div_ceil(BLOCK as u64))
-        .into_par_iter()
-        .fold(
-            || Tally::new(family.pairs.len()),
-            |tally, block| {
-                let first = block * BLOCK as u64;
-                let flips =
-                    Flips::of(first, BLOCK.min((count - first) as usize), splits, exact.is_none().then_some(seed));
-                tally.with(&prepared, &flips)
-            },
-        )
-        .reduce(|| Tally::new(family.pairs.len()), Tally::and);
+    let block = |block: u64| {
+        let first = block * BLOCK as u64;
+        Flips::of(first, BLOCK.min((count - first) as usize), splits, exact.is_none().then_some(seed))
+    };
+    let blocks = (0..count.div_ceil(BLOCK as u64)).into_par_iter().map(block);
+    let none = || Tally::new(family.pairs.len());
+    let tally = blocks.fold(none, |tally, flips| tally.with(&prepared, &flips)).reduce(none, Tally::and);
     tally.into_test(&prepared.observed, count, exact.is_some())
 }
 
@@ -188,18 +183,14 @@ impl Tally {
     fn into_test(mut self, observed: &[f64], count: u64, exact: bool) -> FlipTest {
         // random flips do not include the observed one by themselves
         let own = u64::from(!exact);
-        let share = |reached: u64| (reached + own) as f64 / (count + own) as f64;
+        let share = |reached: usize| (reached as u64 + own) as f64 / (count + own) as f64;
         self.greatest.sort_unstable_by(f64::total_cmp);
         let above = |statistic: &f64| self.greatest.len() - self.greatest.partition_point(|other| other < statistic);
+        // where all differences are zero, everything is reached
+        let p = |(reached, observed): (&u32, &f64)| if *observed > 0.0 { share(*reached as usize) } else { 1.0 };
         FlipTest {
-            // where all differences are zero, everything is reached
-            p: self
-                .reached
-                .iter()
-                .zip(observed)
-                .map(|(reached, o)| if *o > 0.0 { share(u64::from(*reached)) } else { 1.0 })
-                .collect(),
-            p_max: observed.iter().map(|statistic| share(above(statistic) as u64)).collect(),
+            p: self.reached.iter().zip(observed).map(p).collect(),
+            p_max: observed.iter().map(|statistic| share(above(statistic))).collect(),
             count: if exact { count.saturating_mul(2) } else { count },
             exact,
         }

@@ -36,8 +36,8 @@ pub fn noether_n(p: f64, alpha: f64, beta: f64) -> f64 {
 }
 
 /// Share of the squared distance between the quantile functions of two lists in which A is not above B: the violation ratio of
-/// almost stochastic order (del Barrio and others, 2018), by midpointless sums over `step`, 2 `step`, ... It ignores pairs. `None`
-/// if one is empty; 0 where the lists are equal.
+/// almost stochastic order (del Barrio and others, 2018), summed over `step`, 2 `step`, ... below 1. It ignores pairs. `None` if one is
+/// empty; 0 where the lists are equal.
 #[must_use]
 pub fn violation_ratio(a: &[f64], b: &[f64], step: f64) -> Option<f64> {
     if a.is_empty() || b.is_empty() {
