@@ -56,7 +56,8 @@ pub fn examples(reader: &Reader, dossier: &Dossier, candidates: &[usize]) -> Res
         for job in jobs.iter().filter(|job| job.candidate == *candidate && job.result.is_some()) {
             let artifacts = reader.artifacts(job.job)?;
             let is_found = !artifacts.is_empty();
-            let split = head.replicates.get(job.replicate).map_or_else(String::new, |seeds| seeds.split_seed.to_string());
+            let split =
+                head.replicates.get(job.replicate).map_or_else(String::new, |seeds| seeds.split_seed.to_string());
             examples.extend(artifacts.into_iter().map(|artifact| Example {
                 candidate: *candidate,
                 split: split.clone(),

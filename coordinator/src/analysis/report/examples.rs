@@ -71,7 +71,7 @@ fn row(example: &Example) -> Markup {
     html! {
         div class="example" {
             p { (example.place()) br; b { (example.case) } br; "IoU " (signed(example.iou, 3)) }
-            img src={ "data:image/png;base64," (STANDARD.encode(&example.png)) } alt=(alt);
+            div class="parted" { img src={ "data:image/png;base64," (STANDARD.encode(&example.png)) } alt=(alt); }
         }
     }
 }

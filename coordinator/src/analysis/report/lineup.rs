@@ -219,7 +219,7 @@ pub(super) fn name_for_people(Analysed { observations, analysis, .. }: &mut Anal
         }
     }
     for row in &mut analysis.baselines {
-        row.label = row.label.replace('_', " ");
+        row.label = if row.label == "otsu" { "Otsu".to_owned() } else { row.label.replace('_', " ") };
     }
     analysis.metric = metric_name(&analysis.metric);
 }

@@ -144,12 +144,13 @@ fn for_programs<'a>() -> Vec<Field<'a>> {
 
 /// The interval for new data under other ratios of test to training cases.
 fn sensitivity<'a>(analysis: &Analysis) -> Vec<Field<'a>> {
-    let cells: [(fn(&Line<'a>) -> Cell, fn(&Line<'a>) -> Cell); 3] = [
-        (|line| low(line.sensitivity(0)), |line| high(line.sensitivity(0))),
-        (|line| low(line.sensitivity(1)), |line| high(line.sensitivity(1))),
-        (|line| low(line.sensitivity(2)), |line| high(line.sensitivity(2))),
+    type Ends<'a> = [fn(&Line<'a>) -> Cell; 2];
+    let cells: [Ends<'a>; 3] = [
+        [|line| low(line.sensitivity(0)), |line| high(line.sensitivity(0))],
+        [|line| low(line.sensitivity(1)), |line| high(line.sensitivity(1))],
+        [|line| low(line.sensitivity(2)), |line| high(line.sensitivity(2))],
     ];
-    let fields = analysis.options.sensitivity.iter().zip(cells).flat_map(|(ratio, (low, high))| {
+    let fields = analysis.options.sensitivity.iter().zip(cells).flat_map(|(ratio, [low, high])| {
         let name = |end: &str| format!("new_{end}_at_ratio_{ratio:.2}");
         [Field::new(name("low"), Kind::Measured, low), Field::new(name("high"), Kind::Measured, high)]
     });
