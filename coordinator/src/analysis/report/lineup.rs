@@ -113,7 +113,7 @@ impl<'a> Lineup<'a> {
         if shown == all {
             String::new()
         } else {
-            format!(" Only the first {shown} of {all} candidates are drawn; the tables hold all.")
+            format!(" Only the first {shown} of {all} candidates are drawn; the table of candidates has all.")
         }
     }
 

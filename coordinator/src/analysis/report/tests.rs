@@ -403,7 +403,7 @@ fn nothing_that_users_write_is_markup() {
 fn many_candidates_are_cut_and_the_page_says_so() {
     let report = Made::new(100).report();
     assert_eq!(count(&report.figures[0].1, "class=\"mean\""), SHOWN + 1 + 1, "the candidates, a baseline, the key");
-    assert!(report.page.contains("Only the first 30 of 100 candidates are drawn; the tables hold all."));
+    assert!(report.page.contains("Only the first 30 of 100 candidates are drawn; the table of candidates has all."));
     assert!(report.page.len() < 1_000_000, "{} bytes", report.page.len());
 }
 
