@@ -5,6 +5,7 @@
 //!  store --results, measurements ---------------------------+
 //! ```
 
+use crate::analysis::looks;
 use crate::analysis::rows::{CaseRow, JobRow, MeasurementRow, ResultColumns, RowState, SweepHead};
 use crate::analysis::table::Table;
 use crate::analysis::tables;
@@ -25,6 +26,8 @@ pub enum Rows {
     Cases,
     /// The epochs of each attempt
     Measurements,
+    /// The looks of a sweep with `race` or `until`: who went on, who did not, and why
+    Looks,
 }
 
 impl Rows {
@@ -42,6 +45,7 @@ impl Rows {
             Self::Jobs => "jobs",
             Self::Cases => "cases",
             Self::Measurements => "measurements",
+            Self::Looks => "looks",
         }
     }
 }
@@ -107,6 +111,7 @@ pub fn table(reader: &Reader, sweep: &str, rows: Rows) -> Result<Table, QueryErr
         Rows::Jobs => tables::jobs(&head, &jobs),
         Rows::Cases => tables::cases(&head, &jobs, &cases),
         Rows::Measurements => tables::measurements(&head, &jobs, &measurements),
+        Rows::Looks => looks::table(&head, &sweep.course.looks),
     })
 }
 
@@ -125,6 +130,7 @@ fn job_row(state: &State, sweep: &Sweep, place: usize, stored: Option<StoredResu
     let job = state.job(id)?;
     let (candidate, replicate) = sweep.coordinates(place as u32);
     let row_state = match &job.state {
+        JobState::Queued { .. } | JobState::Leased { .. } if sweep.is_dropped(place as u32) => RowState::Dropped,
         JobState::Queued { .. } => RowState::Queued,
         JobState::Leased { .. } => RowState::Running,
         JobState::Succeeded => RowState::Succeeded,

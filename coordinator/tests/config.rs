@@ -52,7 +52,10 @@ fn every_file_in_configs_is_a_plan() {
         })
         .collect();
     jobs.sort();
-    assert_eq!(jobs, [("full".to_owned(), 216), ("ph2-small".to_owned(), 36), ("quick".to_owned(), 27)]);
+    assert_eq!(
+        jobs,
+        [("full".to_owned(), 216), ("ph2-small".to_owned(), 36), ("quick".to_owned(), 27), ("race".to_owned(), 480)]
+    );
 }
 
 /// The example at the head of `plan/config.rs` holds every construct of the language.

@@ -18,6 +18,8 @@ pub enum RowState {
     Failed,
     /// Taken off the queue.
     Cancelled,
+    /// Not needed: its candidate was stopped before.
+    Dropped,
 }
 
 impl RowState {
@@ -30,6 +32,7 @@ impl RowState {
             Self::Succeeded => "succeeded",
             Self::Failed => "failed",
             Self::Cancelled => "cancelled",
+            Self::Dropped => "dropped",
         }
     }
 }

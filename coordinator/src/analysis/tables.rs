@@ -28,6 +28,9 @@ pub fn candidates(head: &SweepHead, objective: &Objective, jobs: &[JobRow]) -> T
     columns.extend(exact(&["n", "jobs", "failed"]));
     columns.extend(measured(&["mean", "sd", "min", "max"]));
     columns.extend(exact(&["trivial", "degenerate", "diverged"]));
+    // a sweep whose candidates all have every replicate needs no such column
+    let drops = jobs.iter().any(|job| job.state == RowState::Dropped);
+    columns.extend(exact(if drops { &["dropped"] } else { &[] }));
     let mut jobs_of = vec![Vec::new(); head.candidates.len()];
     for job in in_plan_order(jobs) {
         if let Some(of) = jobs_of.get_mut(job.candidate) {
@@ -36,7 +39,7 @@ pub fn candidates(head: &SweepHead, objective: &Objective, jobs: &[JobRow]) -> T
     }
     let rows = jobs_of.iter().enumerate().map(|(candidate, jobs)| {
         let mut row = axis_cells(head, candidate);
-        row.extend(candidate_cells(objective, jobs));
+        row.extend(candidate_cells(objective, jobs, drops));
         row
     });
     let rows = rows.collect();
@@ -51,16 +54,17 @@ pub fn candidates(head: &SweepHead, objective: &Objective, jobs: &[JobRow]) -> T
     table
 }
 
-fn candidate_cells(objective: &Objective, jobs: &[&JobRow]) -> Vec<Cell> {
+fn candidate_cells(objective: &Objective, jobs: &[&JobRow], drops: bool) -> Vec<Cell> {
     let results: Vec<_> = jobs.iter().filter_map(|job| job.result.as_ref()).collect();
     let scores: Vec<f64> = results.iter().filter_map(|result| score(result, objective)).collect();
     let summary = Summary::of(&scores);
-    let failed = jobs.iter().filter(|job| job.state == RowState::Failed).count();
+    let in_state = |state| jobs.iter().filter(|job| job.state == state).count();
     let verdicts = |verdict| Cell::from(results.iter().filter(|result| result.verdict == verdict).count());
-    let counts = [summary.n, jobs.len(), failed].map(Cell::from);
+    let counts = [summary.n, jobs.len(), in_state(RowState::Failed)].map(Cell::from);
+    let dropped = drops.then(|| Cell::from(in_state(RowState::Dropped)));
     let numbers = [summary.mean, summary.sd, summary.min, summary.max].map(Cell::from);
     let verdicts = [Verdict::Trivial, Verdict::Degenerate, Verdict::Diverged].map(verdicts);
-    counts.into_iter().chain(numbers).chain(verdicts).collect()
+    counts.into_iter().chain(numbers).chain(verdicts).chain(dropped).collect()
 }
 
 /// A job's value of the objective.

@@ -12,7 +12,7 @@
 //!
 //! Succeeded is final: nothing changes a result.
 
-use super::{Fact, Timestamp};
+use super::{Fact, Grade, Timestamp};
 use proto::ids::{Attempt, JobId, Lease, Token, WorkerId};
 use proto::measure::FailureKind;
 use std::collections::BTreeSet;
@@ -63,17 +63,31 @@ pub enum JobState {
     Cancelled,
 }
 
-/// A fact that cannot be about a job in that state: the journal is damaged, or the scheduler is wrong.
+/// A fact that does not fit the state: the journal is damaged, or the scheduler is wrong.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
-#[error("job {job} is {state:?}, which `{fact:?}` does not fit")]
-pub struct IllegalTransition {
-    job: JobId,
-    state: JobState,
-    fact: Box<Fact>,
+pub enum IllegalTransition {
+    /// A fact about a job.
+    #[error("job {job} is {state:?}, which `{fact:?}` does not fit")]
+    Job {
+        /// The job.
+        job: JobId,
+        /// Where it stands.
+        state: JobState,
+        /// The fact.
+        fact: Box<Fact>,
+    },
+    /// A look at candidates that are not there, or not now.
+    #[error("sweep `{sweep}` takes no such look after {replicates} replicates")]
+    Look {
+        /// The sweep.
+        sweep: String,
+        /// Replicates of the look.
+        replicates: u32,
+    },
 }
 
 /// A job. Its specification follows from its place in a sweep's plan.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Job {
     /// The sweeps that want it: the sweep's number and the job's place in its queue.
     pub places: Vec<(u64, u32)>,
@@ -85,6 +99,8 @@ pub struct Job {
     pub ended: Option<(Attempt, Token)>,
     /// The last failure, for people.
     pub message: Option<String>,
+    /// What its result is worth, once it has one.
+    pub grade: Option<Grade>,
     /// The workers on which it failed.
     pub(super) failed_on: BTreeSet<WorkerId>,
     failed: u32,
@@ -99,6 +115,7 @@ impl Default for Job {
             attempts: Attempt(0),
             ended: None,
             message: None,
+            grade: None,
             failed_on: BTreeSet::new(),
             failed: 0,
             lost: 0,
@@ -173,7 +190,8 @@ impl Job {
             (Leased { holder, expires, .. }, Fact::Progressed { epoch, .. }) => {
                 Leased { holder: *holder, expires: *expires, epoch: *epoch }
             }
-            (Leased { holder, .. }, Fact::Succeeded { attempt, .. }) if holder.attempt == *attempt => {
+            (Leased { holder, .. }, Fact::Succeeded { attempt, grade, .. }) if holder.attempt == *attempt => {
+                self.grade = *grade;
                 self.ended = Some((holder.attempt, holder.token));
                 Succeeded
             }
@@ -203,7 +221,7 @@ impl Job {
                 }
             }
             (state, fact) => {
-                return Err(IllegalTransition { job, state: state.clone(), fact: Box::new(fact.clone()) });
+                return Err(IllegalTransition::Job { job, state: state.clone(), fact: Box::new(fact.clone()) });
             }
         };
         self.state = next;
