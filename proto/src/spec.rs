@@ -460,5 +460,7 @@ mod tests {
         assert!(json.contains(r#""initialization":"pytorch","convolution":"winograd4","precision":"tf32"}"#), "{json}");
         assert_eq!(JobSpec::from_json(&json).unwrap(), job);
         assert_ne!(job.id().to_string(), ID);
+        job.simulation = Some(Simulation { mean: 0.7, split_sd: 0.04, residual_sd: 0.02, collapse: 0.0 });
+        assert_eq!(JobSpec::from_json(&job.to_json()).unwrap(), job);
     }
 }

@@ -148,7 +148,7 @@ fn unreliable_candidates_are_dropped_and_failures_count() {
     let played = sim.play(worker, "a", |candidate, replicate| match candidate {
         0 => scored(900, Verdict::Degenerate),
         1 => failure(),
-        _ => scored(thousandths(2, replicate) - 1 + candidate as u32 % 2, Verdict::Trained),
+        _ => scored(700 + 5 * ((candidate + replicate) as u32 % 2), Verdict::Trained),
     });
     let looks = sim.looks("a");
     let reasons: Vec<_> = looks[0].stops.iter().map(|stop| (stop.candidate, stop.reason)).collect();
