@@ -239,11 +239,8 @@ impl Problem {
             Self::EmptyList => vec!["give at least one value, or leave the key out".into()],
             Self::SeedCount { .. } => vec!["allowed: one number for all, or as many as there are split seeds".into()],
             Self::AlsoAxis | Self::Contradicts { .. } => vec!["keep one of the two".into()],
-            Self::NoLook { .. } => vec!["ask for more replicates, or say when: `looks: [3, 4]`".into()],
-            Self::LookWithinDraw { ends } => {
-                let ends = ends.iter().filter(|end| **end > 1).map(ToString::to_string).collect::<Vec<_>>().join(", ");
-                vec![format!("allowed: {ends}")]
-            }
+            Self::NoLook { .. } => vec!["ask for more replicates, or name earlier looks, such as `looks: [2, 3]`".into()],
+            Self::LookWithinDraw { ends } => vec![format!("allowed: {}", listed(ends))],
             Self::NoMoreSeeds => vec!["give split seeds as a count or a range, and no lists of other seeds".into()],
             Self::CandidateCount { .. } => {
                 vec!["allowed: one number for all, one for each candidate, or `{from: .., to: ..}`".into()]
@@ -252,6 +249,15 @@ impl Problem {
             Self::ExcludesAll => vec!["remove an entry of `exclude`".into()],
             _ => Vec::new(),
         }
+    }
+}
+
+/// The numbers of replicates at which a look can be; the first and the last of many.
+fn listed(ends: &[u32]) -> String {
+    let ends: Vec<_> = ends.iter().filter(|end| **end > 1).map(ToString::to_string).collect();
+    match &ends[..] {
+        [first @ .., last] if first.len() > 10 => format!("{}, ..., {last}", first[..8].join(", ")),
+        _ => ends.join(", "),
     }
 }
 
