@@ -6,13 +6,16 @@
 //! ```
 
 use crate::analysis::looks;
-use crate::analysis::rows::{CaseRow, JobRow, MeasurementRow, ResultColumns, RowState, SweepHead};
+use crate::analysis::rows::{BaselineRow, CaseRow, JobRow, MeasurementRow, ResultColumns, RowState, SweepHead};
 use crate::analysis::table::Table;
 use crate::analysis::tables;
 use crate::driver::restore;
 use crate::scheduler::{JobState, Limits, State, Sweep};
 use crate::store::{Reader, StoreError, StoredResult};
+use proto::extras::BaselineCounts;
 use proto::spec::Subset;
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 
 /// What the rows of a table are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
@@ -115,6 +118,33 @@ pub fn table(reader: &Reader, sweep: &str, rows: Rows) -> Result<Table, QueryErr
     })
 }
 
+/// The baselines on the splits of a sweep, by replicate: those of the first job of each that came with any.
+///
+/// # Errors
+/// If the store cannot be read, or has no such sweep.
+pub fn baselines(reader: &Reader, sweep: &str) -> Result<Vec<BaselineRow>, QueryError> {
+    let state = state(reader)?;
+    let sweep = find(&state, sweep)?;
+    let mut rows = BTreeMap::new();
+    for (place, id) in sweep.jobs.iter().enumerate() {
+        let (_, replicate) = sweep.coordinates(place as u32);
+        let Entry::Vacant(vacant) = rows.entry(replicate) else { continue };
+        if let Some(hash) = reader.result(*id)?.and_then(|stored| stored.baselines) {
+            vacant.insert(reader.baselines(hash)?);
+        }
+    }
+    let row = |replicate: usize, BaselineCounts { baseline, validation, test }| BaselineRow {
+        replicate,
+        baseline,
+        validation,
+        test,
+    };
+    Ok(rows
+        .into_iter()
+        .flat_map(|(replicate, counts)| counts.into_iter().map(move |counts| row(replicate, counts)))
+        .collect())
+}
+
 fn find<'a>(state: &'a State, name: &str) -> Result<&'a Sweep, QueryError> {
     state.sweep(name).ok_or_else(|| {
         let known: Vec<_> = state.sweeps().map(|sweep| sweep.plan.sweep.as_str()).collect();
@@ -138,6 +168,7 @@ fn job_row(state: &State, sweep: &Sweep, place: usize, stored: Option<StoredResu
         JobState::Cancelled => RowState::Cancelled,
     };
     let result = stored.map(|StoredResult { worker, result, .. }| ResultColumns {
+        split_hash: result.split_hash,
         verdict: result.verdict,
         epochs: result.epochs,
         best_epoch: result.best_epoch,

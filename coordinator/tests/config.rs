@@ -5,7 +5,9 @@ mod golden;
 
 use coordinator::plan::{AxisValue, MOST_JOBS, Plan, Problem, Rule, Stopping, parse};
 use golden::assert_golden;
-use proto::spec::{Convolution, EpochChoice, Loss, Metric, Optimizer, Precision, Seeds, Subset, Trainer};
+use proto::spec::{
+    Convolution, EpochChoice, Loss, Metric, Optimizer, Precision, Scheme, Seeds, Stratify, Subset, Trainer,
+};
 use std::collections::HashSet;
 use std::path::Path;
 
@@ -52,10 +54,8 @@ fn every_file_in_configs_is_a_plan() {
         })
         .collect();
     jobs.sort();
-    assert_eq!(
-        jobs,
-        [("full".to_owned(), 216), ("ph2-small".to_owned(), 36), ("quick".to_owned(), 27), ("race".to_owned(), 480)]
-    );
+    let expected = [("full", 216), ("ph2-small", 36), ("ph2-variance", 108), ("quick", 27), ("race", 480)];
+    assert_eq!(jobs, expected.map(|(sweep, jobs)| (sweep.to_owned(), jobs)));
 }
 
 /// The example at the head of `plan/config.rs` holds every construct of the language.
@@ -79,6 +79,9 @@ fn a_race_looks_at_the_replicates_that_there_are() {
     assert_eq!(looks("replicates: {split_seeds: 12}\nrace: {alpha: 0.1}\n"), Some((vec![5, 8, 12], race(0.1))));
     assert_eq!(looks("replicates: {split_seeds: 4}\nrace: {looks: [3]}\n"), Some((vec![3], race(0.05))));
     assert_eq!(looks("replicates: {split_seeds: 4}\nrace: none\n"), None);
+    // the four turns of a permutation are one observation
+    let rotation = "split: {scheme: rotation}\nreplicates: {split_seeds: 20}\nrace: {}\n";
+    assert_eq!(looks(rotation), Some((vec![8, 12, 16, 20], race(0.05))));
 }
 
 #[test]
@@ -208,6 +211,39 @@ fn init_and_order_seeds_follow_the_split_seed_unless_given() {
     assert_eq!(plan("replicates: {split_seeds: [5, 6]}").replicates, [seeds(5, 5, 5), seeds(6, 6, 6)]);
     let given = plan("replicates: {split_seeds: [5, 5], init_seeds: [1, 2], order_seeds: 9}");
     assert_eq!(given.replicates, [seeds(5, 1, 9), seeds(5, 2, 9)]);
+}
+
+/// The seeds of the replicates as (split, init, order).
+fn triples(replicates: &str) -> Vec<(u64, u64, u64)> {
+    let plan = plan(&format!("replicates: {replicates}"));
+    plan.replicates.iter().map(|seeds| (seeds.split_seed, seeds.init_seed, seeds.order_seed)).collect()
+}
+
+#[test]
+fn three_counts_are_crossed() {
+    let crossed = triples("{split_seeds: 4, init_seeds: 3, order_seeds: 2}");
+    let expected = (0..2).flat_map(|order| (0..3).flat_map(move |init| (0..4).map(move |split| (split, init, order))));
+    assert_eq!(crossed, expected.collect::<Vec<_>>(), "the splits vary fastest");
+    let lists = triples("{split_seeds: [7, 3], init_seeds: {from: 5, to: 6}, order_seeds: 1, crossed: true}");
+    assert_eq!(lists, [(7, 5, 0), (3, 5, 0), (7, 6, 0), (3, 6, 0)]);
+}
+
+#[test]
+fn anything_else_goes_along_with_the_split_seeds() {
+    assert_eq!(triples("{split_seeds: 2, init_seeds: 0, order_seeds: 0}"), [(0, 0, 0), (1, 0, 0)]);
+    assert_eq!(triples("{split_seeds: 2, init_seeds: 3, order_seeds: 0}"), [(0, 3, 0), (1, 3, 0)]);
+    assert_eq!(triples("{split_seeds: 2, init_seeds: 3}"), [(0, 3, 0), (1, 3, 1)]);
+    assert_eq!(triples("{split_seeds: 2, init_seeds: [3], order_seeds: [2]}"), [(0, 3, 2), (1, 3, 2)]);
+    assert_eq!(triples("{split_seeds: 2, init_seeds: 3, order_seeds: 2, crossed: false}"), [(0, 3, 2), (1, 3, 2)]);
+}
+
+#[test]
+fn splits_rotate_and_are_stratified_on_demand() {
+    let split = |text: &str| plan(&format!("split: {text}")).candidates[0].template.split;
+    let rotation = split("{scheme: rotation, train: 80, validation: 40, test: 40}");
+    assert_eq!((rotation.scheme, rotation.train, rotation.stratify), (Scheme::Rotation, 80, Stratify::None));
+    assert_eq!(split("{stratify: lesion_fraction}").stratify, Stratify::LesionFraction);
+    assert_eq!(split("{stratify: none}"), split("{}"));
 }
 
 #[test]

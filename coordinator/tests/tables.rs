@@ -10,7 +10,7 @@ use coordinator::analysis::tables;
 use coordinator::cli;
 use coordinator::plan::{Plan, parse};
 use golden::assert_golden;
-use proto::ids::{Attempt, ContentHash, JobId};
+use proto::ids::{Attempt, ContentHash, JobId, SplitHash};
 use proto::measure::{CaseCounts, Counts, Measurement, Scores, Verdict};
 use proto::spec::{Subset, Trainer};
 
@@ -73,6 +73,7 @@ fn succeeded(candidate: usize, replicate: usize, verdict: Verdict, test: Scores)
         parameters: 21_978_177,
         device: "cuda:0 (H200)".to_owned(),
         worker: "gpu-1, slot 0".to_owned(),
+        split_hash: (candidate < 3).then_some(SplitHash(replicate as u128)),
     };
     JobRow { attempts: 1, result: Some(result), ..job(candidate, replicate, RowState::Succeeded) }
 }

@@ -1,9 +1,11 @@
 //! Wire <-> domain, the only place. To the wire nothing can fail; from it everything is checked, because a peer may send anything.
 
 use crate::data::{Dataset, Format, Inventory, Synthetic};
+use crate::extras::{Artifact, Baseline, BaselineCounts, Extras};
 use crate::ids::{Attempt, ContentHash, InvalidId, Lease};
 use crate::measure::{CaseCounts, Counts, Evaluation, FailureKind, JobResult, Measurement, Outcome, Scores, Verdict};
 use crate::wire;
+use std::collections::BTreeSet;
 
 /// Why a message of a peer is not understood.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -199,6 +201,9 @@ impl From<&JobResult> for wire::JobResult {
             train_seconds: result.train_seconds,
             parameters: result.parameters,
             device: result.device.clone(),
+            split_hash: result.split_hash.map(|hash| hash.to_string()).unwrap_or_default(),
+            baselines: result.extras.baselines.iter().map(Into::into).collect(),
+            artifacts: result.extras.artifacts.iter().map(Into::into).collect(),
         }
     }
 }
@@ -226,8 +231,77 @@ impl TryFrom<&wire::JobResult> for JobResult {
             train_seconds: result.train_seconds,
             parameters: result.parameters,
             device: result.device.clone(),
+            split_hash: match result.split_hash.as_str() {
+                "" => None,
+                hash => Some(hash.parse()?),
+            },
+            extras: extras(result)?,
         })
     }
+}
+
+// === Extras ===
+
+impl From<&BaselineCounts> for wire::Baseline {
+    fn from(counts: &BaselineCounts) -> Self {
+        let kind = match counts.baseline {
+            Baseline::AllForeground => wire::BaselineKind::AllForeground,
+            Baseline::MeanMask => wire::BaselineKind::MeanMask,
+            Baseline::Otsu => wire::BaselineKind::Otsu,
+        };
+        Self { kind: kind.into(), validation: pack(&counts.validation), test: pack(&counts.test) }
+    }
+}
+
+impl TryFrom<&wire::Baseline> for BaselineCounts {
+    type Error = InvalidMessage;
+
+    fn try_from(counts: &wire::Baseline) -> Result<Self, InvalidMessage> {
+        let baseline = match counts.kind() {
+            wire::BaselineKind::Unspecified => return Err(InvalidMessage::Value("baseline.kind")),
+            wire::BaselineKind::AllForeground => Baseline::AllForeground,
+            wire::BaselineKind::MeanMask => Baseline::MeanMask,
+            wire::BaselineKind::Otsu => Baseline::Otsu,
+        };
+        Ok(Self { baseline, validation: unpack(&counts.validation)?, test: unpack(&counts.test)? })
+    }
+}
+
+impl From<&Artifact> for wire::Artifact {
+    fn from(artifact: &Artifact) -> Self {
+        let Artifact { case, rank, of, iou, ref png } = *artifact;
+        Self { case, rank, of, iou, png: png.clone() }
+    }
+}
+
+impl TryFrom<&wire::Artifact> for Artifact {
+    type Error = InvalidMessage;
+
+    fn try_from(artifact: &wire::Artifact) -> Result<Self, InvalidMessage> {
+        let wire::Artifact { case, rank, of, iou, ref png } = *artifact;
+        if !iou.is_finite() {
+            return Err(InvalidMessage::Value("artifact.iou"));
+        }
+        Ok(Self { case, rank, of, iou, png: png.clone() })
+    }
+}
+
+/// Each baseline and each rank at most once, and no more bytes than the store is to keep.
+fn extras(result: &wire::JobResult) -> Result<Extras, InvalidMessage> {
+    let extras = Extras {
+        baselines: result.baselines.iter().map(TryInto::try_into).collect::<Result<_, _>>()?,
+        artifacts: result.artifacts.iter().map(TryInto::try_into).collect::<Result<_, _>>()?,
+    };
+    let baselines: BTreeSet<_> = extras.baselines.iter().map(|counts| counts.baseline).collect();
+    let ranks: BTreeSet<_> = extras.artifacts.iter().map(|artifact| artifact.rank).collect();
+    let bytes: usize = extras.artifacts.iter().map(|artifact| artifact.png.len()).sum();
+    if baselines.len() < extras.baselines.len() {
+        return Err(InvalidMessage::Value("result.baselines"));
+    }
+    if ranks.len() < extras.artifacts.len() || bytes > Artifact::MOST_BYTES {
+        return Err(InvalidMessage::Value("result.artifacts"));
+    }
+    Ok(extras)
 }
 
 // === Outcome ===
@@ -285,6 +359,7 @@ impl TryFrom<wire::complete_request::Outcome> for Outcome {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ids::SplitHash;
 
     #[test]
     fn counts_that_cannot_be_are_refused() {
@@ -321,11 +396,38 @@ mod tests {
             epochs: 20,
             best_epoch: 12,
             validation: evaluation.clone(),
-            test: evaluation,
+            test: evaluation.clone(),
             train_seconds: 1.5,
             parameters: 9,
             device: "cpu".to_owned(),
+            split_hash: Some(SplitHash(3)),
+            extras: Extras {
+                baselines: vec![BaselineCounts {
+                    baseline: Baseline::Otsu,
+                    validation: evaluation.cases,
+                    test: Vec::new(),
+                }],
+                artifacts: vec![Artifact { case: 7, rank: 2, of: 5, iou: 0.5, png: vec![1, 2] }],
+            },
         }));
         assert_eq!(wire::complete_request::Outcome::from(&outcome).try_into(), Ok(outcome));
+    }
+
+    #[test]
+    fn extras_that_cannot_be_are_refused() {
+        let read = |baselines: &[wire::BaselineKind], artifacts: &[(u32, usize, f64)]| {
+            let baselines = baselines.iter().map(|&kind| wire::Baseline { kind: kind.into(), ..Default::default() });
+            let artifact =
+                |&(rank, bytes, iou)| wire::Artifact { rank, iou, png: vec![0; bytes], ..Default::default() };
+            let artifacts = artifacts.iter().map(artifact).collect();
+            extras(&wire::JobResult { baselines: baselines.collect(), artifacts, ..Default::default() })
+        };
+        use wire::BaselineKind::{MeanMask, Otsu, Unspecified};
+        assert!(read(&[Otsu, MeanMask], &[(1, Artifact::MOST_BYTES - 1, 1.0), (2, 1, 0.0)]).is_ok());
+        assert!(read(&[Otsu, Otsu], &[]).is_err(), "a baseline twice");
+        assert!(read(&[Unspecified], &[]).is_err(), "no baseline");
+        assert!(read(&[], &[(1, 1, 1.0), (1, 1, 1.0)]).is_err(), "a rank twice");
+        assert!(read(&[], &[(1, Artifact::MOST_BYTES, 1.0), (2, 1, 1.0)]).is_err(), "too many bytes");
+        assert!(read(&[], &[(1, 1, f64::NAN)]).is_err(), "no score");
     }
 }

@@ -83,6 +83,14 @@ hash_id!(
     ContentHash, "content hash"
 );
 hash_id!(
+    /// A split: the hash of the data set's content and of which of its cases are in which subset.
+    SplitHash, "split hash"
+);
+hash_id!(
+    /// The baselines of a split at one image size: the hash of their counts.
+    BaselinesHash, "baselines hash"
+);
+hash_id!(
     /// One life of a worker process. Drawn by the worker at its start; a restarted worker is a new one.
     WorkerId, "worker id"
 );

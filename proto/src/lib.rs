@@ -5,6 +5,7 @@
 //!  cost     parameters and arithmetic of a job     (domain)
 //!  ids      names of jobs, attempts, leases        (domain)
 //!  measure  counts -> scores, results              (domain)
+//!  extras   baselines, example segmentations       (domain)
 //!  data     which data set, with which content     (domain)
 //!  wire     generated from sweep/v1/*.proto        (only the edges use it)
 //!  bearer   the token of every call
@@ -16,6 +17,7 @@ pub mod bearer;
 pub mod convert;
 pub mod cost;
 pub mod data;
+pub mod extras;
 pub mod ids;
 pub mod measure;
 pub mod report;

@@ -1,6 +1,8 @@
 //! Measurements and results. Scores are ratios of integer counts, taken last (`Counts` -> `Scores`), so that every part of
 //! the product computes the same number from the same pixels.
 
+use crate::extras::Extras;
+use crate::ids::SplitHash;
 use crate::spec::{Metric, Subset};
 use serde::{Deserialize, Serialize};
 
@@ -230,6 +232,10 @@ pub struct JobResult {
     pub parameters: u64,
     /// What it ran on.
     pub device: String,
+    /// The cases it was trained, selected and tested on; `None` where the worker did not say.
+    pub split_hash: Option<SplitHash>,
+    /// What is kept beside its row.
+    pub extras: Extras,
 }
 
 impl JobResult {

@@ -169,8 +169,22 @@ choice! {
 choice! {
     /// How cases are assigned to subsets.
     Scheme {
-        /// One random permutation, cut into train, validation and test.
+        /// One random permutation a split seed, cut into train, validation and test.
         Random = "random",
+        /// One random permutation for every four split seeds, cut into four blocks that take turns; see [`Split::turn`].
+        Rotation = "rotation",
+    }
+}
+
+choice! {
+    /// What the subsets must have in proportion.
+    #[derive(Default)]
+    Stratify {
+        /// Nothing: chance alone decides.
+        #[default]
+        None = "none",
+        /// The share of the image that the lesion covers, in five bins of equally many cases.
+        LesionFraction = "lesion_fraction",
     }
 }
 
@@ -237,11 +251,14 @@ pub struct Split {
     pub validation: u32,
     /// Cases to report on.
     pub test: u32,
+    /// What the subsets must have in proportion.
+    #[serde(skip_serializing_if = "is_default")]
+    pub stratify: Stratify,
 }
 
 impl Default for Split {
     fn default() -> Self {
-        Self { scheme: Scheme::Random, train: 100, validation: 50, test: 50 }
+        Self { scheme: Scheme::Random, train: 100, validation: 50, test: 50, stratify: Stratify::default() }
     }
 }
 
@@ -251,6 +268,7 @@ impl Split {
     pub fn draw(&self, split_seed: u64) -> u64 {
         match self.scheme {
             Scheme::Random => split_seed,
+            Scheme::Rotation => Self::turn(split_seed).0,
         }
     }
 
@@ -258,6 +276,23 @@ impl Split {
     #[must_use]
     pub fn total(&self) -> u64 {
         u64::from(self.train) + u64::from(self.validation) + u64::from(self.test)
+    }
+
+    /// Blocks of a rotation, and split seeds of one permutation.
+    pub const BLOCKS: u64 = 4;
+
+    /// The permutation of a split seed and its turn there, under [`Scheme::Rotation`]: the seeds 0 to 3 are the turns of permutation 0,
+    /// 4 to 7 those of permutation 1. In turn t block t is tested, the one before it validates and the other two train, so each case
+    /// is tested once a permutation.
+    #[must_use]
+    pub fn turn(split_seed: u64) -> (u64, u64) {
+        (split_seed / Self::BLOCKS, split_seed % Self::BLOCKS)
+    }
+
+    /// Whether four equal blocks make up the subsets, two of them the training subset, as [`Scheme::Rotation`] needs it.
+    #[must_use]
+    pub fn has_equal_blocks(&self) -> bool {
+        self.test > 0 && self.validation == self.test && u64::from(self.train) == 2 * u64::from(self.test)
     }
 }
 

@@ -15,6 +15,7 @@ mod durability;
 mod interrupt;
 mod manners;
 mod race;
+mod replicates;
 mod restart;
 mod security;
 mod tidy;

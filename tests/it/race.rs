@@ -1,6 +1,7 @@
 //! Sweeps that stop candidates, with real processes: who is dropped is shown, and is the same however the sweep is run.
 
-use crate::harness::{Lab, Row};
+use crate::harness::{Lab, Row, until};
+use coordinator::scheduler::Fact;
 
 /// Four candidates on eight replicates, made up; the last candidate is by far the best.
 fn sweep(section: &str) -> String {
@@ -72,6 +73,23 @@ fn a_race_decides_the_same_however_many_workers_there_are() {
         (lab.table("looks", "csv"), lab.table("candidates", "csv"))
     });
     assert_eq!(tables[0], tables[1]);
+}
+
+#[test]
+fn a_race_whose_coordinator_was_killed_decides_the_same() {
+    let [whole, lab] = [Lab::new(), Lab::new()];
+    let arguments = ["--local-workers", "1", "--simulate", "20ms", "--lease", "2s"];
+    whole.write(&sweep(RACE));
+    whole.sweep(&arguments).process.wait().expect(0);
+    lab.write(&sweep(RACE));
+    let mut first = lab.sweep(&arguments);
+    first.process.says("jobs done");
+    let looks = || lab.history().facts.iter().filter(|fact| matches!(fact, Fact::Looked { .. })).count();
+    until("the first look", || (looks() > 0).then_some(()));
+    first.process.kill();
+    lab.sweep_on(first.address(), &arguments).process.wait().expect(0);
+    assert_eq!(lab.table("looks", "csv"), whole.table("looks", "csv"));
+    assert_eq!(lab.table("candidates", "csv"), whole.table("candidates", "csv"));
 }
 
 #[test]

@@ -61,6 +61,25 @@ def shuffled(items, words):
     return items
 
 
+def rotation(cases, block, split_seed):
+    """Train, validation and test of a rotation of four blocks: block t is tested, the one before it validates."""
+    pool = sorted(shuffled(range(cases), stream("rotation pool", []))[: 4 * block])
+    permutation, turn = divmod(split_seed, 4)
+    order = shuffled(pool, stream("rotation", [permutation]))
+    blocks = [order[block * i : block * (i + 1)] for i in range(4)]
+    return blocks[(turn + 1) % 4] + blocks[(turn + 2) % 4], blocks[(turn + 3) % 4], blocks[turn]
+
+
+def split_hash(content, *subsets):
+    text = b"splitsweep split 1\n%032x\n" % content
+    for subset in subsets:
+        text += struct.pack("<Q", len(subset)) + b"".join(struct.pack("<I", case) for case in sorted(subset))
+    return blake3(text).digest()[:16].hex()
+
+
 if __name__ == "__main__":
     print("10 cases, split seed 0:", shuffled(range(10), stream("split", [0])))
     print("200 cases, split seed 3, the first ten:", shuffled(range(200), stream("split", [3]))[:10])
+    for cases in [8, 10]:
+        print(cases, "cases, blocks of 2, split seed 5:", sum(rotation(cases, 2, 5), []))
+    print("hash of the split [3, 1] [0] [2] of content 7:", split_hash(7, [3, 1], [0], [2]))

@@ -6,7 +6,7 @@ use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
 use tracing_subscriber::EnvFilter;
 use worker::agent::AgentError;
-use worker::cli::{bench, prepare, run, selftest, synthesize, train, trainer};
+use worker::cli::{baselines, bench, prepare, run, selftest, synthesize, train, trainer};
 
 /// Leases jobs from a coordinator and trains segmentation networks.
 #[derive(Debug, Parser)]
@@ -25,6 +25,7 @@ enum Command {
     #[command(name = "selftest")]
     SelfTest(selftest::Args),
     Prepare(prepare::Args),
+    Baselines(baselines::Args),
     Synthesize(synthesize::Args),
     #[command(hide = true)]
     Trainer(trainer::Args),
@@ -51,6 +52,7 @@ fn main() -> ExitCode {
         Some(Command::Bench(args)) => bench::run(args).map_err(|error| (bench_code(&error), error.into())),
         Some(Command::SelfTest(args)) => selftest::run(args).map_err(|error| (selftest_code(&error), error.into())),
         Some(Command::Prepare(args)) => prepare::run(args).map_err(users),
+        Some(Command::Baselines(args)) => baselines::run(args).map_err(users),
         Some(Command::Synthesize(args)) => synthesize::run(args).map_err(users),
         Some(Command::Trainer(args)) => trainer::run(args).map_err(|error| (trainer_code(&error), error.into())),
     };

@@ -1,7 +1,8 @@
 //! The rows that every table is made of.
 
 use crate::plan::AxisValue;
-use proto::ids::{Attempt, ContentHash, JobId};
+use proto::extras::Baseline;
+use proto::ids::{Attempt, ContentHash, JobId, SplitHash};
 use proto::measure::{CaseCounts, Measurement, Scores, Verdict};
 use proto::spec::{Seeds, Subset, Trainer};
 
@@ -58,6 +59,8 @@ pub struct ResultColumns {
     pub device: String,
     /// Name of the worker that ran it.
     pub worker: String,
+    /// Which cases it was trained, selected and tested on; `None` where the worker did not say.
+    pub split_hash: Option<SplitHash>,
 }
 
 /// One job.
@@ -90,6 +93,19 @@ pub struct CaseRow {
     pub case: String,
     /// Its pixels.
     pub counts: CaseCounts,
+}
+
+/// What needs no training, on the split of a replicate: every candidate meets the same.
+#[derive(Debug, Clone, PartialEq)]
+pub struct BaselineRow {
+    /// Index of the replicate in the plan.
+    pub replicate: usize,
+    /// Which baseline; its name stands where a candidate's does.
+    pub baseline: Baseline,
+    /// Counts of the validation cases.
+    pub validation: Vec<CaseCounts>,
+    /// Counts of the test cases.
+    pub test: Vec<CaseCounts>,
 }
 
 /// One epoch of one attempt.

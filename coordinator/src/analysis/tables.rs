@@ -82,7 +82,7 @@ fn score(result: &ResultColumns, objective: &Objective) -> Option<f64> {
 pub fn jobs(head: &SweepHead, jobs: &[JobRow]) -> Table {
     let mut columns = job_columns(head);
     columns.extend(exact(&["init_seed", "order_seed"]));
-    columns.extend(text(&["state", "verdict"]));
+    columns.extend(text(&["split_hash", "state", "verdict"]));
     columns.extend(exact(&["attempts", "epochs", "best_epoch"]));
     columns.extend(score_columns("val"));
     columns.extend(score_columns("test"));
@@ -104,6 +104,7 @@ fn job_row(head: &SweepHead, job: &JobRow) -> Vec<Cell> {
     row.extend([
         seeds.map(|seeds| seeds.init_seed).into(),
         seeds.map(|seeds| seeds.order_seed).into(),
+        result.and_then(|result| result.split_hash).map(|hash| Cell::Text(hash.to_string())).into(),
         job.state.name().into(),
         result.map(|result| result.verdict.name()).into(),
         job.attempts.into(),

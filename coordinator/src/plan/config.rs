@@ -10,7 +10,7 @@
 //! ```yaml
 //! sweep: name                                # required, as are the data set's name and format
 //! dataset: {name: ph2, format: ph2, image_size: 256}   # optional `root`; `cases` and `seed` of `format: synthetic`
-//! split: {scheme: random, train: 100, validation: 50, test: 50}
+//! split: {scheme: random, train: 100, validation: 50, test: 50, stratify: none}
 //! grid:                                      # a list, or a single value
 //!   architecture: [segnet, unet, unet2]
 //!   loss: [bce, focal]
@@ -24,9 +24,11 @@
 //! replicates:
 //!   split_seeds: {from: 10, to: 19}          # both ends included; or a count n (the seeds 0 to n - 1); or a list
 //!   init_seeds: 0                            # one for all, or as many as split seeds; the split seeds if not given
+//!                                            # three counts, or `crossed: true`: every combination
 //! objective: {metric: thresholded_iou, subset: validation, epoch: last}
 //! race: {alpha: 0.05, looks: [5, 8, 10]}     # or `none`; or until: {half_width: 0.01, max_replicates: 20}
 //! simulate: {mean: {from: 0.6, to: 0.8}, split_sd: 0.04, residual_sd: 0.02, collapse: 0}   # made up with --simulate
+//! artifacts: {examples: 3, replicates: 1}    # pictures of test cases, from the first replicates of each candidate
 //! exclude: [{architecture: segnet, loss: focal}]       # removes the points of the grid that match
 //! include: [{architecture: unet, loss: bce, learning_rate: 1.0e-4, training.batch_size: 10}]   # then adds points
 //! ```
@@ -40,7 +42,7 @@ use super::replicates::Replicates;
 use super::sections::{self, Images};
 use super::simulation::Simulate;
 use super::stopping::Sections;
-use super::{Objective, Plan};
+use super::{Artifacts, Objective, Plan};
 use proto::ids::ContentHash;
 use proto::spec::{
     Architecture, DEFAULT_LEARNING_RATE, Data, EpochChoice, JobSpec, LossName, Model, Seeds, Selection, Split, Subset,
@@ -51,7 +53,7 @@ use proto::spec::{
 pub const MOST_JOBS: u64 = 1_000_000;
 
 /// The keys of a sweep file.
-const KEYS: [&str; 14] = [
+const KEYS: [&str; 15] = [
     "sweep",
     "dataset",
     "split",
@@ -63,6 +65,7 @@ const KEYS: [&str; 14] = [
     "race",
     "until",
     "simulate",
+    "artifacts",
     "losses",
     "include",
     "exclude",
@@ -87,6 +90,7 @@ fn plan(document: &Document, problems: &mut Problems) -> Option<Plan> {
     let mut replicates = Replicates::read(root.get("replicates"), problems);
     let stopping = Sections::read(&root, replicates.as_mut(), problems);
     let simulate = root.optional("simulate", None, |node| Simulate::read(node, problems).map(Some));
+    let artifacts = root.optional("artifacts", Artifacts::default(), |node| sections::artifacts(node, problems));
     let axes = Axes::read(&root, problems);
 
     if let (Some(split), Some(images)) = (&split, &images) {
@@ -122,6 +126,7 @@ fn plan(document: &Document, problems: &mut Problems) -> Option<Plan> {
         candidates,
         replicates,
         stopping,
+        artifacts: artifacts?,
     })
 }
 
@@ -151,8 +156,8 @@ fn needed_subsets(
 
 /// Checks the number of jobs before any is made.
 fn few_jobs(axes: &Axes<'_>, replicates: Option<&Replicates<'_>>, root: &Section<'_>, problems: &mut Problems) -> bool {
-    let replicates = replicates.map_or(1, Replicates::len);
-    let jobs = axes.count().and_then(|candidates| candidates.checked_mul(replicates.into()));
+    let replicates = replicates.map_or(Some(1), Replicates::len);
+    let jobs = axes.count().zip(replicates).and_then(|(candidates, replicates)| candidates.checked_mul(replicates));
     if jobs.is_some_and(|jobs| jobs <= MOST_JOBS.into()) {
         return true;
     }

@@ -49,6 +49,22 @@ impl Default for Objective {
     }
 }
 
+/// Which jobs hand in example segmentations. No part of a job's id: they change no number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Artifacts {
+    /// So many a job, from the best to the worst test case.
+    pub examples: u32,
+    /// Only the first so many replicates of each candidate.
+    pub replicates: u32,
+}
+
+impl Default for Artifacts {
+    /// The best, the median and the worst case of each candidate's first replicate.
+    fn default() -> Self {
+        Self { examples: 3, replicates: 1 }
+    }
+}
+
 /// A value of an axis, as the sweep file gives it: a name, or a number.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -100,6 +116,9 @@ pub struct Plan {
     pub candidates: Vec<Candidate>,
     /// The replicates, in the file's order.
     pub replicates: Vec<Seeds>,
+    /// Which jobs hand in example segmentations.
+    #[serde(default)]
+    pub artifacts: Artifacts,
     /// How the sweep may end for a candidate before its last replicate; without it each candidate has them all.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stopping: Option<Stopping>,
@@ -133,6 +152,13 @@ impl Plan {
     #[must_use]
     pub fn trainer(&self) -> Trainer {
         self.candidates.first().map_or(Trainer::Candle, |candidate| candidate.template.trainer)
+    }
+
+    /// How many example segmentations a job of that replicate hands in.
+    #[must_use]
+    pub fn examples(&self, replicate: usize) -> u32 {
+        let Artifacts { examples, replicates } = self.artifacts;
+        if replicate < replicates as usize { examples } else { 0 }
     }
 
     /// The specification of one job.

@@ -87,8 +87,14 @@ impl<'a> Node<'a> {
         self.value.is_mapping()
     }
 
+    /// Whether it is this very text.
     pub(super) fn is_text(&self, text: &str) -> bool {
         self.value.as_str() == Some(text)
+    }
+
+    /// Whether it is a whole number above 0.
+    pub(super) fn is_positive(&self) -> bool {
+        self.value.as_u64().is_some_and(|number| number > 0)
     }
 
     /// The elements of a list; nothing for an absent value.
@@ -167,6 +173,11 @@ impl<'a> Node<'a> {
         }
         let nearest = nearest(text, &allowed);
         self.reject(Problem::UnknownName { name: shortened(text), nearest, allowed }, problems)
+    }
+
+    /// `true` or `false`.
+    pub(super) fn truth(&self, problems: &mut Problems) -> Option<bool> {
+        self.value.as_bool().or_else(|| self.mistyped("true or false", problems))
     }
 
     /// A whole number.

@@ -147,6 +147,16 @@ pub enum Problem {
         /// Cases of the data set.
         cases: u32,
     },
+    /// A rotation whose subsets are not two, one and one of four equal blocks.
+    #[error("a rotation has four equal blocks, which {train} + {validation} + {test} cases are not")]
+    UnequalBlocks {
+        /// Cases to train on.
+        train: u32,
+        /// Cases to select the epoch by.
+        validation: u32,
+        /// Cases to report on.
+        test: u32,
+    },
     /// A subset without cases that the objective needs.
     #[error("the objective needs cases in this subset: {reason}")]
     EmptySubset {
@@ -239,11 +249,20 @@ impl Problem {
             Self::EmptyList => vec!["give at least one value, or leave the key out".into()],
             Self::SeedCount { .. } => vec!["allowed: one number for all, or as many as there are split seeds".into()],
             Self::AlsoAxis | Self::Contradicts { .. } => vec!["keep one of the two".into()],
-            Self::NoLook { .. } => vec!["ask for more replicates, or name earlier looks, such as `looks: [2, 3]`".into()],
+            Self::NoLook { .. } => {
+                vec!["ask for more replicates, or name earlier looks, such as `looks: [2, 3]`".into()]
+            }
             Self::LookWithinDraw { ends } => vec![format!("allowed: {}", listed(ends))],
             Self::NoMoreSeeds => vec!["give split seeds as a count or a range, and no lists of other seeds".into()],
             Self::CandidateCount { .. } => {
                 vec!["allowed: one number for all, one for each candidate, or `{from: .., to: ..}`".into()]
+            }
+            Self::UnequalBlocks { test, .. } => {
+                let block = (*test).max(1);
+                vec![format!(
+                    "two blocks train, one validates, one tests: `train: {}, validation: {block}, test: {block}`",
+                    2 * u64::from(block)
+                )]
             }
             Self::ExcludesNothing | Self::DuplicatePoint => vec!["remove this entry".into()],
             Self::ExcludesAll => vec!["remove an entry of `exclude`".into()],

@@ -1,4 +1,12 @@
 //! The section `replicates` -> seeds.
+//!
+//! ```text
+//!  {split_seeds: 12}                                   the other seeds are the split seeds
+//!  {split_seeds: 12, init_seeds: 7}                    7 is the initial seed of all (as is [7])
+//!  {split_seeds: [3, 5], init_seeds: [1, 2]}           two replicates: 3 with 1, 5 with 2
+//!  {split_seeds: 4, init_seeds: 3, order_seeds: 2}     three counts are crossed: 24 replicates
+//!  {.., crossed: true}                                 crosses lists and ranges too; `false` never crosses
+//! ```
 
 use super::errors::Problems;
 use super::node::{Node, Section};
@@ -8,6 +16,9 @@ use std::collections::HashMap;
 
 /// Greatest seed: the greatest whole number that every reader of JSON keeps exactly.
 const GREATEST_SEED: u64 = (1 << 53) - 1;
+
+/// The keys of the streams.
+const STREAMS: [&str; 3] = ["split_seeds", "init_seeds", "order_seeds"];
 
 /// A list of seeds that is not yet written out.
 #[derive(Debug, Clone)]
@@ -65,9 +76,11 @@ impl SeedList {
 #[derive(Debug)]
 pub(super) struct Replicates<'a> {
     split: SeedList,
-    /// One, or as many as split seeds; the split seeds where not given.
+    /// The split seeds where not given; one, or as many as split seeds, unless crossed.
     init: Option<SeedList>,
     order: Option<SeedList>,
+    /// Whether every combination is a replicate.
+    crossed: bool,
     node: Option<Node<'a>>,
 }
 
@@ -75,30 +88,36 @@ impl<'a> Replicates<'a> {
     /// Reads the section; one replicate with the seeds 0 where there is none.
     pub(super) fn read(node: Option<&Node<'a>>, problems: &mut Problems) -> Option<Self> {
         let one = SeedList::Range { from: 0, count: 1 };
-        let Some(node) = node else { return Some(Self { split: one, init: None, order: None, node: None }) };
-        let section = Section::read(node.clone(), &["split_seeds", "init_seeds", "order_seeds"], problems)?;
-        let split = match section.get("split_seeds") {
-            None => Some(one),
-            Some(node) if node.is_list() || node.is_mapping() => SeedList::read(node, problems),
-            Some(node) => node.whole(1..=GREATEST_SEED, problems).map(|count| SeedList::Range { from: 0, count }),
+        let Some(node) = node else {
+            return Some(Self { split: one, init: None, order: None, crossed: false, node: None });
         };
-        let expected = split.as_ref().map(SeedList::len);
-        let init = following(section.get("init_seeds"), expected, problems);
-        let order = following(section.get("order_seeds"), expected, problems);
-        let node = section.get("split_seeds").or(Some(node)).cloned();
-        Some(Self { split: split?, init: init?, order: order?, node })
+        let section = Section::read(node.clone(), &[STREAMS[0], STREAMS[1], STREAMS[2], "crossed"], problems)?;
+        let crossed = section.optional("crossed", are_counts(&section), |node| node.truth(problems))?;
+        let (split, init, order) = if crossed {
+            let [split, init, order] = STREAMS.map(|stream| counted(section.required(stream, problems)?, problems));
+            (split, init.map(Some), order.map(Some))
+        } else {
+            let split = section.optional(STREAMS[0], one, |node| counted(node, problems));
+            let expected = split.as_ref().map(SeedList::len);
+            let [init, order] =
+                [STREAMS[1], STREAMS[2]].map(|stream| following(section.get(stream), expected, problems));
+            (split, init, order)
+        };
+        let node = section.get(STREAMS[0]).or(Some(node)).cloned();
+        Some(Self { split: split?, init: init?, order: order?, crossed, node })
     }
 
-    /// Number of replicates.
-    pub(super) fn len(&self) -> u64 {
-        self.split.len()
+    /// Number of replicates; `None` beyond 2^128.
+    pub(super) fn len(&self) -> Option<u128> {
+        let crossed = [&self.init, &self.order].into_iter().flatten().filter(|_| self.crossed).map(SeedList::len);
+        crossed.map(u128::from).try_fold(self.split.len().into(), u128::checked_mul)
     }
 
     /// Goes on with the split seeds until there are `len` replicates, at the wish of `node`.
     pub(super) fn lengthen(&mut self, len: u64, node: &Node<'_>, problems: &mut Problems) -> Option<()> {
         let is_open = |seeds: &Option<SeedList>| seeds.as_ref().is_none_or(|seeds| seeds.len() == 1);
         match &mut self.split {
-            SeedList::Range { from, count } if is_open(&self.init) && is_open(&self.order) => {
+            SeedList::Range { from, count } if !self.crossed && is_open(&self.init) && is_open(&self.order) => {
                 *count = len.min(GREATEST_SEED - *from + 1);
                 Some(())
             }
@@ -113,27 +132,55 @@ impl<'a> Replicates<'a> {
 
     /// Writes the seeds out; only for a length that was checked.
     pub(super) fn expand(&self, problems: &mut Problems) -> Option<Vec<Seeds>> {
-        let split = self.split.seeds();
-        let along = |seeds: &Option<SeedList>| -> Vec<u64> {
-            match seeds {
-                None => split.clone(),
-                Some(seeds) if seeds.len() == 1 => seeds.seeds().repeat(split.len()),
-                Some(seeds) => seeds.seeds(),
-            }
-        };
-        let (init, order) = (along(&self.init), along(&self.order));
+        let replicates = if self.crossed { self.crossed() } else { self.along() };
         let mut first = HashMap::new();
-        let mut replicates = Vec::with_capacity(split.len());
-        for (index, ((&split_seed, init_seed), order_seed)) in split.iter().zip(init).zip(order).enumerate() {
-            let seeds = Seeds { split_seed, init_seed, order_seed };
+        for (index, seeds) in replicates.iter().enumerate() {
             if let Some(earlier) = first.insert(seeds, index) {
                 let problem = Problem::DuplicateReplicate { first: earlier + 1, second: index + 1 };
                 return self.node()?.reject(problem, problems);
             }
-            replicates.push(seeds);
         }
         Some(replicates)
     }
+
+    /// A replicate a split seed, which initial and order seeds go along with.
+    fn along(&self) -> Vec<Seeds> {
+        let split = self.split.seeds();
+        let along = |seeds: &Option<SeedList>| match seeds {
+            None => split.clone(),
+            Some(seeds) if seeds.len() == 1 => seeds.seeds().repeat(split.len()),
+            Some(seeds) => seeds.seeds(),
+        };
+        let seeds = split.iter().zip(along(&self.init)).zip(along(&self.order));
+        seeds.map(|((&split_seed, init_seed), order_seed)| Seeds { split_seed, init_seed, order_seed }).collect()
+    }
+
+    /// Every combination. The split seeds vary fastest, so that a sweep that is cut short has every split once.
+    fn crossed(&self) -> Vec<Seeds> {
+        let [init, order] =
+            [&self.init, &self.order].map(|seeds| seeds.iter().flat_map(SeedList::seeds).collect::<Vec<_>>());
+        let split = self.split.seeds();
+        let mut replicates = Vec::with_capacity(split.len() * init.len() * order.len());
+        for &order_seed in &order {
+            for &init_seed in &init {
+                replicates.extend(split.iter().map(|&split_seed| Seeds { split_seed, init_seed, order_seed }));
+            }
+        }
+        replicates
+    }
+}
+
+/// Whether the seeds of all three streams are given as counts. A 0 is no count: it is the seed 0 for all.
+fn are_counts(section: &Section<'_>) -> bool {
+    STREAMS.iter().all(|stream| section.get(stream).is_some_and(Node::is_positive))
+}
+
+/// A count n (the seeds 0 to n - 1), a list or a range.
+fn counted(node: &Node<'_>, problems: &mut Problems) -> Option<SeedList> {
+    if node.is_list() || node.is_mapping() {
+        return SeedList::read(node, problems);
+    }
+    node.whole(1..=GREATEST_SEED, problems).map(|count| SeedList::Range { from: 0, count })
 }
 
 /// Seeds that follow the split seeds unless given: the outer `None` is a mistake, the inner one an absent key.

@@ -1,14 +1,18 @@
-//! The sections `dataset`, `split` and `objective`.
+//! The sections `dataset`, `split`, `objective` and `artifacts`.
 
-use super::Objective;
+use super::config::MOST_JOBS;
 use super::errors::Problems;
 use super::node::{Node, Section};
 use super::problem::Problem;
+use super::{Artifacts, Objective};
 use proto::data::{Dataset, Format, Synthetic};
-use proto::spec::{Architecture, DEFAULT_IMAGE_SIZE, EpochChoice, Metric, Scheme, Split, Subset};
+use proto::spec::{Architecture, DEFAULT_IMAGE_SIZE, EpochChoice, Metric, Scheme, Split, Stratify, Subset};
 
 /// Most cases of a subset.
 const MOST_CASES: u64 = 1_000_000;
+
+/// Most example segmentations of a job.
+const MOST_EXAMPLES: u64 = 9;
 
 /// The section `dataset`.
 #[derive(Debug)]
@@ -77,13 +81,21 @@ impl<'a> Images<'a> {
 
 /// The section `split`.
 pub(super) fn split(node: &Node<'_>, problems: &mut Problems) -> Option<Split> {
-    let section = Section::read(node.clone(), &["scheme", "train", "validation", "test"], problems)?;
+    let section = Section::read(node.clone(), &["scheme", "train", "validation", "test", "stratify"], problems)?;
     let default = Split::default();
     let scheme = section.optional("scheme", default.scheme, |node| node.choice(Scheme::ALL, Scheme::name, problems));
     let train = section.optional("train", default.train, |node| node.whole(1..=MOST_CASES, problems));
     let validation = section.optional("validation", default.validation, |node| node.whole(0..=MOST_CASES, problems));
     let test = section.optional("test", default.test, |node| node.whole(0..=MOST_CASES, problems));
-    Some(Split { scheme: scheme?, train: train?, validation: validation?, test: test? })
+    let stratify =
+        section.optional("stratify", default.stratify, |node| node.choice(Stratify::ALL, Stratify::name, problems));
+    let split = Split { scheme: scheme?, train: train?, validation: validation?, test: test?, stratify: stratify? };
+    if split.scheme == Scheme::Rotation && !split.has_equal_blocks() {
+        let Split { train, validation, test, .. } = split;
+        let problem = Problem::UnequalBlocks { train, validation, test };
+        return section.get("scheme").unwrap_or(node).reject(problem, problems);
+    }
+    Some(split)
 }
 
 /// The section `objective`.
@@ -97,4 +109,13 @@ pub(super) fn objective(node: &Node<'_>, problems: &mut Problems) -> Option<Obje
     let epoch =
         section.optional("epoch", default.epoch, |node| node.choice(EpochChoice::ALL, EpochChoice::name, problems));
     Some(Objective { metric: metric?, subset: subset?, epoch: epoch? })
+}
+
+/// The section `artifacts`.
+pub(super) fn artifacts(node: &Node<'_>, problems: &mut Problems) -> Option<Artifacts> {
+    let section = Section::read(node.clone(), &["examples", "replicates"], problems)?;
+    let default = Artifacts::default();
+    let examples = section.optional("examples", default.examples, |node| node.whole(0..=MOST_EXAMPLES, problems));
+    let replicates = section.optional("replicates", default.replicates, |node| node.whole(0..=MOST_JOBS, problems));
+    Some(Artifacts { examples: examples?, replicates: replicates? })
 }

@@ -98,7 +98,7 @@ impl<'a> Sections<'a> {
             section.required("half_width", problems).and_then(|node| node.real(Interval::Positive, problems));
         let most = section.required("max_replicates", problems);
         let replicates = replicates?;
-        let least = replicates.len();
+        let least = u64::try_from(replicates.len()?).ok()?;
         let most = most.and_then(|node| {
             let most = node.whole::<u64>(least.max(1) + 1..=MOST_REPLICATES, problems)?;
             replicates.lengthen(most, node, problems)

@@ -14,8 +14,7 @@ impl State {
         let holder = entry.holder()?;
         let &(number, place) = entry.places.first()?;
         let sweep = self.sweeps.get(&number)?;
-        let lease = Lease { job, attempt: holder.attempt, token: holder.token };
-        Some(Grant { lease, dataset: sweep.plan.dataset.clone(), spec: sweep.spec(place)? })
+        sweep.grant(place, Lease { job, attempt: holder.attempt, token: holder.token })
     }
 
     /// Grants up to `room` jobs of the oldest sweeps that the worker can serve, in queue order; see [`quarantine`](super::quarantine).
@@ -31,14 +30,14 @@ impl State {
             }
             for &place in &sweep.queue {
                 let id = sweep.jobs[place as usize];
-                let (Some(job), Some(spec)) = (self.jobs.get(&id), sweep.spec(place)) else { continue };
+                let Some(job) = self.jobs.get(&id) else { continue };
                 let is_for_others =
                     job.failed_on.contains(&worker) && others.iter().any(|other| !job.failed_on.contains(other));
                 if !is_for_others && chosen.insert(id) {
                     let attempt = job.attempts.next();
                     let token = Token::of(format!("{:032x} {id} {attempt}", self.nonce).as_bytes());
                     let lease = Lease { job: id, attempt, token };
-                    grants.push(Grant { lease, dataset: sweep.plan.dataset.clone(), spec });
+                    grants.extend(sweep.grant(place, lease));
                 }
                 if grants.len() == room {
                     return grants;

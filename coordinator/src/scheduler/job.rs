@@ -13,8 +13,10 @@
 //! Succeeded is final: nothing changes a result.
 
 use super::{Fact, Grade, Timestamp};
+use crate::analysis::racing::Mark;
 use proto::ids::{Attempt, JobId, Lease, Token, WorkerId};
-use proto::measure::FailureKind;
+use proto::measure::{FailureKind, Verdict};
+use proto::spec::Metric;
 use std::collections::BTreeSet;
 
 /// Runs of a job that may fail by the program's fault before the job has failed.
@@ -152,6 +154,15 @@ impl Job {
     #[must_use]
     pub fn is_lapsed(&self, lease: &Lease, worker: WorkerId) -> bool {
         matches!(&self.state, JobState::Queued { lapsed: Some(holder) } if holder.is(lease, worker))
+    }
+
+    /// How the job stands at a look.
+    #[must_use]
+    pub fn mark(&self, metric: Metric) -> Mark {
+        match &self.grade {
+            Some(grade) => Mark { score: grade.validation.get(metric), collapsed: grade.verdict != Verdict::Trained },
+            None => Mark { score: None, collapsed: matches!(self.state, JobState::Failed { .. }) },
+        }
     }
 
     /// Gives a job that failed or was cancelled another chance.

@@ -84,6 +84,8 @@ pub struct Grant {
     pub dataset: Dataset,
     /// The job.
     pub spec: JobSpec,
+    /// How many example segmentations are wanted with its result.
+    pub examples: u32,
 }
 
 /// What a worker should be doing.

@@ -1,11 +1,10 @@
 //! A sweep as the scheduler sees it: its grid, its jobs, its queue.
 
-use super::{Course, Job, JobState};
+use super::{Course, Grant, Job, JobState};
 use crate::analysis::racing::{self, Contender, Look, Mark};
 use crate::plan::{Candidate, Plan};
 use proto::data::Inventory;
-use proto::ids::JobId;
-use proto::measure::Verdict;
+use proto::ids::{JobId, Lease};
 use proto::spec::{JobSpec, Trainer};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -98,6 +97,13 @@ impl Sweep {
         Some(self.plan.job(candidate, replicate, self.inventory.as_ref()?.content))
     }
 
+    /// A lease of the job at a place of the queue, once the content of the data set is known.
+    #[must_use]
+    pub fn grant(&self, place: u32, lease: Lease) -> Option<Grant> {
+        let examples = self.plan.examples(self.coordinates(place).1);
+        Some(Grant { lease, dataset: self.plan.dataset.clone(), spec: self.spec(place)?, examples })
+    }
+
     /// Whether every job has ended, or none ever will.
     #[must_use]
     pub fn is_ended(&self) -> bool {
@@ -149,43 +155,36 @@ impl Sweep {
         }
     }
 
-    /// Takes a look that is expected: its places change, so all are counted anew.
+    /// Takes a look that is expected: what its places are changes, so all are counted anew.
     pub(super) fn take(&mut self, look: &Look, jobs: &BTreeMap<JobId, Job>) {
         self.course.take(&self.plan, look);
         (self.counts, self.open, self.epochs_succeeded, self.epochs_dropped) = (Counts::default(), 0, 0, 0);
         self.queue.clear();
-        let places: Vec<_> = self.jobs.iter().filter_map(|id| jobs.get(id)).map(|job| job.state.clone()).collect();
-        for (place, state) in places.iter().enumerate() {
-            self.count(place as u32, state, true);
+        for (place, id) in (0..).zip(self.jobs.clone()) {
+            if let Some(job) = jobs.get(&id) {
+                self.count(place, &job.state, true);
+            }
         }
     }
 
     /// The look that is due: every candidate that is left has ended its replicates up to it.
     pub(super) fn due_look(&self, jobs: &BTreeMap<JobId, Job>) -> Option<Look> {
-        let replicates = self.course.next_look(&self.plan)? as usize;
         let stopping = self.plan.stopping.as_ref()?;
-        if self.inventory.is_none() || self.cancelled || self.open > 0 {
+        if self.open > 0 || self.inventory.is_none() || self.cancelled {
             return None;
         }
+        let replicates = self.course.next_look(&self.plan)? as usize;
         let metric = self.plan.objective.metric;
         let candidates = self.plan.candidates.len();
         let mark = |candidate: usize, replicate: usize| {
-            self.jobs.get(replicate * candidates + candidate).and_then(|id| jobs.get(id)).map_or(
-                Mark::default(),
-                |job| {
-                    let score = job.grade.and_then(|grade| grade.validation.get(metric));
-                    let is_trained = job.grade.is_some_and(|grade| grade.verdict == Verdict::Trained);
-                    let has_failed = matches!(job.state, JobState::Failed { .. });
-                    Mark { score, collapsed: has_failed || (job.grade.is_some() && !is_trained) }
-                },
-            )
+            let job = self.jobs.get(replicate * candidates + candidate).and_then(|id| jobs.get(id));
+            job.map_or_else(Mark::default, |job| job.mark(metric))
         };
         let contenders = self.course.left().map(|candidate| Contender {
             candidate: candidate as u32,
             marks: (0..replicates).map(|replicate| mark(candidate, replicate)).collect(),
         });
         let contenders: Vec<_> = contenders.collect();
-        let draws = self.plan.draws();
-        Some(racing::look(stopping, metric, candidates, &draws[..replicates], &contenders))
+        Some(racing::look(stopping, metric, candidates, &self.plan.draws()[..replicates], &contenders))
     }
 }

@@ -135,6 +135,7 @@ fn grant_to_wire(grant: &Grant) -> Assignment {
         lease: Some((&grant.lease).into()),
         dataset: Some((&grant.dataset).into()),
         spec: grant.spec.to_json(),
+        examples: grant.examples,
     }
 }
 

@@ -4,8 +4,9 @@ use super::StoreError;
 use super::sqlite::{Known, check_version};
 use crate::scheduler::{Fact, Grade};
 use proto::convert::unpack;
-use proto::ids::{Attempt, JobId};
-use proto::measure::{Evaluation, JobResult, Measurement, Scores, Verdict};
+use proto::extras::{Artifact, Baseline, BaselineCounts, Extras};
+use proto::ids::{Attempt, BaselinesHash, InvalidId, JobId};
+use proto::measure::{CaseCounts, Evaluation, JobResult, Measurement, Scores, Verdict};
 use rusqlite::{Connection, OpenFlags, OptionalExtension, Row};
 use std::path::{Path, PathBuf};
 
@@ -16,8 +17,10 @@ pub struct StoredResult {
     pub attempt: Attempt,
     /// Name of the worker.
     pub worker: String,
-    /// The result; a loss that was not finite is NaN.
+    /// The result; a loss that was not finite is NaN. Its extras are read by [`Reader::baselines`] and [`Reader::artifacts`].
     pub result: JobResult,
+    /// Where the baselines of its split are, if it came with any.
+    pub baselines: Option<BaselinesHash>,
 }
 
 /// A store, opened for reading.
@@ -25,6 +28,8 @@ pub struct StoredResult {
 pub struct Reader {
     path: PathBuf,
     connection: Connection,
+    /// Its version when it was opened; a coordinator may bring it up meanwhile.
+    version: i64,
 }
 
 impl Reader {
@@ -37,13 +42,13 @@ impl Reader {
             return Err(StoreError::Missing { path: path.to_owned() });
         }
         let (connection, known) = Self::peek(path)?;
-        if known == Known::Empty {
+        let Known::Version(version) = known else {
             return Err(StoreError::Foreign { path: path.to_owned() });
-        }
+        };
         let sqlite = |source| StoreError::Sqlite { path: path.to_owned(), source };
         connection.pragma_update(None, "query_only", true).map_err(sqlite)?;
         connection.set_prepared_statement_cache_capacity(32);
-        Ok(Self { path: path.to_owned(), connection })
+        Ok(Self { path: path.to_owned(), connection, version })
     }
 
     /// Looks at what the file is; changes nothing.
@@ -85,16 +90,16 @@ impl Reader {
     /// If it cannot be read back.
     pub fn result(&self, job: JobId) -> Result<Option<StoredResult>, StoreError> {
         let mut select = self.prepare("SELECT * FROM results WHERE job = ?1")?;
-        let raw = select.query_row([job.to_string()], RawResult::read).optional();
+        let raw = select.query_row([job.to_string()], |row| RawResult::read(row, self.version)).optional();
         let Some(raw) = raw.map_err(|source| self.sqlite(source))? else { return Ok(None) };
         let damaged = |what: &str| self.damaged(format!("results, job {job}"), what.to_owned());
         let verdict = Verdict::from_name(&raw.verdict).ok_or_else(|| damaged("unknown verdict"))?;
         let evaluation = |loss: Option<f64>, cases: &[u8]| {
-            let (words, []) = cases.as_chunks::<4>() else { return Err(damaged("cut off counts")) };
-            let numbers: Vec<_> = words.iter().map(|word| u32::from_le_bytes(*word)).collect();
-            let cases = unpack(&numbers).map_err(|error| damaged(&error.to_string()))?;
-            Ok(Evaluation { loss: loss.unwrap_or(f64::NAN), cases })
+            Ok(Evaluation { loss: loss.unwrap_or(f64::NAN), cases: counts(cases).map_err(|what| damaged(&what))? })
         };
+        let invalid = |error: InvalidId| damaged(&error.to_string());
+        let split_hash = raw.split_hash.map(|hash| hash.parse()).transpose().map_err(invalid)?;
+        let baselines = raw.baselines.map(|hash| hash.parse()).transpose().map_err(invalid)?;
         Ok(Some(StoredResult {
             attempt: Attempt(raw.attempt),
             worker: raw.worker,
@@ -107,8 +112,45 @@ impl Reader {
                 train_seconds: raw.train_seconds,
                 parameters: raw.parameters as u64,
                 device: raw.device,
+                split_hash,
+                extras: Extras::default(),
             },
+            baselines,
         }))
+    }
+
+    /// The baselines that results point to.
+    ///
+    /// # Errors
+    /// If they cannot be read back.
+    pub fn baselines(&self, hash: BaselinesHash) -> Result<Vec<BaselineCounts>, StoreError> {
+        let mut select =
+            self.prepare("SELECT baseline, val_cases, test_cases FROM baselines WHERE hash = ?1 ORDER BY baseline")?;
+        let read = |row: &Row<'_>| Ok((row.get(0)?, row.get(1)?, row.get(2)?));
+        let rows = select.query_map([hash.to_string()], read).map_err(|source| self.sqlite(source))?;
+        let read = |row: rusqlite::Result<(String, Vec<u8>, Vec<u8>)>| {
+            let (name, validation, test) = row.map_err(|source| self.sqlite(source))?;
+            let damaged = |what: String| self.damaged(format!("baselines, hash {hash}"), what);
+            Ok(BaselineCounts {
+                baseline: Baseline::from_name(&name).ok_or_else(|| damaged(format!("unknown baseline {name}")))?,
+                validation: counts(&validation).map_err(damaged)?,
+                test: counts(&test).map_err(damaged)?,
+            })
+        };
+        rows.map(read).collect()
+    }
+
+    /// The example segmentations of a job, the best case first.
+    ///
+    /// # Errors
+    /// If they cannot be read back.
+    pub fn artifacts(&self, job: JobId) -> Result<Vec<Artifact>, StoreError> {
+        if self.version < 2 {
+            return Ok(Vec::new());
+        }
+        let mut select = self.prepare("SELECT * FROM artifacts WHERE job = ?1 ORDER BY rank")?;
+        let rows = select.query_map([job.to_string()], read_artifact).map_err(|source| self.sqlite(source))?;
+        rows.collect::<Result<_, _>>().map_err(|source| self.sqlite(source))
     }
 
     /// The epochs of a job, by attempt and epoch.
@@ -152,10 +194,13 @@ struct RawResult {
     val_cases: Vec<u8>,
     test_loss: Option<f64>,
     test_cases: Vec<u8>,
+    split_hash: Option<String>,
+    baselines: Option<String>,
 }
 
 impl RawResult {
-    fn read(row: &Row<'_>) -> rusqlite::Result<Self> {
+    fn read(row: &Row<'_>, version: i64) -> rusqlite::Result<Self> {
+        let since_2 = |name: &str| if version < 2 { Ok(None) } else { row.get(name) };
         Ok(Self {
             attempt: row.get("attempt")?,
             worker: row.get("worker")?,
@@ -169,6 +214,8 @@ impl RawResult {
             val_cases: row.get("val_cases")?,
             test_loss: row.get("test_loss")?,
             test_cases: row.get("test_cases")?,
+            split_hash: since_2("split_hash")?,
+            baselines: since_2("baselines")?,
         })
     }
 }
@@ -185,4 +232,16 @@ fn read_measurement(row: &Row<'_>) -> rusqlite::Result<(Attempt, Measurement)> {
     };
     let (epoch, train_loss, seconds) = (row.get("epoch")?, row.get("train_loss")?, row.get("seconds")?);
     Ok((Attempt(row.get("attempt")?), Measurement { epoch, train_loss, validation, seconds }))
+}
+
+fn read_artifact(row: &Row<'_>) -> rusqlite::Result<Artifact> {
+    let (case, rank, of) = (row.get("case_index")?, row.get("rank")?, row.get("cases")?);
+    Ok(Artifact { case, rank, of, iou: row.get("iou")?, png: row.get("png")? })
+}
+
+/// Counts as the store keeps them; an error says what is wrong.
+fn counts(bytes: &[u8]) -> Result<Vec<CaseCounts>, String> {
+    let (words, []) = bytes.as_chunks::<4>() else { return Err("cut off counts".to_owned()) };
+    let numbers: Vec<_> = words.iter().map(|word| u32::from_le_bytes(*word)).collect();
+    unpack(&numbers).map_err(|error| error.to_string())
 }

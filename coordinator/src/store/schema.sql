@@ -1,4 +1,4 @@
--- The store of a coordinator, version 1 (`PRAGMA user_version`). One coordinator writes; anyone may read.
+-- The store of a coordinator, version 2 (`PRAGMA user_version`). One coordinator writes; anyone may read.
 
 -- What happened, in order. The coordinator's state is the fold of these facts.
 CREATE TABLE journal (
@@ -21,7 +21,9 @@ CREATE TABLE results (
     val_loss      REAL,
     val_cases     BLOB NOT NULL,           -- five u32, little-endian, a case: index, TP, FP, FN, TN
     test_loss     REAL,
-    test_cases    BLOB NOT NULL
+    test_cases    BLOB NOT NULL,
+    split_hash    TEXT,                    -- of the content and the subsets' cases; since version 2
+    baselines     TEXT                     -- hash in `baselines`; since version 2
 ) STRICT, WITHOUT ROWID;
 
 -- The numbers of each epoch of each attempt.
@@ -40,3 +42,23 @@ CREATE TABLE measurements (
     seconds             REAL NOT NULL,
     PRIMARY KEY (job, attempt, epoch)
 ) STRICT, WITHOUT ROWID;
+
+-- What needs no training, on the cases of a split: once for all jobs that have the same.
+CREATE TABLE baselines (
+    hash       TEXT NOT NULL,
+    baseline   TEXT NOT NULL,              -- all_foreground, mean_mask, otsu
+    val_cases  BLOB NOT NULL,              -- as in `results`
+    test_cases BLOB NOT NULL,
+    PRIMARY KEY (hash, baseline)
+) STRICT, WITHOUT ROWID;
+
+-- Example segmentations of a job's test cases.
+CREATE TABLE artifacts (
+    job        TEXT NOT NULL,
+    rank       INTEGER NOT NULL,           -- by IoU: 1 is the best, `cases` the worst
+    cases      INTEGER NOT NULL,
+    case_index INTEGER NOT NULL,
+    iou        REAL NOT NULL,
+    png        BLOB NOT NULL,              -- side by side: image, probabilities, predicted mask, true mask
+    PRIMARY KEY (job, rank)
+) STRICT;

@@ -4,7 +4,8 @@
 
 use super::*;
 use crate::scheduler::{Fact, Record};
-use proto::ids::{Attempt, JobId, Token, WorkerId};
+use proto::extras::{Artifact, Baseline, BaselineCounts, Extras};
+use proto::ids::{Attempt, JobId, SplitHash, Token, WorkerId};
 use proto::measure::{CaseCounts, Counts, Evaluation, JobResult, Measurement, Scores, Verdict};
 use std::path::Path;
 
@@ -27,6 +28,8 @@ fn diverged() -> Record {
         train_seconds: 1.5,
         parameters: 42,
         device: "cpu".to_owned(),
+        split_hash: None,
+        extras: Extras::default(),
     };
     Record::Result { job: JOB, attempt: Attempt(1), worker: "w".to_owned(), result: Box::new(result) }
 }
@@ -119,7 +122,7 @@ fn other_files_are_refused_and_left_alone() {
     drop(Store::open(&newer).unwrap());
     std::fs::remove_file(folder.path().join("newer.db.lock")).unwrap();
     rusqlite::Connection::open(&newer).unwrap().pragma_update(None, "user_version", 99).unwrap();
-    assert!(matches!(Store::open(&newer), Err(StoreError::Version { found: 99, expected: 1, .. })));
+    assert!(matches!(Store::open(&newer), Err(StoreError::Version { found: 99, expected: 2, .. })));
     let foreign = folder.path().join("foreign.db");
     rusqlite::Connection::open(&foreign).unwrap().execute_batch("CREATE TABLE t (x)").unwrap();
     assert!(matches!(Store::open(&foreign), Err(StoreError::Foreign { .. })));
@@ -140,4 +143,75 @@ fn damage_is_named() {
     assert!(message.contains("journal, seq 1"), "{message}");
     let message = reader.result(JOB).unwrap_err().to_string();
     assert!(message.contains(&format!("results, job {JOB}")), "{message}");
+}
+
+/// The result of `job` with baselines that count `tp`, and a picture.
+fn with_extras(job: u128, tp: u32) -> Record {
+    let Record::Result { mut result, worker, .. } = diverged() else { unreachable!() };
+    let counts = |case| vec![CaseCounts { case, counts: Counts { tp, fp: 2, fn_: 3, tn: 4 } }];
+    let baseline = |baseline| BaselineCounts { baseline, validation: counts(1), test: counts(2) };
+    result.split_hash = Some(SplitHash(9));
+    result.extras = Extras {
+        baselines: Baseline::ALL.map(baseline).to_vec(),
+        artifacts: [3, 1].map(|rank| Artifact { case: 8, rank, of: 3, iou: 0.25, png: vec![1, 2, 3] }).to_vec(),
+    };
+    Record::Result { job: JobId(job), attempt: Attempt(1), worker, result }
+}
+
+#[test]
+fn what_comes_beside_a_result_is_kept_apart() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("s.db");
+    Store::open(&path).unwrap().append(&[], &[with_extras(1, 5), with_extras(2, 5), with_extras(3, 6)]).unwrap();
+    let reader = Reader::open(&path).unwrap();
+    let stored = [1, 2, 3].map(|job| reader.result(JobId(job)).unwrap().unwrap());
+    assert!(stored.iter().all(|stored| stored.result.split_hash == Some(SplitHash(9))));
+    let [one, two, three] = stored.map(|stored| stored.baselines.unwrap());
+    assert!(one == two && one != three, "the same baselines are one");
+    let Record::Result { result, .. } = with_extras(3, 6) else { unreachable!() };
+    assert_eq!(reader.baselines(three).unwrap(), result.extras.baselines);
+    let rows: u32 = reader_of(&path).query_row("SELECT count(*) FROM baselines", [], |row| row.get(0)).unwrap();
+    assert_eq!(rows, 6);
+    let artifacts = reader.artifacts(JobId(2)).unwrap();
+    assert_eq!(artifacts, [result.extras.artifacts[1].clone(), result.extras.artifacts[0].clone()], "the best first");
+    assert!(reader.artifacts(JobId(4)).unwrap().is_empty());
+}
+
+fn reader_of(path: &Path) -> rusqlite::Connection {
+    rusqlite::Connection::open(path).unwrap()
+}
+
+/// The tables of a store, column by column.
+fn tables(path: &Path) -> Vec<(String, String, String, bool, u32)> {
+    let sql = "SELECT t.name, c.name, c.type, c.\"notnull\", c.pk FROM pragma_table_list t, pragma_table_info(t.name) c
+               WHERE t.schema = 'main' AND t.name NOT LIKE 'sqlite%' ORDER BY t.name, c.cid";
+    let connection = reader_of(path);
+    let mut select = connection.prepare(sql).unwrap();
+    let rows = select.query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?)));
+    rows.unwrap().collect::<Result<_, _>>().unwrap()
+}
+
+/// `version_1.sql` is a store as version 1 wrote it.
+#[test]
+fn a_store_of_version_1_is_read_as_it_is_and_brought_up_by_its_writer() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("s.db");
+    reader_of(&path).execute_batch(include_str!("../../tests/golden/store/version_1.sql")).unwrap();
+    let check = || {
+        let reader = Reader::open(&path).unwrap();
+        let stored = reader.result(JOB).unwrap().unwrap();
+        assert_eq!((stored.result.verdict, stored.result.test.cases.len()), (Verdict::Trained, 1));
+        assert_eq!((stored.result.split_hash, stored.baselines), (None, None));
+        assert!(reader.artifacts(JOB).unwrap().is_empty());
+        assert_eq!(facts(&path), [granted()]);
+    };
+    check();
+    let mut store = Store::open(&path).unwrap();
+    store.append(&[], &[with_extras(2, 5)]).unwrap();
+    drop(store);
+    check();
+    assert_eq!(Reader::open(&path).unwrap().artifacts(JobId(2)).unwrap().len(), 2);
+    let new = folder.path().join("new.db");
+    drop(Store::open(&new).unwrap());
+    assert_eq!(tables(&path), tables(&new), "a store that was brought up is as a new one");
 }

@@ -71,6 +71,33 @@ pub struct Evaluation {
     #[prost(uint32, repeated, tag = "2")]
     pub counts: ::prost::alloc::vec::Vec<u32>,
 }
+/// A baseline on the cases of a job's split. Counts as in Evaluation.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Baseline {
+    #[prost(enumeration = "BaselineKind", tag = "1")]
+    pub kind: i32,
+    #[prost(uint32, repeated, tag = "2")]
+    pub validation: ::prost::alloc::vec::Vec<u32>,
+    #[prost(uint32, repeated, tag = "3")]
+    pub test: ::prost::alloc::vec::Vec<u32>,
+}
+/// An example segmentation of a test case.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct Artifact {
+    /// Index in the data set's sorted list.
+    #[prost(uint32, tag = "1")]
+    pub case: u32,
+    /// Place among the test cases by IoU: 1 is the best, `of` the worst.
+    #[prost(uint32, tag = "2")]
+    pub rank: u32,
+    #[prost(uint32, tag = "3")]
+    pub of: u32,
+    #[prost(double, tag = "4")]
+    pub iou: f64,
+    /// PNG, side by side: image, probabilities, predicted mask, true mask. All of a result have at most 256 KiB.
+    #[prost(bytes = "vec", tag = "5")]
+    pub png: ::prost::alloc::vec::Vec<u8>,
+}
 /// What a job that ran to its end is worth.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct JobResult {
@@ -91,6 +118,13 @@ pub struct JobResult {
     pub parameters: u64,
     #[prost(string, tag = "8")]
     pub device: ::prost::alloc::string::String,
+    /// Hash of the data set's content and of which cases are in which subset: 32 hexadecimal digits. Empty: not known.
+    #[prost(string, tag = "9")]
+    pub split_hash: ::prost::alloc::string::String,
+    #[prost(message, repeated, tag = "10")]
+    pub baselines: ::prost::alloc::vec::Vec<Baseline>,
+    #[prost(message, repeated, tag = "11")]
+    pub artifacts: ::prost::alloc::vec::Vec<Artifact>,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Failure {
@@ -166,6 +200,42 @@ impl Verdict {
             "VERDICT_TRIVIAL" => Some(Self::Trivial),
             "VERDICT_DEGENERATE" => Some(Self::Degenerate),
             "VERDICT_DIVERGED" => Some(Self::Diverged),
+            _ => None,
+        }
+    }
+}
+/// A segmentation that needs no network, by its name in tables.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum BaselineKind {
+    Unspecified = 0,
+    /// Every pixel is foreground.
+    AllForeground = 1,
+    /// The pixels that are foreground in at least half of the training masks.
+    MeanMask = 2,
+    /// What is dark in the blue channel by Otsu's threshold, cleaned up.
+    Otsu = 3,
+}
+impl BaselineKind {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "BASELINE_KIND_UNSPECIFIED",
+            Self::AllForeground => "BASELINE_KIND_ALL_FOREGROUND",
+            Self::MeanMask => "BASELINE_KIND_MEAN_MASK",
+            Self::Otsu => "BASELINE_KIND_OTSU",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "BASELINE_KIND_UNSPECIFIED" => Some(Self::Unspecified),
+            "BASELINE_KIND_ALL_FOREGROUND" => Some(Self::AllForeground),
+            "BASELINE_KIND_MEAN_MASK" => Some(Self::MeanMask),
+            "BASELINE_KIND_OTSU" => Some(Self::Otsu),
             _ => None,
         }
     }
@@ -326,6 +396,9 @@ pub struct Assignment {
     /// Canonical JSON of the specification, of which the job's id is the hash.
     #[prost(string, tag = "3")]
     pub spec: ::prost::alloc::string::String,
+    /// So many example segmentations are wanted with the result.
+    #[prost(uint32, tag = "4")]
+    pub examples: u32,
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct CompleteRequest {
@@ -1623,6 +1696,9 @@ pub struct TrainRequest {
     /// The folder of the data set on this host. Empty: the data set's own.
     #[prost(string, tag = "3")]
     pub root: ::prost::alloc::string::String,
+    /// So many example segmentations are wanted with the result.
+    #[prost(uint32, tag = "4")]
+    pub examples: u32,
 }
 /// Trainer to agent.
 #[derive(Clone, PartialEq, ::prost::Message)]

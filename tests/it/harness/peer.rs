@@ -1,6 +1,7 @@
 //! A worker that the test plays itself: it makes results up at once, and remembers what was acknowledged.
 
 use proto::convert::required;
+use proto::extras::Extras;
 use proto::ids::{Attempt, JobId, Lease, WorkerId};
 use proto::measure::{CaseCounts, Counts, Evaluation, JobResult, Outcome, Verdict};
 use proto::wire::fleet_client::FleetClient;
@@ -103,6 +104,8 @@ impl Peer {
             train_seconds: 0.0,
             parameters: 0,
             device: "peer".to_owned(),
+            split_hash: None,
+            extras: Extras::default(),
         };
         let outcome = Outcome::Succeeded(Box::new(result));
         CompleteRequest {

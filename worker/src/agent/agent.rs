@@ -250,8 +250,12 @@ impl Agent {
         let wire_dataset = proto::convert::required(assignment.dataset, "dataset")?;
         let dataset = Dataset::try_from(&wire_dataset)?;
         let root = self.options.roots.get(&dataset.name).map(|root| root.to_string_lossy().into_owned());
-        let request =
-            TrainRequest { spec: assignment.spec, dataset: Some(wire_dataset), root: root.unwrap_or_default() };
+        let request = TrainRequest {
+            spec: assignment.spec,
+            dataset: Some(wire_dataset),
+            root: root.unwrap_or_default(),
+            examples: assignment.examples,
+        };
         let (slot, outcome, completing) = (None, None, false);
         Ok(Held { lease, request: Box::new(request), dataset, slot, measurements: Vec::new(), outcome, completing })
     }

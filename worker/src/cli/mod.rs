@@ -1,5 +1,6 @@
 //! The command line: one file a subcommand, and what they share.
 
+pub mod baselines;
 pub mod bench;
 pub mod prepare;
 pub mod run;

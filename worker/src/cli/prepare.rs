@@ -12,19 +12,26 @@ use std::path::PathBuf;
 /// Decode and resize a data set into one file.
 #[derive(Debug, clap::Args)]
 pub struct Args {
+    #[command(flatten)]
+    images: Images,
+    /// File to write [default: in the cache folder, where `worker` looks]
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
+}
+
+/// A data set at a size.
+#[derive(Debug, clap::Args)]
+pub(super) struct Images {
     /// Folder of the data set
     #[arg(long, value_name = "PATH", required_if_eq_any = [("format", "ph2"), ("format", "folder")])]
-    data: Option<PathBuf>,
+    pub(super) data: Option<PathBuf>,
     /// How its cases lie there
     #[arg(long, value_parser = formats())]
     format: Format,
     /// Height and width to resize to, pixels
     #[arg(long, value_name = "PIXELS", default_value_t = DEFAULT_IMAGE_SIZE,
           value_parser = clap::value_parser!(u32).range(1..=i64::from(MAX_SIDE)))]
-    image_size: u32,
-    /// File to write [default: in the cache folder, where `worker` looks]
-    #[arg(long, value_name = "FILE")]
-    out: Option<PathBuf>,
+    pub(super) image_size: u32,
     /// Number of cases of a synthetic data set
     #[arg(long, value_name = "N", required_if_eq("format", "synthetic"), conflicts_with = "data",
           value_parser = clap::value_parser!(u32).range(1..=i64::from(Synthetic::MOST_CASES)))]
@@ -32,6 +39,17 @@ pub struct Args {
     /// Seed of a synthetic data set
     #[arg(long, value_name = "S", default_value_t = 0)]
     seed: u64,
+}
+
+impl Images {
+    pub(super) fn dataset(&self) -> Dataset {
+        Dataset {
+            name: self.format.name().to_owned(),
+            format: self.format,
+            root: None,
+            synthetic: self.cases.map(|cases| Synthetic { cases, seed: self.seed }),
+        }
+    }
 }
 
 /// Why a data set was not prepared.
@@ -53,18 +71,13 @@ pub enum PrepareError {
 /// # Errors
 /// If the data set cannot be used or the file cannot be written.
 pub fn run(args: Args) -> Result<(), PrepareError> {
-    let dataset = Dataset {
-        name: args.format.name().to_owned(),
-        format: args.format,
-        root: None,
-        synthetic: args.cases.map(|cases| Synthetic { cases, seed: args.seed }),
-    };
-    let source = Source::open(&dataset, args.data.as_deref())?;
+    let Args { images, out } = args;
+    let source = Source::open(&images.dataset(), images.data.as_deref())?;
     let inventory = &source.inventory;
-    let path = args.out.unwrap_or_else(|| default_cache_dir().join(cache::file_name(inventory, args.image_size)));
+    let path = out.unwrap_or_else(|| default_cache_dir().join(cache::file_name(inventory, images.image_size)));
     let progress = progress(inventory.cases.len());
-    let decode = || source.decode(args.image_size, &|| progress.inc(1));
-    let (_, kept) = cache::fetch(&path, inventory, args.image_size, decode)?;
+    let decode = || source.decode(images.image_size, &|| progress.inc(1));
+    let (_, kept) = cache::fetch(&path, inventory, images.image_size, decode)?;
     progress.finish_and_clear();
     kept?;
     let mut out = io::stdout().lock();

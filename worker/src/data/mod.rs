@@ -58,6 +58,29 @@ pub struct CaseSet {
     pub masks: Vec<u8>,
 }
 
+impl CaseSet {
+    /// The mask of a case, `[image_size, image_size]`.
+    #[must_use]
+    pub fn mask(&self, case: u32) -> &[u8] {
+        let pixels = self.image_size as usize * self.image_size as usize;
+        &self.masks[case as usize * pixels..][..pixels]
+    }
+
+    /// Red, green and blue of a case, `[3, image_size, image_size]`.
+    #[must_use]
+    pub fn image(&self, case: u32) -> &[u8] {
+        let values = 3 * self.image_size as usize * self.image_size as usize;
+        &self.images[case as usize * values..][..values]
+    }
+
+    /// Pixels of each case's lesion.
+    #[must_use]
+    pub fn areas(&self) -> Vec<u32> {
+        let area = |case| self.mask(case).iter().map(|&pixel| u32::from(pixel)).sum();
+        (0..self.inventory.cases.len() as u32).map(area).collect()
+    }
+}
+
 /// Finds the cases of a data set and hashes their content, without decoding them.
 ///
 /// The folder is `root`, else the data set's own.

@@ -1,13 +1,15 @@
 //! Epochs of steps.
 
+use super::baselines::Baselines;
 use super::batches::{Batches, order};
 use super::evaluate::evaluate;
 use super::learner::{Learner, numbers};
-use super::{TrainError, device, verdict};
+use super::{TrainError, device, examples, verdict};
 use crate::data::CaseSet;
 use crate::data::split::{self, Subsets};
 use crate::models::{Network, Snapshot};
-use candle_core::Device;
+use candle_core::{DType, Device};
+use proto::extras::{Artifact, Extras};
 use proto::measure::{Evaluation, JobResult, Measurement, Verdict};
 use proto::spec::{EpochChoice, JobSpec, Selection};
 use std::time::Instant;
@@ -92,6 +94,7 @@ pub struct Session<'a> {
     learner: Learner,
     batches: Batches<'a>,
     selected: Option<Selected>,
+    examples: u32,
 }
 
 impl<'a> Session<'a> {
@@ -101,9 +104,15 @@ impl<'a> Session<'a> {
     /// If the specification does not fit the cases, or memory cannot be had.
     pub fn new(spec: &'a JobSpec, cases: &'a CaseSet, device: &'a Device) -> Result<Self, TrainError> {
         check(spec, cases)?;
-        let subsets = split::assign(&spec.split, cases.inventory.cases.len(), spec.seeds.split_seed)?;
+        let subsets = split::assign(&spec.split, &cases.areas(), spec.seeds.split_seed)?;
         let (learner, batches) = (Learner::new(spec, device)?, Batches::new(cases, device)?);
-        Ok(Self { spec, cases, device, subsets, learner, batches, selected: None })
+        Ok(Self { spec, cases, device, subsets, learner, batches, selected: None, examples: 0 })
+    }
+
+    /// The same job with so many example segmentations of test cases.
+    #[must_use]
+    pub fn with_examples(self, examples: u32) -> Self {
+        Self { examples, ..self }
     }
 
     /// The network: before the training with its initial weights, after it with those of the selected epoch.
@@ -141,24 +150,43 @@ impl<'a> Session<'a> {
         let train_seconds = start.elapsed().as_secs_f64();
         let parameters = self.network().parameter_count();
         let (best_epoch, validation, test) = self.finish()?;
+        let baselines = Baselines::new(self.cases, &self.subsets.train);
+        let judged = if test.cases.is_empty() { &validation } else { &test };
         let verdict = match best_epoch {
             0 => Verdict::Diverged,
-            _ if diverged => Verdict::Diverged,
-            _ => self.judge(if test.cases.is_empty() { &validation } else { &test }),
+            _ if diverged || !judged.loss.is_finite() => Verdict::Diverged,
+            _ => verdict::verdict(&baselines, judged),
         };
+        let extras = Extras { baselines: baselines.of(&self.subsets), artifacts: self.artifacts(&test)? };
+        let split_hash = Some(self.subsets.hash(self.cases.inventory.content));
         for plan in device::plans(self.device) {
             tracing::debug!(plan, "convolutions");
         }
         let device = device::describe_training(self.device, &self.spec.training);
-        Ok(JobResult { verdict, epochs, best_epoch, validation, test, train_seconds, parameters, device })
+        Ok(JobResult {
+            verdict,
+            epochs,
+            best_epoch,
+            validation,
+            test,
+            train_seconds,
+            parameters,
+            device,
+            split_hash,
+            extras,
+        })
     }
 
-    fn judge(&self, judged: &Evaluation) -> Verdict {
-        if judged.loss.is_finite() {
-            verdict::verdict(self.cases, &self.subsets.train, judged)
-        } else {
-            Verdict::Diverged
+    /// Examples of the test cases with the weights that they were evaluated with.
+    fn artifacts(&self, test: &Evaluation) -> Result<Vec<Artifact>, TrainError> {
+        let choices = examples::choose(&test.cases, self.examples);
+        let mut logits = Vec::with_capacity(choices.len());
+        for choice in &choices {
+            let (images, targets) = self.batches.tensors(&[choice.case])?;
+            let (of_case, _) = self.learner.evaluate(&images, &targets)?;
+            logits.push(of_case.to_device(&Device::Cpu)?.to_dtype(DType::F32)?.flatten_all()?.to_vec1()?);
         }
+        Ok(examples::draw(&choices, &logits, self.cases)?)
     }
 
     /// One pass over the training cases: the mean of their losses, each taken at its step; nothing if a step's loss was not

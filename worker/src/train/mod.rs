@@ -5,17 +5,22 @@
 //!  learner   network, loss and update rule: a batch in, changed weights out
 //!  fit       epochs of steps; keeps the weights of the selected epoch
 //!  evaluate  weights and cases -> loss and counts
-//!  verdict   counts -> is it a model?
+//!  baselines what needs no training, on the same cases; otsu is one of them
+//!  verdict   counts and baselines -> is it a model?
+//!  examples  test cases, drawn
 //!  device    where tensors live
 //! ```
 //!
 //! Knows no leases, no files and no coordinator. The same specification and cases give the same bits, on one thread or many.
 
+pub mod baselines;
 mod batches;
 pub mod device;
 mod evaluate;
+mod examples;
 mod fit;
 mod learner;
+pub mod otsu;
 pub mod verdict;
 
 pub use batches::Batches;
@@ -64,6 +69,9 @@ pub enum TrainError {
     /// The split does not fit the data set.
     #[error(transparent)]
     Split(#[from] SplitError),
+    /// An example segmentation could not be drawn.
+    #[error("cannot draw an example: {0}")]
+    Draw(#[from] image::ImageError),
     /// A tensor operation failed.
     #[error("tensor operation failed: {0}")]
     Tensor(#[from] candle_core::Error),

@@ -9,8 +9,9 @@
 //!
 //! Where a split has no test cases, the validation cases stand in for them.
 
-use crate::data::CaseSet;
-use proto::measure::{Counts, Evaluation, Verdict};
+use super::baselines::Baselines;
+use proto::extras::Baseline;
+use proto::measure::{CaseCounts, Counts, Evaluation, Verdict};
 
 /// Share of the test cases with a nearly empty or full prediction that makes a network degenerate.
 const DEGENERATE_CASES: f64 = 0.9;
@@ -19,8 +20,8 @@ const NEARLY: f64 = 0.01;
 
 /// The verdict on a training that did not diverge.
 #[must_use]
-pub fn verdict(cases: &CaseSet, train: &[u32], test: &Evaluation) -> Verdict {
-    if mean_iou(test) <= best_constant(cases, train, test) {
+pub fn verdict(baselines: &Baselines<'_>, test: &Evaluation) -> Verdict {
+    if mean_iou(&test.cases) <= best_constant(baselines, test) {
         Verdict::Trivial
     } else if degenerate(test) {
         Verdict::Degenerate
@@ -38,45 +39,29 @@ fn degenerate(test: &Evaluation) -> bool {
     constant as f64 >= DEGENERATE_CASES * test.cases.len() as f64
 }
 
-fn mean_iou(test: &Evaluation) -> f64 {
-    test.cases.iter().map(|case| case.counts.iou()).sum::<f64>() / test.cases.len() as f64
+fn mean_iou(cases: &[CaseCounts]) -> f64 {
+    cases.iter().map(|case| case.counts.iou()).sum::<f64>() / cases.len() as f64
 }
 
 /// The best mean IoU of a mask that does not depend on the image.
-fn best_constant(cases: &CaseSet, train: &[u32], test: &Evaluation) -> f64 {
-    let pixels = (cases.image_size * cases.image_size) as usize;
-    let mask = |case: u32| &cases.masks[case as usize * pixels..][..pixels];
-    let mut covered = vec![0; pixels];
-    for &case in train {
-        covered.iter_mut().zip(mask(case)).for_each(|(covered, &pixel)| *covered += usize::from(pixel));
-    }
-    let mean: Vec<bool> = covered.iter().map(|&covered| 2 * covered >= train.len()).collect();
-    let score = |guess: &[bool]| {
-        let iou = |case: u32| overlap(guess, mask(case)).iou();
-        test.cases.iter().map(|case| iou(case.case)).sum::<f64>() / test.cases.len() as f64
-    };
-    [vec![true; pixels], vec![false; pixels], mean].iter().map(|guess| score(guess)).fold(0.0, f64::max)
-}
-
-fn overlap(guess: &[bool], mask: &[u8]) -> Counts {
-    let mut counts = Counts::default();
-    for (&guess, &truth) in guess.iter().zip(mask) {
-        match (guess, truth != 0) {
-            (true, true) => counts.tp += 1,
-            (true, false) => counts.fp += 1,
-            (false, true) => counts.fn_ += 1,
-            (false, false) => counts.tn += 1,
-        }
-    }
-    counts
+fn best_constant(baselines: &Baselines<'_>, test: &Evaluation) -> f64 {
+    let cases: Vec<u32> = test.cases.iter().map(|case| case.case).collect();
+    let guessed = |baseline| baselines.counts(baseline, &cases);
+    // all background is right where there is no foreground, and nowhere else
+    let nothing = test.cases.iter().filter(|case| case.counts.tp + case.counts.fn_ == 0).count();
+    let nothing = nothing as f64 / test.cases.len() as f64;
+    [Baseline::AllForeground, Baseline::MeanMask]
+        .into_iter()
+        .map(|guess| mean_iou(&guessed(guess)))
+        .fold(nothing, f64::max)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::data::CaseSet;
     use proto::data::Inventory;
     use proto::ids::ContentHash;
-    use proto::measure::CaseCounts;
 
     /// Ten cases of 4 x 4 pixels: the left half is foreground; in the last one the right half.
     fn halves() -> CaseSet {
@@ -94,7 +79,8 @@ mod tests {
     #[test]
     fn a_training_is_judged_by_its_test_cases() {
         let train: Vec<u32> = (0..5).collect();
-        let judge = |counts| verdict(&halves(), &train, &test(counts));
+        let cases = halves();
+        let judge = |counts| verdict(&Baselines::new(&cases, &train), &test(counts));
         let (full, empty) = (Counts { tp: 8, fp: 8, fn_: 0, tn: 0 }, Counts { tp: 0, fp: 0, fn_: 8, tn: 8 });
         assert_eq!([judge(full), judge(empty)], [Verdict::Trivial; 2]);
         // the mean training mask, left half, is right on 4 of the 5 test cases: 0.8

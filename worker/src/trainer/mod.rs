@@ -11,7 +11,7 @@ mod simulated;
 use crate::agent::{read_frame, write_frame};
 use crate::data::{self, CaseSet};
 use crate::train::device::{DeviceError, describe, device};
-use crate::train::{TrainError, fit};
+use crate::train::{Event as Told, Session, TrainError};
 use candle_core::Device;
 use proto::convert::{InvalidMessage, failure_to_wire, required};
 use proto::data::Dataset;
@@ -118,7 +118,9 @@ impl Trainer {
             }
         };
         let result = match (spec.trainer, self.options.simulate) {
-            (TrainerKind::Simulated, Some(duration)) => Ok(simulated::train(&spec, duration, &mut observe)),
+            (TrainerKind::Simulated, Some(duration)) => {
+                simulated::train(&spec, duration, &mut observe).map_err(|error| TrainError::from(error).into())
+            }
             (TrainerKind::Candle, None) => self.fit(&spec, request, &mut observe),
             (kind, _) => Err(JobError::Request(format!("this trainer does not run {kind} jobs"))),
         };
@@ -143,7 +145,13 @@ impl Trainer {
         };
         let root = Some(Path::new(&request.root)).filter(|root| !root.as_os_str().is_empty());
         let cases = self.cases(dataset, root, spec)?;
-        Ok(fit(spec, cases, &device, observe)?)
+        let mut session = Session::new(spec, cases, &device)?.with_examples(request.examples);
+        let result = session.run(&mut |told| {
+            if let Told::Epoch(measurement) = told {
+                observe(measurement);
+            }
+        })?;
+        Ok(result)
     }
 
     fn cases(&mut self, dataset: Dataset, root: Option<&Path>, spec: &JobSpec) -> Result<&CaseSet, JobError> {

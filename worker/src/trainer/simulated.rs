@@ -1,7 +1,9 @@
 //! A trainer that waits and makes its numbers up: the same job has the same numbers. It loads a coordinator without training, and plays a
 //! sweep's course with the scores that its file sets.
 
+use crate::data::split::{self, SplitError};
 use crate::seed::stream;
+use proto::extras::Extras;
 use proto::measure::{CaseCounts, Counts, Evaluation, JobResult, Measurement, Verdict};
 use proto::spec::{EpochChoice, JobSpec, Simulation};
 use rand::{Rng, RngExt};
@@ -20,16 +22,24 @@ const FINE: u32 = 1_000_000;
 /// The IoU of a simulated training that collapsed.
 const COLLAPSED: f64 = 0.09;
 
-/// Waits for `duration`, spread over the epochs.
-pub(super) fn train(spec: &JobSpec, duration: Duration, observe: &mut dyn FnMut(&Measurement)) -> JobResult {
+/// Waits for `duration`, spread over the epochs. The data set is as large as the split, and no case has a lesion.
+///
+/// # Errors
+/// If there is no such split.
+pub(super) fn train(
+    spec: &JobSpec,
+    duration: Duration,
+    observe: &mut dyn FnMut(&Measurement),
+) -> Result<JobResult, SplitError> {
     let started = Instant::now();
+    let subsets = split::assign(&spec.split, &vec![0; spec.split.total() as usize], spec.seeds.split_seed)?;
     let epochs = spec.training.epochs;
     let mut scores = Scores::of(spec);
     let mut best: Option<(u32, f64, Evaluation)> = None;
     for epoch in 1..=epochs {
         let due = duration.mul_f64(f64::from(epoch) / f64::from(epochs));
         std::thread::sleep(due.saturating_sub(started.elapsed()));
-        let (train_loss, validation) = scores.validation(epoch, epochs, spec.split.train, spec.split.validation);
+        let (train_loss, validation) = scores.validation(epoch, epochs, &subsets.validation);
         let validation_scores = validation.scores();
         let seconds = due.as_secs_f64();
         observe(&Measurement { epoch, train_loss: Some(train_loss), validation: validation_scores, seconds });
@@ -39,9 +49,9 @@ pub(super) fn train(spec: &JobSpec, duration: Duration, observe: &mut dyn FnMut(
             best = Some((epoch, score, validation));
         }
     }
-    let test = scores.test(spec.split.train + spec.split.validation, spec.split.test);
+    let test = scores.test(&subsets.test);
     let (best_epoch, _, validation) = best.unwrap_or_default();
-    JobResult {
+    Ok(JobResult {
         verdict: scores.verdict(),
         epochs,
         best_epoch,
@@ -50,7 +60,9 @@ pub(super) fn train(spec: &JobSpec, duration: Duration, observe: &mut dyn FnMut(
         train_seconds: duration.as_secs_f64(),
         parameters: 0,
         device: DEVICE.to_owned(),
-    }
+        split_hash: Some(subsets.hash(spec.data.content)),
+        extras: Extras::default(),
+    })
 }
 
 /// Where the scores of a job come from.
@@ -88,24 +100,24 @@ impl Scores {
     }
 
     /// The training loss and the validation cases after an epoch.
-    fn validation(&mut self, epoch: u32, epochs: u32, first: u32, cases: u32) -> (f64, Evaluation) {
+    fn validation(&mut self, epoch: u32, epochs: u32, cases: &[u32]) -> (f64, Evaluation) {
         match self {
             Self::Any { skill, random } => {
                 let share = *skill * (1.0 - 0.5 / f64::from(epoch));
-                (1.0 - share, any(share, random, first, cases))
+                (1.0 - share, any(share, random, cases))
             }
             // the last epoch has the very score
             Self::Set { validation, .. } => {
                 let iou = *validation * (1.0 - 0.5 * (1.0 / f64::from(epoch) - 1.0 / f64::from(epochs)));
-                (1.0 - iou, exact(iou, first, cases))
+                (1.0 - iou, exact(iou, cases))
             }
         }
     }
 
-    fn test(&mut self, first: u32, cases: u32) -> Evaluation {
+    fn test(&mut self, cases: &[u32]) -> Evaluation {
         match self {
-            Self::Any { skill, random } => any(*skill, random, first, cases),
-            Self::Set { test, .. } => exact(*test, first, cases),
+            Self::Any { skill, random } => any(*skill, random, cases),
+            Self::Set { test, .. } => exact(*test, cases),
         }
     }
 
@@ -118,8 +130,8 @@ impl Scores {
 }
 
 /// Cases of about this share of hits.
-fn any(share: f64, random: &mut impl Rng, first: u32, cases: u32) -> Evaluation {
-    let cases = (first..first + cases).map(|case| {
+fn any(share: f64, random: &mut impl Rng, cases: &[u32]) -> Evaluation {
+    let cases = cases.iter().map(|&case| {
         let hit = (share + random.random_range(-0.05..0.05)).clamp(0.0, 1.0);
         let tp = (hit * f64::from(FOREGROUND)) as u32;
         let fp = ((1.0 - hit) * 0.1 * f64::from(BACKGROUND)) as u32;
@@ -129,10 +141,10 @@ fn any(share: f64, random: &mut impl Rng, first: u32, cases: u32) -> Evaluation 
 }
 
 /// Cases of this very IoU.
-fn exact(iou: f64, first: u32, cases: u32) -> Evaluation {
+fn exact(iou: f64, cases: &[u32]) -> Evaluation {
     let tp = (iou * f64::from(FINE)).round() as u32;
     let counts = Counts { tp, fp: 0, fn_: FINE - tp, tn: FINE };
-    Evaluation { loss: 1.0 - iou, cases: (first..first + cases).map(|case| CaseCounts { case, counts }).collect() }
+    Evaluation { loss: 1.0 - iou, cases: cases.iter().map(|&case| CaseCounts { case, counts }).collect() }
 }
 
 /// A number of the standard normal distribution (Box and Muller 1958).
@@ -149,8 +161,8 @@ mod tests {
     fn scores(split_seed: u64, job: u64, collapse: f64) -> (f64, f64, Verdict) {
         let simulation = Simulation { mean: 0.7, split_sd: 0.04, residual_sd: 0.02, collapse };
         let mut scores = Scores::set(&simulation, split_seed, &[job]);
-        let validation = scores.validation(3, 3, 0, 5).1.scores().iou.unwrap_or_default();
-        (validation, scores.test(5, 5).scores().iou.unwrap_or_default(), scores.verdict())
+        let validation = scores.validation(3, 3, &[0, 1, 2]).1.scores().iou.unwrap_or_default();
+        (validation, scores.test(&[3, 4]).scores().iou.unwrap_or_default(), scores.verdict())
     }
 
     #[test]

@@ -1,10 +1,17 @@
 //! Splits are disjoint, of the sizes asked for, and a function of the seed.
 
-use proto::spec::{Scheme, Split};
+use proto::ids::ContentHash;
+use proto::spec::{Scheme, Split, Stratify};
 use std::collections::BTreeSet;
-use worker::data::split::{Subsets, assign};
+use worker::data::split::{self, SplitError, Subsets};
 
-const SPLIT: Split = Split { scheme: Scheme::Random, train: 100, validation: 50, test: 40 };
+const SPLIT: Split = Split { scheme: Scheme::Random, train: 100, validation: 50, test: 40, stratify: Stratify::None };
+const ROTATION: Split = Split { scheme: Scheme::Rotation, train: 20, validation: 10, test: 10, ..SPLIT };
+
+/// Splits cases whose lesions do not matter.
+fn assign(split: &Split, cases: usize, seed: u64) -> Result<Subsets, SplitError> {
+    split::assign(split, &vec![0; cases], seed)
+}
 
 fn all(subsets: &Subsets) -> Vec<u32> {
     [&subsets.train[..], &subsets.validation, &subsets.test].concat()
@@ -63,4 +70,112 @@ fn subsets_larger_than_the_data_set_are_refused() {
     assert!(error.contains("needs 190 cases (100 + 50 + 40)") && error.contains("has 189"), "{error}");
     let huge = Split { train: u32::MAX, validation: u32::MAX, test: u32::MAX, ..SPLIT };
     assert!(assign(&huge, 200, 0).unwrap_err().to_string().contains("needs 12884901885 cases"));
+}
+
+#[test]
+fn a_permutation_gives_four_rotations_that_test_each_case_once() {
+    for permutation in 0..5 {
+        let turns: Vec<_> =
+            (4 * permutation..4 * permutation + 4).map(|seed| assign(&ROTATION, 40, seed).unwrap()).collect();
+        for turn in &turns {
+            assert_eq!([turn.train.len(), turn.validation.len(), turn.test.len()], [20, 10, 10]);
+            assert_eq!(all(turn).into_iter().collect::<BTreeSet<_>>(), (0..40).collect());
+        }
+        for subset in [|turn: &Subsets| turn.test.clone(), |turn: &Subsets| turn.validation.clone()] {
+            let mut cases: Vec<_> = turns.iter().flat_map(subset).collect();
+            cases.sort_unstable();
+            assert_eq!(cases, (0..40).collect::<Vec<_>>(), "each case once");
+        }
+    }
+    assert_ne!(assign(&ROTATION, 40, 0), assign(&ROTATION, 40, 4), "another permutation");
+}
+
+/// As for `random`, the numbers are those of `tests/reference/split.py`.
+#[test]
+fn the_rotation_of_a_seed_never_changes() {
+    let split = Split { train: 4, validation: 2, test: 2, ..ROTATION };
+    assert_eq!(all(&assign(&split, 8, 5).unwrap()), [5, 3, 2, 6, 0, 7, 1, 4]);
+    assert_eq!(all(&assign(&split, 10, 5).unwrap()), [5, 3, 2, 6, 0, 9, 1, 4]);
+}
+
+#[test]
+fn cases_beyond_the_blocks_are_left_out_of_every_permutation() {
+    let tested = |permutation: u64| -> BTreeSet<u32> {
+        (0..4).flat_map(|turn| assign(&ROTATION, 43, 4 * permutation + turn).unwrap().test).collect()
+    };
+    let pool = tested(0);
+    assert_eq!(pool.len(), 40);
+    assert!((1..20).all(|permutation| tested(permutation) == pool));
+}
+
+#[test]
+fn a_rotation_needs_equal_blocks() {
+    for (train, validation, test) in [(20, 10, 9), (10, 10, 10), (0, 0, 0)] {
+        let error = assign(&Split { train, validation, test, ..ROTATION }, 40, 0).unwrap_err();
+        assert!(matches!(error, SplitError::UnequalBlocks { .. }), "{error}");
+    }
+    assert!(matches!(assign(&ROTATION, 39, 0), Err(SplitError::TooFew { .. })));
+}
+
+/// How many cases of each fifth, by area, are in the subset.
+fn fifths(areas: &[u32], subset: &[u32]) -> [usize; 5] {
+    let mut by_area: Vec<u32> = (0..areas.len() as u32).collect();
+    by_area.sort_by_key(|&case| (areas[case as usize], case));
+    let mut counts = [0; 5];
+    for (rank, case) in by_area.iter().enumerate() {
+        counts[5 * rank / areas.len()] += usize::from(subset.contains(case));
+    }
+    counts
+}
+
+#[test]
+fn stratified_subsets_have_every_lesion_size_in_proportion() {
+    // many cases of equal area among them
+    let areas: Vec<u32> = (0..200).map(|case| (case * 7919 % 83) * (case % 7)).collect();
+    let mut chance = 0;
+    for seed in 0..40 {
+        for scheme in [Scheme::Random, Scheme::Rotation] {
+            let split = Split { scheme, test: 50, stratify: Stratify::LesionFraction, ..SPLIT };
+            let subsets = split::assign(&split, &areas, seed).unwrap();
+            assert_eq!(fifths(&areas, &subsets.train), [20; 5]);
+            assert_eq!(fifths(&areas, &subsets.validation), [10; 5]);
+            assert_eq!(fifths(&areas, &subsets.test), [10; 5]);
+            let plain = split::assign(&Split { stratify: Stratify::None, ..split }, &areas, seed).unwrap();
+            chance += usize::from(fifths(&areas, &plain.test) != [10; 5]);
+        }
+    }
+    assert!(chance > 70, "chance alone does not do that: {chance} of 80");
+    // where the bins do not divide evenly, no bin is off by more than a case at either end of the subset
+    let split = Split { train: 31, validation: 17, test: 23, stratify: Stratify::LesionFraction, ..SPLIT };
+    for seed in 0..40 {
+        let test = split::assign(&split, &areas[..83], seed).unwrap().test;
+        let off = fifths(&areas[..83], &test).map(|count| (count as f64 - 23.0 / 5.0).abs());
+        assert!(off.iter().all(|off| *off < 2.0), "{off:?}");
+    }
+}
+
+#[test]
+fn stratified_subsets_are_still_drawn_by_chance() {
+    let areas: Vec<u32> = (0..20).collect();
+    let split = Split { train: 10, validation: 5, test: 5, stratify: Stratify::LesionFraction, ..SPLIT };
+    let mut tested = [0u32; 20];
+    for seed in 0..4000 {
+        for case in split::assign(&split, &areas, seed).unwrap().test {
+            tested[case as usize] += 1;
+        }
+    }
+    assert!(tested.iter().all(|count| count.abs_diff(1000) < 137), "{tested:?}");
+}
+
+#[test]
+fn a_split_hash_tells_subsets_apart_and_not_their_order() {
+    let subsets = Subsets { train: vec![3, 1], validation: vec![0], test: vec![2] };
+    let hash = |subsets: &Subsets| subsets.hash(ContentHash(7));
+    let turned = Subsets { train: vec![1, 3], ..subsets.clone() };
+    let moved = Subsets { train: vec![3], validation: vec![0, 1], ..subsets.clone() };
+    assert_eq!(hash(&subsets), hash(&turned));
+    assert_ne!(hash(&subsets), hash(&moved));
+    assert_ne!(hash(&subsets), subsets.hash(ContentHash(8)), "other images");
+    // tests/reference/split.py
+    assert_eq!(hash(&subsets).to_string(), "e35d86d6e2fa211fe5317f221c76ee5c");
 }

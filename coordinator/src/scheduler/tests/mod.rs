@@ -11,6 +11,7 @@ mod sweeps;
 use super::*;
 use crate::plan::{self, Plan};
 use proto::data::{Dataset, Inventory};
+use proto::extras::Extras;
 use proto::ids::{ContentHash, JobId, Lease, WorkerId};
 use proto::measure::{Evaluation, FailureKind, JobResult, Measurement, Outcome, Scores, Verdict};
 use std::collections::BTreeSet;
@@ -42,6 +43,8 @@ fn result() -> Outcome {
         train_seconds: 1.0,
         parameters: 1,
         device: "test".to_owned(),
+        split_hash: None,
+        extras: Extras::default(),
     }))
 }
 

@@ -1,6 +1,7 @@
 //! Which jobs a sweep has, in which order they run, and on which data.
 
 use super::*;
+use crate::plan::Artifacts;
 
 #[test]
 fn jobs_run_in_blocks_of_one_replicate_and_each_once() {
@@ -15,6 +16,20 @@ fn jobs_run_in_blocks_of_one_replicate_and_each_once() {
     let sweep = sim.state.sweep("a").unwrap();
     assert!(sweep.is_ended());
     assert_eq!(sim.state.view().sweeps[0].epochs_done, 12);
+}
+
+#[test]
+fn pictures_are_wanted_of_the_first_replicates() {
+    let mut sim = Sim::new();
+    let mut plan = sweep("a", "[bce, dice]", 3);
+    plan.artifacts = Artifacts { examples: 5, replicates: 2 };
+    sim.submit(plan);
+    let worker = sim.worker(1, 6);
+    let wanted = |reply: Synchronized| reply.grants.iter().map(|grant| grant.examples).collect::<Vec<_>>();
+    assert_eq!(wanted(sim.synchronize(worker, &[], 6)), [5, 5, 5, 5, 0, 0]);
+    let mut again = wanted(sim.synchronize(worker, &[], 6));
+    again.sort_unstable();
+    assert_eq!(again, [0, 0, 5, 5, 5, 5], "an assignment that did not arrive is repeated");
 }
 
 #[test]

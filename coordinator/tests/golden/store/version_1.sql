@@ -1,0 +1,47 @@
+-- The store of a coordinator, version 1 (`PRAGMA user_version`). One coordinator writes; anyone may read.
+
+-- What happened, in order. The coordinator's state is the fold of these facts.
+CREATE TABLE journal (
+    seq  INTEGER PRIMARY KEY,
+    at   TEXT NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%fZ', 'now')),
+    fact TEXT NOT NULL                     -- JSON
+) STRICT;
+
+-- The result of each job that succeeded: each job at most once. A number that is not finite is NULL.
+CREATE TABLE results (
+    job           TEXT PRIMARY KEY,
+    attempt       INTEGER NOT NULL,
+    worker        TEXT NOT NULL,
+    verdict       TEXT NOT NULL,           -- trained, trivial, degenerate, diverged
+    epochs        INTEGER NOT NULL,
+    best_epoch    INTEGER NOT NULL,
+    train_seconds REAL NOT NULL,
+    parameters    INTEGER NOT NULL,
+    device        TEXT NOT NULL,
+    val_loss      REAL,
+    val_cases     BLOB NOT NULL,           -- five u32, little-endian, a case: index, TP, FP, FN, TN
+    test_loss     REAL,
+    test_cases    BLOB NOT NULL
+) STRICT, WITHOUT ROWID;
+
+-- The numbers of each epoch of each attempt.
+CREATE TABLE measurements (
+    job                 TEXT NOT NULL,
+    attempt             INTEGER NOT NULL,
+    epoch               INTEGER NOT NULL,
+    train_loss          REAL,
+    val_loss            REAL,
+    val_iou             REAL,
+    val_thresholded_iou REAL,
+    val_dice            REAL,
+    val_sensitivity     REAL,
+    val_specificity     REAL,
+    val_accuracy        REAL,
+    seconds             REAL NOT NULL,
+    PRIMARY KEY (job, attempt, epoch)
+) STRICT, WITHOUT ROWID;
+
+INSERT INTO journal (fact) VALUES ('{"fact":"granted","job":"00000000000000000000000000000007","attempt":1,"token":"00000000000000000000000000000002","worker":"00000000000000000000000000000003"}');
+INSERT INTO results VALUES ('00000000000000000000000000000007', 1, 'w', 'trained', 3, 2, 1.5, 42, 'cpu', 0.5, x'', 0.25, x'0500000001000000020000000300000004000000');
+PRAGMA application_id = 1397771347;
+PRAGMA user_version = 1;

@@ -1,0 +1,78 @@
+//! What a job hands in beside its scores: baselines on the same cases, and example segmentations. Neither depends on the job's id,
+//! and neither changes a number of its row.
+
+use crate::measure::CaseCounts;
+use serde::{Deserialize, Serialize};
+
+/// A segmentation that needs no network: what a training must beat.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Baseline {
+    /// Every pixel is foreground.
+    AllForeground,
+    /// The pixels that are foreground in at least half of the training masks.
+    MeanMask,
+    /// What is dark in the blue channel by Otsu's threshold, cleaned up.
+    Otsu,
+}
+
+impl Baseline {
+    /// Every baseline, in the order of tables.
+    pub const ALL: [Self; 3] = [Self::AllForeground, Self::MeanMask, Self::Otsu];
+
+    /// The name in tables.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::AllForeground => "all_foreground",
+            Self::MeanMask => "mean_mask",
+            Self::Otsu => "otsu",
+        }
+    }
+
+    /// The baseline of that name.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|baseline| baseline.name() == name)
+    }
+}
+
+/// A baseline on the cases of a split, at the image size of the job.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BaselineCounts {
+    /// Which.
+    pub baseline: Baseline,
+    /// Counts of the validation cases.
+    pub validation: Vec<CaseCounts>,
+    /// Counts of the test cases.
+    pub test: Vec<CaseCounts>,
+}
+
+/// An example segmentation of a test case.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Artifact {
+    /// Index of the case.
+    pub case: u32,
+    /// Place among the test cases by IoU: 1 is the best, `of` the worst.
+    pub rank: u32,
+    /// Number of test cases.
+    pub of: u32,
+    /// Its IoU.
+    pub iou: f64,
+    /// Side by side: image, probabilities, predicted mask, true mask.
+    pub png: Vec<u8>,
+}
+
+impl Artifact {
+    /// Most bytes of a job's pictures together.
+    pub const MOST_BYTES: usize = 256 << 10;
+}
+
+/// What a job hands in beside its scores. The store keeps it apart from the job's row.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct Extras {
+    /// The baselines of the job's split; each at most once.
+    pub baselines: Vec<BaselineCounts>,
+    /// Example segmentations, the best first.
+    pub artifacts: Vec<Artifact>,
+}
