@@ -119,8 +119,8 @@ impl Grid {
             columns.iter().map(|&index| point[index].map(|setting| setting.value())).collect()
         };
         let candidate =
-            |point| Candidate { values: values(point), template: self.template(point, base), simulation: None };
-        points.iter().map(|point| candidate(point)).collect()
+            |point: &Point| Candidate { values: values(point), template: self.template(point, base), simulation: None };
+        points.iter().map(candidate).collect()
     }
 
     fn template(&self, point: &Point, base: &JobSpec) -> JobSpec {

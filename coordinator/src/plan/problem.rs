@@ -1,5 +1,6 @@
 //! Everything that can be wrong with a sweep file, and what helps.
 
+use proto::spec::Split;
 use thiserror::Error;
 
 /// One thing that is wrong. The message completes `<key>: `; [`help`](Self::help) says what would be right.
@@ -257,11 +258,12 @@ impl Problem {
             Self::CandidateCount { .. } => {
                 vec!["allowed: one number for all, one for each candidate, or `{from: .., to: ..}`".into()]
             }
-            Self::UnequalBlocks { test, .. } => {
-                let block = (*test).max(1);
+            Self::UnequalBlocks { train, validation, test } => {
+                let block =
+                    [train, validation, test].map(|cases| u64::from(*cases)).iter().sum::<u64>() / Split::BLOCKS;
+                let (block, two) = (block.max(1), 2 * block.max(1));
                 vec![format!(
-                    "two blocks train, one validates, one tests: `train: {}, validation: {block}, test: {block}`",
-                    2 * u64::from(block)
+                    "two blocks train, one validates, one is tested: `train: {two}, validation: {block}, test: {block}`"
                 )]
             }
             Self::ExcludesNothing | Self::DuplicatePoint => vec!["remove this entry".into()],
