@@ -205,16 +205,21 @@ struct Batch {
 
 impl Driver {
     fn run(mut self) -> Result<(), StoreError> {
+        let mut batch = Batch::default();
+        // the last life may have ended between a result and the look that it made due
+        self.take_looks(&mut batch)?;
+        self.commit(std::mem::take(&mut batch))?;
         loop {
             let (requests, stop) = self.wait();
-            let mut batch = Batch::default();
             for request in requests {
                 self.handle(request, &mut batch)?;
+                self.take_looks(&mut batch)?;
             }
             // after the requests: whoever called while this process stood still was not silent
             let expiry = self.state.expiry_decision(self.now());
             self.carry_out(Ok(expiry), None, &mut batch)?;
-            self.commit(batch)?;
+            self.take_looks(&mut batch)?;
+            self.commit(std::mem::take(&mut batch))?;
             if stop {
                 return Ok(());
             }
@@ -316,6 +321,17 @@ impl Driver {
         Ok(())
     }
 
+    /// Takes every look that is due.
+    fn take_looks(&mut self, batch: &mut Batch) -> Result<(), StoreError> {
+        loop {
+            let decision = self.state.look_decision();
+            if decision.facts.is_empty() {
+                return Ok(());
+            }
+            self.carry_out(Ok(decision), None, batch)?;
+        }
+    }
+
     fn commit(&mut self, batch: Batch) -> Result<(), StoreError> {
         let Batch { facts, records, replies } = batch;
         let durable = !records.is_empty() || facts.iter().any(Fact::is_durable);
@@ -355,6 +371,7 @@ impl Driver {
                     | Fact::Released { .. }
                     | Fact::Lost { .. }
                     | Fact::Failed { .. }
+                    | Fact::Looked { .. }
             )
         };
         if facts.iter().any(brings_work) {

@@ -42,6 +42,8 @@ pub enum Rows {
     Cases,
     /// The epochs of each attempt
     Measurements,
+    /// The looks of a sweep with `race` or `until`: who went on, who did not, and why
+    Looks,
 }
 
 impl Rows {
@@ -63,6 +65,7 @@ impl Rows {
             Self::Jobs => "jobs",
             Self::Cases => "cases",
             Self::Measurements => "measurements",
+            Self::Looks => "looks",
         }
     }
 }
@@ -112,6 +115,7 @@ pub fn table(reader: &Reader, sweep: &str, rows: Rows) -> Result<Table, QueryErr
         Rows::Jobs => tables::jobs(&head, &jobs),
         Rows::Cases => tables::cases(&head, &jobs, &case_rows(sweep, &jobs)),
         Rows::Measurements => tables::measurements(&head, &jobs, &measurement_rows(reader, &jobs)?),
+        Rows::Looks => tables::looks(&head, &sweep.course.looks),
     })
 }
 
@@ -207,6 +211,7 @@ fn job_row(state: &State, sweep: &Sweep, place: usize, stored: Option<StoredResu
     let job = state.job(id)?;
     let (candidate, replicate) = sweep.coordinates(place as u32);
     let row_state = match &job.state {
+        JobState::Queued { .. } | JobState::Leased { .. } if sweep.is_dropped(place as u32) => RowState::Dropped,
         JobState::Queued { .. } => RowState::Queued,
         JobState::Leased { .. } => RowState::Running,
         JobState::Succeeded => RowState::Succeeded,

@@ -3,7 +3,7 @@
 
 mod golden;
 
-use coordinator::plan::{AxisValue, MOST_JOBS, Plan, Problem, parse};
+use coordinator::plan::{AxisValue, MOST_JOBS, Plan, Problem, Rule, Stopping, parse};
 use golden::assert_golden;
 use proto::spec::{
     Convolution, EpochChoice, Loss, Metric, Optimizer, Precision, Scheme, Seeds, Stratify, Subset, Trainer,
@@ -54,7 +54,7 @@ fn every_file_in_configs_is_a_plan() {
         })
         .collect();
     jobs.sort();
-    let expected = [("full", 216), ("ph2-small", 36), ("ph2-variance", 108), ("quick", 27)];
+    let expected = [("full", 216), ("ph2-small", 36), ("ph2-variance", 108), ("quick", 27), ("race", 480)];
     assert_eq!(jobs, expected.map(|(sweep, jobs)| (sweep.to_owned(), jobs)));
 }
 
@@ -69,6 +69,41 @@ fn the_documented_example_is_a_plan() {
     // 3 networks x 2 batch sizes x (bce + 2 focal) - segnet's 4 focal + 1
     assert_eq!((plan.candidates.len(), plan.replicates.len()), (15, 10));
     assert_eq!(plan.axes[3..], ["training.batch_size", "losses.focal.gamma"]);
+}
+
+#[test]
+fn a_race_looks_at_the_replicates_that_there_are() {
+    let looks = |rest: &str| plan(rest).stopping.map(|stopping| (stopping.looks, stopping.rule));
+    let race = |alpha| Rule::Race { alpha };
+    assert_eq!(looks("replicates: {split_seeds: 20}\nrace: {}\n"), Some((vec![5, 8, 12, 16, 20], race(0.05))));
+    assert_eq!(looks("replicates: {split_seeds: 12}\nrace: {alpha: 0.1}\n"), Some((vec![5, 8, 12], race(0.1))));
+    assert_eq!(looks("replicates: {split_seeds: 4}\nrace: {looks: [3]}\n"), Some((vec![3], race(0.05))));
+    assert_eq!(looks("replicates: {split_seeds: 4}\nrace: none\n"), None);
+    // the four turns of a permutation are one observation
+    let rotation = "split: {scheme: rotation}\nreplicates: {split_seeds: 20}\nrace: {}\n";
+    assert_eq!(looks(rotation), Some((vec![8, 12, 16, 20], race(0.05))));
+}
+
+#[test]
+fn until_lengthens_the_replicates_and_looks_after_each_of_them() {
+    let file =
+        "replicates: {split_seeds: {from: 7, to: 9}, init_seeds: 1}\nuntil: {half_width: 0.01, max_replicates: 6}\n";
+    let plan = plan(file);
+    let seeds: Vec<_> = plan.replicates.iter().map(|seeds| (seeds.split_seed, seeds.init_seed)).collect();
+    assert_eq!(seeds, [(7, 1), (8, 1), (9, 1), (10, 1), (11, 1), (12, 1)]);
+    assert_eq!(plan.stopping, Some(Stopping { looks: vec![3, 4, 5], rule: Rule::Until { half_width: 0.01 } }));
+}
+
+#[test]
+fn made_up_scores_are_part_of_simulated_jobs_only() {
+    let file = "grid: {loss: [bce, dice, focal]}\nsimulate: {mean: {from: 0.5, to: 0.7}, collapse: [0, 0, 1]}\n";
+    let (with, without) = (plan(file), plan("grid: {loss: [bce, dice, focal]}\n"));
+    let template = |plan: &Plan, index: usize| plan.candidates[index].template.clone();
+    assert_eq!(template(&with, 1), template(&without, 1), "a real job knows nothing of them");
+    let simulated = with.simulated();
+    let made_up: Vec<_> = (0..3).map(|index| template(&simulated, index).simulation.unwrap()).collect();
+    assert_eq!(made_up.iter().map(|made_up| made_up.mean).collect::<Vec<_>>(), [0.5, 0.6, 0.7]);
+    assert_eq!((made_up[0].collapse, made_up[2].collapse, made_up[0].split_sd), (0.0, 1.0, 0.04));
 }
 
 #[test]

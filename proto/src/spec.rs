@@ -263,6 +263,15 @@ impl Default for Split {
 }
 
 impl Split {
+    /// What is drawn anew, independently of all others, for a split seed: replicates of the same draw are one observation of it.
+    #[must_use]
+    pub fn draw(&self, split_seed: u64) -> u64 {
+        match self.scheme {
+            Scheme::Random => split_seed,
+            Scheme::Rotation => Self::turn(split_seed).0,
+        }
+    }
+
     /// Number of cases that the split uses.
     #[must_use]
     pub fn total(&self) -> u64 {
@@ -396,6 +405,20 @@ pub struct Seeds {
     pub order_seed: u64,
 }
 
+/// What a simulated job makes up. Real jobs have none, so their ids know nothing of it.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Simulation {
+    /// Mean IoU of the candidate over all splits.
+    pub mean: f64,
+    /// Standard deviation of what a split adds to the IoU of every candidate.
+    pub split_sd: f64,
+    /// Standard deviation of what a single job adds.
+    pub residual_sd: f64,
+    /// Share of the jobs that collapse.
+    pub collapse: f64,
+}
+
 /// Everything that determines a job's result.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -420,6 +443,9 @@ pub struct JobSpec {
     pub selection: Selection,
     /// The replicate.
     pub seeds: Seeds,
+    /// The scores that a simulated job makes up, where the sweep file says so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub simulation: Option<Simulation>,
 }
 
 /// A text that is no job specification.
@@ -469,5 +495,7 @@ mod tests {
         assert!(json.contains(r#""initialization":"pytorch","convolution":"winograd4","precision":"tf32"}"#), "{json}");
         assert_eq!(JobSpec::from_json(&json).unwrap(), job);
         assert_ne!(job.id().to_string(), ID);
+        job.simulation = Some(Simulation { mean: 0.7, split_sd: 0.04, residual_sd: 0.02, collapse: 0.0 });
+        assert_eq!(JobSpec::from_json(&job.to_json()).unwrap(), job);
     }
 }

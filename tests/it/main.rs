@@ -14,6 +14,7 @@ mod drain;
 mod durability;
 mod interrupt;
 mod manners;
+mod race;
 mod replicates;
 mod report;
 mod restart;

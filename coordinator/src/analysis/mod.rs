@@ -4,6 +4,7 @@
 //!  rows of a sweep --observe--+--> Observations --comparison, stats--> Analysis --standing--+--tables--> Table --export--> text
 //!  CSV of a tool --import-----+                                                             +--words---> sentences
 //!  rows of a sweep --tables--> Table: jobs, cases, measurements
+//!  marks --racing--> Look --tables--> Table
 //! ```
 
 pub mod comparison;
@@ -11,6 +12,7 @@ pub mod export;
 pub mod import;
 pub mod observations;
 pub mod observe;
+pub mod racing;
 pub mod report;
 pub mod rows;
 pub mod standing;

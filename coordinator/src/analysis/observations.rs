@@ -71,6 +71,8 @@ pub enum Observation {
     /// Not run, or not ended.
     #[default]
     Missing,
+    /// Not run, and not to be: its candidate was dropped before.
+    Dropped,
     /// Ended without a result, for good.
     Failed,
     /// Ended with a result.
@@ -116,7 +118,7 @@ impl Observation {
     pub fn ended(&self) -> Option<&Ended> {
         match self {
             Self::Ended(ended) => Some(ended),
-            Self::Missing | Self::Failed => None,
+            Self::Missing | Self::Dropped | Self::Failed => None,
         }
     }
 
@@ -126,10 +128,16 @@ impl Observation {
         self.ended().and_then(|ended| ended.score).filter(|score| score.is_finite())
     }
 
+    /// Whether the job was not run to an end.
+    #[must_use]
+    pub fn is_missing(&self) -> bool {
+        matches!(self, Self::Missing | Self::Dropped)
+    }
+
     /// Whether the job came to an end and left no score: it is counted, and never averaged away.
     #[must_use]
     pub fn ended_without_score(&self) -> bool {
-        !matches!(self, Self::Missing) && self.score().is_none()
+        !self.is_missing() && self.score().is_none()
     }
 }
 

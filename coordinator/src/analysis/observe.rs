@@ -67,6 +67,7 @@ fn replicate(head: &SweepHead, seeds: &Seeds) -> Replicate {
 fn observation(head: &SweepHead, subset: Subset, job: &JobRow) -> Observation {
     match (&job.state, &job.result) {
         (RowState::Failed, _) => Observation::Failed,
+        (RowState::Dropped, _) => Observation::Dropped,
         (RowState::Succeeded, Some(result)) => Observation::Ended(ended(head, subset, result)),
         _ => Observation::Missing,
     }

@@ -19,6 +19,8 @@ pub enum RowState {
     Failed,
     /// Taken off the queue.
     Cancelled,
+    /// Not needed: its candidate was stopped before.
+    Dropped,
 }
 
 impl RowState {
@@ -31,6 +33,7 @@ impl RowState {
             Self::Succeeded => "succeeded",
             Self::Failed => "failed",
             Self::Cancelled => "cancelled",
+            Self::Dropped => "dropped",
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::analysis::export::{self, Format as TableFormat};
 use crate::analysis::table::{Cell, Column, Kind, Table};
-use crate::plan::{Candidate, ConfigErrors, Objective, Plan, parse};
+use crate::plan::{Candidate, ConfigErrors, Objective, Plan, Rule, Stopping, parse};
 use proto::cost;
 use proto::data::Dataset;
 use proto::spec::{JobSpec, Seeds};
@@ -131,7 +131,7 @@ fn protocol(plan: &Plan) -> Vec<(&'static str, String)> {
     ];
     let training: Vec<_> = training.into_iter().flatten().collect();
     let objective = &plan.objective;
-    vec![
+    let mut lines = vec![
         ("data set", format!("{} ({images}), {side} x {side} pixels", plan.dataset.name)),
         (
             "split",
@@ -140,7 +140,19 @@ fn protocol(plan: &Plan) -> Vec<(&'static str, String)> {
         ("training", training.join(", ")),
         ("objective", format!("{} of the {} subset, {} epoch", objective.metric, objective.subset, objective.epoch)),
         ("replicates", seeds(&plan.replicates)),
-    ]
+    ];
+    lines.extend(plan.stopping.as_ref().map(stopping));
+    lines
+}
+
+/// When candidates are looked at, and what stops them.
+fn stopping(stopping: &Stopping) -> (&'static str, String) {
+    let looks = &stopping.looks;
+    let listed = looks.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+    match stopping.rule {
+        Rule::Race { alpha } => ("race", format!("looks after {listed} replicates, alpha {alpha}")),
+        Rule::Until { half_width } => ("until", format!("half width {half_width}, looks after {listed} replicates")),
+    }
 }
 
 /// The replicates in a line.

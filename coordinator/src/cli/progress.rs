@@ -182,8 +182,11 @@ fn line(view: &View, sweep: &SweepView) -> String {
 
 /// How many jobs are where.
 fn counts(sweep: &SweepView) -> String {
-    let SweepView { succeeded, jobs, running, failed, .. } = sweep;
+    let SweepView { succeeded, jobs, running, failed, dropped, .. } = sweep;
     let mut text = format!("{succeeded}/{jobs} jobs done, {running} running, {failed} failed");
+    if *dropped > 0 {
+        let _ = write!(text, ", {dropped} dropped");
+    }
     if sweep.cancelled > 0 {
         let _ = write!(text, ", {} cancelled", sweep.cancelled);
     }

@@ -55,6 +55,7 @@ fn to_json(view: &View) -> String {
     let sweeps: Vec<_> = view.sweeps.iter().map(|sweep| json!({
         "sweep": sweep.sweep, "state": state(sweep.state), "jobs": sweep.jobs, "queued": sweep.queued,
         "running": sweep.running, "succeeded": sweep.succeeded, "failed": sweep.failed, "cancelled": sweep.cancelled,
+        "dropped": sweep.dropped,
         "epochs": sweep.epochs, "epochs_done": sweep.epochs_done, "simulated": sweep.simulated, "problem": sweep.problem,
     })).collect();
     let workers: Vec<_> = view.workers.iter().map(|worker| json!({

@@ -26,6 +26,8 @@
 //!   init_seeds: 0                            # one for all, or as many as split seeds; the split seeds if not given
 //!                                            # three counts, or `crossed: true`: every combination
 //! objective: {metric: thresholded_iou, subset: validation, epoch: last}
+//! race: {alpha: 0.05, looks: [5, 8, 10]}     # or `none`; or until: {half_width: 0.01, max_replicates: 20}
+//! simulate: {mean: {from: 0.6, to: 0.8}, split_sd: 0.04, residual_sd: 0.02, collapse: 0}   # made up with --simulate
 //! artifacts: {examples: 3, replicates: 1}    # pictures of test cases, from the first replicates of each candidate
 //! exclude: [{architecture: segnet, loss: focal}]       # removes the points of the grid that match
 //! include: [{architecture: unet, loss: bce, learning_rate: 1.0e-4, training.batch_size: 10}]   # then adds points
@@ -38,6 +40,8 @@ use super::node::{Node, Section};
 use super::problem::Problem;
 use super::replicates::Replicates;
 use super::sections::{self, Images};
+use super::simulation::Simulate;
+use super::stopping::Sections;
 use super::{Artifacts, Objective, Plan};
 use proto::ids::ContentHash;
 use proto::spec::{
@@ -49,7 +53,7 @@ use proto::spec::{
 pub const MOST_JOBS: u64 = 1_000_000;
 
 /// The keys of a sweep file.
-const KEYS: [&str; 12] = [
+const KEYS: [&str; 15] = [
     "sweep",
     "dataset",
     "split",
@@ -58,6 +62,9 @@ const KEYS: [&str; 12] = [
     "model",
     "training",
     "objective",
+    "race",
+    "until",
+    "simulate",
     "artifacts",
     "losses",
     "include",
@@ -80,15 +87,17 @@ fn plan(document: &Document, problems: &mut Problems) -> Option<Plan> {
     let images = root.required("dataset", problems).and_then(|node| Images::read(node, problems));
     let split = root.optional("split", Split::default(), |node| sections::split(node, problems));
     let objective = root.optional("objective", Objective::default(), |node| sections::objective(node, problems));
+    let mut replicates = Replicates::read(root.get("replicates"), problems);
+    let stopping = Sections::read(&root, replicates.as_mut(), problems);
+    let simulate = root.optional("simulate", None, |node| Simulate::read(node, problems).map(Some));
     let artifacts = root.optional("artifacts", Artifacts::default(), |node| sections::artifacts(node, problems));
-    let replicates = Replicates::read(root.get("replicates"), problems);
     let axes = Axes::read(&root, problems);
 
     if let (Some(split), Some(images)) = (&split, &images) {
         images.suffice(split, root.get("split"), problems);
     }
     if let (Some(split), Some(objective)) = (&split, &objective) {
-        needed_subsets(split, objective, &root, problems);
+        needed_subsets(split, objective, stopping.as_ref().and_then(Option::as_ref), &root, problems);
     }
     if let (Some(axes), Some(images)) = (&axes, &images) {
         images.divide(&axes.architectures(), problems);
@@ -97,21 +106,38 @@ fn plan(document: &Document, problems: &mut Problems) -> Option<Plan> {
     let points = axes.points(problems);
     let replicates = replicates.and_then(|replicates| replicates.expand(problems));
 
-    let (images, objective) = (images?, objective?);
-    let base = base(images.size, split?, objective);
+    let (images, objective, split, points, replicates) = (images?, objective?, split?, points?, replicates?);
+    let stopping = match stopping? {
+        Some(sections) => Some(sections.expand(&split, &replicates, problems)?),
+        None => None,
+    };
+    let base = base(images.size, split, objective);
+    let mut candidates = axes.grid.candidates(&points, &base);
+    if let Some(simulate) = simulate? {
+        for (candidate, simulation) in candidates.iter_mut().zip(simulate.expand(points.len(), problems)?) {
+            candidate.simulation = Some(simulation);
+        }
+    }
     Some(Plan {
         sweep: sweep?,
         dataset: images.dataset,
         objective,
         axes: axes.grid.names(),
-        candidates: axes.grid.candidates(&points?, &base),
-        replicates: replicates?,
+        candidates,
+        replicates,
+        stopping,
         artifacts: artifacts?,
     })
 }
 
 /// Checks that the subsets are not empty which the objective looks at.
-fn needed_subsets(split: &Split, objective: &Objective, root: &Section<'_>, problems: &mut Problems) {
+fn needed_subsets(
+    split: &Split,
+    objective: &Objective,
+    stopping: Option<&Sections<'_>>,
+    root: &Section<'_>,
+    problems: &mut Problems,
+) {
     let mut needed = |key, cases, needs, reason| {
         let node = root.get("split").and_then(|split| split.entry(key));
         if let (Some(node), 0, true) = (node, cases, needs) {
@@ -120,7 +146,11 @@ fn needed_subsets(split: &Split, objective: &Objective, root: &Section<'_>, prob
     };
     let selects = objective.epoch == EpochChoice::Best;
     let reason = if selects { "`objective.epoch` is `best`" } else { "`objective.subset` is `validation`" };
-    needed("validation", split.validation, selects || objective.subset == Subset::Validation, reason);
+    let decides = selects || objective.subset == Subset::Validation;
+    needed("validation", split.validation, decides, reason);
+    if let Some(reason) = stopping.map(Sections::reason) {
+        needed("validation", split.validation, !decides, reason);
+    }
     needed("test", split.test, objective.subset == Subset::Test, "`objective.subset` is `test`");
 }
 
@@ -150,5 +180,6 @@ fn base(image_size: u32, split: Split, objective: Objective) -> JobSpec {
         training: Training::default(),
         selection: Selection::of(objective.metric, objective.epoch),
         seeds: Seeds { split_seed: 0, init_seed: 0, order_seed: 0 },
+        simulation: None,
     }
 }

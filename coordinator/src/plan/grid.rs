@@ -118,7 +118,9 @@ impl Grid {
         let values = |point: &Point| -> Vec<Option<AxisValue>> {
             columns.iter().map(|&index| point[index].map(|setting| setting.value())).collect()
         };
-        points.iter().map(|point| Candidate { values: values(point), template: self.template(point, base) }).collect()
+        let candidate =
+            |point: &Point| Candidate { values: values(point), template: self.template(point, base), simulation: None };
+        points.iter().map(candidate).collect()
     }
 
     fn template(&self, point: &Point, base: &JobSpec) -> JobSpec {

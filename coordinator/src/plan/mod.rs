@@ -17,14 +17,17 @@ mod problem;
 mod replicates;
 mod sections;
 mod setting;
+mod simulation;
+mod stopping;
 
 pub use config::{MOST_JOBS, parse};
 pub use errors::{ConfigError, ConfigErrors};
 pub use problem::Problem;
+pub use stopping::{Rule, Stopping};
 
 use proto::data::Dataset;
 use proto::ids::ContentHash;
-use proto::spec::{EpochChoice, JobSpec, Metric, Seeds, Subset, Trainer};
+use proto::spec::{EpochChoice, JobSpec, Metric, Seeds, Simulation, Subset, Trainer};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -93,6 +96,9 @@ pub struct Candidate {
     pub values: Vec<Option<AxisValue>>,
     /// The specification of its jobs, but for the content of the data set and the seeds, which are zero here.
     pub template: JobSpec,
+    /// The scores that its jobs make up if the sweep is simulated, where the file says so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub simulation: Option<Simulation>,
 }
 
 /// An expanded sweep file.
@@ -113,6 +119,9 @@ pub struct Plan {
     /// Which jobs hand in example segmentations.
     #[serde(default)]
     pub artifacts: Artifacts,
+    /// How the sweep may end for a candidate before its last replicate; without it each candidate has them all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stopping: Option<Stopping>,
 }
 
 impl Plan {
@@ -134,6 +143,7 @@ impl Plan {
     pub fn simulated(mut self) -> Self {
         for candidate in &mut self.candidates {
             candidate.template.trainer = Trainer::Simulated;
+            candidate.template.simulation = candidate.simulation;
         }
         self
     }

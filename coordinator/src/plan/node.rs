@@ -24,6 +24,10 @@ pub(super) enum Interval {
     NonNegative,
     /// From 0 to 1, without 1.
     BelowOne,
+    /// From 0 to 1.
+    Share,
+    /// Between 0 and 1.
+    Probability,
 }
 
 impl Interval {
@@ -33,6 +37,8 @@ impl Interval {
                 Self::Positive => number > 0.0,
                 Self::NonNegative => number >= 0.0,
                 Self::BelowOne => (0.0..1.0).contains(&number),
+                Self::Share => (0.0..=1.0).contains(&number),
+                Self::Probability => number > 0.0 && number < 1.0,
             }
     }
 
@@ -41,6 +47,8 @@ impl Interval {
             Self::Positive => "a finite number above 0",
             Self::NonNegative => "a finite number from 0",
             Self::BelowOne => "a number from 0 to below 1",
+            Self::Share => "a number from 0 to 1",
+            Self::Probability => "a number between 0 and 1",
         }
     }
 }
@@ -77,6 +85,11 @@ impl<'a> Node<'a> {
 
     pub(super) fn is_mapping(&self) -> bool {
         self.value.is_mapping()
+    }
+
+    /// Whether it is this very text.
+    pub(super) fn is_text(&self, text: &str) -> bool {
+        self.value.as_str() == Some(text)
     }
 
     /// Whether it is a whole number above 0.

@@ -164,6 +164,43 @@ pub enum Problem {
         /// What needs them.
         reason: &'static str,
     },
+    /// Two sections of which a file can have one.
+    #[error("cannot stand beside `{other}`")]
+    Contradicts {
+        /// The other.
+        other: &'static str,
+    },
+    /// A race without a look.
+    #[error("a race looks first at {first} replicates, the sweep has {replicates}")]
+    NoLook {
+        /// The first look.
+        first: u32,
+        /// Replicates of the sweep.
+        replicates: usize,
+    },
+    /// A number that is not greater than the one before.
+    #[error("must be greater than the {before} before it")]
+    NotAscending {
+        /// The number before.
+        before: u32,
+    },
+    /// A look after replicates that the sweep does not have, or in the middle of a permutation.
+    #[error("no look can be there")]
+    LookWithinDraw {
+        /// Where one can be.
+        ends: Vec<u32>,
+    },
+    /// Split seeds of which nobody knows how they go on.
+    #[error("more replicates than are listed need a rule for their seeds")]
+    NoMoreSeeds,
+    /// Numbers that do not pair up with the candidates.
+    #[error("{found} numbers for {candidates} candidates")]
+    CandidateCount {
+        /// Numbers given.
+        found: usize,
+        /// Candidates of the grid.
+        candidates: usize,
+    },
     /// An image size that a network cannot halve often enough.
     #[error("{size} is no multiple of {divisor}: `{architecture}` halves the image {halvings} times")]
     Indivisible {
@@ -212,6 +249,15 @@ impl Problem {
             Self::BadName(_) => vec!["allowed: 1 to 128 characters of A-Z, a-z, 0-9, `.`, `_` and `-`".into()],
             Self::EmptyList => vec!["give at least one value, or leave the key out".into()],
             Self::SeedCount { .. } => vec!["allowed: one number for all, or as many as there are split seeds".into()],
+            Self::AlsoAxis | Self::Contradicts { .. } => vec!["keep one of the two".into()],
+            Self::NoLook { .. } => {
+                vec!["ask for more replicates, or name earlier looks, such as `looks: [2, 3]`".into()]
+            }
+            Self::LookWithinDraw { ends } => vec![format!("allowed: {}", listed(ends))],
+            Self::NoMoreSeeds => vec!["give split seeds as a count or a range, and no lists of other seeds".into()],
+            Self::CandidateCount { .. } => {
+                vec!["allowed: one number for all, one for each candidate, or `{from: .., to: ..}`".into()]
+            }
             Self::UnequalBlocks { train, validation, test } => {
                 let block =
                     [train, validation, test].map(|cases| u64::from(*cases)).iter().sum::<u64>() / Split::BLOCKS;
@@ -220,11 +266,19 @@ impl Problem {
                     "two blocks train, one validates, one is tested: `train: {two}, validation: {block}, test: {block}`"
                 )]
             }
-            Self::AlsoAxis => vec!["keep one of the two".into()],
             Self::ExcludesNothing | Self::DuplicatePoint => vec!["remove this entry".into()],
             Self::ExcludesAll => vec!["remove an entry of `exclude`".into()],
             _ => Vec::new(),
         }
+    }
+}
+
+/// The numbers of replicates at which a look can be; the first and the last of many.
+fn listed(ends: &[u32]) -> String {
+    let ends: Vec<_> = ends.iter().filter(|end| **end > 1).map(ToString::to_string).collect();
+    match &ends[..] {
+        [first @ .., last] if first.len() > 10 => format!("{}, ..., {last}", first[..8].join(", ")),
+        _ => ends.join(", "),
     }
 }
 

@@ -113,6 +113,18 @@ impl<'a> Replicates<'a> {
         crossed.map(u128::from).try_fold(self.split.len().into(), u128::checked_mul)
     }
 
+    /// Goes on with the split seeds until there are `len` replicates, at the wish of `node`.
+    pub(super) fn lengthen(&mut self, len: u64, node: &Node<'_>, problems: &mut Problems) -> Option<()> {
+        let is_open = |seeds: &Option<SeedList>| seeds.as_ref().is_none_or(|seeds| seeds.len() == 1);
+        match &mut self.split {
+            SeedList::Range { from, count } if !self.crossed && is_open(&self.init) && is_open(&self.order) => {
+                *count = len.min(GREATEST_SEED - *from + 1);
+                Some(())
+            }
+            _ => node.reject_key(Problem::NoMoreSeeds, problems),
+        }
+    }
+
     /// Where their number is given.
     pub(super) fn node(&self) -> Option<&Node<'a>> {
         self.node.as_ref()

@@ -3,8 +3,8 @@
 use super::grant::{notice, serves};
 use super::state::Worker;
 use super::{
-    Completed, Completion, Decision, Fact, Found, Grant, Offer, Record, Rejection, State, Submitted, Synchronization,
-    Synchronized, Timestamp, WorkerInfo,
+    Completed, Completion, Decision, Fact, Found, Grade, Grant, Offer, Record, Rejection, State, Submitted,
+    Synchronization, Synchronized, Timestamp, WorkerInfo,
 };
 use crate::plan::Plan;
 use proto::data::Inventory;
@@ -98,7 +98,7 @@ impl State {
         let mut busy = leased.map_or(0, BTreeSet::len);
         for lease in &held {
             match self.jobs.get(&lease.job) {
-                Some(job) if job.holder_of(lease, worker).is_some() && job.places.is_empty() => {
+                Some(job) if job.holder_of(lease, worker).is_some() && !self.is_wanted(job) => {
                     // no sweep wants it any more
                     facts.push(Fact::Released { job: lease.job, attempt: lease.attempt });
                     reply.stops.push(*lease);
@@ -178,8 +178,9 @@ impl State {
         let (job, attempt) = (lease.job, lease.attempt);
         facts.push(match outcome {
             Outcome::Succeeded(result) => {
+                let grade = Some(Grade::from(result.as_ref()));
                 records.push(Record::Result { job, attempt, worker: entry.info.name.clone(), result });
-                Fact::Succeeded { job, attempt }
+                Fact::Succeeded { job, attempt, grade }
             }
             Outcome::Failed { kind, message } => Fact::Failed { job, attempt, kind, message },
             Outcome::Released => Fact::Released { job, attempt },
@@ -201,6 +202,13 @@ impl State {
             .collect();
         let silent = self.workers.iter().filter(|(_, worker)| worker.seen.after(self.limits.forget_ms) <= now);
         facts.extend(silent.map(|(worker, _)| Fact::Forgotten { worker: *worker }));
+        Decision { facts, records: Vec::new(), reply: () }
+    }
+
+    /// What has happened makes looks due: each sweep takes its next one. Taking it may make another due.
+    pub fn look_decision(&self) -> Decision<()> {
+        let due = self.sweeps.values().filter_map(|sweep| Some((sweep, sweep.due_look(&self.jobs)?)));
+        let facts = due.map(|(sweep, look)| Fact::Looked { sweep: sweep.plan.sweep.clone(), look }).collect();
         Decision { facts, records: Vec::new(), reply: () }
     }
 

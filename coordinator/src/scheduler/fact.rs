@@ -1,10 +1,11 @@
 //! What happened. The journal is a list of the durable facts; the state is their fold.
 
 use super::Timestamp;
+use crate::analysis::racing::Look;
 use crate::plan::Plan;
 use proto::data::{Dataset, Inventory};
 use proto::ids::{Attempt, JobId, Token, WorkerId};
-use proto::measure::FailureKind;
+use proto::measure::{FailureKind, JobResult, Scores, Verdict};
 use serde::{Deserialize, Serialize};
 
 /// What a worker said about itself.
@@ -38,6 +39,21 @@ pub struct Offer {
     pub dataset: Dataset,
     /// What is there.
     pub found: Found,
+}
+
+/// What a result is worth to whoever decides how a sweep goes on. Nothing of the test cases: they are for reports.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Grade {
+    /// Whether it is a model.
+    pub verdict: Verdict,
+    /// Scores of the validation cases.
+    pub validation: Scores,
+}
+
+impl From<&JobResult> for Grade {
+    fn from(result: &JobResult) -> Self {
+        Self { verdict: result.verdict, validation: result.validation.scores() }
+    }
 }
 
 /// Something that happened.
@@ -121,6 +137,16 @@ pub enum Fact {
         job: JobId,
         /// The attempt.
         attempt: Attempt,
+        /// What it is worth; journals did not always say, then the result tables do.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        grade: Option<Grade>,
+    },
+    /// Every candidate that was left in a sweep had its replicates up to a look, and was looked at.
+    Looked {
+        /// The sweep.
+        sweep: String,
+        /// What was seen and decided.
+        look: Look,
     },
     /// A worker introduced itself.
     #[serde(skip)]
@@ -190,7 +216,8 @@ impl Fact {
             | Self::Released { .. }
             | Self::Lost { .. }
             | Self::Failed { .. }
-            | Self::Succeeded { .. } => true,
+            | Self::Succeeded { .. }
+            | Self::Looked { .. } => true,
             Self::Registered { .. }
             | Self::Seen { .. }
             | Self::Offered { .. }

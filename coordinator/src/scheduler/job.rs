@@ -12,9 +12,11 @@
 //!
 //! Succeeded is final: nothing changes a result.
 
-use super::{Fact, Timestamp};
+use super::{Fact, Grade, Timestamp};
+use crate::analysis::racing::Mark;
 use proto::ids::{Attempt, JobId, Lease, Token, WorkerId};
-use proto::measure::FailureKind;
+use proto::measure::{FailureKind, Verdict};
+use proto::spec::Metric;
 use std::collections::BTreeSet;
 
 /// Runs of a job that may fail by the program's fault before the job has failed.
@@ -63,17 +65,31 @@ pub enum JobState {
     Cancelled,
 }
 
-/// A fact that cannot be about a job in that state: the journal is damaged, or the scheduler is wrong.
+/// A fact that does not fit the state: the journal is damaged, or the scheduler is wrong.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
-#[error("job {job} is {state:?}, which `{fact:?}` does not fit")]
-pub struct IllegalTransition {
-    job: JobId,
-    state: JobState,
-    fact: Box<Fact>,
+pub enum IllegalTransition {
+    /// A fact about a job.
+    #[error("job {job} is {state:?}, which `{fact:?}` does not fit")]
+    Job {
+        /// The job.
+        job: JobId,
+        /// Where it stands.
+        state: JobState,
+        /// The fact.
+        fact: Box<Fact>,
+    },
+    /// A look at candidates that are not there, or not now.
+    #[error("sweep `{sweep}` takes no such look after {replicates} replicates")]
+    Look {
+        /// The sweep.
+        sweep: String,
+        /// Replicates of the look.
+        replicates: u32,
+    },
 }
 
 /// A job. Its specification follows from its place in a sweep's plan.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Job {
     /// The sweeps that want it: the sweep's number and the job's place in its queue.
     pub places: Vec<(u64, u32)>,
@@ -85,6 +101,8 @@ pub struct Job {
     pub ended: Option<(Attempt, Token)>,
     /// The last failure, for people.
     pub message: Option<String>,
+    /// What its result is worth, once it has one.
+    pub grade: Option<Grade>,
     /// The workers on which it failed.
     pub(super) failed_on: BTreeSet<WorkerId>,
     failed: u32,
@@ -99,6 +117,7 @@ impl Default for Job {
             attempts: Attempt(0),
             ended: None,
             message: None,
+            grade: None,
             failed_on: BTreeSet::new(),
             failed: 0,
             lost: 0,
@@ -137,6 +156,15 @@ impl Job {
         matches!(&self.state, JobState::Queued { lapsed: Some(holder) } if holder.is(lease, worker))
     }
 
+    /// How the job stands at a look.
+    #[must_use]
+    pub fn mark(&self, metric: Metric) -> Mark {
+        match &self.grade {
+            Some(grade) => Mark { score: grade.validation.get(metric), collapsed: grade.verdict != Verdict::Trained },
+            None => Mark { score: None, collapsed: matches!(self.state, JobState::Failed { .. }) },
+        }
+    }
+
     /// Gives a job that failed or was cancelled another chance.
     pub fn requeue(&mut self) {
         if matches!(self.state, JobState::Failed { .. } | JobState::Cancelled) {
@@ -173,7 +201,8 @@ impl Job {
             (Leased { holder, expires, .. }, Fact::Progressed { epoch, .. }) => {
                 Leased { holder: *holder, expires: *expires, epoch: *epoch }
             }
-            (Leased { holder, .. }, Fact::Succeeded { attempt, .. }) if holder.attempt == *attempt => {
+            (Leased { holder, .. }, Fact::Succeeded { attempt, grade, .. }) if holder.attempt == *attempt => {
+                self.grade = *grade;
                 self.ended = Some((holder.attempt, holder.token));
                 Succeeded
             }
@@ -203,7 +232,7 @@ impl Job {
                 }
             }
             (state, fact) => {
-                return Err(IllegalTransition { job, state: state.clone(), fact: Box::new(fact.clone()) });
+                return Err(IllegalTransition::Job { job, state: state.clone(), fact: Box::new(fact.clone()) });
             }
         };
         self.state = next;

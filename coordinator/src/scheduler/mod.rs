@@ -9,6 +9,7 @@
 //! A [`Fact`] that is durable is in the journal before its reply leaves; the others (renewals, offers, progress) are true only
 //! while a worker is there to repeat them, and are forgotten at a restart.
 
+mod course;
 mod decide;
 mod fact;
 mod grant;
@@ -21,8 +22,9 @@ mod sweep;
 mod tests;
 mod view;
 
+pub use course::Course;
 pub use decide::misfit;
-pub use fact::{Fact, Found, Offer, WorkerInfo};
+pub use fact::{Fact, Found, Grade, Offer, WorkerInfo};
 pub use job::{Holder, IllegalTransition, Job, JobState};
 pub use request::{
     Completed, Completion, Decision, Grant, Record, Rejection, Submitted, Synchronization, Synchronized,

@@ -1,7 +1,8 @@
 //! The fold of the facts. [`State::apply`] is the only mutator, live and on replay.
 
 use super::quarantine::Conduct;
-use super::{Counts, Fact, IllegalTransition, Job, JobState, Offer, Sweep, Timestamp, WorkerInfo};
+use super::{Counts, Course, Fact, IllegalTransition, Job, JobState, Offer, Sweep, Timestamp, WorkerInfo};
+use crate::analysis::racing::Look;
 use crate::plan::Plan;
 use proto::data::{Dataset, Inventory};
 use proto::ids::{ContentHash, JobId, WorkerId};
@@ -105,6 +106,7 @@ impl State {
                 }
             }
             Fact::Cancelled { sweep } => self.cancel(sweep),
+            Fact::Looked { sweep, look } => return self.take(sweep, look),
             Fact::Granted { job, .. }
             | Fact::Revived { job, .. }
             | Fact::Released { job, .. }
@@ -156,6 +158,7 @@ impl State {
         let number = self.sweeps.last_key_value().map_or(1, |(number, _)| number + 1);
         let mut sweep = Sweep {
             number,
+            course: Course::new(&plan),
             plan,
             inventory: None,
             pinned_by: String::new(),
@@ -163,8 +166,10 @@ impl State {
             cancelled: false,
             jobs: Vec::new(),
             queue: BTreeSet::new(),
+            open: 0,
             counts: Counts::default(),
             epochs_succeeded: 0,
+            epochs_dropped: 0,
         };
         if sweep.trainer() == Trainer::Simulated {
             sweep.inventory = Some(Arc::new(made_up_inventory(&sweep.plan)));
@@ -217,6 +222,16 @@ impl State {
         }
     }
 
+    fn take(&mut self, name: &str, look: &Look) -> Result<(), IllegalTransition> {
+        let unexpected = || IllegalTransition::Look { sweep: name.to_owned(), replicates: look.replicates };
+        let sweep = self.numbers.get(name).and_then(|number| self.sweeps.get_mut(number)).ok_or_else(unexpected)?;
+        if sweep.open > 0 || !sweep.course.expects(&sweep.plan, look) {
+            return Err(unexpected());
+        }
+        sweep.take(look, &self.jobs);
+        Ok(())
+    }
+
     fn cancel(&mut self, name: &str) {
         let Some(sweep) = self.sweep_mut(name) else { return };
         sweep.cancelled = true;
@@ -226,11 +241,19 @@ impl State {
         }
     }
 
-    /// The jobs that the cancellation of a sweep ends: the unfinished that no other sweep wants.
+    /// The jobs that the cancellation of a sweep ends: the unfinished that it still needs and no other sweep wants.
     pub(super) fn cancellable(&self, number: u64) -> Vec<JobId> {
-        let jobs = self.sweeps.get(&number).into_iter().flat_map(|sweep| &sweep.jobs).copied();
+        let Some(sweep) = self.sweeps.get(&number) else { return Vec::new() };
         let ends = |job: &Job| !job.is_ended() && job.places.iter().all(|&(wanting, _)| wanting == number);
-        jobs.filter(|id| self.jobs.get(id).is_some_and(ends)).collect()
+        let needed = (0..).zip(&sweep.jobs).filter(|(place, _)| !sweep.is_dropped(*place)).map(|(_, id)| *id);
+        needed.filter(|id| self.jobs.get(id).is_some_and(ends)).collect()
+    }
+
+    /// Whether some sweep may still need the job.
+    pub(super) fn is_wanted(&self, job: &Job) -> bool {
+        let needs =
+            |&(number, place): &(u64, u32)| self.sweeps.get(&number).is_some_and(|sweep| !sweep.is_dropped(place));
+        job.places.iter().any(needs)
     }
 
     /// Changes a job and whatever is derived from its state.
@@ -250,23 +273,12 @@ impl State {
     fn reindex(&mut self, id: JobId, before: &Job, after: &Job) {
         for &(number, place) in &before.places {
             if let Some(sweep) = self.sweeps.get_mut(&number) {
-                *sweep.counts.of(&before.state) -= 1;
-                sweep.queue.remove(&place);
-                if before.state == JobState::Succeeded {
-                    sweep.epochs_succeeded -= sweep.epochs_of(place);
-                }
+                sweep.count(place, &before.state, false);
             }
         }
         for &(number, place) in &after.places {
             if let Some(sweep) = self.sweeps.get_mut(&number) {
-                *sweep.counts.of(&after.state) += 1;
-                match after.state {
-                    JobState::Queued { .. } => {
-                        sweep.queue.insert(place);
-                    }
-                    JobState::Succeeded => sweep.epochs_succeeded += sweep.epochs_of(place),
-                    JobState::Leased { .. } | JobState::Failed { .. } | JobState::Cancelled => {}
-                }
+                sweep.count(place, &after.state, true);
             }
         }
         if let JobState::Leased { holder, expires, .. } = &before.state {
@@ -301,21 +313,23 @@ impl State {
         assert_eq!(self.expiries, expiries);
         assert_eq!(self.leases, leases);
         for (number, sweep) in &self.sweeps {
-            let mut counts = Counts::default();
-            let mut queue = BTreeSet::new();
-            for (place, id) in sweep.jobs.iter().enumerate() {
+            let (mut counts, mut queue, mut open) = (Counts::default(), BTreeSet::new(), 0);
+            for (place, id) in (0..).zip(&sweep.jobs) {
                 let job = &self.jobs[id];
-                assert!(job.places.contains(&(*number, place as u32)));
-                *counts.of(&job.state) += 1;
-                if matches!(job.state, JobState::Queued { .. }) {
-                    queue.insert(place as u32);
+                assert!(job.places.contains(&(*number, place)));
+                let (candidate, replicate) = sweep.coordinates(place);
+                *counts.of(&job.state, sweep.is_dropped(place)) += 1;
+                let may_run = sweep.course.is_open(candidate, replicate);
+                open += u64::from(may_run && !job.is_ended());
+                if may_run && matches!(job.state, JobState::Queued { .. }) {
+                    queue.insert(place);
                 }
             }
-            assert_eq!(sweep.counts, counts);
-            assert_eq!(sweep.queue, queue);
+            assert_eq!((&sweep.counts, &sweep.queue, sweep.open), (&counts, &queue, open));
             if sweep.inventory.is_some() {
                 assert_eq!(sweep.counts.total(), sweep.plan.jobs() as u64, "each job of the grid is counted once");
             }
+            sweep.course.check_invariants(&sweep.plan);
         }
     }
 }

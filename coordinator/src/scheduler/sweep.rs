@@ -1,11 +1,12 @@
 //! A sweep as the scheduler sees it: its grid, its jobs, its queue.
 
-use super::{Grant, JobState};
+use super::{Course, Grant, Job, JobState};
+use crate::analysis::racing::{self, Contender, Look, Mark};
 use crate::plan::{Candidate, Plan};
 use proto::data::Inventory;
 use proto::ids::{JobId, Lease};
 use proto::spec::{JobSpec, Trainer};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// A sweep: what its file says, and its jobs once they have ids.
@@ -25,18 +26,24 @@ pub struct Sweep {
     pub cancelled: bool,
     /// Its jobs in queue order; empty until the content of the data set is known.
     pub jobs: Vec<JobId>,
-    /// Places of the jobs that wait for a worker.
+    /// How far each candidate may go.
+    pub course: Course,
+    /// Places of the jobs that may go to a worker.
     pub queue: BTreeSet<u32>,
+    /// How many jobs the next look waits for, or the end of the sweep.
+    pub open: u64,
     /// How many of its jobs are in each state.
     pub counts: Counts,
     /// Epochs of the jobs that succeeded.
     pub epochs_succeeded: u64,
+    /// Epochs of the jobs that will not be needed.
+    pub epochs_dropped: u64,
 }
 
 /// Jobs by state.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Counts {
-    /// Wait for a worker.
+    /// Wait for a worker, or for the next look.
     pub queued: u64,
     /// Are leased.
     pub running: u64,
@@ -46,11 +53,14 @@ pub struct Counts {
     pub failed: u64,
     /// Were taken off the queue.
     pub cancelled: u64,
+    /// Will not be needed: their candidate was stopped before.
+    pub dropped: u64,
 }
 
 impl Counts {
-    pub(super) fn of(&mut self, state: &JobState) -> &mut u64 {
+    pub(super) fn of(&mut self, state: &JobState, dropped: bool) -> &mut u64 {
         match state {
+            JobState::Queued { .. } | JobState::Leased { .. } if dropped => &mut self.dropped,
             JobState::Queued { .. } => &mut self.queued,
             JobState::Leased { .. } => &mut self.running,
             JobState::Succeeded => &mut self.succeeded,
@@ -62,7 +72,7 @@ impl Counts {
     /// All jobs.
     #[must_use]
     pub fn total(&self) -> u64 {
-        self.queued + self.running + self.succeeded + self.failed + self.cancelled
+        self.queued + self.running + self.succeeded + self.failed + self.cancelled + self.dropped
     }
 }
 
@@ -111,8 +121,70 @@ impl Sweep {
         self.plan.trainer()
     }
 
+    /// Whether the job at a place of the queue will not be needed by this sweep.
+    #[must_use]
+    pub fn is_dropped(&self, place: u32) -> bool {
+        let (candidate, replicate) = self.coordinates(place);
+        self.course.is_dropped(candidate, replicate)
+    }
+
     /// Epochs of the job at a place of the queue.
-    pub(super) fn epochs_of(&self, place: u32) -> u64 {
+    fn epochs_of(&self, place: u32) -> u64 {
         u64::from(self.candidate(place).template.training.epochs)
+    }
+
+    /// Counts the job at a place of the queue in, or out.
+    pub(super) fn count(&mut self, place: u32, state: &JobState, enters: bool) {
+        let change = |number: &mut u64, by: u64| if enters { *number += by } else { *number -= by };
+        let (candidate, replicate) = self.coordinates(place);
+        let is_dropped = self.course.is_dropped(candidate, replicate);
+        let epochs = self.epochs_of(place);
+        change(self.counts.of(state, is_dropped), 1);
+        match state {
+            JobState::Succeeded => change(&mut self.epochs_succeeded, epochs),
+            JobState::Queued { .. } | JobState::Leased { .. } if is_dropped => change(&mut self.epochs_dropped, epochs),
+            JobState::Queued { .. } | JobState::Leased { .. } if self.course.is_open(candidate, replicate) => {
+                change(&mut self.open, 1);
+                if enters && matches!(state, JobState::Queued { .. }) {
+                    self.queue.insert(place);
+                } else {
+                    self.queue.remove(&place);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// Takes a look that is expected: what its places are changes, so all are counted anew.
+    pub(super) fn take(&mut self, look: &Look, jobs: &BTreeMap<JobId, Job>) {
+        self.course.take(&self.plan, look);
+        (self.counts, self.open, self.epochs_succeeded, self.epochs_dropped) = (Counts::default(), 0, 0, 0);
+        self.queue.clear();
+        for (place, id) in (0..).zip(self.jobs.clone()) {
+            if let Some(job) = jobs.get(&id) {
+                self.count(place, &job.state, true);
+            }
+        }
+    }
+
+    /// The look that is due: every candidate that is left has ended its replicates up to it.
+    pub(super) fn due_look(&self, jobs: &BTreeMap<JobId, Job>) -> Option<Look> {
+        let stopping = self.plan.stopping.as_ref()?;
+        if self.open > 0 || self.inventory.is_none() || self.cancelled {
+            return None;
+        }
+        let replicates = self.course.next_look(&self.plan)? as usize;
+        let metric = self.plan.objective.metric;
+        let candidates = self.plan.candidates.len();
+        let mark = |candidate: usize, replicate: usize| {
+            let job = self.jobs.get(replicate * candidates + candidate).and_then(|id| jobs.get(id));
+            job.map_or_else(Mark::default, |job| job.mark(metric))
+        };
+        let contenders = self.course.left().map(|candidate| Contender {
+            candidate: candidate as u32,
+            marks: (0..replicates).map(|replicate| mark(candidate, replicate)).collect(),
+        });
+        let contenders: Vec<_> = contenders.collect();
+        Some(racing::look(stopping, metric, candidates, &self.plan.draws()[..replicates], &contenders))
     }
 }

@@ -36,7 +36,9 @@ pub struct SweepView {
     pub failed: u64,
     /// Jobs that were cancelled.
     pub cancelled: u64,
-    /// Epochs of all its jobs.
+    /// Jobs that will not be needed, as their candidates were stopped before.
+    pub dropped: u64,
+    /// Epochs of all its jobs, without the dropped.
     pub epochs: u64,
     /// Epochs of the jobs that succeeded, and of the running attempts so far.
     pub epochs_done: u64,
@@ -145,7 +147,8 @@ impl State {
             succeeded: sweep.counts.succeeded,
             failed: sweep.counts.failed,
             cancelled,
-            epochs: per_replicate * sweep.plan.replicates.len() as u64,
+            dropped: sweep.counts.dropped,
+            epochs: per_replicate * sweep.plan.replicates.len() as u64 - sweep.epochs_dropped,
             epochs_done: sweep.epochs_succeeded + running_epochs,
             simulated: sweep.trainer() == Trainer::Simulated,
             problem: problem.unwrap_or_default(),

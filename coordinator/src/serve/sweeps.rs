@@ -118,6 +118,7 @@ fn sweep_to_wire(view: &SweepView) -> SweepStatus {
         epochs_done: view.epochs_done,
         simulated: view.simulated,
         problem: view.problem.clone(),
+        dropped: view.dropped,
     }
 }
 
@@ -168,7 +169,7 @@ fn sweep_from_wire(status: SweepStatus) -> Result<SweepView, InvalidMessage> {
         Wire::Rejected => SweepState::Rejected,
     };
     let SweepStatus { sweep, jobs, queued, running, succeeded, failed, cancelled, .. } = status;
-    let SweepStatus { epochs, epochs_done, simulated, problem, .. } = status;
+    let SweepStatus { epochs, epochs_done, simulated, problem, dropped, .. } = status;
     Ok(SweepView {
         sweep,
         state,
@@ -178,6 +179,7 @@ fn sweep_from_wire(status: SweepStatus) -> Result<SweepView, InvalidMessage> {
         succeeded,
         failed,
         cancelled,
+        dropped,
         epochs,
         epochs_done,
         simulated,

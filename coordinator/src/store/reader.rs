@@ -2,7 +2,7 @@
 
 use super::StoreError;
 use super::sqlite::{Known, check_version};
-use crate::scheduler::Fact;
+use crate::scheduler::{Fact, Grade};
 use proto::convert::unpack;
 use proto::extras::{Artifact, Baseline, BaselineCounts, Extras};
 use proto::ids::{Attempt, BaselinesHash, InvalidId, JobId};
@@ -83,7 +83,11 @@ impl Reader {
         while let Some(row) = rows.next().map_err(|source| self.sqlite(source))? {
             let (seq, json): (i64, String) = self.get(row.get(0), row.get(1))?;
             let damaged = |reason: String| self.damaged(format!("journal, seq {seq}"), reason);
-            let fact = serde_json::from_str(&json).map_err(|error| damaged(error.to_string()))?;
+            let mut fact = serde_json::from_str(&json).map_err(|error| damaged(error.to_string()))?;
+            // written before the journal held grades
+            if let Fact::Succeeded { job, grade: grade @ None, .. } = &mut fact {
+                *grade = self.result(*job)?.map(|stored| Grade::from(&stored.result));
+            }
             each(fact).map_err(|error| damaged(error.to_string()))?;
         }
         Ok(())

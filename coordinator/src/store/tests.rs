@@ -76,6 +76,18 @@ fn what_was_appended_is_read_back() {
 }
 
 #[test]
+fn a_journal_without_grades_takes_them_from_the_results() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("s.db");
+    let grade = None;
+    let succeeded = Fact::Succeeded { job: JOB, attempt: Attempt(1), grade };
+    Store::open(&path).unwrap().append(&[granted(), succeeded], &[diverged()]).unwrap();
+    let [_, Fact::Succeeded { grade: Some(grade), .. }] = facts(&path)[..] else { panic!("{:?}", facts(&path)) };
+    assert_eq!(grade.verdict, Verdict::Diverged);
+    assert_eq!((grade.validation.loss, grade.validation.iou), (None, Some(1.0 / 6.0)));
+}
+
+#[test]
 fn a_second_result_is_refused_and_nothing_of_its_transaction_stays() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("s.db");

@@ -987,7 +987,7 @@ pub struct SweepStatus {
     pub failed: u64,
     #[prost(uint64, tag = "8")]
     pub cancelled: u64,
-    /// Epochs that the sweep needs in all, and those that count towards it so far.
+    /// Epochs that the sweep needs in all, the dropped jobs' left out, and those that count towards it so far.
     #[prost(uint64, tag = "9")]
     pub epochs: u64,
     #[prost(uint64, tag = "10")]
@@ -997,6 +997,9 @@ pub struct SweepStatus {
     /// The last failure, or why the sweep was rejected; for people.
     #[prost(string, tag = "12")]
     pub problem: ::prost::alloc::string::String,
+    /// Jobs that will not be needed: a race or a precision that is reached stopped their candidates before.
+    #[prost(uint64, tag = "13")]
+    pub dropped: u64,
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct WorkerStatus {
@@ -1042,7 +1045,7 @@ pub struct TablesRequest {
     /// Empty: the only sweep, or the one submitted last.
     #[prost(string, tag = "1")]
     pub sweep: ::prost::alloc::string::String,
-    /// candidates, pairs, ranks, effects, variance, jobs, cases, measurements.
+    /// candidates, pairs, ranks, effects, variance, jobs, cases, measurements, looks.
     #[prost(string, tag = "2")]
     pub rows: ::prost::alloc::string::String,
     /// table, csv, json, markdown, latex, parquet.

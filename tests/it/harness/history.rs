@@ -36,7 +36,7 @@ impl History {
     /// The attempts that ended with a result.
     pub(crate) fn succeeded(&self) -> Vec<(JobId, Attempt)> {
         self.pick(|fact| match fact {
-            Fact::Succeeded { job, attempt } => Some((*job, *attempt)),
+            Fact::Succeeded { job, attempt, .. } => Some((*job, *attempt)),
             _ => None,
         })
     }
@@ -77,7 +77,7 @@ impl History {
                     assert_eq!(*attempt, last.get(job).copied().unwrap_or(Attempt(0)).next(), "{job}");
                     last.insert(*job, *attempt);
                 }
-                Fact::Succeeded { job, attempt } => {
+                Fact::Succeeded { job, attempt, .. } => {
                     assert_eq!(last.get(job), Some(attempt), "{job}: a result of an attempt that is not the last");
                     assert!(ended.insert(*job), "{job} has two results");
                 }

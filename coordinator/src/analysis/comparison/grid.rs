@@ -113,7 +113,7 @@ impl Grid {
 
 impl End {
     fn of(observation: Option<&Observation>) -> Self {
-        let Some(observation) = observation.filter(|observation| !matches!(observation, Observation::Missing)) else {
+        let Some(observation) = observation.filter(|observation| !observation.is_missing()) else {
             return Self::Missing;
         };
         match (observation.score(), observation.ended().and_then(|ended| ended.verdict)) {

@@ -23,6 +23,8 @@ pub struct Row {
     pub jobs: usize,
     /// Jobs that have not ended.
     pub missing: usize,
+    /// Jobs that are not run: the candidate was dropped before.
+    pub dropped: usize,
     /// Jobs that failed, of those that ended.
     pub failed: Share,
     /// Jobs that left no trained model, of those that ended: failed, or with another verdict than `trained`.
@@ -119,8 +121,9 @@ impl Summariser<'_> {
     /// One row; `adjusted` is its mean in the additive model.
     fn row(&self, label: String, jobs: &[Observation], row: &GridRow, adjusted: Option<f64>) -> Row {
         let count = |is: fn(&End) -> bool| row.ends.iter().filter(|end| is(end)).count();
-        let missing = count(|end| *end == End::Missing);
-        let ended = row.ends.len() - missing;
+        let not_run = count(|end| *end == End::Missing);
+        let dropped = jobs.iter().filter(|job| matches!(job, Observation::Dropped)).count();
+        let ended = row.ends.len() - not_run;
         let failed = jobs.iter().filter(|job| matches!(job, Observation::Failed)).count();
         let results: Vec<&Ended> = jobs.iter().filter_map(Observation::ended).collect();
         let scores: Vec<f64> = row.scores.iter().copied().filter(|score| !score.is_nan()).collect();
@@ -132,7 +135,8 @@ impl Summariser<'_> {
         Row {
             label,
             jobs: row.ends.len(),
-            missing,
+            missing: not_run - dropped,
+            dropped,
             failed: self.share(failed, ended),
             not_trained: self.share(count(|end| matches!(end, End::WithoutScore | End::NotTrained)), ended),
             without_score: count(|end| *end == End::WithoutScore),

@@ -71,7 +71,7 @@ fn validation(grid: &Grid, observations: &Observations) -> Vec<Vec<f64>> {
     let all = observations.candidates.iter().flat_map(|candidate| candidate.observations.iter().filter_map(score));
     let worst = all.reduce(if grid.higher_is_better { f64::min } else { f64::max }).unwrap_or(f64::NAN);
     let cell = |job: &Observation| match job {
-        Observation::Missing => f64::NAN,
+        job if job.is_missing() => f64::NAN,
         job => score(job).unwrap_or(worst),
     };
     observations.candidates.iter().map(|candidate| candidate.observations.iter().map(cell).collect()).collect()

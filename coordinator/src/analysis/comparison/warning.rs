@@ -37,6 +37,13 @@ pub enum Warning {
         /// How many of them have not ended.
         count: usize,
     },
+    /// Candidates were dropped, and have fewer jobs than others.
+    Dropped {
+        /// How many candidates.
+        candidates: usize,
+        /// How many jobs were not run.
+        jobs: usize,
+    },
     /// Candidates were tested on different cases under one replicate: they are not paired there.
     SplitsDiffer {
         /// The replicate's name.
@@ -76,6 +83,12 @@ impl fmt::Display for Warning {
                 write!(f, "{candidate}: {count} of {jobs} jobs did not train; they count with the score they have")
             }
             Self::Unfinished { jobs, count } => write!(f, "{count} of {jobs} jobs have not ended"),
+            Self::Dropped { candidates, jobs } => {
+                write!(
+                    f,
+                    "dropped candidates: {candidates}, with {jobs} jobs that were not run; they are compared on the splits that they share with others"
+                )
+            }
             Self::SplitsDiffer { replicate, candidates } => {
                 let names = candidates.join(", ");
                 write!(f, "replicate {replicate}: tested on other cases than the rest, so not paired there: {names}")
@@ -116,6 +129,11 @@ impl Warning {
         let missing: usize = rows.iter().map(|row| row.missing).sum();
         if missing > 0 {
             warnings.push(Self::Unfinished { jobs: rows.iter().map(|row| row.jobs).sum(), count: missing });
+        }
+        let dropped: usize = rows.iter().map(|row| row.dropped).sum();
+        if dropped > 0 {
+            let candidates = rows.iter().filter(|row| row.dropped > 0).count();
+            warnings.push(Self::Dropped { candidates, jobs: dropped });
         }
         for (replicate, of) in observations.replicates.iter().enumerate().filter(|(at, _)| !grid.is_one_split(*at)) {
             let others = grid.of_candidates().iter().zip(rows).filter(|(row, _)| row.split_ids[replicate] > 1);

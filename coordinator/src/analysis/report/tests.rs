@@ -142,6 +142,7 @@ fn row(label: String, scores: &[f64]) -> Row {
         label,
         jobs: SPLITS,
         missing: 0,
+        dropped: 0,
         failed: share(0),
         not_trained: share(collapsed),
         without_score: 0,

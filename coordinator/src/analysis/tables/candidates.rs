@@ -116,6 +116,7 @@ fn fields<'a>(analysis: &Analysis, lines: &[Line<'a>]) -> Vec<Field<'a>> {
     fields.extend(sensitivity(analysis).into_iter().map(Field::hidden));
     fields.push(Field::text("against_best", Line::against_best).shown(Show::As("against the best")));
     fields.push(Field::text("row", Line::kind).hidden());
+    fields.push(some(Field::exact("dropped", |line| line.row.dropped.into())));
     fields
 }
 

@@ -10,6 +10,7 @@
 //!  jobs          a row a job: seeds, state, scores of both subsets
 //!  cases         a row a case of a job's subset: counts of pixels
 //!  measurements  a row an epoch of an attempt
+//!  looks         a row a candidate that was left at a look: what was decided, on what evidence
 //! ```
 //!
 //! Columns are only ever added, at the end.
@@ -18,6 +19,7 @@ mod candidates;
 mod detectable;
 mod effects;
 mod jobs;
+mod looks;
 mod pairs;
 mod ranks;
 mod variance;
@@ -26,6 +28,7 @@ pub use candidates::candidates;
 pub use detectable::detectable;
 pub use effects::effects;
 pub use jobs::{cases, jobs, measurements};
+pub use looks::looks;
 pub use pairs::pairs;
 pub use ranks::ranks;
 pub use variance::variance;

@@ -4,6 +4,7 @@
 
 mod leases;
 mod quarantine;
+mod racing;
 mod restarts;
 mod sweeps;
 
@@ -90,7 +91,16 @@ impl Sim {
             }
         }
         self.records.extend(decision.records);
+        self.take_looks();
         decision.reply
+    }
+
+    /// Takes every look that is due, as the driver does after each request and when it starts.
+    fn take_looks(&mut self) {
+        let decision = self.state.look_decision();
+        if !decision.facts.is_empty() {
+            self.carry_out(decision);
+        }
     }
 
     fn submit(&mut self, plan: Plan) {

@@ -163,6 +163,7 @@ impl Job {
                 init_seed: self.init_seed.unwrap_or(self.split_seed),
                 order_seed: self.order_seed.unwrap_or(self.split_seed),
             },
+            simulation: None,
         }
     }
 }
