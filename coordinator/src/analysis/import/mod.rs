@@ -81,9 +81,9 @@ impl ImportError {
 pub fn read(bytes: &[u8], columns: &Columns) -> Result<Imported, ImportError> {
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
     let mut reader = csv::ReaderBuilder::new().trim(csv::Trim::All).from_reader(bytes);
-    let header = reader.headers().map_err(|error| unreadable(&error))?.clone();
+    let header = reader.headers().map_err(|error| unreadable(bytes, &error))?.clone();
     let places = Places::find(&header.iter().collect::<Vec<_>>(), columns)?;
-    let lines = reader.into_records().map(|record| record.map_err(|error| unreadable(&error)));
+    let lines = reader.into_records().map(|record| record.map_err(|error| unreadable(bytes, &error)));
     let lines: Vec<_> = lines.collect::<Result<_, _>>()?;
     if lines.is_empty() {
         return Err(ImportError::line(2, "there is no run: write a line a run beneath the header"));
@@ -97,7 +97,7 @@ pub fn read(bytes: &[u8], columns: &Columns) -> Result<Imported, ImportError> {
         replicates: Vec::new(),
         runs: Vec::with_capacity(lines.len()),
     };
-    imported.fill(&lines, &places)?;
+    imported.fill(bytes, &lines, &places)?;
     Ok(imported)
 }
 
@@ -124,14 +124,14 @@ impl Imported {
         }
     }
 
-    fn fill(&mut self, lines: &[csv::StringRecord], places: &Places) -> Result<(), ImportError> {
+    fn fill(&mut self, bytes: &[u8], lines: &[csv::StringRecord], places: &Places) -> Result<(), ImportError> {
         let axes: Vec<_> =
             places.candidate.iter().map(|place| Axis::of(lines.iter().map(|line| &line[*place]))).collect();
         let mut candidates = HashMap::new();
         let mut replicates = HashMap::new();
         let mut seen = BTreeMap::new();
         for line in lines {
-            let number = line.position().map_or(0, csv::Position::line);
+            let number = line_number(bytes, line.position());
             let values = places.candidate.iter().zip(&axes).map(|(place, axis)| axis.value(&line[*place]));
             let values: Vec<_> = values.collect();
             let label = label(&values);
@@ -235,8 +235,16 @@ fn score(text: &str) -> Result<Option<f64>, String> {
     text.parse().map(Some).map_err(|_| format!("`{text}` is no number: {remedy}"))
 }
 
-fn unreadable(error: &csv::Error) -> ImportError {
-    let line = error.position().map_or(1, csv::Position::line);
+/// The line of a record, from 1. The reader's own number is that of the blank lines before it.
+fn line_number(bytes: &[u8], position: Option<&csv::Position>) -> u64 {
+    let Some(position) = position else { return 1 };
+    let start = usize::try_from(position.byte()).unwrap_or(usize::MAX);
+    let blank = bytes.iter().skip(start).take_while(|byte| matches!(byte, b'\n' | b'\r'));
+    position.line() + blank.filter(|byte| **byte == b'\n').count() as u64
+}
+
+fn unreadable(bytes: &[u8], error: &csv::Error) -> ImportError {
+    let line = line_number(bytes, error.position());
     match error.kind() {
         csv::ErrorKind::UnequalLengths { expected_len, len, .. } => {
             let fields = format!("has {len} fields, and the header has {expected_len}");
