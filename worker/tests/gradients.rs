@@ -1,5 +1,5 @@
 //! Operations and whole networks against PyTorch (`tests/reference/gradients.py`), forward and backward.
-#![allow(clippy::unwrap_used, reason = "a test may panic")]
+#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a test may panic, and say what it found")]
 
 mod common;
 
