@@ -83,6 +83,8 @@ pub struct View {
 pub enum Piece {
     /// No value.
     Nothing,
+    /// An id, of which people need the first digits.
+    Id(JobId),
     /// Words, on one line.
     Text(String),
     /// A number.
@@ -101,7 +103,7 @@ impl Piece {
             (Show::Spread(_), mean, sd) => Self::Spread(mean.shown(kind), sd),
             (Show::Interval(_), low, Some(high)) => Self::Interval(low.shown(kind), high),
             (_, Cell::Integer(_) | Cell::Real(_), _) => Self::Number(cell.shown(kind)),
-            (_, Cell::Id(id), _) => Self::Text(id.short()),
+            (_, Cell::Id(id), _) => Self::Id(*id),
             (_, Cell::Text(_), _) => Self::Text(cell.shown(kind)),
         }
     }
@@ -111,6 +113,7 @@ impl std::fmt::Display for Piece {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Nothing => f.write_str("-"),
+            Self::Id(id) => f.write_str(&id.short()),
             Self::Text(text) | Self::Number(text) | Self::Spread(text, None) => f.write_str(text),
             Self::Spread(mean, Some(sd)) => write!(f, "{mean} ± {sd}"),
             Self::Interval(low, high) => write!(f, "[{low}, {high}]"),

@@ -74,6 +74,10 @@ fn selection(analysis: &Analysis, best: usize) -> Vec<String> {
     let flattery = held_out.zip(*optimism).map(|(held_out, optimism)| {
         let flattered =
             format!("picked on all splits but one, the best comes to {} on the one left out", number(held_out));
+        // the sums behind the two are taken in different orders
+        if optimism.abs() <= 1e-12 * (1.0 + held_out.abs()) {
+            return format!("{flattered}: picking by the reported score does not flatter");
+        }
         format!("{flattered}: picking by the reported score flatters by {}", number(optimism))
     });
     match by_validation {
@@ -239,7 +243,7 @@ fn trouble(row: &Row) -> String {
             worst.unwrap_or_default()
         ));
     } else if let Some(mean) = row.scores.mean {
-        sentence.push_str(&format!("; they count in its mean {} with the score they have", number(mean)));
+        sentence.push_str(&format!("; its mean {} counts them with the score they have", number(mean)));
     }
     if let Some(trained) = row.mean_if_trained {
         sentence.push_str(&format!("; its {} come to {}", counted(row.trained, "trained model"), number(trained)));

@@ -36,6 +36,7 @@ fn line(out: &mut dyn Write, cells: impl Iterator<Item = String>) -> io::Result<
 fn cell(piece: &Piece, is_strong: bool) -> String {
     match piece {
         Piece::Nothing => "--".to_owned(),
+        Piece::Id(id) => id.short(),
         Piece::Text(text) => escaped(text),
         Piece::Number(number) => format!("${}$", mathematics(number)),
         Piece::Interval(low, high) => format!("$[{}, {}]$", mathematics(low), mathematics(high)),

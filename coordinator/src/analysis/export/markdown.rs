@@ -25,7 +25,10 @@ fn line(out: &mut dyn Write, cells: impl Iterator<Item = String>) -> io::Result<
 }
 
 fn cell(piece: &Piece, is_strong: bool) -> String {
-    let text = escaped(&piece.to_string());
+    let text = match piece {
+        Piece::Id(id) => id.to_string(),
+        piece => escaped(&piece.to_string()),
+    };
     if is_strong && matches!(piece, Piece::Spread(..)) { format!("**{text}**") } else { text }
 }
 

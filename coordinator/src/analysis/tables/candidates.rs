@@ -43,6 +43,8 @@ struct Line<'a> {
     is_baseline: bool,
     /// What may be said of the best against it; `None` for baselines, and for the best itself.
     best_is: Option<Finding>,
+    /// Whether the two were compared and not told apart.
+    is_tied: bool,
     is_best: bool,
     rank: Option<f64>,
     p_best: Option<f64>,
@@ -51,7 +53,7 @@ struct Line<'a> {
 impl Line<'_> {
     /// Whether it is the best, or tied with it.
     fn is_strong(&self) -> bool {
-        self.is_best || self.best_is.is_some_and(is_tie)
+        self.is_best || self.is_tied
     }
 
     fn against_best(&self) -> Cell {
@@ -69,20 +71,23 @@ impl Line<'_> {
 
 fn lines(analysis: &Analysis) -> Vec<Line<'_>> {
     let best = best(analysis);
-    let mut findings = vec![None; analysis.candidates.len()];
+    let mut findings = vec![(None, false); analysis.candidates.len()];
     for standing in best.map(|best| standings(analysis, best)).unwrap_or_default() {
-        findings[standing.other] = Some(standing.finding);
+        let is_tied = standing.gain.is_some() && is_tie(standing.finding);
+        findings[standing.other] = (Some(standing.finding), is_tied);
     }
     let ranks = analysis.ranks.as_ref();
-    let candidate = |(index, row)| Line {
+    let candidate = |(index, row): (usize, _)| Line {
         row,
         is_baseline: false,
-        best_is: findings[index],
+        best_is: findings[index].0,
+        is_tied: findings[index].1,
         is_best: best == Some(index),
         rank: ranks.and_then(|ranks| ranks.mean.get(index).copied()),
         p_best: ranks.and_then(|ranks| ranks.p_best.get(index).copied()),
     };
-    let baseline = |row| Line { row, is_baseline: true, best_is: None, is_best: false, rank: None, p_best: None };
+    let baseline =
+        |row| Line { row, is_baseline: true, best_is: None, is_tied: false, is_best: false, rank: None, p_best: None };
     analysis.candidates.iter().enumerate().map(candidate).chain(analysis.baselines.iter().map(baseline)).collect()
 }
 
