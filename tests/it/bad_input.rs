@@ -148,7 +148,7 @@ fn a_store_of_another_version() {
     connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())).unwrap();
     connection.close().unwrap();
     fs::remove_file(lab.path("sweeps.db.lock")).unwrap();
-    assert_store_refused(&lab, &["sweeps.db", "version 99", "version 1"]);
+    assert_store_refused(&lab, &["sweeps.db", "version 99", "version 2"]);
 }
 
 #[test]

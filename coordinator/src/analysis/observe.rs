@@ -1,4 +1,5 @@
-//! The rows of a sweep -> Observations. Reports are of the test subset; of the objective's, where a sweep has no test cases.
+//! The rows of a sweep -> Observations. Candidates are selected on the validation subset and reported on the test subset; on the
+//! objective's, where a sweep has no test cases.
 
 use super::observations::{Baseline, Candidate, CaseScore, Ended, Observation, Observations, Replicate};
 use super::rows::{BaselineRow, JobRow, ResultColumns, RowState, SweepHead};
@@ -79,7 +80,7 @@ fn ended(head: &SweepHead, subset: Subset, result: &ResultColumns) -> Ended {
         verdict: Some(result.verdict),
         score: score(result, subset, metric),
         // what is selected by the score that is reported is not selected on validation
-        validation: if head.objective.subset == subset { None } else { score(result, head.objective.subset, metric) },
+        validation: if subset == Subset::Validation { None } else { score(result, Subset::Validation, metric) },
         seconds: Some(result.train_seconds),
         split_hash: result.split_hash.map(|hash| hash.to_string()),
         cases: cases(counts(result, subset), metric),

@@ -165,8 +165,10 @@ fn undecided(standings: &[Standing<'_>], analysis: &Analysis) -> Vec<String> {
     if undecided.is_empty() {
         return Vec::new();
     }
+    let never = |standing: &Standing<'_>| standing.settle == Some(Settle::NeverWithThisRatio);
     let settle = |standing: &Standing<'_>| {
-        let settle = standing.settle.map(|settle| format!("; {}", settles(settle))).unwrap_or_default();
+        let more = standing.settle.filter(|_| !never(standing));
+        let settle = more.map(|settle| format!("; {}", settles(settle))).unwrap_or_default();
         let gain = standing.gain.map_or_else(
             || "fewer than two splits in common".to_owned(),
             |gain| format!("difference {}, new data {}", number(gain.mean), range(gain.new_data)),
@@ -174,9 +176,11 @@ fn undecided(standings: &[Standing<'_>], analysis: &Analysis) -> Vec<String> {
         format!(" ({gain}{settle})")
     };
     let mut sentences = vec![format!("Undecided against {}.", named(&undecided, settle))];
-    if undecided.iter().any(|standing| standing.settle == Some(Settle::NeverWithThisRatio)) {
+    let lost = undecided.iter().filter(|standing| never(standing)).count();
+    if lost > 0 {
+        let whom = if lost == undecided.len() { "this".to_owned() } else { format!("{lost} of these") };
         sentences.push(format!(
-            "Where no number of splits would do, test fewer cases a split (the ratio of test to training cases is {}), or add cases.",
+            "No number of splits would settle {whom} for new data with a ratio of test to training cases of {}: test fewer cases a split, or add cases.",
             number(analysis.ratio)
         ));
     }
@@ -297,9 +301,12 @@ fn range(interval: Interval) -> String {
 }
 
 fn p(p: f64) -> String {
-    number(p)
+    Cell::from(p).shown(Kind::Measured)
 }
 
 fn number(number: f64) -> String {
+    /// What is left of equal scores after rounding.
+    const NOTHING: f64 = 1e-12;
+    let number = if number.abs() < NOTHING { 0.0 } else { number };
     Cell::from(number).shown(Kind::Measured)
 }

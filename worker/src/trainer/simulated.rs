@@ -161,7 +161,7 @@ mod tests {
     fn scores(split_seed: u64, job: u64, collapse: f64) -> (f64, f64, Verdict) {
         let simulation = Simulation { mean: 0.7, split_sd: 0.04, residual_sd: 0.02, collapse };
         let mut scores = Scores::set(&simulation, split_seed, &[job]);
-        let validation = scores.validation(3, 3, &[0, 1, 2]).1.scores().iou.unwrap_or_default();
+        let validation = scores.validation(3, 3, &[0, 1]).1.scores().iou.unwrap_or_default();
         (validation, scores.test(&[3, 4]).scores().iou.unwrap_or_default(), scores.verdict())
     }
 
