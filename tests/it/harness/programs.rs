@@ -25,7 +25,8 @@ fn build() -> PathBuf {
         };
         let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned());
         let mut command = Command::new(cargo);
-        command.args(["build", "--package", "coordinator", "--package", "worker", "--bins", "--profile", profile]);
+        // all of it, as `cargo test --workspace` has built it: fewer targets would want their libraries with other features
+        command.args(["build", "--workspace", "--all-targets", "--profile", profile]);
         command.arg("--target-dir").arg(folder.parent().unwrap()).current_dir(env!("CARGO_MANIFEST_DIR"));
         let output = command.output().unwrap_or_else(|error| panic!("cannot build the programs: {command:?}: {error}"));
         let said = String::from_utf8_lossy(&output.stderr);
