@@ -5,6 +5,7 @@ use coordinator::analysis::comparison::{Analysis, Finding, Options, Pair, Settle
 use coordinator::analysis::observations::{
     Baseline, Candidate, CaseScore, Ended, Observation, Observations, Replicate,
 };
+use coordinator::analysis::words::answer;
 use coordinator::plan::AxisValue;
 use proto::measure::Verdict;
 use proto::spec::Seeds;
@@ -266,6 +267,18 @@ fn baselines_are_a_family_of_their_own() {
     close(analysis.baselines[0].scores.mean.unwrap(), 0.5055);
     let pair = analysis.against_baselines.get(0, 0).unwrap();
     assert_eq!((analysis.against_baselines.pairs.len(), pair.shared, pair.finding), (5, 12, Finding::Better));
+}
+
+#[test]
+fn a_baseline_that_is_better_is_said_to_be() {
+    let mut sweep = table();
+    let best = &sweep.candidates[0].observations;
+    let better = (0..).zip(best).map(|(index, job)| job.score().unwrap() + 0.2 + 0.001 * f64::from(index % 3));
+    let observations = better.map(Observation::scored).collect();
+    sweep.baselines.push(Baseline { name: "otsu".to_owned(), observations });
+    let sentences = answer(&analyse(&sweep)).best;
+    let expected = "On new data it is worse than what needs no training: otsu (0.9113).";
+    assert!(sentences.iter().any(|sentence| sentence == expected), "{sentences:?}");
 }
 
 #[test]

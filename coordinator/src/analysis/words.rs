@@ -150,8 +150,12 @@ fn baselines(analysis: &Analysis, best: usize) -> Vec<String> {
     [
         sentence("It beats, without training,", &|finding| finding == Finding::Better),
         sentence("On this pool it beats, without training,", &|finding| finding == Finding::BetterOnThisPool),
+        sentence("On new data it is worse than what needs no training:", &|finding| finding == Finding::Worse),
+        sentence("On this pool it is worse than what needs no training:", &|finding| {
+            finding == Finding::WorseOnThisPool
+        }),
         sentence("It is not shown to beat what needs no training:", &|finding| {
-            !matches!(finding, Finding::Better | Finding::BetterOnThisPool)
+            matches!(finding, Finding::Undecided | Finding::PracticallyEquivalent)
         }),
     ]
     .into_iter()
