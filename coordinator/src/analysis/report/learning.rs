@@ -48,7 +48,7 @@ pub(super) fn learning(
     }
     let see = format!(
         "Loss (left) and {} (right) after each epoch, by loss function: lines are means over splits, bands one \
-         standard deviation over splits to either side. Dashed lines are the training cases, taken during the epoch; \
+         standard deviation over splits to either side, within what was found. Dashed lines are the training cases, taken during the epoch; \
          all else is the validation cases.{}",
         metric_name(metric.name()),
         if groups.is_empty() { String::new() } else { lineup.left_out() },
@@ -123,7 +123,9 @@ fn points(jobs: &[Vec<Measurement>], value: &dyn Fn(&Measurement) -> Option<f64>
     let points = epochs.into_iter().filter_map(|(epoch, values)| {
         let summary = Summary::of(&values);
         let (mean, sd) = (summary.mean?, summary.sd.unwrap_or(0.0));
-        Some(Point { epoch: f64::from(epoch), mean, low: mean - sd, high: mean + sd })
+        // no further than there is anything: one bad epoch would else take the band below zero
+        let (low, high) = ((mean - sd).max(summary.min?), (mean + sd).min(summary.max?));
+        Some(Point { epoch: f64::from(epoch), mean, low, high })
     });
     points.collect()
 }
