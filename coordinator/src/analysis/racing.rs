@@ -16,10 +16,12 @@
 //!
 //! The leader, who has the highest mean, always stays in a race.
 
+use super::stats::distributions::StudentT;
+use super::stats::interval;
+use super::stats::paired::Moments;
 use crate::plan::{Rule, Stopping};
 use proto::spec::Metric;
 use serde::{Deserialize, Serialize};
-use statrs::distribution::{ContinuousCDF, StudentsT};
 use std::collections::BTreeMap;
 
 /// So many collapses among the first [`EARLY`] replicates make a candidate unreliable.
@@ -199,9 +201,8 @@ impl Contender {
     /// Whether its mean is known to `half_width`.
     fn settled(&self, draws: &[u64], half_width: f64) -> Option<Reason> {
         let scores = per_draw(draws, self.marks.iter().map(|mark| mark.score));
-        let (_, error, freedom) = mean_and_error(&scores)?;
-        let quantile = StudentsT::new(0.0, 1.0, freedom).ok()?.inverse_cdf(0.5 + CONFIDENCE / 2.0);
-        let found = quantile * error;
+        let Moments { n, mean, sd } = Moments::of(&scores)?;
+        let found = interval::of_mean(n, mean, sd, 0.0, 1.0 - CONFIDENCE)?.half_width();
         (found <= half_width).then_some(Reason::Settled { half_width: found })
     }
 }
@@ -235,21 +236,7 @@ fn per_draw(draws: &[u64], numbers: impl Iterator<Item = Option<f64>>) -> Vec<f6
 
 /// The mean of paired differences, and the one-sided p of the paired t test that it is above 0; nothing from fewer than two pairs.
 fn better(differences: &[f64]) -> Option<(f64, f64)> {
-    let (mean, error, freedom) = mean_and_error(differences)?;
-    let p = match (error > 0.0, mean > 0.0) {
-        (true, _) => StudentsT::new(0.0, 1.0, freedom).ok()?.sf(mean / error),
-        // differences that are all the same leave no doubt
-        (false, true) => 0.0,
-        (false, false) => 1.0,
-    };
-    Some((mean, p))
-}
-
-/// The mean, its standard error, and the degrees of freedom.
-fn mean_and_error(numbers: &[f64]) -> Option<(f64, f64, f64)> {
-    let n = numbers.len() as f64;
-    let freedom = n - 1.0;
-    let mean = numbers.iter().sum::<f64>() / n;
-    let squares: f64 = numbers.iter().map(|number| (number - mean).powi(2)).sum();
-    (freedom > 0.0).then(|| (mean, (squares / freedom / n).sqrt(), freedom))
+    let moments = Moments::of(differences)?;
+    let p = StudentT::new((moments.n - 1) as f64).tail(moments.t(0.0));
+    Some((moments.mean, p))
 }
