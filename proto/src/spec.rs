@@ -101,12 +101,14 @@ choice! {
 }
 
 choice! {
-    /// The numbers that a network is computed in. Weights and what the optimizer remembers are f32 in all.
+    /// The numbers that a network is computed in. Weights and what the optimizer remembers are f32 in all but f64.
     #[derive(Default)]
     Precision {
         /// Single precision.
         #[default]
         F32 = "f32",
+        /// Double precision, weights too: slower, to tell what rounding does to a training. On the CPU.
+        F64 = "f64",
         /// Products of 10 bits of mantissa, sums in single precision. NVIDIA's GPUs from Ampere on.
         Tf32 = "tf32",
         /// Feature maps and products in bfloat16, sums in single precision. NVIDIA's GPUs from Ampere on.

@@ -6,20 +6,20 @@ Operands are numbers that bf16 holds exactly, so that one expectation serves eve
 import torch
 import torch.nn.functional as F
 
-from fixtures import summary, wave, write
+from fixtures import noise, summary, write
 
 torch.set_default_dtype(torch.float64)
 
 
-def operand(shape, phase, scale=1.0, offset=0.0):
-    return wave(shape, phase, scale, offset).float().bfloat16().double()
+def operand(shape, stream, scale=1.0, offset=0.0):
+    return noise(shape, stream, scale, offset).float().bfloat16().double()
 
 
 def operation(out, name, function, *shapes):
-    """The operation on waves, and the gradients of `sum(y * wave)`."""
-    operands = [operand(shape, 1.0 + index).requires_grad_() for index, shape in enumerate(shapes)]
+    """The operation on noise, and the gradients of `sum(y * noise)`."""
+    operands = [operand(shape, 1 + index).requires_grad_() for index, shape in enumerate(shapes)]
     y = function(*operands)
-    (y * operand(y.shape, 9.0)).sum().backward()
+    (y * operand(y.shape, 9)).sum().backward()
     out[f"{name}.y"] = summary(y)
     for index, tensor in enumerate(operands):
         if tensor.grad is not None:
@@ -36,7 +36,7 @@ def norm(x, gamma, beta):
 
 
 def norm_by(x, gamma, beta):
-    mean, variance = operand(gamma.shape, 5.0), operand(gamma.shape, 6.0, 0.5, 1.0)
+    mean, variance = operand(gamma.shape, 5), operand(gamma.shape, 6, 0.5, 1.0)
     return F.batch_norm(x, mean, variance, gamma, beta)
 
 
@@ -48,10 +48,10 @@ def steps(out):
         "sgd": lambda p: torch.optim.SGD(p, lr=0.01, weight_decay=0.1, momentum=0.9),
     }
     for name, rule in rules.items():
-        parameter = operand((1000,), 1.0).requires_grad_()
+        parameter = operand((1000,), 1).requires_grad_()
         optimizer = rule([parameter])
         for step in range(3):
-            parameter.grad = operand((1000,), 2.0 + step)
+            parameter.grad = operand((1000,), 2 + step)
             optimizer.step()
         out[name] = summary(parameter)
 
@@ -79,7 +79,7 @@ def main():
         operation(out, f"norm{kind}", norm, (3, channels, 5, 7), (channels,), (channels,))
         operation(out, f"norm_by{kind}", norm_by, (3, channels, 5, 7), (channels,), (channels,))
     operation(out, "norm_many", norm, (1, 264, 9, 11), (264,), (264,))
-    far = operand((2, 40, 37, 41), 1.0, 1.0, 100.0)
+    far = operand((2, 40, 37, 41), 1, 1.0, 100.0)
     out["moments.mean"] = summary(far.mean((0, 2, 3)))
     out["moments.variance"] = summary(far.var((0, 2, 3), unbiased=False))
     steps(out)

@@ -3,7 +3,7 @@
 import torch
 import torch.nn.functional as F
 
-from fixtures import summary, wave, write
+from fixtures import noise, set_weights, summary, write
 from losses import LOSSES
 from networks import NETWORKS
 
@@ -11,10 +11,10 @@ torch.set_default_dtype(torch.float64)
 
 
 def operation(out, name, function, *shapes):
-    """The operation on waves, and the gradients of `sum(y * wave)`."""
-    operands = [wave(shape, 1.0 + index).requires_grad_() for index, shape in enumerate(shapes)]
+    """The operation on noise, and the gradients of `sum(y * noise)`."""
+    operands = [noise(shape, 1 + index).requires_grad_() for index, shape in enumerate(shapes)]
     y = function(*operands)
-    (y * wave(y.shape, 9.0)).sum().backward()
+    (y * noise(y.shape, 9)).sum().backward()
     out[f"{name}.y"] = summary(y)
     for index, operand in enumerate(operands):
         out[f"{name}.{index}"] = summary(operand.grad)
@@ -34,7 +34,7 @@ def norm(x, gamma, beta):
 
 
 def norm_by(x, gamma, beta):
-    mean, variance = wave(gamma.shape, 5.0), wave(gamma.shape, 6.0, 0.5, 1.0)
+    mean, variance = noise(gamma.shape, 5), noise(gamma.shape, 6, 0.5, 1.0)
     return F.batch_norm(x, mean, variance, gamma, beta)
 
 
@@ -62,24 +62,11 @@ def operations():
     write("ops.safetensors", out)
 
 
-def set_weights(network):
-    """Waves of the variance that He asks for, so that signals reach every layer."""
-    for index, (name, parameter) in enumerate(sorted(network.named_parameters())):
-        if parameter.dim() == 4:
-            scale = 2 / (parameter[0].numel() ** 0.5)
-            values = wave(parameter.shape, index, scale)
-        elif name.endswith("weight"):
-            values = wave(parameter.shape, index, 0.2, 1.0)
-        else:
-            values = wave(parameter.shape, index, 0.1)
-        parameter.data = values.to(parameter.dtype)
-
-
 def trained(network, loss, dtype):
     """A network after one way there and back, its logits and its loss."""
-    images = wave((2, 3, 32, 32), 0.5, 0.5, 0.5).to(dtype)
-    targets = (wave((2, 1, 32, 32), 2.5) > 0.3).to(dtype)
-    net = network(4)
+    images = noise((2, 3, 32, 32), 100, 0.5, 0.5).to(dtype)
+    targets = (noise((2, 1, 32, 32), 101) > 0.3).to(dtype)
+    net = network(8)
     set_weights(net)
     net = net.to(dtype)
     logits = net(images)
@@ -88,18 +75,24 @@ def trained(network, loss, dtype):
     return net, logits, value
 
 
+def scale(name, gradients):
+    """What the error of a gradient is relative to: its norm; where that is zero but for rounding, as of a bias before batch norm,
+    the norm of its layer's weight."""
+    own, weight = gradients[name].norm(), gradients[name.rsplit(".", 1)[0] + ".weight"].norm()
+    return weight if own < 1e-9 * weight else own
+
+
 def single(network, loss, gradients, logits):
-    """How far PyTorch's gradients in f32 are off, relative to the norm of each or to a hundredth of the largest; and its logits."""
+    """How far PyTorch's gradients in f32 are off, and its logits."""
     net, found_logits, _ = trained(network, loss, torch.float32)
-    floor = 1e-2 * max(gradient.norm() for gradient in gradients.values())
     found = {name: parameter.grad.double() for name, parameter in net.named_parameters()}
-    errors = {name: (found[name] - gradient).norm() / max(gradient.norm(), floor) for name, gradient in gradients.items()}
+    errors = {name: (found[name] - gradient).norm() / scale(name, gradients) for name, gradient in gradients.items()}
     return errors | {"logits": (found_logits.double() - logits).norm() / logits.norm()}
 
 
 def networks():
     out = {}
-    images = wave((2, 3, 32, 32), 0.5, 0.5, 0.5)
+    images = noise((2, 3, 32, 32), 100, 0.5, 0.5)
     for name, network in NETWORKS.items():
         for loss_name, loss in LOSSES.items():
             net, logits, value = trained(network, loss, torch.float64)

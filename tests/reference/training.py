@@ -1,11 +1,13 @@
-"""Writes `losses.json` (values and gradients of the losses) and `optimizers.json` (variables after steps)."""
+"""Writes `losses.json` (values and gradients of the losses), `optimizers.json` (variables after steps) and `steps.json` (losses of
+whole networks, step after step)."""
 
 import json
 
 import torch
 
-from fixtures import HERE, wave
+from fixtures import HERE, noise, set_weights
 from losses import LOSSES, dice, focal
+from networks import NETWORKS
 
 torch.set_default_dtype(torch.float64)
 
@@ -41,16 +43,38 @@ def optimizers():
     }
     out = {}
     for name, make in options.items():
-        variable = wave((3, 5), 1.0).requires_grad_()
+        variable = noise((3, 5), 1).requires_grad_()
         optimizer = make([variable])
         steps = []
         for step in range(5):
-            variable.grad = wave((3, 5), 10.0 + step) * variable.detach() ** 2
+            variable.grad = noise((3, 5), 10 + step) * variable.detach() ** 2
             optimizer.step()
             steps.append(variable.detach().flatten().tolist())
         out[name] = steps
     (HERE / "optimizers.json").write_text(json.dumps(out) + "\n")
 
 
+def steps():
+    """The loss of the batch before each of 20 steps of Adam; three batches take turns."""
+    batches = [(noise((4, 3, 32, 32), 100 + i, 0.5, 0.5), (noise((4, 1, 32, 32), 110 + i) > 0.3).double()) for i in range(3)]
+    out = {}
+    for network_name, network in NETWORKS.items():
+        for loss_name, loss in LOSSES.items():
+            net = network(4)
+            set_weights(net)
+            optimizer = torch.optim.Adam(net.parameters(), lr=1e-3)
+            values = []
+            for step in range(20):
+                images, targets = batches[step % 3]
+                optimizer.zero_grad()
+                value = loss(net(images), targets).mean()
+                value.backward()
+                optimizer.step()
+                values.append(value.item())
+            out[f"{network_name}.{loss_name}"] = values
+    (HERE / "steps.json").write_text(json.dumps(out) + "\n")
+
+
 losses()
 optimizers()
+steps()

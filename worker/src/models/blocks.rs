@@ -12,7 +12,16 @@ const MOMENTUM: f64 = 0.1;
 enum Layer {
     Conv { weight: Var, bias: Var, activation: Activation },
     ConvTranspose { weight: Var, bias: Var, activation: Activation },
-    Norm { scale: Var, shift: Var, mean: Var, variance: Var, activation: Activation },
+    NormedConv { weight: Var, bias: Var, norm: Norm, activation: Activation },
+}
+
+/// Batch norm: trained scale and shift, running mean and variance.
+#[derive(Debug)]
+struct Norm {
+    scale: Var,
+    shift: Var,
+    mean: Var,
+    variance: Var,
 }
 
 impl Layer {
@@ -21,17 +30,19 @@ impl Layer {
         match self {
             Self::Conv { weight, bias, activation } => pass.conv2d(x, weight, bias, *activation),
             Self::ConvTranspose { weight, bias, activation } => pass.conv_transpose2d(x, weight, bias, *activation),
-            Self::Norm { scale, shift, mean, variance, activation } if pass.is_recorded() => {
-                let (y, moments) = pass.batch_norm(x, scale, shift, *activation)?;
-                let count = (x.elem_count() / scale.elem_count()) as f64;
+            Self::NormedConv { weight, bias, norm, activation } if pass.is_recorded() => {
+                let x = pass.conv2d(x, weight, bias, Activation::Identity)?;
+                let (y, moments) = pass.batch_norm(&x, &norm.scale, &norm.shift, *activation)?;
+                let count = (x.elem_count() / norm.scale.elem_count()) as f64;
                 // PyTorch normalises by the biased variance and remembers the unbiased one
-                ops::blend(mean, &moments.mean, 1.0 - MOMENTUM, MOMENTUM)?;
-                ops::blend(variance, &moments.variance, 1.0 - MOMENTUM, MOMENTUM * count / (count - 1.0))?;
+                ops::blend(&norm.mean, &moments.mean, 1.0 - MOMENTUM, MOMENTUM)?;
+                ops::blend(&norm.variance, &moments.variance, 1.0 - MOMENTUM, MOMENTUM * count / (count - 1.0))?;
                 Ok(y)
             }
-            Self::Norm { scale, shift, mean, variance, activation } => {
-                let moments = Moments { mean: mean.as_detached_tensor(), variance: variance.as_detached_tensor() };
-                pass.batch_norm_by(x, &moments, scale, shift, *activation)
+            Self::NormedConv { weight, bias, norm, activation } => {
+                let [mean, variance] = [&norm.mean, &norm.variance].map(Var::as_detached_tensor);
+                let norm = (&Moments { mean, variance }, norm.scale.as_tensor(), norm.shift.as_tensor());
+                pass.conv2d_batch_norm_by(x, weight, bias, norm, *activation)
             }
         }
     }
@@ -56,9 +67,10 @@ impl Chain {
         let mut chain = Self::default();
         for (index, pair) in channels.windows(2).enumerate() {
             let (conv, norm) = (format!("{name}.{}", 3 * index), format!("{name}.{}", 3 * index + 1));
-            chain.conv(builder, &conv, (pair[0], pair[1], 3), Activation::Identity)?;
+            let (weight, bias) = builder.kernel(&conv, [pair[1], pair[0], 3, 3], pair[1])?;
             let [scale, shift, mean, variance] = builder.norm(&norm, pair[1])?;
-            chain.0.push(Layer::Norm { scale, shift, mean, variance, activation: Activation::Relu });
+            let norm = Norm { scale, shift, mean, variance };
+            chain.0.push(Layer::NormedConv { weight, bias, norm, activation: Activation::Relu });
         }
         Ok(chain)
     }

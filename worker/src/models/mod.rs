@@ -38,6 +38,7 @@ enum Layers {
 pub struct Network {
     layers: Layers,
     parameters: Parameters,
+    dtype: DType,
     kernels: Kernels,
     batches: AtomicU64,
 }
@@ -72,7 +73,7 @@ pub fn build(
         Architecture::UNet2 => Layers::UNet2(unet2::UNet2::new(&mut builder, width)?),
     };
     let kernels = Kernels::of(device, Convolution::Auto, Precision::F32);
-    Ok(Network { layers, parameters: builder.parameters, kernels, batches: AtomicU64::new(0) })
+    Ok(Network { layers, parameters: builder.parameters, dtype, kernels, batches: AtomicU64::new(0) })
 }
 
 impl Network {
@@ -103,7 +104,7 @@ impl Network {
     }
 
     fn layers(&self, pass: Pass<'_>, images: &Tensor) -> Result<Tensor> {
-        let x = pass.enter(&images.permute((0, 2, 3, 1))?.contiguous()?)?;
+        let x = pass.enter(&images.to_dtype(self.dtype)?.permute((0, 2, 3, 1))?.contiguous()?)?;
         pass.leave(&match &self.layers {
             Layers::SegNet(network) => network.forward(pass, &x)?,
             Layers::UNet(network) => network.forward(pass, &x)?,

@@ -142,6 +142,23 @@ impl Fused {
         call!(self, normalize, x, moments, gamma, beta, activation)
     }
 
+    /// Kernel and bias of the convolution that does what this one and batch norm by `moments` do; nothing on CUDA devices, where
+    /// the norm is a pass of its own.
+    pub(super) fn fold(
+        self,
+        weight: &Tensor,
+        bias: &Tensor,
+        moments: &Moments,
+        gamma: &Tensor,
+        beta: &Tensor,
+    ) -> Result<Option<(Tensor, Tensor)>> {
+        match self {
+            Self::Cpu(_) => cpu::fold(weight, bias, moments, gamma, beta).map(Some),
+            #[cfg(feature = "cudnn")]
+            Self::Cuda(_) => Ok(None),
+        }
+    }
+
     /// Gradients of input, gamma and beta.
     pub(super) fn normalize_backward(
         self,

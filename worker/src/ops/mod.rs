@@ -351,6 +351,31 @@ impl<'a> Pass<'a> {
         self.normalize(kernels, x, &moments, (gamma, beta), activation, false)
     }
 
+    /// [`conv2d`](Self::conv2d), then [`batch_norm_by`](Self::batch_norm_by) with these moments, gamma and beta; in one operation
+    /// where that is faster and no gradient is wanted.
+    ///
+    /// # Errors
+    /// If the shapes do not fit.
+    pub fn conv2d_batch_norm_by(
+        self,
+        x: &Tensor,
+        weight: &Tensor,
+        bias: &Tensor,
+        (moments, gamma, beta): (&Moments, &Tensor, &Tensor),
+        activation: Activation,
+    ) -> Result<Tensor> {
+        for operand in [bias, gamma, beta, &moments.mean, &moments.variance] {
+            expect_channels(operand, weight.dim(0)?)?;
+        }
+        if let (Kernels::Fused(kernels), None) = (self.kernels, self.tape)
+            && let Some((weight, bias)) = kernels.fold(weight, bias, moments, gamma, beta)?
+        {
+            return self.conv2d(x, &weight, &bias, activation);
+        }
+        let y = self.conv2d(x, weight, bias, Activation::Identity)?;
+        self.batch_norm_by(&y, moments, gamma, beta, activation)
+    }
+
     /// Batch norm by the fused kernels; `of_input` tells whether the moments are those of `x`.
     fn normalize(
         self,

@@ -41,15 +41,17 @@ pub fn device(name: &str) -> Result<Device, DeviceError> {
     }
 }
 
-/// Checks that a network is computed in these numbers there: `f32` on every device, `tf32` and `bf16` on CUDA devices.
+/// Checks that a network is computed in these numbers there: `f32` on every device, `f64` on the CPU, `tf32` and `bf16` on CUDA
+/// devices.
 ///
 /// # Errors
 /// If it is not.
 pub fn check(device: &Device, precision: Precision) -> Result<(), TrainError> {
     match precision {
         Precision::F32 => Ok(()),
+        Precision::F64 if device.is_cpu() => Ok(()),
         Precision::Tf32 | Precision::Bf16 if device.is_cuda() => Ok(()),
-        Precision::Tf32 | Precision::Bf16 => Err(TrainError::Precision { precision, device: describe(device) }),
+        _ => Err(TrainError::Precision { precision, device: describe(device) }),
     }
 }
 

@@ -6,7 +6,7 @@ use crate::models::{self, Network};
 use crate::ops::Kernels;
 use crate::optimizers::Optimizer;
 use candle_core::{DType, Device, Tensor};
-use proto::spec::{JobSpec, Loss};
+use proto::spec::{JobSpec, Loss, Precision};
 
 /// A network under training.
 #[derive(Debug)]
@@ -30,7 +30,8 @@ impl Learner {
         }
         device::check(device, training.precision)?;
         let seed = spec.seeds.init_seed;
-        let network = models::build(*architecture, *model, training.initialization, seed, device, DType::F32)?;
+        let dtype = if training.precision == Precision::F64 { DType::F64 } else { DType::F32 };
+        let network = models::build(*architecture, *model, training.initialization, seed, device, dtype)?;
         let network = network.with_kernels(Kernels::of(device, training.convolution, training.precision));
         let optimizer = Optimizer::new(training, spec.learning_rate, network.parameters())?;
         Ok(Self { network, optimizer, loss: spec.loss })
@@ -43,7 +44,8 @@ impl Learner {
     /// If the shapes do not fit, or memory cannot be had.
     pub fn step(&mut self, images: &Tensor, targets: &Tensor) -> candle_core::Result<Tensor> {
         let pass = self.network.record(images)?;
-        let (losses, gradient) = losses::with_gradient(&self.loss, &pass.logits, targets)?;
+        let targets = targets.to_dtype(pass.logits.dtype())?;
+        let (losses, gradient) = losses::with_gradient(&self.loss, &pass.logits, &targets)?;
         if !losses.device().is_cpu() || numbers(&losses)?.iter().sum::<f64>().is_finite() {
             self.optimizer.step(&pass.backward(&gradient)?)?;
         }
@@ -56,7 +58,8 @@ impl Learner {
     /// If the shapes do not fit, or memory cannot be had.
     pub fn evaluate(&self, images: &Tensor, targets: &Tensor) -> candle_core::Result<(Tensor, Vec<f64>)> {
         let logits = self.network.forward(images)?;
-        let losses = numbers(&losses::per_case(&self.loss, &logits, targets)?)?;
+        let targets = targets.to_dtype(logits.dtype())?;
+        let losses = numbers(&losses::per_case(&self.loss, &logits, &targets)?)?;
         Ok((logits, losses))
     }
 }

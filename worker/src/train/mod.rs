@@ -53,7 +53,7 @@ pub enum TrainError {
         multiple: u32,
     },
     /// Networks are not computed in these numbers.
-    #[error("training.precision: {device} does not compute in {precision}: use f32, or a worker with a CUDA device")]
+    #[error("training.precision: {device} does not compute in {precision}: use f32, or a worker with {}", home(*.precision))]
     Precision {
         /// What the job asks for.
         precision: Precision,
@@ -75,4 +75,13 @@ pub enum TrainError {
     /// A tensor operation failed.
     #[error("tensor operation failed: {0}")]
     Tensor(#[from] candle_core::Error),
+}
+
+/// Where a network can be computed in these numbers.
+fn home(precision: Precision) -> &'static str {
+    match precision {
+        Precision::F32 => "any device",
+        Precision::F64 => "a CPU",
+        Precision::Tf32 | Precision::Bf16 => "a CUDA device",
+    }
 }

@@ -1,12 +1,14 @@
 //! What the tests share with `tests/reference/fixtures.py`.
 #![allow(dead_code, clippy::unwrap_used, reason = "every test uses a part; a test may panic")]
 
-use candle_core::{DType, Device, Tensor};
-use std::collections::HashMap;
+use candle_core::{DType, Device, Tensor, Var};
+use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 
 /// At most that many elements of a tensor are in its summary.
 const SAMPLES: usize = 256;
+/// A prime: samples of a kernel are of all its taps and channels.
+const STEP: usize = 7919;
 
 /// A file of `tests/reference`.
 pub(crate) fn reference(name: &str) -> PathBuf {
@@ -23,18 +25,44 @@ pub(crate) fn json(name: &str) -> serde_json::Value {
     serde_json::from_slice(&std::fs::read(reference(name)).unwrap()).unwrap()
 }
 
-/// `offset + scale sin(phase + 78.233 j)` for the j-th element.
-pub(crate) fn wave(shape: &[usize], phase: f64, scale: f64, offset: f64) -> Tensor {
-    let count: usize = shape.iter().product();
-    let values = (0..count).map(|index| offset + scale * (phase + 78.233 * index as f64).sin());
-    Tensor::from_vec(values.collect::<Vec<_>>(), shape, &Device::Cpu).unwrap()
+/// Uniform in `offset` +- `scale`: SplitMix64 from the state `stream << 32`, whose upper 53 bits are mapped to [-1, 1).
+pub(crate) fn noise(shape: &[usize], stream: u64, scale: f64, offset: f64) -> Tensor {
+    let value = |counter: u64| {
+        let z = (stream << 32).wrapping_add(counter.wrapping_mul(0x9E37_79B9_7F4A_7C15));
+        let z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        let z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        let z = z ^ (z >> 31);
+        offset + scale * ((z >> 11) as f64 / 2f64.powi(52) - 1.0)
+    };
+    let count = shape.iter().product::<usize>() as u64;
+    Tensor::from_vec((1..=count).map(value).collect::<Vec<_>>(), shape, &Device::Cpu).unwrap()
 }
 
-/// Every k-th element, at most `SAMPLES` of them, then the Euclidean norm of all.
+/// Noise of the variance that He asks for. Batch norm shifts by about one, so that ReLU keeps most: a network that magnifies
+/// rounding little.
+pub(crate) fn set_weights(parameters: &BTreeMap<String, Var>) {
+    for (index, (name, variable)) in parameters.iter().enumerate() {
+        let shape = variable.dims();
+        let (scale, offset) = match shape.len() {
+            4 => ((6.0 / shape[1..].iter().product::<usize>() as f64).sqrt(), 0.0),
+            _ if name.ends_with("weight") => (0.2, 1.0),
+            _ => (0.1, if parameters[&weight_of(name)].rank() == 1 { 1.0 } else { 0.0 }),
+        };
+        let values = noise(shape, 800 + index as u64, scale, offset);
+        variable.set(&values.to_dtype(variable.dtype()).unwrap()).unwrap();
+    }
+}
+
+/// The name of the weight of a variable's layer.
+pub(crate) fn weight_of(name: &str) -> String {
+    format!("{}.weight", name.rsplit_once('.').unwrap().0)
+}
+
+/// At most `SAMPLES` elements, `STEP` apart, around the end to the beginning; then the Euclidean norm of all.
 fn summary(tensor: &Tensor) -> Vec<f64> {
     let values = tensor.to_dtype(DType::F64).unwrap().flatten_all().unwrap().to_vec1::<f64>().unwrap();
     let norm = values.iter().map(|value| value * value).sum::<f64>().sqrt();
-    values.iter().copied().step_by(values.len().div_ceil(SAMPLES)).chain([norm]).collect()
+    (0..values.len().min(SAMPLES)).map(|sample| values[sample * STEP % values.len()]).chain([norm]).collect()
 }
 
 /// The Euclidean distance of a tensor from the summary of the expected one, relative to its norm, or to `floor` if that is more.

@@ -58,6 +58,34 @@ pub(super) fn moments<T: Real>(x: &[T], channels: usize) -> (Vec<T>, Vec<T>) {
     joined
 }
 
+/// `gamma / sqrt(variance + eps)`
+fn scales<T: Real>(gamma: &[T], variances: &[T]) -> impl Iterator<Item = f64> {
+    gamma.iter().zip(variances).map(|(gamma, variance)| gamma.to_f64() / (variance.to_f64() + EPSILON).sqrt())
+}
+
+/// Kernel and bias of the convolution that does what one with `weight`, a block for each channel of its output, and `bias` does
+/// with batch norm after it.
+pub(super) fn fold<T: Real>(
+    weight: &[T],
+    bias: &[T],
+    (means, variances): (&[T], &[T]),
+    gamma: &[T],
+    beta: &[T],
+) -> (Vec<T>, Vec<T>) {
+    let scales: Vec<_> = scales(gamma, variances).collect();
+    let size = weight.len() / scales.len();
+    let scaled = |channel: usize, block: &mut [T]| {
+        let (weight, scale) = (&weight[channel * size..][..size], T::from_f64(scales[channel]));
+        block.iter_mut().zip(weight).for_each(|(target, &weight)| *target = weight * scale);
+    };
+    // SAFETY: every number of a block has one of `weight`.
+    let weight = unsafe { parallel::written_chunks(weight.len(), size, scaled) };
+    let shifted = |(((bias, mean), scale), beta): (((&T, &T), &f64), &T)| {
+        T::from_f64((bias.to_f64() - mean.to_f64()) * scale + beta.to_f64())
+    };
+    (weight, bias.iter().zip(means).zip(&scales).zip(beta).map(shifted).collect())
+}
+
 /// `gamma (x - mean) / sqrt(variance + eps) + beta`
 pub(super) fn normalize<T: Real>(
     x: &[T],
@@ -67,9 +95,7 @@ pub(super) fn normalize<T: Real>(
     activation: Activation,
 ) -> Vec<T> {
     let channels = gamma.len();
-    let inverse = |variance: T| 1.0 / (variance.to_f64() + EPSILON).sqrt();
-    let scales = gamma.iter().zip(variances).map(|(gamma, &variance)| T::from_f64(gamma.to_f64() * inverse(variance)));
-    let scales: Vec<_> = scales.collect();
+    let scales: Vec<_> = scales(gamma, variances).map(T::from_f64).collect();
     let [means, scales, beta] = [means, &scales, beta].map(groups::spread);
     let (size, group) = (chunk_size(channels), groups::size(channels));
     let normalize = |chunk: usize, y: &mut [T]| {

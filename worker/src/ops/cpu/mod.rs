@@ -242,6 +242,24 @@ pub(super) fn normalize(
     })
 }
 
+/// Kernel and bias of the convolution that does what this one and batch norm by `moments` do.
+pub(super) fn fold(
+    weight: &Tensor,
+    bias: &Tensor,
+    moments: &Moments,
+    gamma: &Tensor,
+    beta: &Tensor,
+) -> Result<(Tensor, Tensor)> {
+    let operands = [weight, bias, &moments.mean, &moments.variance, gamma, beta].map(Elements::of);
+    let [weight_data, bias_data, mean, variance, gamma, beta] = &operands;
+    by_float!(weight.dtype(), T => {
+        let moments = (mean.slice()?, variance.slice()?);
+        let (weights, biases) =
+            batch_norm::fold::<T>(weight_data.slice()?, bias_data.slice()?, moments, gamma.slice()?, beta.slice()?);
+        Ok((tensor(weights, weight.dims())?, tensor(biases, bias.dims())?))
+    })
+}
+
 /// Gradients of input, gamma and beta.
 pub(super) fn normalize_backward(
     (x, gamma, y): (&Tensor, &Tensor, &Tensor),

@@ -48,6 +48,7 @@ impl Convolution {
     fn data_type(&self) -> sys::cudnnDataType_t {
         match self.precision {
             Precision::F32 | Precision::Tf32 => sys::cudnnDataType_t::CUDNN_DATA_FLOAT,
+            Precision::F64 => sys::cudnnDataType_t::CUDNN_DATA_DOUBLE,
             Precision::Bf16 => sys::cudnnDataType_t::CUDNN_DATA_BFLOAT16,
         }
     }
@@ -55,7 +56,7 @@ impl Convolution {
     /// The arithmetic that may be used. For f32 the default is TF32 where there is any; "allow conversion" would allow f16 too.
     fn math_type(&self) -> sys::cudnnMathType_t {
         match self.precision {
-            Precision::F32 => sys::cudnnMathType_t::CUDNN_FMA_MATH,
+            Precision::F32 | Precision::F64 => sys::cudnnMathType_t::CUDNN_FMA_MATH,
             Precision::Tf32 => sys::cudnnMathType_t::CUDNN_DEFAULT_MATH,
             Precision::Bf16 => sys::cudnnMathType_t::CUDNN_TENSOR_OP_MATH,
         }

@@ -49,6 +49,7 @@ use candle_core::DType;
 pub(super) fn dtype(precision: Precision) -> DType {
     match precision {
         Precision::F32 | Precision::Tf32 => DType::F32,
+        Precision::F64 => DType::F64, // of which there are no kernels: they refuse it
         Precision::Bf16 => DType::BF16,
     }
 }

@@ -14,7 +14,7 @@ use super::{AdamStep, SgdStep};
 use crate::ops::Activation::{self, Identity, Relu};
 use crate::ops::{Moments, Precision};
 use candle_core::{DType, Device, Tensor};
-use common::{error, tensors, wave};
+use common::{error, noise, tensors};
 
 const PRECISIONS: [Precision; 3] = [Precision::F32, Precision::Tf32, Precision::Bf16];
 const DTYPES: [DType; 2] = [DType::F32, DType::BF16];
@@ -28,9 +28,9 @@ fn dtype(precision: Precision) -> DType {
     if precision == Precision::Bf16 { DType::BF16 } else { DType::F32 }
 }
 
-/// A wave of numbers that bf16 holds.
-fn operand(shape: &[usize], phase: f64) -> Tensor {
-    bf16(&wave(shape, phase, 1.0, 0.0))
+/// Noise of numbers that bf16 holds.
+fn operand(shape: &[usize], stream: u64) -> Tensor {
+    bf16(&noise(shape, stream, 1.0, 0.0))
 }
 
 fn bf16(x: &Tensor) -> Tensor {
@@ -54,9 +54,9 @@ fn image(x: &Tensor) -> Tensor {
     x.permute((0, 3, 1, 2)).unwrap().contiguous().unwrap()
 }
 
-/// A wave as the gradient of a map.
+/// Noise as the gradient of a map.
 fn gradient(y: &Tensor) -> Tensor {
-    map(&operand(image(y).dims(), 9.0), y.dtype(), y.device())
+    map(&operand(image(y).dims(), 9), y.dtype(), y.device())
 }
 
 /// Compares with the fixture; maps are `[n, c, h, w]` here.
@@ -81,8 +81,8 @@ fn check_conv(name: &str, [x, weight, bias]: Shapes, activation: Activation) {
     let device = device();
     for precision in PRECISIONS {
         let dtype = dtype(precision);
-        let x = map(&operand(x, 1.0), dtype, &device);
-        let (weight, bias) = (plain(&operand(weight, 2.0), &device), plain(&operand(bias, 3.0), &device));
+        let x = map(&operand(x, 1), dtype, &device);
+        let (weight, bias) = (plain(&operand(weight, 2), &device), plain(&operand(bias, 3), &device));
         let y = super::conv2d(&x, &weight, &bias, activation, precision).unwrap();
         let grad = gradient(&y);
         let (dx, dw, db) = super::conv2d_backward(&x, &weight, &y, &grad, activation, precision, true).unwrap();
@@ -97,8 +97,8 @@ fn check_transpose(name: &str, [x, weight, bias]: Shapes, activation: Activation
     let device = device();
     for precision in PRECISIONS {
         let dtype = dtype(precision);
-        let x = map(&operand(x, 1.0), dtype, &device);
-        let (weight, bias) = (plain(&operand(weight, 2.0), &device), plain(&operand(bias, 3.0), &device));
+        let x = map(&operand(x, 1), dtype, &device);
+        let (weight, bias) = (plain(&operand(weight, 2), &device), plain(&operand(bias, 3), &device));
         let y = super::conv_transpose2d(&x, &weight, &bias, activation, precision).unwrap();
         let grad = gradient(&y);
         let (dx, dw, db) =
@@ -140,14 +140,14 @@ fn pooling_agrees_with_pytorch() {
     let device = device();
     for (kind, channels) in KINDS {
         for dtype in DTYPES {
-            let big = map(&operand(&[2, channels, 6, 8], 1.0), dtype, &device);
+            let big = map(&operand(&[2, channels, 6, 8], 1), dtype, &device);
             let (y, positions) = super::max_pool2d(&big).unwrap();
             let dx = super::scatter(&gradient(&y), &positions).unwrap();
             check(&format!("pool{kind}"), dtype, &[("y", &image(&y)), ("0", &image(&dx))]);
             assert_eq!(image(&super::gather(&big, &positions).unwrap()).to_string(), image(&y).to_string());
 
-            let like = map(&operand(&[2, channels, 6, 8], 2.0), dtype, &device);
-            let small = map(&operand(&[2, channels, 3, 4], 1.0), dtype, &device);
+            let like = map(&operand(&[2, channels, 6, 8], 2), dtype, &device);
+            let small = map(&operand(&[2, channels, 3, 4], 1), dtype, &device);
             let (_, positions) = super::max_pool2d(&like).unwrap();
             let y = super::scatter(&small, &positions).unwrap();
             let dx = super::gather(&gradient(&y), &positions).unwrap();
@@ -178,13 +178,13 @@ fn upsampling_and_concatenation_agree_with_pytorch() {
     let device = device();
     for (kind, channels) in KINDS {
         for dtype in DTYPES {
-            let x = map(&operand(&[2, channels, 3, 5], 1.0), dtype, &device);
+            let x = map(&operand(&[2, channels, 3, 5], 1), dtype, &device);
             let y = super::upsample(&x).unwrap();
             let dx = super::upsample_backward(&gradient(&y)).unwrap();
             check(&format!("upsample{kind}"), dtype, &[("y", &image(&y)), ("0", &image(&dx))]);
 
-            let a = map(&operand(&[2, channels, 4, 5], 1.0), dtype, &device);
-            let b = map(&operand(&[2, 2 * channels, 4, 5], 2.0), dtype, &device);
+            let a = map(&operand(&[2, channels, 4, 5], 1), dtype, &device);
+            let b = map(&operand(&[2, 2 * channels, 4, 5], 2), dtype, &device);
             let y = super::concatenate(&a, &b).unwrap();
             let (da, db) = super::split(&gradient(&y), channels).unwrap();
             let found = [("y", &image(&y)), ("0", &image(&da)), ("1", &image(&db))];
@@ -199,8 +199,8 @@ fn batch_norm_agrees_with_pytorch() {
     let shapes = [("", [3, 3, 5, 7]), ("_wide", [3, 16, 5, 7]), ("_many", [1, 264, 9, 11])];
     for (kind, shape) in shapes {
         for dtype in DTYPES {
-            let x = map(&operand(&shape, 1.0), dtype, &device);
-            let [gamma, beta] = [2.0, 3.0].map(|phase| plain(&operand(&shape[1..2], phase), &device));
+            let x = map(&operand(&shape, 1), dtype, &device);
+            let [gamma, beta] = [2, 3].map(|stream| plain(&operand(&shape[1..2], stream), &device));
             let moments = super::moments(&x).unwrap();
             let y = super::normalize(&x, &moments, &gamma, &beta, Relu).unwrap();
             let grad = gradient(&y);
@@ -216,9 +216,9 @@ fn batch_norm_by_given_moments_agrees_with_pytorch() {
     let device = device();
     for (kind, channels) in KINDS {
         for dtype in DTYPES {
-            let x = map(&operand(&[3, channels, 5, 7], 1.0), dtype, &device);
-            let [gamma, beta, mean] = [2.0, 3.0, 5.0].map(|phase| plain(&operand(&[channels], phase), &device));
-            let variance = plain(&bf16(&wave(&[channels], 6.0, 0.5, 1.0)), &device);
+            let x = map(&operand(&[3, channels, 5, 7], 1), dtype, &device);
+            let [gamma, beta, mean] = [2, 3, 5].map(|stream| plain(&operand(&[channels], stream), &device));
+            let variance = plain(&bf16(&noise(&[channels], 6, 0.5, 1.0)), &device);
             let moments = Moments { mean, variance };
             let y = super::normalize(&x, &moments, &gamma, &beta, Identity).unwrap();
             let grad = gradient(&y);
@@ -233,7 +233,7 @@ fn batch_norm_by_given_moments_agrees_with_pytorch() {
 #[test]
 fn moments_are_precise_far_from_zero() {
     let device = device();
-    let far = bf16(&wave(&[2, 40, 37, 41], 1.0, 1.0, 100.0));
+    let far = bf16(&noise(&[2, 40, 37, 41], 1, 1.0, 100.0));
     for dtype in DTYPES {
         let Moments { mean, variance } = super::moments(&map(&far, dtype, &device)).unwrap();
         check("moments", DType::F32, &[("mean", &mean), ("variance", &variance)]);
@@ -244,7 +244,7 @@ fn moments_are_precise_far_from_zero() {
 fn gradients_add_and_maps_change_their_type() {
     let device = device();
     for count in [24, 25] {
-        let [a, b] = [1.0, 2.0].map(|phase| operand(&[count], phase).to_dtype(DType::F32).unwrap());
+        let [a, b] = [1, 2].map(|stream| operand(&[count], stream).to_dtype(DType::F32).unwrap());
         for dtype in DTYPES {
             let [x, y] = [&a, &b].map(|x| x.to_dtype(dtype).unwrap().to_device(&device).unwrap());
             let sum = super::add(&x, &y).unwrap().to_device(&Device::Cpu).unwrap();
@@ -271,7 +271,7 @@ fn gradients_add_and_maps_change_their_type() {
 #[test]
 fn steps_agree_with_pytorch() {
     let device = device();
-    let numbers = |phase| plain(&operand(&[1000], phase), &device);
+    let numbers = |stream| plain(&operand(&[1000], stream), &device);
     let zeros = || Tensor::zeros(1000, DType::F32, &device).unwrap();
     for (name, decay, keep) in [("adam", 0.1, 1.0), ("adamw", 0.0, 1.0 - 0.01 * 0.1)] {
         let (parameters, first, second) = (numbers(1.0), zeros(), zeros());
