@@ -26,6 +26,8 @@ use tokio::sync::{oneshot, watch};
 const BATCH: usize = 1024;
 /// The view is published at most this often.
 const VIEW_INTERVAL: Duration = Duration::from_millis(250);
+/// The driver wakes at least this often. If it wakes later by more than that, the process stood still: it was stopped, or its machine.
+const TICK: Duration = Duration::from_millis(500);
 /// Epochs per second are averaged over this time.
 const RATE_WINDOW: Duration = Duration::from_secs(60);
 
@@ -210,12 +212,17 @@ impl Driver {
         self.take_looks(&mut batch)?;
         self.commit(std::mem::take(&mut batch))?;
         loop {
-            let (requests, stop) = self.wait();
+            let (requests, stop, stood_still) = self.wait();
+            if stood_still {
+                // nobody could be heard meanwhile, so nobody was silent
+                let renewal = self.state.renewal_decision(self.now());
+                self.carry_out(Ok(renewal), None, &mut batch)?;
+            }
             for request in requests {
                 self.handle(request, &mut batch)?;
                 self.take_looks(&mut batch)?;
             }
-            // after the requests: whoever called while this process stood still was not silent
+            // after the requests: whoever called while the last transaction was written was not silent
             let expiry = self.state.expiry_decision(self.now());
             self.carry_out(Ok(expiry), None, &mut batch)?;
             self.take_looks(&mut batch)?;
@@ -230,30 +237,29 @@ impl Driver {
         Timestamp(self.started.elapsed().as_millis() as u64)
     }
 
-    /// Waits for requests or a deadline; takes every request that is there.
-    fn wait(&self) -> (Vec<Request>, bool) {
+    /// Waits for requests or a deadline; takes every request that is there. Says whether to stop, and whether the process stood still.
+    fn wait(&self) -> (Vec<Request>, bool, bool) {
+        let began = Instant::now();
         let deadline = self.state.next_deadline().map(|at| self.started + Duration::from_millis(at.0));
         let view_due = self.view_stale.then(|| self.view_published + VIEW_INTERVAL);
-        let due = [deadline, view_due].into_iter().flatten().min();
-        let first = match due {
-            None => self.inbox.recv().map_err(|_| RecvTimeoutError::Disconnected),
-            Some(due) => self.inbox.recv_timeout(due.saturating_duration_since(Instant::now())),
+        let due = [deadline, view_due].into_iter().flatten().fold(began + TICK, Instant::min).max(began);
+        let first = self.inbox.recv_timeout(due - began);
+        let stood_still = Instant::now().saturating_duration_since(due) > TICK;
+        let mut requests = Vec::new();
+        let mut next = match first {
+            Err(RecvTimeoutError::Disconnected) => return (requests, true, stood_still),
+            first => first.ok(),
         };
-        match first {
-            Ok(Request::Stop) | Err(RecvTimeoutError::Disconnected) => (Vec::new(), true),
-            Err(RecvTimeoutError::Timeout) => (Vec::new(), false),
-            Ok(first) => {
-                let mut requests = vec![first];
-                while requests.len() < BATCH {
-                    match self.inbox.try_recv() {
-                        Ok(Request::Stop) => return (requests, true),
-                        Ok(request) => requests.push(request),
-                        Err(_) => break,
-                    }
-                }
-                (requests, false)
+        while let Some(request) = next.take() {
+            if matches!(request, Request::Stop) {
+                return (requests, true, stood_still);
+            }
+            requests.push(request);
+            if requests.len() < BATCH {
+                next = self.inbox.try_recv().ok();
             }
         }
+        (requests, false, stood_still)
     }
 
     fn handle(&mut self, request: Request, batch: &mut Batch) -> Result<(), StoreError> {

@@ -211,10 +211,10 @@ fn job_row(state: &State, sweep: &Sweep, place: usize, stored: Option<StoredResu
     let job = state.job(id)?;
     let (candidate, replicate) = sweep.coordinates(place as u32);
     let row_state = match &job.state {
-        JobState::Queued { .. } | JobState::Leased { .. } if sweep.is_dropped(place as u32) => RowState::Dropped,
+        JobState::Succeeded => RowState::Succeeded,
+        _ if sweep.is_dropped(place as u32) => RowState::Dropped,
         JobState::Queued { .. } => RowState::Queued,
         JobState::Leased { .. } => RowState::Running,
-        JobState::Succeeded => RowState::Succeeded,
         JobState::Failed { .. } => RowState::Failed,
         JobState::Cancelled => RowState::Cancelled,
     };

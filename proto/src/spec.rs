@@ -50,6 +50,17 @@ choice! {
     }
 }
 
+impl Architecture {
+    /// How often it halves an image: height and width must be multiples of 2 to this power.
+    #[must_use]
+    pub fn halvings(self) -> u32 {
+        match self {
+            Self::SegNet => 5,
+            Self::UNet | Self::UNet2 => 4,
+        }
+    }
+}
+
 choice! {
     /// The name of a loss, without its parameters.
     LossName {

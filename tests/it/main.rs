@@ -6,6 +6,7 @@
 mod harness;
 
 mod bad_input;
+mod calls;
 mod complete;
 mod data_pin;
 mod deploy;

@@ -2,6 +2,9 @@
 
 use crate::harness::{Lab, Peer, Process, simulated};
 use std::fs;
+use std::io::Read;
+use std::net::TcpStream;
+use std::time::Duration;
 
 fn with_token() -> Lab {
     let lab = Lab::new();
@@ -91,4 +94,13 @@ fn a_token_file_must_hold_a_token() {
         assert!(ended.stderr.contains(file), "{}", ended.stderr);
         assert!(!lab.store().exists());
     }
+}
+
+#[test]
+fn a_connection_that_says_nothing_is_closed() {
+    let lab = Lab::new();
+    let coordinator = lab.serve(&[]);
+    let mut silent = TcpStream::connect(coordinator.url.trim_start_matches("http://")).unwrap();
+    silent.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
+    assert_eq!(silent.read(&mut [0]).unwrap(), 0);
 }

@@ -1,6 +1,7 @@
 //! Workers and trainers die and freeze.
 
 use crate::harness::{Coordinator, Lab, Peer, Process, Row, Signal, children, kill, lives, simulated, until};
+use std::time::Duration;
 
 /// The attempts that a job took, by its id.
 fn attempts(rows: &[Row], job: &str) -> String {
@@ -189,4 +190,23 @@ fn a_worker_that_comes_back_before_its_job_is_taken_goes_on() {
         assert!(first.report(&lease).await.unwrap());
     });
     assert_eq!(lab.check_complete(1)[0]["attempts"], "1");
+}
+
+#[test]
+fn a_coordinator_that_was_stopped_for_a_while_takes_no_job_away() {
+    let lab = Lab::new();
+    lab.write(&simulated(1, 5));
+    let coordinator = lab.serve(&["--lease", "1s"]);
+    lab.submit(&coordinator.url, &["--simulated"]);
+    let _first = lab.worker(&coordinator.url, "first", &["--simulate", "6s"]);
+    coordinator.running(&lab, "first");
+    let _second = lab.worker(&coordinator.url, "second", &["--simulate", "1ms"]);
+    coordinator.process.signal(Signal::STOP);
+    // longer than a lease: the fault itself
+    std::thread::sleep(Duration::from_secs(3));
+    coordinator.process.signal(Signal::CONT);
+    coordinator.ended(&lab);
+    let rows = lab.check_complete(1);
+    assert_eq!((rows[0]["attempts"].as_str(), rows[0]["worker"].as_str()), ("1", "first"));
+    assert_eq!(lab.history().lost().len(), 0);
 }

@@ -112,6 +112,12 @@ def check(reports):
     return worst
 
 
+def same_bits(args):
+    """What `check` found of the weights, where there is more than one process to compare."""
+    where = ["in every process"] * (args.launches > 1) + ["on every number of threads"] * (len(args.threads) > 1)
+    return f" A worker's weights\nafter the steps have the same bits {' and '.join(where)}." if where else ""
+
+
 def pooled(runs, key):
     return [value for report in runs for value in report[key]]
 
@@ -214,8 +220,7 @@ def main():
 * `python {shlex.join(words)}`
 
 Each median is of {args.launches} processes x {args.steps} calls after two untimed ones; processes take turns, there and back. Both
-sides start from the same weights and take the same batches: the losses before the first step agree to {worst:.0e}. A worker's weights
-after the steps have the same bits in every process and on every number of threads.
+sides start from the same weights and take the same batches: the losses before the first step agree to {worst:.0e}.{same_bits(args)}
 
 ### Training step, ms
 

@@ -27,7 +27,7 @@ def threshold(values):
 
 
 def segment(blue):
-    dark = ndimage.binary_opening(blue < threshold(blue), iterations=2)
+    dark = ndimage.binary_opening(blue <= threshold(blue), iterations=2)
     labels, count = ndimage.label(dark)
     sizes = np.bincount(labels.ravel(), minlength=count + 1)
     sizes[0] = 0

@@ -11,18 +11,28 @@ use proto::measure::Counts;
 /// If there are not as many logits as pixels.
 pub fn counts(logits: &Tensor, masks: &[u8]) -> Result<Vec<Counts>> {
     let cases = logits.dim(0)?;
-    let logits = logits.to_dtype(DType::F32)?.flatten_all()?.to_vec1::<f32>()?;
-    if logits.len() != masks.len() || cases == 0 {
-        candle_core::bail!("{} logits for {} pixels", logits.len(), masks.len());
+    if logits.elem_count() != masks.len() || cases == 0 {
+        candle_core::bail!("{} logits for {} pixels", logits.elem_count(), masks.len());
     }
+    // f64 has numbers below 0 that f32 rounds to it
+    let predicted: Vec<_> = match logits.dtype() {
+        DType::F64 => logits.flatten_all()?.to_vec1::<f64>()?.into_iter().map(|logit| logit >= 0.0).collect(),
+        _ => logits
+            .to_dtype(DType::F32)?
+            .flatten_all()?
+            .to_vec1::<f32>()?
+            .into_iter()
+            .map(|logit| logit >= 0.0)
+            .collect(),
+    };
     let pixels = masks.len() / cases;
-    Ok(logits.chunks_exact(pixels).zip(masks.chunks_exact(pixels)).map(|(logits, mask)| case(logits, mask)).collect())
+    Ok(predicted.chunks_exact(pixels).zip(masks.chunks_exact(pixels)).map(|(found, mask)| case(found, mask)).collect())
 }
 
-fn case(logits: &[f32], mask: &[u8]) -> Counts {
+fn case(predicted: &[bool], mask: &[u8]) -> Counts {
     let mut counts = Counts::default();
-    for (&logit, &truth) in logits.iter().zip(mask) {
-        *match (logit >= 0.0, truth != 0) {
+    for (&predicted, &truth) in predicted.iter().zip(mask) {
+        *match (predicted, truth != 0) {
             (true, true) => &mut counts.tp,
             (true, false) => &mut counts.fp,
             (false, true) => &mut counts.fn_,

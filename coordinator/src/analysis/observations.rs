@@ -134,6 +134,13 @@ impl Observation {
         matches!(self, Self::Missing | Self::Dropped)
     }
 
+    /// Whether the two were tested on the same cases, as far as is known.
+    #[must_use]
+    pub fn is_of_one_split_with(&self, other: &Self) -> bool {
+        let hash = |of: &Self| of.ended().and_then(|ended| ended.split_hash.clone());
+        hash(self).zip(hash(other)).is_none_or(|(own, other)| own == other)
+    }
+
     /// Whether the job came to an end and left no score: it is counted, and never averaged away.
     #[must_use]
     pub fn ended_without_score(&self) -> bool {
@@ -145,7 +152,12 @@ impl Candidate {
     /// Its name in words: the values of its axes.
     #[must_use]
     pub fn label(&self) -> String {
-        let values: Vec<_> = self.values.iter().flatten().map(ToString::to_string).collect();
-        values.join(" ")
+        label(&self.values)
     }
+}
+
+/// A candidate in words: its values, in the order of the axes.
+#[must_use]
+pub fn label(values: &[Option<AxisValue>]) -> String {
+    values.iter().flatten().map(ToString::to_string).collect::<Vec<_>>().join(" ")
 }

@@ -33,7 +33,11 @@ pub fn observe(head: &SweepHead, jobs: &[JobRow], baselines: &[BaselineRow]) -> 
         baselines: observe_baselines(head, subset, baselines),
         replicates: head.replicates.iter().map(|seeds| replicate(head, seeds)).collect(),
         ratio: ratio(head, subset),
-        pool: head.cases,
+        pool: head.cases.map(|cases| match head.split.scheme {
+            // the other cases are in no split
+            Scheme::Rotation => cases.min(head.split.total() as usize),
+            Scheme::Random => cases,
+        }),
     }
 }
 

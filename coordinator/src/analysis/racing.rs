@@ -16,7 +16,6 @@
 //!
 //! The leader, who has the highest mean, always stays in a race.
 
-use super::stats::distributions::StudentT;
 use super::stats::interval;
 use super::stats::paired::Moments;
 use crate::plan::{Rule, Stopping};
@@ -202,6 +201,9 @@ impl Contender {
     fn settled(&self, draws: &[u64], half_width: f64) -> Option<Reason> {
         let scores = per_draw(draws, self.marks.iter().map(|mark| mark.score));
         let Moments { n, mean, sd } = Moments::of(&scores)?;
+        if sd == 0.0 && n < EARLY {
+            return None; // a few equal scores, such as those of collapsed jobs, do not tell how far apart others are
+        }
         let found = interval::of_mean(n, mean, sd, 0.0, 1.0 - CONFIDENCE)?.half_width();
         (found <= half_width).then_some(Reason::Settled { half_width: found })
     }
@@ -237,6 +239,6 @@ fn per_draw(draws: &[u64], numbers: impl Iterator<Item = Option<f64>>) -> Vec<f6
 /// The mean of paired differences, and the one-sided p of the paired t test that it is above 0; nothing from fewer than two pairs.
 fn better(differences: &[f64]) -> Option<(f64, f64)> {
     let moments = Moments::of(differences)?;
-    let p = StudentT::new((moments.n - 1) as f64).tail(moments.t(0.0));
-    Some((moments.mean, p))
+    let p = 0.5 * moments.p(0.0);
+    Some((moments.mean, if moments.mean > 0.0 { p } else { 1.0 - p }))
 }

@@ -227,10 +227,16 @@ impl Cell {
             }
             (Self::Real(number), Kind::Measured) => format!("{number:.4}"),
             (Self::Real(number), Kind::Seconds) => format!("{number:.1}"),
-            (Self::Text(text), _) => text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect(),
+            (Self::Text(text), _) => one_line(text),
             _ => self.exact(),
         }
     }
+}
+
+/// Text without what would end the line or speak to a terminal.
+#[must_use]
+pub fn one_line(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
 }
 
 impl From<&str> for Cell {

@@ -184,7 +184,7 @@ fn undecided(standings: &[Standing<'_>], analysis: &Analysis) -> Vec<String> {
     if lost > 0 {
         let whom = if lost == undecided.len() { "this".to_owned() } else { format!("{lost} of these") };
         sentences.push(format!(
-            "No number of splits would settle {whom} for new data with a ratio of test to training cases of {}: test fewer cases a split, or add cases.",
+            "However many splits, sweeps would show {whom} for new data in fewer than four of five times, with a ratio of test to training cases of {}: test fewer cases a split, or add cases.",
             number(analysis.ratio)
         ));
     }
@@ -195,9 +195,8 @@ fn undecided(standings: &[Standing<'_>], analysis: &Analysis) -> Vec<String> {
 #[must_use]
 pub fn settles(settle: Settle) -> String {
     match settle {
-        Settle::MoreSplits(1) => "1 more split would settle it".to_owned(),
-        Settle::MoreSplits(more) => format!("{more} more splits would settle it"),
-        Settle::NeverWithThisRatio => "no number of splits would with this ratio".to_owned(),
+        Settle::MoreSplits(more) => format!("with {} four sweeps of five would show it", counted(more, "more split")),
+        Settle::NeverWithThisRatio => "with this ratio fewer than four sweeps of five would show it".to_owned(),
     }
 }
 
@@ -207,10 +206,15 @@ fn detectable(analysis: &Analysis) -> Option<String> {
     let sd = power.typical_sd?;
     let now = power.detectable.iter().find(|detectable| detectable.splits == analysis.splits)?;
     Some(format!(
-        "With {} a pair must differ by {} on this pool and by {} on new data to be told apart four times out of five; on new data by {} even with ever more splits.",
+        "With {} a pair by itself must differ by {} on this pool and by {} on new data to be told apart four times out of five, {}on new data by {} even with ever more splits.",
         splits(now.splits),
         number(now.this_pool * sd),
         number(now.new_data * sd),
+        if power.pairs > 1 {
+            format!("as one of {} pairs by {}; ", power.pairs, number(now.new_data_all_pairs * sd))
+        } else {
+            String::new()
+        },
         number(power.floor * sd)
     ))
 }
@@ -221,10 +225,9 @@ fn failures(analysis: &Analysis) -> Vec<String> {
     let mut sentences: Vec<_> = troubled.iter().take(NAMED).map(|row| trouble(row)).collect();
     if troubled.len() > NAMED {
         let jobs: usize = troubled[NAMED..].iter().map(|row| row.not_trained.count).sum();
-        let candidates = troubled.len() - NAMED;
-        sentences.push(format!(
-            "{candidates} more candidates have {jobs} jobs that left no trained model; the table has them all."
-        ));
+        let (candidates, jobs) =
+            (counted((troubled.len() - NAMED) as u64, "more candidate"), counted(jobs as u64, "job"));
+        sentences.push(format!("{candidates}: {jobs} left no trained model; the table has them all."));
     }
     sentences
 }
@@ -240,21 +243,23 @@ fn trouble(row: &Row) -> String {
     ];
     let kinds: Vec<_> =
         kinds.iter().filter(|(count, _)| *count > 0).map(|(count, kind)| format!("{count} {kind}")).collect();
-    let mut sentence = format!("{}: of {} {}", row.label, counted(row.not_trained.of, "job"), kinds.join(", "));
+    let mut sentence = format!("{}: of {} {}", row.label, counted(row.not_trained.of as u64, "job"), kinds.join(", "));
     if row.without_score > 0 {
         let worst =
             row.mean_at_worst.map(|mean| format!(", and {} with the sweep's worst score for the others", number(mean)));
-        let mean = row.scores.mean.map_or_else(|| "has no mean".to_owned(), |mean| format!("mean {}", number(mean)));
-        sentence.push_str(&format!(
-            "; its {mean} is of the {} with a score{}",
-            row.scores.n,
-            worst.unwrap_or_default()
-        ));
+        sentence.push_str(&match row.scores.mean {
+            None => "; it has no mean".to_owned(),
+            Some(mean) => {
+                let worst = worst.unwrap_or_default();
+                format!("; its mean {} is of the {} with a score{worst}", number(mean), row.scores.n)
+            }
+        });
     } else if let Some(mean) = row.scores.mean {
         sentence.push_str(&format!("; its mean {} counts them with the score they have", number(mean)));
     }
     if let Some(trained) = row.mean_if_trained {
-        sentence.push_str(&format!("; its {} come to {}", counted(row.trained, "trained model"), number(trained)));
+        let models = counted(row.trained as u64, "trained model");
+        sentence.push_str(&format!("; the mean of its {models} is {}", number(trained)));
     }
     sentence + "."
 }
@@ -279,7 +284,7 @@ fn named(standings: &[&Standing<'_>], detail: impl Fn(&Standing<'_>) -> String) 
     let shown = standings.iter().take(NAMED).map(|standing| format!("{}{}", standing.label, detail(standing)));
     let mut names: Vec<_> = shown.collect();
     if standings.len() > NAMED {
-        names.push(format!("{} others", standings.len() - NAMED));
+        names.push(counted((standings.len() - NAMED) as u64, "other"));
     }
     match names.split_last() {
         Some((last, [])) => last.clone(),
@@ -293,10 +298,12 @@ fn confidence(analysis: &Analysis) -> String {
 }
 
 fn splits(count: usize) -> String {
-    counted(count, "split")
+    counted(count as u64, "split")
 }
 
-fn counted(count: usize, word: &str) -> String {
+/// A number of things: one of them, or more.
+#[must_use]
+pub fn counted(count: u64, word: &str) -> String {
     if count == 1 { format!("1 {word}") } else { format!("{count} {word}s") }
 }
 

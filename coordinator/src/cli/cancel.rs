@@ -1,7 +1,7 @@
 //! `coordinator cancel SWEEP`: takes a sweep's unfinished jobs off the queue. Results stay.
 
 use super::CliError;
-use super::client::{Source, refused};
+use super::client::{Place, Source, refused};
 use super::output::quietly;
 use crate::driver;
 use crate::scheduler::Limits;
@@ -25,15 +25,15 @@ pub struct Args {
 /// If there is no such sweep, or nobody takes the wish.
 pub async fn run(args: Args) -> Result<(), CliError> {
     let Args { sweep, source } = args;
-    let cancelled = match &source.coordinator {
-        Some(url) => {
+    let cancelled = match &source.place() {
+        Place::Coordinator(url) => {
             let request = CancelRequest { sweep: sweep.clone() };
             source.connect(url).await?.cancel(request).await.map_err(|status| refused(&status))?.into_inner().cancelled
         }
-        None => {
+        Place::Store(store) => {
             // opening a store to write makes one where there is none
-            Reader::open(&source.store)?;
-            let (handle, driver) = driver::start(Store::open(&source.store)?, Limits::default())?;
+            Reader::open(store)?;
+            let (handle, driver) = driver::start(Store::open(store)?, Limits::default())?;
             let cancelled = handle.cancel(sweep.clone()).await;
             handle.stop();
             driver.join().map_err(|_| CliError::Internal("the driver died".to_owned()))??;

@@ -11,25 +11,48 @@ use tonic::{Code, Status};
 
 /// The store, unless another is named.
 pub const DEFAULT_STORE: &str = "sweeps.db";
+/// The variable that names a running coordinator.
+const COORDINATOR: &str = "SPLITSWEEP_COORDINATOR";
 
 /// Where to look.
 #[derive(Debug, Clone, clap::Args)]
 pub struct Source {
-    /// Store to read, if no coordinator is asked
-    #[arg(long, value_name = "FILE", default_value = DEFAULT_STORE)]
-    pub store: PathBuf,
-    /// Address of a running coordinator to ask instead
-    #[arg(long, value_name = "URL", env = "SPLITSWEEP_COORDINATOR")]
-    pub coordinator: Option<String>,
+    /// Store to read, if no coordinator is asked [default: sweeps.db]
+    #[arg(long, value_name = "FILE", conflicts_with = "coordinator")]
+    store: Option<PathBuf>,
+    /// Address of a running coordinator to ask instead [env: SPLITSWEEP_COORDINATOR]
+    // not clap's environment: a store that is named must win over it
+    #[arg(long, value_name = "URL")]
+    coordinator: Option<String>,
     /// File with the token that the coordinator asks for
     #[arg(long, value_name = "FILE")]
-    pub token_file: Option<PathBuf>,
+    token_file: Option<PathBuf>,
 }
 
 /// A client that bears the token, if there is one.
 pub type Client = SweepsClient<InterceptedService<Channel, Bearer>>;
 
+/// A store or a running coordinator.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Place {
+    /// The store's file.
+    Store(PathBuf),
+    /// The coordinator's address.
+    Coordinator(String),
+}
+
 impl Source {
+    /// Where to look: what was named, else what the environment names, else the store of the usual name.
+    #[must_use]
+    pub fn place(&self) -> Place {
+        let environment = || std::env::var(COORDINATOR).ok().filter(|url| !url.is_empty());
+        match (&self.store, &self.coordinator) {
+            (Some(store), _) => Place::Store(store.clone()),
+            (None, Some(url)) => Place::Coordinator(url.clone()),
+            (None, None) => environment().map_or_else(|| Place::Store(DEFAULT_STORE.into()), Place::Coordinator),
+        }
+    }
+
     /// A connection to the coordinator at `url`.
     ///
     /// # Errors
@@ -38,13 +61,15 @@ impl Source {
         let unreachable = |reason: &dyn std::fmt::Display| {
             CliError::NotReached(format!("the coordinator at {url} is not reached: {reason}"))
         };
-        let endpoint = Endpoint::from_shared(url.to_owned()).map_err(|error| unreachable(&error))?;
+        let mistaken = |what: &str, reason: &dyn std::fmt::Display| CliError::Refused(format!("{what}: {reason}"));
+        let endpoint = Endpoint::from_shared(url.to_owned())
+            .map_err(|error| mistaken(&format!("`{url}` is no address such as http://host:7070"), &error))?;
         let channel = endpoint.connect_timeout(Duration::from_secs(5)).connect().await.map_err(|error| {
             let cause = std::error::Error::source(&error).map(ToString::to_string);
             unreachable(&cause.unwrap_or_else(|| error.to_string()))
         })?;
         let token = self.token_file.as_deref().map(read_token).transpose()?;
-        let bearer = Bearer::new(token.as_deref()).map_err(|error| unreachable(&error))?;
+        let bearer = Bearer::new(token.as_deref()).map_err(|error| mistaken("the token", &error))?;
         Ok(SweepsClient::with_interceptor(channel, bearer))
     }
 }

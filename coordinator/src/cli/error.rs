@@ -113,6 +113,9 @@ pub enum CliError {
     /// A local worker ended because of something that the user chose; it has said what.
     #[error("a local worker could not work; see its message above")]
     LocalWorker,
+    /// Somebody wants no sweep after all.
+    #[error("interrupted while the data set was looked at; nothing was stored, the same command begins again")]
+    Interrupted,
     /// The store.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -176,6 +179,7 @@ impl CliError {
             | Self::Import { .. }
             | Self::Binary { .. }
             | Self::Query(_) => exit::USERS_MISTAKE,
+            Self::Interrupted => exit::INTERRUPTED,
             Self::NotReached(_) => exit::NOT_REACHED,
             Self::Driver(_) | Self::Output(_) | Self::Internal(_) => exit::INTERNAL,
         }

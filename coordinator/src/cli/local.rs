@@ -1,6 +1,6 @@
 //! Workers on this machine, as child processes of the coordinator.
 
-use super::CliError;
+use super::{CliError, exit};
 use proto::data::{Dataset, Format};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -130,13 +130,23 @@ impl LocalWorkers {
         Ok(Self { children })
     }
 
-    /// Waits until a worker ends by itself.
+    /// Waits until no worker is left, or one ends as after a mistake of the user's: how the last one ended. The others go on when one
+    /// dies, as workers elsewhere do.
     pub async fn ended(&mut self) -> ExitStatus {
         loop {
-            for child in &mut self.children {
-                if let Ok(Some(status)) = child.try_wait() {
-                    return status;
+            let mut ended = None;
+            self.children.retain_mut(|child| match child.try_wait() {
+                Ok(Some(status)) => {
+                    tracing::warn!(%status, "a local worker ended unexpectedly");
+                    ended = Some(status);
+                    false
                 }
+                _ => true,
+            });
+            if let Some(status) = ended
+                && (self.children.is_empty() || status.code() == Some(exit::USERS_MISTAKE.into()))
+            {
+                return status;
             }
             tokio::time::sleep(Duration::from_millis(200)).await;
         }

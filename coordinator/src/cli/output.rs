@@ -2,6 +2,7 @@
 
 use super::CliError;
 use crate::analysis::export::Format;
+use std::fs;
 use std::io::{self, IsTerminal, Write};
 use std::path::Path;
 
@@ -24,14 +25,26 @@ pub fn write(file: Option<&Path>, text: &[u8]) -> Result<(), CliError> {
     match file {
         None => quietly(io::stdout().lock().write_all(text)),
         Some(path) => {
-            let failed = |source| CliError::File { action: "write", path: path.to_owned(), source };
-            let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-            let mut whole = tempfile::NamedTempFile::new_in(folder).map_err(failed)?;
-            whole.write_all(text).and_then(|()| whole.as_file().sync_all()).map_err(failed)?;
-            whole.persist(path).map_err(|error| failed(error.error))?;
-            Ok(())
+            place(path, text).map_err(|source| CliError::File { action: "write", path: path.to_owned(), source })
         }
     }
+}
+
+fn place(path: &Path, text: &[u8]) -> io::Result<()> {
+    // a link stays, and what is no file (a device, a pipe) is written to, not replaced
+    let path = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+    if path.metadata().is_ok_and(|found| !found.is_file() && !found.is_dir()) {
+        return fs::OpenOptions::new().write(true).open(path)?.write_all(text);
+    }
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let mut whole = tempfile::Builder::new();
+    #[cfg(unix)]
+    whole.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666)); // less the umask
+    let mut whole = whole.prefix(".splitsweep-").tempfile_in(folder)?;
+    whole.write_all(text)?;
+    whole.as_file().sync_all()?;
+    whole.persist(path)?;
+    Ok(())
 }
 
 /// Takes a closed pipe for the reader's wish to see no more.

@@ -5,7 +5,7 @@ use crate::analysis::table::{Cell, Column, Kind, Table};
 use crate::plan::{Candidate, ConfigErrors, Objective, Plan, Rule, Stopping, parse};
 use proto::cost;
 use proto::data::Dataset;
-use proto::spec::{JobSpec, Seeds};
+use proto::spec::{Convolution, JobSpec, Precision, Seeds, Stratify};
 use serde::Serialize;
 use std::fs::File;
 use std::io::{self, Read, Write};
@@ -128,6 +128,11 @@ fn protocol(plan: &Plan) -> Vec<(&'static str, String)> {
         fixed("training.optimizer", training.optimizer.to_string()),
         fixed("training.initialization", format!("{} initialization", training.initialization)),
         fixed("model.width", format!("width {}", job.model.width)),
+        // the usual ways to compute go without saying
+        fixed("training.convolution", format!("{} convolution", training.convolution))
+            .filter(|_| training.convolution != Convolution::default()),
+        fixed("training.precision", training.precision.to_string())
+            .filter(|_| training.precision != Precision::default()),
     ];
     let training: Vec<_> = training.into_iter().flatten().collect();
     let objective = &plan.objective;
@@ -135,12 +140,27 @@ fn protocol(plan: &Plan) -> Vec<(&'static str, String)> {
         ("data set", format!("{} ({images}), {side} x {side} pixels", plan.dataset.name)),
         (
             "split",
-            format!("{} train, {} validation, {} test, {}", split.train, split.validation, split.test, split.scheme),
+            format!(
+                "{} train, {} validation, {} test, {}{}",
+                split.train,
+                split.validation,
+                split.test,
+                split.scheme,
+                if split.stratify == Stratify::None { String::new() } else { format!(", by {}", split.stratify) }
+            ),
         ),
         ("training", training.join(", ")),
         ("objective", format!("{} of the {} subset, {} epoch", objective.metric, objective.subset, objective.epoch)),
         ("replicates", seeds(&plan.replicates)),
     ];
+    let artifacts = &plan.artifacts;
+    if artifacts.examples > 0 && artifacts.replicates > 0 {
+        let jobs = match artifacts.replicates {
+            1 => "each candidate's first job".to_owned(),
+            replicates => format!("each of a candidate's first {replicates} jobs"),
+        };
+        lines.push(("pictures", format!("{} of {jobs}", artifacts.examples)));
+    }
     lines.extend(plan.stopping.as_ref().map(stopping));
     lines
 }

@@ -9,11 +9,13 @@ use crate::analysis::tables::{self, Analysed};
 use crate::query::{self, Dossier};
 use crate::store::Reader;
 use proto::spec::Trainer;
-use std::fs;
 use std::path::{Path, PathBuf};
+use std::{fs, io};
 
 /// The page's name; a folder that has it is a report's folder.
 const PAGE: &str = "report.html";
+/// The folders beside it.
+const PARTS: [&str; 2] = ["figures", "tables"];
 /// Rows of a table that is written in LaTeX too: nobody prints more.
 const PRINTED: usize = 200;
 
@@ -41,10 +43,13 @@ pub fn run(args: Args) -> Result<(), CliError> {
     let folder = Folder::prepare(&args.out)?;
     let mut files = folder.write_tables(&dossier.analysed)?;
     files.extend(folder.write_table(&tables::jobs(&dossier.head, &dossier.jobs))?);
+    if !dossier.looks.is_empty() {
+        files.extend(folder.write_table(&tables::looks(&dossier.head, &dossier.looks))?);
+    }
     let lineup = Lineup::new(&dossier.analysed.observations, &dossier.analysed.analysis);
     let measurements = query::epochs(&reader, &dossier.jobs, &lineup.shown())?;
     let examples = query::examples(&reader, &dossier, &lineup.pictured())?;
-    let Dossier { head, jobs, analysed, submission, .. } = dossier;
+    let Dossier { head, jobs, analysed, looks, submission, .. } = dossier;
     let origin = Origin {
         file: submission.text,
         submitted: submission.at,
@@ -56,6 +61,7 @@ pub fn run(args: Args) -> Result<(), CliError> {
         analysed,
         jobs: &jobs,
         measurements: &measurements,
+        looks: &looks,
         examples: &examples,
         origin: &origin,
         tables: &files,
@@ -104,10 +110,14 @@ impl<'a> Folder<'a> {
         if path.exists() && !path.is_dir() {
             return Err(CliError::NotAFolder { path: path.to_owned() });
         }
-        if path.is_dir() && !path.join(PAGE).exists() && fs::read_dir(path).map_err(failed("read"))?.next().is_some() {
+        // the page comes last: a report that was interrupted has the folders only
+        let is_foreign = |entry: io::Result<fs::DirEntry>| {
+            entry.map_or(true, |entry| PARTS.iter().all(|part| entry.file_name() != *part))
+        };
+        if path.is_dir() && !path.join(PAGE).exists() && fs::read_dir(path).map_err(failed("read"))?.any(is_foreign) {
             return Err(CliError::Occupied { path: path.to_owned() });
         }
-        for part in ["figures", "tables"] {
+        for part in PARTS {
             fs::create_dir_all(path.join(part)).map_err(failed("make"))?;
         }
         Ok(Self { path })
@@ -148,6 +158,8 @@ impl<'a> Folder<'a> {
         } else {
             &[(Format::Csv, "csv")]
         };
+        // one of an earlier report that is not there need not go
+        drop(fs::remove_file(self.path.join(format!("tables/{}.tex", table.rows_name))));
         let mut files = Vec::new();
         for (format, ending) in formats {
             let name = format!("tables/{}.{ending}", table.rows_name);

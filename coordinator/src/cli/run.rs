@@ -46,14 +46,18 @@ pub async fn run(args: Args) -> Result<u8, CliError> {
     let started = Instant::now();
     let (plan, text) = plan::load(&args.sweep.clone().unwrap_or_default())?;
     let plan = if args.simulate.is_some() { plan.simulated() } else { plan };
+    let mut interrupts = interrupted()?;
     if args.local.local_workers > 0 && args.simulate.is_none() {
-        check_data(&args.local, &plan).await?;
+        tokio::select! {
+            checked = check_data(&args.local, &plan) => checked?,
+            _ = interrupts.recv() => return Err(CliError::Interrupted),
+        }
     }
     let name = plan.sweep.clone();
     let server = Server::start(&args.server, Some(name.clone())).await?;
     server.handle.submit(plan, text).await?;
     let mut progress = Progress::new();
-    let end = follow(&args, &server, &name, &mut progress).await;
+    let end = follow(&args, &server, &name, &mut progress, &mut interrupts).await;
     let view = server.handle.view().borrow().clone();
     server.stop().await?;
     let end = end?;
@@ -86,8 +90,13 @@ async fn check_data(local: &LocalArgs, plan: &Plan) -> Result<(), CliError> {
 }
 
 /// Shows the progress until the sweep has ended or somebody interrupts it; local workers live as long.
-async fn follow(args: &Args, server: &Server, sweep: &str, progress: &mut Progress) -> Result<End, CliError> {
-    let mut interrupts = interrupted()?;
+async fn follow(
+    args: &Args,
+    server: &Server,
+    sweep: &str,
+    progress: &mut Progress,
+    interrupts: &mut mpsc::UnboundedReceiver<()>,
+) -> Result<End, CliError> {
     if let Some(end) = has_ended(&server.handle, sweep).await? {
         return Ok(end);
     }
@@ -100,7 +109,7 @@ async fn follow(args: &Args, server: &Server, sweep: &str, progress: &mut Progre
         end = watch(&server.handle, sweep, progress) => end,
         status = workers.ended() => match status.code() {
             Some(code) if code == i32::from(exit::USERS_MISTAKE) => Err(CliError::LocalWorker),
-            _ => Err(CliError::Internal(format!("a local worker ended unexpectedly ({status}); the same command goes on from here"))),
+            _ => Err(CliError::Internal(format!("the last local worker ended unexpectedly ({status}); the same command goes on from here"))),
         },
         _ = interrupts.recv() => Ok(End::Interrupted),
     };

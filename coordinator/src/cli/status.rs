@@ -1,6 +1,6 @@
 //! `coordinator status`: where everything stands.
 
-use super::client::{Source, refused};
+use super::client::{Place, Source, refused};
 use super::output::quietly;
 use super::{CliError, progress};
 use crate::query;
@@ -30,9 +30,9 @@ pub struct Args {
 /// If the store cannot be read, or the coordinator is not reached.
 pub async fn run(args: Args) -> Result<(), CliError> {
     let Args { sweep, json, source } = args;
-    let mut view = match &source.coordinator {
-        None => query::state(&Reader::open(&source.store)?)?.view(),
-        Some(url) => {
+    let mut view = match &source.place() {
+        Place::Store(store) => query::state(&Reader::open(store)?)?.view(),
+        Place::Coordinator(url) => {
             let mut client = source.connect(url).await?;
             let status =
                 client.status(StatusRequest { sweep: String::new() }).await.map_err(|status| refused(&status))?;

@@ -1,6 +1,6 @@
 //! `coordinator submit FILE`: hands a sweep file to a running coordinator, or puts it into a store for the next one.
 
-use super::client::{Source, refused};
+use super::client::{Place, Source, refused};
 use super::output::quietly;
 use super::{CliError, plan};
 use crate::driver;
@@ -29,16 +29,16 @@ pub struct Args {
 pub async fn run(args: Args) -> Result<(), CliError> {
     let Args { file, simulated, source } = args;
     let (plan, text) = plan::load(&file)?;
-    let (sweep, jobs) = match &source.coordinator {
-        Some(url) => {
+    let (sweep, jobs) = match &source.place() {
+        Place::Coordinator(url) => {
             let request = SubmitRequest { file: file.display().to_string(), text, simulated };
             let mut client = source.connect(url).await?;
             let submitted = client.submit(request).await.map_err(|status| refused(&status))?.into_inner();
             (submitted.sweep, submitted.jobs)
         }
-        None => {
+        Place::Store(store) => {
             let plan = if simulated { plan.simulated() } else { plan };
-            let (handle, driver) = driver::start(Store::open(&source.store)?, Limits::default())?;
+            let (handle, driver) = driver::start(Store::open(store)?, Limits::default())?;
             let submitted = handle.submit(plan, text).await?;
             handle.stop();
             driver.join().map_err(|_| CliError::Internal("the driver died".to_owned()))??;

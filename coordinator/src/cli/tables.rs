@@ -1,6 +1,6 @@
 //! `coordinator tables`: the results of a sweep.
 
-use super::client::{Source, refused};
+use super::client::{Place, Source, refused};
 use super::{CliError, output};
 use crate::analysis::export::{Format, render};
 use crate::query::{self, Rows};
@@ -35,12 +35,12 @@ pub struct Args {
 pub async fn run(args: Args) -> Result<(), CliError> {
     let Args { sweep, rows, format, out, source } = args;
     output::accepts(out.as_deref(), format)?;
-    let text = match &source.coordinator {
-        None => {
-            let table = query::table(&Reader::open(&source.store)?, &sweep, rows)?;
+    let text = match &source.place() {
+        Place::Store(store) => {
+            let table = query::table(&Reader::open(store)?, &sweep, rows)?;
             render(&table, format).map_err(CliError::Output)?
         }
-        Some(url) => fetch(&source, url, sweep, rows, format).await?,
+        Place::Coordinator(url) => fetch(&source, url, sweep, rows, format).await?,
     };
     output::write(out.as_deref(), &text)
 }

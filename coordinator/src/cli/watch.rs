@@ -1,9 +1,9 @@
 //! `coordinator watch`: the live progress of a running coordinator, until its sweep has ended.
 
-use super::client::{Source, refused};
+use super::CliError;
+use super::client::{Place, Source, refused};
 use super::progress::{self, Progress};
-use super::{CliError, exit};
-use crate::query;
+use crate::query::{self, QueryError};
 use crate::scheduler::SweepState;
 use crate::serve::status_to_view;
 use crate::store::Reader;
@@ -25,13 +25,16 @@ pub struct Args {
 /// If the store cannot be read, or the coordinator is not reached.
 pub async fn run(args: Args) -> Result<u8, CliError> {
     let Args { sweep, source } = args;
-    let Some(url) = &source.coordinator else {
-        // nothing moves in a store that no coordinator has: its state is all there is to see
-        let view = query::state(&Reader::open(&source.store)?)?.view();
-        progress::known(&view, &sweep)?;
-        let code = progress::find(&view, &sweep).map_or(exit::USERS_MISTAKE, progress::exit_code);
-        super::output::write(None, progress::describe(&view).as_bytes())?;
-        return Ok(code);
+    let url = &match source.place() {
+        Place::Coordinator(url) => url,
+        Place::Store(store) => {
+            // nothing moves in a store that no coordinator has: its state is all there is to see
+            let view = query::state(&Reader::open(&store)?)?.view();
+            progress::known(&view, &sweep)?;
+            let code = progress::exit_code(progress::find(&view, &sweep).ok_or(QueryError::NoSweep)?);
+            super::output::write(None, progress::describe(&view).as_bytes())?;
+            return Ok(code);
+        }
     };
     let mut client = source.connect(url).await?;
     let request = StatusRequest { sweep: String::new() };

@@ -284,6 +284,11 @@ fn listed(ends: &[u32]) -> String {
 
 /// The name among `allowed` that `name` was most probably meant to be.
 pub(super) fn nearest(name: &str, allowed: &[String]) -> Option<String> {
+    /// Longer names are meant to be none of ours, and comparing takes their length squared.
+    const LONGEST: usize = 64;
+    if name.len() > LONGEST {
+        return None;
+    }
     let name = name.to_lowercase();
     let distance = |candidate: &str| strsim::damerau_levenshtein(&name, candidate);
     let (best, candidate) = allowed

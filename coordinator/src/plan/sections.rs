@@ -59,20 +59,16 @@ impl<'a> Images<'a> {
 
     /// Checks that the networks can halve the image as often as they do.
     pub(super) fn divide(&self, architectures: &[Architecture], problems: &mut Problems) {
-        let halvings = |architecture| match architecture {
-            Architecture::SegNet => 5,
-            Architecture::UNet | Architecture::UNet2 => 4,
-        };
-        let Some(deepest) = architectures.iter().copied().max_by_key(|&architecture| halvings(architecture)) else {
+        let Some(deepest) = architectures.iter().copied().max_by_key(|architecture| architecture.halvings()) else {
             return;
         };
-        let divisor = 1 << halvings(deepest);
+        let divisor = 1 << deepest.halvings();
         if !self.size.is_multiple_of(divisor) {
             let problem = Problem::Indivisible {
                 size: self.size,
                 divisor,
                 architecture: deepest.name(),
-                halvings: halvings(deepest),
+                halvings: deepest.halvings(),
             };
             self.node.entry("image_size").unwrap_or_else(|| self.node.clone()).reject::<()>(problem, problems);
         }

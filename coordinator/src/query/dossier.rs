@@ -2,6 +2,7 @@
 //! submitted with.
 
 use super::{QueryError, analyse, find, head, job_rows, measurement_rows, state};
+use crate::analysis::racing::Look;
 use crate::analysis::report::Example;
 use crate::analysis::rows::{JobRow, MeasurementRow, SweepHead};
 use crate::analysis::tables::Analysed;
@@ -16,6 +17,8 @@ pub struct Dossier {
     pub jobs: Vec<JobRow>,
     /// Its scores, and what they come to.
     pub analysed: Analysed,
+    /// The looks that were taken of it.
+    pub looks: Vec<Look>,
     /// Its file.
     pub submission: Submission,
     /// Ids of the cases, by their index.
@@ -34,7 +37,8 @@ pub fn dossier(reader: &Reader, sweep: &str) -> Result<Dossier, QueryError> {
     let analysed = analyse(reader, &head, &jobs)?;
     let submission = reader.submission(&head.sweep)?;
     let cases = sweep.inventory.as_ref().map(|inventory| inventory.cases.clone()).unwrap_or_default();
-    Ok(Dossier { head, jobs, analysed, submission, cases })
+    let looks = sweep.course.looks.clone();
+    Ok(Dossier { head, jobs, analysed, looks, submission, cases })
 }
 
 /// The epochs of some candidates' jobs. Those of all would be millions.

@@ -22,11 +22,15 @@ impl State {
         let reply = Submitted { sweep: plan.sweep.clone(), jobs: plan.jobs() as u64 };
         let is_real = plan.trainer() == Trainer::Candle;
         let kept = self.predecessor(&plan).and_then(|old| old.inventory.as_deref()).filter(|_| is_real);
-        let offered = self.workers.values().find_map(|worker| match worker.offers.get(&plan.dataset) {
-            Some(Found::Inventory(inventory)) => Some((inventory, &worker.info.name)),
-            Some(Found::Problem(_)) | None => None,
-        });
-        let offered = offered.filter(|_| is_real && kept.is_none());
+        let offers = || {
+            self.workers.values().filter_map(|worker| match worker.offers.get(&plan.dataset) {
+                Some(Found::Inventory(inventory)) => Some((inventory, &worker.info.name)),
+                Some(Found::Problem(_)) | None => None,
+            })
+        };
+        // workers stand in no order that means anything: one whose data set fits, if there is any
+        let fits = |(inventory, _): &(&Inventory, _)| misfit(&plan, inventory.cases.len() as u64).is_none();
+        let offered = offers().find(fits).or_else(|| offers().next()).filter(|_| is_real && kept.is_none());
         // a file that cannot run must not take the place of one that could
         if let Some(inventory) = kept.or(offered.map(|(inventory, _)| inventory))
             && let Some(problem) = misfit(&plan, inventory.cases.len() as u64)
@@ -49,9 +53,9 @@ impl State {
         let sweep = sweep.ok_or_else(|| Rejection::UnknownSweep(name.to_owned()))?;
         let reply = match sweep.inventory {
             None if !sweep.is_ended() => sweep.plan.jobs() as u64,
-            _ => self.cancellable(sweep.number).len() as u64,
+            _ => self.cancellable(sweep.number, true).len() as u64,
         };
-        let fact = Fact::Cancelled { sweep: sweep.plan.sweep.clone() };
+        let fact = Fact::Cancelled { sweep: sweep.plan.sweep.clone(), shared: true };
         Ok(Decision { facts: vec![fact], records: Vec::new(), reply })
     }
 
@@ -89,7 +93,7 @@ impl State {
         request: &Synchronization,
     ) -> Result<Decision<Synchronized>, Rejection> {
         let entry = self.worker(worker)?;
-        let mut facts = vec![Fact::Seen { worker, at: now }];
+        let mut facts: Vec<_> = (!request.repeated).then_some(Fact::Seen { worker, at: now }).into_iter().collect();
         let mut reply = Synchronized::default();
         let mut valid = BTreeSet::new();
         // listed twice, a lease would be given back or taken up twice
@@ -105,7 +109,9 @@ impl State {
                     busy -= 1;
                 }
                 Some(job) if job.holder_of(lease, worker).is_some() => {
-                    facts.push(Fact::Renewed { job: lease.job, expires: now.after(self.limits.lease_ms) });
+                    if !request.repeated {
+                        facts.push(Fact::Renewed { job: lease.job, expires: now.after(self.limits.lease_ms) });
+                    }
                     valid.insert(*lease);
                 }
                 Some(job) if job.is_lapsed(lease, worker) => {
@@ -192,6 +198,14 @@ impl State {
         let grants = self.grant(now, worker, room, &BTreeSet::from([job]));
         facts.extend(grants.iter().map(|grant| granted(grant, worker)));
         Ok(Decision { facts, records, reply: Completed::Recorded(grants) })
+    }
+
+    /// The coordinator stood still, and could hear nobody: leases get a fresh term, and every worker counts as heard.
+    pub fn renewal_decision(&self, now: Timestamp) -> Decision<()> {
+        let expires = now.after(self.limits.lease_ms);
+        let renewed = self.expiries.iter().map(|(_, job)| Fact::Renewed { job: *job, expires });
+        let seen = self.workers.keys().map(|worker| Fact::Seen { worker: *worker, at: now });
+        Decision { facts: renewed.chain(seen).collect(), records: Vec::new(), reply: () }
     }
 
     /// Time has passed: leases that ran out are lost, silent workers forgotten.

@@ -87,6 +87,9 @@ pub enum Fact {
     Cancelled {
         /// The sweep.
         sweep: String,
+        /// Jobs that only cancelled sweeps share end, too. Journals that do not say so were written when they did not.
+        #[serde(default)]
+        shared: bool,
     },
     /// A worker was given the right to an attempt.
     Granted {

@@ -3,7 +3,7 @@
 use super::state::Worker;
 use super::{Found, Grant, State, Sweep, Timestamp};
 use proto::ids::{JobId, Lease, Token, WorkerId};
-use proto::spec::Trainer;
+use proto::spec::{Precision, Trainer};
 use std::cell::LazyCell;
 use std::collections::BTreeSet;
 
@@ -31,8 +31,14 @@ impl State {
             for &place in &sweep.queue {
                 let id = sweep.jobs[place as usize];
                 let Some(job) = self.jobs.get(&id) else { continue };
-                let is_for_others =
-                    job.failed_on.contains(&worker) && others.iter().any(|other| !job.failed_on.contains(other));
+                let precision = sweep.candidate(place).template.training.precision;
+                if !computes(entry, precision) {
+                    continue;
+                }
+                let suits = |other: &WorkerId| {
+                    !job.failed_on.contains(other) && self.workers.get(other).is_some_and(|of| computes(of, precision))
+                };
+                let is_for_others = job.failed_on.contains(&worker) && others.iter().any(suits);
                 if !is_for_others && chosen.insert(id) {
                     let attempt = job.attempts.next();
                     let token = Token::of(format!("{:032x} {id} {attempt}", self.nonce).as_bytes());
@@ -68,17 +74,36 @@ pub(super) fn can_run(worker: &Worker, sweep: &Sweep) -> bool {
     serves(worker, sweep) && (worker.info.simulated || worker.offers.get(&sweep.plan.dataset).is_some_and(same))
 }
 
+/// Whether the worker's device computes in such numbers.
+fn computes(worker: &Worker, precision: Precision) -> bool {
+    let is_cuda = worker.info.device.starts_with("cuda");
+    worker.info.simulated
+        || match precision {
+            Precision::F32 => true,
+            Precision::F64 => !is_cuda,
+            Precision::Tf32 | Precision::Bf16 => is_cuda,
+        }
+}
+
 /// Why the worker gets no jobs of the sweep, for people.
 pub(super) fn notice(worker: &Worker, sweep: &Sweep) -> Option<String> {
     let (name, data) = (&sweep.plan.sweep, &sweep.plan.dataset.name);
     match (worker.offers.get(&sweep.plan.dataset)?, &sweep.inventory) {
         (Found::Problem(problem), _) => Some(format!("no jobs of sweep `{name}`: {problem}")),
         (Found::Inventory(own), Some(pinned)) if own.content != pinned.content => Some(format!(
-            "no jobs of sweep `{name}`: data set `{data}` has content {} here, but the sweep uses content {} (first offered by {})",
+            "no jobs of sweep `{name}`: data set `{data}` has content {} here, but the sweep uses content {} (first offered by {}); if the files were changed on purpose, give the sweep another name",
             own.content.short(),
             pinned.content.short(),
             sweep.pinned_by
         )),
-        (Found::Inventory(_), _) => None,
+        (Found::Inventory(_), _) => {
+            let precisions = sweep.plan.candidates.iter().map(|candidate| candidate.template.training.precision);
+            let refused = precisions.filter(|precision| !computes(worker, *precision)).min()?;
+            let device = if refused == Precision::F64 { "--device cpu" } else { "a CUDA device" };
+            Some(format!(
+                "no {refused} jobs of sweep `{name}`: {} does not compute in {refused}; start a worker with {device}",
+                worker.info.device
+            ))
+        }
     }
 }

@@ -73,6 +73,8 @@ pub struct Synchronization {
     pub draining: bool,
     /// Epochs that it has not handed in yet.
     pub measurements: Vec<(Lease, Vec<Measurement>)>,
+    /// The coordinator looks again whether there is work for a call that waits: the worker was not heard anew.
+    pub repeated: bool,
 }
 
 /// A lease that a worker should have.

@@ -105,7 +105,7 @@ impl State {
                     sweep.rejected = Some(problem.clone());
                 }
             }
-            Fact::Cancelled { sweep } => self.cancel(sweep),
+            Fact::Cancelled { sweep, shared } => self.cancel(sweep, *shared),
             Fact::Looked { sweep, look } => return self.take(sweep, look),
             Fact::Granted { job, .. }
             | Fact::Revived { job, .. }
@@ -166,6 +166,7 @@ impl State {
             cancelled: false,
             jobs: Vec::new(),
             queue: BTreeSet::new(),
+            failed: BTreeSet::new(),
             open: 0,
             counts: Counts::default(),
             epochs_succeeded: 0,
@@ -232,19 +233,24 @@ impl State {
         Ok(())
     }
 
-    fn cancel(&mut self, name: &str) {
+    fn cancel(&mut self, name: &str, shared: bool) {
         let Some(sweep) = self.sweep_mut(name) else { return };
         sweep.cancelled = true;
         let number = sweep.number;
-        for id in self.cancellable(number) {
+        for id in self.cancellable(number, shared) {
             self.change(id, Job::cancel);
         }
     }
 
-    /// The jobs that the cancellation of a sweep ends: the unfinished that it still needs and no other sweep wants.
-    pub(super) fn cancellable(&self, number: u64) -> Vec<JobId> {
+    /// The jobs that the cancellation of a sweep ends: the unfinished that it still needs and no other sweep wants. With `shared` a sweep
+    /// that was cancelled itself, or has dropped the job, does not want it.
+    pub(super) fn cancellable(&self, number: u64, shared: bool) -> Vec<JobId> {
         let Some(sweep) = self.sweeps.get(&number) else { return Vec::new() };
-        let ends = |job: &Job| !job.is_ended() && job.places.iter().all(|&(wanting, _)| wanting == number);
+        let wants = |&(other, place): &(u64, u32)| {
+            let needs = |sweep: &Sweep| !sweep.cancelled && !sweep.is_dropped(place);
+            other != number && (!shared || self.sweeps.get(&other).is_some_and(needs))
+        };
+        let ends = |job: &Job| !job.is_ended() && !job.places.iter().any(wants);
         let needed = (0..).zip(&sweep.jobs).filter(|(place, _)| !sweep.is_dropped(*place)).map(|(_, id)| *id);
         needed.filter(|id| self.jobs.get(id).is_some_and(ends)).collect()
     }
@@ -314,11 +320,15 @@ impl State {
         assert_eq!(self.leases, leases);
         for (number, sweep) in &self.sweeps {
             let (mut counts, mut queue, mut open) = (Counts::default(), BTreeSet::new(), 0);
+            let mut failed = BTreeSet::new();
             for (place, id) in (0..).zip(&sweep.jobs) {
                 let job = &self.jobs[id];
                 assert!(job.places.contains(&(*number, place)));
                 let (candidate, replicate) = sweep.coordinates(place);
                 *counts.of(&job.state, sweep.is_dropped(place)) += 1;
+                if matches!(job.state, JobState::Failed { .. }) && !sweep.is_dropped(place) {
+                    failed.insert(place);
+                }
                 let may_run = sweep.course.is_open(candidate, replicate);
                 open += u64::from(may_run && !job.is_ended());
                 if may_run && matches!(job.state, JobState::Queued { .. }) {
@@ -326,6 +336,7 @@ impl State {
                 }
             }
             assert_eq!((&sweep.counts, &sweep.queue, sweep.open), (&counts, &queue, open));
+            assert_eq!(sweep.failed, failed);
             if sweep.inventory.is_some() {
                 assert_eq!(sweep.counts.total(), sweep.plan.jobs() as u64, "each job of the grid is counted once");
             }

@@ -30,6 +30,8 @@ pub struct Sweep {
     pub course: Course,
     /// Places of the jobs that may go to a worker.
     pub queue: BTreeSet<u32>,
+    /// Places of the jobs that failed.
+    pub failed: BTreeSet<u32>,
     /// How many jobs the next look waits for, or the end of the sweep.
     pub open: u64,
     /// How many of its jobs are in each state.
@@ -60,10 +62,11 @@ pub struct Counts {
 impl Counts {
     pub(super) fn of(&mut self, state: &JobState, dropped: bool) -> &mut u64 {
         match state {
-            JobState::Queued { .. } | JobState::Leased { .. } if dropped => &mut self.dropped,
+            JobState::Succeeded => &mut self.succeeded,
+            // whatever becomes of it for another sweep
+            _ if dropped => &mut self.dropped,
             JobState::Queued { .. } => &mut self.queued,
             JobState::Leased { .. } => &mut self.running,
-            JobState::Succeeded => &mut self.succeeded,
             JobState::Failed { .. } => &mut self.failed,
             JobState::Cancelled => &mut self.cancelled,
         }
@@ -142,7 +145,9 @@ impl Sweep {
         change(self.counts.of(state, is_dropped), 1);
         match state {
             JobState::Succeeded => change(&mut self.epochs_succeeded, epochs),
-            JobState::Queued { .. } | JobState::Leased { .. } if is_dropped => change(&mut self.epochs_dropped, epochs),
+            _ if is_dropped => change(&mut self.epochs_dropped, epochs),
+            JobState::Failed { .. } if enters => drop(self.failed.insert(place)),
+            JobState::Failed { .. } => drop(self.failed.remove(&place)),
             JobState::Queued { .. } | JobState::Leased { .. } if self.course.is_open(candidate, replicate) => {
                 change(&mut self.open, 1);
                 if enters && matches!(state, JobState::Queued { .. }) {
@@ -160,6 +165,7 @@ impl Sweep {
         self.course.take(&self.plan, look);
         (self.counts, self.open, self.epochs_succeeded, self.epochs_dropped) = (Counts::default(), 0, 0, 0);
         self.queue.clear();
+        self.failed.clear();
         for (place, id) in (0..).zip(self.jobs.clone()) {
             if let Some(job) = jobs.get(&id) {
                 self.count(place, &job.state, true);

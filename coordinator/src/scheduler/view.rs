@@ -133,11 +133,8 @@ impl State {
             .filter(|job| job.places.iter().any(|&(number, _)| number == sweep.number))
             .map(|job| if let JobState::Leased { epoch, .. } = job.state { u64::from(epoch) } else { 0 })
             .sum();
-        let last_failure = || {
-            let failed = sweep.jobs.iter().filter_map(|id| self.jobs.get(id)).rev();
-            failed.filter(|job| matches!(job.state, JobState::Failed { .. })).find_map(|job| job.message.clone())
-        };
-        let problem = sweep.rejected.clone().or_else(|| if sweep.counts.failed > 0 { last_failure() } else { None });
+        let failure = |place: &u32| self.jobs.get(sweep.jobs.get(*place as usize)?)?.message.clone();
+        let problem = sweep.rejected.clone().or_else(|| sweep.failed.last().and_then(failure));
         SweepView {
             sweep: sweep.plan.sweep.clone(),
             state,

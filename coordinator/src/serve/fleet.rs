@@ -5,7 +5,7 @@ use crate::driver::Handle;
 use crate::scheduler::{Completed, Completion, Found, Grant, Offer, Synchronization, Synchronized, WorkerInfo};
 use proto::convert::{InvalidMessage, required};
 use proto::ids::{Lease, WorkerId};
-use proto::measure::Measurement;
+use proto::measure::{Measurement, Outcome};
 use proto::wire::fleet_server::Fleet;
 use proto::wire::{
     Assignment, AttemptMeasurements, CompleteRequest, CompleteResponse, CompleteStatus, DatasetOffer, RegisterRequest,
@@ -17,8 +17,10 @@ use tonic::{Request, Response, Status};
 
 /// Most slots that a worker may have.
 const MAX_SLOTS: u32 = 1024;
-/// Longest text about a worker that is kept, in characters.
-const MAX_TEXT: usize = 200;
+/// Longest name that is kept, in characters.
+const MAX_NAME: usize = 200;
+/// Longest message that is kept, in characters.
+const MAX_MESSAGE: usize = 2000;
 
 #[derive(Debug)]
 pub(super) struct FleetService {
@@ -52,11 +54,10 @@ impl Fleet for FleetService {
             )));
         }
         let worker = worker_id(&request.worker)?;
-        let shortened = |text: String| text.chars().filter(|c| !c.is_control()).take(MAX_TEXT).collect::<String>();
         let info = WorkerInfo {
-            name: shortened(request.name),
-            host: shortened(request.host),
-            device: shortened(request.device),
+            name: shortened(&request.name, MAX_NAME),
+            host: shortened(&request.host, MAX_NAME),
+            device: shortened(&request.device, MAX_NAME),
             slots: request.slots.clamp(1, MAX_SLOTS),
             simulated: request.simulated,
         };
@@ -77,6 +78,7 @@ impl Fleet for FleetService {
             free_slots,
             draining,
             measurements: measurements.iter().map(attempt_measurements).collect::<Result<_, _>>().map_err(invalid)?,
+            repeated: false,
         };
         let deadline = Instant::now() + self.poll();
         let mut work = self.handle.work();
@@ -89,6 +91,7 @@ impl Fleet for FleetService {
                 return Ok(Response::new(synchronized_to_wire(&reply, self.poll())));
             }
             synchronization.measurements.clear();
+            synchronization.repeated = true;
         }
     }
 
@@ -96,10 +99,14 @@ impl Fleet for FleetService {
         let CompleteRequest { worker, lease, measurements, outcome, free_slots } = request.into_inner();
         let worker = worker_id(&worker)?;
         let lease = required(lease, "lease").map_err(invalid)?;
+        let mut outcome = required(outcome, "outcome").and_then(TryInto::try_into).map_err(invalid)?;
+        if let Outcome::Failed { message, .. } = &mut outcome {
+            *message = shortened(message, MAX_MESSAGE);
+        }
         let completion = Completion {
             lease: (&lease).try_into().map_err(invalid)?,
             measurements: measurements.iter().map(Measurement::try_from).collect::<Result<_, _>>().map_err(invalid)?,
-            outcome: required(outcome, "outcome").and_then(TryInto::try_into).map_err(invalid)?,
+            outcome,
             free_slots,
         };
         let (status, grants) = match self.handle.complete(worker, completion).await.map_err(status)? {
@@ -111,6 +118,11 @@ impl Fleet for FleetService {
     }
 }
 
+/// What a peer wrote for people: one line, not too long, that does nothing to a terminal.
+fn shortened(text: &str, most: usize) -> String {
+    text.chars().filter(|c| !c.is_control()).take(most).collect()
+}
+
 fn worker_id(text: &str) -> Result<WorkerId, Status> {
     text.parse().map_err(|error| invalid(InvalidMessage::Id(error)))
 }
@@ -119,7 +131,7 @@ fn offer_from_wire(offer: DatasetOffer) -> Result<Offer, Status> {
     let dataset = required(offer.dataset.as_ref(), "offer.dataset").and_then(TryInto::try_into).map_err(invalid)?;
     let found = match required(offer.found, "offer.found").map_err(invalid)? {
         dataset_offer::Found::Inventory(inventory) => Found::Inventory(inventory.try_into().map_err(invalid)?),
-        dataset_offer::Found::Problem(problem) => Found::Problem(problem),
+        dataset_offer::Found::Problem(problem) => Found::Problem(shortened(&problem, MAX_MESSAGE)),
     };
     Ok(Offer { dataset, found })
 }

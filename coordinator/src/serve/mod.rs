@@ -1,6 +1,7 @@
 //! The tonic services. The only users of wire types here: each call is checked, made a request to the driver, and its answer put back.
 
 mod fleet;
+mod incoming;
 mod sweeps;
 
 use crate::driver::{Handle, Refusal};
@@ -15,13 +16,12 @@ use std::time::Duration;
 use tokio::net::TcpListener;
 use tonic::service::InterceptorLayer;
 use tonic::transport::Server;
-use tonic::transport::server::TcpIncoming;
 use tonic::{Request, Status};
 
 pub use sweeps::status_to_view;
 
-/// Largest message a peer may send: a result with the counts of 100,000 cases fits.
-const MAX_MESSAGE_BYTES: usize = 4 << 20;
+/// Largest message a peer may send: a result with the counts of 200,000 cases fits, or the names of a million.
+const MAX_MESSAGE_BYTES: usize = 16 << 20;
 /// Closes connections whose peer has vanished without a word.
 const KEEPALIVE: Duration = Duration::from_secs(20);
 
@@ -58,7 +58,7 @@ pub async fn serve(
         .layer(InterceptorLayer::new(check))
         .add_service(fleet)
         .add_service(sweeps)
-        .serve_with_incoming_shutdown(TcpIncoming::from(listener).with_nodelay(Some(true)), shutdown)
+        .serve_with_incoming_shutdown(incoming::speaking(listener), shutdown)
         .await
 }
 

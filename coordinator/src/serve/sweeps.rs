@@ -40,7 +40,10 @@ type Pieces<T> = std::pin::Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>
 impl Sweeps for SweepsService {
     async fn submit(&self, request: Request<SubmitRequest>) -> Result<Response<SubmitResponse>, Status> {
         let SubmitRequest { file, text, simulated } = request.into_inner();
-        let plan = plan::parse(&file, &text).map_err(|errors| Status::invalid_argument(errors.to_string()))?;
+        // a large grid takes a while, and others call meanwhile
+        let parsed = tokio::task::spawn_blocking(move || (plan::parse(&file, &text), text)).await;
+        let (plan, text) = parsed.map_err(|error| Status::internal(error.to_string()))?;
+        let plan = plan.map_err(|errors| Status::invalid_argument(errors.to_string()))?;
         let plan = if simulated { plan.simulated() } else { plan };
         let submitted = self.handle.submit(plan, text).await.map_err(status)?;
         Ok(Response::new(SubmitResponse { sweep: submitted.sweep, jobs: submitted.jobs }))

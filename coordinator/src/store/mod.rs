@@ -89,7 +89,11 @@ impl StoreError {
         match self {
             Self::Locked { .. } | Self::Version { .. } | Self::Foreign { .. } | Self::Missing { .. } => true,
             Self::Io { .. } => true,
-            Self::Damaged { .. } | Self::Sqlite { .. } => false,
+            Self::Sqlite { source, .. } => matches!(
+                source.sqlite_error_code(),
+                Some(rusqlite::ErrorCode::CannotOpen | rusqlite::ErrorCode::ReadOnly)
+            ),
+            Self::Damaged { .. } => false,
         }
     }
 }

@@ -135,7 +135,7 @@ pub(super) struct Agent {
     pub(super) waiting: VecDeque<Lease>,
     pub(super) calls: JoinSet<Answer>,
     /// The `Synchronize` under way.
-    pub(super) synchronizing: Option<AbortHandle>,
+    pub(super) synchronizing: Option<Synchronizing>,
     /// Attempts that ended while it was: its answer may still assign them.
     pub(super) ended_meanwhile: BTreeSet<Lease>,
     /// When to synchronise next, at the latest.
@@ -149,6 +149,13 @@ pub(super) struct Agent {
     /// No call before this time: the last one failed.
     pub(super) quiet_until: Option<Instant>,
     pub(super) draining: Option<Drain>,
+}
+
+/// A `Synchronize` under way.
+pub(super) struct Synchronizing {
+    pub(super) handle: AbortHandle,
+    /// It has offers or measurements with it, so that it is answered at once; others wait for work at the coordinator.
+    pub(super) carries_news: bool,
 }
 
 /// The worker was told to go.
@@ -199,7 +206,8 @@ impl Agent {
         let now = Instant::now();
         let quiet = self.quiet_until.filter(|until| now < *until);
         let registered = matches!(self.registration, Registration::Yes) && quiet.is_none();
-        let measured = (registered && self.has_measurements()).then(|| self.measurements_due());
+        let telling = self.synchronizing.as_ref().is_some_and(|call| call.carries_news);
+        let measured = (registered && !telling && self.has_measurements()).then(|| self.measurements_due());
         let synchronize = (registered && self.synchronizing.is_none()).then_some(self.next_synchronize);
         let deadline = self.draining.as_ref().map(|drain| drain.deadline);
         let look = self.finds.next_due().filter(|_| self.draining.is_none());
@@ -318,7 +326,7 @@ impl Agent {
         self.draining = Some(Drain { deadline: Instant::now() + DRAIN_LIMIT, confirmed: false });
         // a call that waits for work would bring what nobody takes any more
         if let Some(call) = self.synchronizing.take() {
-            call.abort();
+            call.handle.abort();
         }
         self.next_synchronize = Instant::now();
         self.waiting.clear();

@@ -3,7 +3,7 @@
 //! `Synchronize` is called again and again: at once when there is something to say (a call that waits for work is dropped for that, which the
 //! protocol allows), else when the coordinator asked for it.
 
-use super::agent::{Agent, AgentError, Registration};
+use super::agent::{Agent, AgentError, Registration, Synchronizing};
 use super::finds::Found;
 use proto::data::Dataset;
 use proto::ids::Lease;
@@ -15,7 +15,7 @@ use proto::wire::{
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::task::{self, AbortHandle, JoinError};
+use tokio::task::{self, JoinError};
 use tokio::time::Instant;
 use tonic::{Code, Response, Status};
 
@@ -53,8 +53,9 @@ impl Agent {
                 self.complete_ended();
                 let news =
                     !self.unsent_offers.is_empty() || (self.has_measurements() && now >= self.measurements_due());
-                if news && let Some(call) = self.synchronizing.take() {
-                    call.abort();
+                // one that carries news is answered at once; only one that waits for work makes way
+                if news && let Some(call) = self.synchronizing.take_if(|call| !call.carries_news) {
+                    call.handle.abort();
                 }
                 if self.synchronizing.is_none() && (news || now >= self.next_synchronize) {
                     self.synchronize();
@@ -114,6 +115,7 @@ impl Agent {
             measurements: running().map(|held| (held.lease, held.measurements.len())).collect(),
             offers: self.unsent_offers.len(),
         };
+        let carries_news = !sent.measurements.is_empty() || sent.offers > 0;
         let free = self.idle.len().saturating_sub(self.attempts.values().filter(|held| held.slot.is_none()).count());
         let request = SynchronizeRequest {
             worker: self.id.to_string(),
@@ -132,7 +134,7 @@ impl Agent {
         self.last_synchronize = Some(Instant::now());
         let mut client = self.client.clone();
         let call = async move { Answer::Synchronized { sent, result: client.synchronize(request).await } };
-        self.synchronizing = Some(self.calls.spawn(call));
+        self.synchronizing = Some(Synchronizing { carries_news, handle: self.calls.spawn(call) });
     }
 
     fn offer_to_wire(&self, dataset: &Dataset) -> Option<DatasetOffer> {
@@ -162,7 +164,8 @@ impl Agent {
                 self.failed(&status);
             }
             // dropped too late: what it brought was said, or will be repeated, to the newer call
-            Answer::Synchronized { .. } if self.synchronizing.as_ref().map(AbortHandle::id) != Some(call) => {}
+            Answer::Synchronized { .. }
+                if self.synchronizing.as_ref().map(|running| running.handle.id()) != Some(call) => {}
             Answer::Synchronized { sent, result } => {
                 self.synchronizing = None;
                 match result {
@@ -205,10 +208,11 @@ impl Agent {
         held.completing = false;
         let first = !matches!(held.outcome, Some(Outcome::Failed { .. }));
         match status.code() {
-            Code::InvalidArgument | Code::OutOfRange | Code::ResourceExhausted if first => {
+            // too long for one message: the result matters more than its curve
+            Code::OutOfRange if !held.measurements.is_empty() => held.measurements.clear(),
+            Code::InvalidArgument | Code::OutOfRange if first => {
                 let message = format!("the coordinator does not take the result: {}", status.message());
                 tracing::error!(job = %lease.job.short(), "{message}");
-                held.measurements.clear();
                 held.outcome = Some(Outcome::Failed { kind: FailureKind::Error, message });
             }
             _ => self.failed(status),

@@ -12,6 +12,7 @@ use std::time::Duration;
 use tokio::io::BufReader;
 use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 use tokio::sync::mpsc;
+use tokio::time::timeout;
 
 /// Time between the end of a trainer's output and its own end.
 const DYING: Duration = Duration::from_secs(5);
@@ -25,6 +26,8 @@ pub struct Launcher {
     pub arguments: Vec<OsString>,
     /// Threads that it may use.
     pub threads: usize,
+    /// One that tells nothing of its job for so long hangs.
+    pub patience: Duration,
 }
 
 /// What the agent tells a slot.
@@ -140,7 +143,13 @@ async fn train(
         return Err(died(trainer, &error.to_string()).await);
     }
     loop {
-        let event = match pipe::receive::<TrainEvent>(&mut trainer.events).await {
+        let received = timeout(launcher.patience, pipe::receive::<TrainEvent>(&mut trainer.events)).await;
+        let Ok(received) = received else {
+            trainer.kill().await;
+            let silence = humantime::format_duration(launcher.patience);
+            return Err(format!("the trainer hangs: it was killed after {silence} without a word (--patience)"));
+        };
+        let event = match received {
             Ok(Some(TrainEvent { event: Some(event) })) => event,
             Ok(Some(TrainEvent { event: None })) => return Err("the trainer sent an unknown event".to_owned()),
             Ok(None) => return Err(died(trainer, "it closed its output").await),
@@ -164,7 +173,7 @@ async fn train(
 
 /// How a trainer died that does not talk any more. One that is still alive does not speak the protocol, and is killed.
 async fn died(trainer: &mut Trainer, how: &str) -> String {
-    match tokio::time::timeout(DYING, trainer.child.wait()).await {
+    match timeout(DYING, trainer.child.wait()).await {
         Ok(Ok(status)) => format!("the trainer died ({})", describe(status)),
         Ok(Err(_)) | Err(_) => {
             trainer.kill().await;
@@ -191,9 +200,16 @@ mod tests {
     use crate::agent::write_frame;
     use proto::convert::failure_to_wire;
 
+    const PATIENCE: Duration = Duration::from_secs(3600);
+
     /// A slot whose trainer is that shell script: its orders, and its reports.
     fn slot(script: &str) -> (mpsc::UnboundedSender<Order>, mpsc::UnboundedReceiver<(usize, Report)>) {
-        let launcher = Launcher { program: "sh".into(), arguments: vec!["-c".into(), script.into()], threads: 1 };
+        let launcher = Launcher {
+            program: "sh".into(),
+            arguments: vec!["-c".into(), script.into()],
+            threads: 1,
+            patience: PATIENCE,
+        };
         let (orders, taken) = mpsc::unbounded_channel();
         let (reporter, reports) = mpsc::unbounded_channel();
         tokio::spawn(run(0, launcher, taken, reporter));
@@ -206,6 +222,20 @@ mod tests {
         orders.send(Order::Stop).unwrap();
         drop(orders);
         assert!(reports.recv().await.is_none());
+    }
+
+    /// Virtual time: it passes when nothing else happens.
+    #[tokio::test(start_paused = true)]
+    async fn a_trainer_that_hangs_is_killed() {
+        let (orders, mut reports) = slot("exec cat > /dev/null");
+        let begun = tokio::time::Instant::now();
+        orders.send(Order::Train(Box::default())).unwrap();
+        let (_, report) = reports.recv().await.unwrap();
+        let Report::Ended(Outcome::Failed { kind: FailureKind::Crashed, message }) = report else {
+            panic!("{report:?}")
+        };
+        assert!(message.contains("hangs") && message.contains("1h"), "{message}");
+        assert!(begun.elapsed() >= PATIENCE);
     }
 
     #[tokio::test]

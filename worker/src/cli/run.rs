@@ -39,6 +39,9 @@ pub struct Args {
     /// Folder for prepared data sets [default: the user's cache folder]
     #[arg(long, value_name = "DIR")]
     cache: Option<PathBuf>,
+    /// A trainer that tells nothing of its job for so long hangs, and is killed
+    #[arg(long, value_name = "TIME", default_value = "1h", value_parser = humantime::parse_duration)]
+    patience: Duration,
     /// Make results up, taking this long for a job (such as 50ms), to load a coordinator without training
     #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
     simulate: Option<Duration>,
@@ -105,14 +108,15 @@ pub fn run(args: Args) -> Result<(), RunError> {
         token,
         name: args.name.clone().unwrap_or_else(|| host.clone()),
         host,
-        device,
+        device: device.clone(),
         slots: args.slots as usize,
         simulated: args.simulate.is_some(),
         roots,
         launcher: Launcher {
             program: std::env::current_exe()?,
-            arguments: trainer_arguments(&args),
+            arguments: trainer_arguments(&args, fixed(&args.device, &device)),
             threads: (cores / args.slots as usize).max(1),
+            patience: args.patience,
         },
         inspect: Arc::new(move |dataset| {
             let root = inspect_roots.get(&dataset.name).map(PathBuf::as_path);
@@ -146,8 +150,17 @@ fn read_token(path: &Path) -> Result<String, RunError> {
     Ok(token)
 }
 
-fn trainer_arguments(args: &Args) -> Vec<OsString> {
-    let mut arguments: Vec<OsString> = vec!["trainer".into(), "--device".into(), args.device.clone().into()];
+/// The device of all trainers: what `auto` came to once, lest one that is started later decide otherwise.
+fn fixed<'a>(name: &'a str, found: &str) -> &'a str {
+    match name {
+        "auto" if found.starts_with("cuda") => "cuda:0",
+        "auto" if found.starts_with("cpu") => "cpu",
+        name => name,
+    }
+}
+
+fn trainer_arguments(args: &Args, device: &str) -> Vec<OsString> {
+    let mut arguments: Vec<OsString> = vec!["trainer".into(), "--device".into(), device.into()];
     if let Some(duration) = args.simulate {
         arguments.extend(["--simulate".into(), humantime::format_duration(duration).to_string().into()]);
     }

@@ -3,6 +3,7 @@
 
 use super::prepare::progress;
 use crate::data::{bmp, ph2, synthetic};
+use crate::new_file::folder;
 use proto::data::Synthetic;
 use rayon::prelude::*;
 use std::fs;
@@ -72,11 +73,10 @@ fn write(out: &Path, cases: u32, seed: u64) -> Result<(), SynthesizeError> {
     if taken {
         return Err(SynthesizeError::Exists { path: out.to_owned() });
     }
-    let beside = out.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let mut builder = tempfile::Builder::new();
     #[cfg(unix)]
     builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o777));
-    let unfinished = builder.prefix(".splitsweep-").tempdir_in(beside).map_err(failed(out))?;
+    let unfinished = builder.prefix(".splitsweep-").tempdir_in(folder(out)).map_err(failed(out))?;
 
     let images = unfinished.path().join(ph2::IMAGES);
     let progress = progress(cases as usize);

@@ -46,10 +46,7 @@ pub struct Network {
 /// What height and width of the images must be multiples of.
 #[must_use]
 pub fn granularity(architecture: Architecture) -> u32 {
-    match architecture {
-        Architecture::SegNet => 32,
-        Architecture::UNet | Architecture::UNet2 => 16,
-    }
+    1 << architecture.halvings()
 }
 
 /// Builds a network with initial weights drawn from `init_seed`.

@@ -1,12 +1,10 @@
 //! One operation, one kernel, forward and backward: where it runs is decided here and nowhere else.
 
+use super::cpu::ConvGradients;
 #[cfg(feature = "cudnn")]
 use super::cuda;
 use super::{Activation, Convolution, Fused, Moments, algorithm, cpu};
 use candle_core::{DType, Result, Tensor, Var};
-
-/// Gradients of an input, if it was wanted, of a kernel and of a bias.
-type ConvGradients = (Option<Tensor>, Tensor, Tensor);
 
 /// Calls the function of that name of the kernels' module.
 macro_rules! call {

@@ -22,7 +22,7 @@ mod tape;
 pub use cpu::{NoVectors, Vectors};
 pub(crate) use cpu::{Real, dispatch, parallel, storage};
 #[cfg(feature = "cudnn")]
-pub(crate) use cuda::{AdamStep, SgdStep, adam, describe_plans, gather_batch, losses, sgd};
+pub(crate) use cuda::{AdamStep, SgdStep, adam, describe_plans, gather_batch, losses, sgd, trim};
 pub(crate) use fused::blend;
 pub use tape::{Gradients, Tape};
 

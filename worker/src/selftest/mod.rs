@@ -1,4 +1,4 @@
-//! Every operation that networks are made of, its gradients and every update rule, on a device, against plain loops.
+//! Every operation that networks are made of, the losses, their gradients and every update rule, on a device, against plain loops.
 //!
 //! ```text
 //!  mod        random operands -> the device's own kernels -> rows of errors
@@ -8,9 +8,9 @@
 mod reference;
 
 use crate::ops::{Activation, Fused, Gradients, Kernels, Moments, Pass, Tape};
-use crate::{optimizers, seed};
+use crate::{losses, optimizers, seed};
 use candle_core::{DType, Device, Result, Tensor, Var};
-use proto::spec::{Convolution, Optimizer, Precision, Training};
+use proto::spec::{Convolution, Loss, Optimizer, Precision, Training};
 use rand::Rng;
 use reference::{Array, Expected, Parameter, Rates, Relu};
 use std::collections::BTreeMap;
@@ -46,6 +46,7 @@ pub fn run(device: &Device) -> Result<Vec<Row>> {
     let kernels = |convolution, precision| Kernels::of(device, convolution, precision);
     let mut test = SelfTest { device, kernels: kernels(Convolution::Auto, Precision::F32), rows: Vec::new() };
     test.update_rules()?;
+    test.losses()?;
     if device.is_cpu() {
         test.everything_but_neighbours()?;
         for convolution in [Convolution::Direct, Convolution::Winograd2, Convolution::Winograd4] {
@@ -79,7 +80,8 @@ impl SelfTest<'_> {
     fn everything_but_neighbours(&mut self) -> Result<()> {
         self.other_convolutions()?;
         self.maps()?;
-        self.batch_norm()
+        self.batch_norm()?;
+        self.normed_convolution()
     }
 
     /// 3x3 convolutions, in maps whose sizes tiles do and do not divide.
@@ -214,6 +216,50 @@ impl SelfTest<'_> {
                     },
                 )?;
             }
+        }
+        Ok(())
+    }
+
+    /// A convolution and the norm after it, as evaluations have them: where it pays, in one.
+    fn normed_convolution(&mut self) -> Result<()> {
+        let [c, k]: [&[usize]; 2] = [&[16], &[16, 6, 3, 3]];
+        let [x, weight, bias, scale, shift, means, variances] = arrays([&[2, 12, 10, 6], k, c, c, c, c, c]);
+        let variances =
+            rounded(&Array { values: variances.values.iter().map(|x| x.abs() + 0.5).collect(), ..variances });
+        let pass = Pass::new(self.kernels);
+        let moments = Moments { mean: self.tensor(&means)?, variance: self.tensor(&variances)? };
+        let [scales, shifts] = [self.tensor(&scale)?, self.tensor(&shift)?];
+        let (input, norm) = (pass.enter(&self.tensor(&x)?)?, (&moments, &scales, &shifts));
+        let (weights, biases) = (self.tensor(&weight)?, self.tensor(&bias)?);
+        let found = pass.conv2d_batch_norm_by(&input, &weights, &biases, norm, Activation::Identity)?;
+        let [grad] = arrays([found.dims()]);
+        let convolved = reference::conv2d(&[x, weight, bias], None, &grad).y;
+        let given = Some([&means.values[..], &variances.values]);
+        let expected = reference::batch_norm(&[convolved, scale, shift], given, None, &grad).y;
+        let error = distance(&numbers(&found)?, &expected.values);
+        self.row("convolution 3x3 and batch norm by given moments", "result", error, 1e-5);
+        Ok(())
+    }
+
+    /// The losses as they are trained on and as they are evaluated, and their gradients.
+    fn losses(&mut self) -> Result<()> {
+        let [x, y] = arrays([&[3, 1, 9, 11]; 2]);
+        let x = Array { values: x.values.iter().map(|x| 8.0 * x).collect(), ..x };
+        let y = Array { values: y.values.iter().map(|y| f64::from(u8::from(*y > 0.3))).collect(), ..y };
+        let host = |array: &Array| Tensor::from_vec(array.values.clone(), array.shape.as_slice(), &Device::Cpu);
+        for loss in [Loss::Bce {}, Loss::Dice { smooth: 1.0 }, Loss::Focal { gamma: 2.0 }] {
+            let (logits, targets) = (self.tensor(&x)?, self.tensor(&y)?);
+            let (trained_on, along) = losses::with_gradient(&loss, &logits, &targets)?;
+            let evaluated = losses::per_case(&loss, &logits, &targets)?;
+            let logits = Var::from_tensor(&host(&x)?)?;
+            let values = losses::composed(&loss, &logits, &host(&y)?)?;
+            let gradients = values.mean_all()?.backward()?;
+            let gradient = gradients.get(&logits).map(numbers).transpose()?.unwrap_or_default();
+            let name = format!("loss {}", loss.name());
+            for found in [&trained_on, &evaluated] {
+                self.row(&name, "result", distance(&numbers(found)?, &numbers(&values)?), 2e-6);
+            }
+            self.row(&name, "gradient of logits", distance(&numbers(&along)?, &gradient), 2e-6);
         }
         Ok(())
     }

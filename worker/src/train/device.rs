@@ -1,7 +1,7 @@
 //! Where tensors live.
 
 use super::TrainError;
-use candle_core::Device;
+use candle_core::{Device, DeviceLocation};
 use proto::spec::{Precision, Training};
 
 /// A device that cannot be used.
@@ -14,7 +14,7 @@ pub enum DeviceError {
         name: String,
     },
     /// The device cannot be opened.
-    #[error("cannot open {name}: {source}")]
+    #[error("cannot open {name}: {source}{}", if cfg!(feature = "cudnn") { "" } else { "; build the worker with `--features cudnn`, or use --device cpu" })]
     Unavailable {
         /// The name.
         name: String,
@@ -31,7 +31,10 @@ pub fn device(name: &str) -> Result<Device, DeviceError> {
     let cuda =
         |index| Device::new_cuda(index).map_err(|source| DeviceError::Unavailable { name: name.to_owned(), source });
     match name {
-        "auto" => Ok(Device::cuda_if_available(0).unwrap_or(Device::Cpu)),
+        "auto" => Ok(Device::cuda_if_available(0).unwrap_or_else(|error| {
+            tracing::warn!(%error, "no CUDA device can be opened: computing on the CPU");
+            Device::Cpu
+        })),
         "cpu" => Ok(Device::Cpu),
         "cuda" => cuda(0),
         _ => match name.strip_prefix("cuda:").map(str::parse) {
@@ -74,17 +77,35 @@ pub fn plans(device: &Device) -> Vec<String> {
     Vec::new()
 }
 
+/// Lets other processes have the memory that a training left: the next one may need less.
+///
+/// # Errors
+/// If the device does not answer.
+pub fn release(device: &Device) -> candle_core::Result<()> {
+    #[cfg(feature = "cudnn")]
+    crate::ops::trim(device)?;
+    let _ = device;
+    Ok(())
+}
+
 /// The device in words: its kind and, where it is known, its model.
 #[must_use]
 pub fn describe(device: &Device) -> String {
     let (kind, model) = match device {
         Device::Cpu => ("cpu".to_owned(), cpu_model()),
-        Device::Cuda(cuda) => (format!("{:?}", device.location()).to_lowercase(), cuda_model(cuda)),
+        Device::Cuda(cuda) => (cuda_name(device.location()), cuda_model(cuda)),
         Device::Metal(_) => ("metal".to_owned(), None),
     };
     match model {
         Some(model) => format!("{kind} ({model})"),
         None => kind,
+    }
+}
+
+fn cuda_name(location: DeviceLocation) -> String {
+    match location {
+        DeviceLocation::Cuda { gpu_id } => format!("cuda:{gpu_id}"),
+        other => format!("{other:?}").to_lowercase(),
     }
 }
 

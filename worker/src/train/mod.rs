@@ -81,7 +81,7 @@ pub enum TrainError {
 fn home(precision: Precision) -> &'static str {
     match precision {
         Precision::F32 => "any device",
-        Precision::F64 => "a CPU",
+        Precision::F64 => "`--device cpu`",
         Precision::Tf32 | Precision::Bf16 => "a CUDA device",
     }
 }

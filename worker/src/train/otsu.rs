@@ -14,7 +14,7 @@ const OPENINGS: usize = 2;
 pub fn segment(image: &[u8], size: usize) -> Vec<bool> {
     let blue = &image[2 * size * size..];
     let level = threshold(blue);
-    let mut mask: Vec<bool> = blue.iter().map(|&pixel| pixel < level).collect();
+    let mut mask: Vec<bool> = blue.iter().map(|&pixel| pixel <= level).collect();
     for _ in 0..OPENINGS {
         mask = eroded(&mask, size);
     }

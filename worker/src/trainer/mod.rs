@@ -10,7 +10,7 @@ mod simulated;
 
 use crate::agent::{read_frame, write_frame};
 use crate::data::{self, CaseSet};
-use crate::train::device::{DeviceError, describe, device};
+use crate::train::device::{DeviceError, describe, device, release};
 use crate::train::{Event as Told, Session, TrainError};
 use candle_core::Device;
 use proto::convert::{InvalidMessage, failure_to_wire, required};
@@ -150,8 +150,12 @@ impl Trainer {
             if let Told::Epoch(measurement) = told {
                 observe(measurement);
             }
-        })?;
-        Ok(result)
+        });
+        drop(session);
+        if let Err(error) = release(&device) {
+            tracing::warn!(%error, "the memory that the job left is not given back");
+        }
+        Ok(result?)
     }
 
     fn cases(&mut self, dataset: Dataset, root: Option<&Path>, spec: &JobSpec) -> Result<&CaseSet, JobError> {

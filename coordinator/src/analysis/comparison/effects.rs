@@ -64,7 +64,7 @@ impl Effects {
     pub(super) fn of(grid: &Grid, observations: &Observations) -> Option<Self> {
         let factors = Factors::of(observations)?;
         let splits = grid.ended_splits();
-        if splits.len() < 2 {
+        if splits.len() < 2 || grid.worst.is_nan() {
             return None;
         }
         let table = |cell: &dyn Fn(&GridRow, usize) -> f64| -> Vec<Vec<f64>> {
@@ -115,7 +115,7 @@ impl EffectTable {
         let share = |squares: f64| if whole > 0.0 { squares / whole } else { 0.0 };
         let term = |(name, sum_of_squares, of): (String, f64, usize)| {
             let f = (sum_of_squares / of as f64) / (all.rest / df as f64);
-            let f = Some(f).filter(|f| f.is_finite());
+            let f = Some(f).filter(|f| df > 0 && f.is_finite());
             let p = f.map(|f| f_tail(f, of as f64, df as f64));
             Effect { name, sum_of_squares, df: of, share: share(sum_of_squares), f, p }
         };

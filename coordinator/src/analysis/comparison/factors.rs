@@ -1,6 +1,7 @@
 //! The axes of a grid of candidates as the factors of a full crossing.
 
 use crate::analysis::observations::Observations;
+use std::collections::HashSet;
 
 /// More factors than this have too many interactions to tell apart.
 const MOST_FACTORS: usize = 8;
@@ -23,13 +24,8 @@ struct Factor {
 
 impl Factor {
     fn levels(&self) -> Vec<&String> {
-        let mut levels: Vec<&String> = Vec::new();
-        for level in &self.of {
-            if !levels.contains(&level) {
-                levels.push(level);
-            }
-        }
-        levels
+        let mut seen = HashSet::new();
+        self.of.iter().filter(|level| seen.insert(*level)).collect()
     }
 
     fn merged(&self, other: &Self) -> Self {
@@ -67,13 +63,16 @@ impl Factors {
     fn crossed(factors: &[Factor], candidates: usize) -> Option<Self> {
         let levels: Vec<Vec<&String>> = factors.iter().map(Factor::levels).collect();
         let cells = levels.iter().try_fold(1_usize, |cells, levels| cells.checked_mul(levels.len()))?;
+        if cells != candidates {
+            return None;
+        }
         let mut order = vec![None; cells];
         for candidate in 0..candidates {
             let place = factors.iter().zip(&levels).try_fold(0, |place, (factor, levels)| {
                 let level = levels.iter().position(|level| **level == factor.of[candidate])?;
                 Some(place * levels.len() + level)
             })?;
-            if cells != candidates || order[place].replace(candidate).is_some() {
+            if order[place].replace(candidate).is_some() {
                 return None;
             }
         }
@@ -88,9 +87,10 @@ impl Factors {
 /// The two factors with the least share of their combinations present.
 fn most_nested(factors: &[Factor]) -> Option<(usize, usize)> {
     let pairs = (0..factors.len()).flat_map(|a| (a + 1..factors.len()).map(move |b| (a, b)));
-    let present = |(a, b): &(usize, usize)| {
-        let (a, b) = (&factors[*a], &factors[*b]);
-        a.merged(b).levels().len() as f64 / (a.levels().len() * b.levels().len()) as f64
+    let present = |(a, b): (usize, usize)| {
+        let (one, other) = (&factors[a], &factors[b]);
+        let share = one.merged(other).levels().len() as f64 / (one.levels().len() * other.levels().len()) as f64;
+        ((a, b), share)
     };
-    pairs.min_by(|one, other| present(one).total_cmp(&present(other)))
+    pairs.map(present).min_by(|(_, one), (_, other)| one.total_cmp(other)).map(|(pair, _)| pair)
 }

@@ -55,7 +55,12 @@ impl Grid {
         let candidates = observations.candidates.iter().map(|candidate| &candidate.observations);
         let of_rows: Vec<&Vec<Observation>> =
             candidates.chain(observations.baselines.iter().map(|baseline| &baseline.observations)).collect();
-        let splits = splits(observations, &of_rows);
+        let mut splits = splits(observations, &of_rows);
+        // a split that was planned and not run is none
+        let is_observed = |replicate: &usize| {
+            of_rows.iter().any(|row| row.get(*replicate).is_some_and(|observation| !observation.is_missing()))
+        };
+        splits.retain(|split| split.iter().any(is_observed));
         let lists = case_lists(&of_rows, &splits);
         let (cases, tested) = dense(&lists);
         let split_ids = split_ids(&of_rows, replicates);

@@ -104,7 +104,7 @@ impl Pairing<'_> {
     fn alone(&self, a: &GridRow, b: &GridRow, moments: Moments, scratch: &mut Scratch) -> Alone {
         let share = superiority::paired(&scratch.differences).unwrap_or(0.5);
         Alone {
-            p_new_data: self.tables.student(moments.n).two_sided(moments.t(self.ratio)),
+            p_new_data: moments.p_by(self.tables.student(moments.n), self.ratio),
             p_wilcoxon: scratch.wilcoxon.test(&scratch.differences).1,
             superiority: if self.grid.higher_is_better { share } else { 1.0 - share },
             new_cases: self.new_cases(a, b, &mut scratch.cells),
@@ -192,7 +192,7 @@ impl Pairing<'_> {
             sd: moments.sd,
             this_pool: self.tables.interval(moments, 0.0),
             new_data: NewData { ratio: self.ratio, interval: self.tables.interval(moments, self.ratio) },
-            p_this_pool: student.two_sided(moments.t(0.0)),
+            p_this_pool: moments.p_by(student, 0.0),
             p_new_data: alone.p_new_data,
             p_holm: together.holm,
             p_bh: together.bh,

@@ -47,6 +47,9 @@ pub struct Test {
 impl Ranks {
     /// The ranks of all candidates; `None` for fewer than two of them, or of splits on which all ended.
     pub(super) fn of(grid: &Grid, pairs: &Family, options: &Options) -> Option<Self> {
+        if grid.worst.is_nan() {
+            return None; // nothing has a score
+        }
         let blocks: Vec<Vec<f64>> = grid.ended_splits().into_iter().map(|split| block(grid, split)).collect();
         let mut ties = 0.0;
         let mut ranks = vec![vec![0.0; grid.candidates]; blocks.len()];
@@ -110,11 +113,15 @@ fn p_best(ranks: &[Vec<f64>], options: &Options) -> Vec<f64> {
 
 /// The greatest groups of neighbours in which no two differ.
 fn cliques(order: &[usize], pairs: &Family, alpha: f64) -> Vec<(usize, usize)> {
-    let p: Vec<f64> = pairs.pairs.iter().map(|pair| pair.comparison.as_ref().map_or(1.0, |of| of.p_wilcoxon)).collect();
-    let corrected = holm(&p);
+    let compared = || pairs.pairs.iter().map(|pair| pair.comparison.as_ref());
+    let tested: Vec<f64> = compared().flatten().map(|of| of.p_wilcoxon).collect();
+    let mut corrected = holm(&tested).into_iter();
+    let corrected: Vec<Option<f64>> = compared().map(|of| of.and_then(|_| corrected.next())).collect();
     // pairs stand row by row: those of the first, then those of the second, ...
     let place = |a: usize, b: usize| a * (2 * order.len() - a - 1) / 2 + b - a - 1;
-    let differ = |a: usize, b: usize| corrected.get(place(a.min(b), a.max(b))).is_some_and(|p| *p <= alpha);
+    // nobody compared what failed wherever the other did not: ranks tell the two apart
+    let differ =
+        |a: usize, b: usize| corrected.get(place(a.min(b), a.max(b))).is_some_and(|p| p.is_none_or(|p| p <= alpha));
     let mut cliques: Vec<(usize, usize)> = Vec::new();
     let mut from = 0;
     for (last, candidate) in order.iter().enumerate() {

@@ -4,6 +4,7 @@ use super::grid::Grid;
 use super::options::Options;
 use super::row::Row;
 use crate::analysis::observations::{DEFAULT_RATIO, Observations};
+use crate::analysis::words::counted;
 use serde::Serialize;
 use std::collections::BTreeSet;
 use std::fmt;
@@ -86,7 +87,9 @@ impl fmt::Display for Warning {
             Self::Dropped { candidates, jobs } => {
                 write!(
                     f,
-                    "dropped candidates: {candidates}, with {jobs} jobs that were not run; they are compared on the splits that they share with others"
+                    "{} stopped early, {} not run; they are compared on the splits that they share with others",
+                    counted(*candidates as u64, "candidate"),
+                    counted(*jobs as u64, "job")
                 )
             }
             Self::SplitsDiffer { replicate, candidates } => {
@@ -97,16 +100,12 @@ impl fmt::Display for Warning {
                 write!(f, "the ratio of test to training cases is not known; intervals for new data assume {ratio}")
             }
             Self::Rotated { permutations, splits } => {
-                write!(
-                    f,
-                    "the {splits} splits are turns of {permutations} permutations; intervals are on the safe side"
-                )
+                let permutations = counted(*permutations as u64, "permutation");
+                write!(f, "the {splits} splits are turns of {permutations}; intervals are on the safe side")
             }
             Self::FewSplits { splits, needed } => {
-                write!(
-                    f,
-                    "with {splits} splits no difference can be shown on this pool by sign flips; that takes {needed}"
-                )
+                let splits = counted(*splits as u64, "split");
+                write!(f, "with {splits} no difference can be shown on this pool by sign flips; that takes {needed}")
             }
         }
     }
@@ -143,7 +142,9 @@ impl Warning {
         if options.ratio.or(observations.ratio).is_none() {
             warnings.push(Self::RatioAssumed { ratio: DEFAULT_RATIO });
         }
-        let permutations: BTreeSet<u64> = observations.replicates.iter().filter_map(|of| of.permutation).collect();
+        let observed = grid.splits.iter().flatten();
+        let permutations: BTreeSet<u64> =
+            observed.filter_map(|replicate| observations.replicates[*replicate].permutation).collect();
         if !permutations.is_empty() {
             warnings.push(Self::Rotated { permutations: permutations.len(), splits: grid.splits.len() });
         }

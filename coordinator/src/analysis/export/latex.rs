@@ -70,7 +70,7 @@ fn escaped(text: &str) -> String {
             '<' => escaped.push_str("\\textless{}"),
             '>' => escaped.push_str("\\textgreater{}"),
             '|' => escaped.push_str("\\textbar{}"),
-            '"' => escaped.push_str("\\textquotedbl{}"),
+            '"' => escaped.push_str("\\symbol{34}"),
             '±' => escaped.push_str("$\\pm$"),
             c if c.is_control() => escaped.push(' '),
             c => escaped.push(c),
@@ -88,7 +88,7 @@ mod tests {
         assert_eq!(escaped("50%_&\\ {x}\n[a]*"), "50\\%\\_\\&\\textbackslash{} \\{x\\} {[}a{]}{*}");
         assert_eq!(
             escaped("$a^2 # <b>|~\"±"),
-            "\\$a\\textasciicircum{}2 \\# \\textless{}b\\textgreater{}\\textbar{}\\textasciitilde{}\\textquotedbl{}$\\pm$"
+            "\\$a\\textasciicircum{}2 \\# \\textless{}b\\textgreater{}\\textbar{}\\textasciitilde{}\\symbol{34}$\\pm$"
         );
     }
 

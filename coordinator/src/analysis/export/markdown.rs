@@ -1,6 +1,6 @@
 //! A table in Markdown, with its title, notes and answer as paragraphs. Rows that stand out are bold.
 
-use crate::analysis::table::{Piece, Table};
+use crate::analysis::table::{Piece, Table, one_line};
 use std::io::{self, Write};
 
 pub(super) fn write(table: &Table, out: &mut dyn Write) -> io::Result<()> {
@@ -35,7 +35,7 @@ fn cell(piece: &Piece, is_strong: bool) -> String {
 /// Characters that would end a cell or start markup stand for themselves; those of numbers and names stay as they are.
 fn escaped(text: &str) -> String {
     let special = |c| matches!(c, '|' | '\\' | '`' | '*' | '<' | '[' | ']');
-    text.chars().fold(String::new(), |mut escaped, c| {
+    one_line(text).chars().fold(String::new(), |mut escaped, c| {
         if special(c) {
             escaped.push('\\');
         }

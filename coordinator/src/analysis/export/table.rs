@@ -1,11 +1,11 @@
 //! Aligned columns for the terminal. Rows are never wrapped: the text does not depend on the terminal's width.
 
-use crate::analysis::table::{Piece, Table};
+use crate::analysis::table::{Piece, Table, one_line};
 use comfy_table::{CellAlignment, ContentArrangement, presets};
 use std::io::{self, Write};
 
 pub(super) fn write(table: &Table, out: &mut dyn Write) -> io::Result<()> {
-    writeln!(out, "{}\n", table.title)?;
+    writeln!(out, "{}\n", one_line(&table.title))?;
     let view = table.view();
     let mut aligned = comfy_table::Table::new();
     aligned.load_style(presets::NOTHING).force_no_tty().set_content_arrangement(ContentArrangement::Disabled);
@@ -18,6 +18,7 @@ pub(super) fn write(table: &Table, out: &mut dyn Write) -> io::Result<()> {
     }
     writeln!(out, "{}", aligned.trim_fmt())?;
     for lines in [&table.notes, &table.answer].into_iter().filter(|lines| !lines.is_empty()) {
+        let lines: Vec<_> = lines.iter().map(|line| one_line(line)).collect();
         writeln!(out, "\n{}", lines.join("\n"))?;
     }
     Ok(())

@@ -134,8 +134,8 @@ impl Imported {
             let number = line_number(bytes, line.position());
             let values = places.candidate.iter().zip(&axes).map(|(place, axis)| axis.value(&line[*place]));
             let values: Vec<_> = values.collect();
-            let label = label(&values);
-            let candidate = *candidates.entry(label.clone()).or_insert_with(|| {
+            let (label, key) = (label(&values), values.iter().map(|value| value.as_ref().map(ToString::to_string)));
+            let candidate = *candidates.entry(key.collect::<Vec<_>>()).or_insert_with(|| {
                 self.candidates.push(values);
                 self.candidates.len() - 1
             });
@@ -167,7 +167,7 @@ impl Imported {
 
     /// If every run is a candidate of its own, a column such as a job's id was taken for one of the candidate's.
     fn check_replicates(&self, runs: usize) -> Result<(), ImportError> {
-        if runs < 2 || self.candidates.len() < runs {
+        if self.replicates.len() < 2 || self.candidates.len() < runs {
             return Ok(());
         }
         let all_differ = |axis: &usize| {

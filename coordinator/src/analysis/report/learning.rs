@@ -32,6 +32,7 @@ pub(super) fn learning(
     let chosen = chosen(lineup, &epochs);
     let mut series: Vec<String> = Vec::new();
     let mut groups: Vec<Group> = Vec::new();
+    let (drawn, all) = (chosen.len(), lineup.order.len());
     for (candidate, group, name) in chosen {
         let jobs = epochs.get(&candidate).map_or(&[][..], Vec::as_slice);
         let index = place(&mut series, |known| *known == name, || name.clone());
@@ -51,7 +52,11 @@ pub(super) fn learning(
          standard deviation over splits to either side, within what was found. Dashed lines are the training cases, taken during the epoch; \
          all else is the validation cases.{}",
         metric_name(metric.name()),
-        if groups.is_empty() { String::new() } else { lineup.left_out() },
+        if drawn == all {
+            String::new()
+        } else {
+            format!(" Drawn are {drawn} of {all} candidates: of each loss function the best {CURVES} at most.")
+        },
     );
     let caution = "Heights of losses can be compared within a plot only: each loss function has its own scale. The \
                    band is the spread of splits, no confidence interval. A job that diverged takes part up to its \

@@ -113,7 +113,7 @@ impl<'a> Lineup<'a> {
         if shown == all {
             String::new()
         } else {
-            format!(" Only the first {shown} of {all} candidates are drawn; the table of candidates has all.")
+            format!(" Only the first {shown} of {all} candidates are shown; tables/candidates.csv has all.")
         }
     }
 
@@ -160,7 +160,7 @@ impl<'a> Lineup<'a> {
         let Some(best) = self.best else { return Vec::new() };
         let [of, to] = [candidate, best].map(|index| &self.observations.candidates[index].observations);
         let is_paired = |replicate: usize| match (of.get(replicate), to.get(replicate)) {
-            (Some(a), Some(b)) => a.score().is_some() && b.score().is_some() && hash(a) == hash(b),
+            (Some(a), Some(b)) => a.score().is_some() && b.score().is_some() && a.is_of_one_split_with(b),
             _ => false,
         };
         let (of, to) = (self.split_means(of, is_paired), self.split_means(to, is_paired));
@@ -182,10 +182,6 @@ impl<'a> Lineup<'a> {
         }
         splits.into_iter().map(|(_, name, scores)| (name, scores.iter().sum::<f64>() / scores.len() as f64)).collect()
     }
-}
-
-fn hash(job: &Observation) -> Option<&str> {
-    job.ended().and_then(|ended| ended.split_hash.as_deref())
 }
 
 /// The axes on which candidates differ.

@@ -17,6 +17,7 @@ mod forest;
 mod html;
 mod learning;
 mod lineup;
+mod looks;
 mod origin;
 mod page;
 mod scale;
@@ -27,6 +28,7 @@ pub use examples::Example;
 pub use lineup::{Lineup, SHOWN};
 pub use origin::Origin;
 
+use super::racing::Look;
 use super::rows::{JobRow, MeasurementRow, SweepHead};
 use super::tables::Analysed;
 use super::words::{self, Answer};
@@ -45,6 +47,8 @@ pub struct Material<'a> {
     pub jobs: &'a [JobRow],
     /// The epochs of the candidates that figures show.
     pub measurements: &'a [MeasurementRow],
+    /// The looks that were taken, if the sweep stops candidates.
+    pub looks: &'a [Look],
     /// Segmentations to look at.
     pub examples: &'a [Example],
     /// Where the numbers come from.

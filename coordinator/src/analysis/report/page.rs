@@ -5,7 +5,7 @@ use super::figures::{metric_name, p_value};
 use super::html::{cell, table};
 use super::lineup::{Lineup, SHOWN};
 use super::scale::signed;
-use super::{Answer, Material, examples, origin, troubles};
+use super::{Answer, Material, examples, looks, origin, troubles};
 use crate::analysis::comparison::Row;
 use crate::analysis::observe::reported;
 use crate::analysis::rows::RowState;
@@ -47,6 +47,7 @@ pub(super) fn page(material: &Material<'_>, answer: &Answer, lineup: &Lineup<'_>
                     }
                     (power(lineup))
                     (effects(lineup))
+                    (looks::section(material, lineup))
                     (troubles::section(material, lineup))
                     (examples::section(material.examples, lineup))
                     (origin::section(material))
@@ -118,6 +119,7 @@ fn contents(material: &Material<'_>, figures: &[Figure]) -> Markup {
                 @if index == 0 { a href="#candidates" { "Candidates" } }
             }
             a href="#power" { "What these splits can show" }
+            @if !material.looks.is_empty() { a href="#looks" { "Who was stopped early" } }
             a href="#verdicts" { "Failures and verdicts" }
             @if !material.examples.is_empty() { a href="#examples" { "What it looks like" } }
             a href="#reproduce" { "Making these numbers again" }
@@ -146,9 +148,9 @@ fn candidates(lineup: &Lineup<'_>) -> Markup {
     html! {
         section id="candidates" {
             h2 { "Candidates" }
-            (table("By mean score, the best first; then what needs no training", &heads, &rows))
+            (table("By mean score, failures at the worst, the best first; then what needs no training", &heads, &rows))
             p class="note" {
-                "n is the number of scores; sd is over splits. \u{201c}This pool\u{201d} is other random splits of these cases, "
+                "n is the number of scores; sd is over them. \u{201c}This pool\u{201d} is other random splits of these cases, "
                 "\u{201c}new data\u{201d} new cases and new training sets. \u{201c}The best\u{201d} is chosen by the validation "
                 "scores where there are any, so that its test score is not flattered."
                 (lineup.left_out())
@@ -241,7 +243,7 @@ fn power(lineup: &Lineup<'_>) -> Markup {
                     "splits"
                     @if let Some(sd) = power.typical_sd { ", typically " (signed(sd, 4)) " here" }
                     ". However many splits there are, on new data a difference below " (in_scores(power.floor))
-                    " is not found with this ratio of test to training cases."
+                    " is found in fewer than four of five sweeps with this ratio of test to training cases."
                 }
             }
         }
@@ -287,7 +289,7 @@ fn files(material: &Material<'_>, figures: &[Figure]) -> Markup {
                 }
             }
             @if material.analysed.analysis.candidates.len() > SHOWN {
-                p class="note" { "Figures and tables of this page show " (SHOWN) " candidates; the files have all." }
+                p class="note" { "Figures and tables of this page show " (SHOWN) " candidates; tables/candidates.csv has all." }
             }
         }
     }

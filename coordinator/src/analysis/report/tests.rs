@@ -9,6 +9,7 @@ use crate::analysis::comparison::{
 };
 use crate::analysis::observations::Observations;
 use crate::analysis::observations::{Baseline, Candidate, Observation, Replicate};
+use crate::analysis::racing::{Look, Reason, Standing, Stop};
 use crate::analysis::rows::{ResultColumns, RowState};
 use crate::analysis::stats::{Interval, Summary};
 use crate::analysis::tables::About;
@@ -47,6 +48,7 @@ struct Made {
     analysed: Analysed,
     jobs: Vec<JobRow>,
     measurements: Vec<MeasurementRow>,
+    looks: Vec<Look>,
     examples: Vec<Example>,
     origin: Origin,
 }
@@ -69,6 +71,7 @@ impl Made {
                 cases: Some(200),
             },
             measurements: measurements(&jobs),
+            looks: Vec::new(),
             examples: examples(),
             origin: Origin {
                 file: "sweep: made  # <script>alert(1)</script>".to_owned(),
@@ -91,6 +94,7 @@ impl Made {
             analysed: self.analysed,
             jobs: &self.jobs,
             measurements: &self.measurements,
+            looks: &self.looks,
             examples: &self.examples,
             origin: &self.origin,
             tables: &tables,
@@ -404,7 +408,7 @@ fn nothing_that_users_write_is_markup() {
 fn many_candidates_are_cut_and_the_page_says_so() {
     let report = Made::new(100).report();
     assert_eq!(count(&report.figures[0].1, "class=\"mean\""), SHOWN + 1 + 1, "the candidates, a baseline, the key");
-    assert!(report.page.contains("Only the first 30 of 100 candidates are drawn; the table of candidates has all."));
+    assert!(report.page.contains("Only the first 30 of 100 candidates are shown; tables/candidates.csv has all."));
     assert!(report.page.len() < 1_000_000, "{} bytes", report.page.len());
 }
 
@@ -426,4 +430,28 @@ fn a_sweep_without_results_has_a_report() {
     let names: Vec<_> = report.figures.iter().map(|(name, _)| *name).collect();
     assert_eq!(names, ["scores"], "what cannot be drawn is left out");
     assert!(!report.page.contains("NaN") && !report.page.contains("id=\"examples\""));
+}
+
+#[test]
+fn a_race_is_told_with_its_evidence() {
+    let standing = |candidate, mean| Standing { candidate, n: 5, mean: Some(mean), collapses: 0 };
+    let beaten = Reason::Beaten { by: 0, pairs: 5, difference: 0.125, p: 0.0004 };
+    let look = Look {
+        replicates: 5,
+        threshold: Some(0.005),
+        standings: vec![standing(0, 0.75), standing(1, 0.5), standing(2, 0.625)],
+        stops: vec![
+            Stop { candidate: 1, reason: Reason::Unreliable { collapses: 3, of: 5 } },
+            Stop { candidate: 2, reason: beaten },
+        ],
+    };
+    let report = Made { looks: vec![look], ..Made::new(5) }.report();
+    for expected in [
+        "1 look, the last after 5 replicates: 2 candidates stopped, 1 candidate left",
+        "3 of its first 5 replicates did not train",
+        "beaten by unet by 0.125 on 5 splits, p &lt; 0.001, below 0.005",
+    ] {
+        assert!(report.page.contains(expected), "{expected}");
+    }
+    assert!(!Made::new(5).report().page.contains("stopped early"));
 }

@@ -59,9 +59,9 @@ fn row(source: &Source, scale: &Scale, y: f64, labels: f64, share: impl Fn(f64) 
         @if let Some((low, high)) = source.interval {
             (line((at(low), y), (at(high), y), "whisker"))
             (line((at(low), y - 4.0), (at(low), y + 4.0), "whisker"))
-            (line((at(high), y - 4.0), (at(high), y + 4.0), "whisker"))
+            @if scale.shows(share(high)) { (line((at(high), y - 4.0), (at(high), y + 4.0), "whisker")) }
         }
-        @if let Some(x) = source.expected.map(at) {
+        @if let Some(x) = source.expected.filter(|variance| scale.shows(share(*variance))).map(at) {
             (polygon(&[(x, y - 6.0), (x + 6.0, y), (x, y + 6.0), (x - 6.0, y)], "hollow"))
         }
         (text(WIDTH - 92.0, y, Anchor::End, "", &sd))

@@ -2,6 +2,9 @@
 
 use super::distributions::StudentT;
 
+/// A deviation of this share of the mean is what subtraction left of equal differences.
+const ROUNDING: f64 = 1e-12;
+
 /// Mean and standard deviation of differences; none for fewer than two.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Moments {
@@ -36,7 +39,19 @@ impl Moments {
     /// Two-sided p of [`t`](Self::t) with n - 1 degrees of freedom.
     #[must_use]
     pub fn p(&self, ratio: f64) -> f64 {
-        StudentT::new((self.n - 1) as f64).two_sided(self.t(ratio))
+        self.p_by(&StudentT::new((self.n - 1) as f64), ratio)
+    }
+
+    /// [`p`](Self::p) with the distribution given. Where all differences are equal, t knows no spread and would be sure of anything:
+    /// then it is the p of the rarest sign flips.
+    #[must_use]
+    pub fn p_by(&self, student: &StudentT, ratio: f64) -> f64 {
+        if self.is_constant() { 0.5_f64.powf((self.n - 1) as f64) } else { student.two_sided(self.t(ratio)) }
+    }
+
+    /// Whether all are equal but for rounding, and not 0.
+    fn is_constant(&self) -> bool {
+        self.mean != 0.0 && self.sd <= ROUNDING * self.mean.abs()
     }
 }
 

@@ -5,7 +5,7 @@ use crate::analysis::comparison::{Analysis, Finding, NewData, Row};
 use crate::analysis::standing::{best, is_tie, standings};
 use crate::analysis::stats::Interval;
 use crate::analysis::table::{Cell, Kind, Show, Table};
-use crate::analysis::words::answer;
+use crate::analysis::words::{answer, counted};
 
 /// Candidates, in the order of the plan, then baselines.
 ///
@@ -201,8 +201,10 @@ fn notes(analysis: &Analysis) -> Vec<String> {
     let confidence = 100.0 * (1.0 - analysis.options.alpha);
     vec![
         format!(
-            "Mean ± standard deviation of {} over n = {n} runs on {} random splits.",
-            analysis.metric, analysis.splits
+            "Mean ± standard deviation of {} over n = {n} {} on {}.",
+            analysis.metric,
+            if n == "1" { "run" } else { "runs" },
+            counted(analysis.splits as u64, "random split")
         ),
         format!(
             "Intervals of {confidence:.0} %: this pool, for other random splits of these cases (t); new data, for new cases and training sets (Nadeau and Bengio, {} test cases a training case).",

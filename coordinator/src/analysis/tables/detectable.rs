@@ -27,7 +27,7 @@ pub fn detectable(of: &Analysed) -> Table {
         ("floor", power.floor.into()),
     ]);
     table.notes = vec![format!(
-        "The least difference told apart with {:.0} % power, in standard deviations of a pair's differences; on new data never less than {}.",
+        "The least difference told apart with {:.0} % power, in standard deviations of a pair's differences; of one pair on new data never less than {}.",
         100.0 * of.analysis.options.power,
         Cell::from(power.floor).shown(Kind::Measured)
     )];

@@ -1,6 +1,7 @@
 //! The looks of a sweep -> a table: how every candidate that was left stood, what was decided, and on what evidence.
 
 use super::{About, axis_cells, axis_columns, exact, measured, text};
+use crate::analysis::observations;
 use crate::analysis::racing::{Look, Reason, Standing};
 use crate::analysis::rows::SweepHead;
 use crate::analysis::table::{Cell, Table};
@@ -52,6 +53,5 @@ fn evidence(head: &SweepHead, look: &Look, reason: Option<Reason>) -> [Cell; 6] 
 
 /// A candidate in one cell: its values, in the order of the axes.
 fn label(head: &SweepHead, candidate: usize) -> String {
-    let values = head.candidates.get(candidate).into_iter().flatten().flatten();
-    values.map(ToString::to_string).collect::<Vec<_>>().join(" ")
+    head.candidates.get(candidate).map(|values| observations::label(values)).unwrap_or_default()
 }

@@ -167,3 +167,62 @@ fn an_unknown_worker_is_told_to_register() {
     let request = Synchronization::default();
     assert_eq!(sim.state.synchronize_decision(sim.now, worker, &request), Err(Rejection::UnknownWorker(worker)));
 }
+
+#[test]
+fn jobs_go_to_devices_that_compute_in_their_numbers() {
+    let text = "sweep: a\ndataset: {name: d, format: folder, image_size: 32}\nsplit: {train: 4, validation: 2, test: 2}\n\
+         grid: {loss: bce, training.precision: [f32, f64, bf16]}\nreplicates: {split_seeds: 2}\n";
+    let plan = plan::parse("test.yaml", text).unwrap();
+    let precision = |grant: &Grant| grant.spec.training.precision.name();
+    let mut sim = Sim::new();
+    sim.submit(plan);
+    let (cpu, cuda) = (sim.worker(1, 6), sim.worker_on("cuda:0 (some model)", 2, 6, false));
+    sim.offer(cuda, Found::Inventory(inventory("pictures", 8)));
+    let all = |sim: &mut Sim, worker| {
+        let grants = sim.synchronize(worker, &[], 6).grants;
+        grants.iter().map(precision).collect::<Vec<_>>()
+    };
+    assert_eq!(all(&mut sim, cuda), ["f32", "bf16", "f32", "bf16"]);
+    assert_eq!(all(&mut sim, cpu), ["f64", "f64"]);
+}
+
+#[test]
+fn a_job_that_nobody_can_compute_waits_and_says_so() {
+    let text = "sweep: a\ndataset: {name: d, format: folder, image_size: 32}\nsplit: {train: 4, validation: 2, test: 2}\n\
+         grid: {loss: bce}\ntraining: {precision: bf16}\nreplicates: {split_seeds: 1}\n";
+    let mut sim = Sim::new();
+    sim.submit(plan::parse("test.yaml", text).unwrap());
+    let cpu = sim.worker(1, 1);
+    let reply = sim.synchronize(cpu, &[], 1);
+    assert!(reply.grants.is_empty());
+    assert!(reply.notices[0].contains("does not compute in bf16; start a worker with a CUDA device"), "{reply:?}");
+}
+
+#[test]
+fn nobody_was_silent_while_the_coordinator_stood_still() {
+    let mut sim = Sim::new();
+    sim.submit(sweep("a", "bce", 1));
+    let worker = sim.worker(1, 1);
+    let lease = sim.fetch(worker, 1)[0];
+    sim.now = sim.now.after(10 * LEASE_MS);
+    let renewal = sim.state.renewal_decision(sim.now);
+    sim.carry_out(renewal);
+    sim.pass(LEASE_MS - 1);
+    let other = sim.worker(2, 1);
+    assert_eq!(sim.fetch(other, 1), []);
+    assert_eq!(sim.complete(worker, lease, result()), RECORDED);
+}
+
+#[test]
+fn a_call_that_waits_keeps_no_lease_alive() {
+    let mut sim = Sim::new();
+    sim.submit(sweep("a", "bce", 1));
+    let worker = sim.worker(1, 2);
+    let lease = sim.fetch(worker, 1)[0];
+    sim.pass(LEASE_MS - 1);
+    let waiting = Synchronization { held: vec![lease], free_slots: 1, repeated: true, ..Synchronization::default() };
+    assert_eq!(sim.say(worker, &waiting).stops, []);
+    sim.pass(1);
+    let other = sim.worker(2, 1);
+    assert_eq!(sim.fetch(other, 1).len(), 1);
+}

@@ -122,9 +122,13 @@ impl Sim {
     }
 
     fn worker_without_data(&mut self, number: u128, slots: u32, simulated: bool) -> WorkerId {
+        self.worker_on("cpu (some model)", number, slots, simulated)
+    }
+
+    fn worker_on(&mut self, device: &str, number: u128, slots: u32, simulated: bool) -> WorkerId {
         let worker = WorkerId(number);
         let name = format!("w{number}");
-        let info = WorkerInfo { name, host: "h".to_owned(), device: "cpu".to_owned(), slots, simulated };
+        let info = WorkerInfo { name, host: "h".to_owned(), device: device.to_owned(), slots, simulated };
         let decision = self.state.register_decision(worker, info);
         self.carry_out(decision);
         worker

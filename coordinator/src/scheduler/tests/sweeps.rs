@@ -176,3 +176,42 @@ fn made_up_results_are_never_mixed_with_real_ones() {
     assert_eq!((a.len(), b.len()), (1, 1));
     assert_ne!(a[0].job, b[0].job, "the same grid point, but not the same job");
 }
+
+#[test]
+fn cancelling_ends_what_only_cancelled_sweeps_share() {
+    let mut sim = Sim::new();
+    sim.submit(sweep("a", "[bce, dice]", 1));
+    sim.submit(sweep("b", "dice", 1));
+    let worker = sim.worker(1, 2);
+    let leases = sim.fetch(worker, 2);
+    for name in ["a", "b"] {
+        let decision = sim.state.cancel_decision(name).unwrap();
+        assert_eq!(sim.carry_out(decision), 1, "{name}");
+    }
+    assert_eq!(sim.synchronize(worker, &leases, 0).stops.len(), 2);
+    assert!(sim.state.view().sweeps.iter().all(|sweep| sweep.state == SweepState::Ended));
+}
+
+#[test]
+fn journals_that_do_not_speak_of_shared_jobs_are_replayed_as_they_were_written() {
+    let mut sim = Sim::new();
+    sim.submit(sweep("a", "[bce, dice]", 1));
+    sim.submit(sweep("b", "dice", 1));
+    sim.worker(1, 2);
+    for name in ["a", "b"] {
+        let fact = serde_json::from_str(&format!(r#"{{"fact":"cancelled","sweep":"{name}"}}"#)).unwrap();
+        sim.carry_out(Decision { facts: vec![fact], records: Vec::new(), reply: () });
+    }
+    let dice = sim.state.sweep("b").unwrap().counts;
+    assert_eq!((dice.queued, dice.cancelled), (1, 0));
+}
+
+#[test]
+fn a_data_set_that_fits_is_pinned_whoever_else_has_a_short_one() {
+    let mut sim = Sim::new();
+    let short = sim.worker_without_data(1, 1, false);
+    sim.offer(short, Found::Inventory(inventory("some pictures", 7)));
+    let whole = sim.worker(2, 1);
+    sim.submit(sweep("a", "bce", 1));
+    assert_eq!((sim.fetch(short, 1).len(), sim.fetch(whole, 1).len()), (0, 1));
+}

@@ -4,8 +4,8 @@ use super::TrainCommandError;
 use proto::data::{Dataset, Format, Synthetic};
 use proto::ids::ContentHash;
 use proto::spec::{
-    Architecture, DEFAULT_IMAGE_SIZE, DEFAULT_LEARNING_RATE, Data, JobSpec, Loss, LossName, Model, Seeds, Selection,
-    Split, Subset, Trainer, Training,
+    Architecture, DEFAULT_IMAGE_SIZE, DEFAULT_LEARNING_RATE, Data, JobSpec, Loss, LossName, Model, Optimizer, Seeds,
+    Selection, Split, Subset, Trainer, Training,
 };
 use serde::Deserialize;
 use std::path::Path;
@@ -123,6 +123,25 @@ impl Job {
                 self.model.width,
                 Model::MOST_WIDTH
             ));
+        }
+        let Training { weight_decay, momentum, optimizer, .. } = self.training;
+        if !(weight_decay.is_finite() && weight_decay >= 0.0) {
+            return Some(format!("training.weight_decay: {weight_decay} is negative or no number"));
+        }
+        if !(0.0..1.0).contains(&momentum) {
+            return Some(format!("training.momentum: {momentum} is not from 0 to below 1"));
+        }
+        if momentum != 0.0 && optimizer != Optimizer::Sgd {
+            return Some("training.momentum: only for optimizer sgd".to_owned());
+        }
+        match self.losses.loss(self.loss) {
+            Loss::Dice { smooth } if !(smooth.is_finite() && smooth > 0.0) => {
+                return Some(format!("losses.dice.smooth: {smooth} is no positive number"));
+            }
+            Loss::Focal { gamma } if !(gamma.is_finite() && gamma >= 0.0) => {
+                return Some(format!("losses.focal.gamma: {gamma} is negative or no number"));
+            }
+            _ => {}
         }
         match self.dataset {
             DatasetSection { cases: Some(_), .. } if !synthetic => {

@@ -244,6 +244,7 @@ impl Cudnn {
         };
         if self.workspace.as_ref().map_or(0, CudaSlice::num_bytes) < plan.workspace {
             // the old one is freed in the order of the stream, after its last use
+            self.workspace = None;
             // SAFETY: nobody reads it before cuDNN wrote it.
             self.workspace = Some(unsafe { self.stream.alloc(plan.workspace)? });
         }

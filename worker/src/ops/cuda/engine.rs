@@ -188,6 +188,17 @@ fn keep_memory(device: &CudaDevice) -> Result<()> {
     Ok(())
 }
 
+/// Gives back what the process freed and kept, once the device is done with it.
+pub(super) fn trim(device: &CudaDevice) -> Result<()> {
+    let stream = device.cuda_stream();
+    stream.context().bind_to_thread()?;
+    stream.synchronize()?;
+    let Ok(pool) = result::device::get_default_mem_pool(stream.context().cu_device()) else { return Ok(()) };
+    // SAFETY: the device is alive, and the pool is its own.
+    unsafe { result::mem_pool::trim_to(pool, 0)? };
+    Ok(())
+}
+
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

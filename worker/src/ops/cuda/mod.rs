@@ -13,7 +13,7 @@
 //! PyTorch's layouts. Nothing waits for the device. Results have the same bits from run to run: algorithms are chosen by name, and
 //! sums are split by shape alone.
 //!
-//! All work of a device goes to Candle's stream for it, from one thread at a time.
+//! All work of a device goes to one stream, that of the thread that opened it, and comes from the one thread that first used it.
 
 mod batches;
 mod compiler;
@@ -42,7 +42,15 @@ pub(super) use self::{
 };
 
 use crate::ops::Precision;
-use candle_core::DType;
+use candle_core::{DType, Device, Result};
+
+/// Gives the memory that was freed back to the device, for others to use.
+pub(crate) fn trim(device: &Device) -> Result<()> {
+    match device {
+        Device::Cuda(device) => engine::trim(device),
+        _ => Ok(()),
+    }
+}
 
 /// The type of feature maps. Convolutions multiply f32 on the ordinary cores; for `tf32` they round it to 10 bits of mantissa, and
 /// take the tensor cores, as they do for bf16. All sum in f32.

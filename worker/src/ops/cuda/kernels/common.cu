@@ -125,7 +125,7 @@ __device__ inline Floats masked(const REAL *grad, const REAL *y, u32 index) {
 }
 
 // [shares, channels] -> [channels], in f64; divided by sigma unless variance is null. Blocks of 32 channels by 32 threads each.
-extern "C" __global__ void finish_sums(const float *partial, const float *variance, float *sums, u32 channels, u32 shares) {
+extern "C" __global__ void __launch_bounds__(1024) finish_sums(const float *partial, const float *variance, float *sums, u32 channels, u32 shares) {
     __shared__ double shared[32 * 32];
     u32 channel = thread_index(), mine = threadIdx.y * 32 + threadIdx.x;
     double sum = 0;

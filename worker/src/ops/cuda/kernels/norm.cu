@@ -48,7 +48,7 @@ extern "C" __global__ void moments(const REAL *x, float *means, float *squares, 
 }
 
 // Mean and biased variance of the channels, from those of the shares. Blocks of 32 channels by 32 threads each.
-extern "C" __global__ void finish_moments(
+extern "C" __global__ void __launch_bounds__(1024) finish_moments(
     const float *means, const float *squares, float *mean, float *variance, u32 pixels, u32 channels, u32 shares) {
     __shared__ Sample<double> shared[32 * 32];
     u32 channel = thread_index(), mine = threadIdx.y * 32 + threadIdx.x;
