@@ -480,8 +480,11 @@ fn little_is_said_of_little() {
     let numbers = equal.pairs.get(0, 1).unwrap().comparison.as_ref().unwrap();
     assert_eq!((numbers.p_new_data, numbers.p_wilcoxon, numbers.p_flip, numbers.p_max_t), (1.0, 1.0, 1.0, 1.0));
     assert_eq!(equal.pairs.get(0, 1).unwrap().finding, Finding::PracticallyEquivalent);
-    // always the same difference: no spread, no doubt
-    assert_eq!(equal.pairs.get(0, 2).unwrap().finding, Finding::Worse);
+    // always the same difference: no spread, and as sure as so many signs
+    assert_eq!(equal.pairs.get(0, 2).unwrap().comparison.as_ref().unwrap().p_new_data, 0.125);
+    assert_eq!(equal.pairs.get(0, 2).unwrap().finding, Finding::Undecided);
+    let often = analyse(&observations(&vec![vec![0.5, 0.5, 0.6]; 12]));
+    assert_eq!(often.pairs.get(0, 2).unwrap().finding, Finding::Worse);
     assert!(one.warnings.iter().any(|warning| matches!(warning, Warning::FewSplits { needed: 6, .. })));
     assert!(serde_json::to_string(&equal).is_ok());
 }

@@ -172,7 +172,7 @@ fn undecided(standings: &[Standing<'_>], analysis: &Analysis) -> Vec<String> {
     let never = |standing: &Standing<'_>| standing.settle == Some(Settle::NeverWithThisRatio);
     let settle = |standing: &Standing<'_>| {
         let more = standing.settle.filter(|_| !never(standing));
-        let settle = more.map(|settle| format!("; {}", settles(settle))).unwrap_or_default();
+        let settle = more.map(|settle| format!("; settled {}", settles(settle))).unwrap_or_default();
         let gain = standing.gain.map_or_else(
             || "fewer than two splits in common".to_owned(),
             |gain| format!("difference {}, new data {}", number(gain.mean), range(gain.new_data)),
@@ -184,19 +184,19 @@ fn undecided(standings: &[Standing<'_>], analysis: &Analysis) -> Vec<String> {
     if lost > 0 {
         let whom = if lost == undecided.len() { "this".to_owned() } else { format!("{lost} of these") };
         sentences.push(format!(
-            "However many splits, sweeps would show {whom} for new data in fewer than four of five times, with a ratio of test to training cases of {}: test fewer cases a split, or add cases.",
+            "However many splits there are, it is unlikely that a sweep settles {whom} for new data with a ratio of test to training cases of {}: test fewer cases a split, or add cases.",
             number(analysis.ratio)
         ));
     }
     sentences
 }
 
-/// What it takes, in words.
+/// What it takes to settle a difference, in words; what happens in four sweeps of five is likely.
 #[must_use]
 pub fn settles(settle: Settle) -> String {
     match settle {
-        Settle::MoreSplits(more) => format!("with {} four sweeps of five would show it", counted(more, "more split")),
-        Settle::NeverWithThisRatio => "with this ratio fewer than four sweeps of five would show it".to_owned(),
+        Settle::MoreSplits(more) => format!("likely with {}", counted(more, "more split")),
+        Settle::NeverWithThisRatio => "unlikely with this ratio".to_owned(),
     }
 }
 

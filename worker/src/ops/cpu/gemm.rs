@@ -17,8 +17,6 @@ use pulp::{Simd, WithSimd};
 pub(super) const PANEL: usize = 16;
 /// Rows of a full tile.
 const ROWS: usize = 6;
-/// Bytes of the panels that [`Multiply`] goes through with all rows before it moves to the next, so that they stay in the second cache.
-const DEPTH: usize = 3 << 18;
 /// Rows of `A` and `D` that [`Correlate`] goes through before it moves to the next tile, so that they stay in the nearest cache.
 const CHUNK: usize = 128;
 
@@ -97,16 +95,6 @@ impl<T: Real> WithSimd for Multiply<'_, '_, T> {
     }
 }
 
-/// Some of the runs of a product, and whether they are its first and its last.
-#[derive(Clone, Copy)]
-struct Section<'a> {
-    runs: &'a [usize],
-    /// Elements of a row before them.
-    skipped: usize,
-    is_first: bool,
-    is_last: bool,
-}
-
 impl<T: Real> Multiply<'_, '_, T> {
     /// `V` vectors of columns of all rows; returns `V`.
     ///
@@ -115,63 +103,39 @@ impl<T: Real> Multiply<'_, '_, T> {
     #[inline(always)]
     unsafe fn stripe<S: Simd, const V: usize>(&self, simd: S, column: usize) -> usize {
         let rows = self.left.rows.len();
-        let bytes = self.left.length * V * T::count::<S>() * size_of::<T>();
-        let size = (DEPTH / bytes.max(1)).clamp(1, self.left.runs.len().max(1));
-        let sections = self.left.runs.len().div_ceil(size);
-        for (index, runs) in self.left.runs.chunks(size).enumerate() {
-            let skipped = index * size * self.left.length;
-            let section = Section { runs, skipped, is_first: index == 0, is_last: index + 1 == sections };
-            let mut row = 0;
-            // SAFETY: passed on.
-            unsafe {
-                while row < rows {
-                    row += match rows - row {
-                        ROWS.. => self.tile::<S, ROWS, V>(simd, row, column, section),
-                        4.. => self.tile::<S, 4, V>(simd, row, column, section),
-                        2.. => self.tile::<S, 2, V>(simd, row, column, section),
-                        _ => self.tile::<S, 1, V>(simd, row, column, section),
-                    };
-                }
+        let mut row = 0;
+        // SAFETY: passed on.
+        unsafe {
+            while row < rows {
+                row += match rows - row {
+                    ROWS.. => self.tile::<S, ROWS, V>(simd, row, column),
+                    4.. => self.tile::<S, 4, V>(simd, row, column),
+                    2.. => self.tile::<S, 2, V>(simd, row, column),
+                    _ => self.tile::<S, 1, V>(simd, row, column),
+                };
             }
         }
         V
     }
 
-    /// `R` rows of `V` vectors, as far as a section goes; returns `R`.
+    /// `R` rows of `V` vectors; returns `R`.
     ///
     /// # Safety
     /// See [`with_simd`](WithSimd::with_simd).
     #[inline(always)]
-    unsafe fn tile<S: Simd, const R: usize, const V: usize>(
-        &self,
-        simd: S,
-        row: usize,
-        column: usize,
-        section: Section<'_>,
-    ) -> usize {
+    unsafe fn tile<S: Simd, const R: usize, const V: usize>(&self, simd: S, row: usize, column: usize) -> usize {
         let lanes = T::count::<S>();
         let depth = self.left.depth();
         let zero = T::splat(simd, T::default());
         let mut sums = [[zero; V]; R];
-        if !section.is_first {
-            for (r, sums) in sums.iter_mut().enumerate() {
-                for (v, sum) in sums.iter_mut().enumerate() {
-                    let column = column + v * lanes;
-                    // SAFETY: the section before wrote it.
-                    let source =
-                        unsafe { self.result.slice(self.results[row + r] + column, lanes.min(self.columns - column)) };
-                    *sum = T::load_some(simd, source);
-                }
-            }
-        }
         let mut panels = [self.panels.as_ptr(); V];
         // SAFETY: the caller's.
         unsafe {
             for (v, panel) in panels.iter_mut().enumerate() {
                 let column = column + v * lanes;
-                *panel = panel.add(column / PANEL * PANEL * depth + column % PANEL + section.skipped * PANEL);
+                *panel = panel.add(column / PANEL * PANEL * depth + column % PANEL);
             }
-            for &run in section.runs {
+            for &run in self.left.runs {
                 let mut sources = [self.left.values.as_ptr(); R];
                 for (r, source) in sources.iter_mut().enumerate() {
                     *source = source.add(self.left.rows[row + r] + run);
@@ -197,13 +161,12 @@ impl<T: Real> Multiply<'_, '_, T> {
             let column = column + v * lanes;
             let count = lanes.min(self.columns - column);
             let bias = match self.bias {
-                Some(bias) if section.is_last => T::load_some(simd, &bias[column..column + count]),
-                _ => zero,
+                Some(bias) => T::load_some(simd, &bias[column..column + count]),
+                None => zero,
             };
-            let is_rectified = section.is_last && self.activation == Activation::Relu;
             for (r, sums) in sums.iter().enumerate() {
                 let sum = T::plus(simd, sums[v], bias);
-                let sum = if is_rectified { T::relu(simd, sum) } else { sum };
+                let sum = if self.activation == Activation::Relu { T::relu(simd, sum) } else { sum };
                 // SAFETY: the caller's.
                 let target = unsafe { self.result.slice(self.results[row + r] + column, count) };
                 if count == lanes {
