@@ -1,10 +1,12 @@
 //! What a worker says to a coordinator that takes its time.
 
 use crate::harness::{Lab, until};
+use proto::ids::{Attempt, ContentHash, Lease, Token};
+use proto::spec::{Architecture, Data, JobSpec, Loss, Model, Seeds, Selection, Split, Trainer, Training};
 use proto::wire::fleet_server::{Fleet, FleetServer};
 use proto::wire::{
-    CompleteRequest, CompleteResponse, Dataset, DatasetFormat, RegisterRequest, RegisterResponse, SynchronizeRequest,
-    SynchronizeResponse,
+    Assignment, CompleteRequest, CompleteResponse, CompleteStatus, Dataset, DatasetFormat, RegisterRequest,
+    RegisterResponse, SynchronizeRequest, SynchronizeResponse,
 };
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -13,15 +15,18 @@ use tonic::transport::Server;
 use tonic::transport::server::TcpIncoming;
 use tonic::{Request, Response, Status};
 
-/// Longer than the worker needs to look at its other data set: the news of that comes while a call with news is under way.
+/// Longer than an epoch of the job: news of it come while a call with other news is under way.
 const SLOWNESS: Duration = Duration::from_millis(500);
+/// How long the job takes, five epochs.
+const JOB: &str = "1s";
 
-/// A coordinator that wants to hear of two data sets, and is slow to answer.
+/// A coordinator that wants to hear of a data set, gives a job, and is slow to answer what carries news.
 #[derive(Clone, Default)]
 struct Slow {
     asked: Arc<AtomicUsize>,
     offers: Arc<AtomicUsize>,
     given_up: Arc<AtomicUsize>,
+    completed: Arc<AtomicUsize>,
 }
 
 /// Counts itself, unless it is forgotten.
@@ -33,8 +38,27 @@ impl Drop for Unanswered {
     }
 }
 
-fn dataset(name: &str, cases: u32) -> Dataset {
-    Dataset { name: name.to_owned(), format: DatasetFormat::Synthetic.into(), root: String::new(), cases, seed: 0 }
+fn dataset() -> Dataset {
+    let name = "blobs".to_owned();
+    Dataset { name, format: DatasetFormat::Synthetic.into(), root: String::new(), cases: 3, seed: 0 }
+}
+
+fn assignment() -> Assignment {
+    let spec = JobSpec {
+        trainer: Trainer::Simulated,
+        data: Data { content: ContentHash(0), image_size: 32 },
+        split: Split { train: 1, validation: 1, test: 1, ..Split::default() },
+        architecture: Architecture::UNet2,
+        model: Model { width: 4 },
+        loss: Loss::Bce {},
+        learning_rate: 1e-3,
+        training: Training { epochs: 5, ..Training::default() },
+        selection: Selection::default(),
+        seeds: Seeds { split_seed: 0, init_seed: 0, order_seed: 0 },
+        simulation: None,
+    };
+    let lease = Lease { job: spec.id(), attempt: Attempt(1), token: Token(7) };
+    Assignment { lease: Some((&lease).into()), dataset: Some(dataset()), spec: spec.to_json(), examples: 0 }
 }
 
 #[tonic::async_trait]
@@ -44,27 +68,24 @@ impl Fleet for Slow {
     }
 
     async fn synchronize(&self, request: Request<SynchronizeRequest>) -> Result<Response<SynchronizeResponse>, Status> {
-        let offers = request.into_inner().offers.len();
-        if offers == 0 && self.asked.fetch_add(1, Ordering::SeqCst) == 0 {
-            let wanted = vec![dataset("small", 1), dataset("large", 300)];
-            return Ok(Response::new(SynchronizeResponse {
-                wanted,
-                next_ms: 60_000,
-                ..SynchronizeResponse::default()
-            }));
-        }
-        if offers == 0 {
-            return std::future::pending().await;
+        let SynchronizeRequest { offers, measurements, .. } = request.into_inner();
+        if offers.is_empty() && measurements.is_empty() {
+            if self.asked.fetch_add(1, Ordering::SeqCst) > 0 {
+                return std::future::pending().await;
+            }
+            let (assignments, wanted) = (vec![assignment()], vec![dataset()]);
+            return Ok(Response::new(SynchronizeResponse { assignments, wanted, ..SynchronizeResponse::default() }));
         }
         let unanswered = Unanswered(self.given_up.clone());
         tokio::time::sleep(SLOWNESS).await;
         std::mem::forget(unanswered);
-        self.offers.fetch_add(offers, Ordering::SeqCst);
+        self.offers.fetch_add(offers.len(), Ordering::SeqCst);
         Ok(Response::new(SynchronizeResponse { next_ms: 60_000, ..SynchronizeResponse::default() }))
     }
 
     async fn complete(&self, _: Request<CompleteRequest>) -> Result<Response<CompleteResponse>, Status> {
-        Err(Status::internal("there are no jobs"))
+        self.completed.fetch_add(1, Ordering::SeqCst);
+        Ok(Response::new(CompleteResponse { status: CompleteStatus::Recorded.into(), assignments: Vec::new() }))
     }
 }
 
@@ -76,7 +97,7 @@ fn a_call_with_news_is_not_given_up_for_later_news() {
     let incoming = runtime.block_on(async { TcpIncoming::bind("127.0.0.1:0".parse().unwrap()).unwrap() });
     let url = format!("http://{}", incoming.local_addr().unwrap());
     runtime.spawn(Server::builder().add_service(FleetServer::new(slow.clone())).serve_with_incoming(incoming));
-    let _worker = lab.worker(&url, "w", &[]);
-    until("what was found of both data sets", || (slow.offers.load(Ordering::SeqCst) == 2).then_some(()));
-    assert_eq!(slow.given_up.load(Ordering::SeqCst), 0);
+    let _worker = lab.worker(&url, "w", &["--simulate", JOB]);
+    until("the end of the job", || (slow.completed.load(Ordering::SeqCst) == 1).then_some(()));
+    assert_eq!((slow.offers.load(Ordering::SeqCst), slow.given_up.load(Ordering::SeqCst)), (1, 0));
 }
