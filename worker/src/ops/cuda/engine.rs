@@ -193,9 +193,12 @@ pub(super) fn trim(device: &CudaDevice) -> Result<()> {
     let stream = device.cuda_stream();
     stream.context().bind_to_thread()?;
     stream.synchronize()?;
-    let Ok(pool) = result::device::get_default_mem_pool(stream.context().cu_device()) else { return Ok(()) };
     // SAFETY: the device is alive, and the pool is its own.
-    unsafe { result::mem_pool::trim_to(pool, 0)? };
+    unsafe {
+        // without pools there is nothing to give back
+        let Ok(pool) = result::device::get_default_mem_pool(stream.context().cu_device()) else { return Ok(()) };
+        result::mem_pool::trim_to(pool, 0)?;
+    }
     Ok(())
 }
 
