@@ -22,7 +22,7 @@ int nvrtcCompileProgram(Program *program, int count, const char *const *options)
     std::string source = base + "/kernels.cpp";
     std::ofstream file(source);
     file << program->source;
-    std::regex kernel("__global__ void (\\w+)");
+    std::regex kernel("__global__ void (?:__launch_bounds__\\(\\d+\\) )?(\\w+)\\(");
     for (std::sregex_iterator at(program->source.begin(), program->source.end(), kernel), end; at != end; ++at) {
         file << "EMULATED(" << (*at)[1] << ")\n";
     }
