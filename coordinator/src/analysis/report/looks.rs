@@ -1,7 +1,6 @@
 //! Who was stopped before the end, when, and on what evidence.
 
 use super::Material;
-use super::figures::p_value;
 use super::html::{cell, table};
 use super::lineup::Lineup;
 use super::scale::signed;
@@ -49,17 +48,23 @@ fn row(lineup: &Lineup<'_>, look: &Look, stop: &Stop) -> Vec<Markup> {
     let mean = standing.and_then(|standing| standing.mean).map_or("\u{2013}".to_owned(), |mean| signed(mean, 3));
     let why = match stop.reason {
         Reason::Beaten { by, pairs, difference, p } => {
-            let needed = look.threshold.map(|threshold| format!(", below {}", p_value(threshold))).unwrap_or_default();
+            let needed = look.threshold.map(|threshold| format!(" (needed: below {})", exact(threshold)));
             format!(
-                "beaten by {} by {} on {}, p {}{needed}",
+                "beaten by {} by {} on {}, p {}{}",
                 lineup.name(by as usize),
                 signed(difference, 3),
                 counted(pairs.into(), "split"),
-                p_value(p)
+                exact(p),
+                needed.unwrap_or_default()
             )
         }
         Reason::Unreliable { collapses, of } => format!("{collapses} of its first {of} replicates did not train"),
         Reason::Settled { half_width } => format!("its mean is known to \u{b1}{}", signed(half_width, 3)),
     };
     vec![cell(lineup.name(stop.candidate as usize)), cell(look.replicates.to_string()), cell(mean), cell(why)]
+}
+
+/// A p that is compared with another: small ones too say how small they are.
+fn exact(p: f64) -> String {
+    if p < 0.001 { format!("{p:.1e}") } else { signed(p, 3) }
 }

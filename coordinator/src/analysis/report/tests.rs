@@ -449,7 +449,7 @@ fn a_race_is_told_with_its_evidence() {
     for expected in [
         "1 look, the last after 5 replicates: 2 candidates stopped, 1 candidate left",
         "3 of its first 5 replicates did not train",
-        "beaten by unet by 0.125 on 5 splits, p &lt; 0.001, below 0.005",
+        "beaten by unet by 0.125 on 5 splits, p 4.0e-4 (needed: below 0.005)",
     ] {
         assert!(report.page.contains(expected), "{expected}");
     }
