@@ -196,14 +196,14 @@ fn a_worker_that_comes_back_before_its_job_is_taken_goes_on() {
 fn a_coordinator_that_was_stopped_for_a_while_takes_no_job_away() {
     let lab = Lab::new();
     lab.write(&simulated(1, 5));
-    let coordinator = lab.serve(&["--lease", "1s"]);
+    let coordinator = lab.serve(&["--lease", "2s"]);
     lab.submit(&coordinator.url, &["--simulated"]);
-    let _first = lab.worker(&coordinator.url, "first", &["--simulate", "6s"]);
+    let _first = lab.worker(&coordinator.url, "first", &["--simulate", "8s"]);
     coordinator.running(&lab, "first");
     let _second = lab.worker(&coordinator.url, "second", &["--simulate", "1ms"]);
     coordinator.process.signal(Signal::STOP);
     // longer than a lease: the fault itself
-    std::thread::sleep(Duration::from_secs(3));
+    std::thread::sleep(Duration::from_secs(4));
     coordinator.process.signal(Signal::CONT);
     coordinator.ended(&lab);
     let rows = lab.check_complete(1);
