@@ -1,4 +1,4 @@
-//! The comparison of candidates as its readers see it. Numbers are those of `tests/reference/statistics.py`.
+//! The comparison of candidates as its readers see it. Numbers are those of `tests/reference/stats.py`.
 #![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
 use coordinator::analysis::comparison::{Analysis, Finding, Options, Pair, Settle, Warning};

@@ -1,4 +1,4 @@
-//! Every statistic against numbers that numpy and scipy made (`tests/reference/statistics.py`), to 1e-8 relative.
+//! Every statistic against numbers that numpy and scipy made (`tests/reference/stats.py`), to 1e-8 relative.
 #![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
 use coordinator::analysis::stats::anova::{self, OneWay};

@@ -1,6 +1,6 @@
 """The numbers of coordinator/tests/golden/statistics.json, from numpy and scipy alone.
 
-    python tests/reference/statistics.py > coordinator/tests/golden/statistics.json
+    python tests/reference/stats.py > coordinator/tests/golden/statistics.json
 
 `Y` is a made-up sweep of 12 splits x 5 candidates, one of which collapsed once. Everything is computed here by formulas and by
 library functions, in another way than the product does where there is one: permutations are enumerated, mixed models solved by
