@@ -67,6 +67,7 @@ fn what_decides_is_pure() {
     assert_knows_not(&["coordinator/src/plan"], &["crate::scheduler", "crate::analysis"]);
     assert_knows_not(&["coordinator/src/analysis"], &["crate::scheduler"]);
     assert_knows_not(&["coordinator/src/analysis/stats"], &["crate::plan", "proto", "observations", "comparison"]);
+    assert_knows_not(&["coordinator/src/analysis/comparison"], &["analysis::tables", "analysis::words"]);
 }
 
 #[test]

@@ -19,4 +19,5 @@ pub mod standing;
 pub mod stats;
 pub mod table;
 pub mod tables;
+pub mod text;
 pub mod words;

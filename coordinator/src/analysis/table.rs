@@ -3,6 +3,7 @@
 //! Programs get every column by itself, with every digit. People get a view: some columns are left out, and some are shown in
 //! pairs, `mean ± sd` or `[low, high]`.
 
+use super::text::one_line;
 use crate::plan::AxisValue;
 use proto::ids::JobId;
 
@@ -231,12 +232,6 @@ impl Cell {
             _ => self.exact(),
         }
     }
-}
-
-/// Text without what would end the line or speak to a terminal.
-#[must_use]
-pub fn one_line(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
 }
 
 impl From<&str> for Cell {

@@ -8,6 +8,7 @@ use super::comparison::{Analysis, Finding, Row, Selection, Settle, Warning};
 use super::standing::{Standing, against_baselines, best, standings};
 use super::stats::Interval;
 use super::table::{Cell, Kind};
+use super::text::counted;
 
 /// So many candidates are named in a sentence; the others are counted.
 const NAMED: usize = 6;
@@ -299,12 +300,6 @@ fn confidence(analysis: &Analysis) -> String {
 
 fn splits(count: usize) -> String {
     counted(count as u64, "split")
-}
-
-/// A number of things: one of them, or more.
-#[must_use]
-pub fn counted(count: u64, word: &str) -> String {
-    if count == 1 { format!("1 {word}") } else { format!("{count} {word}s") }
 }
 
 fn range(interval: Interval) -> String {

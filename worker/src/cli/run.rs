@@ -99,6 +99,7 @@ pub fn run(args: Args) -> Result<(), RunError> {
         Some(_) => "simulated".to_owned(),
         None => probe(&args.device)?,
     };
+    let arguments = trainer_arguments(&args, fixed(&args.device, &device));
     let cores =
         args.threads.map_or_else(|| std::thread::available_parallelism().map_or(1, usize::from), |n| n as usize);
     let roots: BTreeMap<_, _> = args.data.iter().cloned().collect();
@@ -108,13 +109,13 @@ pub fn run(args: Args) -> Result<(), RunError> {
         token,
         name: args.name.clone().unwrap_or_else(|| host.clone()),
         host,
-        device: device.clone(),
+        device,
         slots: args.slots as usize,
         simulated: args.simulate.is_some(),
         roots,
         launcher: Launcher {
             program: std::env::current_exe()?,
-            arguments: trainer_arguments(&args, fixed(&args.device, &device)),
+            arguments,
             threads: (cores / args.slots as usize).max(1),
             patience: args.patience,
         },

@@ -4,7 +4,7 @@ use super::grid::Grid;
 use super::options::Options;
 use super::row::Row;
 use crate::analysis::observations::{DEFAULT_RATIO, Observations};
-use crate::analysis::words::counted;
+use crate::analysis::text::counted;
 use serde::Serialize;
 use std::collections::BTreeSet;
 use std::fmt;

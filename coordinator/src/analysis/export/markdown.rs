@@ -1,6 +1,7 @@
 //! A table in Markdown, with its title, notes and answer as paragraphs. Rows that stand out are bold.
 
-use crate::analysis::table::{Piece, Table, one_line};
+use crate::analysis::table::{Piece, Table};
+use crate::analysis::text::one_line;
 use std::io::{self, Write};
 
 pub(super) fn write(table: &Table, out: &mut dyn Write) -> io::Result<()> {

@@ -1,6 +1,7 @@
 //! Aligned columns for the terminal. Rows are never wrapped: the text does not depend on the terminal's width.
 
-use crate::analysis::table::{Piece, Table, one_line};
+use crate::analysis::table::{Piece, Table};
+use crate::analysis::text::one_line;
 use comfy_table::{CellAlignment, ContentArrangement, presets};
 use std::io::{self, Write};
 

@@ -5,7 +5,7 @@ use super::html::{cell, table};
 use super::lineup::Lineup;
 use super::scale::signed;
 use crate::analysis::racing::{Look, Reason, Stop};
-use crate::analysis::words::counted;
+use crate::analysis::text::counted;
 use maud::{Markup, html};
 
 /// Stops in the page; the table of looks has all.

@@ -5,7 +5,8 @@ use crate::analysis::comparison::{Analysis, Finding, NewData, Row};
 use crate::analysis::standing::{best, is_tie, standings};
 use crate::analysis::stats::Interval;
 use crate::analysis::table::{Cell, Kind, Show, Table};
-use crate::analysis::words::{answer, counted};
+use crate::analysis::text::counted;
+use crate::analysis::words::answer;
 
 /// Candidates, in the order of the plan, then baselines.
 ///
