@@ -13,6 +13,7 @@
 //! `[channel of the smaller map, channel of the larger map, row, column]`, transposed or not.
 
 use super::gemm::{Correlate, Multiply, PANEL, Patches, panels_size};
+use super::gemv::{Accumulate, Project};
 use super::parallel::{self, Scattered};
 use super::simd::Real;
 use super::vectors::dispatch;
@@ -27,6 +28,8 @@ const SITES: (usize, usize) = (64, 1024);
 const COLUMNS: usize = 64;
 /// Tasks that are wanted where the map alone gives fewer.
 const TASKS: usize = 8;
+/// Channels of the larger map that are put into a panel for one column before the next.
+const BLOCK: usize = 16;
 /// Elements of all partial gradients of a kernel.
 const PARTIALS: usize = 1 << 22;
 
@@ -57,11 +60,9 @@ pub(super) enum Reading {
 }
 
 /// Rows of sites with their patches.
-struct Strip<T> {
-    /// What the patches lie in, if that is not the map itself.
-    bordered: Option<Vec<T>>,
-    /// Where each patch begins.
-    patches: Vec<usize>,
+struct Strip<'a, T> {
+    /// For every run of a patch, where that of each site lies.
+    runs: Vec<Vec<&'a [T]>>,
     /// Where each site begins in the smaller map.
     sites: Vec<usize>,
 }
@@ -89,17 +90,12 @@ impl Geometry {
         self.side() * self.length()
     }
 
-    /// Elements of a row of the larger map (of the bordered copy, for neighbours).
+    /// Elements of a row of the larger map.
     fn pitch(&self) -> usize {
         match self.taps {
-            Taps::Neighbours => (self.width + 1) * self.larger,
-            Taps::Pixel => self.width * self.larger,
+            Taps::Neighbours | Taps::Pixel => self.width * self.larger,
             Taps::Block => 2 * self.width * self.larger,
         }
-    }
-
-    fn runs(&self) -> Vec<usize> {
-        (0..self.side()).map(|run| run * self.pitch()).collect()
     }
 
     /// Elements of the larger map.
@@ -128,34 +124,71 @@ impl Geometry {
         cut(columns, TASKS.div_ceil(self.strips().max(1)))
     }
 
-    fn strip<T: Real>(&self, index: usize, larger: Option<&[T]>) -> Strip<T> {
-        let rows = index * self.strip_rows()..self.rows().min((index + 1) * self.strip_rows());
-        let sites = (rows.start * self.width..rows.end * self.width).map(|site| site * self.smaller).collect();
-        let places = |start: usize, step: usize| (0..self.width).map(move |x| start + x * step);
+    /// Rows of sites.
+    fn strip(&self, index: usize) -> Range<usize> {
+        index * self.strip_rows()..self.rows().min((index + 1) * self.strip_rows())
+    }
+
+    /// Where each site begins in the smaller map.
+    fn sites(&self, rows: &Range<usize>) -> Vec<usize> {
+        (rows.start * self.width..rows.end * self.width).map(|site| site * self.smaller).collect()
+    }
+
+    /// Where each patch that does not reach over an edge begins in the larger map.
+    fn places(&self, rows: &Range<usize>) -> impl Iterator<Item = usize> {
+        let (side, pitch, step) = (self.side(), self.pitch(), self.side() * self.larger);
+        let width = self.width;
+        rows.clone().flat_map(move |row| (0..width).map(move |x| row * side * pitch + x * step))
+    }
+
+    /// The runs that reach over an edge of the larger map: one above or below it, then those at the left and at the right end of
+    /// each of its rows, from that above the strip to that below.
+    fn over_edges<T: Real>(&self, rows: &Range<usize>, larger: &[T]) -> Vec<T> {
         if self.taps != Taps::Neighbours {
-            let step = self.side() * self.larger;
-            let patches = rows.flat_map(|row| places(row * self.side() * self.pitch(), step)).collect();
-            return Strip { bordered: None, patches, sites };
+            return Vec::new();
         }
-        // Row `y` of an image is row `y + 1` of `height + 1`, the first of which is zero. The zero after the row above stands
-        // left of each row, so the first row has one of its own.
-        let padded = |row: usize| row / self.height * (self.height + 1) + row % self.height + 1;
-        let (first, last) = (padded(rows.start) - 1, padded(rows.end - 1) + 1);
-        let mut bordered = Vec::new();
-        if let Some(larger) = larger {
-            bordered = vec![T::default(); self.larger + (last - first + 1) * self.pitch()];
-            let size = self.width * self.larger;
-            for row in first..=last {
-                let (image, y) = (row / (self.height + 1), row % (self.height + 1));
-                if y > 0 && image < self.batch {
-                    let source = (image * self.height + y - 1) * size;
-                    let target = self.larger + (row - first) * self.pitch();
-                    bordered[target..target + size].copy_from_slice(&larger[source..source + size]);
+        let (run, pixel, pitch) = (self.length(), self.larger, self.pitch());
+        let mut values = zeros(run * (1 + 2 * (rows.len() + 2)));
+        let (_, ends) = values.split_at_mut(run);
+        for (index, ends) in ends.chunks_exact_mut(2 * run).enumerate() {
+            // the row above the first is none
+            let Some(row) = (rows.start + index).checked_sub(1).filter(|&row| row < self.rows()) else { continue };
+            let row = &larger[row * pitch..(row + 1) * pitch];
+            let (left, right) = ends.split_at_mut(run);
+            let inside = row.len().min(2 * pixel);
+            left[pixel..pixel + inside].copy_from_slice(&row[..inside]);
+            right[..inside].copy_from_slice(&row[row.len() - inside..]);
+        }
+        values
+    }
+
+    /// Some rows of sites, with [what reaches over an edge](Self::over_edges) there.
+    fn patches<'a, T: Real>(&self, rows: &Range<usize>, larger: &'a [T], over_edges: &'a [T]) -> Strip<'a, T> {
+        let (side, run, pixel, pitch) = (self.side(), self.length(), self.larger, self.pitch());
+        let sites = self.sites(rows);
+        if self.taps != Taps::Neighbours {
+            let places: Vec<_> = self.places(rows).collect();
+            let of = |offset: usize| places.iter().map(|place| &larger[place + offset..][..run]).collect();
+            return Strip { runs: (0..side).map(|row| of(row * pitch)).collect(), sites };
+        }
+        let (none, ends) = over_edges.split_at(run);
+        let of = |offset: usize| {
+            let mut patches = Vec::with_capacity(sites.len());
+            for (index, row) in rows.clone().enumerate() {
+                let y = row % self.height + offset;
+                if y == 0 || y > self.height {
+                    patches.resize(patches.len() + self.width, none);
+                    continue;
                 }
+                let mut ends = ends[(index + offset) * 2 * run..].chunks_exact(run);
+                let line = &larger[(row + offset - 1) * pitch..][..pitch];
+                patches.extend(ends.next());
+                patches.extend(line.windows(run).step_by(pixel));
+                patches.extend(ends.next().filter(|_| self.width > 1));
             }
-        }
-        let patches = rows.flat_map(|row| places((padded(row) - 1 - first) * self.pitch(), self.larger)).collect();
-        Strip { bordered: Some(bordered), patches, sites }
+            patches
+        };
+        Strip { runs: (0..side).map(of).collect(), sites }
     }
 
     /// The smaller map from the larger one.
@@ -168,26 +201,30 @@ impl Geometry {
         activation: Activation,
     ) -> Vec<T> {
         let (side, channels, depth) = (self.side(), self.larger, self.depth());
-        let panels = panels(depth, self.smaller, |k, n| {
-            let (tap, channel) = (k / channels, k % channels);
-            match reading {
-                Reading::Straight => weight[(n * channels + channel) * side * side + tap],
-                Reading::Turned => weight[(channel * self.smaller + n + 1) * side * side - 1 - tap],
-            }
+        let panels = panels((side * side, channels), self.smaller, |tap, channel, n| match reading {
+            Reading::Straight => weight[(n * channels + channel) * side * side + tap],
+            Reading::Turned => weight[(channel * self.smaller + n + 1) * side * side - 1 - tap],
         });
+        let column = (self.smaller == 1).then(|| panels.iter().step_by(PANEL).copied().collect::<Vec<_>>());
         let cuts = self.cut(self.smaller);
         let task = |result: &Scattered<'_, T>, task: usize| {
             let columns = &cuts[task % cuts.len()];
-            let strip = self.strip(task / cuts.len(), Some(larger));
-            let values = strip.bordered.as_deref().unwrap_or(larger);
+            let rows = self.strip(task / cuts.len());
+            let over_edges = self.over_edges(&rows, larger);
+            let Strip { runs, sites } = self.patches(&rows, larger, &over_edges);
+            let left = Patches { runs: &runs, length: self.length() };
+            if let Some(right) = &column {
+                let bias = bias.map_or(T::default(), |bias| bias[0]);
+                return dispatch(Project { left, right, bias, activation, result, results: &sites });
+            }
             dispatch(Multiply {
-                left: Patches { values, rows: &strip.patches, runs: &self.runs(), length: self.length() },
+                left,
                 panels: &panels[columns.start * depth..],
                 columns: columns.len(),
                 bias: bias.map(|bias| &bias[columns.clone()]),
                 activation,
                 result,
-                results: &moved(&strip.sites, columns.start),
+                results: &moved(&sites, columns.start),
             });
         };
         let tasks = self.strips() * cuts.len();
@@ -212,7 +249,7 @@ impl Geometry {
         let size = panels_size(self.smaller, length);
         let mut matrix = Vec::with_capacity(side * size);
         for run in 0..side {
-            matrix.extend(panels(self.smaller, length, |n, k| {
+            matrix.extend(panels((1, self.smaller), length, |_, n, k| {
                 let (tap, channel) = (run * side + k / channels, k % channels);
                 weight[(n * channels + channel) * side * side + tap]
             }));
@@ -221,16 +258,19 @@ impl Geometry {
         let cuts = self.cut(length);
         let task = |result: &Scattered<'_, T>, task: usize| {
             let columns = &cuts[task % cuts.len()];
-            let strip = self.strip::<T>(task / cuts.len(), None);
-            for (run, &start) in self.runs().iter().enumerate() {
+            let rows = self.strip(task / cuts.len());
+            let sites: Vec<_> = self.sites(&rows).iter().map(|&site| &smaller[site..][..self.smaller]).collect();
+            let (runs, places) = ([sites], self.places(&rows).collect::<Vec<_>>());
+            for run in 0..side {
+                let start = run * self.pitch();
                 dispatch(Multiply {
-                    left: Patches { values: smaller, rows: &strip.sites, runs: &[0], length: self.smaller },
+                    left: Patches { runs: &runs, length: self.smaller },
                     panels: &matrix[run * size + columns.start * self.smaller..],
                     columns: columns.len(),
                     bias: bias.as_deref().map(|bias| &bias[columns.clone()]),
                     activation,
                     result,
-                    results: &moved(&strip.patches, start + columns.start),
+                    results: &moved(&places, start + columns.start),
                 });
             }
         };
@@ -253,12 +293,18 @@ impl Geometry {
             let group = task / cuts.len();
             let mut part = zeros(depth * columns.len());
             for index in group * self.strips() / groups..(group + 1) * self.strips() / groups {
-                let strip = self.strip(index, Some(larger));
-                let values = strip.bordered.as_deref().unwrap_or(larger);
+                let rows = self.strip(index);
+                let over_edges = self.over_edges(&rows, larger);
+                let Strip { runs, sites } = self.patches(&rows, larger, &over_edges);
+                let left = Patches { runs: &runs, length: self.length() };
+                if self.smaller == 1 {
+                    dispatch(Accumulate { left, right: &smaller[rows.start * self.width..], result: &mut part });
+                    continue;
+                }
                 dispatch(Correlate {
-                    left: Patches { values, rows: &strip.patches, runs: &self.runs(), length: self.length() },
+                    left,
                     right: &smaller[columns.start..],
-                    rights: &strip.sites,
+                    rights: &sites,
                     columns: columns.len(),
                     result: &mut part,
                 });
@@ -297,18 +343,32 @@ fn moved(places: &[usize], by: usize) -> Vec<usize> {
     places.iter().map(|place| place + by).collect()
 }
 
-/// A matrix in panels.
-fn panels<T: Real>(depth: usize, columns: usize, value: impl Fn(usize, usize) -> T + Sync) -> Vec<T> {
-    let mut panels = zeros(panels_size(depth, columns));
-    parallel::chunks(&mut panels, PANEL * depth, |panel, values| {
+/// A matrix in panels. Row `outer * inners + inner` is what `value(outer, inner, column)` says; it is asked for what lies side by
+/// side in a kernel, taps before channels, and for no column's whole before the next: columns may lie a power of two apart, and
+/// then share a place in the nearest cache.
+fn panels<T: Real>(
+    (outers, inners): (usize, usize),
+    columns: usize,
+    value: impl Fn(usize, usize, usize) -> T + Sync,
+) -> Vec<T> {
+    let depth = outers * inners;
+    let fill = |panel: usize, values: &mut [T]| {
         let columns = panel * PANEL..columns.min((panel + 1) * PANEL);
-        for (k, row) in values.chunks_exact_mut(PANEL).enumerate() {
-            for (element, n) in row.iter_mut().zip(columns.clone()) {
-                *element = value(k, n);
+        for start in (0..inners).step_by(BLOCK) {
+            for (column, n) in columns.clone().enumerate() {
+                for inner in start..inners.min(start + BLOCK) {
+                    for outer in 0..outers {
+                        values[(outer * inners + inner) * PANEL + column] = value(outer, inner, n);
+                    }
+                }
             }
         }
-    });
-    panels
+        if columns.len() < PANEL {
+            values.chunks_exact_mut(PANEL).for_each(|row| row[columns.len()..].fill(T::default()));
+        }
+    };
+    // SAFETY: all rows of a panel are written, to their ends.
+    unsafe { parallel::written_chunks(panels_size(depth, columns), PANEL * depth, fill) }
 }
 
 pub(super) fn zeros<T: Real>(count: usize) -> Vec<T> {

@@ -1,12 +1,12 @@
-//! The two matrix products behind every convolution. Rows may lie anywhere: each is given by where it begins.
+//! The two matrix products behind every convolution. Rows may lie anywhere, even in pieces: each is given by its runs.
 //!
 //! ```text
 //!  Multiply    Y[i, n]  = sum over k of A[i, k] B[k, n]      outputs, and gradients of inputs
 //!  Correlate   G[k, n] += sum over i of A[i, k] D[i, n]      gradients of weights
 //! ```
 //!
-//! A row of `A` is a patch of a feature map: for every run, `length` elements from `rows[i] + run` on. Both products hold a tile
-//! of their result in registers, its columns in vectors, and take the elements of `A` one by one.
+//! A row of `A` is a patch of a feature map: its runs, one after the other. Both products hold a tile of their result in
+//! registers, its columns in vectors, and take the elements of `A` one by one.
 
 use super::parallel::Scattered;
 use super::simd::Real;
@@ -18,7 +18,7 @@ pub(super) const PANEL: usize = 16;
 /// Rows of a full tile.
 const ROWS: usize = 6;
 /// Rows of `A` and `D` that [`Correlate`] goes through before it moves to the next tile, so that they stay in the nearest cache.
-const CHUNK: usize = 128;
+pub(super) const CHUNK: usize = 128;
 
 /// Elements of the panels of a matrix of `depth` rows.
 pub(super) fn panels_size(depth: usize, columns: usize) -> usize {
@@ -28,26 +28,27 @@ pub(super) fn panels_size(depth: usize, columns: usize) -> usize {
 /// The left matrix.
 #[derive(Clone, Copy)]
 pub(super) struct Patches<'a, T> {
-    /// Where its elements lie.
-    pub(super) values: &'a [T],
-    /// Where each row begins.
-    pub(super) rows: &'a [usize],
-    /// Where each of a row's runs begins, from the row's beginning on.
-    pub(super) runs: &'a [usize],
+    /// For every run of a row, where that of each row lies; at least one.
+    pub(super) runs: &'a [Vec<&'a [T]>],
     /// Elements of a run.
     pub(super) length: usize,
 }
 
 impl<T> Patches<'_, T> {
+    /// Number of rows.
+    pub(super) fn rows(&self) -> usize {
+        self.runs[0].len()
+    }
+
     /// Number of columns.
-    fn depth(&self) -> usize {
+    pub(super) fn depth(&self) -> usize {
         self.runs.len() * self.length
     }
 
-    /// Makes sure that every element lies in `values`.
-    fn check(&self) {
-        let last = |list: &[usize]| list.iter().copied().max().unwrap_or(0);
-        assert!(self.rows.is_empty() || last(self.rows) + last(self.runs) + self.length <= self.values.len());
+    /// Makes sure that every row has every element.
+    pub(super) fn check(&self) {
+        let whole = |rows: &Vec<&[T]>| rows.len() == self.rows() && rows.iter().all(|row| row.len() >= self.length);
+        assert!(self.runs.iter().all(whole));
     }
 }
 
@@ -77,7 +78,7 @@ impl<T: Real> WithSimd for Multiply<'_, '_, T> {
         let lanes = T::count::<S>();
         self.left.check();
         assert!(self.panels.len() >= panels_size(self.left.depth(), self.columns));
-        assert!(self.results.len() == self.left.rows.len() && self.bias.is_none_or(|bias| bias.len() == self.columns));
+        assert!(self.results.len() == self.left.rows() && self.bias.is_none_or(|bias| bias.len() == self.columns));
         let wide = S::REGISTER_COUNT >= 32;
         let mut column = 0;
         while column < self.columns {
@@ -102,7 +103,7 @@ impl<T: Real> Multiply<'_, '_, T> {
     /// See [`with_simd`](WithSimd::with_simd).
     #[inline(always)]
     unsafe fn stripe<S: Simd, const V: usize>(&self, simd: S, column: usize) -> usize {
-        let rows = self.left.rows.len();
+        let rows = self.left.rows();
         let mut row = 0;
         // SAFETY: passed on.
         unsafe {
@@ -135,11 +136,8 @@ impl<T: Real> Multiply<'_, '_, T> {
                 let column = column + v * lanes;
                 *panel = panel.add(column / PANEL * PANEL * depth + column % PANEL);
             }
-            for &run in self.left.runs {
-                let mut sources = [self.left.values.as_ptr(); R];
-                for (r, source) in sources.iter_mut().enumerate() {
-                    *source = source.add(self.left.rows[row + r] + run);
-                }
+            for run in self.left.runs {
+                let sources: [_; R] = std::array::from_fn(|r| run[row + r].as_ptr());
                 for k in 0..self.left.length {
                     let mut right = [zero; V];
                     for (right, panel) in right.iter_mut().zip(panels) {
@@ -203,7 +201,7 @@ impl<T: Real> WithSimd for Correlate<'_, T> {
         let lanes = T::count::<S>();
         self.left.check();
         let last = self.rights.iter().copied().max().unwrap_or(0);
-        assert!(self.rights.len() == self.left.rows.len() && last + self.columns <= self.right.len());
+        assert!(self.rights.len() == self.left.rows() && last + self.columns <= self.right.len());
         assert!(self.result.len() >= self.left.depth() * self.columns);
         let wide = S::REGISTER_COUNT >= 32;
         for start in (0..self.rights.len()).step_by(CHUNK) {
@@ -239,10 +237,11 @@ impl<T: Real> Correlate<'_, T> {
     ) -> usize {
         let Patches { runs, length, .. } = self.left;
         let full = lanes == T::count::<S>();
-        for (run, &from) in runs.iter().enumerate() {
+        for (run, patches) in runs.iter().enumerate() {
+            let patches = &patches[rows.clone()];
             let mut k = 0;
             while k < length {
-                let place = (from + k, run * length + k);
+                let place = (patches, k, run * length + k);
                 // SAFETY: passed on.
                 unsafe {
                     k += match (length - k, full) {
@@ -259,7 +258,8 @@ impl<T: Real> Correlate<'_, T> {
         V * lanes
     }
 
-    /// `R` rows of `V` vectors of the result; returns `R`. `place` is where the columns of `A` begin in a row, and their number.
+    /// `R` rows of `V` vectors of the result; returns `R`. They belong to the columns of `A` from the `k`-th element of these
+    /// patches on, the first of which has this number.
     ///
     /// # Safety
     /// See [`with_simd`](WithSimd::with_simd).
@@ -268,7 +268,7 @@ impl<T: Real> Correlate<'_, T> {
         &mut self,
         simd: S,
         rows: &std::ops::Range<usize>,
-        place: (usize, usize),
+        (patches, k, first): (&[&[T]], usize, usize),
         column: usize,
         lanes: usize,
     ) -> usize {
@@ -276,10 +276,8 @@ impl<T: Real> Correlate<'_, T> {
         let mut sums = [[zero; V]; R];
         // SAFETY: the caller's.
         unsafe {
-            let left = self.left.values.as_ptr().add(place.0);
-            let right = self.right.as_ptr().add(column);
-            for (&from, &to) in self.left.rows[rows.clone()].iter().zip(&self.rights[rows.clone()]) {
-                let (left, right) = (left.add(from), right.add(to));
+            for (patch, &to) in patches.iter().zip(&self.rights[rows.clone()]) {
+                let (left, right) = (patch.as_ptr().add(k), self.right.as_ptr().add(column + to));
                 let mut values = [zero; V];
                 for (v, value) in values.iter_mut().enumerate() {
                     *value = if FULL {
@@ -298,7 +296,7 @@ impl<T: Real> Correlate<'_, T> {
         }
         for (r, sums) in sums.iter().enumerate() {
             for (v, &sum) in sums.iter().enumerate() {
-                let start = (place.1 + r) * self.columns + column + v * lanes;
+                let start = (first + r) * self.columns + column + v * lanes;
                 let target = &mut self.result[start..start + lanes];
                 if FULL {
                     // SAFETY: the slice is as long as a register.

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!  direct      convolutions as products of patches     -.
-//!  winograd    3x3 convolutions in tiles                 >- gemm, the two matrix products
+//!  winograd    3x3 convolutions in tiles                 >- gemm, the two matrix products; gemv, those with one column
 //!    transforms                                         -'
 //!  relu, pool, batch_norm    loops over pixels, in groups
 //!  simd, parallel, scratch, storage   vectors, tasks, their memory, Candle's memory
@@ -14,6 +14,7 @@
 mod batch_norm;
 mod direct;
 mod gemm;
+mod gemv;
 mod groups;
 pub(crate) mod parallel;
 mod pool;

@@ -20,6 +20,8 @@ pub(crate) trait Real: WithDType + bytemuck::Pod + num::Num + PartialOrd + std::
     fn mul_add<S: Simd>(simd: S, a: Self::Lanes<S>, b: Self::Lanes<S>, c: Self::Lanes<S>) -> Self::Lanes<S>;
     /// `max(a, 0)`; not-a-number stays, so that a diverged training shows.
     fn relu<S: Simd>(simd: S, a: Self::Lanes<S>) -> Self::Lanes<S>;
+    /// The sum of all lanes.
+    fn total<S: Simd>(simd: S, a: Self::Lanes<S>) -> Self;
     /// Loads as many lanes as `source` has, and zeros.
     fn load_some<S: Simd>(simd: S, source: &[Self]) -> Self::Lanes<S>;
     /// Stores as many lanes as `target` has.
@@ -93,7 +95,7 @@ mod num {
 
 macro_rules! real {
     ($T:ty, $variant:ident, $lanes:ident, $splat:ident, $add:ident, $sub:ident, $mul:ident, $mul_add:ident, $less:ident, $select:ident,
-     $load:ident, $store:ident) => {
+     $total:ident, $load:ident, $store:ident) => {
         impl Real for $T {
             type Lanes<S: Simd> = S::$lanes;
 
@@ -126,6 +128,11 @@ macro_rules! real {
             fn relu<S: Simd>(simd: S, a: S::$lanes) -> S::$lanes {
                 let zero = simd.$splat(0.0);
                 simd.$select(simd.$less(a, zero), zero, a)
+            }
+
+            #[inline(always)]
+            fn total<S: Simd>(simd: S, a: S::$lanes) -> Self {
+                simd.$total(a)
             }
 
             #[inline(always)]
@@ -163,6 +170,7 @@ real!(
     mul_add_e_f32s,
     less_than_f32s,
     select_f32s,
+    reduce_sum_f32s,
     partial_load_f32s,
     partial_store_f32s
 );
@@ -177,6 +185,7 @@ real!(
     mul_add_e_f64s,
     less_than_f64s,
     select_f64s,
+    reduce_sum_f64s,
     partial_load_f64s,
     partial_store_f64s
 );

@@ -75,6 +75,11 @@ impl<T: Real> Transformed<T> {
     fn element(&self, element: usize) -> &[T] {
         &self.values[element * self.stride..(element + 1) * self.stride]
     }
+
+    /// An element's vectors of the first `count` tiles.
+    fn vectors(&self, element: usize, count: usize) -> Vec<&[T]> {
+        self.rows[..count].iter().map(|&row| &self.element(element)[row..]).collect()
+    }
 }
 
 /// Distance of two elements of a kernel's transformed gradient. No power of two, as above.
@@ -166,12 +171,7 @@ impl<F: Transform> Winograd<F> {
             for element in 0..Self::ELEMENTS {
                 let results: Vec<_> = rows.iter().map(|row| element * stride + row).collect();
                 dispatch(Multiply {
-                    left: Patches {
-                        values: data.element(element),
-                        rows: &data.rows[..tiles.len()],
-                        runs: &[0],
-                        length: self.inputs,
-                    },
+                    left: Patches { runs: &[data.vectors(element, tiles.len())], length: self.inputs },
                     panels: &panels[element * size + columns.start * self.inputs..],
                     columns: columns.len(),
                     bias: None,
@@ -221,12 +221,7 @@ impl<F: Transform> Winograd<F> {
                 });
                 for (element, part) in part.chunks_exact_mut(part_stride(self.inputs, columns.len())).enumerate() {
                     dispatch(Correlate {
-                        left: Patches {
-                            values: data.element(element),
-                            rows: &data.rows[..tiles.len()],
-                            runs: &[0],
-                            length: self.inputs,
-                        },
+                        left: Patches { runs: &[data.vectors(element, tiles.len())], length: self.inputs },
                         right: grads.element(element),
                         rights: &grads.rows[..tiles.len()],
                         columns: columns.len(),

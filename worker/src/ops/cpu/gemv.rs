@@ -1,0 +1,136 @@
+//! The products of [`gemm`](super::gemm) where `B` and `D` have one column, as in a layer with one channel out.
+//!
+//! ```text
+//!  Project      y[i]  = sum over k of A[i, k] b[k]      outputs
+//!  Accumulate   g[k] += sum over i of A[i, k] d[i]      gradients of weights
+//! ```
+//!
+//! A vector of columns would have one lane in use, so vectors run along `k`.
+
+use super::gemm::{CHUNK, Patches};
+use super::parallel::Scattered;
+use super::simd::Real;
+use crate::ops::Activation;
+use pulp::{Simd, WithSimd};
+
+/// Rows whose sums are in registers at once.
+const ROWS: usize = 8;
+/// Vectors of sums that are in registers at once.
+const VECTORS: usize = 4;
+
+/// `y = A b + bias`, then the activation.
+pub(super) struct Project<'a, 'b, T> {
+    /// `A`
+    pub(super) left: Patches<'a, T>,
+    /// `b`
+    pub(super) right: &'a [T],
+    /// What is added.
+    pub(super) bias: T,
+    /// What follows.
+    pub(super) activation: Activation,
+    /// Where the result goes.
+    pub(super) result: &'a Scattered<'b, T>,
+    /// Where each of its elements lies.
+    pub(super) results: &'a [usize],
+}
+
+impl<T: Real> WithSimd for Project<'_, '_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        assert!(self.right.len() == self.left.depth() && self.results.len() == self.left.rows());
+        self.left.check();
+        let mut row = 0;
+        while row < self.results.len() {
+            row += match self.results.len() - row {
+                ROWS.. => self.rows::<S, ROWS>(simd, row),
+                _ => self.rows::<S, 1>(simd, row),
+            };
+        }
+    }
+}
+
+impl<T: Real> Project<'_, '_, T> {
+    /// `R` rows; returns `R`.
+    #[inline(always)]
+    fn rows<S: Simd, const R: usize>(&self, simd: S, row: usize) -> usize {
+        let (lanes, length) = (T::count::<S>(), self.left.length);
+        let mut sums = [T::splat(simd, T::default()); R];
+        for (run, right) in self.left.runs.iter().zip(self.right.chunks_exact(length)) {
+            let sources: [_; R] = std::array::from_fn(|r| &run[row + r][..length]);
+            for k in (0..length).step_by(lanes) {
+                let count = lanes.min(length - k);
+                let right = T::load_some(simd, &right[k..k + count]);
+                for (sum, source) in sums.iter_mut().zip(sources) {
+                    *sum = T::mul_add(simd, T::load_some(simd, &source[k..k + count]), right, *sum);
+                }
+            }
+        }
+        for (sum, &at) in sums.into_iter().zip(&self.results[row..]) {
+            let total = T::total(simd, sum) + self.bias;
+            // not-a-number is not below zero, and stays
+            let negative = self.activation == Activation::Relu && total < T::default();
+            // SAFETY: the promise of `Scattered`.
+            unsafe { self.result.slice(at, 1)[0] = if negative { T::default() } else { total } };
+        }
+        R
+    }
+}
+
+/// `g += A^T d`
+pub(super) struct Accumulate<'a, T> {
+    /// `A`
+    pub(super) left: Patches<'a, T>,
+    /// `d`, from the first row's element on.
+    pub(super) right: &'a [T],
+    /// `g`
+    pub(super) result: &'a mut [T],
+}
+
+impl<T: Real> WithSimd for Accumulate<'_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        assert!(self.result.len() == self.left.depth() && self.right.len() >= self.left.rows());
+        self.left.check();
+        let (lanes, length) = (T::count::<S>(), self.left.length);
+        for (run, result) in self.left.runs.iter().zip(self.result.chunks_exact_mut(length)) {
+            for (patches, factors) in run.chunks(CHUNK).zip(self.right.chunks(CHUNK)) {
+                let mut k = 0;
+                while k < length {
+                    k += if length - k >= VECTORS * lanes {
+                        add::<T, S, VECTORS>(simd, patches, factors, k, &mut result[k..k + VECTORS * lanes])
+                    } else {
+                        add::<T, S, 1>(simd, patches, factors, k, &mut result[k..length.min(k + lanes)])
+                    };
+                }
+            }
+        }
+    }
+}
+
+/// Adds to `V` vectors, the last of which may be short, what the patches have from their `k`-th element on; returns their elements.
+#[inline(always)]
+fn add<T: Real, S: Simd, const V: usize>(
+    simd: S,
+    patches: &[&[T]],
+    factors: &[T],
+    k: usize,
+    result: &mut [T],
+) -> usize {
+    let (lanes, count) = (T::count::<S>(), result.len());
+    let mut sums = [T::splat(simd, T::default()); V];
+    for (patch, &factor) in patches.iter().zip(factors) {
+        let factor = T::splat(simd, factor);
+        for (sum, source) in sums.iter_mut().zip(patch[k..k + count].chunks(lanes)) {
+            *sum = T::mul_add(simd, factor, T::load_some(simd, source), *sum);
+        }
+    }
+    for (sum, target) in sums.into_iter().zip(result.chunks_mut(lanes)) {
+        let total = T::plus(simd, T::load_some(simd, target), sum);
+        T::store_some(simd, target, total);
+    }
+    count
+}
