@@ -8,11 +8,13 @@
 //!  extras   baselines, example segmentations       (domain)
 //!  data     which data set, with which content     (domain)
 //!  wire     generated from sweep/v1/*.proto        (only the edges use it)
+//!  address  where a coordinator is called
 //!  bearer   the token of every call
 //!  report   errors for people
 //!  convert  wire <-> domain, the only place        (both directions)
 //! ```
 
+pub mod address;
 pub mod bearer;
 pub mod convert;
 pub mod cost;

@@ -27,7 +27,7 @@ from scipy import stats
 KEY = "training.convolution"
 SCORE = "test_thresholded_iou"
 PAIR = ("direct", "winograd4")
-SPLITS = ["segnet=64", "unet=24", "unet2=12"]
+SPLITS = [("segnet", 64), ("unet", 24), ("unet2", 12)]
 
 
 def sweep(network, splits):
@@ -44,12 +44,20 @@ def sweep(network, splits):
     }
 
 
+def splits(item):
+    network, _, count = item.partition("=")
+    if not count.isdecimal() or int(count) < 2:
+        raise argparse.ArgumentTypeError(f"`{item}`: expected NETWORK=N, as unet=24")
+    return network, int(count)
+
+
 def arguments():
     parser = argparse.ArgumentParser(description="Compare scores under two algorithms of convolution, in pairs")
     parser.add_argument("--coordinator", required=True, help="the program; `worker` is beside it")
     parser.add_argument("--data", required=True, help="PH2's folder")
     parser.add_argument("--store", default="equivalence.db")
-    parser.add_argument("--splits", nargs="+", default=SPLITS, metavar="NETWORK=N", help="splits of each network")
+    parser.add_argument("--splits", nargs="+", type=splits, default=SPLITS, metavar="NETWORK=N",
+                        help="splits of each network, at least 2")
     parser.add_argument("--workers", default="2")
     return parser.parse_args()
 
@@ -84,11 +92,10 @@ def collapsed(rows, algorithm):
 
 def main():
     args = arguments()
-    splits = [(network, int(count)) for network, count in (item.split("=") for item in args.splits)]
-    rows = {network: jobs(args, network, count) for network, count in splits}
+    tables = {network: jobs(args, network, count) for network, count in args.splits}
     print("| network | pairs | mean difference | 95 % interval | sd | collapsed, direct | collapsed, winograd4 |")
     print("|---|---|---|---|---|---|---|")
-    for network, rows in rows.items():
+    for network, rows in tables.items():
         found = differences(rows)
         mean, sd, n = found.mean(), found.std(ddof=1), len(found)
         half = stats.t.ppf(0.975, n - 1) * sd / np.sqrt(n)

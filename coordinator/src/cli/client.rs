@@ -1,12 +1,13 @@
 //! Where a command looks: a running coordinator, or a store.
 
 use super::CliError;
+use proto::address;
 use proto::bearer::Bearer;
 use proto::wire::sweeps_client::SweepsClient;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use tonic::service::interceptor::InterceptedService;
-use tonic::transport::{Channel, Endpoint};
+use tonic::transport::Channel;
 use tonic::{Code, Status};
 
 /// The store, unless another is named.
@@ -56,20 +57,15 @@ impl Source {
     /// A connection to the coordinator at `url`.
     ///
     /// # Errors
-    /// If it is not reached.
+    /// If the address or the token is none, or the coordinator is not reached.
     pub async fn connect(&self, url: &str) -> Result<Client, CliError> {
-        let unreachable = |reason: &dyn std::fmt::Display| {
-            CliError::NotReached(format!("the coordinator at {url} is not reached: {reason}"))
-        };
-        let mistaken = |what: &str, reason: &dyn std::fmt::Display| CliError::Refused(format!("{what}: {reason}"));
-        let endpoint = Endpoint::from_shared(url.to_owned())
-            .map_err(|error| mistaken(&format!("`{url}` is no address such as http://host:7070"), &error))?;
+        let endpoint = address::endpoint(url).map_err(|error| CliError::Refused(error.to_string()))?;
         let channel = endpoint.connect_timeout(Duration::from_secs(5)).connect().await.map_err(|error| {
-            let cause = std::error::Error::source(&error).map(ToString::to_string);
-            unreachable(&cause.unwrap_or_else(|| error.to_string()))
+            let cause = std::error::Error::source(&error).map_or_else(|| error.to_string(), ToString::to_string);
+            CliError::NotReached(format!("the coordinator at {url} is not reached: {cause}"))
         })?;
         let token = self.token_file.as_deref().map(read_token).transpose()?;
-        let bearer = Bearer::new(token.as_deref()).map_err(|error| mistaken("the token", &error))?;
+        let bearer = Bearer::new(token.as_deref()).map_err(|error| CliError::Refused(error.to_string()))?;
         Ok(SweepsClient::with_interceptor(channel, bearer))
     }
 }

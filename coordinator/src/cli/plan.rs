@@ -2,6 +2,7 @@
 
 use crate::analysis::export::{self, Format as TableFormat};
 use crate::analysis::table::{Cell, Column, Kind, Table};
+use crate::analysis::text::replicates;
 use crate::plan::{Candidate, ConfigErrors, Objective, Plan, Rule, Stopping, parse};
 use proto::cost;
 use proto::data::Dataset;
@@ -11,6 +12,8 @@ use std::fs::File;
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
+/// So many seeds are listed for people.
+const SEEDS: usize = 12;
 /// So many candidates are listed for people.
 const LISTED: usize = 50;
 
@@ -151,7 +154,7 @@ fn protocol(plan: &Plan) -> Vec<(&'static str, String)> {
         ),
         ("training", training.join(", ")),
         ("objective", format!("{} of the {} subset, {} epoch", objective.metric, objective.subset, objective.epoch)),
-        ("replicates", seeds(&plan.replicates)),
+        ("replicates", replicates(&plan.replicates, SEEDS)),
     ];
     let artifacts = &plan.artifacts;
     if artifacts.examples > 0 && artifacts.replicates > 0 {
@@ -173,20 +176,6 @@ fn stopping(stopping: &Stopping) -> (&'static str, String) {
         Rule::Race { alpha } => ("race", format!("looks after {listed} replicates, alpha {alpha}")),
         Rule::Until { half_width } => ("until", format!("half width {half_width}, looks after {listed} replicates")),
     }
-}
-
-/// The replicates in a line.
-fn seeds(replicates: &[Seeds]) -> String {
-    let name = |seeds: &Seeds| match (seeds.init_seed, seeds.order_seed) {
-        (init, order) if init == seeds.split_seed && order == init => seeds.split_seed.to_string(),
-        (init, order) => format!("{}/{init}/{order}", seeds.split_seed),
-    };
-    let followed =
-        replicates.iter().all(|seeds| seeds.init_seed == seeds.split_seed && seeds.order_seed == seeds.split_seed);
-    let kind = if followed { "seeds" } else { "seeds (split/init/order)" };
-    let listed: Vec<_> = replicates.iter().take(12).map(name).collect();
-    let more = if replicates.len() > listed.len() { ", ..." } else { "" };
-    format!("{kind} {}{more}", listed.join(", "))
 }
 
 /// The first candidates, with what a job of each costs.

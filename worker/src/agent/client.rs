@@ -1,10 +1,11 @@
 //! The connection to the coordinator.
 
+use proto::address::{self, InvalidAddress};
 use proto::bearer::{Bearer, InvalidToken};
 use proto::wire::fleet_client::FleetClient;
 use std::time::Duration;
 use tonic::service::interceptor::InterceptedService;
-use tonic::transport::{Channel, Endpoint};
+use tonic::transport::Channel;
 
 /// Notices a peer that has vanished without a word.
 const KEEPALIVE: Duration = Duration::from_secs(20);
@@ -18,12 +19,9 @@ pub(super) type Client = FleetClient<InterceptedService<Channel, Bearer>>;
 /// Why no client can be made.
 #[derive(Debug, thiserror::Error)]
 pub enum ConnectError {
-    /// The address is no URL.
-    #[error("`{url}` is no address of a coordinator: expected http://HOST:PORT")]
-    Url {
-        /// What was given.
-        url: String,
-    },
+    /// This is no address of a coordinator.
+    #[error(transparent)]
+    Address(#[from] InvalidAddress),
     /// The token has characters that cannot be sent.
     #[error(transparent)]
     Token(#[from] InvalidToken),
@@ -34,10 +32,7 @@ pub enum ConnectError {
 /// # Errors
 /// If the address or the token cannot be.
 pub(super) fn connect(url: &str, token: Option<&str>) -> Result<Client, ConnectError> {
-    let endpoint = Endpoint::from_shared(url.to_owned())
-        .ok()
-        .filter(|endpoint| endpoint.uri().scheme_str() == Some("http") && endpoint.uri().host().is_some())
-        .ok_or_else(|| ConnectError::Url { url: url.to_owned() })?
+    let endpoint = address::endpoint(url)?
         .connect_timeout(CONNECT_TIMEOUT)
         .http2_keep_alive_interval(KEEPALIVE)
         .keep_alive_timeout(KEEPALIVE)

@@ -26,14 +26,15 @@ impl SelfTest<'_> {
             Kernels::Fused(Fused::Cpu(Convolution::Winograd4)) => 1e-5,
             _ => 2e-6,
         };
-        for maps in [[2, 10, 14, 20, 24], [3, 5, 7, 3, 8], [2, 6, 6, 16, 1], [2, 1, 1, 9, 17], [1, 48, 40, 16, 16]] {
+        let odd = [[2, 40, 36, 16, 1], [2, 3, 2, 70, 1], [2, 1, 1, 9, 17], [1, 5, 3, 3, 70]];
+        for maps in [[2, 10, 14, 20, 24], [3, 5, 7, 3, 8], [1, 48, 40, 16, 16]].into_iter().chain(odd) {
             self.conv2d("convolution 3x3", maps, 3, limit)?;
         }
         Ok(())
     }
 
     fn other_convolutions(&mut self) -> Result<()> {
-        for maps in [[2, 8, 6, 16, 24], [3, 4, 10, 3, 5], [1, 40, 36, 16, 16]] {
+        for maps in [[2, 8, 6, 16, 24], [3, 4, 10, 3, 5], [1, 40, 36, 16, 16], [2, 6, 4, 20, 1]] {
             self.conv2d("convolution 2x2, stride 2", maps, 2, 2e-6)?;
             self.conv2d("convolution 1x1", maps, 1, 2e-6)?;
             let [n, height, width, inputs, outputs] = maps;

@@ -2,8 +2,8 @@
 
 use super::Material;
 use super::html::{Head, cell, table};
+use crate::analysis::text::replicates;
 use maud::{Markup, html};
-use proto::spec::Seeds;
 use std::collections::BTreeMap;
 
 /// Seeds that are written out; a sweep may have thousands.
@@ -53,7 +53,7 @@ pub(super) fn section(material: &Material<'_>) -> Markup {
                 dt { "Submitted" } dd { (origin.submitted) }
                 dt { "Program" } dd { "coordinator " (origin.version) }
                 dt { "Trainer" } dd { (sweep.trainer) }
-                dt { "Seeds" } dd { (seeds(&sweep.replicates)) }
+                dt { "Replicates" } dd { (replicates(&sweep.replicates, SEEDS)) }
             }
             @if !devices.is_empty() { (table("What the jobs ran on", &DEVICES, &devices)) }
             @if !origin.commands.is_empty() {
@@ -67,28 +67,4 @@ pub(super) fn section(material: &Material<'_>) -> Markup {
             pre tabindex="0" { (origin.file) }
         }
     }
-}
-
-/// The seeds, in the order split, initialisation, order; one number where the three are the same.
-fn seeds(replicates: &[Seeds]) -> String {
-    let shown: Vec<String> = replicates
-        .iter()
-        .take(SEEDS)
-        .map(|seeds| {
-            let Seeds { split_seed, init_seed, order_seed } = seeds;
-            if split_seed == init_seed && split_seed == order_seed {
-                split_seed.to_string()
-            } else {
-                format!("{split_seed}/{init_seed}/{order_seed}")
-            }
-        })
-        .collect();
-    let more =
-        if replicates.len() > SEEDS { format!(", \u{2026} ({} in all)", replicates.len()) } else { String::new() };
-    let legend = if shown.iter().any(|seeds| seeds.contains('/')) {
-        "split/initialisation/order: "
-    } else {
-        "split, initialisation and order alike: "
-    };
-    format!("{legend}{}{more}", shown.join(", "))
 }

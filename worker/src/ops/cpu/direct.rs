@@ -20,15 +20,16 @@ use super::vectors::dispatch;
 use crate::ops::{Activation, Taps};
 use std::ops::Range;
 
-/// Elements of the larger map that a task works on, at most: they stay in the second cache.
+/// Elements of a run of all patches of a task, at most: they stay in the second cache.
 const STRIP: usize = 1 << 15;
-/// Sites that a task has at least, if there are so many, and at most.
+/// Sites that a task has at least and at most, to a row of the map.
 const SITES: (usize, usize) = (64, 1024);
 /// Columns of the kernel's matrix that a task has at least.
 const COLUMNS: usize = 64;
 /// Tasks that are wanted where the map alone gives fewer.
 const TASKS: usize = 8;
-/// Channels of the larger map that are put into a panel for one column before the next.
+/// Channels of the larger map that are taken from a kernel, or put into it, before the next kernel's: kernels may lie a power of
+/// two apart, and then share a place in the nearest cache.
 const BLOCK: usize = 16;
 /// Elements of all partial gradients of a kernel.
 const PARTIALS: usize = 1 << 22;
@@ -134,7 +135,7 @@ impl Geometry {
         (rows.start * self.width..rows.end * self.width).map(|site| site * self.smaller).collect()
     }
 
-    /// Where each patch that does not reach over an edge begins in the larger map.
+    /// Where each patch begins in the larger map; not for neighbours.
     fn places(&self, rows: &Range<usize>) -> impl Iterator<Item = usize> {
         let (side, pitch, step) = (self.side(), self.pitch(), self.side() * self.larger);
         let width = self.width;
@@ -286,7 +287,7 @@ impl Geometry {
     /// The gradient of the kernel, as PyTorch has it.
     pub(super) fn correlate<T: Real>(&self, larger: &[T], smaller: &[T]) -> Vec<T> {
         let (side, channels, depth) = (self.side(), self.larger, self.depth());
-        let groups = (PARTIALS / (depth * self.smaller)).clamp(1, TASKS).min(self.strips());
+        let groups = (PARTIALS / (depth * self.smaller)).clamp(1, TASKS).min(self.strips().max(1));
         let cuts = cut(self.smaller, TASKS / groups);
         let parts = parallel::collect(groups * cuts.len(), |task| {
             let columns = &cuts[task % cuts.len()];
@@ -313,20 +314,11 @@ impl Geometry {
         });
         let taps = side * side;
         let mut weight = zeros(self.smaller * channels * taps);
-        for (columns, parts) in
-            cuts.iter().enumerate().map(|(index, columns)| (columns, parts[index..].iter().step_by(cuts.len())))
-        {
-            let parts: Vec<_> = parts.collect();
+        for (index, columns) in cuts.iter().enumerate() {
+            let parts: Vec<_> = parts[index..].iter().step_by(cuts.len()).map(Vec::as_slice).collect();
             let block = &mut weight[columns.start * channels * taps..columns.end * channels * taps];
-            parallel::chunks(block, PANEL * channels * taps, |chunk, block| {
-                for channel in 0..channels {
-                    for tap in 0..taps {
-                        let start = (tap * channels + channel) * columns.len() + chunk * PANEL;
-                        for (column, kernel) in block.chunks_exact_mut(channels * taps).enumerate() {
-                            kernel[channel * taps + tap] = parts.iter().map(|part| part[start + column]).sum();
-                        }
-                    }
-                }
+            parallel::chunks(block, PANEL * channels * taps, |chunk, kernels| {
+                total(&parts, (channels, taps), columns.len(), chunk * PANEL, kernels);
             });
         }
         weight
@@ -343,9 +335,28 @@ fn moved(places: &[usize], by: usize) -> Vec<usize> {
     places.iter().map(|place| place + by).collect()
 }
 
-/// A matrix in panels. Row `outer * inners + inner` is what `value(outer, inner, column)` says; it is asked for what lies side by
-/// side in a kernel, taps before channels, and for no column's whole before the next: columns may lie a power of two apart, and
-/// then share a place in the nearest cache.
+/// The sums of matrices `[(tap, channel), columns]`, as kernels `[column, channel, tap]` from column `first` on.
+fn total<T: Real>(parts: &[&[T]], (channels, taps): (usize, usize), columns: usize, first: usize, kernels: &mut [T]) {
+    let count = kernels.len() / (channels * taps);
+    let mut sums = vec![[T::default(); PANEL]; BLOCK * taps];
+    for start in (0..channels).step_by(BLOCK) {
+        let block = start..channels.min(start + BLOCK);
+        for (channel, tap) in block.clone().flat_map(|channel| (0..taps).map(move |tap| (channel, tap))) {
+            let sums = &mut sums[(channel - start) * taps + tap];
+            *sums = [T::default(); PANEL];
+            for part in parts {
+                let row = &part[(tap * channels + channel) * columns + first..][..count];
+                sums.iter_mut().zip(row).for_each(|(sum, &value)| *sum += value);
+            }
+        }
+        for (column, kernel) in kernels.chunks_exact_mut(channels * taps).enumerate() {
+            let kernel = &mut kernel[block.start * taps..block.end * taps];
+            kernel.iter_mut().zip(&sums).for_each(|(element, sums)| *element = sums[column]);
+        }
+    }
+}
+
+/// A matrix in panels. Row `outer * inners + inner` is what `value(outer, inner, column)` says.
 fn panels<T: Real>(
     (outers, inners): (usize, usize),
     columns: usize,

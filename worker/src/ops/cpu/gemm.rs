@@ -235,7 +235,7 @@ impl<T: Real> Correlate<'_, T> {
         column: usize,
         lanes: usize,
     ) -> usize {
-        let Patches { runs, length, .. } = self.left;
+        let Patches { runs, length } = self.left;
         let full = lanes == T::count::<S>();
         for (run, patches) in runs.iter().enumerate() {
             let patches = &patches[rows.clone()];

@@ -100,10 +100,12 @@ impl<T: Real> WithSimd for Accumulate<'_, T> {
             for (patches, factors) in run.chunks(CHUNK).zip(self.right.chunks(CHUNK)) {
                 let mut k = 0;
                 while k < length {
-                    k += if length - k >= VECTORS * lanes {
-                        add::<T, S, VECTORS>(simd, patches, factors, k, &mut result[k..k + VECTORS * lanes])
-                    } else {
-                        add::<T, S, 1>(simd, patches, factors, k, &mut result[k..length.min(k + lanes)])
+                    let sums = &mut result[k..length.min(k + VECTORS * lanes)];
+                    k += match sums.len().div_ceil(lanes) {
+                        VECTORS => add::<T, S, VECTORS>(simd, patches, factors, k, sums),
+                        3 => add::<T, S, 3>(simd, patches, factors, k, sums),
+                        2 => add::<T, S, 2>(simd, patches, factors, k, sums),
+                        _ => add::<T, S, 1>(simd, patches, factors, k, sums),
                     };
                 }
             }

@@ -199,7 +199,8 @@ impl<F: Transform> Winograd<F> {
         let outside = zeros(self.inputs.max(self.outputs));
         let x = Map { values: x, channels: self.inputs, outside: &outside };
         let grad = Map { values: grad, channels: self.outputs, outside: &outside };
-        let groups = (PARTIALS / (Self::ELEMENTS * self.inputs * self.outputs)).clamp(1, TASKS).min(self.blocks());
+        let groups =
+            (PARTIALS / (Self::ELEMENTS * self.inputs * self.outputs)).clamp(1, TASKS).min(self.blocks().max(1));
         let cuts = cut(self.outputs, TASKS / groups);
         let scratch = || {
             let tiles = self.block().min(self.tiles());
