@@ -14,7 +14,8 @@ pub fn one_line(text: &str) -> String {
     text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
 }
 
-/// The replicates in a line, no more than `most` of them written out; one number where split, initialisation and order have the same seed.
+/// The replicates in a line, no more than `most` of them written out; one number where split, initialisation and order have the
+/// same seed.
 #[must_use]
 pub fn replicates(replicates: &[Seeds], most: usize) -> String {
     let alike = |seeds: &Seeds| seeds.init_seed == seeds.split_seed && seeds.order_seed == seeds.split_seed;

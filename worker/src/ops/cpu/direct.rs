@@ -318,7 +318,7 @@ impl Geometry {
             let parts: Vec<_> = parts[index..].iter().step_by(cuts.len()).map(Vec::as_slice).collect();
             let block = &mut weight[columns.start * channels * taps..columns.end * channels * taps];
             parallel::chunks(block, PANEL * channels * taps, |chunk, kernels| {
-                total(&parts, (channels, taps), columns.len(), chunk * PANEL, kernels);
+                sum_parts(&parts, (channels, taps), columns.len(), chunk * PANEL, kernels);
             });
         }
         weight
@@ -336,7 +336,13 @@ fn moved(places: &[usize], by: usize) -> Vec<usize> {
 }
 
 /// The sums of matrices `[(tap, channel), columns]`, as kernels `[column, channel, tap]` from column `first` on.
-fn total<T: Real>(parts: &[&[T]], (channels, taps): (usize, usize), columns: usize, first: usize, kernels: &mut [T]) {
+fn sum_parts<T: Real>(
+    parts: &[&[T]],
+    (channels, taps): (usize, usize),
+    columns: usize,
+    first: usize,
+    kernels: &mut [T],
+) {
     let count = kernels.len() / (channels * taps);
     let mut sums = vec![[T::default(); PANEL]; BLOCK * taps];
     for start in (0..channels).step_by(BLOCK) {
