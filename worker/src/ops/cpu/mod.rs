@@ -1,9 +1,8 @@
 //! Every operation on the CPU, forward and backward, as functions on contiguous tensors of `f32` or `f64`, channels last.
 //!
 //! ```text
-//!  direct      convolutions as products of patches     -.
-//!  winograd    3x3 convolutions in tiles                 >- gemm, the two matrix products; gemv, those with one column
-//!    transforms                                         -'
+//!  direct      convolutions as products of patches  -.
+//!  winograd    3x3 convolutions in tiles            -+-> gemm, the two matrix products; gemv, those with one column
 //!  relu, pool, batch_norm    loops over pixels, in groups
 //!  simd, parallel, scratch, storage   vectors, tasks, their memory, Candle's memory
 //! ```
@@ -22,7 +21,6 @@ mod relu;
 mod scratch;
 mod simd;
 pub(crate) mod storage;
-mod transforms;
 mod vectors;
 mod winograd;
 
@@ -36,8 +34,7 @@ use direct::{Geometry, Reading};
 use pool::Windows;
 use std::marker::PhantomData;
 use storage::{Elements, by_float, change, tensor};
-use transforms::{Four, Two};
-use winograd::Winograd;
+use winograd::{Four, Two, Winograd};
 
 /// Gradients of an input, if it was wanted, of a kernel and of a bias.
 pub(super) type ConvGradients = (Option<Tensor>, Tensor, Tensor);

@@ -1,0 +1,127 @@
+//! Kernels -> panels for the products, and gradients back to kernels.
+
+use super::Winograd;
+use super::transforms::{Matrix, Transform, square};
+use crate::ops::cpu::direct::Reading;
+use crate::ops::cpu::gemm::PANEL;
+use crate::ops::cpu::parallel::Scattered;
+use crate::ops::cpu::simd::Real;
+use pulp::{Simd, WithSimd};
+
+/// A panel of `U = G g G^T`.
+pub(super) struct Kernel<'a, 'b, F, T> {
+    pub(super) winograd: Winograd<F>,
+    pub(super) weight: &'a [T],
+    pub(super) reading: Reading,
+    pub(super) panel: usize,
+    pub(super) size: usize,
+    pub(super) result: &'a Scattered<'b, T>,
+}
+
+impl<F: Transform, T: Real> WithSimd for Kernel<'_, '_, F, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        let lanes = T::count::<S>();
+        let Winograd { inputs, outputs, .. } = self.winograd;
+        let mut taps = [[T::default(); PANEL]; 9];
+        for input in 0..inputs {
+            for (column, output) in (self.panel * PANEL..outputs).take(PANEL).enumerate() {
+                let kernel = match self.reading {
+                    Reading::Straight => output * inputs + input,
+                    Reading::Turned => input * outputs + output,
+                };
+                for (tap, &value) in self.weight[kernel * 9..kernel * 9 + 9].iter().enumerate() {
+                    let tap = if self.reading == Reading::Turned { 8 - tap } else { tap };
+                    taps[tap][column] = value;
+                }
+            }
+            for lane in (0..PANEL).step_by(lanes) {
+                square::<F, T, S>(
+                    simd,
+                    Matrix::Taps,
+                    (3, F::DATA),
+                    #[inline(always)]
+                    |row, column| {
+                        let source = &taps[row * 3 + column][lane..lane + lanes];
+                        // SAFETY: the slice is as long as a register.
+                        unsafe { T::load::<S>(source.as_ptr()) }
+                    },
+                    #[inline(always)]
+                    |row, column, vector| {
+                        let element = row * F::DATA + column;
+                        let target = element * self.size + (self.panel * inputs + input) * PANEL + lane;
+                        // SAFETY: a panel belongs to one task; the slice is as long as a register.
+                        unsafe { T::store::<S>(self.result.slice(target, lanes).as_mut_ptr(), vector) }
+                    },
+                );
+            }
+        }
+    }
+}
+
+/// `w' = G^T U' G` of a panel of kernels; `U'` is the sum of `parts`, `[DATA^2, inputs, columns]` each.
+pub(super) struct KernelGradient<'a, F, T> {
+    pub(super) winograd: Winograd<F>,
+    pub(super) parts: &'a [&'a [T]],
+    /// First column of the panel, and columns of a part.
+    pub(super) columns: (usize, usize),
+    pub(super) kernels: &'a mut [T],
+}
+
+impl<F: Transform, T: Real> WithSimd for KernelGradient<'_, F, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        let lanes = T::count::<S>();
+        let inputs = self.winograd.inputs;
+        let zero = T::splat(simd, T::default());
+        let (first, pitch) = self.columns;
+        let outputs = self.kernels.len() / (9 * inputs);
+        for input in 0..inputs {
+            for lane in (0..outputs).step_by(lanes) {
+                let count = lanes.min(outputs - lane);
+                let mut taps = [[T::default(); PANEL]; 9];
+                square::<F, T, S>(
+                    simd,
+                    Matrix::TapsGradient,
+                    (F::DATA, 3),
+                    #[inline(always)]
+                    |row, column| {
+                        let start =
+                            (row * F::DATA + column) * part_stride(inputs, pitch) + input * pitch + first + lane;
+                        let mut total = zero;
+                        for part in self.parts {
+                            let part = &part[start..start + count];
+                            let part = if count == lanes {
+                                // SAFETY: the slice is as long as a register.
+                                unsafe { T::load::<S>(part.as_ptr()) }
+                            } else {
+                                T::load_some(simd, part)
+                            };
+                            total = T::plus(simd, total, part);
+                        }
+                        total
+                    },
+                    #[inline(always)]
+                    |row, column, vector| {
+                        // SAFETY: a panel is at least as long as a register.
+                        unsafe { T::store::<S>(taps[row * 3 + column].as_mut_ptr(), vector) }
+                    },
+                );
+                for (tap, taps) in taps.iter().enumerate() {
+                    for (column, &value) in taps[..count].iter().enumerate() {
+                        self.kernels[((lane + column) * inputs + input) * 9 + tap] = value;
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Distance of two elements of a kernel's transformed gradient. No power of two, as above.
+pub(super) fn part_stride(inputs: usize, outputs: usize) -> usize {
+    inputs * outputs + PANEL
+}

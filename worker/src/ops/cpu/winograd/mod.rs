@@ -1,0 +1,205 @@
+//! 3x3 convolutions in tiles, by Winograd's minimal filtering (see [`transforms`]).
+//!
+//! ```text
+//!  convolve    U = G w G^T; V = B^T x B -> M = V U, a product for each of a tile's data -> y = A^T M A
+//!  correlate   V = B^T x B, W = A y' A^T -> U' += V^T W; w' = G^T U' G
+//! ```
+//!
+//! Here is which task computes what, in `tiles` what becomes of maps (`V`, `W`, `y`), in `kernel` what of kernels (`U`, `w'`).
+//! A task takes a block of tiles through all three steps, so that `V`, `M` and `W` stay in its cache. Where blocks are few the
+//! channels of the result are cut too. The cut depends on the sizes alone.
+
+mod kernel;
+mod tiles;
+mod transforms;
+
+pub(super) use transforms::{Four, Two};
+
+use super::direct::{Reading, cut, zeros};
+use super::gemm::{Correlate, Multiply, PANEL, Patches, panels_size};
+use super::parallel::{self, Scattered};
+use super::simd::Real;
+use super::vectors::dispatch;
+use crate::ops::Activation;
+use kernel::{Kernel, KernelGradient, part_stride};
+use std::marker::PhantomData;
+use std::ops::Range;
+use tiles::{Data, Gradients, Map, Results, Transformed};
+use transforms::Transform;
+
+/// Elements of a block's `V` and `M` that are wanted: they stay in the second cache.
+const BLOCK: usize = 1 << 17;
+/// Tiles of a block, at least and at most. Of many channels more than [`BLOCK`] allows: the kernel, which every block reads, is
+/// larger than its `V` and `M`.
+const TILES: (usize, usize) = (24, 192);
+/// Tasks that are wanted where the map alone gives fewer.
+const TASKS: usize = 8;
+/// Elements of all partial gradients of a kernel.
+const PARTIALS: usize = 1 << 21;
+
+/// The sizes of a 3x3 convolution.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Winograd<F> {
+    /// Images.
+    pub(super) batch: usize,
+    /// Rows of an image.
+    pub(super) height: usize,
+    /// Columns of an image.
+    pub(super) width: usize,
+    /// Channels of the input.
+    pub(super) inputs: usize,
+    /// Channels of the output.
+    pub(super) outputs: usize,
+    /// The size of the tiles.
+    pub(super) size: PhantomData<F>,
+}
+
+/// A block's tiles of the input, and of the output.
+type Pair<T> = (Transformed<T>, Transformed<T>);
+
+impl<F: Transform> Winograd<F> {
+    const ELEMENTS: usize = F::DATA * F::DATA;
+
+    /// Tiles of an image: rows and columns.
+    fn grid(&self) -> (usize, usize) {
+        (self.height.div_ceil(F::RESULTS), self.width.div_ceil(F::RESULTS))
+    }
+
+    fn tiles(&self) -> usize {
+        let (rows, columns) = self.grid();
+        self.batch * rows * columns
+    }
+
+    fn block(&self) -> usize {
+        let (channels, products) = (self.inputs + self.outputs, self.inputs * self.outputs);
+        let tiles = (BLOCK / (Self::ELEMENTS * channels)).max(products / (2 * channels));
+        (tiles / TILES.0 * TILES.0).clamp(TILES.0, TILES.1)
+    }
+
+    fn blocks(&self) -> usize {
+        self.tiles().div_ceil(self.block())
+    }
+
+    fn tiles_of(&self, block: usize) -> Range<usize> {
+        block * self.block()..self.tiles().min((block + 1) * self.block())
+    }
+
+    /// Image, row and column of a tile's first result.
+    fn place(&self, tile: usize) -> (usize, usize, usize) {
+        let (rows, columns) = self.grid();
+        (tile / (rows * columns), tile / columns % rows * F::RESULTS, tile % columns * F::RESULTS)
+    }
+
+    /// Room for the tiles of any block, and the columns of any of `cuts`.
+    fn scratch<T: Real>(&self, cuts: &[Range<usize>]) -> Pair<T> {
+        let tiles = self.block().min(self.tiles());
+        let outputs = cuts.iter().map(Range::len).max().unwrap_or(0);
+        (Transformed::new(Self::ELEMENTS, tiles, self.inputs), Transformed::new(Self::ELEMENTS, tiles, outputs))
+    }
+
+    /// The convolution with the kernel `[outputs, inputs, 3, 3]`, or if turned, `[inputs, outputs, 3, 3]`.
+    pub(super) fn convolve<T: Real>(
+        &self,
+        x: &[T],
+        weight: &[T],
+        reading: Reading,
+        bias: Option<&[T]>,
+        activation: Activation,
+    ) -> Vec<T> {
+        let panels = self.kernel(weight, reading);
+        let size = panels_size(self.inputs, self.outputs);
+        let outside = zeros(self.inputs);
+        let map = Map { values: x, channels: self.inputs, outside: &outside };
+        let cuts = cut(self.outputs, TASKS.div_ceil(self.blocks().max(1)));
+        let scratch = || self.scratch(&cuts);
+        let task = |result: &Scattered<'_, T>, (data, products): &mut Pair<T>, task: usize| {
+            let (tiles, columns) = (self.tiles_of(task / cuts.len()), &cuts[task % cuts.len()]);
+            dispatch(Data { winograd: *self, map, tiles: tiles.clone(), result: data });
+            let stride = products.stride;
+            let rows = &products.rows[..tiles.len()];
+            let all = Scattered::new(&mut products.values);
+            for element in 0..Self::ELEMENTS {
+                let results: Vec<_> = rows.iter().map(|row| element * stride + row).collect();
+                dispatch(Multiply {
+                    left: Patches { runs: &[data.vectors(element, tiles.len())], length: self.inputs },
+                    panels: &panels[element * size + columns.start * self.inputs..],
+                    columns: columns.len(),
+                    bias: None,
+                    activation: Activation::Identity,
+                    result: &all,
+                    results: &results,
+                });
+            }
+            let bias = bias.map(|bias| &bias[columns.clone()]);
+            let (tiles, columns) = (tiles, columns.clone());
+            dispatch(Results { winograd: *self, products, tiles, columns, bias, activation, result });
+        };
+        // SAFETY: the tasks' tiles are all pixels, their columns all channels.
+        unsafe {
+            parallel::written(self.batch * self.height * self.width * self.outputs, |result| {
+                parallel::collect_with(self.blocks() * cuts.len(), scratch, |scratch, index| {
+                    task(result, scratch, index)
+                });
+            })
+        }
+    }
+
+    /// The gradient `[outputs, inputs, 3, 3]` of the kernel, from the input and the output's gradient.
+    pub(super) fn correlate<T: Real>(&self, x: &[T], grad: &[T]) -> Vec<T> {
+        let outside = zeros(self.inputs.max(self.outputs));
+        let x = Map { values: x, channels: self.inputs, outside: &outside };
+        let grad = Map { values: grad, channels: self.outputs, outside: &outside };
+        let groups =
+            (PARTIALS / (Self::ELEMENTS * self.inputs * self.outputs)).clamp(1, TASKS).min(self.blocks().max(1));
+        let cuts = cut(self.outputs, TASKS / groups);
+        let scratch = || self.scratch(&cuts);
+        let parts = parallel::collect_with(groups * cuts.len(), scratch, |(data, grads), task| {
+            let (group, columns) = (task / cuts.len(), &cuts[task % cuts.len()]);
+            let mut part = zeros(Self::ELEMENTS * part_stride(self.inputs, columns.len()));
+            for block in group * self.blocks() / groups..(group + 1) * self.blocks() / groups {
+                let tiles = self.tiles_of(block);
+                dispatch(Data { winograd: *self, map: x, tiles: tiles.clone(), result: data });
+                dispatch(Gradients {
+                    winograd: *self,
+                    map: grad,
+                    tiles: tiles.clone(),
+                    columns: columns.clone(),
+                    result: grads,
+                });
+                for (element, part) in part.chunks_exact_mut(part_stride(self.inputs, columns.len())).enumerate() {
+                    dispatch(Correlate {
+                        left: Patches { runs: &[data.vectors(element, tiles.len())], length: self.inputs },
+                        right: grads.element(element),
+                        rights: &grads.rows[..tiles.len()],
+                        columns: columns.len(),
+                        result: part,
+                    });
+                }
+            }
+            part
+        });
+        let mut weight = zeros(self.outputs * self.inputs * 9);
+        for (index, columns) in cuts.iter().enumerate() {
+            let parts: Vec<_> = parts[index..].iter().step_by(cuts.len()).map(Vec::as_slice).collect();
+            let block = &mut weight[columns.start * self.inputs * 9..columns.end * self.inputs * 9];
+            parallel::chunks(block, PANEL * self.inputs * 9, |chunk, kernels| {
+                let columns = (chunk * PANEL, columns.len());
+                dispatch(KernelGradient { winograd: *self, parts: &parts, columns, kernels });
+            });
+        }
+        weight
+    }
+
+    /// `U = G g G^T`: for each of a tile's data a matrix `[inputs, outputs]` in panels.
+    fn kernel<T: Real>(&self, weight: &[T], reading: Reading) -> Vec<T> {
+        let size = panels_size(self.inputs, self.outputs);
+        // SAFETY: every panel is written in full.
+        unsafe {
+            parallel::written(Self::ELEMENTS * size, |result| {
+                parallel::collect(self.outputs.div_ceil(PANEL), |panel| {
+                    dispatch(Kernel { winograd: *self, weight, reading, panel, size, result });
+                });
+            })
+        }
+    }
+}
