@@ -124,10 +124,12 @@ fn the_words_follow_the_numbers() {
 
     // a difference of 4.18 deviations on five splits: numpy's power at this level reaches .8 with 13
     let few: Vec<Vec<f64>> = [0.02, 0.03, 0.04, 0.03, 0.035].iter().map(|d| vec![0.5 + d, 0.5]).collect();
-    let pair = Analysis::of(&observations(&few), &Options { rope: 0.001, alpha: 0.001, ..Options::default() });
-    let pair = &pair.pairs.pairs[0];
+    let few = Analysis::of(&observations(&few), &Options { rope: 0.001, alpha: 0.001, ..Options::default() });
+    let pair = &few.pairs.pairs[0];
     assert_eq!(pair.finding, Finding::Undecided);
     assert_eq!(pair.settle, Some(Settle::MoreSplits(8)));
+    let words = answer(&few).sentences().join(" ");
+    assert!(words.contains("; 8 more splits likely to settle it)."), "{words}");
 
     let equal: Vec<Vec<f64>> = (0..8).map(|split| vec![0.5, 0.5 + 1e-4 * f64::from(split % 3)]).collect();
     assert_eq!(analyse(&observations(&equal)).pairs.pairs[0].finding, Finding::PracticallyEquivalent);

@@ -16,17 +16,15 @@ Needs torch, numpy, safetensors and matplotlib.
 
 import argparse
 import json
-import os
 import pathlib
-import subprocess
 import sys
 import tempfile
 
 import matplotlib
 import torch
-from safetensors import safe_open
 from safetensors.torch import save_file
 
+import worker
 from losses import LOSSES
 from networks import NETWORKS
 
@@ -62,13 +60,6 @@ def arguments():
     return parser.parse_args()
 
 
-def worker(args, folder, *words):
-    environment = os.environ | {"XDG_CACHE_HOME": str(folder / "cache")}
-    done = subprocess.run([args.worker, *words], capture_output=True, text=True, env=environment)
-    if done.returncode:
-        sys.exit(f"worker {' '.join(map(str, words))}: status {done.returncode}\n{done.stderr}")
-
-
 def train(args, folder, data, architecture, loss, initial):
     """The worker's steps."""
     train_cases, validation = 80, 5
@@ -82,16 +73,9 @@ def train(args, folder, data, architecture, loss, initial):
         f"optimizer: {args.optimizer}, precision: {args.precision}}}\n"
         f"architecture: {architecture}\nloss: {loss}\nlearning_rate: {OPTIMIZERS[args.optimizer][0]}\nsplit_seed: {args.seed}\n"
     )
-    worker(args, folder, "train", "--job", job, "--device", args.device, "--data", f"lesions={data}",
-           "--init", initial, "--trace", trace)
+    worker.run(args.worker, folder, "train", "--job", job, "--device", args.device, "--data", f"lesions={data}",
+               "--init", initial, "--trace", trace)
     return [json.loads(line) for line in trace.read_text().splitlines()][: args.steps]
-
-
-def cases(folder, dtype):
-    """Images and masks as the worker resized them."""
-    (path,) = (folder / "cache" / "splitsweep").glob("*.safetensors")
-    with safe_open(path, "pt") as file:
-        return (file.get_tensor("images").float() / 255).to(dtype), file.get_tensor("masks")[:, None].to(dtype)
 
 
 def follow(args, network, loss, steps, images, masks, layout):
@@ -126,7 +110,7 @@ def main():
         folder = pathlib.Path(folder)
         data = args.data or folder / "lesions"
         if not args.data:
-            worker(args, folder, "synthesize", "--out", data, "--cases", "100")
+            worker.run(args.worker, folder, "synthesize", "--out", data, "--cases", "100")
         for row, architecture in enumerate(args.architectures):
             for column, (name, loss) in enumerate(LOSSES.items()):
                 initial = folder / "initial.safetensors"
@@ -139,7 +123,7 @@ def main():
                 steps = train(args, folder, data, architecture, name, initial)
                 if len(steps) < args.steps:
                     sys.exit(f"{architecture}, {name}: the worker took {len(steps)} steps only")
-                images, masks = cases(folder, PRECISIONS[args.precision])
+                images, masks = worker.cases(folder, PRECISIONS[args.precision])
                 own = [step["loss"] for step in steps]
                 expected = follow(args, network(), loss, steps, images, masks, torch.contiguous_format)
                 again = follow(args, network(), loss, steps, images, masks, torch.channels_last)

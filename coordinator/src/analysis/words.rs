@@ -172,8 +172,10 @@ fn undecided(standings: &[Standing<'_>], analysis: &Analysis) -> Vec<String> {
     }
     let never = |standing: &Standing<'_>| standing.settle == Some(Settle::NeverWithThisRatio);
     let settle = |standing: &Standing<'_>| {
-        let more = standing.settle.filter(|_| !never(standing));
-        let settle = more.map(|settle| format!("; settled {}", settles(settle))).unwrap_or_default();
+        let settle = match standing.settle {
+            Some(Settle::MoreSplits(more)) => format!("; {} likely to settle it", counted(more, "more split")),
+            _ => String::new(),
+        };
         let gain = standing.gain.map_or_else(
             || "fewer than two splits in common".to_owned(),
             |gain| format!("difference {}, new data {}", number(gain.mean), range(gain.new_data)),
