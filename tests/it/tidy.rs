@@ -74,7 +74,7 @@ fn what_decides_is_pure() {
 fn the_store_knows_no_decisions_and_the_driver_no_wire() {
     assert_knows_not(&["coordinator/src/store"], &["tokio", "tonic", "crate::driver", "crate::serve", "crate::cli"]);
     assert_knows_not(
-        &["coordinator/src/driver.rs", "coordinator/src/query.rs"],
+        &["coordinator/src/driver", "coordinator/src/query.rs"],
         &["tonic", "proto::wire", "crate::serve"],
     );
 }

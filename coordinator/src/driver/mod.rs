@@ -8,136 +8,28 @@
 //! Requests that arrive while a transaction is being written share the next one, so the disk is waited for once for all of them. A reply
 //! leaves only after the transaction has. If the disk refuses it, the state is read back from the store and every request of the batch fails.
 
-use crate::plan::Plan;
-use crate::scheduler::{
-    Completed, Completion, Decision, Fact, Limits, Offer, Record, Rejection, State, Submitted, Synchronization,
-    Synchronized, Timestamp, View, WorkerInfo,
-};
+mod handle;
+
+pub use handle::{Handle, Refusal};
+
+use crate::scheduler::{Decision, Fact, Limits, Record, Rejection, State, Timestamp, View};
 use crate::store::{Reader, Store, StoreError};
-use proto::ids::WorkerId;
+use handle::{Reply, Request};
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
-use tokio::sync::{oneshot, watch};
+use tokio::sync::watch;
 
 /// Requests that share a transaction at most.
 const BATCH: usize = 1024;
 /// The view is published at most this often.
 const VIEW_INTERVAL: Duration = Duration::from_millis(250);
-/// The driver wakes at least this often. If it wakes later by more than that, the process stood still: it was stopped, or its machine.
+/// The driver wakes at least this often.
 const TICK: Duration = Duration::from_millis(500);
 /// Epochs per second are averaged over this time.
 const RATE_WINDOW: Duration = Duration::from_secs(60);
-
-/// Why a request was not carried out.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Refusal {
-    /// The scheduler refuses it.
-    #[error(transparent)]
-    Rejected(#[from] Rejection),
-    /// The store could not keep it. Nothing was changed; trying again may help.
-    #[error("the store failed: {0}")]
-    Store(String),
-    /// The coordinator is shutting down.
-    #[error("the coordinator is shutting down")]
-    Closed,
-}
-
-type Reply<R> = oneshot::Sender<Result<R, Refusal>>;
-
-enum Request {
-    Submit(Box<Plan>, String, Reply<Submitted>),
-    Cancel(String, Reply<u64>),
-    Register(WorkerId, WorkerInfo, Reply<()>),
-    Offer(WorkerId, Offer, Reply<()>),
-    Synchronize(WorkerId, Synchronization, Reply<Synchronized>),
-    Complete(WorkerId, Box<Completion>, Reply<Completed>),
-    Stop,
-}
-
-/// The way to the driver. Cheap to clone.
-#[derive(Debug, Clone)]
-pub struct Handle {
-    requests: Sender<Request>,
-    view: watch::Receiver<Arc<View>>,
-    work: watch::Receiver<u64>,
-}
-
-impl Handle {
-    /// Submits a sweep file.
-    ///
-    /// # Errors
-    /// See [`Refusal`].
-    pub async fn submit(&self, plan: Plan, text: String) -> Result<Submitted, Refusal> {
-        self.ask(|reply| Request::Submit(Box::new(plan), text, reply)).await
-    }
-
-    /// Cancels a sweep; the answer is the number of jobs that this ended.
-    ///
-    /// # Errors
-    /// See [`Refusal`].
-    pub async fn cancel(&self, sweep: String) -> Result<u64, Refusal> {
-        self.ask(|reply| Request::Cancel(sweep, reply)).await
-    }
-
-    /// Introduces a worker.
-    ///
-    /// # Errors
-    /// See [`Refusal`].
-    pub async fn register(&self, worker: WorkerId, info: WorkerInfo) -> Result<(), Refusal> {
-        self.ask(|reply| Request::Register(worker, info, reply)).await
-    }
-
-    /// Says what a worker found where a data set should be.
-    ///
-    /// # Errors
-    /// See [`Refusal`].
-    pub async fn offer(&self, worker: WorkerId, offer: Offer) -> Result<(), Refusal> {
-        self.ask(|reply| Request::Offer(worker, offer, reply)).await
-    }
-
-    /// Says what a worker is doing; the answer is what it should be doing.
-    ///
-    /// # Errors
-    /// See [`Refusal`].
-    pub async fn synchronize(&self, worker: WorkerId, request: Synchronization) -> Result<Synchronized, Refusal> {
-        self.ask(|reply| Request::Synchronize(worker, request, reply)).await
-    }
-
-    /// Ends an attempt.
-    ///
-    /// # Errors
-    /// See [`Refusal`].
-    pub async fn complete(&self, worker: WorkerId, completion: Completion) -> Result<Completed, Refusal> {
-        self.ask(|reply| Request::Complete(worker, Box::new(completion), reply)).await
-    }
-
-    /// Where everything stands, now and after each change; ends with the driver.
-    #[must_use]
-    pub fn view(&self) -> watch::Receiver<Arc<View>> {
-        self.view.clone()
-    }
-
-    /// Changes whenever there may be work that was not there before.
-    #[must_use]
-    pub fn work(&self) -> watch::Receiver<u64> {
-        self.work.clone()
-    }
-
-    /// Ends the driver once it has carried out what it was asked before.
-    pub fn stop(&self) {
-        // a driver that has ended already is what is asked for
-        let _ = self.requests.send(Request::Stop);
-    }
-
-    async fn ask<R>(&self, request: impl FnOnce(Reply<R>) -> Request) -> Result<R, Refusal> {
-        let (reply, answer) = oneshot::channel();
-        self.requests.send(request(reply)).map_err(|_| Refusal::Closed)?;
-        answer.await.map_err(|_| Refusal::Closed)?
-    }
-}
 
 /// The state that the facts of a store add up to.
 ///
@@ -167,6 +59,7 @@ pub fn start(store: Store, limits: Limits) -> Result<(Handle, JoinHandle<Result<
         reader,
         inbox,
         started: Instant::now(),
+        listened: Instant::now(),
         view: view_sender,
         view_published: Instant::now(),
         view_stale: false,
@@ -184,6 +77,8 @@ struct Driver {
     reader: Reader,
     inbox: Receiver<Request>,
     started: Instant,
+    /// When it last had taken every request that was there.
+    listened: Instant,
     view: watch::Sender<Arc<View>>,
     /// When the view was last published.
     view_published: Instant,
@@ -238,13 +133,16 @@ impl Driver {
     }
 
     /// Waits for requests or a deadline; takes every request that is there. Says whether to stop, and whether the process stood still.
-    fn wait(&self) -> (Vec<Request>, bool, bool) {
+    fn wait(&mut self) -> (Vec<Request>, bool, bool) {
         let began = Instant::now();
         let deadline = self.state.next_deadline().map(|at| self.started + Duration::from_millis(at.0));
         let view_due = self.view_stale.then(|| self.view_published + VIEW_INTERVAL);
         let due = [deadline, view_due].into_iter().flatten().fold(began + TICK, Instant::min).max(began);
         let first = self.inbox.recv_timeout(due - began);
-        let stood_still = Instant::now().saturating_duration_since(due) > TICK;
+        let woke = Instant::now();
+        let lease = Duration::from_millis(self.limits.lease_ms);
+        let stood_still = stood_still(lease, began - self.listened, woke.saturating_duration_since(due));
+        self.listened = woke;
         let mut requests = Vec::new();
         let mut next = match first {
             Err(RecvTimeoutError::Disconnected) => return (requests, true, stood_still),
@@ -406,5 +304,30 @@ impl Driver {
             self.view.send_replace(Arc::new(view));
             (self.view_published, self.view_stale) = (now, false);
         }
+    }
+}
+
+/// Whether the process stood still, or its disk: nobody was heard while it was `busy`, or it woke so `late`.
+///
+/// Being busy for less is no harm: workers call every third of a lease, so that what is left of it suffices for their next call.
+fn stood_still(lease: Duration, busy: Duration, late: Duration) -> bool {
+    busy > TICK.max(lease / 2) || late > TICK
+}
+
+#[cfg(test)]
+mod tests {
+    use super::stood_still;
+    use std::time::Duration;
+
+    #[test]
+    fn who_hears_nobody_for_half_a_lease_stood_still() {
+        let stood_still = |lease, busy, late| {
+            let [lease, busy, late] = [lease, busy, late].map(Duration::from_millis);
+            stood_still(lease, busy, late)
+        };
+        assert!(!stood_still(30_000, 15_000, 500), "a slow disk, a busy machine");
+        assert!(stood_still(30_000, 15_001, 0), "stopped while it wrote");
+        assert!(stood_still(30_000, 0, 501), "stopped while it waited");
+        assert!(!stood_still(200, 500, 0), "not at every transaction, however short the lease is");
     }
 }

@@ -1,0 +1,120 @@
+//! The way to the driver: what it can be asked, and how it answers.
+
+use crate::plan::Plan;
+use crate::scheduler::{
+    Completed, Completion, Offer, Rejection, Submitted, Synchronization, Synchronized, View, WorkerInfo,
+};
+use proto::ids::WorkerId;
+use std::sync::Arc;
+use std::sync::mpsc::Sender;
+use tokio::sync::{oneshot, watch};
+
+/// Why a request was not carried out.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// The scheduler refuses it.
+    #[error(transparent)]
+    Rejected(#[from] Rejection),
+    /// The store could not keep it. Nothing was changed; trying again may help.
+    #[error("the store failed: {0}")]
+    Store(String),
+    /// The coordinator is shutting down.
+    #[error("the coordinator is shutting down")]
+    Closed,
+}
+
+/// Where an answer goes.
+pub(super) type Reply<R> = oneshot::Sender<Result<R, Refusal>>;
+
+/// What the driver can be asked.
+pub(super) enum Request {
+    Submit(Box<Plan>, String, Reply<Submitted>),
+    Cancel(String, Reply<u64>),
+    Register(WorkerId, WorkerInfo, Reply<()>),
+    Offer(WorkerId, Offer, Reply<()>),
+    Synchronize(WorkerId, Synchronization, Reply<Synchronized>),
+    Complete(WorkerId, Box<Completion>, Reply<Completed>),
+    Stop,
+}
+
+/// The way to the driver. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Handle {
+    pub(super) requests: Sender<Request>,
+    pub(super) view: watch::Receiver<Arc<View>>,
+    pub(super) work: watch::Receiver<u64>,
+}
+
+impl Handle {
+    /// Submits a sweep file.
+    ///
+    /// # Errors
+    /// See [`Refusal`].
+    pub async fn submit(&self, plan: Plan, text: String) -> Result<Submitted, Refusal> {
+        self.ask(|reply| Request::Submit(Box::new(plan), text, reply)).await
+    }
+
+    /// Cancels a sweep; the answer is the number of jobs that this ended.
+    ///
+    /// # Errors
+    /// See [`Refusal`].
+    pub async fn cancel(&self, sweep: String) -> Result<u64, Refusal> {
+        self.ask(|reply| Request::Cancel(sweep, reply)).await
+    }
+
+    /// Introduces a worker.
+    ///
+    /// # Errors
+    /// See [`Refusal`].
+    pub async fn register(&self, worker: WorkerId, info: WorkerInfo) -> Result<(), Refusal> {
+        self.ask(|reply| Request::Register(worker, info, reply)).await
+    }
+
+    /// Says what a worker found where a data set should be.
+    ///
+    /// # Errors
+    /// See [`Refusal`].
+    pub async fn offer(&self, worker: WorkerId, offer: Offer) -> Result<(), Refusal> {
+        self.ask(|reply| Request::Offer(worker, offer, reply)).await
+    }
+
+    /// Says what a worker is doing; the answer is what it should be doing.
+    ///
+    /// # Errors
+    /// See [`Refusal`].
+    pub async fn synchronize(&self, worker: WorkerId, request: Synchronization) -> Result<Synchronized, Refusal> {
+        self.ask(|reply| Request::Synchronize(worker, request, reply)).await
+    }
+
+    /// Ends an attempt.
+    ///
+    /// # Errors
+    /// See [`Refusal`].
+    pub async fn complete(&self, worker: WorkerId, completion: Completion) -> Result<Completed, Refusal> {
+        self.ask(|reply| Request::Complete(worker, Box::new(completion), reply)).await
+    }
+
+    /// Where everything stands, now and after each change; ends with the driver.
+    #[must_use]
+    pub fn view(&self) -> watch::Receiver<Arc<View>> {
+        self.view.clone()
+    }
+
+    /// Changes whenever there may be work that was not there before.
+    #[must_use]
+    pub fn work(&self) -> watch::Receiver<u64> {
+        self.work.clone()
+    }
+
+    /// Ends the driver once it has carried out what it was asked before.
+    pub fn stop(&self) {
+        // a driver that has ended already is what is asked for
+        let _ = self.requests.send(Request::Stop);
+    }
+
+    async fn ask<R>(&self, request: impl FnOnce(Reply<R>) -> Request) -> Result<R, Refusal> {
+        let (reply, answer) = oneshot::channel();
+        self.requests.send(request(reply)).map_err(|_| Refusal::Closed)?;
+        answer.await.map_err(|_| Refusal::Closed)?
+    }
+}
