@@ -1,4 +1,5 @@
-//! Regenerates the wire types from `sweep/v1/*.proto` and fails if the committed ones differ, so that no build needs `protoc`.
+//! Generates the wire types from `sweep/v1/*.proto` and fails if the committed ones differ, so that no build needs `protoc`. With
+//! `BLESS=1` in the environment the committed ones are replaced.
 
 use std::error::Error;
 use std::path::Path;
@@ -10,13 +11,17 @@ const FILES: [&str; 4] =
 fn the_committed_wire_types_are_those_of_the_proto_files() -> Result<(), Box<dyn Error>> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let committed = root.join("src/gen/sweep.v1.rs");
-    let before = std::fs::read_to_string(&committed)?;
     let files: Vec<_> = FILES.iter().map(|file| root.join(file)).collect();
+    let folder = tempfile::tempdir()?;
     tonic_prost_build::configure()
         .build_transport(true)
-        .out_dir(root.join("src/gen"))
+        .out_dir(folder.path())
         .compile_fds(protox::compile(files, [root])?)?;
-    let after = std::fs::read_to_string(&committed)?;
-    assert!(before == after, "{} was out of date and is now regenerated: commit it", committed.display());
+    let generated = std::fs::read_to_string(folder.path().join("sweep.v1.rs"))?;
+    if std::env::var_os("BLESS").is_some() {
+        std::fs::write(&committed, &generated)?;
+    }
+    let is_current = std::fs::read_to_string(&committed)? == generated;
+    assert!(is_current, "{} is out of date: BLESS=1 cargo test -p proto, and commit it", committed.display());
     Ok(())
 }

@@ -98,6 +98,9 @@ fn a_call_with_news_is_not_given_up_for_later_news() {
     let url = format!("http://{}", incoming.local_addr().unwrap());
     runtime.spawn(Server::builder().add_service(FleetServer::new(slow.clone())).serve_with_incoming(incoming));
     let _worker = lab.worker(&url, "w", &["--simulate", JOB]);
-    until("the end of the job", || (slow.completed.load(Ordering::SeqCst) == 1).then_some(()));
-    assert_eq!((slow.offers.load(Ordering::SeqCst), slow.given_up.load(Ordering::SeqCst)), (1, 0));
+    until("the end of the job, and the offer", || {
+        let arrived = [&slow.completed, &slow.offers].map(|count| count.load(Ordering::SeqCst));
+        (arrived == [1, 1]).then_some(())
+    });
+    assert_eq!(slow.given_up.load(Ordering::SeqCst), 0);
 }

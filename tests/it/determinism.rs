@@ -52,7 +52,7 @@ fn a_job_file_names_the_same_job_as_the_sweep() {
 
 #[test]
 fn a_job_that_is_begun_again_gives_the_same_numbers() {
-    const EPOCHS: u32 = 80;
+    const EPOCHS: u32 = 240;
     let undisturbed = Lab::new();
     undisturbed.write(&tiny("bce", 1, EPOCHS));
     undisturbed.sweep(&["--local-workers", "1"]).process.wait().expect(0);

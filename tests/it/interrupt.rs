@@ -3,25 +3,25 @@
 use crate::harness::{Coordinator, Lab, Signal, children, lives, simulated, until};
 
 const JOBS: u32 = 10;
-const ARGUMENTS: [&str; 4] = ["--local-workers", "2", "--simulate", "400ms"];
+const ARGUMENTS: [&str; 4] = ["--local-workers", "2", "--simulate", "2s"];
 
-/// Waits until the sweep is in the middle.
-fn in_the_middle(coordinator: &mut Coordinator, lab: &Lab) {
+/// Waits until the sweep is in the middle; its workers, and their trainers.
+fn in_the_middle(coordinator: &mut Coordinator, lab: &Lab) -> [Vec<u32>; 2] {
     coordinator.process.says("jobs done");
     until("the middle of the sweep", || {
         let sweep = coordinator.status(lab)["sweeps"][0].clone();
-        (sweep["succeeded"].as_u64() >= Some(2) && sweep["running"] == 2).then_some(())
-    });
+        let workers = children(coordinator.process.id());
+        let trainers: Vec<_> = workers.iter().flat_map(|&worker| children(worker)).collect();
+        let is_now = sweep["succeeded"].as_u64() >= Some(2) && sweep["running"] == 2;
+        (is_now && (workers.len(), trainers.len()) == (2, 2)).then_some([workers, trainers])
+    })
 }
 
 fn interrupt(signal: Signal) {
     let lab = Lab::new();
     lab.write(&simulated(JOBS, 4));
     let mut coordinator = lab.sweep(&ARGUMENTS);
-    in_the_middle(&mut coordinator, &lab);
-    let workers = children(coordinator.process.id());
-    let trainers: Vec<_> = workers.iter().flat_map(|&worker| children(worker)).collect();
-    assert_eq!((workers.len(), trainers.len()), (2, 2));
+    let [workers, trainers] = in_the_middle(&mut coordinator, &lab);
     coordinator.process.signal(signal);
     let ended = coordinator.process.wait().expect(5);
     assert!(ended.stderr.contains("nothing is lost"), "{}", ended.stderr);
@@ -62,7 +62,7 @@ fn a_terminated_sweep_goes_on_later() {
 fn a_coordinator_that_serves_stops_and_its_workers_wait() {
     let lab = Lab::new();
     lab.write(&simulated(3, 5));
-    let mut coordinator = lab.serve(&[]);
+    let mut coordinator = lab.serve_on_free_port();
     let address = coordinator.address().to_owned();
     lab.submit(&coordinator.url, &["--simulated"]);
     let mut worker = lab.worker(&coordinator.url, "w", &["--simulate", "1s"]);

@@ -87,6 +87,7 @@ fn a_race_whose_coordinator_was_killed_decides_the_same() {
     let looks = || lab.history().facts.iter().filter(|fact| matches!(fact, Fact::Looked { .. })).count();
     until("the first look", || (looks() > 0).then_some(()));
     first.process.kill();
+    assert!(lab.rows("jobs").iter().any(|row| row["state"] == "queued"), "it was killed in the middle");
     lab.sweep_on(first.address(), &arguments).process.wait().expect(0);
     assert_eq!(lab.table("looks", "csv"), whole.table("looks", "csv"));
     assert_eq!(lab.table("candidates", "csv"), whole.table("candidates", "csv"));

@@ -32,7 +32,7 @@ fn replace(
 fn the_job_of_a_killed_worker_runs_elsewhere() {
     let lab = Lab::new();
     lab.write(&simulated(4, 5));
-    let coordinator = lab.serve(&["--lease", "1s"]);
+    let coordinator = lab.serve(&["--lease", "3s"]);
     lab.submit(&coordinator.url, &["--simulated"]);
     let mut first = lab.worker(&coordinator.url, "first", &["--simulate", "3s"]);
     let trainers = until("a trainer", || Some(children(first.id())).filter(|ids| !ids.is_empty()));
@@ -51,7 +51,7 @@ fn a_trainer_that_dies_is_reported_at_once_and_replaced() {
     lab.write(&simulated(3, 20));
     let coordinator = lab.serve(&["--lease", "1h"]);
     lab.submit(&coordinator.url, &["--simulated"]);
-    let worker = lab.worker(&coordinator.url, "first", &["--simulate", "2s"]);
+    let worker = lab.worker(&coordinator.url, "first", &["--simulate", "4s"]);
     let job = coordinator.running(&lab, "first");
     let trainers = children(worker.id());
     assert_eq!(trainers.len(), 1);
@@ -108,7 +108,7 @@ fn what_a_frozen_worker_reports_too_late_is_refused() {
     lab.write(&simulated(3, 5));
     let coordinator = lab.serve(&["--lease", "1s"]);
     lab.submit(&coordinator.url, &["--simulated"]);
-    let mut first = lab.worker(&coordinator.url, "first", &["--simulate", "2s"]);
+    let mut first = lab.worker(&coordinator.url, "first", &["--simulate", "5s"]);
     let job = coordinator.running(&lab, "first");
     // the worker is frozen, its trainer is not: the result will be waiting for it
     first.signal(Signal::STOP);
@@ -178,7 +178,7 @@ fn a_result_of_an_attempt_that_was_replaced_is_refused() {
 fn a_worker_that_comes_back_before_its_job_is_taken_goes_on() {
     let lab = Lab::new();
     lab.write(&simulated(1, 1));
-    let coordinator = lab.serve(&["--lease", "1s"]);
+    let coordinator = lab.serve(&["--lease", "5s"]);
     lab.submit(&coordinator.url, &["--simulated"]);
     tokio::runtime::Runtime::new().unwrap().block_on(async {
         let [mut first, mut second] = silent(&lab, &coordinator).await;

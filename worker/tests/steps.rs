@@ -107,7 +107,7 @@ fn optimizers_agree_with_pytorch() {
 }
 
 /// In f64 the losses are PyTorch's to the last digits. In f32 SegNet's are too, until rounding makes another of two near-equal
-/// maxima the larger.
+/// maxima the larger; how numbers are rounded depends on the algorithm and the processor.
 #[test]
 fn whole_networks_train_as_in_pytorch() {
     const FIRST: usize = 10;
@@ -145,8 +145,7 @@ fn whole_networks_train_as_in_pytorch() {
             for &convolution in Convolution::ALL {
                 let all = worst(Precision::F64, convolution, expected.len());
                 let first = worst(Precision::F32, convolution, FIRST);
-                let jumps = architecture == Architecture::SegNet && convolution != Convolution::Direct;
-                let limit = if jumps { 2e-2 } else { 1e-3 };
+                let limit = if architecture == Architecture::SegNet { 2e-2 } else { 1e-3 };
                 let found =
                     format!("{architecture}, {loss}, {convolution}: {all:.1e} in f64, first {first:.1e} in f32");
                 println!("{found}");

@@ -72,6 +72,11 @@ impl Lab {
         self.serve_on("127.0.0.1:0", arguments)
     }
 
+    /// A coordinator that serves on a port that nobody else is given while it is away.
+    pub(crate) fn serve_on_free_port(&self) -> Coordinator {
+        self.serve_on(&format!("127.0.0.1:{}", free_port()), &[])
+    }
+
     /// A coordinator that serves on that address.
     pub(crate) fn serve_on(&self, address: &str, arguments: &[&str]) -> Coordinator {
         let command = ["serve", "--listen", address].into_iter().chain(arguments.iter().copied());

@@ -24,12 +24,18 @@ pub(crate) use process::{Ended, Process, children, kill, lives};
 pub(crate) use programs::program;
 pub(crate) use rustix::process::Signal;
 
+use std::io::Write;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 /// Far beyond what anything takes on a busy machine.
 const DEADLINE: Duration = Duration::from_secs(120);
 const STEP: Duration = Duration::from_millis(20);
+
+/// Says that a test cannot do what it is there for, past the capture of what tests print.
+pub(crate) fn skipped(why: &str) {
+    let _ = writeln!(std::io::stderr(), "skipped: {why}");
+}
 
 /// Asks until there is an answer.
 ///

@@ -219,6 +219,9 @@ mod tests {
     #[tokio::test]
     async fn a_stop_that_comes_after_the_end_is_not_reported() {
         let (orders, mut reports) = slot("exit 1");
+        orders.send(Order::Train(Box::default())).unwrap();
+        let (_, report) = reports.recv().await.unwrap();
+        assert!(matches!(report, Report::Ended(Outcome::Failed { kind: FailureKind::Crashed, .. })), "{report:?}");
         orders.send(Order::Stop).unwrap();
         drop(orders);
         assert!(reports.recv().await.is_none());
