@@ -133,7 +133,7 @@ fn a_store_has_one_coordinator() {
     for arguments in [&["serve", "--listen", "127.0.0.1:0"][..], &["--sweep", "sweep.yaml", "--listen", "127.0.0.1:0"]]
     {
         let second = lab.run(arguments).expect(2);
-        let holder = format!("process {}", first.process.id());
+        let holder = format!("process {}, the coordinator at {}", first.process.id(), first.url);
         assert!(
             second.stderr.contains("sweeps.db is in use by ") && second.stderr.contains(&holder),
             "{}",
@@ -144,6 +144,10 @@ fn a_store_has_one_coordinator() {
     assert_eq!(contents(&lab.path("")).keys().collect::<Vec<_>>(), before.keys().collect::<Vec<_>>());
     assert!(lives(first.process.id()));
     first.status(&lab);
+    let read = lab.run(["status"]).expect(0);
+    assert!(read.stderr.contains(&first.url), "what is read beside a coordinator may be older: {}", read.stderr);
+    drop(first);
+    assert_eq!(lab.run(["status"]).expect(0).stderr, "");
 }
 
 /// Has the peer do every job of the sweep.

@@ -186,6 +186,16 @@ fn every_config_is_a_sweep() {
 }
 
 #[test]
+fn the_sweep_file_that_the_readme_shows_is_one() {
+    let readme = std::fs::read_to_string(root().join("README.md")).unwrap();
+    let example = readme.split("```yaml\n").nth(1).and_then(|rest| rest.split("```").next()).unwrap();
+    let lab = Lab::new();
+    lab.write(example);
+    let plan = lab.run(["plan", "sweep.yaml"]).expect(0);
+    assert!(plan.stdout.contains("thresholded_iou of the test subset"), "{}", plan.stdout);
+}
+
+#[test]
 fn versions_and_help_are_for_the_standard_output() {
     for name in ["coordinator", "worker"] {
         for argument in ["--version", "--help"] {

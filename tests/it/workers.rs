@@ -210,3 +210,29 @@ fn a_coordinator_that_was_stopped_for_a_while_takes_no_job_away() {
     assert_eq!((rows[0]["attempts"].as_str(), rows[0]["worker"].as_str()), ("1", "first"));
     assert_eq!(lab.history().lost().len(), 0);
 }
+
+#[test]
+fn a_local_worker_that_dies_is_replaced() {
+    let lab = Lab::new();
+    lab.write(&simulated(3, 20));
+    let mut coordinator = lab.sweep(&["--local-workers", "1", "--simulate", "4s", "--lease", "1s"]);
+    coordinator.process.says("jobs done");
+    let job = coordinator.running(&lab, "local-1");
+    kill(children(coordinator.process.id())[0], Signal::KILL);
+    let ended = coordinator.process.wait().expect(0);
+    assert_eq!(ended.stderr.matches("another takes its place").count(), 1, "{}", ended.stderr);
+    let rows = lab.check_complete(3);
+    assert_eq!(attempts(&rows, &job), "2");
+    assert_others_ran_once(&rows, &job);
+}
+
+#[test]
+fn local_workers_that_all_die_at_once_end_the_sweep() {
+    let lab = Lab::new();
+    lab.write(&simulated(1, 1));
+    let sweep = ["--sweep", "sweep.yaml", "--listen", "127.0.0.1:0", "--local-workers", "2", "--simulate", "1ms"];
+    let mut command = lab.command("coordinator", sweep);
+    let ended = Process::start(command.env("SPLITSWEEP_WORKER", "false")).wait().expect(1);
+    assert_eq!(ended.stderr.matches("another takes its place").count(), 4, "{}", ended.stderr);
+    assert!(ended.stderr.contains("the same command goes on from here"), "{}", ended.stderr);
+}

@@ -1,6 +1,6 @@
 //! A file that appears whole or not at all: written beside its place, then renamed.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use tempfile::NamedTempFile;
@@ -16,21 +16,21 @@ impl NewFile {
     /// An empty file beside `place`.
     ///
     /// # Errors
-    /// If `place` is a folder, or its folder is missing or cannot be written.
+    /// If `place` is a folder or a device, or its folder is missing or cannot be written.
     pub(crate) fn create(place: &Path) -> io::Result<Self> {
-        if place.is_dir() {
-            return Err(io::ErrorKind::IsADirectory.into());
+        // a link stays
+        let place = fs::canonicalize(place).unwrap_or_else(|_| place.to_owned());
+        match fs::metadata(&place) {
+            Ok(found) if found.is_dir() => return Err(io::ErrorKind::IsADirectory.into()),
+            // it would be replaced by a file
+            Ok(found) if !found.is_file() => return Err(io::Error::other("it is a device or a pipe, not a file")),
+            _ => {}
         }
         let mut file = tempfile::Builder::new();
         #[cfg(unix)]
         file.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
-        let file = file.prefix(".splitsweep-").tempfile_in(folder(place))?;
-        Ok(Self { file, place: place.to_owned() })
-    }
-
-    /// Where it is until it is [kept](Self::keep).
-    pub(crate) fn path(&self) -> &Path {
-        self.file.path()
+        let file = file.prefix(".splitsweep-").tempfile_in(folder(&place))?;
+        Ok(Self { file, place })
     }
 
     /// Puts it in its place, in that of an older file if there is one, on the disk.

@@ -91,6 +91,28 @@ fn a_training_goes_on_from_saved_weights_and_leaves_a_trace() {
     assert_ne!(first[0].3, second[0].3, "the second training starts from other weights");
 }
 
+/// As root, a file that is put in the place of `/dev/null` breaks the machine.
+#[cfg(unix)]
+#[test]
+fn weights_go_through_a_link_and_not_in_the_place_of_a_pipe() {
+    use std::os::unix::fs::{FileTypeExt, PermissionsExt, symlink};
+    let folder = tempfile::tempdir().unwrap();
+    let [weights, link, plain, pipe] = ["w", "link", "plain", "pipe"].map(|name| folder.path().join(name));
+    std::fs::write(&weights, "older").unwrap();
+    std::fs::write(&plain, "").unwrap();
+    symlink(&weights, &link).unwrap();
+    train_with(JOB, &[("--save", &link)]).unwrap();
+    assert!(link.is_symlink());
+    train_with(JOB, &[("--init", &weights)]).unwrap();
+    let mode = |path| std::fs::metadata(path).unwrap().permissions().mode();
+    assert_eq!(mode(&weights), mode(&plain), "who may read other files may read weights");
+
+    assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    let error = train_with(JOB, &[("--save", &pipe)]).unwrap_err();
+    assert!(matches!(error, TrainCommandError::Output { .. }) && error.is_users(), "{error}");
+    assert!(std::fs::symlink_metadata(&pipe).unwrap().file_type().is_fifo());
+}
+
 #[test]
 fn wrong_weights_and_places_are_refused_before_the_training() {
     let folder = tempfile::tempdir().unwrap();

@@ -6,16 +6,10 @@ use super::rows::{BaselineRow, JobRow, ResultColumns, RowState, SweepHead};
 use proto::measure::{CaseCounts, Scores};
 use proto::spec::{Metric, Scheme, Seeds, Split, Subset};
 
-/// The subset that is reported on.
-#[must_use]
-pub fn reported(head: &SweepHead) -> Subset {
-    if head.split.test > 0 { Subset::Test } else { head.objective.subset }
-}
-
 /// What is known of each candidate on each replicate.
 #[must_use]
 pub fn observe(head: &SweepHead, jobs: &[JobRow], baselines: &[BaselineRow]) -> Observations {
-    let subset = reported(head);
+    let subset = head.objective.reported(&head.split);
     let blank = || vec![Observation::Missing; head.replicates.len()];
     let candidate = |values: &Vec<_>| Candidate { values: values.clone(), observations: blank() };
     let mut candidates: Vec<_> = head.candidates.iter().map(candidate).collect();

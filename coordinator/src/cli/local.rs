@@ -5,12 +5,16 @@ use proto::data::{Dataset, Format};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::process::{Child, Command};
 use tokio::time::timeout;
 
 /// Time that workers have for giving back what they run.
 const DRAIN: Duration = Duration::from_secs(10);
+/// A worker that ends so soon may never have worked.
+const EARLY: Duration = Duration::from_secs(10);
+/// That many of these in a row, and there will be no other.
+const MOST_EARLY_ENDS: u32 = 3;
 
 /// Options for workers on this machine.
 #[derive(Debug, Clone, clap::Args)]
@@ -75,9 +79,60 @@ pub async fn inspect(args: &LocalArgs, dataset: &Dataset, image_size: u32) -> Re
     cases.ok_or_else(|| failed(format!("the worker said only: {text}")))
 }
 
+/// A worker process, and what it takes to start another in its place.
+struct LocalWorker {
+    arguments: Vec<OsString>,
+    child: Child,
+    started: Instant,
+    /// How many in a row have ended soon after their start.
+    early_ends: u32,
+}
+
+impl LocalWorker {
+    fn start(arguments: Vec<OsString>) -> Result<Self, CliError> {
+        Ok(Self { child: spawn(&arguments)?, arguments, started: Instant::now(), early_ends: 0 })
+    }
+
+    /// Starts another in the place of one that has ended; says whether there is one now.
+    fn replace(&mut self, status: ExitStatus) -> bool {
+        self.early_ends = if self.started.elapsed() < EARLY { self.early_ends + 1 } else { 0 };
+        if self.early_ends == MOST_EARLY_ENDS {
+            tracing::warn!(%status, "a local worker ended unexpectedly, as those before it; going on without it");
+            return false;
+        }
+        tracing::warn!(%status, "a local worker ended unexpectedly; another takes its place");
+        match spawn(&self.arguments) {
+            Ok(child) => {
+                (self.child, self.started) = (child, Instant::now());
+                true
+            }
+            Err(error) => {
+                tracing::warn!(%error, "no other local worker could be started");
+                false
+            }
+        }
+    }
+}
+
+/// Starts a worker that ends with this process, however it ends.
+fn spawn(arguments: &[OsString]) -> Result<Child, CliError> {
+    let worker = program();
+    let child = Command::new(&worker)
+        .arg("--attached")
+        .args(arguments)
+        // the pipe is never written to: its end tells the worker that this process has ended
+        .stdin(Stdio::piped())
+        // progress is shown here; a local worker only speaks up when something is wrong
+        .env("SPLITSWEEP_LOG", std::env::var("SPLITSWEEP_LOG").unwrap_or_else(|_| "warn".to_owned()))
+        // a Ctrl-C in the terminal is for the coordinator, which then drains its workers
+        .process_group(0)
+        .spawn();
+    child.map_err(|source| CliError::NoWorker { path: worker, source })
+}
+
 /// The worker processes.
 pub struct LocalWorkers {
-    children: Vec<Child>,
+    workers: Vec<LocalWorker>,
 }
 
 impl LocalWorkers {
@@ -91,10 +146,9 @@ impl LocalWorkers {
         token_file: Option<&Path>,
         simulate: Option<Duration>,
     ) -> Result<Self, CliError> {
-        let worker = program();
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let threads = (cores / (args.local_workers.max(1) as usize)).max(1);
-        let mut children = Vec::new();
+        let mut workers = Vec::new();
         for number in 1..=args.local_workers {
             let mut arguments: Vec<OsString> = Vec::new();
             let mut give = |name: &str, value: OsString| arguments.extend([name.into(), value]);
@@ -114,37 +168,25 @@ impl LocalWorkers {
             if let Some(duration) = simulate {
                 give("--simulate", humantime::format_duration(duration).to_string().into());
             }
-            let child = Command::new(&worker)
-                .arg("--attached")
-                .args(arguments)
-                // the pipe is never written to: its end tells the worker that this process has ended
-                .stdin(Stdio::piped())
-                // progress is shown here; a local worker only speaks up when something is wrong
-                .env("SPLITSWEEP_LOG", std::env::var("SPLITSWEEP_LOG").unwrap_or_else(|_| "warn".to_owned()))
-                // a Ctrl-C in the terminal is for the coordinator, which then drains its workers
-                .process_group(0)
-                .spawn()
-                .map_err(|source| CliError::NoWorker { path: worker.clone(), source })?;
-            children.push(child);
+            workers.push(LocalWorker::start(arguments)?);
         }
-        Ok(Self { children })
+        Ok(Self { workers })
     }
 
-    /// Waits until no worker is left, or one ends as after a mistake of the user's: how the last one ended. The others go on when one
-    /// dies, as workers elsewhere do.
+    /// Replaces workers that die. Waits until none is left, or one ends as after a mistake of the user's: how the last one ended.
     pub async fn ended(&mut self) -> ExitStatus {
         loop {
             let mut ended = None;
-            self.children.retain_mut(|child| match child.try_wait() {
+            let is_users = |status: ExitStatus| status.code() == Some(exit::USERS_MISTAKE.into());
+            self.workers.retain_mut(|worker| match worker.child.try_wait() {
                 Ok(Some(status)) => {
-                    tracing::warn!(%status, "a local worker ended unexpectedly");
                     ended = Some(status);
-                    false
+                    !is_users(status) && worker.replace(status)
                 }
                 _ => true,
             });
             if let Some(status) = ended
-                && (self.children.is_empty() || status.code() == Some(exit::USERS_MISTAKE.into()))
+                && (self.workers.is_empty() || is_users(status))
             {
                 return status;
             }
@@ -154,10 +196,10 @@ impl LocalWorkers {
 
     /// Has the workers give back what they run, and waits for their end.
     pub async fn drain(&mut self) {
-        for child in &mut self.children {
-            drop(child.stdin.take());
+        for worker in &mut self.workers {
+            drop(worker.child.stdin.take());
         }
-        for child in &mut self.children {
+        for LocalWorker { child, .. } in &mut self.workers {
             if timeout(DRAIN, child.wait()).await.is_err() {
                 tracing::warn!("a local worker does not end; killing it");
                 // it is being killed for good: an error means that it is dead already

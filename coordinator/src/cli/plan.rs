@@ -153,7 +153,10 @@ fn protocol(plan: &Plan) -> Vec<(&'static str, String)> {
             ),
         ),
         ("training", training.join(", ")),
-        ("objective", format!("{} of the {} subset, {} epoch", objective.metric, objective.subset, objective.epoch)),
+        (
+            "objective",
+            format!("{} of the {} subset, {} epoch", objective.metric, objective.reported(split), objective.epoch),
+        ),
         ("replicates", replicates(&plan.replicates, SEEDS)),
     ];
     let artifacts = &plan.artifacts;

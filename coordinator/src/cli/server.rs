@@ -6,7 +6,7 @@ use crate::driver::{self, Handle};
 use crate::scheduler::Limits;
 use crate::serve::{Settings, serve};
 use crate::store::{Store, StoreError};
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -64,7 +64,8 @@ impl Server {
         let failed = |source| CliError::Listen { address: args.listen, source };
         let listener = TcpListener::bind(args.listen).await.map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?;
-        let store = Store::open(&args.store)?;
+        let mut store = Store::open(&args.store)?;
+        store.announce(&url(address))?;
         let lease_ms = args.lease.as_millis() as u64;
         // a worker without news calls once in a third of a lease
         let forget_ms = Limits::default().forget_ms.max(2 * lease_ms);
@@ -78,13 +79,7 @@ impl Server {
     /// The address for programs on this machine.
     #[must_use]
     pub fn url(&self) -> String {
-        let ip = self.address.ip();
-        let host = match ip {
-            _ if !ip.is_unspecified() => ip,
-            std::net::IpAddr::V4(_) => std::net::Ipv4Addr::LOCALHOST.into(),
-            std::net::IpAddr::V6(_) => std::net::Ipv6Addr::LOCALHOST.into(),
-        };
-        format!("http://{}", SocketAddr::new(host, self.address.port()))
+        url(self.address)
     }
 
     /// Ends once everything that was asked is carried out and on disk.
@@ -101,4 +96,14 @@ impl Server {
             _ => Err(CliError::Internal("the driver died; see the messages above".to_owned())),
         }
     }
+}
+
+/// The address of this machine for who listens on `address`.
+fn url(address: SocketAddr) -> String {
+    let host = match address.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
+        IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
+        ip => ip,
+    };
+    format!("http://{}", SocketAddr::new(host, address.port()))
 }

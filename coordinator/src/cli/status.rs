@@ -6,10 +6,11 @@ use super::{CliError, progress};
 use crate::query;
 use crate::scheduler::{SweepState, View};
 use crate::serve::status_to_view;
-use crate::store::Reader;
+use crate::store::{self, Reader};
 use proto::wire::StatusRequest;
 use serde_json::json;
-use std::io::Write;
+use std::io::{Write, stderr};
+use std::path::Path;
 
 /// Show where sweeps and workers stand
 #[derive(Debug, clap::Args)]
@@ -31,7 +32,7 @@ pub struct Args {
 pub async fn run(args: Args) -> Result<(), CliError> {
     let Args { sweep, json, source } = args;
     let mut view = match &source.place() {
-        Place::Store(store) => query::state(&Reader::open(store)?)?.view(),
+        Place::Store(store) => stored(store)?,
         Place::Coordinator(url) => {
             let mut client = source.connect(url).await?;
             let status =
@@ -43,6 +44,21 @@ pub async fn run(args: Args) -> Result<(), CliError> {
     view.sweeps.retain(|view| sweep.is_empty() || view.sweep == sweep);
     let text = if json { to_json(&view) } else { progress::describe(&view) };
     quietly(std::io::stdout().lock().write_all(text.as_bytes()))
+}
+
+/// Where everything stands on the disk. What workers do meanwhile is known to the coordinator alone.
+///
+/// # Errors
+/// If the store cannot be read.
+pub(super) fn stored(store: &Path) -> Result<View, CliError> {
+    let view = query::state(&Reader::open(store)?)?.view();
+    if let Some(holder) = store::holder(store) {
+        let store = store.display();
+        // for people: a reader that is gone needs no line
+        let _ =
+            writeln!(stderr(), "{store} is in use by {holder}: ask it with --coordinator for what its workers do now");
+    }
+    Ok(view)
 }
 
 fn to_json(view: &View) -> String {

@@ -3,10 +3,10 @@
 use super::CliError;
 use super::client::{Place, Source, refused};
 use super::progress::{self, Progress};
-use crate::query::{self, QueryError};
+use super::status::stored;
+use crate::query::QueryError;
 use crate::scheduler::SweepState;
 use crate::serve::status_to_view;
-use crate::store::Reader;
 use proto::wire::StatusRequest;
 
 /// Show the progress of a sweep until it has ended
@@ -28,8 +28,7 @@ pub async fn run(args: Args) -> Result<u8, CliError> {
     let url = &match source.place() {
         Place::Coordinator(url) => url,
         Place::Store(store) => {
-            // nothing moves in a store that no coordinator has: its state is all there is to see
-            let view = query::state(&Reader::open(&store)?)?.view();
+            let view = stored(&store)?;
             progress::known(&view, &sweep)?;
             let code = progress::exit_code(progress::find(&view, &sweep).ok_or(QueryError::NoSweep)?);
             super::output::write(None, progress::describe(&view).as_bytes())?;

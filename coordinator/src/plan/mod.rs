@@ -27,7 +27,7 @@ pub use stopping::{Rule, Stopping};
 
 use proto::data::Dataset;
 use proto::ids::ContentHash;
-use proto::spec::{EpochChoice, JobSpec, Metric, Seeds, Simulation, Subset, Trainer};
+use proto::spec::{EpochChoice, JobSpec, Metric, Seeds, Simulation, Split, Subset, Trainer};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -36,10 +36,18 @@ use std::fmt;
 pub struct Objective {
     /// The metric.
     pub metric: Metric,
-    /// The subset it is reported on.
+    /// The subset that is asked for; see [`reported`](Self::reported).
     pub subset: Subset,
     /// Which epoch's weights count.
     pub epoch: EpochChoice,
+}
+
+impl Objective {
+    /// The subset that is reported on: the test cases wherever there are some.
+    #[must_use]
+    pub fn reported(&self, split: &Split) -> Subset {
+        if split.test > 0 { Subset::Test } else { self.subset }
+    }
 }
 
 impl Default for Objective {

@@ -5,10 +5,25 @@ use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{Read, Seek, Write};
 use std::path::{Path, PathBuf};
 
-/// The right to write a store, held until dropped.
+/// The right to write a store, held until dropped. The file says who has it, for people.
 #[derive(Debug)]
 pub struct Lock {
-    _file: File,
+    file: File,
+    path: PathBuf,
+}
+
+fn path_of(store: &Path) -> PathBuf {
+    let mut name = store.as_os_str().to_owned();
+    name.push(".lock");
+    PathBuf::from(name)
+}
+
+/// Who has the store at `path`, in words, if the process that has said so lives.
+#[must_use]
+pub fn holder(path: &Path) -> Option<String> {
+    let text = std::fs::read_to_string(path_of(path)).ok()?;
+    let process = text.strip_prefix("process ")?.split(',').next()?;
+    Path::new("/proc").join(process).exists().then_some(text)
 }
 
 impl Lock {
@@ -17,9 +32,7 @@ impl Lock {
     /// # Errors
     /// If another process has it, or the lock file cannot be written.
     pub fn take(path: &Path) -> Result<Self, StoreError> {
-        let mut name = path.as_os_str().to_owned();
-        name.push(".lock");
-        let lock_path = PathBuf::from(name);
+        let lock_path = path_of(path);
         let io = |action| {
             let path = lock_path.clone();
             move |source| StoreError::Io { action, path, source }
@@ -42,11 +55,31 @@ impl Lock {
             }
             Err(TryLockError::Error(source)) => return Err(io("lock")(source)),
         }
-        let name = format!("process {}", std::process::id());
+        let mut lock = Self { file, path: lock_path };
+        lock.say(&format!("process {}", std::process::id()))?;
+        Ok(lock)
+    }
+
+    /// Adds where the process is reached.
+    ///
+    /// # Errors
+    /// If the file cannot be written.
+    pub fn announce(&mut self, url: &str) -> Result<(), StoreError> {
+        self.say(&format!("process {}, the coordinator at {url}", std::process::id()))
+    }
+
+    fn say(&mut self, text: &str) -> Result<(), StoreError> {
+        let Self { file, path } = self;
         file.set_len(0)
             .and_then(|()| file.rewind())
-            .and_then(|()| file.write_all(name.as_bytes()))
-            .map_err(io("write"))?;
-        Ok(Self { _file: file })
+            .and_then(|()| file.write_all(text.as_bytes()))
+            .map_err(|source| StoreError::Io { action: "write", path: path.clone(), source })
+    }
+}
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        // nobody has it any more; if the disk refuses, the process that is named is gone all the same
+        let _ = self.file.set_len(0);
     }
 }

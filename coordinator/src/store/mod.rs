@@ -11,7 +11,7 @@ mod sqlite;
 #[cfg(test)]
 mod tests;
 
-pub use lock::Lock;
+pub use lock::{Lock, holder};
 pub use reader::{Reader, StoredResult, Submission};
 pub use sqlite::Store;
 
@@ -21,7 +21,9 @@ use std::path::PathBuf;
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
     /// Another coordinator has it.
-    #[error("store {path} is in use by {holder}: stop that coordinator, or choose another store with --store")]
+    #[error(
+        "store {path} is in use by {holder}: ask it with --coordinator, stop it, or choose another store with --store"
+    )]
     Locked {
         /// The store.
         path: PathBuf,

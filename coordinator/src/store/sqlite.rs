@@ -21,7 +21,7 @@ const MIGRATIONS: [&str; VERSION as usize - 1] = [include_str!("from_1_to_2.sql"
 pub struct Store {
     path: PathBuf,
     connection: Connection,
-    _lock: Lock,
+    lock: Lock,
 }
 
 impl Store {
@@ -46,7 +46,15 @@ impl Store {
         connection.pragma_update(None, "journal_mode", "WAL").map_err(sqlite)?;
         connection.pragma_update(None, "synchronous", "FULL").map_err(sqlite)?;
         connection.set_prepared_statement_cache_capacity(32);
-        Ok(Self { path: path.to_owned(), connection, _lock: lock })
+        Ok(Self { path: path.to_owned(), connection, lock })
+    }
+
+    /// Says in the lock file where the coordinator is reached that has the store.
+    ///
+    /// # Errors
+    /// If the file cannot be written.
+    pub fn announce(&mut self, url: &str) -> Result<(), StoreError> {
+        self.lock.announce(url)
     }
 
     /// Writes the durable ones of the facts, and the records, in one transaction. They are on disk when this returns.

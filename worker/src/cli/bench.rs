@@ -3,6 +3,7 @@
 use super::choice;
 use super::table::table;
 use crate::bench::{Bench, Measured, Settings, arithmetic, median, memory};
+use crate::new_file::NewFile;
 use crate::ops::{NoVectors, Vectors};
 use crate::train::TrainError;
 use crate::train::device::{self, DeviceError};
@@ -10,7 +11,7 @@ use clap::value_parser;
 use proto::spec::{Architecture, Convolution, Model, Precision};
 use serde::Serialize;
 use std::io::{self, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Time training steps and evaluations on computed images
 #[derive(Debug, Clone, clap::Args)]
@@ -75,7 +76,7 @@ pub enum BenchError {
         /// The file.
         path: PathBuf,
         /// Why.
-        source: candle_core::Error,
+        source: io::Error,
     },
     /// The result cannot be printed.
     #[error("cannot write the result: {0}")]
@@ -154,8 +155,7 @@ pub fn run(args: Args) -> Result<(), BenchError> {
     let measured = threads.install(|| -> Result<_, BenchError> {
         let mut bench = Bench::new(&settings, &device)?;
         if let Some(path) = &args.initial {
-            let failed = |source| BenchError::Initial { path: path.clone(), source };
-            bench.network().save(path).map_err(failed)?;
+            write_initial(&bench, path).map_err(|source| BenchError::Initial { path: path.clone(), source })?;
         }
         Ok(bench.run().map_err(TrainError::from)?)
     })?;
@@ -195,6 +195,12 @@ pub fn run(args: Args) -> Result<(), BenchError> {
     };
     let text = if args.json { serde_json::to_string(&report).map_err(io::Error::from)? } else { text(&report) };
     Ok(writeln!(io::stdout(), "{text}")?)
+}
+
+fn write_initial(bench: &Bench, path: &Path) -> io::Result<()> {
+    let mut file = NewFile::create(path)?;
+    file.write_all(&bench.network().encode().map_err(io::Error::other)?)?;
+    file.keep()
 }
 
 /// For people.

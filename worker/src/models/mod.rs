@@ -19,7 +19,7 @@ use crate::ops::{Convolution, Gradients, Kernels, Pass, Precision, Tape};
 use candle_core::{DType, Device, Result, Tensor, Var};
 use parameters::{Builder, Parameters};
 use proto::spec::{Architecture, Initialization, Model};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -168,17 +168,17 @@ impl Network {
         Ok(())
     }
 
-    /// Writes the state dict as safetensors.
+    /// The state dict as the bytes of a safetensors file.
     ///
     /// # Errors
-    /// If the file cannot be written.
-    pub fn save(&self, path: &Path) -> Result<()> {
-        let mut tensors: HashMap<_, _> =
+    /// If memory cannot be had.
+    pub fn encode(&self) -> Result<Vec<u8>> {
+        let mut tensors: BTreeMap<_, _> =
             self.variables().map(|(name, variable)| (name.clone(), variable.as_detached_tensor())).collect();
         let batches = Tensor::new(self.batches.load(Ordering::Relaxed) as i64, &Device::Cpu)?;
         let norms = self.parameters.running.keys().filter_map(|name| name.strip_suffix("running_mean"));
         tensors.extend(norms.map(|norm| (format!("{norm}{BATCHES}"), batches.clone())));
-        candle_core::safetensors::save(&tensors, path)
+        Ok(safetensors::serialize(tensors, None)?)
     }
 
     /// Reads a state dict.

@@ -7,7 +7,6 @@ use super::lineup::{Lineup, SHOWN};
 use super::scale::signed;
 use super::{Answer, Material, examples, looks, origin, troubles};
 use crate::analysis::comparison::Row;
-use crate::analysis::observe::reported;
 use crate::analysis::rows::RowState;
 use crate::analysis::stats::Interval;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
@@ -67,7 +66,7 @@ fn head(material: &Material<'_>) -> Markup {
             p {
                 (sweep.candidates.len()) " candidates on " (sweep.replicates.len()) " replicates, "
                 (ended) " of " (jobs.len()) " jobs ended. Scores are "
-                (metric_name(sweep.objective.metric.name())) " of the " (reported(sweep)) " cases, with the weights of "
+                (metric_name(sweep.objective.metric.name())) " of the " (sweep.objective.reported(&sweep.split)) " cases, with the weights of "
                 "the " (sweep.objective.epoch) " epoch."
             }
         }

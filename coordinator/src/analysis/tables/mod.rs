@@ -35,7 +35,6 @@ pub use variance::variance;
 
 use super::comparison::Analysis;
 use super::observations::Observations;
-use super::observe::reported;
 use super::rows::SweepHead;
 use super::table::{Cell, Column, Kind, Show, Table};
 use crate::plan::{AxisValue, Objective};
@@ -93,7 +92,7 @@ impl About {
     #[must_use]
     pub fn analysis(head: &SweepHead) -> Self {
         let Objective { metric, epoch, .. } = head.objective;
-        let subset = reported(head);
+        let subset = head.objective.reported(&head.split);
         let mut about = Self::sweep(head);
         about.scores = format!("{metric} of the {subset} subset, {epoch} epoch");
         about.head.extend([

@@ -181,9 +181,10 @@ pub fn run(args: Args) -> Result<(), TrainCommandError> {
         }
     })?;
     trace.finish().map_err(output(traced))?;
-    if let (Some(file), Some(path)) = (weights, &args.save) {
-        let saved = session.network().save(file.path()).map_err(io::Error::other);
-        saved.and_then(|()| file.keep()).map_err(output(path))?;
+    if let (Some(mut file), Some(path)) = (weights, &args.save) {
+        let encoded = session.network().encode().map_err(io::Error::other);
+        let written = encoded.and_then(|bytes| file.write_all(&bytes));
+        written.and_then(|()| file.keep()).map_err(output(path))?;
     }
     let report = Report::new(&spec, &job.objective, &result);
     let mut stdout = io::stdout().lock();
