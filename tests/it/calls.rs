@@ -11,6 +11,7 @@ use proto::wire::{
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
+use tokio::runtime::Runtime;
 use tonic::transport::Server;
 use tonic::transport::server::TcpIncoming;
 use tonic::{Request, Response, Status};
@@ -89,18 +90,60 @@ impl Fleet for Slow {
     }
 }
 
+/// A coordinator whose disk is full: it registers workers, takes nothing of them, and forgets them over it.
+#[derive(Clone, Default)]
+struct Full {
+    registered: Arc<AtomicUsize>,
+    called: Arc<AtomicUsize>,
+}
+
+#[tonic::async_trait]
+impl Fleet for Full {
+    async fn register(&self, _: Request<RegisterRequest>) -> Result<Response<RegisterResponse>, Status> {
+        self.registered.fetch_add(1, Ordering::SeqCst);
+        Ok(Response::new(RegisterResponse { protocol: proto::PROTOCOL, lease_ms: 60_000 }))
+    }
+
+    async fn synchronize(&self, _: Request<SynchronizeRequest>) -> Result<Response<SynchronizeResponse>, Status> {
+        let is_known = self.called.fetch_add(1, Ordering::SeqCst).is_multiple_of(2);
+        Err(if is_known { Status::unavailable("disk full") } else { Status::failed_precondition("who are you?") })
+    }
+
+    async fn complete(&self, _: Request<CompleteRequest>) -> Result<Response<CompleteResponse>, Status> {
+        Err(Status::unavailable("disk full"))
+    }
+}
+
+/// Serves until the runtime is dropped; the address.
+fn serve(runtime: &Runtime, fleet: impl Fleet) -> String {
+    let incoming = runtime.block_on(async { TcpIncoming::bind("127.0.0.1:0".parse().unwrap()).unwrap() });
+    let url = format!("http://{}", incoming.local_addr().unwrap());
+    runtime.spawn(Server::builder().add_service(FleetServer::new(fleet)).serve_with_incoming(incoming));
+    url
+}
+
 #[test]
 fn a_call_with_news_is_not_given_up_for_later_news() {
     let lab = Lab::new();
     let slow = Slow::default();
-    let runtime = tokio::runtime::Runtime::new().unwrap();
-    let incoming = runtime.block_on(async { TcpIncoming::bind("127.0.0.1:0".parse().unwrap()).unwrap() });
-    let url = format!("http://{}", incoming.local_addr().unwrap());
-    runtime.spawn(Server::builder().add_service(FleetServer::new(slow.clone())).serve_with_incoming(incoming));
+    let runtime = Runtime::new().unwrap();
+    let url = serve(&runtime, slow.clone());
     let _worker = lab.worker(&url, "w", &["--simulate", JOB]);
     until("the end of the job, and the offer", || {
         let arrived = [&slow.completed, &slow.offers].map(|count| count.load(Ordering::SeqCst));
         (arrived == [1, 1]).then_some(())
     });
     assert_eq!(slow.given_up.load(Ordering::SeqCst), 0);
+}
+
+#[test]
+fn a_coordinator_that_takes_nothing_is_said_once() {
+    let lab = Lab::new();
+    let full = Full::default();
+    let runtime = Runtime::new().unwrap();
+    let worker = lab.worker(&serve(&runtime, full.clone()), "w", &["--simulate", "1ms"]);
+    until("registrations", || (full.registered.load(Ordering::SeqCst) >= 5).then_some(()));
+    let said = worker.stderr();
+    assert_eq!(said.matches("the coordinator takes nothing").count(), 1, "{said}");
+    assert!(!said.contains("is not reached") && !said.contains("is back"), "{said}");
 }

@@ -56,6 +56,7 @@ pub fn start(store: Store, limits: Limits) -> Result<(Handle, JoinHandle<Result<
         limits,
         state,
         store,
+        store_fails: false,
         reader,
         inbox,
         started: Instant::now(),
@@ -74,6 +75,8 @@ struct Driver {
     limits: Limits,
     state: State,
     store: Store,
+    /// Whether it did not take the last transaction.
+    store_fails: bool,
     reader: Reader,
     inbox: Receiver<Request>,
     started: Instant,
@@ -240,10 +243,21 @@ impl Driver {
         let Batch { facts, records, replies } = batch;
         let durable = !records.is_empty() || facts.iter().any(Fact::is_durable);
         let mut refusal = None;
-        if durable && let Err(error) = self.store.append(&facts, &records) {
-            tracing::error!(%error, "the store failed; nothing of it is acknowledged");
-            refusal = Some(Refusal::Store(error.to_string()));
-            self.reload()?;
+        if durable {
+            let appended = self.store.append(&facts, &records);
+            let failed_before = std::mem::replace(&mut self.store_fails, appended.is_err());
+            match appended {
+                Ok(()) if failed_before => tracing::warn!("the store works again"),
+                Ok(()) => {}
+                Err(error) => {
+                    // workers try again and again
+                    if !failed_before {
+                        tracing::error!(%error, "the store fails; what it does not take is not acknowledged");
+                    }
+                    refusal = Some(Refusal::Store(error.to_string()));
+                    self.reload()?;
+                }
+            }
         }
         // who has submitted a sweep must not be shown how it stood before, so the view goes before the replies
         self.publish(&facts, &records);

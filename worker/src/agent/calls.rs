@@ -12,6 +12,7 @@ use proto::wire::{
     AttemptMeasurements, CompleteRequest, CompleteResponse, CompleteStatus, DatasetOffer, RegisterRequest,
     RegisterResponse, SynchronizeRequest, SynchronizeResponse, dataset_offer,
 };
+use std::error::Error as _;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
@@ -153,7 +154,8 @@ impl Agent {
                 tracing::info!(coordinator = self.options.coordinator, name = self.options.name, "registered");
                 self.registration = Registration::Yes;
                 self.next_synchronize = Instant::now();
-                self.reached();
+                // not yet what `reached` says: a coordinator whose disk is full knows its workers, and takes nothing of them
+                self.quiet_until = None;
             }
             Answer::Registered(Err(status)) => {
                 self.registration = Registration::No;
@@ -287,10 +289,10 @@ impl Agent {
     }
 
     fn reached(&mut self) {
-        if self.failures > 0 && self.quiet_until.take().is_some() {
+        if self.failures > 0 {
             tracing::info!("the coordinator is back");
         }
-        self.failures = 0;
+        (self.failures, self.quiet_until) = (0, None);
     }
 
     /// Waits before the next call: a random part of a time that doubles, so that a fleet does not return all at once.
@@ -302,7 +304,8 @@ impl Agent {
         }
         if self.failures == 0 {
             let running = self.attempts.values().filter(|held| held.outcome.is_none()).count();
-            tracing::warn!(reason = status.message(), running, "the coordinator is not reached; running jobs go on");
+            let what = if status.source().is_some() { "is not reached" } else { "takes nothing" };
+            tracing::warn!(reason = status.message(), running, "the coordinator {what}; running jobs go on");
         }
         let longest = FIRST_BACKOFF.saturating_mul(1 << self.failures.min(10)).min(LONGEST_BACKOFF);
         self.failures += 1;
