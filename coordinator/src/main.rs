@@ -13,6 +13,7 @@ use tracing_subscriber::EnvFilter;
 /// Exit codes: 0 complete, 1 internal, 2 the user's mistake, 3 ended with failed jobs, 5 interrupted and resumable, 6 coordinator not reached.
 #[derive(Debug, Parser)]
 #[command(name = "coordinator", version, args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
+#[command(arg_required_else_help = true)]
 struct Cli {
     #[command(subcommand)]
     command: Option<Command>,

@@ -302,7 +302,7 @@ fn an_empty_sweep_has_tables_too() {
         }
     }
     let words = words::answer(&nothing.analysis).best;
-    assert_eq!(words, ["No candidate has a thresholded_iou yet: nothing can be said."]);
+    assert_eq!(words, ["No candidate has a score (thresholded_iou) yet: nothing can be said."]);
 }
 
 #[track_caller]

@@ -39,7 +39,7 @@ impl Answer {
 pub fn answer(analysis: &Analysis) -> Answer {
     let mut answer = Answer { failures: failures(analysis), caveats: caveats(analysis), ..Answer::default() };
     let Some(best) = best(analysis) else {
-        answer.best.push(format!("No candidate has a {} yet: nothing can be said.", analysis.metric));
+        answer.best.push(format!("No candidate has a score ({}) yet: nothing can be said.", analysis.metric));
         return answer;
     };
     let standings = standings(analysis, best);

@@ -38,7 +38,7 @@ pub struct Args {
     /// One object with all tables, for programs
     #[arg(long, conflicts_with_all = ["rows", "format"])]
     pub json: bool,
-    /// One table [default: all]
+    /// One table [default: all of them; in csv, json and parquet the candidates only]
     #[arg(long, value_enum)]
     pub rows: Option<Rows>,
     /// How tables are written

@@ -2,7 +2,7 @@
 
 use crate::analysis::export::{self, Format as TableFormat};
 use crate::analysis::table::{Cell, Column, Kind, Table};
-use crate::analysis::text::replicates;
+use crate::analysis::text::{counted, replicates};
 use crate::plan::{Candidate, ConfigErrors, Objective, Plan, Rule, Stopping, parse};
 use proto::cost;
 use proto::data::Dataset;
@@ -101,8 +101,10 @@ pub fn run(args: Args, out: &mut dyn Write) -> Result<(), PlanError> {
 }
 
 fn write_table(plan: &Plan, out: &mut dyn Write) -> io::Result<()> {
-    let (jobs, candidates, replicates) = (plan.jobs(), plan.candidates.len(), plan.replicates.len());
-    writeln!(out, "{}: {jobs} jobs = {candidates} candidates x {replicates} replicates\n", plan.sweep)?;
+    let candidates = plan.candidates.len();
+    let [jobs, rows, columns] = [(plan.jobs(), "job"), (candidates, "candidate"), (plan.replicates.len(), "replicate")]
+        .map(|(count, word)| counted(count as u64, word));
+    writeln!(out, "{}: {jobs} = {rows} x {columns}\n", plan.sweep)?;
     for (name, value) in protocol(plan) {
         writeln!(out, "{name:<12}{value}")?;
     }
