@@ -59,7 +59,7 @@ fn a_job_that_is_begun_again_gives_the_same_numbers() {
 
     let lab = Lab::new();
     lab.write(&tiny("bce", 1, EPOCHS));
-    let coordinator = lab.serve(&["--lease", "1s"]);
+    let coordinator = lab.serve(&["--lease", "3s"]);
     lab.submit(&coordinator.url, &[]);
     let mut first = lab.worker(&coordinator.url, "first", &[]);
     coordinator.running(&lab, "first");

@@ -62,9 +62,9 @@ fn every_acknowledged_result_is_in_the_store() {
         let victim = coordinator.process.id();
         let before = peer.acknowledged.len();
         let all = before + 150 >= JOBS as usize;
+        // a connection whose end was not seen yet fails once
+        until("the registration", || runtime.block_on(peer.register()).ok());
         runtime.block_on(async {
-            // a connection whose end was not seen yet fails once
-            while peer.register().await.is_err() {}
             loop {
                 // killed between the call and its answer: in the middle of a batch
                 let doomed = !all && peer.acknowledged.len() >= before + 100;

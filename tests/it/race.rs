@@ -78,7 +78,7 @@ fn a_race_decides_the_same_however_many_workers_there_are() {
 #[test]
 fn a_race_whose_coordinator_was_killed_decides_the_same() {
     let [whole, lab] = [Lab::new(), Lab::new()];
-    let arguments = ["--local-workers", "1", "--simulate", "20ms", "--lease", "2s"];
+    let arguments = ["--local-workers", "1", "--simulate", "150ms", "--lease", "2s"];
     whole.write(&sweep(RACE));
     whole.sweep(&arguments).process.wait().expect(0);
     lab.write(&sweep(RACE));

@@ -215,7 +215,7 @@ fn a_coordinator_that_was_stopped_for_a_while_takes_no_job_away() {
 fn a_local_worker_that_dies_is_replaced() {
     let lab = Lab::new();
     lab.write(&simulated(3, 20));
-    let mut coordinator = lab.sweep(&["--local-workers", "1", "--simulate", "4s", "--lease", "1s"]);
+    let mut coordinator = lab.sweep(&["--local-workers", "1", "--simulate", "4s", "--lease", "3s"]);
     coordinator.process.says("jobs done");
     let job = coordinator.running(&lab, "local-1");
     kill(children(coordinator.process.id())[0], Signal::KILL);

@@ -6,7 +6,8 @@ The jobs are those of `configs/ph2-small.yaml`. PyTorch draws the initial weight
 every batch, and PyTorch trains on the same; splits, scores and verdicts it computes on its own. `--control` trains in PyTorch once
 more in another memory layout: what rounding alone does to a score. Prints for each cell, and for the mean over the losses, the
 thresholded IoU of the test subset at the best validation epoch on both sides, and the mean difference with its 95 % interval
-(Student's t over the splits).
+(Student's t over the splits). So short a training ends elsewhere after the least rounding: the interval says how far apart the two
+sides can be, and that of PyTorch with itself how far that is for nothing. `equivalence.py` trains longer, and sees smaller differences.
 
 Every result is a line of `--out`, and what is there is not trained again: the same command goes on after an interruption.
 
@@ -67,7 +68,8 @@ def in_worker(program, data, cache, folder, job):
                                    "--init", folder / "initial.safetensors", "--trace", trace))
     steps = map(json.loads, trace.read_text().splitlines())
     epochs = [[step["cases"] for step in steps] for _, steps in itertools.groupby(steps, lambda step: step["epoch"])]
-    found = {"score": result["objective"], "collapsed": result["verdict"] != "trained", "epoch": result["best_epoch"]}
+    # a training that diverged has no score, and predicts nothing
+    found = {"score": result["objective"] or 0.0, "collapsed": result["verdict"] != "trained", "epoch": result["best_epoch"]}
     return found, epochs
 
 
@@ -142,7 +144,7 @@ def compare(program, data, cache, control, job):
 
 
 def difference(one, other):
-    """Mean of `one - other` with its 95 % interval and standard deviation, in words."""
+    """Mean of `one - other` with its 95 % interval and standard deviation."""
     found = np.array(one) - np.array(other)
     mean, sd = found.mean(), found.std(ddof=1)
     half = stats.t.ppf(0.975, len(found) - 1) * sd / np.sqrt(len(found))
@@ -178,7 +180,8 @@ def main():
         {"architecture": architecture, "loss": loss, "split_seed": seed}
         for seed in range(args.splits) for architecture in args.architectures for loss in args.losses
     ]
-    missing = [job for job in wanted if tuple(job.values()) not in results]
+    needed = {"worker", "torch", "control"} if args.control else {"worker", "torch"}
+    missing = [job for job in wanted if not needed <= results.get(tuple(job.values()), {}).keys()]
     with tempfile.TemporaryDirectory() as cache, multiprocessing.get_context("spawn").Pool(args.processes) as pool:
         cache = pathlib.Path(cache)
         worker.run(args.worker, cache, "prepare", "--format", "ph2", "--data", args.data, "--image-size", str(IMAGE_SIZE))

@@ -7,8 +7,8 @@ from safetensors import safe_open
 
 
 def run(program, cache, *words):
-    """What `worker WORDS` prints; resized images are kept in the folder `cache`."""
-    environment = os.environ | {"XDG_CACHE_HOME": str(cache)}
+    """What `worker WORDS` prints, on one thread; resized images are kept in the folder `cache`."""
+    environment = os.environ | {"XDG_CACHE_HOME": str(cache), "RAYON_NUM_THREADS": "1"}
     done = subprocess.run([program, *words], capture_output=True, text=True, env=environment)
     if done.returncode:
         raise RuntimeError(f"worker {' '.join(map(str, words))}: status {done.returncode}\n{done.stderr}")

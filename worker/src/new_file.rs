@@ -16,10 +16,9 @@ impl NewFile {
     /// An empty file beside `place`.
     ///
     /// # Errors
-    /// If `place` is a folder or a device, or its folder is missing or cannot be written.
+    /// If `place` is a folder, a device or a pipe, or its folder is missing or cannot be written.
     pub(crate) fn create(place: &Path) -> io::Result<Self> {
-        // a link stays
-        let place = fs::canonicalize(place).unwrap_or_else(|_| place.to_owned());
+        let place = followed(place);
         match fs::metadata(&place) {
             Ok(found) if found.is_dir() => return Err(io::ErrorKind::IsADirectory.into()),
             // it would be replaced by a file
@@ -52,6 +51,19 @@ impl Write for NewFile {
     fn flush(&mut self) -> io::Result<()> {
         self.file.flush()
     }
+}
+
+/// Where a link leads, whether there is something or not: the link stays.
+fn followed(place: &Path) -> PathBuf {
+    let mut place = place.to_owned();
+    // as many as Linux follows
+    for _ in 0..40 {
+        match fs::read_link(&place) {
+            Ok(target) => place = folder(&place).join(target),
+            Err(_) => break,
+        }
+    }
+    place
 }
 
 /// The folder of a file.

@@ -97,7 +97,7 @@ impl LocalWorker {
     fn replace(&mut self, status: ExitStatus) -> bool {
         self.early_ends = if self.started.elapsed() < EARLY { self.early_ends + 1 } else { 0 };
         if self.early_ends == MOST_EARLY_ENDS {
-            tracing::warn!(%status, "a local worker ended unexpectedly, as those before it; going on without it");
+            tracing::warn!(%status, "a local worker ended unexpectedly, as those before it; no other takes its place");
             return false;
         }
         tracing::warn!(%status, "a local worker ended unexpectedly; another takes its place");
@@ -180,8 +180,10 @@ impl LocalWorkers {
             let is_users = |status: ExitStatus| status.code() == Some(exit::USERS_MISTAKE.into());
             self.workers.retain_mut(|worker| match worker.child.try_wait() {
                 Ok(Some(status)) => {
-                    ended = Some(status);
-                    !is_users(status) && worker.replace(status)
+                    // of several the one that the user can mend
+                    ended = ended.filter(|other| is_users(*other)).or(Some(status));
+                    // who was told to go has gone
+                    !is_users(status) && !status.success() && worker.replace(status)
                 }
                 _ => true,
             });

@@ -60,7 +60,7 @@ pub fn start(store: Store, limits: Limits) -> Result<(Handle, JoinHandle<Result<
         reader,
         inbox,
         started: Instant::now(),
-        listened: Instant::now(),
+        woke: Instant::now(),
         view: view_sender,
         view_published: Instant::now(),
         view_stale: false,
@@ -80,8 +80,8 @@ struct Driver {
     reader: Reader,
     inbox: Receiver<Request>,
     started: Instant,
-    /// When it last had taken every request that was there.
-    listened: Instant,
+    /// When it last woke for requests.
+    woke: Instant,
     view: watch::Sender<Arc<View>>,
     /// When the view was last published.
     view_published: Instant,
@@ -120,8 +120,9 @@ impl Driver {
                 self.handle(request, &mut batch)?;
                 self.take_looks(&mut batch)?;
             }
-            // after the requests: whoever called while the last transaction was written was not silent
-            let expiry = self.state.expiry_decision(self.now());
+            // after the requests: whoever called while the last transaction was written was not silent. As of the waking: whoever
+            // could not call since then was not silent either
+            let expiry = self.state.expiry_decision(self.at(self.woke));
             self.carry_out(Ok(expiry), None, &mut batch)?;
             self.take_looks(&mut batch)?;
             self.commit(std::mem::take(&mut batch))?;
@@ -132,7 +133,11 @@ impl Driver {
     }
 
     fn now(&self) -> Timestamp {
-        Timestamp(self.started.elapsed().as_millis() as u64)
+        self.at(Instant::now())
+    }
+
+    fn at(&self, moment: Instant) -> Timestamp {
+        Timestamp(moment.duration_since(self.started).as_millis() as u64)
     }
 
     /// Waits for requests or a deadline; takes every request that is there. Says whether to stop, and whether the process stood still.
@@ -144,8 +149,8 @@ impl Driver {
         let first = self.inbox.recv_timeout(due - began);
         let woke = Instant::now();
         let lease = Duration::from_millis(self.limits.lease_ms);
-        let stood_still = stood_still(lease, began - self.listened, woke.saturating_duration_since(due));
-        self.listened = woke;
+        let stood_still = stood_still(lease, began - self.woke, woke.saturating_duration_since(due));
+        self.woke = woke;
         let mut requests = Vec::new();
         let mut next = match first {
             Err(RecvTimeoutError::Disconnected) => return (requests, true, stood_still),
@@ -321,7 +326,7 @@ impl Driver {
     }
 }
 
-/// Whether the process stood still, or its disk: nobody was heard while it was `busy`, or it woke so `late`.
+/// Whether the process may have stood still, so that nobody could call: it was `busy` for so long, or it woke so `late`.
 ///
 /// Being busy for less is no harm: workers call every third of a lease, so that what is left of it suffices for their next call.
 fn stood_still(lease: Duration, busy: Duration, late: Duration) -> bool {

@@ -1,7 +1,7 @@
 //! One coordinator a store: an advisory lock on a file beside it, released by the kernel when the process dies.
 
 use super::StoreError;
-use std::fs::{File, OpenOptions, TryLockError};
+use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{Read, Seek, Write};
 use std::path::{Path, PathBuf};
 
@@ -18,12 +18,15 @@ fn path_of(store: &Path) -> PathBuf {
     PathBuf::from(name)
 }
 
-/// Who has the store at `path`, in words, if the process that has said so lives.
+/// Who has the store at `path`, in words, if the process that has said so has the lock file open. To try the lock could keep a
+/// coordinator that starts from taking it.
 #[must_use]
 pub fn holder(path: &Path) -> Option<String> {
-    let text = std::fs::read_to_string(path_of(path)).ok()?;
+    let lock_path = fs::canonicalize(path_of(path)).ok()?;
+    let text = fs::read_to_string(&lock_path).ok()?;
     let process = text.strip_prefix("process ")?.split(',').next()?;
-    Path::new("/proc").join(process).exists().then_some(text)
+    let mut open = fs::read_dir(Path::new("/proc").join(process).join("fd")).ok()?.flatten();
+    open.any(|entry| fs::read_link(entry.path()).is_ok_and(|target| target == lock_path)).then_some(text)
 }
 
 impl Lock {

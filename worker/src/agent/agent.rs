@@ -12,6 +12,7 @@ use proto::ids::{Lease, WorkerId};
 use proto::measure::{FailureKind, Measurement, Outcome};
 use proto::wire::{Assignment, TrainRequest};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::fmt;
 use std::future::Future;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -119,6 +120,22 @@ pub(super) enum Registration {
     Yes,
 }
 
+/// What is wrong with the coordinator.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Complaint {
+    NotReached,
+    TakesNothing,
+}
+
+impl fmt::Display for Complaint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::NotReached => "is not reached",
+            Self::TakesNothing => "takes nothing",
+        })
+    }
+}
+
 pub(super) struct Agent {
     pub(super) options: Options,
     pub(super) id: WorkerId,
@@ -145,7 +162,10 @@ pub(super) struct Agent {
     pub(super) finds: Finds,
     pub(super) unsent_offers: Vec<Dataset>,
     pub(super) notices: Vec<String>,
+    /// Calls that have failed since one was answered.
     pub(super) failures: u32,
+    /// What was said last of a coordinator that does not do its part, until it does.
+    pub(super) complaint: Option<Complaint>,
     /// No call before this time: the last one failed.
     pub(super) quiet_until: Option<Instant>,
     pub(super) draining: Option<Drain>,
@@ -195,6 +215,7 @@ impl Agent {
             unsent_offers: Vec::new(),
             notices: Vec::new(),
             failures: 0,
+            complaint: None,
             quiet_until: None,
             draining: None,
             options,
@@ -339,10 +360,10 @@ impl Agent {
     }
 
     /// Whether the worker may go. A lease that was granted in the moment of the drain is given back before; a worker that holds nothing
-    /// does not wait for a coordinator that it cannot reach.
+    /// does not wait for a coordinator that does not do its part.
     fn is_drained(&self) -> bool {
         let Some(drain) = &self.draining else { return false };
-        let unknown = !matches!(self.registration, Registration::Yes) || self.failures > 0;
+        let unknown = !matches!(self.registration, Registration::Yes) || self.complaint.is_some();
         (self.attempts.is_empty() && (drain.confirmed || unknown)) || drain.deadline <= Instant::now()
     }
 

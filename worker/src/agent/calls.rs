@@ -3,7 +3,7 @@
 //! `Synchronize` is called again and again: at once when there is something to say (a call that waits for work is dropped for that, which the
 //! protocol allows), else when the coordinator asked for it.
 
-use super::agent::{Agent, AgentError, Registration, Synchronizing};
+use super::agent::{Agent, AgentError, Complaint, Registration, Synchronizing};
 use super::finds::Found;
 use proto::data::Dataset;
 use proto::ids::Lease;
@@ -154,7 +154,10 @@ impl Agent {
                 tracing::info!(coordinator = self.options.coordinator, name = self.options.name, "registered");
                 self.registration = Registration::Yes;
                 self.next_synchronize = Instant::now();
-                // not yet what `reached` says: a coordinator whose disk is full knows its workers, and takes nothing of them
+                // a coordinator whose disk is full knows its workers, and takes nothing of them
+                if self.complaint != Some(Complaint::TakesNothing) {
+                    self.reached();
+                }
                 self.quiet_until = None;
             }
             Answer::Registered(Err(status)) => {
@@ -289,7 +292,7 @@ impl Agent {
     }
 
     fn reached(&mut self) {
-        if self.failures > 0 {
+        if self.complaint.take().is_some() {
             tracing::info!("the coordinator is back");
         }
         (self.failures, self.quiet_until) = (0, None);
@@ -302,10 +305,11 @@ impl Agent {
             self.registration = Registration::No;
             return;
         }
-        if self.failures == 0 {
+        // what did not come from the coordinator has a cause on the way there
+        let complaint = if status.source().is_some() { Complaint::NotReached } else { Complaint::TakesNothing };
+        if self.complaint.replace(complaint) != Some(complaint) {
             let running = self.attempts.values().filter(|held| held.outcome.is_none()).count();
-            let what = if status.source().is_some() { "is not reached" } else { "takes nothing" };
-            tracing::warn!(reason = status.message(), running, "the coordinator {what}; running jobs go on");
+            tracing::warn!(reason = status.message(), running, "the coordinator {complaint}; running jobs go on");
         }
         let longest = FIRST_BACKOFF.saturating_mul(1 << self.failures.min(10)).min(LONGEST_BACKOFF);
         self.failures += 1;

@@ -171,7 +171,7 @@ impl Network {
     /// The state dict as the bytes of a safetensors file.
     ///
     /// # Errors
-    /// If memory cannot be had.
+    /// If a tensor cannot be read.
     pub fn encode(&self) -> Result<Vec<u8>> {
         let mut tensors: BTreeMap<_, _> =
             self.variables().map(|(name, variable)| (name.clone(), variable.as_detached_tensor())).collect();

@@ -8,7 +8,7 @@ use crate::ops::cpu::parallel::Scattered;
 use crate::ops::cpu::simd::Real;
 use pulp::{Simd, WithSimd};
 
-/// A panel of `U = G g G^T`.
+/// A panel of `U = G w G^T`.
 pub(super) struct Kernel<'a, 'b, F, T> {
     pub(super) winograd: Winograd<F>,
     pub(super) weight: &'a [T],
@@ -121,7 +121,7 @@ impl<F: Transform, T: Real> WithSimd for KernelGradient<'_, F, T> {
     }
 }
 
-/// Distance of two elements of a kernel's transformed gradient. No power of two, as above.
+/// Distance of two elements of a kernel's transformed gradient. No power of two: those would share a place in the nearest cache.
 pub(super) fn part_stride(inputs: usize, outputs: usize) -> usize {
     inputs * outputs + PANEL
 }

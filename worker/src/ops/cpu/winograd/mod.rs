@@ -190,7 +190,7 @@ impl<F: Transform> Winograd<F> {
         weight
     }
 
-    /// `U = G g G^T`: for each of a tile's data a matrix `[inputs, outputs]` in panels.
+    /// `U = G w G^T`: for each of a tile's data a matrix `[inputs, outputs]` in panels.
     fn kernel<T: Real>(&self, weight: &[T], reading: Reading) -> Vec<T> {
         let size = panels_size(self.inputs, self.outputs);
         // SAFETY: every panel is written in full.

@@ -69,7 +69,7 @@ impl<F: Transform> Winograd<F> {
     }
 }
 
-/// `V = B^T d B` of some tiles.
+/// `V = B^T x B` of some tiles.
 pub(super) struct Data<'a, F, T: Real> {
     pub(super) winograd: Winograd<F>,
     pub(super) map: Map<'a, T>,
