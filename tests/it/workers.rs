@@ -231,8 +231,11 @@ fn local_workers_that_all_die_at_once_end_the_sweep() {
     let lab = Lab::new();
     lab.write(&simulated(1, 1));
     let sweep = ["--sweep", "sweep.yaml", "--listen", "127.0.0.1:0", "--local-workers", "2", "--simulate", "1ms"];
-    let mut command = lab.command("coordinator", sweep);
-    let ended = Process::start(command.env("SPLITSWEEP_WORKER", "false")).wait().expect(1);
-    assert_eq!(ended.stderr.matches("another takes its place").count(), 4, "{}", ended.stderr);
-    assert!(ended.stderr.contains("the same command goes on from here"), "{}", ended.stderr);
+    // who ends without an error was told to go
+    for (program, replaced) in [("false", 4), ("true", 0)] {
+        let mut command = lab.command("coordinator", sweep);
+        let ended = Process::start(command.env("SPLITSWEEP_WORKER", program)).wait().expect(1);
+        assert_eq!(ended.stderr.matches("another takes its place").count(), replaced, "{}", ended.stderr);
+        assert!(ended.stderr.contains("the same command goes on from here"), "{}", ended.stderr);
+    }
 }
