@@ -11,6 +11,7 @@ mod complete;
 mod data_pin;
 mod deploy;
 mod determinism;
+mod device_script;
 mod drain;
 mod durability;
 mod interrupt;

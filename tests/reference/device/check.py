@@ -208,16 +208,15 @@ def ncu(session, network, precision):
 
 def generations(session, found):
     """Whether both sides run kernels that were written for this GPU."""
-    if not found:
-        return
+    session.section("Milliseconds of kernels by the GPU that their names tell")
     times = [kernels.by_generation(rows) for *_, rows in found]
     names = sorted({name for one in times for name in one})
     rows = []
     for (network, precision, by, steps), one in sorted(zip(found, times), key=lambda pair: pair[0][:3]):
         cells = [tables.number(one.get(name, 0.0)) for name in names]
         rows.append([network, precision, by, sum(row[2] for row in steps), tables.number(sum(one.values())), *cells])
-    session.say("\nMilliseconds by the generation of GPU that a kernel's name tells:\n")
-    session.say(tables.table(["network", "precision", "by", "kernels", "ms", *names], rows))
+    if rows:
+        session.say(tables.table(["network", "precision", "by", "kernels", "ms", *names], rows))
 
 
 def sanitize(session, tool, budget):
