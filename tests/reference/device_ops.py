@@ -68,6 +68,7 @@ def main():
     operation(out, "logits", conv3, (2, 16, 6, 6), (1, 16, 3, 3), (1,))
     operation(out, "conv1", F.conv2d, (2, 6, 5, 7), (4, 6, 1, 1), (4,))
     operation(out, "conv2_relu", relu(conv2), (3, 8, 8, 6), (16, 8, 2, 2), (16,))
+    operation(out, "conv3_deep_relu", relu(conv3), (1, 150, 4, 5), (6, 150, 3, 3), (6,))
     operation(out, "transpose", transpose, (3, 5, 4, 3), (5, 3, 2, 2), (3,))
     operation(out, "transpose_relu", relu(transpose), (2, 16, 5, 4), (16, 8, 2, 2), (8,))
     for kind, channels in (("", 3), ("_wide", 16)):

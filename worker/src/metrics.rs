@@ -1,43 +1,58 @@
 //! Logits and masks -> the pixel counts of every case. The scores are made of them in `proto::measure`.
 
-use candle_core::{DType, Result, Tensor};
+#[cfg(feature = "cudnn")]
+use crate::ops;
+use crate::ops::storage::{self, Elements, by_float};
+use crate::ops::{Real, parallel};
+use candle_core::{Device, Result, Tensor};
 use proto::measure::Counts;
 
-/// The counts of every case of a batch, from logits `[n, 1, h, w]` and masks of 0 and 1, `[n, h, w]`.
+/// The counts of every case of a batch, in shares, where the logits lie: true positives, false positives, false negatives and true
+/// negatives, u32 `[n, shares, 4]`. Logits and targets (0 or 1) are `[n, 1, h, w]`. Does not wait for a device.
 ///
 /// A pixel is predicted foreground if sigmoid(x) >= 0.5, that is, x >= 0; a logit that is not a number predicts background.
 ///
 /// # Errors
-/// If there are not as many logits as pixels.
-pub fn counts(logits: &Tensor, masks: &[u8]) -> Result<Vec<Counts>> {
-    let cases = logits.dim(0)?;
-    if logits.elem_count() != masks.len() || cases == 0 {
-        candle_core::bail!("{} logits for {} pixels", logits.elem_count(), masks.len());
+/// If the shapes differ.
+pub fn count(logits: &Tensor, targets: &Tensor) -> Result<Tensor> {
+    if logits.dims() != targets.dims() {
+        candle_core::bail!("targets {:?} for logits {:?}", targets.dims(), logits.dims());
     }
-    // f64 has numbers below 0 that f32 rounds to it
-    let predicted: Vec<_> = match logits.dtype() {
-        DType::F64 => logits.flatten_all()?.to_vec1::<f64>()?.into_iter().map(|logit| logit >= 0.0).collect(),
-        _ => logits
-            .to_dtype(DType::F32)?
-            .flatten_all()?
-            .to_vec1::<f32>()?
-            .into_iter()
-            .map(|logit| logit >= 0.0)
-            .collect(),
-    };
-    let pixels = masks.len() / cases;
-    Ok(predicted.chunks_exact(pixels).zip(masks.chunks_exact(pixels)).map(|(found, mask)| case(found, mask)).collect())
+    #[cfg(feature = "cudnn")]
+    if logits.device().is_cuda() {
+        return ops::count(logits, targets);
+    }
+    let (logits, targets) = (logits.flatten_from(1)?.contiguous()?, targets.flatten_from(1)?.to_dtype(logits.dtype())?);
+    let (cases, pixels) = logits.dims2()?;
+    let [x, y] = [&logits, &targets].map(Elements::of);
+    by_float!(logits.dtype(), T => {
+        let (x, y) = (x.slice::<T>()?, y.slice::<T>()?);
+        let counts = parallel::collect(cases, |index| {
+            let range = index * pixels..(index + 1) * pixels;
+            case(&x[range.clone()], &y[range])
+        });
+        storage::tensor(counts.concat(), &[cases, 1, 4])
+    })
 }
 
-fn case(predicted: &[bool], mask: &[u8]) -> Counts {
-    let mut counts = Counts::default();
-    for (&predicted, &truth) in predicted.iter().zip(mask) {
-        *match (predicted, truth != 0) {
-            (true, true) => &mut counts.tp,
-            (true, false) => &mut counts.fp,
-            (false, true) => &mut counts.fn_,
-            (false, false) => &mut counts.tn,
-        } += 1;
+fn case<T: Real>(logits: &[T], targets: &[T]) -> [u32; 4] {
+    let mut counts = [0; 4];
+    for (&logit, &target) in logits.iter().zip(targets) {
+        let (predicted, truth) = (logit >= T::default(), target != T::default());
+        counts[2 * usize::from(!predicted) + usize::from(!truth)] += 1;
     }
     counts
+}
+
+/// Reads what [`count`] found, a case each; waits for a device.
+///
+/// # Errors
+/// If the counts cannot be read.
+pub fn counts(counted: &Tensor) -> Result<Vec<Counts>> {
+    let shares = counted.to_device(&Device::Cpu)?.to_vec3::<u32>()?;
+    let sum = |shares: Vec<Vec<u32>>| {
+        let of = |kind: usize| shares.iter().map(|share| share[kind]).sum();
+        Counts { tp: of(0), fp: of(1), fn_: of(2), tn: of(3) }
+    };
+    Ok(shares.into_iter().map(sum).collect())
 }

@@ -7,7 +7,7 @@ use candle_core::{DType, Device, Tensor, Var};
 use common::noise;
 use proto::data::Inventory;
 use proto::ids::ContentHash;
-use proto::measure::{JobResult, Measurement, Verdict};
+use proto::measure::{Counts, JobResult, Measurement, Verdict};
 use proto::spec::{
     Architecture, Convolution, Data, EpochChoice, Initialization, JobSpec, Loss, LossName, Metric, Model, Optimizer,
     Precision, Seeds, Selection, Split, Trainer, Training,
@@ -20,9 +20,15 @@ use worker::{losses, metrics, models};
 
 #[test]
 fn pixels_are_counted_at_probability_one_half() {
-    let logits = Tensor::new(&[[-0.1f32, 0.0, 2.0, f32::NAN]], &Device::Cpu).unwrap();
-    let counts = metrics::counts(&logits, &[1, 1, 0, 0]).unwrap()[0];
-    assert_eq!((counts.tp, counts.fp, counts.fn_, counts.tn), (1, 1, 1, 1));
+    let logits = Tensor::new(&[[-0.1f32, 0.0, 2.0, f32::NAN], [1.0, 0.0, 2.0, -0.0]], &Device::Cpu).unwrap();
+    let targets = Tensor::new(&[[1f32, 1.0, 0.0, 0.0], [1.0, 1.0, 0.0, 1.0]], &Device::Cpu).unwrap();
+    let counts = metrics::counts(&metrics::count(&logits, &targets).unwrap()).unwrap();
+    let expected = [Counts { tp: 1, fp: 1, fn_: 1, tn: 1 }, Counts { tp: 3, fp: 1, fn_: 0, tn: 0 }];
+    assert_eq!(counts, expected);
+    // below 0 in f64, 0 in f32
+    let tiny = Tensor::new(&[[-1e-60f64]], &Device::Cpu).unwrap();
+    let counts = metrics::counts(&metrics::count(&tiny, &tiny.ones_like().unwrap()).unwrap()).unwrap();
+    assert_eq!(counts, [Counts { tp: 0, fp: 0, fn_: 1, tn: 0 }]);
 }
 
 /// Bright discs on dark ground, `count` of them.

@@ -1,7 +1,11 @@
 // cuDNN's convolutions as sums, on the CPU, with the checks that its documentation states. Written after the documentation of
 // `cudnn_ops` and `cudnn_cnn`: https://docs.nvidia.com/deeplearning/cudnn/backend/latest/api/
 //
-// EMULATED_CUDNN=unfused refuses `cudnnConvolutionBiasActivationForward`, as cuDNN may.
+// It refuses what cuDNN may refuse, if it is told to:
+//
+//   EMULATED_CUDNN=unfused                  `cudnnConvolutionBiasActivationForward`
+//   EMULATED_REFUSALS='N when planned'      the first N algorithms of every pass, when their workspace is asked for
+//   EMULATED_REFUSALS='N when run'          or when they are run
 
 #include <cmath>
 #include <cstdint>
@@ -11,7 +15,11 @@
 enum { SUCCESS = 0, BAD_PARAM = 2000, NOT_SUPPORTED = 3000 };
 enum { FLOAT = 0, BFLOAT16 = 9 };
 enum { NHWC = 1 };
-enum { IMPLICIT_GEMM = 0, IMPLICIT_PRECOMP_GEMM = 1, DATA_ALGO_1 = 1, FILTER_ALGO_1 = 1 };
+enum { IMPLICIT_PRECOMP_GEMM = 1 };
+// The deterministic algorithms of the passes, in the order in which they are tried: two by name, one as suggested.
+const int FORWARD[] = {IMPLICIT_PRECOMP_GEMM, 0 /* IMPLICIT_GEMM */, 6 /* WINOGRAD */};
+const int BACKWARD_DATA[] = {1 /* ALGO_1 */, 5 /* WINOGRAD_NONFUSED */, 4 /* WINOGRAD */};
+const int BACKWARD_FILTER[] = {1 /* ALGO_1 */, 5 /* WINOGRAD_NONFUSED */, 2 /* FFT */};
 enum { RELU = 1, IDENTITY = 5 };
 const size_t WORKSPACE = 1000;
 
@@ -59,6 +67,37 @@ static bool fits(const Four *x, const Four *w, const Convolution *conv, const Fo
     }
     bool math = x->type == BFLOAT16 ? conv->math == 1 : conv->math == 0 || conv->math == 3;
     return types && lies && sizes && math;
+}
+
+// Whether an algorithm is there and not refused at this moment.
+static bool takes(const int (&algorithms)[3], int algorithm, const char *moment) {
+    const char *told = getenv("EMULATED_REFUSALS");
+    const int refused = told && strstr(told, moment) ? atoi(told) : 0;
+    for (int rank = 0; rank < 3; rank++) {
+        if (algorithms[rank] == algorithm) return rank >= refused;
+    }
+    return false;
+}
+
+// `cudnnConvolutionFwdAlgoPerf_t`, and those of the other passes.
+struct Performance {
+    int algorithm, status;
+    float time;
+    size_t memory;
+    int deterministic, math, reserved[3];
+};
+
+// Suggestions: the fastest is not deterministic, the next is not supported, the others are as above.
+static int suggest(const int (&algorithms)[3], int room, int *count, Performance *to) {
+    const Performance first[] = {{0, SUCCESS, 1, 0, 0, 0, {}}, {algorithms[2], NOT_SUPPORTED, -1, 0, 1, 0, {}}};
+    *count = 0;
+    for (auto &suggestion : first) {
+        if (*count < room) to[(*count)++] = suggestion;
+    }
+    for (int algorithm : algorithms) {
+        if (*count < room) to[(*count)++] = {algorithm, SUCCESS, 2, 0, 1, 0, {}};
+    }
+    return SUCCESS;
 }
 
 // Calls `term(at x, at w, at y)` for every product of the convolution.
@@ -139,23 +178,37 @@ int cudnnSetActivationDescriptor(After *after, int mode, int nan, double) { retu
 int cudnnGetConvolutionForwardWorkspaceSize(
     void *, Four *x, Four *w, Convolution *conv, Four *y, int algorithm, size_t *bytes) {
     *bytes = WORKSPACE;
-    return fits(x, w, conv, y) && algorithm == IMPLICIT_PRECOMP_GEMM ? SUCCESS : NOT_SUPPORTED;
+    return fits(x, w, conv, y) && takes(FORWARD, algorithm, "planned") ? SUCCESS : NOT_SUPPORTED;
 }
 int cudnnGetConvolutionBackwardDataWorkspaceSize(
     void *, Four *w, Four *dy, Convolution *conv, Four *dx, int algorithm, size_t *bytes) {
     *bytes = WORKSPACE;
-    return fits(dx, w, conv, dy) && algorithm == DATA_ALGO_1 ? SUCCESS : NOT_SUPPORTED;
+    return fits(dx, w, conv, dy) && takes(BACKWARD_DATA, algorithm, "planned") ? SUCCESS : NOT_SUPPORTED;
 }
 int cudnnGetConvolutionBackwardFilterWorkspaceSize(
     void *, Four *x, Four *dy, Convolution *conv, Four *dw, int algorithm, size_t *bytes) {
     *bytes = WORKSPACE;
-    return fits(x, dw, conv, dy) && algorithm == FILTER_ALGO_1 ? SUCCESS : NOT_SUPPORTED;
+    return fits(x, dw, conv, dy) && takes(BACKWARD_FILTER, algorithm, "planned") ? SUCCESS : NOT_SUPPORTED;
+}
+
+int cudnnGetConvolutionForwardAlgorithm_v7(
+    void *, Four *, Four *, Convolution *, Four *, int room, int *count, Performance *to) {
+    return suggest(FORWARD, room, count, to);
+}
+int cudnnGetConvolutionBackwardDataAlgorithm_v7(
+    void *, Four *, Four *, Convolution *, Four *, int room, int *count, Performance *to) {
+    return suggest(BACKWARD_DATA, room, count, to);
+}
+int cudnnGetConvolutionBackwardFilterAlgorithm_v7(
+    void *, Four *, Four *, Convolution *, Four *, int room, int *count, Performance *to) {
+    return suggest(BACKWARD_FILTER, room, count, to);
 }
 
 int cudnnConvolutionForward(
     void *, const void *alpha, Four *x_is, const void *x, Four *w_is, const void *w, Convolution *conv, int algorithm,
     void *workspace, size_t bytes, const void *beta, Four *y_is, void *y) {
-    if (!plain(alpha, beta) || !scratch(workspace, bytes) || algorithm != IMPLICIT_PRECOMP_GEMM) return BAD_PARAM;
+    if (!takes(FORWARD, algorithm, "run")) return NOT_SUPPORTED;
+    if (!plain(alpha, beta) || !scratch(workspace, bytes)) return BAD_PARAM;
     return convolve(
         x_is, w_is, conv, y_is, x_is, x, w_is, w, y_is, y,
         [](size_t at_x, size_t at_w, size_t at_y, size_t &a, size_t &b, size_t &to) { a = at_x, b = at_w, to = at_y; }, nothing);
@@ -165,7 +218,7 @@ int cudnnConvolutionBiasActivationForward(
     void *workspace, size_t bytes, const void *alpha2, Four *, const void *, Four *bias_is, const void *bias, After *after,
     Four *y_is, void *y) {
     const char *mode = getenv("EMULATED_CUDNN");
-    if (mode && !strcmp(mode, "unfused")) return NOT_SUPPORTED;
+    if ((mode && !strcmp(mode, "unfused")) || !takes(FORWARD, algorithm, "run")) return NOT_SUPPORTED;
     bool shape = bias_is->size[0] == 1 && bias_is->size[1] == y_is->size[1] && bias_is->size[2] == 1 && bias_is->size[3] == 1;
     bool known = after->mode == RELU || (after->mode == IDENTITY && algorithm == IMPLICIT_PRECOMP_GEMM);
     if (!shape || !known || after->nan || bias_is->type != y_is->type || x == y) return NOT_SUPPORTED;
@@ -181,7 +234,8 @@ int cudnnConvolutionBiasActivationForward(
 int cudnnConvolutionBackwardData(
     void *, const void *alpha, Four *w_is, const void *w, Four *dy_is, const void *dy, Convolution *conv, int algorithm,
     void *workspace, size_t bytes, const void *beta, Four *dx_is, void *dx) {
-    if (!plain(alpha, beta) || !scratch(workspace, bytes) || algorithm != DATA_ALGO_1) return BAD_PARAM;
+    if (!takes(BACKWARD_DATA, algorithm, "run")) return NOT_SUPPORTED;
+    if (!plain(alpha, beta) || !scratch(workspace, bytes)) return BAD_PARAM;
     return convolve(
         dx_is, w_is, conv, dy_is, w_is, w, dy_is, dy, dx_is, dx,
         [](size_t at_x, size_t at_w, size_t at_y, size_t &a, size_t &b, size_t &to) { a = at_w, b = at_y, to = at_x; }, nothing);
@@ -189,7 +243,8 @@ int cudnnConvolutionBackwardData(
 int cudnnConvolutionBackwardFilter(
     void *, const void *alpha, Four *x_is, const void *x, Four *dy_is, const void *dy, Convolution *conv, int algorithm,
     void *workspace, size_t bytes, const void *beta, Four *dw_is, void *dw) {
-    if (!plain(alpha, beta) || !scratch(workspace, bytes) || algorithm != FILTER_ALGO_1) return BAD_PARAM;
+    if (!takes(BACKWARD_FILTER, algorithm, "run")) return NOT_SUPPORTED;
+    if (!plain(alpha, beta) || !scratch(workspace, bytes)) return BAD_PARAM;
     return convolve(
         x_is, dw_is, conv, dy_is, x_is, x, dy_is, dy, dw_is, dw,
         [](size_t at_x, size_t at_w, size_t at_y, size_t &a, size_t &b, size_t &to) { a = at_x, b = at_y, to = at_w; }, nothing);

@@ -45,6 +45,10 @@ int cuGetErrorName(int, const char **name) { return *name = "error of the emulat
 int cuGetErrorString(int, const char **text) { return *text = "error of the emulated device", 0; }
 
 int cuDeviceGetDefaultMemPool(void **pool, int) { return *pool = (void *)1, 0; }
+int cuMemPoolTrimTo(void *, size_t) { return 0; }
+int cuDriverGetVersion(int *version) { return *version = 13000, 0; }
+int cuStreamCreate(void **stream, unsigned) { return *stream = (void *)1, 0; }
+int cuStreamDestroy_v2(void *) { return 0; }
 int cuMemPoolSetAttribute(void *, int attribute, const uint64_t *value) {
     return attribute == RELEASE_THRESHOLD && *value == UINT64_MAX ? 0 : 1;
 }

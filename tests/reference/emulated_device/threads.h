@@ -14,6 +14,7 @@
 #define __device__
 #define __launch_bounds__(threads)
 #define __shared__ static
+#define __grid_constant__
 #define __align__(bytes) __attribute__((aligned(bytes)))
 
 struct Index {

@@ -180,7 +180,7 @@ mod cuda_tests {
     /// Whole networks: the losses before the first and the fourth step.
     #[test]
     fn a_device_trains_as_the_cpu_does() {
-        let device = Device::new_cuda(0).unwrap();
+        let device = crate::ops::open(0).unwrap();
         for &architecture in Architecture::ALL {
             let expected = measured(architecture, Precision::F32, &Device::Cpu);
             // Adam's first steps and SegNet's pooling positions enlarge what was rounded

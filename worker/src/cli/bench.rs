@@ -189,7 +189,10 @@ pub fn run(args: Args) -> Result<(), BenchError> {
         first_loss: measured.first_loss,
         last_loss: measured.last_loss,
         weights: format!("blake3:{}", measured.weights),
-        plans: device::plans(&device),
+        plans: device::software(&device)
+            .into_iter()
+            .chain(device::plans(&device).iter().map(ToString::to_string))
+            .collect(),
         step_times_ms,
         evaluate_times_ms,
     };

@@ -1,10 +1,11 @@
 //! `worker selftest`: does this machine compute what it should?
 
 use super::choice;
-use super::table::table;
-use crate::ops::{NoVectors, Vectors};
-use crate::selftest;
+use super::table::table as table_of;
+use crate::ops::{NoVectors, Planned, Vectors};
+use crate::selftest::{self, Size};
 use crate::train::device::{self, DeviceError};
+use clap::value_parser;
 use std::io::{self, Write};
 
 /// Check every operation and gradient on a device against plain loops
@@ -16,6 +17,18 @@ pub struct Args {
     /// Instruction set on the CPU
     #[arg(long, default_value_t = Vectors::Auto, value_parser = choice(Vectors::ALL, Vectors::name))]
     vectors: Vectors,
+    /// Also check at the size of a whole training (image size, width and batch size as below)
+    #[arg(long)]
+    full: bool,
+    /// Height and width of the images of `--full`
+    #[arg(long, value_name = "PIXELS", default_value_t = 256, requires = "full", value_parser = value_parser!(u32).range(2..=4096))]
+    image_size: u32,
+    /// Channels of the first layer of `--full`
+    #[arg(long, value_name = "CHANNELS", default_value_t = 64, requires = "full", value_parser = value_parser!(u32).range(1..=1024))]
+    width: u32,
+    /// Images in a batch of `--full`
+    #[arg(long, value_name = "IMAGES", default_value_t = 10, requires = "full", value_parser = value_parser!(u32).range(1..=1024))]
+    batch_size: u32,
 }
 
 /// Why a device did not pass.
@@ -52,17 +65,33 @@ pub enum SelfTestError {
 pub fn run(args: Args) -> Result<(), SelfTestError> {
     args.vectors.limit()?;
     let device = device::device(&args.device)?;
-    let rows = selftest::run(&device)?;
-    let device = device::describe(&device);
+    let size = Size {
+        image_size: args.image_size.next_multiple_of(2) as usize,
+        width: args.width as usize,
+        batch_size: args.batch_size as usize,
+    };
+    let rows = selftest::run(&device, args.full.then_some(size))?;
+    let plans = device::plans(&device);
+    let refused: Vec<_> = plans.into_iter().filter(|plan| !plan.refused.is_empty()).collect();
+    let device = [Some(device::describe(&device)), device::software(&device)];
+    let device = device.into_iter().flatten().collect::<Vec<_>>().join(", ");
     let cells = rows.iter().map(|row| {
         let (error, limit) = (format!("{:.1e}", row.error), format!("{:.0e}", row.limit));
         let verdict = if row.is_ok() { "ok" } else { "WRONG" };
         [row.operation.clone(), row.part.to_owned(), row.algorithm.to_owned(), error, limit, verdict.to_owned()]
     });
-    let table = table(["operation", "part", "algorithm", "error", "limit", ""], cells, 3..);
+    let table = table_of(["operation", "part", "algorithm", "error", "limit", ""], cells, 3..);
     let (count, failed) = (rows.len(), rows.iter().filter(|row| !row.is_ok()).count());
     let mut stdout = io::stdout().lock();
     writeln!(stdout, "{device}\n\n{table}\n")?;
+    if !refused.is_empty() {
+        let cells = refused.into_iter().map(|plan| {
+            let Planned { convolution, pass, algorithm, refused, .. } = plan;
+            [convolution, pass, algorithm, refused.join(", ")]
+        });
+        let table = table_of(["convolution", "pass", "algorithm", "cuDNN refused"], cells, 4..);
+        writeln!(stdout, "{table}\n")?;
+    }
     if failed > 0 {
         return Err(SelfTestError::Mismatch { failed, count, device });
     }

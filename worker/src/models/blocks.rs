@@ -1,11 +1,11 @@
 //! What the networks are built of: layers, and chains of layers numbered as in PyTorch's `nn.Sequential`.
 
 use super::parameters::Builder;
-use crate::ops::{self, Activation, Moments, Pass};
+use crate::ops::{Activation, Blend, Moments, Pass};
 use candle_core::{Result, Tensor, Var};
 
 /// The share of a batch's statistics in the running ones, as in PyTorch.
-const MOMENTUM: f64 = 0.1;
+pub(super) const MOMENTUM: f64 = 0.1;
 
 /// A layer with what follows it.
 #[derive(Debug)]
@@ -35,8 +35,11 @@ impl Layer {
                 let (y, moments) = pass.batch_norm(&x, &norm.scale, &norm.shift, *activation)?;
                 let count = (x.elem_count() / norm.scale.elem_count()) as f64;
                 // PyTorch normalises by the biased variance and remembers the unbiased one
-                ops::blend(&norm.mean, &moments.mean, 1.0 - MOMENTUM, MOMENTUM)?;
-                ops::blend(&norm.variance, &moments.variance, 1.0 - MOMENTUM, MOMENTUM * count / (count - 1.0))?;
+                let Moments { mean, variance } = moments;
+                pass.follow([
+                    Blend { running: norm.mean.clone(), latest: mean, share: MOMENTUM },
+                    Blend { running: norm.variance.clone(), latest: variance, share: MOMENTUM * count / (count - 1.0) },
+                ]);
                 Ok(y)
             }
             Self::NormedConv { weight, bias, norm, activation } => {

@@ -15,7 +15,7 @@ mod segnet;
 mod unet;
 mod unet2;
 
-use crate::ops::{Convolution, Gradients, Kernels, Pass, Precision, Tape};
+use crate::ops::{self, Convolution, Gradients, Kernels, Pass, Precision, Tape};
 use candle_core::{DType, Device, Result, Tensor, Var};
 use parameters::{Builder, Parameters};
 use proto::spec::{Architecture, Initialization, Model};
@@ -97,6 +97,7 @@ impl Network {
         self.batches.fetch_add(1, Ordering::Relaxed);
         let tape = Tape::default();
         let output = self.layers(Pass::recorded(self.kernels, &tape), images)?;
+        ops::blend(&tape.take_blends(), 1.0 - blocks::MOMENTUM)?;
         Ok(Recorded { logits: channels_first(&output)?, output, tape })
     }
 
@@ -142,6 +143,15 @@ impl Network {
             }
         }
         Ok(hasher.finalize())
+    }
+
+    /// Whether every number of every variable is finite. Waits for the device.
+    ///
+    /// # Errors
+    /// If they cannot be read from the device.
+    pub fn is_finite(&self) -> Result<bool> {
+        let tensors: Vec<_> = self.variables().map(|(_, variable)| variable.as_tensor()).collect();
+        ops::are_finite(&tensors)
     }
 
     /// A copy of all variables.

@@ -3,7 +3,8 @@
 use super::cpu::ConvGradients;
 #[cfg(feature = "cudnn")]
 use super::cuda;
-use super::{Activation, Convolution, Fused, Moments, algorithm, cpu};
+use super::storage::{Elements, by_float};
+use super::{Activation, Convolution, Convolved, Fused, Moments, algorithm, cpu};
 use candle_core::{DType, Result, Tensor, Var};
 
 /// Calls the function of that name of the kernels' module.
@@ -40,29 +41,42 @@ impl Fused {
         }
     }
 
-    pub(super) fn conv2d(self, x: &Tensor, weight: &Tensor, bias: &Tensor, activation: Activation) -> Result<Tensor> {
-        match self {
-            Self::Cpu(convolution) => cpu::conv2d(x, weight, bias, activation, chosen(convolution, x, weight)?),
+    pub(super) fn conv2d(
+        self,
+        x: &Tensor,
+        weight: &Tensor,
+        bias: &Tensor,
+        activation: Activation,
+    ) -> Result<Convolved> {
+        let (y, packed) = match self {
+            Self::Cpu(convolution) => {
+                (cpu::conv2d(x, weight, bias, activation, chosen(convolution, x, weight)?)?, None)
+            }
             #[cfg(feature = "cudnn")]
-            Self::Cuda(precision) => cuda::conv2d(x, weight, bias, activation, precision),
-        }
+            Self::Cuda(precision) => {
+                let (y, packed) = cuda::conv2d(x, weight, bias, activation, precision)?;
+                (y, Some(packed))
+            }
+        };
+        Ok(Convolved { x: x.clone(), weight: weight.detach(), packed, y })
     }
 
     /// Gradients of the operands, that of the input if `wanted`.
     pub(super) fn conv2d_backward(
         self,
-        (x, weight, y): (&Tensor, &Tensor, &Tensor),
+        convolved: &Convolved,
         grad: &Tensor,
         activation: Activation,
         wanted: bool,
     ) -> Result<ConvGradients> {
         match self {
             Self::Cpu(convolution) => {
+                let Convolved { x, weight, y, .. } = convolved;
                 let algorithm = chosen(convolution, x, weight)?;
                 cpu::conv2d_backward((x, weight, y), grad, activation, algorithm, wanted)
             }
             #[cfg(feature = "cudnn")]
-            Self::Cuda(precision) => cuda::conv2d_backward(x, weight, y, grad, activation, precision, wanted),
+            Self::Cuda(precision) => cuda::conv2d_backward(convolved, grad, activation, precision, wanted),
         }
     }
 
@@ -72,24 +86,31 @@ impl Fused {
         weight: &Tensor,
         bias: &Tensor,
         activation: Activation,
-    ) -> Result<Tensor> {
-        match self {
-            Self::Cpu(_) => cpu::conv_transpose2d(x, weight, bias, activation),
+    ) -> Result<Convolved> {
+        let (y, packed) = match self {
+            Self::Cpu(_) => (cpu::conv_transpose2d(x, weight, bias, activation)?, None),
             #[cfg(feature = "cudnn")]
-            Self::Cuda(precision) => cuda::conv_transpose2d(x, weight, bias, activation, precision),
-        }
+            Self::Cuda(precision) => {
+                let (y, packed) = cuda::conv_transpose2d(x, weight, bias, activation, precision)?;
+                (y, Some(packed))
+            }
+        };
+        Ok(Convolved { x: x.clone(), weight: weight.detach(), packed, y })
     }
 
     pub(super) fn conv_transpose2d_backward(
         self,
-        (x, weight, y): (&Tensor, &Tensor, &Tensor),
+        convolved: &Convolved,
         grad: &Tensor,
         activation: Activation,
     ) -> Result<ConvGradients> {
         match self {
-            Self::Cpu(_) => cpu::conv_transpose2d_backward((x, weight, y), grad, activation),
+            Self::Cpu(_) => {
+                let Convolved { x, weight, y, .. } = convolved;
+                cpu::conv_transpose2d_backward((x, weight, y), grad, activation)
+            }
             #[cfg(feature = "cudnn")]
-            Self::Cuda(precision) => cuda::conv_transpose2d_backward(x, weight, y, grad, activation, precision, true),
+            Self::Cuda(precision) => cuda::conv_transpose2d_backward(convolved, grad, activation, precision, true),
         }
     }
 
@@ -201,11 +222,39 @@ pub(super) fn add(target: &mut Tensor, operand: &Tensor) -> Result<()> {
     candle_core::bail!("this build has no kernels for {:?}", target.device().location())
 }
 
-/// `running = keep running + share latest`, in place.
-pub(crate) fn blend(running: &Var, latest: &Tensor, keep: f64, share: f64) -> Result<()> {
+/// Whether no element of contiguous tensors, all on one device, is infinite or not a number. Waits for the device.
+pub(crate) fn are_finite(tensors: &[&Tensor]) -> Result<bool> {
     #[cfg(feature = "cudnn")]
-    if running.device().is_cuda() {
-        return cuda::blend(running, latest, keep, share);
+    if tensors.first().is_some_and(|tensor| tensor.device().is_cuda()) {
+        return cuda::are_finite(tensors);
     }
-    running.set(&(running.as_detached_tensor().affine(keep, 0.0)? + latest.affine(share, 0.0)?)?)
+    for tensor in tensors {
+        let finite = by_float!(tensor.dtype(), T => Elements::of(tensor).slice::<T>()?.iter().all(|x| x.is_finite()));
+        if !finite {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+/// Running statistics that follow a batch's: `running = keep running + share latest`.
+#[derive(Debug, Clone)]
+pub(crate) struct Blend {
+    pub(crate) running: Var,
+    pub(crate) latest: Tensor,
+    pub(crate) share: f64,
+}
+
+/// Applies all blends, in place; on a CUDA device in one launch.
+pub(crate) fn blend(blends: &[Blend], keep: f64) -> Result<()> {
+    #[cfg(feature = "cudnn")]
+    if blends.first().is_some_and(|blend| blend.running.device().is_cuda()) {
+        let tensors: Vec<_> = blends.iter().map(|blend| [blend.running.as_tensor(), &blend.latest]).collect();
+        let shares: Vec<_> = blends.iter().map(|blend| blend.share).collect();
+        return cuda::blend(&tensors, &shares, keep);
+    }
+    for Blend { running, latest, share } in blends {
+        running.set(&(running.as_detached_tensor().affine(keep, 0.0)? + latest.affine(*share, 0.0)?)?)?;
+    }
+    Ok(())
 }

@@ -23,13 +23,14 @@ mod tape;
 pub use cpu::{NoVectors, Vectors};
 pub(crate) use cpu::{Real, dispatch, parallel, storage};
 #[cfg(feature = "cudnn")]
-pub(crate) use cuda::{AdamStep, SgdStep, adam, describe_plans, gather_batch, losses, sgd, trim};
-pub(crate) use fused::blend;
+pub(crate) use cuda::{AdamStep, SgdStep, adam, count, gather_batch, losses, open, plans, release, sgd, versions};
+pub(crate) use fused::{Blend, are_finite, blend};
 pub use pass::Pass;
 pub use tape::{Gradients, Tape};
 
 use candle_core::{Device, Result, Tensor};
 pub use proto::spec::{Convolution, Precision};
+use std::fmt;
 
 /// What follows a linear operation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -105,6 +106,43 @@ pub fn algorithm(convolution: Convolution, kernel: &[usize], height: usize, widt
             Algorithm::Winograd4
         }
         _ => Algorithm::Direct,
+    }
+}
+
+/// A convolution that was computed: its operands and result, which its gradients need.
+#[derive(Debug, Clone)]
+pub(crate) struct Convolved {
+    x: Tensor,
+    weight: Tensor,
+    /// The weight as the device takes it, if it had to be packed.
+    #[cfg_attr(not(feature = "cudnn"), expect(dead_code, reason = "the CPU packs nothing"))]
+    packed: Option<Tensor>,
+    y: Tensor,
+}
+
+/// How cuDNN computes a pass of a convolution.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Planned {
+    /// The convolution: `images x height x width x inputs -> outputs, kernel, precision`.
+    pub convolution: String,
+    /// `Forward`, `BackwardData` or `BackwardFilter`.
+    pub pass: String,
+    /// cuDNN's name of the algorithm.
+    pub algorithm: String,
+    /// Bytes of scratch memory.
+    pub workspace: usize,
+    /// Whether bias and activation are a pass of their own.
+    pub bias_apart: bool,
+    /// The algorithms that cuDNN refused before, when, and its reasons.
+    pub refused: Vec<String>,
+}
+
+impl fmt::Display for Planned {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { convolution, pass, algorithm, workspace, bias_apart, refused } = self;
+        let apart = if *bias_apart { ", bias apart" } else { "" };
+        write!(f, "{convolution}, {pass}: {algorithm}, {workspace} bytes of workspace{apart}")?;
+        if refused.is_empty() { Ok(()) } else { write!(f, ", refused: {}", refused.join(", ")) }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::composed;
 use super::tape::Tape;
-use super::{Activation, Fused, Kernels, Moments, Taps, expect, expect_channels};
+use super::{Activation, Blend, Fused, Kernels, Moments, Taps, expect, expect_channels};
 use candle_core::{Result, Tensor};
 
 /// A forward pass.
@@ -29,6 +29,13 @@ impl<'a> Pass<'a> {
     #[must_use]
     pub fn is_recorded(self) -> bool {
         self.tape.is_some()
+    }
+
+    /// Lets running statistics follow those of the batch, once the pass is over; nothing follows a pass that is not recorded.
+    pub(crate) fn follow(self, blends: impl IntoIterator<Item = Blend>) {
+        if let Some(tape) = self.tape {
+            tape.follow(blends);
+        }
     }
 
     fn tracks(self, tensor: &Tensor) -> bool {
@@ -92,11 +99,10 @@ impl<'a> Pass<'a> {
         let Kernels::Fused(kernels) = self.kernels else {
             return self.compose(&[x, weight, bias], move |x| composed::conv2d(&x[0], &x[1], &x[2], activation));
         };
-        let y = kernels.conv2d(x, weight, bias, activation)?;
-        let (wanted, operands) = (self.tracks(x), (x.clone(), weight.detach(), y.clone()));
+        let convolved = kernels.conv2d(x, weight, bias, activation)?;
+        let (wanted, y) = (self.tracks(x), convolved.y.clone());
         self.record(&[x, weight, bias], &y, move |grad| {
-            let (x, weight, y) = &operands;
-            let (x, weight, bias) = kernels.conv2d_backward((x, weight, y), &grad, activation, wanted)?;
+            let (x, weight, bias) = kernels.conv2d_backward(&convolved, &grad, activation, wanted)?;
             Ok(vec![x, Some(weight), Some(bias)])
         });
         Ok(y)
@@ -120,11 +126,10 @@ impl<'a> Pass<'a> {
             let function = move |x: &[Tensor]| composed::conv_transpose2d(&x[0], &x[1], &x[2], activation);
             return self.compose(&[x, weight, bias], function);
         };
-        let y = kernels.conv_transpose2d(x, weight, bias, activation)?;
-        let operands = (x.clone(), weight.detach(), y.clone());
+        let convolved = kernels.conv_transpose2d(x, weight, bias, activation)?;
+        let y = convolved.y.clone();
         self.record(&[x, weight, bias], &y, move |grad| {
-            let (x, weight, y) = &operands;
-            let (x, weight, bias) = kernels.conv_transpose2d_backward((x, weight, y), &grad, activation)?;
+            let (x, weight, bias) = kernels.conv_transpose2d_backward(&convolved, &grad, activation)?;
             Ok(vec![x, Some(weight), Some(bias)])
         });
         Ok(y)

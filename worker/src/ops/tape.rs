@@ -4,7 +4,7 @@
 //! these operations that alone would be a third of a step. Here a step of the way back is a function, a gradient is moved where
 //! it is needed, changed in place, and added only where paths meet, and what a step has kept is freed when it is done.
 
-use super::fused;
+use super::fused::{self, Blend};
 use candle_core::{Result, Tensor, TensorId};
 use std::cell::RefCell;
 use std::collections::{HashMap, HashSet};
@@ -22,6 +22,7 @@ struct Step {
 #[derive(Default)]
 pub struct Tape {
     steps: RefCell<Vec<Step>>,
+    blends: RefCell<Vec<Blend>>,
     tracked: RefCell<HashSet<TensorId>>,
 }
 
@@ -40,6 +41,16 @@ impl Tape {
         self.tracked.borrow_mut().insert(output.id());
         let inputs = inputs.iter().map(|input| input.id()).collect();
         self.steps.borrow_mut().push(Step { inputs, output: output.id(), backward });
+    }
+
+    /// Notes running statistics that are to follow the batch's.
+    pub(super) fn follow(&self, blends: impl IntoIterator<Item = Blend>) {
+        self.blends.borrow_mut().extend(blends);
+    }
+
+    /// The running statistics that are to follow, once.
+    pub(crate) fn take_blends(&self) -> Vec<Blend> {
+        self.blends.take()
     }
 
     /// The gradients of all variables, from that of the pass's result, whose storage nothing else may share.

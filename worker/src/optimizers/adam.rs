@@ -7,11 +7,12 @@
 //!  p -= learning_rate / (1 - beta1^t) m / (sqrt(v) / sqrt(1 - beta2^t) + epsilon)
 //! ```
 
+use super::Part;
 use super::pass::{self, Update};
 #[cfg(feature = "cudnn")]
 use crate::ops;
 use crate::ops::Real;
-use candle_core::{Result, Tensor, Var};
+use candle_core::Result;
 
 const BETAS: (f64, f64) = (0.9, 0.999);
 const EPSILON: f64 = 1e-8;
@@ -49,14 +50,7 @@ impl Update<2> for Step {
 
 impl Adam {
     /// Step number `step`, counted from 1.
-    pub(super) fn update(
-        self,
-        variable: &Var,
-        gradient: &Tensor,
-        state: &[Tensor],
-        learning_rate: f64,
-        step: u64,
-    ) -> Result<()> {
+    pub(super) fn update(self, parts: &[Part<'_>], learning_rate: f64, step: u64) -> Result<()> {
         let (decay, decoupled) = if self.decoupled { (0.0, self.weight_decay) } else { (self.weight_decay, 0.0) };
         let correction = |beta: f64| 1.0 - beta.powf(step as f64);
         let step = Step {
@@ -65,16 +59,16 @@ impl Adam {
             size: learning_rate / correction(BETAS.0),
             root: correction(BETAS.1).sqrt(),
         };
-        if variable.device().is_cpu() {
-            return pass::run(variable, gradient, state, step);
-        }
         #[cfg(feature = "cudnn")]
-        if variable.device().is_cuda() {
-            let [first, second] = state else { candle_core::bail!("Adam keeps two tensors a variable") };
+        if parts.first().is_some_and(|part| part.variable.device().is_cuda()) {
             let Step { decay, keep, size, root } = step;
             let step = ops::AdamStep { decay, betas: BETAS, epsilon: EPSILON, keep, size, root };
-            return ops::adam(variable, gradient, first, second, step);
+            let tensors = parts.iter().map(|Part { variable, gradient, state }| match state {
+                [first, second] => Ok([variable.as_tensor(), gradient, first, second]),
+                _ => candle_core::bail!("Adam keeps two tensors per variable"),
+            });
+            return ops::adam(&tensors.collect::<Result<Vec<_>>>()?, step);
         }
-        candle_core::bail!("this build has no Adam for {:?}", variable.device().location())
+        parts.iter().try_for_each(|part| pass::run(part, step))
     }
 }

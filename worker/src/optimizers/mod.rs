@@ -1,7 +1,7 @@
 //! Update rules, as in `torch.optim`: gradients in, variables changed in place.
 //!
-//! An update is one pass over a variable's numbers: a loop on the CPU, a kernel on a CUDA device. What a rule remembers is flat, one
-//! tensor for all variables a kind of number, and can be read.
+//! An update is one pass over all numbers: a loop per variable on the CPU, one kernel on a CUDA device. What a rule remembers is flat,
+//! one tensor per kind of number for all variables, and can be read.
 
 mod adam;
 mod pass;
@@ -15,7 +15,14 @@ use std::collections::BTreeMap;
 use adam::Adam;
 use sgd::Sgd;
 
-/// An update rule for one variable at a time.
+/// A variable with its gradient and its rule's state.
+struct Part<'a> {
+    variable: &'a Var,
+    gradient: Tensor,
+    state: &'a [Tensor],
+}
+
+/// An update rule.
 #[derive(Debug, Clone, Copy)]
 enum Rule {
     Adam(Adam),
@@ -79,17 +86,16 @@ impl Optimizer {
     /// If a gradient does not fit its variable.
     pub fn step(&mut self, gradients: &Gradients) -> Result<()> {
         self.steps += 1;
-        for slot in &self.slots {
-            let Some(gradient) = gradients.get(&slot.variable) else { continue };
-            let gradient = gradient.contiguous()?;
-            match self.rule {
-                Rule::Adam(adam) => {
-                    adam.update(&slot.variable, &gradient, &slot.state, self.learning_rate, self.steps)?;
-                }
-                Rule::Sgd(sgd) => sgd.update(&slot.variable, &gradient, &slot.state, self.learning_rate)?,
+        let mut parts = Vec::with_capacity(self.slots.len());
+        for Slot { variable, state, .. } in &self.slots {
+            if let Some(gradient) = gradients.get(variable) {
+                parts.push(Part { variable, gradient: gradient.contiguous()?, state });
             }
         }
-        Ok(())
+        match self.rule {
+            Rule::Adam(adam) => adam.update(&parts, self.learning_rate, self.steps),
+            Rule::Sgd(sgd) => sgd.update(&parts, self.learning_rate),
+        }
     }
 
     /// Number of steps taken.

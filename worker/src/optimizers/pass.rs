@@ -1,9 +1,10 @@
 //! One pass over a variable, its gradient and what its rule remembers of it, on the CPU: each number is read and written once.
 
+use super::Part;
 use crate::ops::parallel::{self, Scattered};
 use crate::ops::storage::{Elements, by_float, lend};
 use crate::ops::{Real, dispatch};
-use candle_core::{Result, Tensor, Var};
+use candle_core::{Result, Tensor};
 
 /// Elements that a task updates.
 const CHUNK: usize = 1 << 16;
@@ -14,13 +15,9 @@ pub(super) trait Update<const N: usize>: Copy + Send + Sync {
     fn apply<T: Real>(&self, value: T, gradient: T, state: [T; N]) -> (T, [T; N]);
 }
 
-/// Updates `variable` and what is remembered of it, tensors of its type and size.
-pub(super) fn run<const N: usize>(
-    variable: &Var,
-    gradient: &Tensor,
-    state: &[Tensor],
-    update: impl Update<N>,
-) -> Result<()> {
+/// Updates a variable and its state, tensors of its type and size.
+pub(super) fn run<const N: usize>(part: &Part<'_>, update: impl Update<N>) -> Result<()> {
+    let Part { variable, gradient, state } = part;
     by_float!(variable.dtype(), T => {
         let gradient = Elements::of(gradient);
         let gradient = gradient.slice::<T>()?;

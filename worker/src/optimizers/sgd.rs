@@ -6,11 +6,12 @@
 //!  p -= learning_rate v
 //! ```
 
+use super::Part;
 use super::pass::{self, Update};
 #[cfg(feature = "cudnn")]
 use crate::ops;
 use crate::ops::Real;
-use candle_core::{Result, Tensor, Var};
+use candle_core::Result;
 
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Sgd {
@@ -35,16 +36,16 @@ impl Update<1> for Step {
 }
 
 impl Sgd {
-    pub(super) fn update(self, variable: &Var, gradient: &Tensor, state: &[Tensor], learning_rate: f64) -> Result<()> {
-        if variable.device().is_cpu() {
-            return pass::run(variable, gradient, state, Step { rule: self, learning_rate });
-        }
+    pub(super) fn update(self, parts: &[Part<'_>], learning_rate: f64) -> Result<()> {
         #[cfg(feature = "cudnn")]
-        if variable.device().is_cuda() {
-            let [velocity] = state else { candle_core::bail!("SGD keeps one tensor a variable") };
+        if parts.first().is_some_and(|part| part.variable.device().is_cuda()) {
             let step = ops::SgdStep { decay: self.weight_decay, momentum: self.momentum, learning_rate };
-            return ops::sgd(variable, gradient, velocity, step);
+            let tensors = parts.iter().map(|Part { variable, gradient, state }| match state {
+                [velocity] => Ok([variable.as_tensor(), gradient, velocity]),
+                _ => candle_core::bail!("SGD keeps one tensor per variable"),
+            });
+            return ops::sgd(&tensors.collect::<Result<Vec<_>>>()?, step);
         }
-        candle_core::bail!("this build has no SGD for {:?}", variable.device().location())
+        parts.iter().try_for_each(|part| pass::run(part, Step { rule: self, learning_rate }))
     }
 }

@@ -181,27 +181,31 @@ pub(super) fn batch_norm(operands: &[Array], given: Option<[&[f64]; 2]>, relu: R
     let grad = passed(grad, relu);
     let channels = x.channels();
     let count = (x.values.len() / channels) as f64;
-    for channel in 0..channels {
-        let places = || (channel..x.values.len()).step_by(channels);
-        let mean = |value: &dyn Fn(usize) -> f64| places().map(value).sum::<f64>() / count;
-        let (center, variance) = match given {
-            Some([means, variances]) => (means[channel], variances[channel]),
-            None => {
-                let center = mean(&|at| x.values[at]);
-                (center, mean(&|at| (x.values[at] - center).powi(2)))
-            }
-        };
-        let sigma = (variance + 1e-5).sqrt();
-        let normal = |at: usize| (x.values[at] - center) / sigma;
-        let (shift, scale) = (mean(&|at| grad.values[at]), mean(&|at| grad.values[at] * normal(at)));
-        gradients[1].values[channel] = count * scale;
-        gradients[2].values[channel] = count * shift;
-        for at in places() {
-            y.values[at] = gamma.values[channel] * normal(at) + beta.values[channel];
-            // the moments move with their input
-            let moments = if given.is_some() { 0.0 } else { shift + normal(at) * scale };
-            gradients[0].values[at] = gamma.values[channel] / sigma * (grad.values[at] - moments);
+    let means = |value: &dyn Fn(usize) -> f64| {
+        let mut means = vec![0.0; channels];
+        (0..x.values.len()).for_each(|at| means[at % channels] += value(at));
+        means.iter_mut().for_each(|mean| *mean /= count);
+        means
+    };
+    let (centers, variances) = match given {
+        Some([means, variances]) => (means.to_vec(), variances.to_vec()),
+        None => {
+            let centers = means(&|at| x.values[at]);
+            let variances = means(&|at| (x.values[at] - centers[at % channels]).powi(2));
+            (centers, variances)
         }
+    };
+    let sigmas: Vec<_> = variances.iter().map(|variance| (variance + 1e-5).sqrt()).collect();
+    let normal = |at: usize| (x.values[at] - centers[at % channels]) / sigmas[at % channels];
+    let (shifts, scales) = (means(&|at| grad.values[at]), means(&|at| grad.values[at] * normal(at)));
+    gradients[1].values = scales.iter().map(|scale| count * scale).collect();
+    gradients[2].values = shifts.iter().map(|shift| count * shift).collect();
+    for at in 0..x.values.len() {
+        let channel = at % channels;
+        y.values[at] = gamma.values[channel] * normal(at) + beta.values[channel];
+        // the moments move with their input
+        let moments = if given.is_some() { 0.0 } else { shifts[channel] + normal(at) * scales[channel] };
+        gradients[0].values[at] = gamma.values[channel] / sigmas[channel] * (grad.values[at] - moments);
     }
     rectify(&mut y, relu);
     Expected { y, gradients }

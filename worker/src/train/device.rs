@@ -1,6 +1,7 @@
 //! Where tensors live.
 
 use super::TrainError;
+use crate::ops::Planned;
 use candle_core::{Device, DeviceLocation};
 use proto::spec::{Precision, Training};
 
@@ -28,11 +29,11 @@ pub enum DeviceError {
 /// # Errors
 /// If there is no such device, or this build cannot use it.
 pub fn device(name: &str) -> Result<Device, DeviceError> {
-    let cuda =
-        |index| Device::new_cuda(index).map_err(|source| DeviceError::Unavailable { name: name.to_owned(), source });
+    let cuda = |index| open(index).map_err(|source| DeviceError::Unavailable { name: name.to_owned(), source });
     match name {
-        "auto" => Ok(Device::cuda_if_available(0).unwrap_or_else(|error| {
-            tracing::warn!(%error, "no CUDA device can be opened: computing on the CPU");
+        "auto" if !cfg!(feature = "cudnn") => Ok(Device::Cpu),
+        "auto" => Ok(open(0).unwrap_or_else(|error| {
+            tracing::warn!(error = %proto::report::line(&error), "no CUDA device can be opened: computing on the CPU");
             Device::Cpu
         })),
         "cpu" => Ok(Device::Cpu),
@@ -42,6 +43,16 @@ pub fn device(name: &str) -> Result<Device, DeviceError> {
             _ => Err(DeviceError::Unknown { name: name.to_owned() }),
         },
     }
+}
+
+#[cfg(feature = "cudnn")]
+fn open(index: usize) -> candle_core::Result<Device> {
+    crate::ops::open(index)
+}
+
+#[cfg(not(feature = "cudnn"))]
+fn open(index: usize) -> candle_core::Result<Device> {
+    Device::new_cuda(index)
 }
 
 /// Checks that a network is computed in these numbers there: `f32` on every device, `f64` on the CPU, `tf32` and `bf16` on CUDA
@@ -58,32 +69,54 @@ pub fn check(device: &Device, precision: Precision) -> Result<(), TrainError> {
     }
 }
 
-/// The device and how it is used, for results: `cpu (model), f32, auto convolution`, `cuda:0 (model), tf32, cuDNN convolution`.
+/// The device and how it is used, for results: on the same device, results that name the same have the same bits.
+///
+/// `cpu (model), f32, auto convolution`, or `cuda:0 (model), tf32, cuDNN 9.13.1 (algorithms 1a2b3c4d), driver 580.95.05`: the hash is
+/// of the algorithms that cuDNN took for every convolution since the last [`release`].
 #[must_use]
 pub fn describe_training(device: &Device, training: &Training) -> String {
-    let convolution = if device.is_cuda() { "cuDNN" } else { training.convolution.name() };
-    format!("{}, {}, {convolution} convolution", describe(device), training.precision)
+    let how = match software(device) {
+        Some(software) => software,
+        None => format!("{} convolution", training.convolution),
+    };
+    format!("{}, {}, {how}", describe(device), training.precision)
 }
 
-/// The algorithms that cuDNN was given so far, a convolution and pass each; nothing where there is no cuDNN, or it does not tell.
+/// The software that computes on a CUDA device, and which algorithms it took.
 #[must_use]
-pub fn plans(device: &Device) -> Vec<String> {
+pub fn software(device: &Device) -> Option<String> {
     #[cfg(feature = "cudnn")]
     if device.is_cuda() {
-        let text = crate::ops::describe_plans(device).unwrap_or_default();
-        return text.lines().map(str::to_owned).collect();
+        let (cudnn, driver) = crate::ops::versions();
+        let mut hasher = blake3::Hasher::new();
+        for Planned { convolution, pass, algorithm, bias_apart, .. } in plans(device) {
+            hasher.update(format!("{convolution}, {pass}: {algorithm}, {bias_apart}\n").as_bytes());
+        }
+        let hash = &hasher.finalize().to_hex()[..8];
+        return Some(format!("cuDNN {cudnn} (algorithms {hash}), driver {driver}"));
+    }
+    let _ = device;
+    None
+}
+
+/// The algorithms that cuDNN took for each convolution and pass since the last [`release`]; none where there is no cuDNN.
+#[must_use]
+pub fn plans(device: &Device) -> Vec<Planned> {
+    #[cfg(feature = "cudnn")]
+    if device.is_cuda() {
+        return crate::ops::plans(device).unwrap_or_default();
     }
     let _ = device;
     Vec::new()
 }
 
-/// Lets other processes have the memory that a training left: the next one may need less.
+/// Ends a training: forgets what was planned for it, and lets other processes have the memory that it left.
 ///
 /// # Errors
 /// If the device does not answer.
 pub fn release(device: &Device) -> candle_core::Result<()> {
     #[cfg(feature = "cudnn")]
-    crate::ops::trim(device)?;
+    crate::ops::release(device)?;
     let _ = device;
     Ok(())
 }

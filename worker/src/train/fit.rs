@@ -82,9 +82,9 @@ struct Selected {
 ///
 /// Without validation cases the last epoch must be asked for, and its weights count whatever they are worth.
 ///
-/// A step whose loss is not finite ends the training, on a CUDA device at the end of the epoch; its epoch is observed without a
-/// training loss. An epoch whose validation
-/// loss is not finite is never selected.
+/// A step whose loss is not finite ends the training, on a CUDA device at the end of the epoch; so does an epoch that leaves weights
+/// that are not finite. That epoch is observed without a training loss. An epoch whose validation loss is not finite is never
+/// selected.
 #[derive(Debug)]
 pub struct Session<'a> {
     spec: &'a JobSpec,
@@ -131,7 +131,11 @@ impl<'a> Session<'a> {
         let mut diverged = false;
         while epochs < self.spec.training.epochs && !diverged {
             epochs += 1;
-            let train_loss = self.train(epochs, observe)?;
+            // a fused ReLU makes 0 of what is not a number, so a finite loss does not prove finite weights
+            let mut train_loss = self.train(epochs, observe)?;
+            if !self.network().is_finite()? {
+                train_loss = None;
+            }
             diverged = train_loss.is_none();
             let validation = self.evaluate(&self.subsets.validation)?;
             observe(Event::Epoch(&Measurement {
@@ -141,7 +145,7 @@ impl<'a> Session<'a> {
                 seconds: start.elapsed().as_secs_f64(),
             }));
             if !diverged {
-                // the last step can spoil the weights, and no step comes after it that would show it
+                // finite weights can give an infinite loss, and after the last epoch no step would show it
                 let last = epochs == self.spec.training.epochs;
                 diverged = last && !validation.cases.is_empty() && !validation.loss.is_finite();
                 self.consider(epochs, validation)?;
@@ -160,7 +164,7 @@ impl<'a> Session<'a> {
         let extras = Extras { baselines: baselines.of(&self.subsets), artifacts: self.artifacts(&test)? };
         let split_hash = Some(self.subsets.hash(self.cases.inventory.content));
         for plan in device::plans(self.device) {
-            tracing::debug!(plan, "convolutions");
+            tracing::debug!(%plan, "convolutions");
         }
         let device = device::describe_training(self.device, &self.spec.training);
         Ok(JobResult {
@@ -182,8 +186,8 @@ impl<'a> Session<'a> {
         let choices = examples::choose(&test.cases, self.examples);
         let mut logits = Vec::with_capacity(choices.len());
         for choice in &choices {
-            let (images, targets) = self.batches.tensors(&[choice.case])?;
-            let (of_case, _) = self.learner.evaluate(&images, &targets)?;
+            let (images, _) = self.batches.tensors(&[choice.case])?;
+            let of_case = self.network().forward(&images)?;
             logits.push(of_case.to_device(&Device::Cpu)?.to_dtype(DType::F32)?.flatten_all()?.to_vec1()?);
         }
         Ok(examples::draw(&choices, &logits, self.cases)?)
@@ -261,9 +265,77 @@ fn replaces(selection: Selection, new: &Evaluation, old: Option<&Evaluation>) ->
 
 #[cfg(test)]
 mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test ends at the first surprise")]
+
     use super::*;
+    use candle_core::Tensor;
+    use proto::data::Inventory;
+    use proto::ids::ContentHash;
     use proto::measure::{CaseCounts, Counts};
-    use proto::spec::Metric;
+    use proto::spec::{
+        Architecture, Data, LossName, Metric, Model, Seeds, Selection, Split, Trainer as TrainerKind, Training,
+    };
+
+    /// Trains UNet2 for three epochs; before the training or at the first step that is told of the second epoch, a weight deep in the
+    /// network becomes not-a-number. Its ReLU hides that from the loss on a device that makes 0 of it.
+    fn spoilt(device: &Device, before: bool) -> (Vec<Measurement>, JobResult) {
+        const SIZE: usize = 16;
+        const CASES: usize = 6;
+        let wave = |index: usize| (index * 37 % 251) as u8;
+        let cases = CaseSet {
+            inventory: Inventory { content: ContentHash(1), cases: (0..CASES).map(|case| case.to_string()).collect() },
+            image_size: SIZE as u32,
+            images: (0..CASES * 3 * SIZE * SIZE).map(wave).collect(),
+            masks: (0..CASES * SIZE * SIZE).map(|index| wave(index) % 2).collect(),
+        };
+        let spec = JobSpec {
+            trainer: TrainerKind::Candle,
+            data: Data { content: ContentHash(1), image_size: SIZE as u32 },
+            split: Split { train: 4, validation: 1, test: 1, ..Split::default() },
+            architecture: Architecture::UNet2,
+            model: Model { width: 2 },
+            loss: LossName::Bce.into(),
+            learning_rate: 1e-3,
+            training: Training { epochs: 3, batch_size: 2, ..Training::default() },
+            selection: Selection { metric: Metric::Iou, epoch: EpochChoice::Best },
+            seeds: Seeds { split_seed: 0, init_seed: 0, order_seed: 0 },
+            simulation: None,
+        };
+        let mut session = Session::new(&spec, &cases, device).unwrap();
+        let weight = session.network().parameters()["bottleneck_conv.0.weight"].clone();
+        let nan = Tensor::full(f32::NAN, weight.shape(), &Device::Cpu).unwrap().to_device(device).unwrap();
+        let spoil = || weight.set(&nan).unwrap();
+        if before {
+            spoil();
+        }
+        let mut measurements = Vec::new();
+        let result = session.run(&mut |event| match event {
+            Event::Step { epoch: 2, step: 1, .. } if !before => spoil(),
+            Event::Step { .. } => {}
+            Event::Epoch(measurement) => measurements.push(*measurement),
+        });
+        (measurements, result.unwrap())
+    }
+
+    fn assert_spoilt_weights_diverge(device: &Device) {
+        for (before, epochs) in [(true, 1), (false, 2)] {
+            let (measurements, result) = spoilt(device, before);
+            assert_eq!((result.verdict, result.epochs), (Verdict::Diverged, epochs));
+            let without: Vec<_> = measurements.iter().filter(|epoch| epoch.train_loss.is_none()).collect();
+            assert!(without.len() == 1 && without[0].epoch == epochs, "{measurements:?}");
+        }
+    }
+
+    #[test]
+    fn a_training_with_weights_that_are_not_numbers_diverges() {
+        assert_spoilt_weights_diverge(&Device::Cpu);
+    }
+
+    #[cfg(feature = "cudnn")]
+    #[test]
+    fn a_training_on_cuda_with_weights_that_are_not_numbers_diverges() {
+        assert_spoilt_weights_diverge(&crate::ops::open(0).unwrap());
+    }
 
     fn evaluation(loss: f64, tp: u32) -> Evaluation {
         Evaluation { loss, cases: vec![CaseCounts { case: 0, counts: Counts { tp, fp: 10 - tp, fn_: 0, tn: 0 } }] }

@@ -52,14 +52,14 @@ impl Learner {
         Ok(losses)
     }
 
-    /// The logits `[n, 1, h, w]` and the loss of every case, without a step.
+    /// The logits `[n, 1, h, w]` and the loss of every case, `[n]`, without a step. Does not wait for a device.
     ///
     /// # Errors
-    /// If the shapes do not fit, or memory cannot be had.
-    pub fn evaluate(&self, images: &Tensor, targets: &Tensor) -> candle_core::Result<(Tensor, Vec<f64>)> {
+    /// If the shapes do not fit, or allocation fails.
+    pub fn evaluate(&self, images: &Tensor, targets: &Tensor) -> candle_core::Result<(Tensor, Tensor)> {
         let logits = self.network.forward(images)?;
         let targets = targets.to_dtype(logits.dtype())?;
-        let losses = numbers(&losses::per_case(&self.loss, &logits, &targets)?)?;
+        let losses = losses::per_case(&self.loss, &logits, &targets)?;
         Ok((logits, losses))
     }
 }

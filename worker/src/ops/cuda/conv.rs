@@ -1,48 +1,51 @@
-//! Convolutions and their gradients. Weights are packed for cuDNN at every call: that costs a thousandth of the convolution.
+//! Convolutions and their gradients.
+//!
+//! Weights keep PyTorch's layout, `[outputs, inputs, taps]`. A forward pass packs its weight as cuDNN takes it, `[outputs, taps,
+//! inputs]` in the maps' type, and keeps it for the way back; the gradient is unpacked. Both go through shared memory, so that
+//! reads and writes are contiguous.
 //!
 //! Channels that do not fill 16 bytes (the three colours, the one logit) are filled up with zeros around the call, because tensor
 //! cores take no others.
 
+use super::algorithms::{Operands, Pass};
 use super::cudnn::Epilogue;
 use super::descriptors::Convolution;
 use super::engine::{Argument, Engine, Grid, number};
 use super::operand::{Variant, address, device, empty, expect, full, map};
-use crate::ops::{Activation, Precision};
-use candle_core::{DType, Device, Result, Tensor, bail};
+use crate::ops::{Activation, Convolved, Precision};
+use candle_core::{DType, Result, Tensor, bail};
 use std::sync::Arc;
 
 use Argument::{Address, Number};
 
-/// Convolution with bias of a map `x` `[n, h, w, c]`. The weight's shape `[k, c, size, size]` tells its kind: 3x3 with a border of
-/// 1, 1x1, or 2x2 with stride 2; bias `[k]`.
+/// Inputs that a block of threads packs or unpacks, as in `kernels/conv.cu`.
+const PACKED_INPUTS: usize = 64;
+
+/// Convolution with bias of a map `x` `[n, h, w, c]`, and the packed weight for the way back. The weight's shape `[k, c, size, size]`
+/// tells its kind: 3x3 with a border of 1, 1x1, or 2x2 with stride 2; bias `[k]`.
 pub(in crate::ops) fn conv2d(
     x: &Tensor,
     weight: &Tensor,
     bias: &Tensor,
     activation: Activation,
     precision: Precision,
-) -> Result<Tensor> {
+) -> Result<(Tensor, Tensor)> {
     let call = Call::of_input(x, weight, precision)?;
     expect(bias, DType::F32, &[call.outputs])?;
     let relu = activation == Activation::Relu;
     let (x, packed, bias_packed) = (call.fill(x)?, call.pack(weight)?, call.pack_bias(bias)?);
     let filled = call.empty(call.convolution.output())?;
-    let addresses = [address(&x)?, address(&packed)?, address(&filled)?];
-    let epilogue = Epilogue { bias: address(&bias_packed)?, relu };
-    // SAFETY: `call` made the operands after its convolution.
-    let fused = unsafe { call.engine.cudnn().forward(&call.convolution, addresses, Some(epilogue))? };
+    let fused = call.run(Pass::Forward, [&x, &packed, &filled], Some((&bias_packed, relu)))?;
     let y = call.resize(&filled, call.outputs)?;
     if !fused {
         call.add_bias(&y, bias, relu)?;
     }
-    Ok(y)
+    Ok((y, packed))
 }
 
-/// The gradients of [`conv2d`] for input (if wanted), weight and bias; `y` is its result, `grad` the gradient of that.
+/// The gradients of [`conv2d`] for input (if wanted), weight and bias; `grad` is the gradient of its result.
 pub(in crate::ops) fn conv2d_backward(
-    x: &Tensor,
-    weight: &Tensor,
-    y: &Tensor,
+    Convolved { x, weight, packed, y }: &Convolved,
     grad: &Tensor,
     activation: Activation,
     precision: Precision,
@@ -54,33 +57,32 @@ pub(in crate::ops) fn conv2d_backward(
     let (grad, bias) = call.mask_and_sum(grad, y, activation)?;
     let (x, grad) = (call.fill(x)?, call.fill(&grad)?);
     let input = match input_wanted {
-        true => Some(call.resize(&call.backward_data(weight, &grad)?, call.inputs)?),
+        true => Some(call.backward_data(&call.packed(weight, packed.as_ref())?, &grad)?),
         false => None,
     };
     Ok((input, call.backward_filter(weight, &x, &grad)?, bias))
 }
 
-/// Transposed convolution 2x2 with stride 2 and bias of a map `x` `[n, h, w, c]`; weight `[c, k, 2, 2]`, bias `[k]`. It is what the
-/// gradient of a strided convolution from `k` to `c` channels does.
+/// Transposed convolution 2x2 with stride 2 and bias of a map `x` `[n, h, w, c]`, and the packed weight for the way back; weight
+/// `[c, k, 2, 2]`, bias `[k]`. It is what the gradient of a strided convolution from `k` to `c` channels does.
 pub(in crate::ops) fn conv_transpose2d(
     x: &Tensor,
     weight: &Tensor,
     bias: &Tensor,
     activation: Activation,
     precision: Precision,
-) -> Result<Tensor> {
+) -> Result<(Tensor, Tensor)> {
     let call = Call::of_output(x, weight, precision)?;
     expect(bias, DType::F32, &[call.inputs])?;
-    let y = call.resize(&call.backward_data(weight, &call.fill(x)?)?, call.inputs)?;
+    let packed = call.pack(weight)?;
+    let y = call.backward_data(&packed, &call.fill(x)?)?;
     call.add_bias(&y, bias, activation == Activation::Relu)?;
-    Ok(y)
+    Ok((y, packed))
 }
 
 /// The gradients of [`conv_transpose2d`] for input (if wanted), weight and bias.
 pub(in crate::ops) fn conv_transpose2d_backward(
-    x: &Tensor,
-    weight: &Tensor,
-    y: &Tensor,
+    Convolved { x, weight, packed, y }: &Convolved,
     grad: &Tensor,
     activation: Activation,
     precision: Precision,
@@ -92,18 +94,10 @@ pub(in crate::ops) fn conv_transpose2d_backward(
     let (grad, bias) = call.mask_and_sum(grad, y, activation)?;
     let (x, grad) = (call.fill(x)?, call.fill(&grad)?);
     let input = match input_wanted {
-        true => Some(call.resize(&call.forward(weight, &grad)?, call.outputs)?),
+        true => Some(call.forward(&call.packed(weight, packed.as_ref())?, &grad)?),
         false => None,
     };
     Ok((input, call.backward_filter(weight, &grad, &x)?, bias))
-}
-
-/// The plans of cuDNN that the device has made so far: its version, then a line for each convolution and pass.
-pub(crate) fn describe_plans(device: &Device) -> Result<String> {
-    match device {
-        Device::Cuda(device) => Ok(Engine::of(device)?.cudnn().describe()),
-        _ => bail!("{:?} has no plans: expected a CUDA device", device.location()),
-    }
 }
 
 /// A convolution on its device, with the channels that the caller sees.
@@ -178,14 +172,19 @@ impl Call {
     fn pack(&self, weight: &Tensor) -> Result<Tensor> {
         let Convolution { inputs, outputs, size, .. } = self.convolution;
         let packed = self.empty([outputs, size, size, inputs])?;
-        self.pack_into(&packed, weight, (self.outputs, self.inputs, size * size), inputs)?;
+        self.pack_into(&packed, weight, (self.outputs, self.inputs, size * size), (outputs, inputs))?;
         Ok(packed)
+    }
+
+    /// The weight as the forward pass packed it.
+    fn packed(&self, weight: &Tensor, packed: Option<&Tensor>) -> Result<Tensor> {
+        packed.map_or_else(|| self.pack(weight), |packed| Ok(packed.clone()))
     }
 
     /// The bias of the convolution, filled up, in the maps' type.
     fn pack_bias(&self, bias: &Tensor) -> Result<Tensor> {
         let packed = self.empty([1, 1, 1, self.convolution.outputs])?;
-        self.pack_into(&packed, bias, (self.outputs, 1, 1), 1)?;
+        self.pack_into(&packed, bias, (1, self.outputs, 1), (1, self.convolution.outputs))?;
         Ok(packed)
     }
 
@@ -194,9 +193,9 @@ impl Call {
         packed: &Tensor,
         weight: &Tensor,
         (outputs, inputs, taps): (usize, usize, usize),
-        all_inputs: usize,
+        (all_outputs, all_inputs): (usize, usize),
     ) -> Result<()> {
-        let count = packed.elem_count();
+        number(packed.elem_count())?;
         let arguments = [
             Address(address(weight)?),
             Address(address(packed)?),
@@ -204,9 +203,9 @@ impl Call {
             Number(number(inputs)?),
             Number(number(taps)?),
             Number(number(all_inputs)?),
-            Number(number(count)?),
         ];
-        self.engine.launch("pack_weight", Variant::single(self.dtype()), Grid::each(count), &arguments)
+        let grid = Grid::rows(all_inputs.div_ceil(PACKED_INPUTS), all_outputs);
+        self.engine.launch("pack_weight", Variant::single(self.dtype()), grid, &arguments)
     }
 
     /// A map with its channels filled up, as cuDNN takes it.
@@ -233,42 +232,47 @@ impl Call {
         Ok(y)
     }
 
-    /// The convolution without bias of a filled map.
-    fn forward(&self, weight: &Tensor, x: &Tensor) -> Result<Tensor> {
-        let (packed, y) = (self.pack(weight)?, self.empty(self.convolution.output())?);
-        let addresses = [address(x)?, address(&packed)?, address(&y)?];
-        // SAFETY: the operands are those of the convolution.
-        unsafe { self.engine.cudnn().forward(&self.convolution, addresses, None)? };
-        Ok(y)
+    /// Runs a pass on input, packed weight and output; whether bias and ReLU were part of it.
+    fn run(&self, pass: Pass, [x, weight, y]: [&Tensor; 3], after: Option<(&Tensor, bool)>) -> Result<bool> {
+        let operands = Operands { x: address(x)?, weight: address(weight)?, y: address(y)? };
+        let epilogue = match after {
+            Some((bias, relu)) => Some(Epilogue { bias: address(bias)?, relu }),
+            None => None,
+        };
+        // SAFETY: the operands are those of the convolution: the callers made them after it.
+        unsafe { self.engine.cudnn().run(&self.convolution, pass, operands, epilogue) }
     }
 
-    /// The gradient of the convolution's input, of a filled gradient of its output.
-    fn backward_data(&self, weight: &Tensor, grad: &Tensor) -> Result<Tensor> {
-        let (packed, input) = (self.pack(weight)?, self.empty(self.convolution.input())?);
-        let addresses = [address(&packed)?, address(grad)?, address(&input)?];
-        // SAFETY: the operands are those of the convolution.
-        unsafe { self.engine.cudnn().backward_data(&self.convolution, addresses)? };
-        Ok(input)
+    /// The convolution without bias of a filled map, in the channels that the caller sees.
+    fn forward(&self, packed: &Tensor, x: &Tensor) -> Result<Tensor> {
+        let y = self.empty(self.convolution.output())?;
+        self.run(Pass::Forward, [x, packed, &y], None)?;
+        self.resize(&y, self.outputs)
+    }
+
+    /// The gradient of the convolution's input, of a filled gradient of its output, in the channels that the caller sees.
+    fn backward_data(&self, packed: &Tensor, grad: &Tensor) -> Result<Tensor> {
+        let input = self.empty(self.convolution.input())?;
+        self.run(Pass::BackwardData, [&input, packed, grad], None)?;
+        self.resize(&input, self.inputs)
     }
 
     /// The gradient of the weight, in the weight's layout, of filled maps.
     fn backward_filter(&self, weight: &Tensor, x: &Tensor, grad: &Tensor) -> Result<Tensor> {
         let Convolution { inputs, outputs, size, .. } = self.convolution;
         let packed = self.empty([outputs, size, size, inputs])?;
-        let addresses = [address(x)?, address(grad)?, address(&packed)?];
-        // SAFETY: the operands are those of the convolution.
-        unsafe { self.engine.cudnn().backward_filter(&self.convolution, addresses)? };
+        self.run(Pass::BackwardFilter, [x, &packed, grad], None)?;
         let gradient = empty(weight.shape(), DType::F32, &self.engine.device)?;
-        let count = gradient.elem_count();
+        number(packed.elem_count())?;
         let arguments = [
             Address(address(&packed)?),
             Address(address(&gradient)?),
             Number(number(self.inputs)?),
             Number(number(size * size)?),
             Number(number(inputs)?),
-            Number(number(count)?),
         ];
-        self.engine.launch("unpack_weight", Variant::single(self.dtype()), Grid::each(count), &arguments)?;
+        let grid = Grid::rows(self.inputs.div_ceil(PACKED_INPUTS), self.outputs);
+        self.engine.launch("unpack_weight", Variant::single(self.dtype()), grid, &arguments)?;
         Ok(gradient)
     }
 

@@ -1,53 +1,18 @@
-//! cuDNN's convolutions on channels-last maps, as planned calls. Nothing but this and `descriptors` knows cuDNN.
+//! cuDNN on one device: which algorithm each pass of each convolution takes, and its scratch memory.
 //!
-//! All three passes are described by the same convolution: input `x` `[n, h, w, inputs]`, weight `[outputs, size, size, inputs]`,
-//! output `y`.
-//!
-//! Algorithms are named, deterministic ones, so that the bits do not depend on a search by time.
+//! A pass takes the first deterministic algorithm that cuDNN does not refuse, when it is planned or when it is run; what was refused is
+//! remembered and told. So the bits depend on the device and cuDNN's version, and never on a search by time.
 
+use super::algorithms::{Algorithm, Operands, Pass, Workspace};
 use super::descriptors::{After, Convolution, Described, after};
+use crate::ops::Planned;
 use candle_core::cuda_backend::CudaDevice;
 use candle_core::cuda_backend::cudarc::cudnn::{CudnnError, result, sys};
 use candle_core::cuda_backend::cudarc::driver::{CudaSlice, CudaStream, DevicePtr};
 use candle_core::{Result, bail};
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
-use std::ffi::c_void;
-use std::fmt;
 use std::sync::Arc;
-
-use sys::cudnnConvolutionBwdDataAlgo_t as DataAlgorithm;
-use sys::cudnnConvolutionBwdFilterAlgo_t as FilterAlgorithm;
-use sys::cudnnConvolutionFwdAlgo_t as ForwardAlgorithm;
-
-/// Deterministic algorithms, best first; the first that cuDNN takes for a shape is used.
-const FORWARD: [ForwardAlgorithm; 2] = [
-    ForwardAlgorithm::CUDNN_CONVOLUTION_FWD_ALGO_IMPLICIT_PRECOMP_GEMM,
-    ForwardAlgorithm::CUDNN_CONVOLUTION_FWD_ALGO_IMPLICIT_GEMM,
-];
-const BACKWARD_DATA: [DataAlgorithm; 2] = [
-    DataAlgorithm::CUDNN_CONVOLUTION_BWD_DATA_ALGO_1,
-    DataAlgorithm::CUDNN_CONVOLUTION_BWD_DATA_ALGO_WINOGRAD_NONFUSED,
-];
-const BACKWARD_FILTER: [FilterAlgorithm; 2] = [
-    FilterAlgorithm::CUDNN_CONVOLUTION_BWD_FILTER_ALGO_1,
-    FilterAlgorithm::CUDNN_CONVOLUTION_BWD_FILTER_ALGO_WINOGRAD_NONFUSED,
-];
-
-/// What is computed from the other two of input, weight and output.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-enum Pass {
-    Forward,
-    BackwardData,
-    BackwardFilter,
-}
-
-#[derive(Debug, Clone, Copy)]
-enum Algorithm {
-    Forward(ForwardAlgorithm),
-    BackwardData(DataAlgorithm),
-    BackwardFilter(FilterAlgorithm),
-}
 
 /// What follows a forward pass in the same call: a bias and perhaps ReLU.
 #[derive(Debug, Clone, Copy)]
@@ -59,23 +24,80 @@ pub(super) struct Epilogue {
 
 /// How a pass of a convolution is run.
 struct Plan {
+    pass: Pass,
     described: Described,
     algorithm: Algorithm,
     /// Bytes of scratch memory.
     workspace: usize,
     /// Whether bias and ReLU are part of the call; not if cuDNN refused.
     fused: bool,
+    /// A line for each candidate that cuDNN refused.
+    refused: Vec<String>,
 }
 
-impl fmt::Display for Plan {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.algorithm {
-            Algorithm::Forward(algorithm) => write!(f, "{algorithm:?}")?,
-            Algorithm::BackwardData(algorithm) => write!(f, "{algorithm:?}")?,
-            Algorithm::BackwardFilter(algorithm) => write!(f, "{algorithm:?}")?,
-        }
-        write!(f, ", {} bytes of workspace{}", self.workspace, if self.fused { "" } else { ", bias apart" })
+impl Plan {
+    fn new(handle: sys::cudnnHandle_t, convolution: &Convolution, pass: Pass) -> Result<Self> {
+        let described = Described::new(convolution)?;
+        let mut refused = Vec::new();
+        let (algorithm, workspace) = first_planned(handle, convolution, &described, pass, &mut refused)?;
+        Ok(Self { pass, described, algorithm, workspace, fused: true, refused })
     }
+
+    /// Takes the next algorithm, because cuDNN refused this one when it was run.
+    fn next(&mut self, handle: sys::cudnnHandle_t, convolution: &Convolution, error: CudnnError) -> Result<()> {
+        self.refused.push(format!("{} when run ({error})", self.algorithm));
+        (self.algorithm, self.workspace) =
+            first_planned(handle, convolution, &self.described, self.pass, &mut self.refused)?;
+        self.fused = true;
+        Ok(())
+    }
+
+    /// Starts the pass; whether the epilogue was part of it.
+    ///
+    /// # Safety
+    /// As [`Cudnn::run`].
+    unsafe fn run(
+        &mut self,
+        handle: sys::cudnnHandle_t,
+        operands: Operands,
+        epilogue: Option<(u64, &After)>,
+        address: u64,
+    ) -> std::result::Result<bool, CudnnError> {
+        let workspace = Workspace { address, bytes: self.workspace };
+        let Self { algorithm, described, .. } = &*self;
+        if let Some(epilogue) = epilogue.filter(|_| self.fused) {
+            // SAFETY: as the caller promises.
+            match unsafe { algorithm.run_with_bias(handle, described, operands, epilogue, workspace) } {
+                Err(error) if is_refusal(error) => self.fused = false,
+                done => return done.map(|()| true),
+            }
+        }
+        // SAFETY: as the caller promises.
+        unsafe { self.algorithm.run(handle, &self.described, operands, workspace)? };
+        Ok(false)
+    }
+}
+
+/// The first algorithm beyond those refused so far that cuDNN plans, with its scratch memory in bytes.
+fn first_planned(
+    handle: sys::cudnnHandle_t,
+    convolution: &Convolution,
+    described: &Described,
+    pass: Pass,
+    refused: &mut Vec<String>,
+) -> Result<(Algorithm, usize)> {
+    while let Some(algorithm) = pass.candidate(refused.len(), handle, described) {
+        match algorithm.workspace(handle, described) {
+            Ok(bytes) => return Ok((algorithm, bytes)),
+            Err(error) => refused.push(format!("{algorithm} when planned ({error})")),
+        }
+    }
+    bail!("cuDNN has no deterministic algorithm for {pass:?} of {convolution}; it refused {}", refused.join(", "))
+}
+
+/// Whether cuDNN cannot do this at all, rather than that it failed (statuses of cuDNN 9: 2xxx bad parameter, 3xxx not supported).
+fn is_refusal(error: CudnnError) -> bool {
+    (2000..4000).contains(&(error.0 as u32))
 }
 
 /// The library's handle, the plans made so far and their scratch memory.
@@ -102,216 +124,73 @@ impl Cudnn {
         Ok(Self { handle, stream, plans: HashMap::new(), workspace: None, identity: after(false)?, relu: after(true)? })
     }
 
-    /// The plans made so far, one a line, sorted.
-    pub(super) fn describe(&self) -> String {
-        let line =
-            |(&(convolution, pass), plan): (&(Convolution, Pass), &Plan)| format!("{convolution}, {pass:?}: {plan}");
-        let mut lines: Vec<_> = self.plans.iter().map(line).collect();
-        lines.sort_unstable();
-        format!("cuDNN {}\n{}", result::get_version(), lines.join("\n"))
+    /// The plans made so far, sorted.
+    pub(super) fn plans(&self) -> Vec<Planned> {
+        let planned = |(&(convolution, pass), plan): (&(Convolution, Pass), &Plan)| Planned {
+            convolution: convolution.to_string(),
+            pass: format!("{pass:?}"),
+            algorithm: plan.algorithm.to_string(),
+            workspace: plan.workspace,
+            bias_apart: !plan.fused,
+            refused: plan.refused.clone(),
+        };
+        let mut plans: Vec<_> = self.plans.iter().map(planned).collect();
+        plans.sort_unstable();
+        plans
     }
 
-    /// `y` of `x` and `weight`. Returns whether the epilogue was part of it; if not, it is the caller's to do.
+    /// Forgets all plans and frees their scratch memory.
+    pub(super) fn forget(&mut self) {
+        self.plans.clear();
+        self.workspace = None;
+    }
+
+    /// Computes a pass of `convolution`. Returns whether the epilogue was part of it; if not, it is the caller's to do.
+    ///
+    /// # Errors
+    /// If cuDNN refuses every deterministic algorithm, or fails.
     ///
     /// # Safety
     /// The addresses are those of maps, weights and a bias as `convolution` describes them.
-    pub(super) unsafe fn forward(
+    pub(super) unsafe fn run(
         &mut self,
         convolution: &Convolution,
-        [x, weight, y]: [u64; 3],
+        pass: Pass,
+        operands: Operands,
         epilogue: Option<Epilogue>,
     ) -> Result<bool> {
-        let (identity, rectified) = (self.identity.0, self.relu.0);
-        let Call { handle, plan, workspace } = self.call(convolution, Pass::Forward)?;
-        let Algorithm::Forward(algorithm) = plan.algorithm else { bail!("a plan of another pass") };
-        let Described { x: x_map, y: y_map, bias: bias_map, weight: filter, kind } = &plan.described;
-        if let Some(Epilogue { bias, relu }) = epilogue.filter(|_| plan.fused) {
-            let after = if relu { rectified } else { identity };
-            // SAFETY: as the caller promises. `z` has the factor 0; it may be the output.
-            let done = unsafe {
-                result::convolution_bias_activation_forward(
-                    handle,
-                    ONE,
-                    x_map.0,
-                    at(x),
-                    filter.0,
-                    at(weight),
-                    kind.0,
-                    algorithm,
-                    workspace,
-                    plan.workspace,
-                    ZERO,
-                    y_map.0,
-                    at(y),
-                    bias_map.0,
-                    at(bias),
-                    after,
-                    y_map.0,
-                    at_mut(y),
-                )
-            };
-            match done {
-                Ok(()) => return Ok(true),
-                Err(error) if refused(error) => plan.fused = false,
+        self.stream.context().bind_to_thread()?;
+        let handle = self.handle;
+        let plan = match self.plans.entry((*convolution, pass)) {
+            Entry::Occupied(entry) => entry.into_mut(),
+            Entry::Vacant(entry) => entry.insert(Plan::new(handle, convolution, pass)?),
+        };
+        let epilogue = epilogue.map(|Epilogue { bias, relu }| (bias, if relu { &self.relu } else { &self.identity }));
+        loop {
+            let scratch = scratch(&mut self.workspace, &self.stream, plan.workspace)?;
+            // SAFETY: as the caller promises.
+            match unsafe { plan.run(handle, operands, epilogue, scratch) } {
+                Ok(fused) => return Ok(fused),
+                Err(error) if is_refusal(error) => plan.next(handle, convolution, error)?,
                 Err(error) => return Err(error.into()),
             }
         }
-        // SAFETY: as the caller promises.
-        unsafe {
-            result::convolution_forward(
-                handle,
-                ONE,
-                x_map.0,
-                at(x),
-                filter.0,
-                at(weight),
-                kind.0,
-                algorithm,
-                workspace,
-                plan.workspace,
-                ZERO,
-                y_map.0,
-                at_mut(y),
-            )?;
-        }
-        Ok(false)
-    }
-
-    /// The gradient `dx` of `weight` and `dy`; also the transposed convolution of `dy`.
-    ///
-    /// # Safety
-    /// As [`forward`](Self::forward).
-    pub(super) unsafe fn backward_data(&mut self, convolution: &Convolution, [weight, dy, dx]: [u64; 3]) -> Result<()> {
-        let Call { handle, plan, workspace } = self.call(convolution, Pass::BackwardData)?;
-        let Algorithm::BackwardData(algorithm) = plan.algorithm else { bail!("a plan of another pass") };
-        let Described { x, y, weight: filter, kind, .. } = &plan.described;
-        // SAFETY: as the caller promises.
-        unsafe {
-            result::convolution_backward_data(
-                handle,
-                ONE,
-                filter.0,
-                at(weight),
-                y.0,
-                at(dy),
-                kind.0,
-                algorithm,
-                workspace,
-                plan.workspace,
-                ZERO,
-                x.0,
-                at_mut(dx),
-            )?;
-        }
-        Ok(())
-    }
-
-    /// The gradient `dw`, packed as the weight, of `x` and `dy`.
-    ///
-    /// # Safety
-    /// As [`forward`](Self::forward).
-    pub(super) unsafe fn backward_filter(&mut self, convolution: &Convolution, [x, dy, dw]: [u64; 3]) -> Result<()> {
-        let Call { handle, plan, workspace } = self.call(convolution, Pass::BackwardFilter)?;
-        let Algorithm::BackwardFilter(algorithm) = plan.algorithm else { bail!("a plan of another pass") };
-        let Described { x: x_map, y, weight, kind, .. } = &plan.described;
-        // SAFETY: as the caller promises.
-        unsafe {
-            result::convolution_backward_filter(
-                handle,
-                ONE,
-                x_map.0,
-                at(x),
-                y.0,
-                at(dy),
-                kind.0,
-                algorithm,
-                workspace,
-                plan.workspace,
-                ZERO,
-                weight.0,
-                at_mut(dw),
-            )?;
-        }
-        Ok(())
-    }
-
-    /// The plan of a pass, made at its first call, with enough scratch memory.
-    fn call(&mut self, convolution: &Convolution, pass: Pass) -> Result<Call<'_>> {
-        self.stream.context().bind_to_thread()?;
-        let plan = match self.plans.entry((*convolution, pass)) {
-            Entry::Occupied(entry) => entry.into_mut(),
-            Entry::Vacant(entry) => entry.insert(plan(self.handle, convolution, pass)?),
-        };
-        if self.workspace.as_ref().map_or(0, CudaSlice::num_bytes) < plan.workspace {
-            // the old one is freed in the order of the stream, after its last use
-            self.workspace = None;
-            // SAFETY: nobody reads it before cuDNN wrote it.
-            self.workspace = Some(unsafe { self.stream.alloc(plan.workspace)? });
-        }
-        let workspace = self.workspace.as_ref().map_or(0, |workspace| workspace.device_ptr(&self.stream).0);
-        Ok(Call { handle: self.handle, plan, workspace: at_mut(workspace) })
     }
 }
 
-/// A planned call.
-struct Call<'a> {
-    handle: sys::cudnnHandle_t,
-    plan: &'a mut Plan,
-    workspace: *mut c_void,
-}
-
-const ONE: *const c_void = (&raw const FACTORS[1]).cast();
-const ZERO: *const c_void = (&raw const FACTORS[0]).cast();
-static FACTORS: [f32; 2] = [0.0, 1.0];
-
-fn at(address: u64) -> *const c_void {
-    address as *const c_void
-}
-
-fn at_mut(address: u64) -> *mut c_void {
-    address as *mut c_void
-}
-
-/// Whether cuDNN cannot do this at all, rather than that it failed (statuses of cuDNN 9: 2xxx bad parameter, 3xxx not supported).
-fn refused(error: CudnnError) -> bool {
-    (2000..4000).contains(&(error.0 as u32))
-}
-
-fn plan(handle: sys::cudnnHandle_t, convolution: &Convolution, pass: Pass) -> Result<Plan> {
-    let described = Described::new(convolution)?;
-    let Described { x, y, weight, kind, .. } = &described;
-    // SAFETY: handle and descriptors are alive.
-    let found = unsafe {
-        match pass {
-            Pass::Forward => first(FORWARD, Algorithm::Forward, |algorithm| {
-                result::get_convolution_forward_workspace_size(handle, x.0, weight.0, kind.0, y.0, algorithm)
-            }),
-            Pass::BackwardData => first(BACKWARD_DATA, Algorithm::BackwardData, |algorithm| {
-                result::get_convolution_backward_data_workspace_size(handle, weight.0, y.0, kind.0, x.0, algorithm)
-            }),
-            Pass::BackwardFilter => first(BACKWARD_FILTER, Algorithm::BackwardFilter, |algorithm| {
-                result::get_convolution_backward_filter_workspace_size(handle, x.0, y.0, kind.0, weight.0, algorithm)
-            }),
-        }
-    };
-    match found {
-        Ok((algorithm, workspace)) => Ok(Plan { described, algorithm, workspace, fused: true }),
-        Err(error) => bail!("cuDNN has no deterministic algorithm for {pass:?} of {convolution}: {error}"),
+/// Where scratch memory of at least that size lies.
+fn scratch(workspace: &mut Option<CudaSlice<u8>>, stream: &Arc<CudaStream>, bytes: usize) -> Result<u64> {
+    if workspace.as_ref().map_or(0, CudaSlice::num_bytes) < bytes {
+        // the old one is freed in the order of the stream, after its last use
+        *workspace = None;
+        // SAFETY: nobody reads it before cuDNN wrote it.
+        *workspace = Some(unsafe { stream.alloc(bytes)? });
     }
+    Ok(workspace.as_ref().map_or(0, |workspace| workspace.device_ptr(stream).0))
 }
 
-/// The first algorithm that has a workspace, with its size in bytes; else why the last one has not.
-fn first<A: Copy, const N: usize>(
-    candidates: [A; N],
-    wrap: impl Fn(A) -> Algorithm,
-    workspace: impl Fn(A) -> std::result::Result<usize, CudnnError>,
-) -> std::result::Result<(Algorithm, usize), CudnnError> {
-    let mut reason = CudnnError(sys::cudnnStatus_t::CUDNN_STATUS_NOT_SUPPORTED);
-    for candidate in candidates {
-        match workspace(candidate) {
-            Ok(bytes) => return Ok((wrap(candidate), bytes)),
-            Err(error) => reason = error,
-        }
-    }
-    Err(reason)
+/// cuDNN's version as people write it: `9.13.1`.
+pub(super) fn version() -> String {
+    let version = result::get_version();
+    format!("{}.{}.{}", version / 10_000, version / 100 % 100, version % 100)
 }

@@ -142,8 +142,8 @@ impl Described {
     }
 }
 
-/// ReLU or nothing. cuDNN fuses ReLU only if it need not keep not-a-number; the last convolution of a network has none, so a
-/// diverged training shows all the same.
+/// ReLU or nothing. cuDNN fuses ReLU only if it need not keep not-a-number: a diverged training shows in its weights, which are
+/// looked at once an epoch.
 pub(super) fn after(relu: bool) -> Result<After> {
     let mode = match relu {
         true => sys::cudnnActivationMode_t::CUDNN_ACTIVATION_RELU,

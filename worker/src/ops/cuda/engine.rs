@@ -3,7 +3,9 @@
 use super::compiler::compile;
 use super::cudnn::Cudnn;
 use super::operand::{self, Variant, address};
-use candle_core::cuda_backend::cudarc::driver::{CudaFunction, CudaModule, LaunchConfig, PushKernelArg, result, sys};
+use candle_core::cuda_backend::cudarc::driver::{
+    CudaFunction, CudaModule, DeviceRepr, LaunchConfig, PushKernelArg, result, sys,
+};
 use candle_core::cuda_backend::cudarc::nvrtc::Ptx;
 use candle_core::cuda_backend::{CudaDevice, DeviceId};
 use candle_core::{DType, Result, Tensor, bail};
@@ -31,14 +33,35 @@ pub(super) struct Engine {
 
 /// An argument of a kernel.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Argument {
+pub(super) enum Argument<'a> {
     /// Where a tensor lies; 0 for none.
     Address(u64),
     /// A size, or a switch.
     Number(u32),
     /// A factor.
     Factor(f32),
+    /// Many tensors at once.
+    Tensors(&'a Tensors),
 }
+
+/// Most tensors of one launch: their table has to fit into the 4 KiB that all parameters of a kernel may take.
+pub(super) const MAX_TENSORS: usize = 96;
+
+/// Tensors that one launch updates, as `Tensors` of `kernels/steps.cu`: up to four operands each, with as many elements.
+#[repr(C)]
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Tensors {
+    /// Where the operands lie: `[operand][tensor]`.
+    pub(super) at: [[u64; MAX_TENSORS]; 4],
+    /// Elements of the tensors up to and with this one.
+    pub(super) ends: [u32; MAX_TENSORS],
+    /// A number for each tensor.
+    pub(super) factors: [f32; MAX_TENSORS],
+    pub(super) count: u32,
+}
+
+// SAFETY: numbers in C's layout.
+unsafe impl DeviceRepr for Tensors {}
 
 /// Blocks and threads of a launch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,9 +76,9 @@ impl Grid {
         Self { blocks: (count.div_ceil(THREADS), 1), threads: (THREADS, 1) }
     }
 
-    /// As many whole blocks.
-    pub(super) fn blocks(count: usize) -> Self {
-        Self { blocks: (count, 1), threads: (THREADS, 1) }
+    /// So many blocks in each of so many rows.
+    pub(super) fn rows(blocks: usize, rows: usize) -> Self {
+        Self { blocks: (blocks, rows), threads: (THREADS, 1) }
     }
 
     /// Threads that walk over the pixels of a column of a map each.
@@ -106,9 +129,9 @@ impl Engine {
         name: &'static str,
         variant: Variant,
         grid: Grid,
-        arguments: &[Argument],
+        arguments: &[Argument<'_>],
     ) -> Result<()> {
-        if grid.blocks.0 == 0 {
+        if grid.blocks.0 == 0 || grid.blocks.1 == 0 {
             return Ok(());
         }
         let function = self.function(name, variant)?;
@@ -119,6 +142,7 @@ impl Engine {
                 Argument::Address(address) => launch.arg(address),
                 Argument::Number(number) => launch.arg(number),
                 Argument::Factor(factor) => launch.arg(factor),
+                Argument::Tensors(tensors) => launch.arg(*tensors),
             };
         }
         let blocks = (number(grid.blocks.0)?, number(grid.blocks.1)?, 1);

@@ -1,4 +1,4 @@
-//! Losses and their gradients, a block of threads a case.
+//! Losses with their gradients, and the pixel counts of cases. The pixels of a case are shared out to many blocks of threads.
 
 use super::engine::{Argument, Engine, Grid, number};
 use super::operand::{Variant, address, device, empty, expect};
@@ -6,6 +6,11 @@ use candle_core::{DType, Result, Tensor, bail};
 use proto::spec::Loss;
 
 use Argument::{Address, Factor, Number};
+
+/// Most shares of a case.
+const MAX_SHARES: usize = 32;
+/// Pixels that a share has at least, if there are more of them: eight for every thread.
+const SHARE: usize = 2048;
 
 /// The loss of every case, `[n]`, and if wanted the gradient of their mean for the logits, in their shape; logits and targets are
 /// contiguous f32 `[n, ...]`.
@@ -15,11 +20,9 @@ pub(crate) fn losses(
     targets: &Tensor,
     gradient_wanted: bool,
 ) -> Result<(Tensor, Option<Tensor>)> {
-    expect(logits, DType::F32, logits.dims())?;
-    expect(targets, DType::F32, logits.dims())?;
-    let Some((&cases, pixels)) = logits.dims().split_first() else { bail!("logits of no cases") };
+    let Cases { count, pixels, shares } = Cases::of(logits, targets)?;
     let device = device(logits)?;
-    let values = empty(cases, DType::F32, device)?;
+    let (sums, values) = (empty((count, shares, 2), DType::F64, device)?, empty(count, DType::F32, device)?);
     let gradient = if gradient_wanted { Some(empty(logits.shape(), DType::F32, device)?) } else { None };
     // numbers of `losses.cu`
     let (kind, parameter) = match *loss {
@@ -27,16 +30,44 @@ pub(crate) fn losses(
         Loss::Dice { smooth } => (1, smooth),
         Loss::Focal { gamma } => (2, gamma),
     };
-    number(logits.elem_count())?;
-    let arguments = [
-        Address(address(logits)?),
-        Address(address(targets)?),
-        Address(address(&values)?),
-        Address(gradient.as_ref().map_or(Ok(0), address)?),
-        Number(kind),
-        Factor(parameter as f32),
-        Number(number(pixels.iter().product())?),
-    ];
-    Engine::of(device)?.launch("losses", Variant::single(DType::F32), Grid::blocks(cases), &arguments)?;
+    let operands = [Address(address(logits)?), Address(address(targets)?), Address(address(&sums)?)];
+    let gradients = Address(gradient.as_ref().map_or(Ok(0), address)?);
+    let settings = [Number(kind), Factor(parameter as f32), Number(number(pixels)?)];
+    let (engine, variant) = (Engine::of(device)?, Variant::single(DType::F32));
+    let arguments = [&operands[..], &[gradients], &settings].concat();
+    engine.launch("loss_sums", variant, Grid::rows(shares, count), &arguments)?;
+    let arguments = [&operands[..], &[Address(address(&values)?), gradients], &settings, &[Number(number(shares)?)]];
+    engine.launch("finish_losses", variant, Grid::rows(shares, count), &arguments.concat())?;
     Ok((values, gradient))
+}
+
+/// True positives, false positives, false negatives and true negatives of every case, shared out: u32 `[n, shares, 4]`. Logits and
+/// targets as for [`losses`].
+pub(crate) fn count(logits: &Tensor, targets: &Tensor) -> Result<Tensor> {
+    let Cases { count, pixels, shares } = Cases::of(logits, targets)?;
+    let device = device(logits)?;
+    let counts = empty((count, shares, 4), DType::U32, device)?;
+    let operands = [logits, targets, &counts].map(|operand| address(operand).map(Address));
+    let [logits, targets, to] = operands;
+    let arguments = [logits?, targets?, to?, Number(number(pixels)?)];
+    Engine::of(device)?.launch("count_pixels", Variant::single(DType::F32), Grid::rows(shares, count), &arguments)?;
+    Ok(counts)
+}
+
+/// How many cases of how many pixels, and how these are shared out: by their number alone, so that sums keep their order.
+struct Cases {
+    count: usize,
+    pixels: usize,
+    shares: usize,
+}
+
+impl Cases {
+    fn of(logits: &Tensor, targets: &Tensor) -> Result<Self> {
+        expect(logits, DType::F32, logits.dims())?;
+        expect(targets, DType::F32, logits.dims())?;
+        let Some((&count, pixels)) = logits.dims().split_first() else { bail!("logits without cases") };
+        number(logits.elem_count())?;
+        let pixels = pixels.iter().product::<usize>();
+        Ok(Self { count, pixels, shares: pixels.div_ceil(SHARE).clamp(1, MAX_SHARES) })
+    }
 }

@@ -2,25 +2,31 @@
 //!
 //! ```text
 //!  conv                        convolutions: pack weights, call cuDNN, add what it does not
-//!    cudnn    plans of cuDNN: algorithm, workspace; what they plan is in descriptors
+//!    cudnn       plans: which algorithm a pass takes, its workspace
+//!    algorithms  the deterministic algorithms, as calls of cuDNN
+//!    descriptors convolutions as cuDNN describes them
 //!  norm, maps, steps, batches, losses  one kernel or two each
-//!    engine   what a device keeps: compiled kernels, plans, workspace
-//!    compiler kernels/*.cu -> machine code, at run time
-//!    operand  tensors as addresses
+//!    engine      what a device keeps: compiled kernels, plans, workspace
+//!    compiler    kernels/*.cu -> machine code, at run time
+//!    operand     tensors as addresses
+//!  libraries                   finds CUDA's libraries and opens them; entries: their functions
 //! ```
 //!
 //! Feature maps are contiguous, channels last, `[n, h, w, c]`, of f32 or bf16; weights, moments and their gradients are f32, in
 //! PyTorch's layouts. Nothing waits for the device. Results have the same bits from run to run: algorithms are chosen by name, and
 //! sums are split by shape alone.
 //!
-//! All work of a device goes to one stream, that of the thread that opened it, and comes from the one thread that first used it.
+//! All work of a device goes to one stream of its own, in the order of the calls, whatever thread they come from.
 
+mod algorithms;
 mod batches;
 mod compiler;
 mod conv;
 mod cudnn;
 mod descriptors;
 mod engine;
+mod entries;
+mod libraries;
 mod losses;
 mod maps;
 mod norm;
@@ -31,9 +37,8 @@ mod tests;
 
 pub(crate) use self::{
     batches::gather_batch,
-    conv::describe_plans,
-    losses::losses,
-    steps::{AdamStep, SgdStep, adam, blend, sgd},
+    losses::{count, losses},
+    steps::{AdamStep, SgdStep, adam, are_finite, blend, sgd},
 };
 pub(super) use self::{
     conv::{conv_transpose2d, conv_transpose2d_backward, conv2d, conv2d_backward},
@@ -41,14 +46,57 @@ pub(super) use self::{
     norm::{moments, normalize, normalize_backward},
 };
 
-use crate::ops::Precision;
+use crate::ops::{Planned, Precision};
+use candle_core::cuda_backend::cudarc::driver::sys;
 use candle_core::{DType, Device, Result};
+use engine::Engine;
 
-/// Gives the memory that was freed back to the device, for others to use.
-pub(crate) fn trim(device: &Device) -> Result<()> {
+/// Opens the CUDA device of that number, with its libraries and a stream of its own.
+///
+/// # Errors
+/// If a library is missing, with how to get it; if there is no such device, or it cannot be used.
+pub(crate) fn open(index: usize) -> Result<Device> {
+    libraries::open().map_err(candle_core::Error::wrap)?;
+    let device = Device::new_cuda_with_stream(index)?;
+    if let Device::Cuda(device) = &device {
+        Engine::of(device)?;
+    }
+    Ok(device)
+}
+
+/// Forgets what was planned for a training, and gives the memory that it freed back to the device, for others to use.
+pub(crate) fn release(device: &Device) -> Result<()> {
+    let Device::Cuda(device) = device else { return Ok(()) };
+    Engine::of(device)?.cudnn().forget();
+    engine::trim(device)
+}
+
+/// What cuDNN has planned since the last [`release`], sorted.
+pub(crate) fn plans(device: &Device) -> Result<Vec<Planned>> {
     match device {
-        Device::Cuda(device) => engine::trim(device),
-        _ => Ok(()),
+        Device::Cuda(device) => Ok(Engine::of(device)?.cudnn().plans()),
+        _ => Ok(Vec::new()),
+    }
+}
+
+/// The versions of cuDNN and of the driver, or, where the system does not tell it, of the CUDA that the driver knows.
+pub(crate) fn versions() -> (String, String) {
+    (cudnn::version(), driver_version())
+}
+
+fn driver_version() -> String {
+    let told = std::fs::read_to_string("/proc/driver/nvidia/version").unwrap_or_default();
+    let version = told.lines().next().and_then(|line| {
+        line.split_whitespace().find(|word| word.contains('.') && word.bytes().all(|c| c == b'.' || c.is_ascii_digit()))
+    });
+    if let Some(version) = version {
+        return version.to_owned();
+    }
+    let mut cuda = 0;
+    // SAFETY: the driver writes a number there.
+    match unsafe { sys::cuDriverGetVersion(&raw mut cuda) }.result() {
+        Ok(()) => format!("for CUDA {}.{}", cuda / 1000, cuda % 1000 / 10),
+        Err(_) => "unknown".to_owned(),
     }
 }
 

@@ -74,7 +74,8 @@ pub(super) fn address(tensor: &Tensor) -> Result<u64> {
         CudaStorageSlice::BF16(slice) => start(slice, layout),
         CudaStorageSlice::U8(slice) => start(slice, layout),
         CudaStorageSlice::U32(slice) => start(slice, layout),
-        _ => bail!("an operand of {:?}: expected f32, bf16, u8 or u32", tensor.dtype()),
+        CudaStorageSlice::F64(slice) => start(slice, layout),
+        _ => bail!("an operand of {:?}: expected f32, f64, bf16, u8 or u32", tensor.dtype()),
     }
 }
 

@@ -11,17 +11,25 @@ mod common;
 
 use super::operand::Variant;
 use super::{AdamStep, SgdStep};
+use crate::metrics;
 use crate::ops::Activation::{self, Identity, Relu};
-use crate::ops::{Moments, Precision};
+use crate::ops::{Convolved, Moments, Precision};
 use candle_core::{DType, Device, Tensor};
 use common::{error, noise, tensors};
 
 const PRECISIONS: [Precision; 3] = [Precision::F32, Precision::Tf32, Precision::Bf16];
 const DTYPES: [DType; 2] = [DType::F32, DType::BF16];
 
-/// A device of the test's own: its stream is that of the test's thread.
+/// A device of the test's own, with its own stream.
 fn device() -> Device {
-    Device::new_cuda(0).unwrap()
+    super::open(0).unwrap()
+}
+
+/// How many candidates of every pass the emulated cuDNN refuses, and when: `2 when planned`.
+fn refusals() -> (usize, String) {
+    let told = std::env::var("EMULATED_REFUSALS").unwrap_or_default();
+    let (count, moment) = told.split_once(' ').unwrap_or(("0", ""));
+    (count.parse().unwrap(), moment.to_owned())
 }
 
 fn dtype(precision: Precision) -> DType {
@@ -83,13 +91,16 @@ fn check_conv(name: &str, [x, weight, bias]: Shapes, activation: Activation) {
         let dtype = dtype(precision);
         let x = map(&operand(x, 1), dtype, &device);
         let (weight, bias) = (plain(&operand(weight, 2), &device), plain(&operand(bias, 3), &device));
-        let y = super::conv2d(&x, &weight, &bias, activation, precision).unwrap();
+        let (y, packed) = super::conv2d(&x, &weight, &bias, activation, precision).unwrap();
         let grad = gradient(&y);
-        let (dx, dw, db) = super::conv2d_backward(&x, &weight, &y, &grad, activation, precision, true).unwrap();
-        check(name, dtype, &[("y", &image(&y)), ("0", &image(&dx.unwrap())), ("1", &dw), ("2", &db)]);
-        let (none, again, _) = super::conv2d_backward(&x, &weight, &y, &grad, activation, precision, false).unwrap();
+        let mut convolved = Convolved { x, weight, packed: Some(packed), y };
+        let (dx, dw, db) = super::conv2d_backward(&convolved, &grad, activation, precision, true).unwrap();
+        check(name, dtype, &[("y", &image(&convolved.y)), ("0", &image(&dx.unwrap())), ("1", &dw), ("2", &db)]);
+        convolved.packed = None;
+        let (dx, ..) = super::conv2d_backward(&convolved, &grad, activation, precision, true).unwrap();
+        let (none, dw, _) = super::conv2d_backward(&convolved, &grad, activation, precision, false).unwrap();
         assert!(none.is_none());
-        check(name, dtype, &[("1", &again)]);
+        check(name, dtype, &[("0", &image(&dx.unwrap())), ("1", &dw)]);
     }
 }
 
@@ -99,11 +110,11 @@ fn check_transpose(name: &str, [x, weight, bias]: Shapes, activation: Activation
         let dtype = dtype(precision);
         let x = map(&operand(x, 1), dtype, &device);
         let (weight, bias) = (plain(&operand(weight, 2), &device), plain(&operand(bias, 3), &device));
-        let y = super::conv_transpose2d(&x, &weight, &bias, activation, precision).unwrap();
+        let (y, packed) = super::conv_transpose2d(&x, &weight, &bias, activation, precision).unwrap();
         let grad = gradient(&y);
-        let (dx, dw, db) =
-            super::conv_transpose2d_backward(&x, &weight, &y, &grad, activation, precision, true).unwrap();
-        check(name, dtype, &[("y", &image(&y)), ("0", &image(&dx.unwrap())), ("1", &dw), ("2", &db)]);
+        let convolved = Convolved { x, weight, packed: Some(packed), y };
+        let (dx, dw, db) = super::conv_transpose2d_backward(&convolved, &grad, activation, precision, true).unwrap();
+        check(name, dtype, &[("y", &image(&convolved.y)), ("0", &image(&dx.unwrap())), ("1", &dw), ("2", &db)]);
     }
 }
 
@@ -115,6 +126,8 @@ fn convolutions_agree_with_pytorch() {
     check_conv("logits", [&[2, 16, 6, 6], &[1, 16, 3, 3], &[1]], Identity);
     check_conv("conv1", [&[2, 6, 5, 7], &[4, 6, 1, 1], &[4]], Identity);
     check_conv("conv2_relu", [&[3, 8, 8, 6], &[16, 8, 2, 2], &[16]], Relu);
+    // more inputs than a block packs
+    check_conv("conv3_deep_relu", [&[1, 150, 4, 5], &[6, 150, 3, 3], &[6]], Relu);
 }
 
 #[test]
@@ -124,12 +137,46 @@ fn transposed_convolutions_agree_with_pytorch() {
 }
 
 #[test]
-fn plans_name_their_algorithms() {
+fn convolution_plans_tell_what_was_taken_and_what_refused() {
     let device = device();
     let ones = |shape: &[usize]| Tensor::ones(shape, DType::F32, &Device::Cpu).unwrap().to_device(&device).unwrap();
-    super::conv2d(&ones(&[1, 4, 4, 3]), &ones(&[8, 3, 3, 3]), &ones(&[8]), Identity, Precision::Tf32).unwrap();
-    let plans = super::describe_plans(&device).unwrap();
-    assert!(plans.contains("1 x 4 x 4 x 4 -> 8, 3x3, Tf32, Forward: CUDNN_CONVOLUTION_FWD_ALGO_"), "{plans}");
+    let (x, weight) = (ones(&[1, 4, 4, 3]), ones(&[8, 3, 3, 3]));
+    let (y, packed) = super::conv2d(&x, &weight, &ones(&[8]), Identity, Precision::Tf32).unwrap();
+    let convolved = Convolved { x, weight, packed: Some(packed), y };
+    super::conv2d_backward(&convolved, &ones(&[1, 4, 4, 8]), Identity, Precision::Tf32, true).unwrap();
+    let (refused, moment) = refusals();
+    let passes = [("Forward", "FWD"), ("BackwardData", "BWD_DATA"), ("BackwardFilter", "BWD_FILTER")];
+    for (pass, name) in passes {
+        let plans = super::plans(&device).unwrap();
+        let plan = plans.iter().find(|plan| plan.pass == pass).unwrap();
+        assert_eq!(plan.convolution, "1 x 4 x 4 x 4 -> 8, 3x3, Tf32");
+        assert!(plan.algorithm.starts_with(&format!("CUDNN_CONVOLUTION_{name}_ALGO_")), "{plan}");
+        // a device may refuse some of its own accord
+        assert!(plan.refused.len() >= refused, "{plan}");
+        assert!(plan.refused.iter().take(refused).all(|line| line.contains(&moment)), "{plan}");
+        assert!(!plan.refused.iter().any(|line| line.starts_with(&plan.algorithm)), "{plan}");
+    }
+    super::release(&device).unwrap();
+    assert_eq!(super::plans(&device).unwrap(), []);
+}
+
+/// Run alone, with every candidate refused.
+#[test]
+#[ignore = "needs an emulated cuDNN that refuses everything"]
+fn without_a_deterministic_algorithm_the_error_names_all_that_were_refused() {
+    let device = device();
+    let zeros = |shape: &[usize]| Tensor::zeros(shape, DType::F32, &device).unwrap();
+    let (x, weight, bias) = (zeros(&[1, 4, 4, 8]), zeros(&[8, 8, 3, 3]), zeros(&[8]));
+    let error = super::conv2d(&x, &weight, &bias, Relu, Precision::F32).unwrap_err().to_string();
+    let (_, moment) = refusals();
+    for algorithm in ["IMPLICIT_PRECOMP_GEMM", "IMPLICIT_GEMM", "WINOGRAD"] {
+        let refusal = format!("CUDNN_CONVOLUTION_FWD_ALGO_{algorithm} {moment} (CUDNN_STATUS_NOT_SUPPORTED)");
+        assert!(error.contains(&refusal), "{error}");
+    }
+    assert!(
+        error.starts_with("cuDNN has no deterministic algorithm for Forward of 1 x 4 x 4 x 8 -> 8, 3x3, F32"),
+        "{error}"
+    );
 }
 
 /// Names and numbers of channels: those that vectors cannot take, and those that they can.
@@ -273,20 +320,22 @@ fn steps_agree_with_pytorch() {
     let device = device();
     let numbers = |stream| plain(&operand(&[1000], stream), &device);
     let zeros = || Tensor::zeros(1000, DType::F32, &device).unwrap();
+    let other = [(); 4].map(|()| Tensor::zeros(3, DType::F32, &device).unwrap());
     for (name, decay, keep) in [("adam", 0.1, 1.0), ("adamw", 0.0, 1.0 - 0.01 * 0.1)] {
         let (parameters, first, second) = (numbers(1), zeros(), zeros());
         for (step, stream) in [(1, 2), (2, 3), (3, 4)] {
             let correction = |beta: f64| 1.0 - beta.powi(step);
             let (size, root) = (0.01 / correction(0.9), correction(0.999).sqrt());
             let step_ = AdamStep { decay, betas: (0.9, 0.999), epsilon: 1e-8, keep, size, root };
-            super::adam(&parameters, &numbers(stream), &first, &second, step_).unwrap();
+            let tensors = [other.each_ref(), [&parameters, &numbers(stream), &first, &second]];
+            super::adam(&tensors, step_).unwrap();
         }
         assert_close(name, &parameters);
     }
     let (parameters, velocity) = (numbers(1), zeros());
     for stream in 2..=4 {
         let step_ = SgdStep { decay: 0.1, momentum: 0.9, learning_rate: 0.01 };
-        super::sgd(&parameters, &numbers(stream), &velocity, step_).unwrap();
+        super::sgd(&[[&parameters, &numbers(stream), &velocity]], step_).unwrap();
     }
     assert_close("sgd", &parameters);
 }
@@ -294,6 +343,54 @@ fn steps_agree_with_pytorch() {
 fn assert_close(name: &str, found: &Tensor) {
     let difference = error(&found.to_device(&Device::Cpu).unwrap(), &tensors("device_ops.safetensors")[name], 0.0);
     assert!(difference < 1e-6, "{name}: off by {difference:e}");
+}
+
+/// More tensors than one launch takes, of sizes that end within blocks of threads.
+#[test]
+fn many_tensors_are_updated_in_one_call() {
+    let device = device();
+    let sizes: Vec<usize> = (0..200).map(|index| 1 + index * 37 % 300).collect();
+    let filled =
+        |size: usize, value: f64| Tensor::full(value as f32, size, &Device::Cpu).unwrap().to_device(&device).unwrap();
+    let running: Vec<_> = sizes.iter().enumerate().map(|(index, &size)| filled(size, index as f64)).collect();
+    let latest: Vec<_> = sizes.iter().map(|&size| filled(size, 8.0)).collect();
+    let tensors: Vec<_> = running.iter().zip(&latest).map(|(running, latest)| [running, latest]).collect();
+    let shares: Vec<_> = (0..200).map(|index| f64::from(index) / 4.0).collect();
+    super::blend(&tensors, &shares, 0.5).unwrap();
+    for (index, running) in running.iter().enumerate() {
+        let expected = index as f32 / 2.0 + 2.0 * index as f32;
+        assert!(running.to_vec1::<f32>().unwrap().iter().all(|value| *value == expected), "tensor {index}");
+    }
+    let all: Vec<_> = running.iter().collect();
+    assert!(super::are_finite(&all).unwrap());
+    for wrong in [f64::NAN, f64::NEG_INFINITY] {
+        // the last element of a tensor in the second launch
+        let size = sizes[150];
+        let mut values = vec![1.0; size];
+        values[size - 1] = wrong as f32;
+        let spoilt = Tensor::from_vec(values, size, &Device::Cpu).unwrap().to_device(&device).unwrap();
+        let all: Vec<_> =
+            running.iter().enumerate().map(|(index, good)| if index == 150 { &spoilt } else { good }).collect();
+        assert!(!super::are_finite(&all).unwrap());
+    }
+    let unequal = filled(2, 0.0);
+    assert!(super::blend(&[[&unequal, &latest[1]]], &[1.0], 0.0).is_err());
+}
+
+#[test]
+fn pixels_are_counted_as_on_the_cpu() {
+    let device = device();
+    // shares that are full, the last one not
+    for size in [[3, 1, 5, 7], [2, 1, 61, 75]] {
+        let logits = noise(&size, 1, 1.0, 0.1).to_dtype(DType::F32).unwrap();
+        let targets = noise(&size, 2, 1.0, 0.0).gt(0.2).unwrap().to_dtype(DType::F32).unwrap();
+        let mut values = logits.flatten_all().unwrap().to_vec1::<f32>().unwrap();
+        (values[0], values[1], values[2]) = (f32::NAN, -0.0, f32::NEG_INFINITY);
+        let logits = Tensor::from_vec(values, &size[..], &Device::Cpu).unwrap();
+        let expected = metrics::counts(&metrics::count(&logits, &targets).unwrap()).unwrap();
+        let there = [&logits, &targets].map(|x| x.to_device(&device).unwrap());
+        assert_eq!(metrics::counts(&metrics::count(&there[0], &there[1]).unwrap()).unwrap(), expected);
+    }
 }
 
 #[test]
@@ -340,6 +437,7 @@ fn operands_that_do_not_fit_are_refused() {
 
 #[test]
 fn kernels_compile_for_other_devices() {
+    super::libraries::open().unwrap();
     for architecture in ["sm_80", "sm_90"] {
         for variant in [(DType::F32, 4), (DType::F32, 1), (DType::BF16, 8), (DType::BF16, 1)] {
             let (dtype, lanes) = variant;

@@ -76,11 +76,12 @@ struct Walk {
     u32 end;
 };
 
+__device__ inline u32 least(u32 a, u32 b) { return a < b ? a : b; }
+
 __device__ inline u32 share(u32 pixels, u32 shares) { return (pixels + shares - 1) / shares; }
 
 __device__ inline u32 share_end(u32 pixels, u32 shares, u32 index) {
-    u32 end = (index + 1) * share(pixels, shares);
-    return end < pixels ? end : pixels;
+    return least((index + 1) * share(pixels, shares), pixels);
 }
 
 __device__ inline Walk walk(u32 pixels, u32 columns) {

@@ -1,22 +1,35 @@
 // Around a convolution
 
-// Weights [outputs, inputs, taps] -> [all_outputs, taps, all_inputs], with zeros where there are none.
-extern "C" __global__ void pack_weight(
-    const float *weight, REAL *packed, u32 outputs, u32 inputs, u32 taps, u32 all_inputs, u32 count) {
-    u32 index = thread_index();
-    if (index >= count) return;
-    u32 input = index % all_inputs, tap = index / all_inputs % taps, output = index / all_inputs / taps;
-    bool there = output < outputs && input < inputs;
-    narrow(there ? weight[(output * inputs + input) * taps + tap] : 0.0f, packed[index]);
+// Weights: PyTorch's layout [outputs, inputs, taps] and cuDNN's, [all_outputs, taps, all_inputs], filled up with zeros. A block takes
+// PACKED inputs of one output through shared memory, so that it reads and writes in the order of memory.
+
+const u32 PACKED = 64, TAPS = 9;
+
+extern "C" __global__ void pack_weight(const float *weight, REAL *packed, u32 outputs, u32 inputs, u32 taps, u32 all_inputs) {
+    __shared__ float tile[PACKED * TAPS];
+    u32 output = blockIdx.y, first = blockIdx.x * PACKED;
+    u32 count = output < outputs && first < inputs ? least(PACKED, inputs - first) : 0;
+    u32 from = (output * inputs + first) * taps;
+    for (u32 index = threadIdx.x; index < count * taps; index += THREADS) tile[index] = weight[from + index];
+    __syncthreads();
+    u32 all = least(PACKED, all_inputs - first);
+    for (u32 index = threadIdx.x; index < all * taps; index += THREADS) {
+        u32 tap = index / all, input = index % all;
+        narrow(input < count ? tile[input * taps + tap] : 0.0f, packed[(output * taps + tap) * all_inputs + first + input]);
+    }
 }
 
-// The inverse, without the zeros.
-extern "C" __global__ void unpack_weight(
-    const REAL *packed, float *weight, u32 inputs, u32 taps, u32 all_inputs, u32 count) {
-    u32 index = thread_index();
-    if (index >= count) return;
-    u32 tap = index % taps, input = index / taps % inputs, output = index / taps / inputs;
-    weight[index] = widen(packed[(output * taps + tap) * all_inputs + input]);
+extern "C" __global__ void unpack_weight(const REAL *packed, float *weight, u32 inputs, u32 taps, u32 all_inputs) {
+    __shared__ float tile[PACKED * TAPS];
+    u32 output = blockIdx.y, first = blockIdx.x * PACKED;
+    u32 count = least(PACKED, inputs - first);
+    for (u32 index = threadIdx.x; index < count * taps; index += THREADS) {
+        u32 tap = index / count, input = index % count;
+        tile[input * taps + tap] = widen(packed[(output * taps + tap) * all_inputs + first + input]);
+    }
+    __syncthreads();
+    u32 to = (output * inputs + first) * taps;
+    for (u32 index = threadIdx.x; index < count * taps; index += THREADS) weight[to + index] = tile[index];
 }
 
 // [pixels, from] -> [pixels, to]: fewer channels, or more, which are zero.

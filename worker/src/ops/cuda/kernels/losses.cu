@@ -1,4 +1,6 @@
-// Losses of cases and their gradients: see `losses/pixels.rs`. A pixel is computed in f32, sums are taken in f64.
+// Losses and counts of cases: see `losses/pixels.rs` and `metrics.rs`. A pixel is computed in f32, sums are taken in f64.
+//
+// Block [s, case] takes share s of a case's pixels. Logits and targets are [cases, pixels].
 
 const u32 BCE = 0, DICE = 1, FOCAL = 2;
 
@@ -39,8 +41,9 @@ __device__ inline Pixel focal(float x, float y, float gamma) {
 }
 
 // The sum over a block's threads, for all of them.
-__device__ inline double sum_block(double value) {
-    __shared__ double shared[THREADS];
+template <class Number>
+__device__ inline Number sum_block(Number value) {
+    __shared__ Number shared[THREADS];
     __syncthreads();
     shared[threadIdx.x] = value;
     for (u32 half = THREADS / 2; half > 0; half /= 2) {
@@ -51,14 +54,24 @@ __device__ inline double sum_block(double value) {
     return shared[0];
 }
 
-// A block a case: logits and targets [cases, pixels] -> values [cases], and unless `gradients` is null, the gradients of their mean.
-// `parameter` is Dice's smoothing or the focal loss's gamma.
-extern "C" __global__ void losses(
-    const float *logits, const float *targets, float *values, float *gradients, u32 kind, float parameter, u32 pixels) {
-    u32 first = blockIdx.x * pixels;
-    double cases = gridDim.x, sum = 0, both = 0;
-    for (u32 pixel = threadIdx.x; pixel < pixels; pixel += THREADS) {
-        float x = logits[first + pixel], y = targets[first + pixel];
+// The pixels of a thread: from `index` to `end` in steps of THREADS, in all cases together.
+struct Share {
+    u32 index;
+    u32 end;
+};
+
+__device__ inline Share share_of_case(u32 pixels) {
+    u32 first = blockIdx.y * pixels;
+    return Share{first + blockIdx.x * share(pixels, gridDim.x) + threadIdx.x, first + share_end(pixels, gridDim.x, blockIdx.x)};
+}
+
+// Two sums of a share, [cases, shares]: of the losses; for Dice twice the overlap, and the sizes together. Unless `gradients` is null,
+// also the gradients of the cases' mean, but Dice's, which need the sums.
+extern "C" __global__ void loss_sums(
+    const float *logits, const float *targets, double *sums, float *gradients, u32 kind, float parameter, u32 pixels) {
+    double cases = gridDim.y, sum = 0, both = 0;
+    for (Share s = share_of_case(pixels); s.index < s.end; s.index += THREADS) {
+        float x = logits[s.index], y = targets[s.index];
         if (kind == DICE) {
             float probability = sigmoid(logit(x));
             sum += 2.0 * probability * y;
@@ -66,17 +79,52 @@ extern "C" __global__ void losses(
         } else {
             Pixel at = kind == FOCAL ? focal(x, y, parameter) : bce(x, y);
             sum += at.value;
-            if (gradients) gradients[first + pixel] = (float)(at.slope / (pixels * cases));
+            if (gradients) gradients[s.index] = (float)(at.slope / (pixels * cases));
         }
     }
     sum = sum_block(sum);
     both = sum_block(both);
+    if (threadIdx.x == 0) {
+        u32 at = blockIdx.y * gridDim.x + blockIdx.x;
+        sums[2 * at] = sum;
+        sums[2 * at + 1] = both;
+    }
+}
+
+// The sums of `shares` shares -> the losses [cases], and unless `gradients` is null, Dice's gradients. `parameter` is Dice's smoothing.
+extern "C" __global__ void finish_losses(
+    const float *logits, const float *targets, const double *sums, float *losses, float *gradients, u32 kind, float parameter,
+    u32 pixels, u32 shares) {
+    double sum = 0, both = 0;
+    for (u32 at = blockIdx.y * shares; at < (blockIdx.y + 1) * shares; at++) {
+        sum += sums[2 * at];
+        both += sums[2 * at + 1];
+    }
     double overlap = sum + parameter, total = both + parameter;
-    if (threadIdx.x == 0) values[blockIdx.x] = (float)(kind == DICE ? 1.0 - overlap / total : sum / pixels);
+    if (threadIdx.x == 0 && blockIdx.x == 0) {
+        losses[blockIdx.y] = (float)(kind == DICE ? 1.0 - overlap / total : sum / pixels);
+    }
     if (kind != DICE || !gradients) return;
-    for (u32 pixel = threadIdx.x; pixel < pixels; pixel += THREADS) {
-        Logit l = logit(logits[first + pixel]);
-        double slope = (overlap / total - 2.0 * targets[first + pixel]) / total * sigmoid(l) * other(l);
-        gradients[first + pixel] = (float)(slope / cases);
+    for (Share s = share_of_case(pixels); s.index < s.end; s.index += THREADS) {
+        Logit l = logit(logits[s.index]);
+        double slope = (overlap / total - 2.0 * targets[s.index]) / total * sigmoid(l) * other(l);
+        gradients[s.index] = (float)(slope / gridDim.y);
+    }
+}
+
+// True positives, false positives, false negatives and true negatives of the shares, [cases, shares, 4]. A logit of at least 0
+// predicts foreground; one that is not a number does not.
+extern "C" __global__ void count_pixels(const float *logits, const float *targets, u32 *counts, u32 pixels) {
+    u32 found[4] = {};
+    for (Share s = share_of_case(pixels); s.index < s.end; s.index += THREADS) {
+        bool predicted = logits[s.index] >= 0, truth = targets[s.index] != 0;
+        found[0] += predicted && truth;
+        found[1] += predicted && !truth;
+        found[2] += !predicted && truth;
+        found[3] += !predicted && !truth;
+    }
+    for (u32 kind = 0; kind < 4; kind++) {
+        u32 sum = sum_block(found[kind]);
+        if (threadIdx.x == 0) counts[(blockIdx.y * gridDim.x + blockIdx.x) * 4 + kind] = sum;
     }
 }

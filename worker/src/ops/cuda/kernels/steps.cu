@@ -13,33 +13,74 @@ extern "C" __global__ void gather_batch(
     targets[index] = masks[at * pixels + pixel];
 }
 
-// Adam and AdamW: see `optimizers/adam.rs`.
+// Many tensors in one launch, `Tensors` of `engine.rs`: a thread takes an element of all of them together.
+
+const u32 MAX_TENSORS = 96;
+
+struct Tensors {
+    float *at[4][MAX_TENSORS];
+    u32 ends[MAX_TENSORS];
+    float factors[MAX_TENSORS];
+    u32 count;
+};
+
+struct Element {
+    u32 tensor;
+    u32 index;
+    bool there;
+};
+
+__device__ inline Element element(const Tensors &tensors) {
+    u32 index = thread_index(), first = 0, last = tensors.count - 1;
+    if (index >= tensors.ends[last]) return Element{0, 0, false};
+    while (first < last) { // the first tensor that ends beyond the index
+        u32 middle = (first + last) / 2;
+        if (index < tensors.ends[middle]) {
+            last = middle;
+        } else {
+            first = middle + 1;
+        }
+    }
+    return Element{first, first ? index - tensors.ends[first - 1] : index, true};
+}
+
+// Adam and AdamW: see `optimizers/adam.rs`. Operands: parameters, gradients, first and second moments.
 extern "C" __global__ void adam(
-    float *parameters, const float *gradients, float *first, float *second, float decay, float rate1, float beta2, float rate2,
-    float keep, float size, float root, float epsilon, u32 count) {
-    u32 index = thread_index();
-    if (index >= count) return;
-    float parameter = parameters[index], gradient = gradients[index] + decay * parameter;
-    float mean = first[index] + (gradient - first[index]) * rate1;
-    float square = second[index] * beta2 + gradient * gradient * rate2;
-    first[index] = mean;
-    second[index] = square;
-    parameters[index] = parameter * keep - mean / (sqrtf(square) / root + epsilon) * size;
+    const __grid_constant__ Tensors tensors, float decay, float rate1, float beta2, float rate2, float keep, float size, float root, float epsilon) {
+    Element e = element(tensors);
+    if (!e.there) return;
+    float *parameters = tensors.at[0][e.tensor] + e.index, *first = tensors.at[2][e.tensor] + e.index;
+    float *second = tensors.at[3][e.tensor] + e.index;
+    float parameter = *parameters, gradient = tensors.at[1][e.tensor][e.index] + decay * parameter;
+    float mean = *first + (gradient - *first) * rate1;
+    float square = *second * beta2 + gradient * gradient * rate2;
+    *first = mean;
+    *second = square;
+    *parameters = parameter * keep - mean / (sqrtf(square) / root + epsilon) * size;
 }
 
-// Stochastic gradient descent: see `optimizers/sgd.rs`.
-extern "C" __global__ void sgd(
-    float *parameters, const float *gradients, float *velocity, float decay, float momentum, float learning_rate, u32 count) {
-    u32 index = thread_index();
-    if (index >= count) return;
-    float parameter = parameters[index];
-    float speed = velocity[index] * momentum + (gradients[index] + decay * parameter);
-    velocity[index] = speed;
-    parameters[index] = parameter - speed * learning_rate;
+// Stochastic gradient descent: see `optimizers/sgd.rs`. Operands: parameters, gradients, velocities.
+extern "C" __global__ void sgd(const __grid_constant__ Tensors tensors, float decay, float momentum, float learning_rate) {
+    Element e = element(tensors);
+    if (!e.there) return;
+    float *parameters = tensors.at[0][e.tensor] + e.index, *velocity = tensors.at[2][e.tensor] + e.index;
+    float parameter = *parameters;
+    float speed = *velocity * momentum + (tensors.at[1][e.tensor][e.index] + decay * parameter);
+    *velocity = speed;
+    *parameters = parameter - speed * learning_rate;
 }
 
-// running = keep running + share latest
-extern "C" __global__ void blend(float *running, const float *latest, float keep, float share, u32 count) {
-    u32 index = thread_index();
-    if (index < count) running[index] = running[index] * keep + latest[index] * share;
+// running = keep running + share latest. Operands: running, latest; the factor is the share.
+extern "C" __global__ void blend(const __grid_constant__ Tensors tensors, float keep) {
+    Element e = element(tensors);
+    if (!e.there) return;
+    float *running = tensors.at[0][e.tensor] + e.index;
+    *running = *running * keep + tensors.at[1][e.tensor][e.index] * tensors.factors[e.tensor];
+}
+
+// Sets `found` where a tensor has an infinity or not-a-number; all threads that write it write the same.
+extern "C" __global__ void find_not_finite(const __grid_constant__ Tensors tensors, u32 *found) {
+    Element e = element(tensors);
+    const u32 EXPONENT = 0x7f800000;
+    if (e.there && (__float_as_uint(tensors.at[0][e.tensor][e.index]) & EXPONENT) == EXPONENT) *found = 1;
 }
