@@ -2,7 +2,7 @@
 # Runs the tests of the operations on CUDA devices without one: the product opens libraries that compute on the CPU in the place of
 # the driver, NVRTC and cuDNN.
 #
-#   tests/reference/emulated_device/run.sh [FILTER]      default filter: cuda
+#   tests/reference/emulated_device/run.sh [FILTER]      with a filter: these tests once
 #
 # Needs the CUDA toolkit to build `--features cudnn`, and g++. Runs everything once; then the convolutions and whole trainings with bias
 # and ReLU apart, and with the algorithms refused one after the other, when they are planned and when they are run; at last compiles the
@@ -37,6 +37,7 @@ run() {
 }
 convolutions=(ops::cuda::tests::conv ops::cuda::tests::transposed a_device_trains_as_the_cpu_does)
 run "${1:-cuda}"
+[[ $# == 0 ]] || exit 0
 EMULATED_CUDNN=unfused run "${convolutions[@]}"
 for moment in planned run; do
   for count in 1 2; do EMULATED_REFUSALS="$count when $moment" run "${convolutions[@]}"; done

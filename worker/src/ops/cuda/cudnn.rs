@@ -45,7 +45,7 @@ impl Plan {
 
     /// Takes the next algorithm, because cuDNN refused this one when it was run.
     fn next(&mut self, handle: sys::cudnnHandle_t, convolution: &Convolution, error: CudnnError) -> Result<()> {
-        self.refused.push(format!("{} when run ({error})", self.algorithm));
+        self.refused.push(format!("{} when run ({:?})", self.algorithm, error.0));
         (self.algorithm, self.workspace) =
             first_planned(handle, convolution, &self.described, self.pass, &mut self.refused)?;
         self.fused = true;
@@ -89,7 +89,7 @@ fn first_planned(
     while let Some(algorithm) = pass.candidate(refused.len(), handle, described) {
         match algorithm.workspace(handle, described) {
             Ok(bytes) => return Ok((algorithm, bytes)),
-            Err(error) => refused.push(format!("{algorithm} when planned ({error})")),
+            Err(error) => refused.push(format!("{algorithm} when planned ({:?})", error.0)),
         }
     }
     bail!("cuDNN has no deterministic algorithm for {pass:?} of {convolution}; it refused {}", refused.join(", "))
