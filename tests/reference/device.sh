@@ -24,7 +24,7 @@ fail() {
 }
 
 prepare() {
-  local ph2=${1:-} python=${PYTHON:-python3}
+  local ph2=${1:-} python=${PYTHON:-python3} linked
   [[ -z $ph2 || -d $ph2 ]] || fail "$ph2 is not a folder"
   [[ -z $ph2 ]] || ph2=$(cd "$ph2" && pwd)
   cd "$here/../.."
@@ -44,8 +44,10 @@ prepare() {
   fi
   cargo build --release --locked -p worker --features cudnn
   strip -o .device/worker "${CARGO_TARGET_DIR:-target}/release/worker"
-  echo "worker: $(size .device/worker) stripped, needs $(grep -aoE 'GLIBC_2\.[0-9]+' .device/worker | sort -Vu | tail -1) and"
-  ldd .device/worker | awk '/lib(cu|nv|stdc)/ { print "  " $0 }' # what is not found here comes with PyTorch there
+  # the worker opens CUDA's libraries itself, so that it starts without them
+  linked=$(ldd .device/worker | grep -oE 'lib(cu|nv)[a-zA-Z]*\.so\.[0-9]+' | sort -u | paste -sd ' ' || true)
+  [[ -z $linked ]] || fail "the worker does not start without $linked: worker/src/ops/cuda/entries.rs lacks a function that it calls"
+  echo "worker: $(size .device/worker) stripped, needs $(grep -aoE 'GLIBC_2\.[0-9]+' .device/worker | sort -Vu | tail -1), no CUDA library"
   compress .device/worker
   cp "$here/device.sh" .device/
   echo "worker.xz: $(size .device/worker.xz)"
