@@ -26,7 +26,7 @@ done | cat <(printf '#include <stdio.h>\n#include <stdlib.h>\n') - >"$libraries/
 gcc -fPIC -c -o "$libraries/others.o" "$libraries/others.c"
 g++ -shared -o "$libraries/device.so" "$libraries"/{driver,cudnn,others}.o -ldl
 mkdir "$libraries/emulated" "$libraries/driver"
-for name in libcuda.so.1 libcublas.so.13 libcurand.so.10 libcudnn.so.9; do ln -s ../device.so "$libraries/emulated/$name"; done
+for name in libcuda.so.1 libcudart.so.13 libcublasLt.so.13 libcublas.so.13 libcurand.so.10 libcudnn.so.9; do ln -s ../device.so "$libraries/emulated/$name"; done
 g++ -shared -o "$libraries/emulated/libnvrtc.so.13" "$libraries/nvrtc.o"
 # beside the real libraries, a driver that is never called
 called | grep -E '^cu[A-Z]' | sed 's/.*/void &(void) {}/' |

@@ -50,26 +50,24 @@ struct Wanted {
     names: &'static [&'static str],
     /// The package of PyPI that has it.
     package: &'static str,
-    /// None: another library needs it, and finds it once it is loaded; its absence shows there.
+    /// None: only other libraries call it.
     functions: &'static [&'static str],
 }
 
 const DRIVER: Wanted = Wanted { names: &["libcuda.so.1"], package: "", functions: entries::DRIVER };
 
 /// What is needed beside the driver; a library stands after those that it needs itself.
-const LIBRARIES: [Wanted; 7] = [
+const LIBRARIES: [Wanted; 6] = [
     Wanted { names: &["libcudart.so.13", "libcudart.so.12"], package: "nvidia-cuda-runtime", functions: &[] },
-    Wanted {
-        names: &["libnvrtc-builtins.so.13.0", "libnvrtc-builtins.so.12.8"],
-        package: "nvidia-cuda-nvrtc",
-        functions: &[],
-    },
     Wanted { names: &["libnvrtc.so.13", "libnvrtc.so.12"], package: "nvidia-cuda-nvrtc", functions: entries::NVRTC },
     Wanted { names: &["libcublasLt.so.13", "libcublasLt.so.12"], package: "nvidia-cublas", functions: &[] },
     Wanted { names: &["libcublas.so.13", "libcublas.so.12"], package: "nvidia-cublas", functions: entries::CUBLAS },
     Wanted { names: &["libcurand.so.10"], package: "nvidia-curand", functions: entries::CURAND },
     Wanted { names: &["libcudnn.so.9"], package: "nvidia-cudnn-cu13", functions: entries::CUDNN },
 ];
+
+/// NVRTC looks for this one, under the name of its own version, on the loader's path only: from a folder it is loaded beside NVRTC.
+const NVRTC_BUILTINS: &str = "libnvrtc-builtins.so.";
 
 /// Opens all libraries, at the first call, for as long as the process lives.
 ///
@@ -86,8 +84,7 @@ fn open_in(folders: &mut Folders) -> Result<(), LibraryError> {
     }
     let mut missing = Vec::new();
     for wanted in &LIBRARIES {
-        let found = load(wanted, &folders.known)? || load(wanted, folders.of_python())?;
-        if !found && !wanted.functions.is_empty() {
+        if !load(wanted, &folders.known)? && !load(wanted, folders.of_python())? {
             missing.push(wanted);
         }
     }
@@ -95,7 +92,9 @@ fn open_in(folders: &mut Folders) -> Result<(), LibraryError> {
         return Ok(());
     }
     let list = |of: &dyn Fn(&Wanted) -> &'static str, separator: &str| {
-        missing.iter().map(|wanted| of(wanted)).collect::<Vec<_>>().join(separator)
+        let mut names: Vec<_> = missing.iter().map(|wanted| of(wanted)).collect();
+        names.dedup();
+        names.join(separator)
     };
     Err(LibraryError::Missing {
         missing: list(&|wanted| wanted.names[0], ", "),
@@ -110,14 +109,35 @@ fn load(wanted: &Wanted, folders: &[PathBuf]) -> Result<bool, LibraryError> {
         for path in std::iter::once(PathBuf::from(name)).chain(paths) {
             // SAFETY: the libraries' initialisers are those that a program that is linked with them would run.
             match unsafe { Library::open(Some(&path), RTLD_NOW | RTLD_GLOBAL) } {
-                Ok(library) => return fill(wanted, library).map(|()| true),
+                Ok(library) => {
+                    if name.starts_with("libnvrtc")
+                        && let Some(folder) = path.parent()
+                    {
+                        load_builtins(folder);
+                    }
+                    return fill(wanted, library).map(|()| true);
+                }
                 // a bare name that is not found is no fault; a file that is there and cannot be loaded is
-                Err(error) if path.components().count() > 1 => return Err(LibraryError::Broken(error.to_string())),
+                Err(error) if path.components().count() > 1 => {
+                    return Err(LibraryError::Broken(proto::report::line(&error)));
+                }
                 Err(_) => {}
             }
         }
     }
     Ok(false)
+}
+
+/// Loads what NVRTC opens at its first compilation; if that fails, NVRTC says so then.
+fn load_builtins(folder: &Path) {
+    let is_builtins =
+        |path: &PathBuf| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(NVRTC_BUILTINS));
+    for path in entries_of(folder).into_iter().filter(is_builtins) {
+        // SAFETY: as in `load`.
+        if let Ok(library) = unsafe { Library::open(Some(&path), RTLD_NOW | RTLD_GLOBAL) } {
+            std::mem::forget(library);
+        }
+    }
 }
 
 fn fill(wanted: &Wanted, library: Library) -> Result<(), LibraryError> {
@@ -189,4 +209,37 @@ fn entries_of(folder: &Path) -> Vec<PathBuf> {
     let mut entries: Vec<_> = entries.collect();
     entries.sort_unstable();
     entries
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test ends at the first surprise")]
+
+    use super::*;
+
+    const MADE_UP: Wanted =
+        Wanted { names: &["libmade-up.so.2", "libmade-up.so.1"], package: "made-up", functions: &[] };
+
+    #[test]
+    fn libraries_of_cuda_are_found_in_wheels_and_what_is_broken_is_told() {
+        let prefix = tempfile::tempdir().unwrap();
+        let lib = prefix.path().join("lib/python3.11/site-packages/nvidia/cu13/lib");
+        fs::create_dir_all(&lib).unwrap();
+        let found: Vec<_> =
+            packages(prefix.path()).into_iter().flat_map(|packages| wheels(&packages.join("nvidia"))).collect();
+        assert_eq!(found, std::slice::from_ref(&lib));
+        assert!(matches!(load(&MADE_UP, &found), Ok(false)));
+        fs::write(lib.join("libmade-up.so.1"), "not a library").unwrap();
+        let Err(LibraryError::Broken(why)) = load(&MADE_UP, &found) else {
+            panic!("a file that is no library was loaded")
+        };
+        assert!(why.contains("libmade-up.so.1"), "{why}");
+    }
+
+    #[test]
+    fn a_library_of_cuda_without_a_function_is_too_old() {
+        let libm = Wanted { names: &["libm.so.6"], package: "", functions: &["cudnnWhatever"] };
+        let error = load(&libm, &[]).unwrap_err();
+        assert!(error.to_string().starts_with("libm.so.6 has no function cudnnWhatever: a newer version"), "{error}");
+    }
 }
