@@ -273,6 +273,8 @@ fn singles(tensor: &Tensor) -> Result<Vec<f32>> {
 
 #[cfg(test)]
 mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test ends at the first surprise")]
+
     use super::*;
 
     /// The sampled sums are those of the loops over everything.
