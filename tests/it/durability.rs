@@ -1,21 +1,9 @@
-//! What was acknowledged is on disk, whenever the coordinator dies; a store has one coordinator.
+//! What was acknowledged is on disk, whenever the coordinator dies.
 
-use crate::harness::{Coordinator, Lab, Peer, Process, Signal, contents, kill, lives, simulated, skipped, until};
-use coordinator::store::Reader;
-use proto::ids::{Attempt, JobId};
+use crate::harness::{Coordinator, Lab, Peer, Process, Signal, check_acknowledged, kill, simulated, skipped, until};
 use std::process::Command;
 use std::time::Duration;
 use tokio::runtime::Runtime;
-
-/// Checks that every acknowledged result is in the store, under its attempt.
-fn check_acknowledged(lab: &Lab, acknowledged: &[(JobId, Attempt)]) {
-    let reader = Reader::open(&lab.store()).unwrap();
-    for (job, attempt) in acknowledged {
-        let stored = reader.result(*job).unwrap();
-        let stored = stored.unwrap_or_else(|| panic!("the result of {job} was acknowledged and is not there"));
-        assert_eq!(stored.attempt, *attempt, "{job}");
-    }
-}
 
 fn succeeded(coordinator: &Coordinator, lab: &Lab) -> u64 {
     coordinator.status(lab)["sweeps"][0]["succeeded"].as_u64().unwrap()
@@ -121,33 +109,6 @@ fn a_result_that_is_reported_again_changes_nothing() {
     let rows = lab.rows("jobs");
     assert_eq!(rows.iter().filter(|row| row["state"] == "succeeded").count(), 1, "{rows:?}");
     assert_eq!(lab.history().succeeded().len(), 1);
-}
-
-#[test]
-fn a_store_has_one_coordinator() {
-    let lab = Lab::new();
-    lab.write(&simulated(2, 1));
-    let first = lab.serve(&[]);
-    lab.submit(&first.url, &["--simulated"]);
-    let before = contents(&lab.path(""));
-    for arguments in [&["serve", "--listen", "127.0.0.1:0"][..], &["--sweep", "sweep.yaml", "--listen", "127.0.0.1:0"]]
-    {
-        let second = lab.run(arguments).expect(2);
-        let holder = format!("process {}, the coordinator at {}", first.process.id(), first.url);
-        assert!(
-            second.stderr.contains("sweeps.db is in use by ") && second.stderr.contains(&holder),
-            "{}",
-            second.stderr
-        );
-        assert_eq!(second.stdout, "");
-    }
-    assert_eq!(contents(&lab.path("")).keys().collect::<Vec<_>>(), before.keys().collect::<Vec<_>>());
-    assert!(lives(first.process.id()));
-    first.status(&lab);
-    let read = lab.run(["status"]).expect(0);
-    assert!(read.stderr.contains(&first.url), "what is read beside a coordinator may be older: {}", read.stderr);
-    drop(first);
-    assert_eq!(lab.run(["status"]).expect(0).stderr, "");
 }
 
 /// Has the peer do every job of the sweep.

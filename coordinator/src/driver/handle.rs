@@ -4,6 +4,7 @@ use crate::plan::Plan;
 use crate::scheduler::{
     Completed, Completion, Offer, Rejection, Submitted, Synchronization, Synchronized, View, WorkerInfo,
 };
+use crate::store::StoreError;
 use proto::ids::WorkerId;
 use std::sync::Arc;
 use std::sync::mpsc::Sender;
@@ -34,6 +35,8 @@ pub(super) enum Request {
     Offer(WorkerId, Offer, Reply<()>),
     Synchronize(WorkerId, Synchronization, Reply<Synchronized>),
     Complete(WorkerId, Box<Completion>, Reply<Completed>),
+    /// End with this error.
+    Fail(StoreError),
     Stop,
 }
 

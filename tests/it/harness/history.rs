@@ -1,5 +1,6 @@
 //! What a store says has happened: the journal of facts, read once.
 
+use super::Lab;
 use coordinator::scheduler::Fact;
 use coordinator::store::Reader;
 use proto::ids::{Attempt, JobId};
@@ -88,5 +89,15 @@ impl History {
 
     fn pick<T>(&self, choose: impl Fn(&Fact) -> Option<T>) -> Vec<T> {
         self.facts.iter().filter_map(choose).collect()
+    }
+}
+
+/// Checks that every acknowledged result is in the store, under its attempt.
+pub(crate) fn check_acknowledged(lab: &Lab, acknowledged: &[(JobId, Attempt)]) {
+    let reader = Reader::open(&lab.store()).unwrap();
+    for (job, attempt) in acknowledged {
+        let stored = reader.result(*job).unwrap();
+        let stored = stored.unwrap_or_else(|| panic!("the result of {job} was acknowledged and is not there"));
+        assert_eq!(stored.attempt, *attempt, "{job}");
     }
 }

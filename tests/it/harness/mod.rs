@@ -17,7 +17,7 @@ mod peer;
 mod process;
 mod programs;
 
-pub(crate) use history::{History, Row};
+pub(crate) use history::{History, Row, check_acknowledged};
 pub(crate) use lab::{Coordinator, Lab, contents, free_port, simulated, tiny};
 pub(crate) use peer::Peer;
 pub(crate) use process::{Ended, Process, children, kill, lives};
