@@ -3,7 +3,7 @@
 use super::grant::{notice, serves};
 use super::state::Worker;
 use super::{
-    Completed, Completion, Decision, Fact, Found, Grade, Grant, Offer, Record, Rejection, State, Submitted,
+    Completed, Completion, Decision, Fact, Found, Grade, Grant, Job, Offer, Record, Rejection, State, Submitted,
     Synchronization, Synchronized, Timestamp, WorkerInfo,
 };
 use crate::plan::Plan;
@@ -11,7 +11,7 @@ use proto::data::Inventory;
 use proto::ids::{JobId, Lease, WorkerId};
 use proto::measure::{Measurement, Outcome};
 use proto::spec::Trainer;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 impl State {
     /// A sweep file was submitted. If a worker has offered its data set before, the content is pinned at once.
@@ -139,8 +139,9 @@ impl State {
         reply.grants.extend(unlisted.filter_map(|job| self.current_grant(*job)));
         let free = request.free_slots.saturating_sub(reply.grants.len() as u32);
         let room = entry.room(free, busy);
-        let valid = valid.iter().map(|lease| lease.job).collect();
-        let grants = self.grant(now, worker, room, &valid);
+        // what has lapsed and was not listed is not held: it may be granted anew, to this worker as well
+        let valid: BTreeSet<_> = valid.iter().map(|lease| lease.job).collect();
+        let grants = self.grant(now, worker, room, |job, _| valid.contains(&job));
         facts.extend(grants.iter().map(|grant| granted(grant, worker)));
         reply.grants.extend(grants);
         reply.notices.extend(self.quarantine_notice(worker));
@@ -166,7 +167,7 @@ impl State {
         completion: Completion,
     ) -> Result<Decision<Completed>, Rejection> {
         let entry = self.worker(worker)?;
-        let Completion { lease, measurements, outcome, free_slots } = completion;
+        let Completion { lease, measurements, outcome, held, free_slots } = completion;
         let mut facts = vec![Fact::Seen { worker, at: now }];
         let mut records = Vec::new();
         let job = self.jobs.get(&lease.job);
@@ -178,10 +179,14 @@ impl State {
             Some(job) if job.is_lapsed(&lease, worker) => {
                 facts.push(Fact::Revived { job: lease.job, attempt: lease.attempt });
             }
+            // whoever has it now has not finished it
+            Some(job) if job.is_late(&lease, worker) && matches!(outcome, Outcome::Succeeded(_)) => {}
             _ => return Ok(Decision { facts, records, reply: Completed::StaleLease }),
         }
-        self.measured(&lease, &measurements, &mut facts, &mut records);
         let (job, attempt) = (lease.job, lease.attempt);
+        if !measurements.is_empty() {
+            records.push(Record::Measurements { job, attempt, measurements });
+        }
         facts.push(match outcome {
             Outcome::Succeeded(result) => {
                 let grade = Some(Grade::from(result.as_ref()));
@@ -191,11 +196,18 @@ impl State {
             Outcome::Failed { kind, message } => Fact::Failed { job, attempt, kind, message },
             Outcome::Released => Fact::Released { job, attempt },
         });
-        let others = self.leases.get(&worker).map_or(0, |jobs| jobs.iter().filter(|other| **other != job).count());
+        // the next calls of the worker bring these: to grant them now, to whomever, would be to throw them away
+        let taken_up = held.iter().filter(|lease| lease.job != job);
+        let taken_up =
+            taken_up.filter(|lease| self.jobs.get(&lease.job).is_some_and(|job| job.is_lapsed(lease, worker)));
+        let taken_up: BTreeMap<_, _> = taken_up.map(|lease| (lease.job, lease.attempt)).collect();
+        facts.extend(taken_up.iter().map(|(job, attempt)| Fact::Revived { job: *job, attempt: *attempt }));
+        let leased = self.leases.get(&worker).map_or(0, |jobs| jobs.iter().filter(|other| **other != job).count());
         // what a failure says of the worker is known once it is applied: its next jobs come with the next synchronisation
         let has_failed = facts.iter().any(|fact| matches!(fact, Fact::Failed { .. }));
-        let room = if has_failed { 0 } else { entry.room(free_slots, others) };
-        let grants = self.grant(now, worker, room, &BTreeSet::from([job]));
+        let room = if has_failed { 0 } else { entry.room(free_slots, leased + taken_up.len()) };
+        let is_own = |other: &Job| other.lapsed().is_some_and(|holder| holder.worker == worker);
+        let grants = self.grant(now, worker, room, |id, other| id == job || is_own(other));
         facts.extend(grants.iter().map(|grant| granted(grant, worker)));
         Ok(Decision { facts, records, reply: Completed::Recorded(grants) })
     }

@@ -112,6 +112,8 @@ pub struct Completion {
     pub measurements: Vec<Measurement>,
     /// How it ended.
     pub outcome: Outcome,
+    /// Every other attempt that the worker runs or has yet to report.
+    pub held: Vec<Lease>,
     /// Jobs that the worker could start once this one has ended.
     pub free_slots: u32,
 }

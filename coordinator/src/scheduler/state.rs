@@ -116,17 +116,19 @@ impl State {
             | Fact::Renewed { job, .. }
             | Fact::Progressed { job, .. } => {
                 let expires = now.after(self.limits.lease_ms);
-                let holder = self.jobs.get(job).and_then(Job::holder).map(|holder| holder.worker);
+                let worker = self.worker_that_ended(*job, fact);
                 let mut result = Ok(());
                 self.change(*job, |state| result = state.apply(*job, fact, expires));
-                if let (Some(worker), Ok(())) = (holder, &result) {
+                if let (Some(worker), Ok(())) = (worker, &result) {
                     self.note_conduct(worker, fact);
                 }
                 return result;
             }
             Fact::Registered { worker, info } => {
                 let entry = Worker { info: info.clone(), seen: now, offers: BTreeMap::new(), draining: false };
-                self.workers.entry(*worker).or_insert(entry).info = info.clone();
+                let worker = self.workers.entry(*worker).or_insert(entry);
+                // it would not call again if it had gone
+                (worker.info, worker.draining) = (info.clone(), false);
             }
             Fact::Seen { worker, at } => {
                 if let Some(worker) = self.workers.get_mut(worker) {
@@ -331,7 +333,7 @@ impl State {
                 }
                 let may_run = sweep.course.is_open(candidate, replicate);
                 open += u64::from(may_run && !job.is_ended());
-                if may_run && matches!(job.state, JobState::Queued { .. }) {
+                if may_run && matches!(job.state, JobState::Queued) {
                     queue.insert(place);
                 }
             }

@@ -96,7 +96,7 @@ impl Fleet for FleetService {
     }
 
     async fn complete(&self, request: Request<CompleteRequest>) -> Result<Response<CompleteResponse>, Status> {
-        let CompleteRequest { worker, lease, measurements, outcome, free_slots } = request.into_inner();
+        let CompleteRequest { worker, lease, measurements, outcome, free_slots, held } = request.into_inner();
         let worker = worker_id(&worker)?;
         let lease = required(lease, "lease").map_err(invalid)?;
         let mut outcome = required(outcome, "outcome").and_then(TryInto::try_into).map_err(invalid)?;
@@ -107,6 +107,7 @@ impl Fleet for FleetService {
             lease: (&lease).try_into().map_err(invalid)?,
             measurements: measurements.iter().map(Measurement::try_from).collect::<Result<_, _>>().map_err(invalid)?,
             outcome,
+            held: held.iter().map(Lease::try_from).collect::<Result<_, _>>().map_err(invalid)?,
             free_slots,
         };
         let (status, grants) = match self.handle.complete(worker, completion).await.map_err(status)? {

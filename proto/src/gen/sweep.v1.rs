@@ -412,6 +412,9 @@ pub struct CompleteRequest {
     /// Jobs the worker could start once this one has ended.
     #[prost(uint32, tag = "7")]
     pub free_slots: u32,
+    /// Every other attempt that the worker runs or has yet to report.
+    #[prost(message, repeated, tag = "8")]
+    pub held: ::prost::alloc::vec::Vec<Lease>,
     #[prost(oneof = "complete_request::Outcome", tags = "4, 5, 6")]
     pub outcome: ::core::option::Option<complete_request::Outcome>,
 }
@@ -444,7 +447,7 @@ pub enum CompleteStatus {
     Unspecified = 0,
     /// The outcome is durable.
     Recorded = 1,
-    /// The worker did not hold the lease (any more); nothing was changed.
+    /// The worker did not hold the lease (any more), or the job has a result; nothing was changed.
     StaleLease = 2,
 }
 impl CompleteStatus {
@@ -560,7 +563,7 @@ pub mod fleet_client {
             self.inner = self.inner.max_encoding_message_size(limit);
             self
         }
-        /// Introduces a worker. Repeating it is harmless.
+        /// Introduces a worker. Repeating it is harmless; a worker that was draining drains no more.
         /// FAILED_PRECONDITION: no protocol version in common; the message says which the coordinator speaks.
         pub async fn register(
             &mut self,
@@ -611,7 +614,9 @@ pub mod fleet_client {
                 .insert(GrpcMethod::new("sweep.v1.Fleet", "Synchronize"));
             self.inner.unary(req, path, codec).await
         }
-        /// Ends an attempt. An answer means that the outcome is durable. Repeating it gives the same answer.
+        /// Ends an attempt, and takes up again those in `held` whose leases ran out and that nobody else was given. An answer means that the outcome
+        /// is durable. Repeating it gives the same answer. The first result of a job counts: one whose lease ran out is taken as long as the job has
+        /// none, even if another worker runs it meanwhile.
         /// FAILED_PRECONDITION: as in Synchronize.
         pub async fn complete(
             &mut self,
@@ -649,7 +654,7 @@ pub mod fleet_server {
     /// Generated trait containing gRPC methods that should be implemented for use with FleetServer.
     #[async_trait]
     pub trait Fleet: std::marker::Send + std::marker::Sync + 'static {
-        /// Introduces a worker. Repeating it is harmless.
+        /// Introduces a worker. Repeating it is harmless; a worker that was draining drains no more.
         /// FAILED_PRECONDITION: no protocol version in common; the message says which the coordinator speaks.
         async fn register(
             &self,
@@ -669,7 +674,9 @@ pub mod fleet_server {
             tonic::Response<super::SynchronizeResponse>,
             tonic::Status,
         >;
-        /// Ends an attempt. An answer means that the outcome is durable. Repeating it gives the same answer.
+        /// Ends an attempt, and takes up again those in `held` whose leases ran out and that nobody else was given. An answer means that the outcome
+        /// is durable. Repeating it gives the same answer. The first result of a job counts: one whose lease ran out is taken as long as the job has
+        /// none, even if another worker runs it meanwhile.
         /// FAILED_PRECONDITION: as in Synchronize.
         async fn complete(
             &self,

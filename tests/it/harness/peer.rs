@@ -114,6 +114,7 @@ impl Peer {
             measurements: Vec::new(),
             outcome: Some((&outcome).into()),
             free_slots: 0,
+            held: self.held.iter().filter(|held| *held != lease).map(Into::into).collect(),
         }
     }
 }

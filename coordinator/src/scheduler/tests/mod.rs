@@ -162,7 +162,19 @@ impl Sim {
     }
 
     fn complete(&mut self, worker: WorkerId, lease: Lease, outcome: Outcome) -> Completed {
-        let completion = Completion { lease, measurements: vec![epoch(1), epoch(2)], outcome, free_slots: 0 };
+        self.complete_with(worker, lease, outcome, &[], 0)
+    }
+
+    fn complete_with(
+        &mut self,
+        worker: WorkerId,
+        lease: Lease,
+        outcome: Outcome,
+        held: &[Lease],
+        free_slots: u32,
+    ) -> Completed {
+        let (measurements, held) = (vec![epoch(1), epoch(2)], held.to_vec());
+        let completion = Completion { lease, measurements, outcome, held, free_slots };
         let decision = self.state.complete_decision(self.now, worker, completion).unwrap();
         self.carry_out(decision)
     }
