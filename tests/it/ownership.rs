@@ -1,6 +1,8 @@
 //! A store has one coordinator, and one that has lost its store acknowledges nothing.
 
-use crate::harness::{Coordinator, Lab, Peer, Process, check_acknowledged, contents, lives, simulated, skipped, until};
+use crate::harness::{
+    Coordinator, Lab, Peer, Process, Signal, check_acknowledged, contents, lives, simulated, skipped, until,
+};
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::process::Command;
@@ -79,6 +81,8 @@ fn a_store_that_was_deleted_takes_nothing() {
     assert!(runtime.block_on(peer.complete()).is_err());
     assert!(lives(coordinator.process.id()) && !lab.store().exists());
     coordinator.process.says("the store fails");
+    coordinator.process.signal(Signal::TERM);
+    coordinator.process.wait().expect(2);
 }
 
 #[test]

@@ -49,6 +49,8 @@ pub enum JobState {
         expires: Timestamp,
         /// The last epoch that was measured.
         epoch: u32,
+        /// The holder has handed in what cannot be, once.
+        refused: bool,
     },
     /// Ended with a result.
     Succeeded,
@@ -209,20 +211,24 @@ impl Job {
         let next = match (&self.state, fact) {
             (Queued, Fact::Granted { attempt, token, worker, .. }) if *attempt == self.attempts.next() => {
                 self.attempts = *attempt;
-                Leased { holder: Holder { attempt: *attempt, token: *token, worker: *worker }, expires, epoch: 0 }
+                let holder = Holder { attempt: *attempt, token: *token, worker: *worker };
+                Leased { holder, expires, epoch: 0, refused: false }
             }
             (Queued, Fact::Revived { attempt, .. })
                 if let Some(holder) = self.lapsed().copied().filter(|holder| holder.attempt == *attempt) =>
             {
                 self.lapsed.pop();
                 self.lost = self.lost.saturating_sub(1);
-                Leased { holder, expires, epoch: 0 }
+                Leased { holder, expires, epoch: 0, refused: false }
             }
-            (Leased { holder, epoch, .. }, Fact::Renewed { expires, .. }) => {
-                Leased { holder: *holder, expires: *expires, epoch: *epoch }
+            (&Leased { holder, epoch, refused, .. }, &Fact::Renewed { expires, .. }) => {
+                Leased { holder, expires, epoch, refused }
             }
-            (Leased { holder, expires, .. }, Fact::Progressed { epoch, .. }) => {
-                Leased { holder: *holder, expires: *expires, epoch: *epoch }
+            (&Leased { holder, expires, refused, .. }, &Fact::Progressed { epoch, .. }) => {
+                Leased { holder, expires, epoch, refused }
+            }
+            (&Leased { holder, expires, epoch, .. }, Fact::Refused { .. }) => {
+                Leased { holder, expires, epoch, refused: true }
             }
             (Queued | Leased { .. } | JobState::Failed { .. }, Fact::Succeeded { attempt, grade, .. })
                 if let Some(holder) = self.holder_at(*attempt) =>
@@ -240,11 +246,11 @@ impl Job {
                 self.ended = Some((holder.attempt, holder.token));
                 self.failed += 1;
                 self.failed_on.insert(holder.worker);
-                self.message = Some(message.clone());
+                self.message = Some(message.to_string());
                 if self.failed < MAX_FAILED {
                     Queued
                 } else {
-                    JobState::Failed { kind: *kind, message: message.clone() }
+                    JobState::Failed { kind: *kind, message: message.to_string() }
                 }
             }
             (Leased { holder, .. }, Fact::Lost { attempt, .. }) if holder.attempt == *attempt => {

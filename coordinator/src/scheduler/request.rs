@@ -62,6 +62,18 @@ pub enum Rejection {
     },
 }
 
+/// What a worker handed in cannot be.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("job {job}, attempt {attempt}: what was handed in cannot be true: {reason}")]
+pub struct Breach {
+    /// The job.
+    pub job: JobId,
+    /// The attempt.
+    pub attempt: Attempt,
+    /// Why, for people.
+    pub reason: String,
+}
+
 /// A worker's state, and what it has measured.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Synchronization {

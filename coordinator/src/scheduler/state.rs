@@ -1,11 +1,12 @@
 //! The fold of the facts. [`State::apply`] is the only mutator, live and on replay.
 
+use super::plausible::SplitKey;
 use super::quarantine::Conduct;
 use super::{Counts, Course, Fact, IllegalTransition, Job, JobState, Offer, Sweep, Timestamp, WorkerInfo};
 use crate::analysis::racing::Look;
 use crate::plan::Plan;
 use proto::data::{Dataset, Inventory};
-use proto::ids::{ContentHash, JobId, WorkerId};
+use proto::ids::{ContentHash, JobId, SplitHash, WorkerId};
 use proto::spec::Trainer;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -49,6 +50,8 @@ pub struct State {
     pub(super) conduct: BTreeMap<WorkerId, Conduct>,
     pub(super) leases: BTreeMap<WorkerId, BTreeSet<JobId>>,
     pub(super) expiries: BTreeSet<(Timestamp, JobId)>,
+    /// The splits of results, as the first of each said.
+    pub(super) splits: BTreeMap<SplitKey, SplitHash>,
 }
 
 impl State {
@@ -114,6 +117,7 @@ impl State {
             | Fact::Failed { job, .. }
             | Fact::Succeeded { job, .. }
             | Fact::Renewed { job, .. }
+            | Fact::Refused { job }
             | Fact::Progressed { job, .. } => {
                 let expires = now.after(self.limits.lease_ms);
                 let worker = self.worker_that_ended(*job, fact);
@@ -121,6 +125,9 @@ impl State {
                 self.change(*job, |state| result = state.apply(*job, fact, expires));
                 if let (Some(worker), Ok(())) = (worker, &result) {
                     self.note_conduct(worker, fact);
+                }
+                if let (&Fact::Succeeded { split: Some(split), .. }, Ok(())) = (fact, &result) {
+                    self.note_split(*job, split);
                 }
                 return result;
             }

@@ -109,8 +109,10 @@ impl Reader {
             let damaged = |reason: String| self.damaged(format!("journal, seq {seq}"), reason);
             let mut fact = serde_json::from_str(&json).map_err(|error| damaged(error.to_string()))?;
             // written before the journal held grades
-            if let Fact::Succeeded { job, grade: grade @ None, .. } = &mut fact {
-                *grade = self.result(*job)?.map(|stored| Grade::from(&stored.result));
+            if let Fact::Succeeded { job, grade: grade @ None, split, .. } = &mut fact {
+                let stored = self.result(*job)?;
+                *grade = stored.as_ref().map(|stored| Grade::from(&stored.result));
+                *split = stored.and_then(|stored| stored.result.split_hash);
             }
             each(fact).map_err(|error| damaged(error.to_string()))?;
         }

@@ -81,7 +81,7 @@ fn a_journal_without_grades_takes_them_from_the_results() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("s.db");
     let grade = None;
-    let succeeded = Fact::Succeeded { job: JOB, attempt: Attempt(1), grade };
+    let succeeded = Fact::Succeeded { job: JOB, attempt: Attempt(1), grade, split: None };
     Store::open(&path).unwrap().append(&[granted(), succeeded], &[diverged()]).unwrap();
     let [_, Fact::Succeeded { grade: Some(grade), .. }] = facts(&path)[..] else { panic!("{:?}", facts(&path)) };
     assert_eq!(grade.verdict, Verdict::Diverged);

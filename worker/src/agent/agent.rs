@@ -317,7 +317,7 @@ impl Agent {
         if let Outcome::Failed { kind: FailureKind::Data, message } = outcome {
             held.outcome = Some(Outcome::Released);
             let dataset = held.dataset.clone();
-            self.offer(dataset, Err(message));
+            self.offer(dataset, Err(message.into()));
         } else {
             held.outcome = Some(outcome);
         }

@@ -223,7 +223,7 @@ impl Agent {
             Code::InvalidArgument | Code::OutOfRange if is_result => {
                 let message = format!("the coordinator does not take the result: {}", status.message());
                 tracing::error!(job = %lease.job.short(), "{message}");
-                held.outcome = Some(Outcome::Failed { kind: FailureKind::Error, message });
+                held.outcome = Some(Outcome::Failed { kind: FailureKind::Error, message: message.into() });
             }
             _ => self.failed(status),
         }
