@@ -1,6 +1,6 @@
 //! What was acknowledged is on disk, whenever the coordinator dies.
 
-use crate::harness::{Coordinator, Lab, Peer, Process, Signal, check_acknowledged, kill, simulated, skipped, until};
+use crate::harness::{Coordinator, Lab, Peer, Process, Signal, check_acknowledged, kill, may_trace, simulated, until};
 use std::process::Command;
 use std::time::Duration;
 use tokio::runtime::Runtime;
@@ -128,10 +128,8 @@ async fn work(peer: &mut Peer, jobs: usize) -> Result<(), tonic::Status> {
 fn the_coordinator_may_die_at_any_write_to_the_disk() {
     // so many that the thread that writes facts writes more often than opening the store does: strace counts by threads
     const JOBS: usize = 6;
-    let mut probe = Command::new("strace");
-    probe.args(["--output=/dev/null", "--inject=fsync:signal=KILL:when=1", "true"]);
-    if !probe.output().is_ok_and(|output| output.status.success()) {
-        return skipped("strace is not there, or may not trace");
+    if !may_trace() {
+        return;
     }
     let runtime = Runtime::new().unwrap();
     let (mut deaths, mut losses) = (0, 0);
@@ -139,7 +137,7 @@ fn the_coordinator_may_die_at_any_write_to_the_disk() {
         let lab = Lab::new();
         lab.write(&simulated(JOBS as u32, 1));
         lab.run(["submit", "sweep.yaml", "--simulated"]).expect(0);
-        let mut victim = Process::start(&mut killed_at(&lab, moment));
+        let mut victim = Process::start(&mut killed_at(&lab, moment, &["serve", "--listen", "127.0.0.1:0"]));
         let address = until("its address, or its end", || {
             let said = victim.stderr();
             let address = said.lines().find_map(|line| line.strip_prefix("listening on ")?.split(',').next());
@@ -169,11 +167,31 @@ fn the_coordinator_may_die_at_any_write_to_the_disk() {
 }
 
 /// A coordinator that dies when it writes to the disk, or waits for it, for the n-th time.
-fn killed_at(lab: &Lab, n: u32) -> Command {
-    let coordinator = lab.command("coordinator", ["serve", "--listen", "127.0.0.1:0"]);
+fn killed_at(lab: &Lab, n: u32, arguments: &[&str]) -> Command {
+    let coordinator = lab.command("coordinator", arguments);
     let mut traced = Command::new("strace");
     traced.args(["-f", "-qq", "-o", "/dev/null", "-e", "trace=pwrite64,fdatasync,fsync", "-e"]);
     traced.arg(format!("inject=pwrite64,fdatasync,fsync:signal=SIGKILL:when={n}"));
     traced.arg(coordinator.get_program()).args(coordinator.get_args()).current_dir(lab.path(""));
     traced
+}
+
+#[test]
+fn a_store_is_made_whole_or_not_at_all() {
+    if !may_trace() {
+        return;
+    }
+    let submit = ["submit", "sweep.yaml", "--simulated"];
+    let mut deaths = 0;
+    for moment in 1.. {
+        let lab = Lab::new();
+        lab.write(&simulated(2, 1));
+        if killed_at(&lab, moment, &submit).output().unwrap().status.success() {
+            break;
+        }
+        deaths += 1;
+        lab.run(submit).expect(0);
+        assert_eq!(lab.rows("jobs").len(), 2, "it died at its write {moment}");
+    }
+    assert!(deaths > 10, "it died {deaths} times");
 }

@@ -1,7 +1,7 @@
 //! A store has one coordinator, and one that has lost its store acknowledges nothing.
 
 use crate::harness::{
-    Coordinator, Lab, Peer, Process, Signal, check_acknowledged, contents, lives, simulated, skipped, until,
+    Coordinator, Lab, Peer, Process, Signal, check_acknowledged, contents, lives, may_trace, simulated, until,
 };
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -101,10 +101,8 @@ fn a_coordinator_that_has_lost_its_store_ends() {
 
 #[test]
 fn a_disk_that_does_not_confirm_a_write_ends_the_coordinator() {
-    let mut probe = Command::new("strace");
-    probe.args(["--output=/dev/null", "--inject=fdatasync:error=EIO", "true"]);
-    if !probe.output().is_ok_and(|output| output.status.success()) {
-        return skipped("strace is not there, or may not trace");
+    if !may_trace() {
+        return;
     }
     let lab = Lab::new();
     let runtime = Runtime::new().unwrap();

@@ -160,7 +160,9 @@ pub(super) fn check_version(path: &Path, connection: &Connection) -> Result<i64,
 /// another process has made meanwhile stays.
 fn create(real: &Path) -> Result<(), StoreError> {
     let folder = real.parent().unwrap_or(Path::new("/"));
-    let new = tempfile::Builder::new().permissions(Permissions::from_mode(0o666)).tempfile_in(folder);
+    let name = real.file_name().unwrap_or_default();
+    let permissions = Permissions::from_mode(0o666);
+    let new = tempfile::Builder::new().prefix(name).suffix(".new").permissions(permissions).tempfile_in(folder);
     let new = new.map_err(|source| io("create", real, source))?;
     let fill = || {
         let mut connection = Connection::open(new.path())?;
