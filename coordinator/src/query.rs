@@ -213,7 +213,7 @@ fn job_row(state: &State, sweep: &Sweep, place: usize, stored: Option<StoredResu
     let row_state = match &job.state {
         JobState::Succeeded => RowState::Succeeded,
         _ if sweep.is_dropped(place as u32) => RowState::Dropped,
-        JobState::Queued { .. } => RowState::Queued,
+        JobState::Queued => RowState::Queued,
         JobState::Leased { .. } => RowState::Running,
         JobState::Failed { .. } => RowState::Failed,
         JobState::Cancelled => RowState::Cancelled,

@@ -4,6 +4,8 @@ use crate::data::{Dataset, Format, Inventory, Synthetic};
 use crate::extras::{Artifact, Baseline, BaselineCounts, Extras};
 use crate::ids::{Attempt, ContentHash, InvalidId, Lease};
 use crate::measure::{CaseCounts, Counts, Evaluation, FailureKind, JobResult, Measurement, Outcome, Scores, Verdict};
+use crate::spec::Metric;
+use crate::text::Line;
 use crate::wire;
 use std::collections::BTreeSet;
 
@@ -93,7 +95,8 @@ impl TryFrom<wire::Inventory> for Inventory {
     type Error = InvalidMessage;
 
     fn try_from(inventory: wire::Inventory) -> Result<Self, InvalidMessage> {
-        Ok(Self { content: inventory.content.parse::<ContentHash>()?, cases: inventory.cases })
+        let cases = inventory.cases.iter().map(|case| Line::name(case).into());
+        Ok(Self { content: inventory.content.parse::<ContentHash>()?, cases: cases.collect() })
     }
 }
 
@@ -131,16 +134,25 @@ impl TryFrom<&wire::Measurement> for Measurement {
         if measurement.epoch == 0 {
             return Err(InvalidMessage::Value("measurement.epoch"));
         }
-        if !measurement.seconds.is_finite() {
+        let validation = Scores::from(required(measurement.validation.as_ref(), "measurement.validation")?);
+        let scores = Metric::ALL.iter().filter_map(|metric| validation.get(*metric));
+        if !scores.chain(measurement.train_loss).all(f64::is_finite) {
+            return Err(InvalidMessage::Value("measurement.validation"));
+        }
+        if !is_duration(measurement.seconds) {
             return Err(InvalidMessage::Value("measurement.seconds"));
         }
         Ok(Self {
             epoch: measurement.epoch,
             train_loss: measurement.train_loss,
-            validation: required(measurement.validation.as_ref(), "measurement.validation")?.into(),
+            validation,
             seconds: measurement.seconds,
         })
     }
+}
+
+fn is_duration(seconds: f64) -> bool {
+    seconds.is_finite() && seconds >= 0.0
 }
 
 // === JobResult ===
@@ -219,7 +231,7 @@ impl TryFrom<&wire::JobResult> for JobResult {
             wire::Verdict::Degenerate => Verdict::Degenerate,
             wire::Verdict::Diverged => Verdict::Diverged,
         };
-        if !result.train_seconds.is_finite() {
+        if !is_duration(result.train_seconds) {
             return Err(InvalidMessage::Value("result.train_seconds"));
         }
         Ok(Self {
@@ -230,7 +242,7 @@ impl TryFrom<&wire::JobResult> for JobResult {
             test: required(result.test.as_ref(), "result.test")?.try_into()?,
             train_seconds: result.train_seconds,
             parameters: result.parameters,
-            device: result.device.clone(),
+            device: Line::name(&result.device).into(),
             split_hash: match result.split_hash.as_str() {
                 "" => None,
                 hash => Some(hash.parse()?),
@@ -320,14 +332,14 @@ pub fn failure_to_wire(kind: FailureKind, message: &str) -> wire::Failure {
 
 /// A failure from the wire; a kind that this build does not know is an error of the trainer.
 #[must_use]
-pub fn failure_from_wire(failure: wire::Failure) -> (FailureKind, String) {
+pub fn failure_from_wire(failure: wire::Failure) -> (FailureKind, Line) {
     let kind = match failure.kind() {
         wire::FailureKind::Unspecified | wire::FailureKind::Error => FailureKind::Error,
         wire::FailureKind::Crashed => FailureKind::Crashed,
         wire::FailureKind::OutOfMemory => FailureKind::OutOfMemory,
         wire::FailureKind::Data => FailureKind::Data,
     };
-    (kind, failure.message)
+    (kind, Line::message(&failure.message))
 }
 
 impl From<&Outcome> for wire::complete_request::Outcome {
@@ -357,77 +369,4 @@ impl TryFrom<wire::complete_request::Outcome> for Outcome {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::ids::SplitHash;
-
-    #[test]
-    fn counts_that_cannot_be_are_refused() {
-        assert_eq!(unpack(&[0, 1, 2, 3, 4]).map(|cases| pack(&cases)), Ok(vec![0, 1, 2, 3, 4]));
-        assert!(unpack(&[0, 1, 2, 3]).is_err(), "four numbers");
-        assert!(unpack(&[0, u32::MAX, 1, 0, 0]).is_err(), "more pixels than fit");
-    }
-
-    #[test]
-    fn times_that_cannot_be_are_refused() {
-        // the store has a number there, and a batch that it refuses is lost for everybody in it
-        let seconds =
-            |seconds| wire::Measurement { epoch: 1, validation: Some(Default::default()), seconds, train_loss: None };
-        assert!(Measurement::try_from(&seconds(1.0)).is_ok());
-        assert_eq!(Measurement::try_from(&seconds(f64::NAN)), Err(InvalidMessage::Value("measurement.seconds")));
-        let result = wire::JobResult {
-            verdict: wire::Verdict::Trained.into(),
-            validation: Some(Default::default()),
-            test: Some(Default::default()),
-            train_seconds: f64::NAN,
-            ..Default::default()
-        };
-        assert_eq!(JobResult::try_from(&result), Err(InvalidMessage::Value("result.train_seconds")));
-    }
-
-    #[test]
-    fn a_result_survives_the_wire() {
-        let evaluation = Evaluation {
-            loss: 0.25,
-            cases: vec![CaseCounts { case: 7, counts: Counts { tp: 1, fp: 2, fn_: 3, tn: 4 } }],
-        };
-        let outcome = Outcome::Succeeded(Box::new(JobResult {
-            verdict: Verdict::Trained,
-            epochs: 20,
-            best_epoch: 12,
-            validation: evaluation.clone(),
-            test: evaluation.clone(),
-            train_seconds: 1.5,
-            parameters: 9,
-            device: "cpu".to_owned(),
-            split_hash: Some(SplitHash(3)),
-            extras: Extras {
-                baselines: vec![BaselineCounts {
-                    baseline: Baseline::Otsu,
-                    validation: evaluation.cases,
-                    test: Vec::new(),
-                }],
-                artifacts: vec![Artifact { case: 7, rank: 2, of: 5, iou: 0.5, png: vec![1, 2] }],
-            },
-        }));
-        assert_eq!(wire::complete_request::Outcome::from(&outcome).try_into(), Ok(outcome));
-    }
-
-    #[test]
-    fn extras_that_cannot_be_are_refused() {
-        let read = |baselines: &[wire::BaselineKind], artifacts: &[(u32, usize, f64)]| {
-            let baselines = baselines.iter().map(|&kind| wire::Baseline { kind: kind.into(), ..Default::default() });
-            let artifact =
-                |&(rank, bytes, iou)| wire::Artifact { rank, iou, png: vec![0; bytes], ..Default::default() };
-            let artifacts = artifacts.iter().map(artifact).collect();
-            extras(&wire::JobResult { baselines: baselines.collect(), artifacts, ..Default::default() })
-        };
-        use wire::BaselineKind::{MeanMask, Otsu, Unspecified};
-        assert!(read(&[Otsu, MeanMask], &[(1, Artifact::MOST_BYTES - 1, 1.0), (2, 1, 0.0)]).is_ok());
-        assert!(read(&[Otsu, Otsu], &[]).is_err(), "a baseline twice");
-        assert!(read(&[Unspecified], &[]).is_err(), "no baseline");
-        assert!(read(&[], &[(1, 1, 1.0), (1, 1, 1.0)]).is_err(), "a rank twice");
-        assert!(read(&[], &[(1, Artifact::MOST_BYTES, 1.0), (2, 1, 1.0)]).is_err(), "too many bytes");
-        assert!(read(&[], &[(1, 1, f64::NAN)]).is_err(), "no score");
-    }
-}
+mod tests;

@@ -4,6 +4,7 @@
 use crate::extras::Extras;
 use crate::ids::SplitHash;
 use crate::spec::{Metric, Subset};
+use crate::text::Line;
 use serde::{Deserialize, Serialize};
 
 /// Pixels of one case, by prediction (sigmoid >= 0.5) and truth.
@@ -301,7 +302,7 @@ pub enum Outcome {
         /// Whose fault.
         kind: FailureKind,
         /// One line for people.
-        message: String,
+        message: Line,
     },
     /// Given back unfinished, because the worker drains.
     Released,

@@ -243,7 +243,7 @@ impl From<LossName> for Loss {
 }
 
 /// The images a job works on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Data {
     /// Content of the data set.
@@ -253,7 +253,7 @@ pub struct Data {
 }
 
 /// Sizes of the subsets, in cases. The default is the report's: 100 / 50 / 50.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Split {
     /// How cases are assigned.

@@ -3,13 +3,14 @@
 use crate::harness::{Lab, until};
 use proto::ids::{Attempt, ContentHash, Lease, Token};
 use proto::spec::{Architecture, Data, JobSpec, Loss, Model, Seeds, Selection, Split, Trainer, Training};
+use proto::wire::complete_request::Outcome;
 use proto::wire::fleet_server::{Fleet, FleetServer};
 use proto::wire::{
     Assignment, CompleteRequest, CompleteResponse, CompleteStatus, Dataset, DatasetFormat, RegisterRequest,
     RegisterResponse, SynchronizeRequest, SynchronizeResponse,
 };
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::runtime::Runtime;
 use tonic::transport::Server;
@@ -114,6 +115,36 @@ impl Fleet for Full {
     }
 }
 
+/// A coordinator that gives a job and does not understand what it is told of it, so many times.
+#[derive(Clone)]
+struct Deaf {
+    times: usize,
+    given: Arc<AtomicUsize>,
+    called: Arc<AtomicUsize>,
+    outcomes: Arc<Mutex<Vec<Outcome>>>,
+}
+
+#[tonic::async_trait]
+impl Fleet for Deaf {
+    async fn register(&self, _: Request<RegisterRequest>) -> Result<Response<RegisterResponse>, Status> {
+        Ok(Response::new(RegisterResponse { protocol: proto::PROTOCOL, lease_ms: 60_000 }))
+    }
+
+    async fn synchronize(&self, _: Request<SynchronizeRequest>) -> Result<Response<SynchronizeResponse>, Status> {
+        let is_first = self.given.fetch_add(1, Ordering::SeqCst) == 0;
+        let assignments = is_first.then(assignment).into_iter().collect();
+        Ok(Response::new(SynchronizeResponse { assignments, next_ms: 60_000, ..SynchronizeResponse::default() }))
+    }
+
+    async fn complete(&self, request: Request<CompleteRequest>) -> Result<Response<CompleteResponse>, Status> {
+        if self.called.fetch_add(1, Ordering::SeqCst) < self.times {
+            return Err(Status::invalid_argument("what?"));
+        }
+        self.outcomes.lock().unwrap().extend(request.into_inner().outcome);
+        Ok(Response::new(CompleteResponse { status: CompleteStatus::Recorded.into(), assignments: Vec::new() }))
+    }
+}
+
 /// Serves until the runtime is dropped; the address.
 fn serve(runtime: &Runtime, fleet: impl Fleet) -> String {
     let incoming = runtime.block_on(async { TcpIncoming::bind("127.0.0.1:0".parse().unwrap()).unwrap() });
@@ -134,6 +165,24 @@ fn a_call_with_news_is_not_given_up_for_later_news() {
         (arrived == [1, 1]).then_some(())
     });
     assert_eq!(slow.given_up.load(Ordering::SeqCst), 0);
+}
+
+#[test]
+fn a_result_that_was_garbled_on_its_way_is_sent_again() {
+    for (times, expected) in [(0, "succeeded"), (1, "succeeded"), (2, "failed")] {
+        let lab = Lab::new();
+        let runtime = Runtime::new().unwrap();
+        let (given, called, outcomes) = Default::default();
+        let deaf = Deaf { times, given, called, outcomes };
+        let _worker = lab.worker(&serve(&runtime, deaf.clone()), "w", &["--simulate", "1ms"]);
+        let outcome = until("the outcome", || deaf.outcomes.lock().unwrap().pop());
+        let said = match outcome {
+            Outcome::Succeeded(_) => "succeeded",
+            Outcome::Failed(failure) if failure.message.contains("does not take the result: what?") => "failed",
+            other => panic!("{other:?}"),
+        };
+        assert_eq!((said, deaf.called.load(Ordering::SeqCst)), (expected, times + 1));
+    }
 }
 
 #[test]

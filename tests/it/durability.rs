@@ -1,21 +1,9 @@
-//! What was acknowledged is on disk, whenever the coordinator dies; a store has one coordinator.
+//! What was acknowledged is on disk, whenever the coordinator dies.
 
-use crate::harness::{Coordinator, Lab, Peer, Process, Signal, contents, kill, lives, simulated, skipped, until};
-use coordinator::store::Reader;
-use proto::ids::{Attempt, JobId};
+use crate::harness::{Coordinator, Lab, Peer, Process, Signal, check_acknowledged, kill, may_trace, simulated, until};
 use std::process::Command;
 use std::time::Duration;
 use tokio::runtime::Runtime;
-
-/// Checks that every acknowledged result is in the store, under its attempt.
-fn check_acknowledged(lab: &Lab, acknowledged: &[(JobId, Attempt)]) {
-    let reader = Reader::open(&lab.store()).unwrap();
-    for (job, attempt) in acknowledged {
-        let stored = reader.result(*job).unwrap();
-        let stored = stored.unwrap_or_else(|| panic!("the result of {job} was acknowledged and is not there"));
-        assert_eq!(stored.attempt, *attempt, "{job}");
-    }
-}
 
 fn succeeded(coordinator: &Coordinator, lab: &Lab) -> u64 {
     coordinator.status(lab)["sweeps"][0]["succeeded"].as_u64().unwrap()
@@ -123,33 +111,6 @@ fn a_result_that_is_reported_again_changes_nothing() {
     assert_eq!(lab.history().succeeded().len(), 1);
 }
 
-#[test]
-fn a_store_has_one_coordinator() {
-    let lab = Lab::new();
-    lab.write(&simulated(2, 1));
-    let first = lab.serve(&[]);
-    lab.submit(&first.url, &["--simulated"]);
-    let before = contents(&lab.path(""));
-    for arguments in [&["serve", "--listen", "127.0.0.1:0"][..], &["--sweep", "sweep.yaml", "--listen", "127.0.0.1:0"]]
-    {
-        let second = lab.run(arguments).expect(2);
-        let holder = format!("process {}, the coordinator at {}", first.process.id(), first.url);
-        assert!(
-            second.stderr.contains("sweeps.db is in use by ") && second.stderr.contains(&holder),
-            "{}",
-            second.stderr
-        );
-        assert_eq!(second.stdout, "");
-    }
-    assert_eq!(contents(&lab.path("")).keys().collect::<Vec<_>>(), before.keys().collect::<Vec<_>>());
-    assert!(lives(first.process.id()));
-    first.status(&lab);
-    let read = lab.run(["status"]).expect(0);
-    assert!(read.stderr.contains(&first.url), "what is read beside a coordinator may be older: {}", read.stderr);
-    drop(first);
-    assert_eq!(lab.run(["status"]).expect(0).stderr, "");
-}
-
 /// Has the peer do every job of the sweep.
 async fn work(peer: &mut Peer, jobs: usize) -> Result<(), tonic::Status> {
     peer.register().await?;
@@ -167,10 +128,8 @@ async fn work(peer: &mut Peer, jobs: usize) -> Result<(), tonic::Status> {
 fn the_coordinator_may_die_at_any_write_to_the_disk() {
     // so many that the thread that writes facts writes more often than opening the store does: strace counts by threads
     const JOBS: usize = 6;
-    let mut probe = Command::new("strace");
-    probe.args(["--output=/dev/null", "--inject=fsync:signal=KILL:when=1", "true"]);
-    if !probe.output().is_ok_and(|output| output.status.success()) {
-        return skipped("strace is not there, or may not trace");
+    if !may_trace() {
+        return;
     }
     let runtime = Runtime::new().unwrap();
     let (mut deaths, mut losses) = (0, 0);
@@ -178,7 +137,7 @@ fn the_coordinator_may_die_at_any_write_to_the_disk() {
         let lab = Lab::new();
         lab.write(&simulated(JOBS as u32, 1));
         lab.run(["submit", "sweep.yaml", "--simulated"]).expect(0);
-        let mut victim = Process::start(&mut killed_at(&lab, moment));
+        let mut victim = Process::start(&mut killed_at(&lab, moment, &["serve", "--listen", "127.0.0.1:0"]));
         let address = until("its address, or its end", || {
             let said = victim.stderr();
             let address = said.lines().find_map(|line| line.strip_prefix("listening on ")?.split(',').next());
@@ -208,11 +167,31 @@ fn the_coordinator_may_die_at_any_write_to_the_disk() {
 }
 
 /// A coordinator that dies when it writes to the disk, or waits for it, for the n-th time.
-fn killed_at(lab: &Lab, n: u32) -> Command {
-    let coordinator = lab.command("coordinator", ["serve", "--listen", "127.0.0.1:0"]);
+fn killed_at(lab: &Lab, n: u32, arguments: &[&str]) -> Command {
+    let coordinator = lab.command("coordinator", arguments);
     let mut traced = Command::new("strace");
     traced.args(["-f", "-qq", "-o", "/dev/null", "-e", "trace=pwrite64,fdatasync,fsync", "-e"]);
     traced.arg(format!("inject=pwrite64,fdatasync,fsync:signal=SIGKILL:when={n}"));
     traced.arg(coordinator.get_program()).args(coordinator.get_args()).current_dir(lab.path(""));
     traced
+}
+
+#[test]
+fn a_store_is_made_whole_or_not_at_all() {
+    if !may_trace() {
+        return;
+    }
+    let submit = ["submit", "sweep.yaml", "--simulated"];
+    let mut deaths = 0;
+    for moment in 1.. {
+        let lab = Lab::new();
+        lab.write(&simulated(2, 1));
+        if killed_at(&lab, moment, &submit).output().unwrap().status.success() {
+            break;
+        }
+        deaths += 1;
+        lab.run(submit).expect(0);
+        assert_eq!(lab.rows("jobs").len(), 2, "it died at its write {moment}");
+    }
+    assert!(deaths > 10, "it died {deaths} times");
 }

@@ -16,6 +16,7 @@ mod drain;
 mod durability;
 mod interrupt;
 mod manners;
+mod ownership;
 mod race;
 mod replicates;
 mod report;

@@ -5,6 +5,8 @@ use std::fs;
 use std::io::Read;
 use std::net::TcpStream;
 use std::time::Duration;
+use tokio::runtime::Runtime;
+use tonic::Code;
 
 fn with_token() -> Lab {
     let lab = Lab::new();
@@ -56,11 +58,11 @@ fn local_workers_get_the_token() {
 fn a_worker_is_known_by_more_than_its_word() {
     let lab = Lab::new();
     let coordinator = lab.serve(&[]);
-    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let runtime = Runtime::new().unwrap();
     runtime.block_on(async {
         let mut stranger = Peer::new(&coordinator.url, 1, 1);
         let refusal = stranger.synchronize().await.unwrap_err();
-        assert_eq!(refusal.code(), tonic::Code::FailedPrecondition, "{refusal}");
+        assert_eq!(refusal.code(), Code::FailedPrecondition, "{refusal}");
     });
 }
 
@@ -94,6 +96,36 @@ fn a_token_file_must_hold_a_token() {
         assert!(ended.stderr.contains(file), "{}", ended.stderr);
         assert!(!lab.store().exists());
     }
+}
+
+#[test]
+fn what_cannot_be_is_refused_with_its_reason() {
+    let lab = Lab::new();
+    lab.write(&simulated(2, 1));
+    let coordinator = lab.serve(&[]);
+    lab.submit(&coordinator.url, &["--simulated"]);
+    let clean = Runtime::new().unwrap().block_on(async {
+        let [mut liar, mut honest] = [1, 2].map(|worker| Peer::new(&coordinator.url, worker, 2));
+        liar.register().await.unwrap();
+        liar.synchronize().await.unwrap();
+        let lease = liar.held[0];
+        for _ in 0..2 {
+            let refused = liar.report_changed(&lease, |result| result.epochs = u32::MAX).await.unwrap_err();
+            assert_eq!(refused.code(), Code::InvalidArgument);
+            assert!(refused.message().contains("it has 4294967295 epochs of 1"), "{refused}");
+        }
+        let other = liar.held[1];
+        let device = "\u{1b}]0;x\u{7}=\u{202e}1".to_owned();
+        assert!(liar.report_changed(&other, |result| result.device = device).await.unwrap());
+        honest.register().await.unwrap();
+        honest.synchronize().await.unwrap();
+        assert_eq!(honest.held[0].job, lease.job, "the job is not lost");
+        honest.complete().await.unwrap();
+        other
+    });
+    lab.check_complete(2);
+    let stored = coordinator::store::Reader::open(&lab.store()).unwrap().result(clean.job).unwrap().unwrap();
+    assert_eq!(stored.result.device, "]0;x=1", "nothing that speaks to a terminal");
 }
 
 #[test]

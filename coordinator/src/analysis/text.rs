@@ -1,6 +1,7 @@
 //! How text for people is put together. Knows no table and no analysis.
 
 use proto::spec::Seeds;
+use proto::text::is_command;
 
 /// A number of things: one of them, or more.
 #[must_use]
@@ -8,10 +9,10 @@ pub fn counted(count: u64, word: &str) -> String {
     if count == 1 { format!("1 {word}") } else { format!("{count} {word}s") }
 }
 
-/// Text without what would end the line or speak to a terminal.
+/// Text without what would end the line, speak to a terminal or turn the order of letters around.
 #[must_use]
 pub fn one_line(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
+    text.chars().map(|c| if is_command(c) { ' ' } else { c }).collect()
 }
 
 /// The replicates in a line, no more than `most` of them written out; one number where split, initialisation and order have the

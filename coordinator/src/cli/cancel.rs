@@ -3,7 +3,8 @@
 use super::CliError;
 use super::client::{Place, Source, refused};
 use super::output::quietly;
-use crate::driver;
+use crate::driver::{self, Refusal};
+use crate::query;
 use crate::scheduler::Limits;
 use crate::store::{Reader, Store};
 use proto::wire::CancelRequest;
@@ -31,8 +32,8 @@ pub async fn run(args: Args) -> Result<(), CliError> {
             source.connect(url).await?.cancel(request).await.map_err(|status| refused(&status))?.into_inner().cancelled
         }
         Place::Store(store) => {
-            // opening a store to write makes one where there is none
-            Reader::open(store)?;
+            // to open a store for writing may make one, and changes the one that is there
+            query::state(&Reader::open(store)?)?.cancel_decision(&sweep).map(drop).map_err(Refusal::Rejected)?;
             let (handle, driver) = driver::start(Store::open(store)?, Limits::default())?;
             let cancelled = handle.cancel(sweep.clone()).await;
             handle.stop();

@@ -6,7 +6,7 @@ use super::{CliError, progress};
 use crate::query;
 use crate::scheduler::{SweepState, View};
 use crate::serve::status_to_view;
-use crate::store::{self, Reader};
+use crate::store::Reader;
 use proto::wire::StatusRequest;
 use serde_json::json;
 use std::io::{Write, stderr};
@@ -51,8 +51,9 @@ pub async fn run(args: Args) -> Result<(), CliError> {
 /// # Errors
 /// If the store cannot be read.
 pub(super) fn stored(store: &Path) -> Result<View, CliError> {
-    let view = query::state(&Reader::open(store)?)?.view();
-    if let Some(holder) = store::holder(store) {
+    let reader = Reader::open(store)?;
+    let view = query::state(&reader)?.view();
+    if let Some(holder) = reader.holder() {
         let store = store.display();
         // for people: a reader that is gone needs no line
         let _ =

@@ -2,8 +2,9 @@
 
 use crate::plan::Plan;
 use crate::scheduler::{
-    Completed, Completion, Offer, Rejection, Submitted, Synchronization, Synchronized, View, WorkerInfo,
+    Breach, Completed, Completion, Offer, Rejection, Submitted, Synchronization, Synchronized, View, WorkerInfo,
 };
+use crate::store::StoreError;
 use proto::ids::WorkerId;
 use std::sync::Arc;
 use std::sync::mpsc::Sender;
@@ -15,6 +16,9 @@ pub enum Refusal {
     /// The scheduler refuses it.
     #[error(transparent)]
     Rejected(#[from] Rejection),
+    /// What a worker handed in cannot be.
+    #[error(transparent)]
+    Impossible(#[from] Breach),
     /// The store could not keep it. Nothing was changed; trying again may help.
     #[error("the store failed: {0}")]
     Store(String),
@@ -32,8 +36,10 @@ pub(super) enum Request {
     Cancel(String, Reply<u64>),
     Register(WorkerId, WorkerInfo, Reply<()>),
     Offer(WorkerId, Offer, Reply<()>),
-    Synchronize(WorkerId, Synchronization, Reply<Synchronized>),
-    Complete(WorkerId, Box<Completion>, Reply<Completed>),
+    Synchronize(WorkerId, Synchronization, Reply<Result<Synchronized, Breach>>),
+    Complete(WorkerId, Box<Completion>, Reply<Result<Completed, Breach>>),
+    /// End with this error.
+    Fail(StoreError),
     Stop,
 }
 
@@ -83,7 +89,7 @@ impl Handle {
     /// # Errors
     /// See [`Refusal`].
     pub async fn synchronize(&self, worker: WorkerId, request: Synchronization) -> Result<Synchronized, Refusal> {
-        self.ask(|reply| Request::Synchronize(worker, request, reply)).await
+        Ok(self.ask(|reply| Request::Synchronize(worker, request, reply)).await??)
     }
 
     /// Ends an attempt.
@@ -91,7 +97,7 @@ impl Handle {
     /// # Errors
     /// See [`Refusal`].
     pub async fn complete(&self, worker: WorkerId, completion: Completion) -> Result<Completed, Refusal> {
-        self.ask(|reply| Request::Complete(worker, Box::new(completion), reply)).await
+        Ok(self.ask(|reply| Request::Complete(worker, Box::new(completion), reply)).await??)
     }
 
     /// Where everything stands, now and after each change; ends with the driver.

@@ -17,7 +17,7 @@ use crate::store::{Reader, Store, StoreError};
 use handle::{Reply, Request};
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 use tokio::sync::watch;
@@ -28,6 +28,8 @@ const BATCH: usize = 1024;
 const VIEW_INTERVAL: Duration = Duration::from_millis(250);
 /// The driver wakes at least this often.
 const TICK: Duration = Duration::from_millis(500);
+/// The driver looks this often whether the store is still in its place.
+const PLACE_INTERVAL: Duration = Duration::from_secs(1);
 /// Epochs per second are averaged over this time.
 const RATE_WINDOW: Duration = Duration::from_secs(60);
 
@@ -50,6 +52,9 @@ pub fn start(store: Store, limits: Limits) -> Result<(Handle, JoinHandle<Result<
     let reader = store.reader()?;
     let state = restore(&reader, limits.clone(), rand::random())?;
     let (requests, inbox) = channel();
+    if !store.is_checked() {
+        check_beside(store.reader()?, requests.clone());
+    }
     let (view_sender, view) = watch::channel(Arc::new(state.view()));
     let (work_sender, work) = watch::channel(0);
     let driver = Driver {
@@ -57,6 +62,7 @@ pub fn start(store: Store, limits: Limits) -> Result<(Handle, JoinHandle<Result<
         state,
         store,
         store_fails: false,
+        place_checked: Instant::now(),
         reader,
         inbox,
         started: Instant::now(),
@@ -71,12 +77,24 @@ pub fn start(store: Store, limits: Limits) -> Result<(Handle, JoinHandle<Result<
     Ok((Handle { requests, view, work }, thread))
 }
 
+/// Looks through the pages of a large store while the driver works; damage ends it.
+fn check_beside(reader: Reader, driver: Sender<Request>) {
+    std::thread::spawn(move || {
+        if let Err(error) = reader.check() {
+            // a driver that has ended already needs no reason to
+            let _ = driver.send(Request::Fail(error));
+        }
+    });
+}
+
 struct Driver {
     limits: Limits,
     state: State,
     store: Store,
-    /// Whether it did not take the last transaction.
+    /// Whether it did not take the last transaction, or is not in its place.
     store_fails: bool,
+    /// When it was last looked whether the store is in its place.
+    place_checked: Instant,
     reader: Reader,
     inbox: Receiver<Request>,
     started: Instant,
@@ -126,8 +144,10 @@ impl Driver {
             self.carry_out(Ok(expiry), None, &mut batch)?;
             self.take_looks(&mut batch)?;
             self.commit(std::mem::take(&mut batch))?;
+            self.check_place();
             if stop {
-                return Ok(());
+                // nobody is told that all is well who has deleted the store a moment ago
+                return self.store.check_place();
             }
         }
     }
@@ -195,6 +215,7 @@ impl Driver {
                 let decision = self.state.complete_decision(now, worker, *completion);
                 self.carry_out(decision, Some(reply), batch)
             }
+            Request::Fail(error) => Err(error),
             // `wait` ends a batch there
             Request::Stop => Ok(()),
         }
@@ -254,10 +275,12 @@ impl Driver {
             match appended {
                 Ok(()) if failed_before => tracing::warn!("the store works again"),
                 Ok(()) => {}
+                // nobody gets an answer
+                Err(error) if error.is_fatal() => return Err(error),
                 Err(error) => {
                     // workers try again and again
                     if !failed_before {
-                        tracing::error!(%error, "the store fails; what it does not take is not acknowledged");
+                        complain(&error);
                     }
                     refusal = Some(Refusal::Store(error.to_string()));
                     self.reload()?;
@@ -270,6 +293,19 @@ impl Driver {
             reply(refusal.as_ref());
         }
         Ok(())
+    }
+
+    /// Looks now and then whether the store is in its place: who has deleted it hears of it even if nothing is to be written.
+    fn check_place(&mut self) {
+        if self.place_checked.elapsed() < PLACE_INTERVAL {
+            return;
+        }
+        self.place_checked = Instant::now();
+        if let Err(error) = self.store.check_place()
+            && !std::mem::replace(&mut self.store_fails, true)
+        {
+            complain(&error);
+        }
     }
 
     /// Forgets what the store did not take. Workers register again.
@@ -326,6 +362,10 @@ impl Driver {
     }
 }
 
+fn complain(error: &StoreError) {
+    tracing::error!(%error, "the store fails; what it does not take is not acknowledged");
+}
+
 /// Whether the process may have stood still, so that nobody could call: it was `busy` for so long, or it woke so `late`.
 ///
 /// Being busy for less is no harm: workers call every third of a lease, so that what is left of it suffices for their next call.
@@ -334,19 +374,4 @@ fn stood_still(lease: Duration, busy: Duration, late: Duration) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::stood_still;
-    use std::time::Duration;
-
-    #[test]
-    fn who_hears_nobody_for_half_a_lease_stood_still() {
-        let stood_still = |lease, busy, late| {
-            let [lease, busy, late] = [lease, busy, late].map(Duration::from_millis);
-            stood_still(lease, busy, late)
-        };
-        assert!(!stood_still(30_000, 15_000, 500), "a slow disk, a busy machine");
-        assert!(stood_still(30_000, 15_001, 0), "stopped while it wrote");
-        assert!(stood_still(30_000, 0, 501), "stopped while it waited");
-        assert!(!stood_still(200, 500, 0), "not at every transaction, however short the lease is");
-    }
-}
+mod tests;

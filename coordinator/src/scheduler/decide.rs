@@ -3,15 +3,16 @@
 use super::grant::{notice, serves};
 use super::state::Worker;
 use super::{
-    Completed, Completion, Decision, Fact, Found, Grade, Grant, Offer, Record, Rejection, State, Submitted,
-    Synchronization, Synchronized, Timestamp, WorkerInfo,
+    Breach, Completed, Completion, Decision, Fact, Found, Grade, Grant, Job, JobState, Offer, Record, Rejection, State,
+    Submitted, Synchronization, Synchronized, Timestamp, WorkerInfo,
 };
 use crate::plan::Plan;
 use proto::data::Inventory;
 use proto::ids::{JobId, Lease, WorkerId};
-use proto::measure::{Measurement, Outcome};
+use proto::measure::{FailureKind, Measurement, Outcome};
 use proto::spec::Trainer;
-use std::collections::BTreeSet;
+use proto::text::Line;
+use std::collections::{BTreeMap, BTreeSet};
 
 impl State {
     /// A sweep file was submitted. If a worker has offered its data set before, the content is pinned at once.
@@ -24,7 +25,7 @@ impl State {
         let kept = self.predecessor(&plan).and_then(|old| old.inventory.as_deref()).filter(|_| is_real);
         let offers = || {
             self.workers.values().filter_map(|worker| match worker.offers.get(&plan.dataset) {
-                Some(Found::Inventory(inventory)) => Some((inventory, &worker.info.name)),
+                Some(Found::Inventory(inventory)) => Some((inventory, &*worker.info.name)),
                 Some(Found::Problem(_)) | None => None,
             })
         };
@@ -82,7 +83,8 @@ impl State {
         Ok(Decision { facts, records: Vec::new(), reply: () })
     }
 
-    /// A worker says what it is doing; the reply says what it should be doing.
+    /// A worker says what it is doing; the reply says what it should be doing, or which of its measurements cannot be. The attempt that
+    /// hands in such a thing again has failed.
     ///
     /// # Errors
     /// If the worker is unknown.
@@ -91,7 +93,7 @@ impl State {
         now: Timestamp,
         worker: WorkerId,
         request: &Synchronization,
-    ) -> Result<Decision<Synchronized>, Rejection> {
+    ) -> Result<Decision<Result<Synchronized, Breach>>, Rejection> {
         let entry = self.worker(worker)?;
         let mut facts: Vec<_> = (!request.repeated).then_some(Fact::Seen { worker, at: now }).into_iter().collect();
         let mut reply = Synchronized::default();
@@ -123,10 +125,23 @@ impl State {
             }
         }
         let mut records = Vec::new();
+        let mut has_failed = false;
         for (lease, measurements) in &request.measurements {
-            if valid.contains(lease) {
-                self.measured(lease, measurements, &mut facts, &mut records);
+            if !valid.contains(lease) {
+                continue;
             }
+            if let Err(reason) = self.check_measurements(lease.job, measurements) {
+                let (fact, breach) = self.refused(lease, reason);
+                has_failed = matches!(fact, Fact::Failed { .. });
+                facts.push(fact);
+                if !has_failed {
+                    return Ok(Decision { facts, records: Vec::new(), reply: Err(breach) });
+                }
+                valid.remove(lease);
+                reply.stops.push(*lease);
+                continue;
+            }
+            self.measured(lease, measurements, &mut facts, &mut records);
         }
         let listed: BTreeSet<_> = held.iter().map(|lease| lease.job).collect();
         let unlisted = leased.into_iter().flatten().filter(|job| !listed.contains(job));
@@ -134,13 +149,14 @@ impl State {
             // granted in the very moment in which the worker was told to go: it will never run them
             facts.extend((!entry.draining).then_some(Fact::Draining { worker }));
             facts.extend(unlisted.filter_map(|job| self.released(*job)));
-            return Ok(Decision { facts, records, reply });
+            return Ok(Decision { facts, records, reply: Ok(reply) });
         }
         reply.grants.extend(unlisted.filter_map(|job| self.current_grant(*job)));
         let free = request.free_slots.saturating_sub(reply.grants.len() as u32);
-        let room = entry.room(free, busy);
-        let valid = valid.iter().map(|lease| lease.job).collect();
-        let grants = self.grant(now, worker, room, &valid);
+        let room = if has_failed { 0 } else { entry.room(free, busy) };
+        // what has lapsed and was not listed is not held: it may be granted anew, to this worker as well
+        let valid: BTreeSet<_> = valid.iter().map(|lease| lease.job).collect();
+        let grants = self.grant(now, worker, room, |job, _| valid.contains(&job));
         facts.extend(grants.iter().map(|grant| granted(grant, worker)));
         reply.grants.extend(grants);
         reply.notices.extend(self.quarantine_notice(worker));
@@ -152,10 +168,10 @@ impl State {
                 _ => reply.notices.extend(notice(entry, sweep)),
             }
         }
-        Ok(Decision { facts, records, reply })
+        Ok(Decision { facts, records, reply: Ok(reply) })
     }
 
-    /// An attempt has ended.
+    /// An attempt has ended, unless what it ended with cannot be. An attempt that hands in such a thing again has failed.
     ///
     /// # Errors
     /// If the worker is unknown.
@@ -164,40 +180,62 @@ impl State {
         now: Timestamp,
         worker: WorkerId,
         completion: Completion,
-    ) -> Result<Decision<Completed>, Rejection> {
+    ) -> Result<Decision<Result<Completed, Breach>>, Rejection> {
         let entry = self.worker(worker)?;
-        let Completion { lease, measurements, outcome, free_slots } = completion;
+        let Completion { lease, measurements, outcome, held, free_slots } = completion;
         let mut facts = vec![Fact::Seen { worker, at: now }];
         let mut records = Vec::new();
         let job = self.jobs.get(&lease.job);
         if job.is_some_and(|job| job.ended == Some((lease.attempt, lease.token))) {
-            return Ok(Decision { facts, records, reply: Completed::Recorded(Vec::new()) });
+            return Ok(Decision { facts, records, reply: Ok(Completed::Recorded(Vec::new())) });
         }
         match job {
             Some(job) if job.holder_of(&lease, worker).is_some() => {}
             Some(job) if job.is_lapsed(&lease, worker) => {
                 facts.push(Fact::Revived { job: lease.job, attempt: lease.attempt });
             }
-            _ => return Ok(Decision { facts, records, reply: Completed::StaleLease }),
+            // whoever has it now has not finished it
+            Some(job) if job.is_late(&lease, worker) && matches!(outcome, Outcome::Succeeded(_)) => {}
+            _ => return Ok(Decision { facts, records, reply: Ok(Completed::StaleLease) }),
         }
-        self.measured(&lease, &measurements, &mut facts, &mut records);
+        let checked = match &outcome {
+            Outcome::Succeeded(result) => self.check_result(lease.job, result),
+            Outcome::Failed { .. } | Outcome::Released => Ok(()),
+        };
+        if let Err(reason) = checked.and_then(|()| self.check_measurements(lease.job, &measurements)) {
+            let is_late = job.is_some_and(|job| job.is_late(&lease, worker) && !job.is_lapsed(&lease, worker));
+            let (fact, breach) = self.refused(&lease, reason);
+            // who has the job meanwhile has not failed
+            facts.extend(Some(fact).filter(|_| !is_late));
+            return Ok(Decision { facts, records, reply: Err(breach) });
+        }
         let (job, attempt) = (lease.job, lease.attempt);
+        if !measurements.is_empty() {
+            records.push(Record::Measurements { job, attempt, measurements });
+        }
         facts.push(match outcome {
             Outcome::Succeeded(result) => {
-                let grade = Some(Grade::from(result.as_ref()));
-                records.push(Record::Result { job, attempt, worker: entry.info.name.clone(), result });
-                Fact::Succeeded { job, attempt, grade }
+                let (grade, split) = (Some(Grade::from(result.as_ref())), result.split_hash);
+                records.push(Record::Result { job, attempt, worker: entry.info.name.to_string(), result });
+                Fact::Succeeded { job, attempt, grade, split }
             }
             Outcome::Failed { kind, message } => Fact::Failed { job, attempt, kind, message },
             Outcome::Released => Fact::Released { job, attempt },
         });
-        let others = self.leases.get(&worker).map_or(0, |jobs| jobs.iter().filter(|other| **other != job).count());
+        // the next calls of the worker bring these: to grant them now, to whomever, would be to throw them away
+        let taken_up = held.iter().filter(|lease| lease.job != job);
+        let taken_up =
+            taken_up.filter(|lease| self.jobs.get(&lease.job).is_some_and(|job| job.is_lapsed(lease, worker)));
+        let taken_up: BTreeMap<_, _> = taken_up.map(|lease| (lease.job, lease.attempt)).collect();
+        facts.extend(taken_up.iter().map(|(job, attempt)| Fact::Revived { job: *job, attempt: *attempt }));
+        let leased = self.leases.get(&worker).map_or(0, |jobs| jobs.iter().filter(|other| **other != job).count());
         // what a failure says of the worker is known once it is applied: its next jobs come with the next synchronisation
         let has_failed = facts.iter().any(|fact| matches!(fact, Fact::Failed { .. }));
-        let room = if has_failed { 0 } else { entry.room(free_slots, others) };
-        let grants = self.grant(now, worker, room, &BTreeSet::from([job]));
+        let room = if has_failed { 0 } else { entry.room(free_slots, leased + taken_up.len()) };
+        let is_own = |other: &Job| other.lapsed().is_some_and(|holder| holder.worker == worker);
+        let grants = self.grant(now, worker, room, |id, other| id == job || is_own(other));
         facts.extend(grants.iter().map(|grant| granted(grant, worker)));
-        Ok(Decision { facts, records, reply: Completed::Recorded(grants) })
+        Ok(Decision { facts, records, reply: Ok(Completed::Recorded(grants)) })
     }
 
     /// The coordinator stood still, and could hear nobody: leases get a fresh term, and every worker counts as heard.
@@ -233,6 +271,18 @@ impl State {
     /// Gives back the lease that is out for a job.
     fn released(&self, job: JobId) -> Option<Fact> {
         Some(Fact::Released { job, attempt: self.jobs.get(&job)?.attempts })
+    }
+
+    /// What follows from handing in what cannot be: nothing the first time, for it may have been garbled on its way.
+    fn refused(&self, lease: &Lease, reason: String) -> (Fact, Breach) {
+        let Lease { job, attempt, .. } = *lease;
+        let breach = Breach { job, attempt, reason };
+        let state = self.jobs.get(&job).map(|job| &job.state);
+        if matches!(state, Some(JobState::Leased { refused: true, .. })) {
+            let message = Line::message(&breach.to_string());
+            return (Fact::Failed { job, attempt, kind: FailureKind::Error, message }, breach);
+        }
+        (Fact::Refused { job }, breach)
     }
 
     fn measured(&self, lease: &Lease, measurements: &[Measurement], facts: &mut Vec<Fact>, records: &mut Vec<Record>) {

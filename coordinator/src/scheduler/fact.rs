@@ -4,19 +4,20 @@ use super::Timestamp;
 use crate::analysis::racing::Look;
 use crate::plan::Plan;
 use proto::data::{Dataset, Inventory};
-use proto::ids::{Attempt, JobId, Token, WorkerId};
+use proto::ids::{Attempt, JobId, SplitHash, Token, WorkerId};
 use proto::measure::{FailureKind, JobResult, Scores, Verdict};
+use proto::text::Line;
 use serde::{Deserialize, Serialize};
 
 /// What a worker said about itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WorkerInfo {
     /// For people; need not be unique.
-    pub name: String,
+    pub name: Line,
     /// The host it runs on.
-    pub host: String,
+    pub host: Line,
     /// What its slots run on.
-    pub device: String,
+    pub device: Line,
     /// How many jobs it runs at once.
     pub slots: u32,
     /// It makes results up.
@@ -29,7 +30,7 @@ pub enum Found {
     /// The data set.
     Inventory(Inventory),
     /// Why there is none.
-    Problem(String),
+    Problem(Line),
 }
 
 /// A worker's answer to the question for a data set.
@@ -132,7 +133,7 @@ pub enum Fact {
         /// Whose fault.
         kind: FailureKind,
         /// One line for people.
-        message: String,
+        message: Line,
     },
     /// The attempt ended with a result, which is in the result tables.
     Succeeded {
@@ -143,6 +144,9 @@ pub enum Fact {
         /// What it is worth; journals did not always say, then the result tables do.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         grade: Option<Grade>,
+        /// The cases that it was trained, selected and tested on, if its worker said so. Journals did not always say.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        split: Option<SplitHash>,
     },
     /// Every candidate that was left in a sweep had its replicates up to a look, and was looked at.
     Looked {
@@ -189,6 +193,12 @@ pub enum Fact {
         /// Its end.
         expires: Timestamp,
     },
+    /// The holder handed in what cannot be. Once it may have been garbled on its way; again, and the attempt fails.
+    #[serde(skip)]
+    Refused {
+        /// The job.
+        job: JobId,
+    },
     /// The current attempt has ended this epoch.
     #[serde(skip)]
     Progressed {
@@ -226,6 +236,7 @@ impl Fact {
             | Self::Offered { .. }
             | Self::Draining { .. }
             | Self::Renewed { .. }
+            | Self::Refused { .. }
             | Self::Progressed { .. }
             | Self::Forgotten { .. } => false,
         }

@@ -1,7 +1,7 @@
 //! Which jobs a worker gets, and why it gets none of some sweep. Reads the state, changes nothing.
 
 use super::state::Worker;
-use super::{Found, Grant, State, Sweep, Timestamp};
+use super::{Found, Grant, Job, State, Sweep, Timestamp};
 use proto::ids::{JobId, Lease, Token, WorkerId};
 use proto::spec::{Precision, Trainer};
 use std::cell::LazyCell;
@@ -18,11 +18,18 @@ impl State {
     }
 
     /// Grants up to `room` jobs of the oldest sweeps that the worker can serve, in queue order; see [`quarantine`](super::quarantine).
-    pub(super) fn grant(&self, now: Timestamp, worker: WorkerId, room: usize, except: &BTreeSet<JobId>) -> Vec<Grant> {
+    /// Those that are `spared` stay where they are.
+    pub(super) fn grant(
+        &self,
+        now: Timestamp,
+        worker: WorkerId,
+        room: usize,
+        spared: impl Fn(JobId, &Job) -> bool,
+    ) -> Vec<Grant> {
         let mut grants = Vec::new();
         let Some(entry) = self.workers.get(&worker).filter(|_| room > 0) else { return grants };
         let is_quarantined = self.is_quarantined(worker);
-        let mut chosen = except.clone();
+        let mut chosen = BTreeSet::new();
         for sweep in self.served().filter(|sweep| !sweep.queue.is_empty() && can_run(entry, sweep)) {
             let others = LazyCell::new(|| self.others(now, worker, sweep));
             if is_quarantined && !others.is_empty() {
@@ -39,7 +46,7 @@ impl State {
                     !job.failed_on.contains(other) && self.workers.get(other).is_some_and(|of| computes(of, precision))
                 };
                 let is_for_others = job.failed_on.contains(&worker) && others.iter().any(suits);
-                if !is_for_others && chosen.insert(id) {
+                if !is_for_others && !spared(id, job) && chosen.insert(id) {
                     let attempt = job.attempts.next();
                     let token = Token::of(format!("{:032x} {id} {attempt}", self.nonce).as_bytes());
                     let lease = Lease { job: id, attempt, token };

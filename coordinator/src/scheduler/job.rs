@@ -10,7 +10,8 @@
 //!     +---- Submitted again ---- Failed, Cancelled
 //! ```
 //!
-//! Succeeded is final: nothing changes a result.
+//! Succeeded is final: nothing changes a result. The result of a lease that was lost is taken in every other state but Cancelled, whoever
+//! has the job meanwhile: the first result counts.
 
 use super::{Fact, Grade, Timestamp};
 use crate::analysis::racing::Mark;
@@ -39,10 +40,7 @@ pub struct Holder {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum JobState {
     /// Waits for a worker.
-    Queued {
-        /// The holder of a lease that ran out and may still be taken up again.
-        lapsed: Option<Holder>,
-    },
+    Queued,
     /// A worker runs it.
     Leased {
         /// Who.
@@ -51,6 +49,8 @@ pub enum JobState {
         expires: Timestamp,
         /// The last epoch that was measured.
         epoch: u32,
+        /// The holder has handed in what cannot be, once.
+        refused: bool,
     },
     /// Ended with a result.
     Succeeded,
@@ -101,6 +101,8 @@ pub struct Job {
     pub ended: Option<(Attempt, Token)>,
     /// The last failure, for people.
     pub message: Option<String>,
+    /// The holders of leases that ran out, who may still bring a result. While the job waits, the last one may go on.
+    pub(super) lapsed: Vec<Holder>,
     /// What its result is worth, once it has one.
     pub grade: Option<Grade>,
     /// The workers on which it failed.
@@ -113,10 +115,11 @@ impl Default for Job {
     fn default() -> Self {
         Self {
             places: Vec::new(),
-            state: JobState::Queued { lapsed: None },
+            state: JobState::Queued,
             attempts: Attempt(0),
             ended: None,
             message: None,
+            lapsed: Vec::new(),
             grade: None,
             failed_on: BTreeSet::new(),
             failed: 0,
@@ -130,7 +133,7 @@ impl Job {
     #[must_use]
     pub fn is_ended(&self) -> bool {
         match self.state {
-            JobState::Queued { .. } | JobState::Leased { .. } => false,
+            JobState::Queued | JobState::Leased { .. } => false,
             JobState::Succeeded | JobState::Failed { .. } | JobState::Cancelled => true,
         }
     }
@@ -150,10 +153,29 @@ impl Job {
         self.holder().filter(|holder| holder.is(lease, worker))
     }
 
+    /// The holder of the last lease, if that has lapsed but can be taken up again.
+    #[must_use]
+    pub fn lapsed(&self) -> Option<&Holder> {
+        let last = self.lapsed.last().filter(|holder| holder.attempt == self.attempts);
+        last.filter(|_| self.state == JobState::Queued)
+    }
+
     /// Whether `lease` has lapsed but can be taken up again.
     #[must_use]
     pub fn is_lapsed(&self, lease: &Lease, worker: WorkerId) -> bool {
-        matches!(&self.state, JobState::Queued { lapsed: Some(holder) } if holder.is(lease, worker))
+        self.lapsed().is_some_and(|holder| holder.is(lease, worker))
+    }
+
+    /// Whether `lease` ran out, and its result would still be the job's first.
+    #[must_use]
+    pub fn is_late(&self, lease: &Lease, worker: WorkerId) -> bool {
+        self.lapsed.iter().any(|holder| holder.is(lease, worker))
+            && !matches!(self.state, JobState::Succeeded | JobState::Cancelled)
+    }
+
+    /// The holder of an attempt that has not ended, whether its lease has run out or not.
+    pub(super) fn holder_at(&self, attempt: Attempt) -> Option<Holder> {
+        self.holder().into_iter().chain(&self.lapsed).find(|holder| holder.attempt == attempt).copied()
     }
 
     /// How the job stands at a look.
@@ -168,7 +190,7 @@ impl Job {
     /// Gives a job that failed or was cancelled another chance.
     pub fn requeue(&mut self) {
         if matches!(self.state, JobState::Failed { .. } | JobState::Cancelled) {
-            self.state = JobState::Queued { lapsed: None };
+            self.state = JobState::Queued;
             (self.failed, self.lost) = (0, 0);
         }
     }
@@ -187,49 +209,56 @@ impl Job {
     pub fn apply(&mut self, job: JobId, fact: &Fact, expires: Timestamp) -> Result<(), IllegalTransition> {
         use JobState::{Leased, Queued, Succeeded};
         let next = match (&self.state, fact) {
-            (Queued { .. }, Fact::Granted { attempt, token, worker, .. }) if *attempt == self.attempts.next() => {
+            (Queued, Fact::Granted { attempt, token, worker, .. }) if *attempt == self.attempts.next() => {
                 self.attempts = *attempt;
-                Leased { holder: Holder { attempt: *attempt, token: *token, worker: *worker }, expires, epoch: 0 }
+                let holder = Holder { attempt: *attempt, token: *token, worker: *worker };
+                Leased { holder, expires, epoch: 0, refused: false }
             }
-            (Queued { lapsed: Some(holder) }, Fact::Revived { attempt, .. }) if holder.attempt == *attempt => {
+            (Queued, Fact::Revived { attempt, .. })
+                if let Some(holder) = self.lapsed().copied().filter(|holder| holder.attempt == *attempt) =>
+            {
+                self.lapsed.pop();
                 self.lost = self.lost.saturating_sub(1);
-                Leased { holder: *holder, expires, epoch: 0 }
+                Leased { holder, expires, epoch: 0, refused: false }
             }
-            (Leased { holder, epoch, .. }, Fact::Renewed { expires, .. }) => {
-                Leased { holder: *holder, expires: *expires, epoch: *epoch }
+            (&Leased { holder, epoch, refused, .. }, &Fact::Renewed { expires, .. }) => {
+                Leased { holder, expires, epoch, refused }
             }
-            (Leased { holder, expires, .. }, Fact::Progressed { epoch, .. }) => {
-                Leased { holder: *holder, expires: *expires, epoch: *epoch }
+            (&Leased { holder, expires, refused, .. }, &Fact::Progressed { epoch, .. }) => {
+                Leased { holder, expires, epoch, refused }
             }
-            (Leased { holder, .. }, Fact::Succeeded { attempt, grade, .. }) if holder.attempt == *attempt => {
+            (&Leased { holder, expires, epoch, .. }, Fact::Refused { .. }) => {
+                Leased { holder, expires, epoch, refused: true }
+            }
+            (Queued | Leased { .. } | JobState::Failed { .. }, Fact::Succeeded { attempt, grade, .. })
+                if let Some(holder) = self.holder_at(*attempt) =>
+            {
                 self.grade = *grade;
                 self.ended = Some((holder.attempt, holder.token));
+                self.lapsed = Vec::new();
                 Succeeded
             }
             (Leased { holder, .. }, Fact::Released { attempt, .. }) if holder.attempt == *attempt => {
                 self.ended = Some((holder.attempt, holder.token));
-                Queued { lapsed: None }
+                Queued
             }
             (Leased { holder, .. }, Fact::Failed { attempt, kind, message, .. }) if holder.attempt == *attempt => {
                 self.ended = Some((holder.attempt, holder.token));
                 self.failed += 1;
                 self.failed_on.insert(holder.worker);
-                self.message = Some(message.clone());
+                self.message = Some(message.to_string());
                 if self.failed < MAX_FAILED {
-                    Queued { lapsed: None }
+                    Queued
                 } else {
-                    JobState::Failed { kind: *kind, message: message.clone() }
+                    JobState::Failed { kind: *kind, message: message.to_string() }
                 }
             }
             (Leased { holder, .. }, Fact::Lost { attempt, .. }) if holder.attempt == *attempt => {
                 let message = format!("attempt {attempt}: its worker was silent for too long");
                 self.lost += 1;
+                self.lapsed.push(*holder);
                 self.message = Some(message.clone());
-                if self.lost < MAX_LOST {
-                    Queued { lapsed: Some(*holder) }
-                } else {
-                    JobState::Failed { kind: FailureKind::Crashed, message }
-                }
+                if self.lost < MAX_LOST { Queued } else { JobState::Failed { kind: FailureKind::Crashed, message } }
             }
             (state, fact) => {
                 return Err(IllegalTransition::Job { job, state: state.clone(), fact: Box::new(fact.clone()) });

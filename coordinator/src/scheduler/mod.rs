@@ -2,6 +2,7 @@
 //!
 //! ```text
 //!  request --decide--> facts, reply      decide.rs   reads the state, changes nothing; grant.rs chooses the jobs
+//!                                        plausible.rs  whether what a worker hands in can be
 //!             facts  --apply--> state    state.rs    the only mutator, live and on replay
 //!             state  --view--> view      view.rs     what people look at
 //! ```
@@ -14,6 +15,7 @@ mod decide;
 mod fact;
 mod grant;
 mod job;
+mod plausible;
 mod quarantine;
 mod request;
 mod state;
@@ -27,7 +29,7 @@ pub use decide::misfit;
 pub use fact::{Fact, Found, Grade, Offer, WorkerInfo};
 pub use job::{Holder, IllegalTransition, Job, JobState};
 pub use request::{
-    Completed, Completion, Decision, Grant, Record, Rejection, Submitted, Synchronization, Synchronized,
+    Breach, Completed, Completion, Decision, Grant, Record, Rejection, Submitted, Synchronization, Synchronized,
 };
 pub use state::{Limits, State};
 pub use sweep::{Counts, Sweep};

@@ -45,6 +45,16 @@ impl Conduct {
 }
 
 impl State {
+    /// Whose attempt a fact ends, before it does.
+    pub(super) fn worker_that_ended(&self, job: JobId, fact: &Fact) -> Option<WorkerId> {
+        match fact {
+            Fact::Succeeded { attempt, .. } | Fact::Failed { attempt, .. } => {
+                self.jobs.get(&job)?.holder_at(*attempt).map(|holder| holder.worker)
+            }
+            _ => None,
+        }
+    }
+
     /// Notes how a worker's attempt ended.
     pub(super) fn note_conduct(&mut self, worker: WorkerId, fact: &Fact) {
         match fact {

@@ -62,6 +62,18 @@ pub enum Rejection {
     },
 }
 
+/// What a worker handed in cannot be.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("job {job}, attempt {attempt}: what was handed in cannot be true: {reason}")]
+pub struct Breach {
+    /// The job.
+    pub job: JobId,
+    /// The attempt.
+    pub attempt: Attempt,
+    /// Why, for people.
+    pub reason: String,
+}
+
 /// A worker's state, and what it has measured.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Synchronization {
@@ -112,6 +124,8 @@ pub struct Completion {
     pub measurements: Vec<Measurement>,
     /// How it ended.
     pub outcome: Outcome,
+    /// Every other attempt that the worker runs or has yet to report.
+    pub held: Vec<Lease>,
     /// Jobs that the worker could start once this one has ended.
     pub free_slots: u32,
 }

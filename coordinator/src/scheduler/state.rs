@@ -1,11 +1,12 @@
 //! The fold of the facts. [`State::apply`] is the only mutator, live and on replay.
 
+use super::plausible::SplitKey;
 use super::quarantine::Conduct;
 use super::{Counts, Course, Fact, IllegalTransition, Job, JobState, Offer, Sweep, Timestamp, WorkerInfo};
 use crate::analysis::racing::Look;
 use crate::plan::Plan;
 use proto::data::{Dataset, Inventory};
-use proto::ids::{ContentHash, JobId, WorkerId};
+use proto::ids::{ContentHash, JobId, SplitHash, WorkerId};
 use proto::spec::Trainer;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -49,6 +50,8 @@ pub struct State {
     pub(super) conduct: BTreeMap<WorkerId, Conduct>,
     pub(super) leases: BTreeMap<WorkerId, BTreeSet<JobId>>,
     pub(super) expiries: BTreeSet<(Timestamp, JobId)>,
+    /// The splits of results, as the first of each said.
+    pub(super) splits: BTreeMap<SplitKey, SplitHash>,
 }
 
 impl State {
@@ -114,19 +117,25 @@ impl State {
             | Fact::Failed { job, .. }
             | Fact::Succeeded { job, .. }
             | Fact::Renewed { job, .. }
+            | Fact::Refused { job }
             | Fact::Progressed { job, .. } => {
                 let expires = now.after(self.limits.lease_ms);
-                let holder = self.jobs.get(job).and_then(Job::holder).map(|holder| holder.worker);
+                let worker = self.worker_that_ended(*job, fact);
                 let mut result = Ok(());
                 self.change(*job, |state| result = state.apply(*job, fact, expires));
-                if let (Some(worker), Ok(())) = (holder, &result) {
+                if let (Some(worker), Ok(())) = (worker, &result) {
                     self.note_conduct(worker, fact);
+                }
+                if let (&Fact::Succeeded { split: Some(split), .. }, Ok(())) = (fact, &result) {
+                    self.note_split(*job, split);
                 }
                 return result;
             }
             Fact::Registered { worker, info } => {
                 let entry = Worker { info: info.clone(), seen: now, offers: BTreeMap::new(), draining: false };
-                self.workers.entry(*worker).or_insert(entry).info = info.clone();
+                let worker = self.workers.entry(*worker).or_insert(entry);
+                // it would not call again if it had gone
+                (worker.info, worker.draining) = (info.clone(), false);
             }
             Fact::Seen { worker, at } => {
                 if let Some(worker) = self.workers.get_mut(worker) {
@@ -331,7 +340,7 @@ impl State {
                 }
                 let may_run = sweep.course.is_open(candidate, replicate);
                 open += u64::from(may_run && !job.is_ended());
-                if may_run && matches!(job.state, JobState::Queued { .. }) {
+                if may_run && matches!(job.state, JobState::Queued) {
                     queue.insert(place);
                 }
             }

@@ -65,7 +65,7 @@ impl Counts {
             JobState::Succeeded => &mut self.succeeded,
             // whatever becomes of it for another sweep
             _ if dropped => &mut self.dropped,
-            JobState::Queued { .. } => &mut self.queued,
+            JobState::Queued => &mut self.queued,
             JobState::Leased { .. } => &mut self.running,
             JobState::Failed { .. } => &mut self.failed,
             JobState::Cancelled => &mut self.cancelled,
@@ -148,9 +148,9 @@ impl Sweep {
             _ if is_dropped => change(&mut self.epochs_dropped, epochs),
             JobState::Failed { .. } if enters => drop(self.failed.insert(place)),
             JobState::Failed { .. } => drop(self.failed.remove(&place)),
-            JobState::Queued { .. } | JobState::Leased { .. } if self.course.is_open(candidate, replicate) => {
+            JobState::Queued | JobState::Leased { .. } if self.course.is_open(candidate, replicate) => {
                 change(&mut self.open, 1);
-                if enters && matches!(state, JobState::Queued { .. }) {
+                if enters && matches!(state, JobState::Queued) {
                     self.queue.insert(place);
                 } else {
                     self.queue.remove(&place);

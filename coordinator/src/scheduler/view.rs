@@ -167,16 +167,16 @@ impl State {
                 let notices = known.into_iter().flat_map(|worker| {
                     self.served().filter(|sweep| !sweep.is_ended()).filter_map(|sweep| {
                         match worker.offers.get(&sweep.plan.dataset)? {
-                            Found::Problem(problem) => Some(problem.clone()),
+                            Found::Problem(problem) => Some(problem.to_string()),
                             Found::Inventory(_) => super::grant::notice(worker, sweep),
                         }
                     })
                 });
                 WorkerView {
                     worker: id.to_string(),
-                    name: known.map_or_else(|| id.short(), |worker| worker.info.name.clone()),
-                    host: known.map_or_else(String::new, |worker| worker.info.host.clone()),
-                    device: known.map_or_else(String::new, |worker| worker.info.device.clone()),
+                    name: known.map_or_else(|| id.short(), |worker| worker.info.name.to_string()),
+                    host: known.map_or_else(String::new, |worker| worker.info.host.to_string()),
+                    device: known.map_or_else(String::new, |worker| worker.info.device.to_string()),
                     slots: known.map_or(0, |worker| worker.info.slots),
                     running: self
                         .leases

@@ -5,7 +5,8 @@ use crate::driver::Handle;
 use crate::scheduler::{Completed, Completion, Found, Grant, Offer, Synchronization, Synchronized, WorkerInfo};
 use proto::convert::{InvalidMessage, required};
 use proto::ids::{Lease, WorkerId};
-use proto::measure::{Measurement, Outcome};
+use proto::measure::Measurement;
+use proto::text::Line;
 use proto::wire::fleet_server::Fleet;
 use proto::wire::{
     Assignment, AttemptMeasurements, CompleteRequest, CompleteResponse, CompleteStatus, DatasetOffer, RegisterRequest,
@@ -17,10 +18,6 @@ use tonic::{Request, Response, Status};
 
 /// Most slots that a worker may have.
 const MAX_SLOTS: u32 = 1024;
-/// Longest name that is kept, in characters.
-const MAX_NAME: usize = 200;
-/// Longest message that is kept, in characters.
-const MAX_MESSAGE: usize = 2000;
 
 #[derive(Debug)]
 pub(super) struct FleetService {
@@ -55,13 +52,13 @@ impl Fleet for FleetService {
         }
         let worker = worker_id(&request.worker)?;
         let info = WorkerInfo {
-            name: shortened(&request.name, MAX_NAME),
-            host: shortened(&request.host, MAX_NAME),
-            device: shortened(&request.device, MAX_NAME),
+            name: Line::name(&request.name),
+            host: Line::name(&request.host),
+            device: Line::name(&request.device),
             slots: request.slots.clamp(1, MAX_SLOTS),
             simulated: request.simulated,
         };
-        tracing::info!(worker = %worker.short(), name = info.name, host = info.host, slots = info.slots, "worker registered");
+        tracing::info!(worker = %worker.short(), name = %info.name, host = %info.host, slots = info.slots, "worker registered");
         self.handle.register(worker, info).await.map_err(status)?;
         Ok(Response::new(RegisterResponse { protocol: proto::PROTOCOL, lease_ms: self.lease.as_millis() as u64 }))
     }
@@ -96,17 +93,15 @@ impl Fleet for FleetService {
     }
 
     async fn complete(&self, request: Request<CompleteRequest>) -> Result<Response<CompleteResponse>, Status> {
-        let CompleteRequest { worker, lease, measurements, outcome, free_slots } = request.into_inner();
+        let CompleteRequest { worker, lease, measurements, outcome, free_slots, held } = request.into_inner();
         let worker = worker_id(&worker)?;
         let lease = required(lease, "lease").map_err(invalid)?;
-        let mut outcome = required(outcome, "outcome").and_then(TryInto::try_into).map_err(invalid)?;
-        if let Outcome::Failed { message, .. } = &mut outcome {
-            *message = shortened(message, MAX_MESSAGE);
-        }
+        let outcome = required(outcome, "outcome").and_then(TryInto::try_into).map_err(invalid)?;
         let completion = Completion {
             lease: (&lease).try_into().map_err(invalid)?,
             measurements: measurements.iter().map(Measurement::try_from).collect::<Result<_, _>>().map_err(invalid)?,
             outcome,
+            held: held.iter().map(Lease::try_from).collect::<Result<_, _>>().map_err(invalid)?,
             free_slots,
         };
         let (status, grants) = match self.handle.complete(worker, completion).await.map_err(status)? {
@@ -118,11 +113,6 @@ impl Fleet for FleetService {
     }
 }
 
-/// What a peer wrote for people: one line, not too long, that does nothing to a terminal.
-fn shortened(text: &str, most: usize) -> String {
-    text.chars().filter(|c| !c.is_control()).take(most).collect()
-}
-
 fn worker_id(text: &str) -> Result<WorkerId, Status> {
     text.parse().map_err(|error| invalid(InvalidMessage::Id(error)))
 }
@@ -131,7 +121,7 @@ fn offer_from_wire(offer: DatasetOffer) -> Result<Offer, Status> {
     let dataset = required(offer.dataset.as_ref(), "offer.dataset").and_then(TryInto::try_into).map_err(invalid)?;
     let found = match required(offer.found, "offer.found").map_err(invalid)? {
         dataset_offer::Found::Inventory(inventory) => Found::Inventory(inventory.try_into().map_err(invalid)?),
-        dataset_offer::Found::Problem(problem) => Found::Problem(shortened(&problem, MAX_MESSAGE)),
+        dataset_offer::Found::Problem(problem) => Found::Problem(Line::message(&problem)),
     };
     Ok(Offer { dataset, found })
 }

@@ -78,6 +78,10 @@ fn status(refusal: Refusal) -> Status {
     match &refusal {
         Refusal::Rejected(Rejection::UnknownWorker(_)) => Status::failed_precondition(refusal.to_string()),
         Refusal::Rejected(Rejection::UnknownSweep(_)) => Status::not_found(refusal.to_string()),
+        Refusal::Impossible(breach) => {
+            tracing::warn!(%breach, "a worker's report is refused");
+            Status::invalid_argument(refusal.to_string())
+        }
         Refusal::Rejected(Rejection::Misfit { .. }) => Status::invalid_argument(refusal.to_string()),
         Refusal::Store(_) | Refusal::Closed => Status::unavailable(refusal.to_string()),
     }

@@ -11,11 +11,10 @@ mod sqlite;
 #[cfg(test)]
 mod tests;
 
-pub use lock::{Lock, holder};
 pub use reader::{Reader, StoredResult, Submission};
 pub use sqlite::Store;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Why the store cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -27,8 +26,52 @@ pub enum StoreError {
     Locked {
         /// The store.
         path: PathBuf,
-        /// Who says so in the lock file.
+        /// Who that is.
         holder: String,
+    },
+    /// Another coordinator has taken it since this one opened it.
+    #[error(
+        "store {path} was taken over by {holder}: a store has one coordinator, so this one writes nothing more and ends"
+    )]
+    Superseded {
+        /// The store.
+        path: PathBuf,
+        /// Who that is.
+        holder: String,
+    },
+    /// It is not found where it was opened.
+    #[error(
+        "{path} is not the file that this coordinator opened: it was deleted, moved or replaced; put it back, or start the coordinator again"
+    )]
+    Gone {
+        /// The store, or a file that SQLite keeps beside it.
+        path: PathBuf,
+    },
+    /// The disk did not confirm that it has what was written.
+    #[error(
+        "the disk does not confirm what was written to store {path}: {source}; nothing of it was acknowledged: check the disk, then start the coordinator again"
+    )]
+    Unconfirmed {
+        /// The store.
+        path: PathBuf,
+        /// Why.
+        source: rusqlite::Error,
+    },
+    /// It has several names.
+    #[error(
+        "store {path} has {links} names (hard links), but the journal beside it belongs to one of them: delete the others, or make a copy"
+    )]
+    Linked {
+        /// The store.
+        path: PathBuf,
+        /// How many.
+        links: u64,
+    },
+    /// It has no content.
+    #[error("store {path} is an empty file: restore it from a copy, or delete it to begin a new store")]
+    Empty {
+        /// The store.
+        path: PathBuf,
     },
     /// It is of another version of the product.
     #[error(
@@ -85,17 +128,40 @@ pub enum StoreError {
 }
 
 impl StoreError {
+    /// A failure of SQLite. Who goes on after one to make data durable may take for written what is not: the kernel reports it once.
+    fn sqlite(path: &Path, source: rusqlite::Error) -> Self {
+        use rusqlite::ffi::{SQLITE_IOERR_DIR_FSYNC, SQLITE_IOERR_FSYNC};
+        let path = path.to_owned();
+        match source.sqlite_error().map(|error| error.extended_code) {
+            Some(SQLITE_IOERR_FSYNC | SQLITE_IOERR_DIR_FSYNC) => Self::Unconfirmed { path, source },
+            _ => Self::Sqlite { path, source },
+        }
+    }
+
+    /// Whether the coordinator must end: only a new one that reads the store anew can go on.
+    #[must_use]
+    pub fn is_fatal(&self) -> bool {
+        matches!(self, Self::Superseded { .. } | Self::Unconfirmed { .. })
+    }
+
     /// Whether the user can put it right by another choice.
     #[must_use]
     pub fn is_users(&self) -> bool {
         match self {
-            Self::Locked { .. } | Self::Version { .. } | Self::Foreign { .. } | Self::Missing { .. } => true,
-            Self::Io { .. } => true,
+            Self::Locked { .. }
+            | Self::Superseded { .. }
+            | Self::Gone { .. }
+            | Self::Linked { .. }
+            | Self::Empty { .. }
+            | Self::Version { .. }
+            | Self::Foreign { .. }
+            | Self::Missing { .. }
+            | Self::Io { .. } => true,
             Self::Sqlite { source, .. } => matches!(
                 source.sqlite_error_code(),
                 Some(rusqlite::ErrorCode::CannotOpen | rusqlite::ErrorCode::ReadOnly)
             ),
-            Self::Damaged { .. } => false,
+            Self::Damaged { .. } | Self::Unconfirmed { .. } => false,
         }
     }
 }

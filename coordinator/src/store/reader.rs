@@ -1,13 +1,15 @@
 //! Reading a store, while a coordinator writes it or after.
 
-use super::StoreError;
-use super::sqlite::{Known, check_version};
+use super::sqlite::{check_version, quick_check};
+use super::{StoreError, lock};
 use crate::scheduler::{Fact, Grade};
 use proto::convert::unpack;
 use proto::extras::{Artifact, Baseline, BaselineCounts, Extras};
 use proto::ids::{Attempt, BaselinesHash, InvalidId, JobId};
 use proto::measure::{CaseCounts, Evaluation, JobResult, Measurement, Scores, Verdict};
 use rusqlite::{Connection, OpenFlags, OptionalExtension, Row};
+use std::fs;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 /// A result as it was recorded.
@@ -50,11 +52,8 @@ impl Reader {
         if !path.exists() {
             return Err(StoreError::Missing { path: path.to_owned() });
         }
-        let (connection, known) = Self::peek(path)?;
-        let Known::Version(version) = known else {
-            return Err(StoreError::Foreign { path: path.to_owned() });
-        };
-        let sqlite = |source| StoreError::Sqlite { path: path.to_owned(), source };
+        let (connection, version) = Self::peek(path)?;
+        let sqlite = |source| StoreError::sqlite(path, source);
         connection.pragma_update(None, "query_only", true).map_err(sqlite)?;
         connection.set_prepared_statement_cache_capacity(32);
         Ok(Self { path: path.to_owned(), connection, version })
@@ -63,14 +62,39 @@ impl Reader {
     /// Looks at what the file is; changes nothing.
     ///
     /// # Errors
-    /// If it is no store of this version, unless it is empty.
-    pub(super) fn peek(path: &Path) -> Result<(Connection, Known), StoreError> {
+    /// If it is no store of this version, has no content, or several names.
+    pub(super) fn peek(path: &Path) -> Result<(Connection, i64), StoreError> {
+        let data =
+            fs::metadata(path).map_err(|source| StoreError::Io { action: "look at", path: path.to_owned(), source })?;
+        match (data.len(), data.nlink()) {
+            (0, _) => return Err(StoreError::Empty { path: path.to_owned() }),
+            (_, links @ 2..) => return Err(StoreError::Linked { path: path.to_owned(), links }),
+            _ => {}
+        }
         // a reader of a WAL file must be able to make its shared-memory index, hence not SQLITE_OPEN_READ_ONLY
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let connection = Connection::open_with_flags(path, flags)
-            .map_err(|source| StoreError::Sqlite { path: path.to_owned(), source })?;
-        let known = check_version(path, &connection)?;
-        Ok((connection, known))
+        let connection = Connection::open_with_flags(path, flags).map_err(|source| StoreError::sqlite(path, source))?;
+        let version = check_version(path, &connection)?;
+        Ok((connection, version))
+    }
+
+    /// Who has the store, in words, if the process that has said so has it open.
+    #[must_use]
+    pub fn holder(&self) -> Option<String> {
+        if self.version < 3 {
+            return None;
+        }
+        let select = "SELECT holder FROM coordinator";
+        let holder: String = self.connection.query_row(select, [], |row| row.get(0)).ok()?;
+        lock::is_open_by(&holder, &self.path).then_some(holder)
+    }
+
+    /// Looks through all pages of the file.
+    ///
+    /// # Errors
+    /// If one is damaged.
+    pub fn check(&self) -> Result<(), StoreError> {
+        quick_check(&self.path, &self.connection)
     }
 
     /// Calls `each` with every fact of the journal, in order.
@@ -85,8 +109,10 @@ impl Reader {
             let damaged = |reason: String| self.damaged(format!("journal, seq {seq}"), reason);
             let mut fact = serde_json::from_str(&json).map_err(|error| damaged(error.to_string()))?;
             // written before the journal held grades
-            if let Fact::Succeeded { job, grade: grade @ None, .. } = &mut fact {
-                *grade = self.result(*job)?.map(|stored| Grade::from(&stored.result));
+            if let Fact::Succeeded { job, grade: grade @ None, split, .. } = &mut fact {
+                let stored = self.result(*job)?;
+                *grade = stored.as_ref().map(|stored| Grade::from(&stored.result));
+                *split = stored.and_then(|stored| stored.result.split_hash);
             }
             each(fact).map_err(|error| damaged(error.to_string()))?;
         }
@@ -195,7 +221,7 @@ impl Reader {
     }
 
     fn sqlite(&self, source: rusqlite::Error) -> StoreError {
-        StoreError::Sqlite { path: self.path.clone(), source }
+        StoreError::sqlite(&self.path, source)
     }
 
     fn damaged(&self, place: String, reason: String) -> StoreError {

@@ -1,4 +1,11 @@
--- The store of a coordinator, version 2 (`PRAGMA user_version`). One coordinator writes; anyone may read.
+-- The store of a coordinator, version 3 (`PRAGMA user_version`). One coordinator writes; anyone may read.
+
+-- Who writes. A coordinator that takes the store raises the epoch, and writes nothing once another has raised it.
+CREATE TABLE coordinator (
+    epoch  INTEGER NOT NULL,
+    holder TEXT NOT NULL                   -- for people
+) STRICT;
+INSERT INTO coordinator VALUES (0, '');
 
 -- What happened, in order. The coordinator's state is the fold of these facts.
 CREATE TABLE journal (

@@ -1,71 +1,112 @@
-//! The writer, and the versions of the schema. WAL with `synchronous=FULL`: what a returned [`Store::append`] wrote survives a crash of the process and of the host.
+//! The writer, and the versions of the schema. WAL with `synchronous=FULL`: what a returned [`Store::append`] wrote survives a crash of the
+//! process and of the host.
 
-use super::{Lock, Reader, StoreError};
+use super::lock::{self, Lock};
+use super::{Reader, StoreError};
 use crate::scheduler::{Fact, Record};
 use proto::convert::pack;
 use proto::extras::{Artifact, BaselineCounts, Extras};
 use proto::ids::{Attempt, BaselinesHash, JobId};
 use proto::measure::{CaseCounts, Evaluation, JobResult, Measurement};
-use rusqlite::{Connection, OpenFlags, Transaction, params};
+use rusqlite::{Connection, ErrorCode, OpenFlags, Row, Transaction, TransactionBehavior, params};
+use std::fs::{self, File, Permissions};
+use std::io;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 /// Marks the file as ours ("SPLS").
 pub(super) const APPLICATION_ID: i64 = 0x5350_4c53;
 /// Version of the schema and of the facts' JSON.
-pub(super) const VERSION: i64 = 2;
+pub(super) const VERSION: i64 = 3;
 /// What makes a store of version 1 + index one of the next version.
-const MIGRATIONS: [&str; VERSION as usize - 1] = [include_str!("from_1_to_2.sql")];
+const MIGRATIONS: [&str; VERSION as usize - 1] = [include_str!("from_1_to_2.sql"), include_str!("from_2_to_3.sql")];
+/// A store up to this size is looked through when it is opened, which takes a quarter of a second; a larger one beside the work.
+const QUICKLY_CHECKED_BYTES: u64 = 128 << 20;
 
 /// The store, opened by its only writer.
 #[derive(Debug)]
 pub struct Store {
     path: PathBuf,
+    // before the lock, so that it is closed before it: see `lock.rs`
     connection: Connection,
     lock: Lock,
+    /// Whoever takes the store raises it.
+    epoch: i64,
+    is_checked: bool,
 }
 
 impl Store {
     /// Opens the store at `path`, making it if there is none and bringing it to this version if it is older.
     ///
     /// # Errors
-    /// If another coordinator has it, it is of another version or no store, or the disk fails.
+    /// If another coordinator has it, it is of another version, damaged or no store, or the disk fails.
     pub fn open(path: &Path) -> Result<Self, StoreError> {
-        // what is no store of ours is left alone, without even a lock beside it
-        if path.exists() {
-            Reader::peek(path)?;
+        let real = lock::real_path(path).map_err(|source| io("find", path, source))?;
+        if !real.exists() {
+            create(&real)?;
         }
-        let lock = Lock::take(path)?;
-        let sqlite = |source| StoreError::Sqlite { path: path.to_owned(), source };
-        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let mut connection = Connection::open_with_flags(path, flags).map_err(sqlite)?;
+        // what is no store of ours is left alone, without even a journal beside it
+        Reader::peek(path)?;
+        let Some(mut lock) = Lock::take(&real)? else {
+            let holder = Reader::open(path).ok().and_then(|reader| reader.holder());
+            let holder = holder.unwrap_or_else(|| "another process".to_owned());
+            return Err(StoreError::Locked { path: path.to_owned(), holder });
+        };
+        let sqlite = |source| StoreError::sqlite(path, source);
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let mut connection = Connection::open_with_flags(&real, flags).map_err(sqlite)?;
         match check_version(path, &connection)? {
-            Known::Empty => create(&mut connection).map_err(sqlite)?,
-            Known::Version(VERSION) => {}
-            Known::Version(old) => migrate(&mut connection, old).map_err(sqlite)?,
+            VERSION => {}
+            old => migrate(&mut connection, old).map_err(sqlite)?,
         }
         connection.pragma_update(None, "journal_mode", "WAL").map_err(sqlite)?;
         connection.pragma_update(None, "synchronous", "FULL").map_err(sqlite)?;
         connection.set_prepared_statement_cache_capacity(32);
-        Ok(Self { path: path.to_owned(), connection, lock })
+        let size = fs::metadata(&real).map_err(|source| io("look at", path, source))?.len();
+        let is_checked = size <= QUICKLY_CHECKED_BYTES;
+        if is_checked {
+            quick_check(path, &connection)?;
+        }
+        let raise = "UPDATE coordinator SET epoch = epoch + 1, holder = ?1 RETURNING epoch";
+        let epoch = connection.query_row(raise, [lock::own_name(None)], |row| row.get(0)).map_err(sqlite)?;
+        // SQLite keeps these for as long as a connection is open
+        for path in [path.to_owned(), lock::beside(&real, "-wal"), lock::beside(&real, "-shm")] {
+            lock.watch(path)?;
+        }
+        Ok(Self { path: path.to_owned(), connection, lock, epoch, is_checked })
     }
 
-    /// Says in the lock file where the coordinator is reached that has the store.
+    /// Says in the store where the coordinator is reached that has it.
     ///
     /// # Errors
-    /// If the file cannot be written.
+    /// If that cannot be written.
     pub fn announce(&mut self, url: &str) -> Result<(), StoreError> {
-        self.lock.announce(url)
+        self.transact(|transaction| {
+            transaction.execute("UPDATE coordinator SET holder = ?1", [lock::own_name(Some(url))]).map(drop)
+        })
     }
 
-    /// Writes the durable ones of the facts, and the records, in one transaction. They are on disk when this returns.
+    /// Writes the durable ones of the facts, and the records, in one transaction. They are on disk when this returns, under the name that
+    /// the store was opened by.
     ///
     /// # Errors
-    /// If the disk fails; nothing of it was written then.
+    /// If the disk fails, or the store is not this coordinator's any more; nothing of it was written then.
     pub fn append(&mut self, facts: &[Fact], records: &[Record]) -> Result<(), StoreError> {
-        let sqlite = |source| StoreError::Sqlite { path: self.path.clone(), source };
-        let transaction = self.connection.transaction().map_err(sqlite)?;
-        write(&transaction, facts, records).map_err(sqlite)?;
-        transaction.commit().map_err(sqlite)
+        self.transact(|transaction| write(transaction, facts, records))
+    }
+
+    /// Looks whether the store is still where it was opened.
+    ///
+    /// # Errors
+    /// If it was deleted, moved or replaced, or its file system does not answer.
+    pub fn check_place(&self) -> Result<(), StoreError> {
+        self.lock.check()
+    }
+
+    /// Whether its pages were looked through when it was opened; one that is too large for that wants a [`Reader::check`].
+    #[must_use]
+    pub fn is_checked(&self) -> bool {
+        self.is_checked
     }
 
     /// A reader of the same file.
@@ -75,40 +116,82 @@ impl Store {
     pub fn reader(&self) -> Result<Reader, StoreError> {
         Reader::open(&self.path)
     }
+
+    /// One transaction, if no other coordinator has taken the store.
+    fn transact(&mut self, write: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<()>) -> Result<(), StoreError> {
+        let Self { path, connection, lock, epoch, .. } = self;
+        let sqlite = |source| StoreError::sqlite(path, source);
+        let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(sqlite)?;
+        let read = |row: &Row<'_>| Ok((row.get::<_, i64>(0)?, row.get(1)?));
+        let (now, holder) = transaction.query_row("SELECT epoch, holder FROM coordinator", [], read).map_err(sqlite)?;
+        if now != *epoch {
+            return Err(StoreError::Superseded { path: path.clone(), holder });
+        }
+        write(&transaction).map_err(sqlite)?;
+        // whoever has deleted the store meanwhile must not have it acknowledged
+        lock.check()?;
+        transaction.commit().map_err(sqlite)
+    }
 }
 
-#[derive(Debug, PartialEq, Eq)]
-pub(super) enum Known {
-    Empty,
-    Version(i64),
+fn io(action: &'static str, path: &Path, source: io::Error) -> StoreError {
+    StoreError::Io { action, path: path.to_owned(), source }
 }
 
-/// Whether the file is new, or a store of a version that this build knows.
-pub(super) fn check_version(path: &Path, connection: &Connection) -> Result<Known, StoreError> {
+/// The version of the store, which is one that this build knows.
+pub(super) fn check_version(path: &Path, connection: &Connection) -> Result<i64, StoreError> {
     let foreign = || StoreError::Foreign { path: path.to_owned() };
     let pragma = |name| {
         connection.pragma_query_value(None, name, |row| row.get::<_, i64>(0)).map_err(|source| {
             match source.sqlite_error_code() {
-                Some(rusqlite::ErrorCode::NotADatabase) => foreign(),
-                _ => StoreError::Sqlite { path: path.to_owned(), source },
+                Some(ErrorCode::NotADatabase) => foreign(),
+                _ => StoreError::sqlite(path, source),
             }
         })
     };
-    let (application, found, tables) = (pragma("application_id")?, pragma("user_version")?, pragma("schema_version")?);
-    match (application, found) {
-        (0, 0) if tables == 0 => Ok(Known::Empty),
-        (APPLICATION_ID, 1..=VERSION) => Ok(Known::Version(found)),
+    match (pragma("application_id")?, pragma("user_version")?) {
+        (APPLICATION_ID, found @ 1..=VERSION) => Ok(found),
         (APPLICATION_ID, found) => Err(StoreError::Version { path: path.to_owned(), found, expected: VERSION }),
         _ => Err(foreign()),
     }
 }
 
-fn create(connection: &mut Connection) -> rusqlite::Result<()> {
-    let transaction = connection.transaction()?;
-    transaction.execute_batch(include_str!("schema.sql"))?;
-    transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
-    transaction.pragma_update(None, "user_version", VERSION)?;
-    transaction.commit()
+/// Makes a store beside its place and gives it its name when it is one: a coordinator that dies meanwhile leaves no half store. One that
+/// another process has made meanwhile stays.
+fn create(real: &Path) -> Result<(), StoreError> {
+    let folder = real.parent().unwrap_or(Path::new("/"));
+    let name = real.file_name().unwrap_or_default();
+    let permissions = Permissions::from_mode(0o666);
+    let new = tempfile::Builder::new().prefix(name).suffix(".new").permissions(permissions).tempfile_in(folder);
+    let new = new.map_err(|source| io("create", real, source))?;
+    let fill = || {
+        let mut connection = Connection::open(new.path())?;
+        let transaction = connection.transaction()?;
+        transaction.execute_batch(include_str!("schema.sql"))?;
+        transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
+        transaction.pragma_update(None, "user_version", VERSION)?;
+        transaction.commit()
+    };
+    fill().map_err(|source| StoreError::sqlite(real, source))?;
+    match new.persist_noclobber(real) {
+        Ok(_) => {}
+        Err(error) if error.error.kind() == io::ErrorKind::AlreadyExists => {}
+        Err(error) => return Err(io("create", real, error.error)),
+    }
+    File::open(folder).and_then(|folder| folder.sync_all()).map_err(|source| io("create", real, source))
+}
+
+/// Looks through all pages of the file.
+pub(super) fn quick_check(path: &Path, connection: &Connection) -> Result<(), StoreError> {
+    let damaged = |reason| StoreError::Damaged { path: path.to_owned(), place: "its pages".to_owned(), reason };
+    match connection.query_row("PRAGMA quick_check(1)", [], |row| row.get::<_, String>(0)) {
+        Ok(found) if found == "ok" => Ok(()),
+        Ok(found) => Err(damaged(format!("{found}; restore a copy"))),
+        Err(source) if source.sqlite_error_code() == Some(ErrorCode::DatabaseCorrupt) => {
+            Err(damaged(format!("{source}; restore a copy")))
+        }
+        Err(source) => Err(StoreError::sqlite(path, source)),
+    }
 }
 
 fn migrate(connection: &mut Connection, old: i64) -> rusqlite::Result<()> {

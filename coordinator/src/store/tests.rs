@@ -7,6 +7,7 @@ use crate::scheduler::{Fact, Record};
 use proto::extras::{Artifact, Baseline, BaselineCounts, Extras};
 use proto::ids::{Attempt, JobId, SplitHash, Token, WorkerId};
 use proto::measure::{CaseCounts, Counts, Evaluation, JobResult, Measurement, Scores, Verdict};
+use std::os::unix::fs::symlink;
 use std::path::Path;
 
 const JOB: JobId = JobId(7);
@@ -80,7 +81,7 @@ fn a_journal_without_grades_takes_them_from_the_results() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("s.db");
     let grade = None;
-    let succeeded = Fact::Succeeded { job: JOB, attempt: Attempt(1), grade };
+    let succeeded = Fact::Succeeded { job: JOB, attempt: Attempt(1), grade, split: None };
     Store::open(&path).unwrap().append(&[granted(), succeeded], &[diverged()]).unwrap();
     let [_, Fact::Succeeded { grade: Some(grade), .. }] = facts(&path)[..] else { panic!("{:?}", facts(&path)) };
     assert_eq!(grade.verdict, Verdict::Diverged);
@@ -101,14 +102,100 @@ fn a_second_result_is_refused_and_nothing_of_its_transaction_stays() {
 }
 
 #[test]
-fn one_coordinator_a_store() {
+fn one_coordinator_a_store_whatever_its_name() {
+    let folder = tempfile::tempdir().unwrap();
+    let [path, link, hard] = ["s.db", "link.db", "hard.db"].map(|name| folder.path().join(name));
+    let first = Store::open(&path).unwrap();
+    symlink(&path, &link).unwrap();
+    for name in [&path, &link] {
+        let message = Store::open(name).unwrap_err().to_string();
+        assert!(message.contains(&format!("process {}", std::process::id())), "{message}");
+    }
+    std::fs::hard_link(&path, &hard).unwrap();
+    assert!(matches!(Store::open(&hard), Err(StoreError::Linked { links: 2, .. })));
+    std::fs::remove_file(&hard).unwrap();
+    drop(first);
+    assert!(Store::open(&link).is_ok());
+}
+
+#[test]
+fn a_store_is_made_where_a_link_points_to() {
+    let folder = tempfile::tempdir().unwrap();
+    let [path, link] = ["s.db", "link.db"].map(|name| folder.path().join(name));
+    symlink("s.db", &link).unwrap();
+    Store::open(&link).unwrap().append(&[granted()], &[]).unwrap();
+    assert_eq!(facts(&path), [granted()]);
+}
+
+/// What `flock` cannot prevent everywhere, such as on some network file systems.
+#[test]
+fn a_coordinator_that_has_lost_the_store_writes_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("s.db");
-    let first = Store::open(&path).unwrap();
+    let mut first = Store::open(&path).unwrap();
+    first.append(&[granted()], &[]).unwrap();
+    reader_of(&path).execute("UPDATE coordinator SET epoch = epoch + 1, holder = 'the other'", []).unwrap();
+    let error = first.append(&[granted()], &[diverged()]).unwrap_err();
+    assert!(error.is_fatal() && error.to_string().contains("taken over by the other"), "{error}");
+    assert_eq!(facts(&path).len(), 1);
+    assert!(Reader::open(&path).unwrap().result(JOB).unwrap().is_none());
+}
+
+#[test]
+fn a_store_that_was_deleted_moved_or_replaced_takes_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let [path, link, away] = ["s.db", "link.db", "away"].map(|name| folder.path().join(name));
+    symlink(&path, &link).unwrap();
+    let mut store = Store::open(&link).unwrap();
+    for name in ["s.db", "s.db-wal", "s.db-shm", "link.db"] {
+        let name = folder.path().join(name);
+        std::fs::rename(&name, &away).unwrap();
+        assert!(matches!(store.check_place(), Err(StoreError::Gone { .. })), "{}", name.display());
+        assert!(matches!(store.append(&[granted()], &[]), Err(StoreError::Gone { .. })), "{}", name.display());
+        std::fs::write(&name, "another file").unwrap();
+        assert!(matches!(store.append(&[granted()], &[]), Err(StoreError::Gone { .. })), "{}", name.display());
+        std::fs::rename(&away, &name).unwrap();
+        store.append(&[granted()], &[]).unwrap();
+    }
+    assert_eq!(facts(&path).len(), 4, "what was not taken is not there");
+}
+
+#[test]
+fn a_disk_that_does_not_confirm_ends_the_coordinator() {
+    let failure = |code| {
+        StoreError::sqlite(Path::new("s.db"), rusqlite::Error::SqliteFailure(rusqlite::ffi::Error::new(code), None))
+    };
+    assert!(failure(rusqlite::ffi::SQLITE_IOERR_FSYNC).is_fatal());
+    assert!(!failure(rusqlite::ffi::SQLITE_FULL).is_fatal() && !failure(rusqlite::ffi::SQLITE_IOERR_WRITE).is_fatal());
+}
+
+#[test]
+fn damaged_pages_are_found_before_anything_is_written() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("s.db");
+    let results: Vec<_> = (1..200).map(|job| with_extras(job, 5)).collect();
+    Store::open(&path).unwrap().append(&[granted()], &results).unwrap();
+    let connection = reader_of(&path);
+    let number = |sql: &str| connection.query_row(sql, [], |row| row.get::<_, u32>(0)).unwrap() as usize;
+    let [size, root] = ["PRAGMA page_size", "SELECT rootpage FROM sqlite_master WHERE name = 'results'"].map(number);
+    drop(connection);
+    let mut bytes = std::fs::read(&path).unwrap();
+    bytes[(root - 1) * size..root * size].fill(0);
+    std::fs::write(&path, &bytes).unwrap();
     let message = Store::open(&path).unwrap_err().to_string();
-    assert!(message.contains(&format!("process {}", std::process::id())), "{message}");
-    drop(first);
-    assert!(Store::open(&path).is_ok());
+    assert!(message.contains("s.db is damaged at its pages"), "{message}");
+    assert!(Reader::open(&path).unwrap().check().is_err());
+    assert!(std::fs::read(&path).unwrap() == bytes);
+}
+
+#[test]
+fn an_empty_file_is_not_taken_for_a_new_store() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("s.db");
+    std::fs::write(&path, "").unwrap();
+    assert!(matches!(Store::open(&path), Err(StoreError::Empty { .. })));
+    assert!(matches!(Reader::open(&path), Err(StoreError::Empty { .. })));
+    assert!(std::fs::read(&path).unwrap().is_empty());
 }
 
 #[test]
@@ -120,15 +207,14 @@ fn other_files_are_refused_and_left_alone() {
     assert!(matches!(Store::open(&path), Err(StoreError::Foreign { .. })));
     let newer = folder.path().join("newer.db");
     drop(Store::open(&newer).unwrap());
-    std::fs::remove_file(folder.path().join("newer.db.lock")).unwrap();
     rusqlite::Connection::open(&newer).unwrap().pragma_update(None, "user_version", 99).unwrap();
-    assert!(matches!(Store::open(&newer), Err(StoreError::Version { found: 99, expected: 2, .. })));
+    assert!(matches!(Store::open(&newer), Err(StoreError::Version { found: 99, expected: 3, .. })));
     let foreign = folder.path().join("foreign.db");
     rusqlite::Connection::open(&foreign).unwrap().execute_batch("CREATE TABLE t (x)").unwrap();
     assert!(matches!(Store::open(&foreign), Err(StoreError::Foreign { .. })));
     let mut names: Vec<_> = folder.path().read_dir().unwrap().map(|entry| entry.unwrap().file_name()).collect();
     names.sort();
-    assert_eq!(names, ["foreign.db", "newer.db", "s.db"], "no lock, no journal");
+    assert_eq!(names, ["foreign.db", "newer.db", "s.db"], "no journal");
 }
 
 #[test]
@@ -191,12 +277,20 @@ fn tables(path: &Path) -> Vec<(String, String, String, bool, u32)> {
     rows.unwrap().collect::<Result<_, _>>().unwrap()
 }
 
-/// `version_1.sql` is a store as version 1 wrote it.
+/// `version_N.sql` is a store as version N wrote it.
 #[test]
-fn a_store_of_version_1_is_read_as_it_is_and_brought_up_by_its_writer() {
+fn an_older_store_is_read_as_it_is_and_brought_up_by_its_writer() {
+    for old in
+        [include_str!("../../tests/golden/store/version_1.sql"), include_str!("../../tests/golden/store/version_2.sql")]
+    {
+        check_migration(old);
+    }
+}
+
+fn check_migration(old: &str) {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("s.db");
-    reader_of(&path).execute_batch(include_str!("../../tests/golden/store/version_1.sql")).unwrap();
+    reader_of(&path).execute_batch(old).unwrap();
     let check = || {
         let reader = Reader::open(&path).unwrap();
         let stored = reader.result(JOB).unwrap().unwrap();

@@ -50,7 +50,7 @@ pub struct Scores {
 /// The numbers of one epoch of an attempt.
 #[derive(Clone, Copy, PartialEq, ::prost::Message)]
 pub struct Measurement {
-    /// Counted from 1.
+    /// Counted from 1, to the last of the job's specification.
     #[prost(uint32, tag = "1")]
     pub epoch: u32,
     /// Absent if not finite.
@@ -58,11 +58,12 @@ pub struct Measurement {
     pub train_loss: ::core::option::Option<f64>,
     #[prost(message, optional, tag = "3")]
     pub validation: ::core::option::Option<Scores>,
-    /// Since the attempt's training began.
+    /// Since the attempt's training began. Finite, not negative.
     #[prost(double, tag = "4")]
     pub seconds: f64,
 }
-/// A subset, evaluated with the weights of the selected epoch.
+/// A subset, evaluated with the weights of the selected epoch: each case of the split's subset once, all with equally many pixels; no case if
+/// `best_epoch` is 0.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct Evaluation {
     #[prost(double, tag = "1")]
@@ -103,22 +104,26 @@ pub struct Artifact {
 pub struct JobResult {
     #[prost(enumeration = "Verdict", tag = "1")]
     pub verdict: i32,
+    /// At most those of the job's specification.
     #[prost(uint32, tag = "2")]
     pub epochs: u32,
-    /// Counted from 1; 0 if no epoch was finite.
+    /// Counted from 1, at most `epochs`; 0 if no epoch was finite: VERDICT_DIVERGED.
     #[prost(uint32, tag = "3")]
     pub best_epoch: u32,
     #[prost(message, optional, tag = "4")]
     pub validation: ::core::option::Option<Evaluation>,
     #[prost(message, optional, tag = "5")]
     pub test: ::core::option::Option<Evaluation>,
+    /// Finite, not negative.
     #[prost(double, tag = "6")]
     pub train_seconds: f64,
+    /// Those of the specified network; a simulated one has none.
     #[prost(uint64, tag = "7")]
     pub parameters: u64,
     #[prost(string, tag = "8")]
     pub device: ::prost::alloc::string::String,
-    /// Hash of the data set's content and of which cases are in which subset: 32 hexadecimal digits. Empty: not known.
+    /// Hash of the data set's content and of which cases are in which subset: 32 hexadecimal digits. Empty: not known. The same for all jobs of a
+    /// split seed.
     #[prost(string, tag = "9")]
     pub split_hash: ::prost::alloc::string::String,
     #[prost(message, repeated, tag = "10")]
@@ -324,7 +329,7 @@ pub struct SynchronizeRequest {
     /// Jobs it could start now.
     #[prost(uint32, tag = "3")]
     pub free_slots: u32,
-    /// Measurements that no answer has covered yet, in order of epoch.
+    /// Measurements that no answer has covered yet.
     #[prost(message, repeated, tag = "4")]
     pub measurements: ::prost::alloc::vec::Vec<AttemptMeasurements>,
     /// What it found for each data set it was asked for, until an answer covers it.
@@ -338,6 +343,7 @@ pub struct SynchronizeRequest {
 pub struct AttemptMeasurements {
     #[prost(message, optional, tag = "1")]
     pub lease: ::core::option::Option<Lease>,
+    /// In order of epoch, each once.
     #[prost(message, repeated, tag = "2")]
     pub measurements: ::prost::alloc::vec::Vec<Measurement>,
 }
@@ -406,12 +412,15 @@ pub struct CompleteRequest {
     pub worker: ::prost::alloc::string::String,
     #[prost(message, optional, tag = "2")]
     pub lease: ::core::option::Option<Lease>,
-    /// Measurements of the attempt that no answer has covered yet.
+    /// Measurements of the attempt that no answer has covered yet, in order of epoch, each once.
     #[prost(message, repeated, tag = "3")]
     pub measurements: ::prost::alloc::vec::Vec<Measurement>,
     /// Jobs the worker could start once this one has ended.
     #[prost(uint32, tag = "7")]
     pub free_slots: u32,
+    /// Every other attempt that the worker runs or has yet to report.
+    #[prost(message, repeated, tag = "8")]
+    pub held: ::prost::alloc::vec::Vec<Lease>,
     #[prost(oneof = "complete_request::Outcome", tags = "4, 5, 6")]
     pub outcome: ::core::option::Option<complete_request::Outcome>,
 }
@@ -444,7 +453,7 @@ pub enum CompleteStatus {
     Unspecified = 0,
     /// The outcome is durable.
     Recorded = 1,
-    /// The worker did not hold the lease (any more); nothing was changed.
+    /// The worker did not hold the lease (any more), or the job has a result; nothing was changed.
     StaleLease = 2,
 }
 impl CompleteStatus {
@@ -560,7 +569,7 @@ pub mod fleet_client {
             self.inner = self.inner.max_encoding_message_size(limit);
             self
         }
-        /// Introduces a worker. Repeating it is harmless.
+        /// Introduces a worker. Repeating it is harmless; a worker that was draining drains no more.
         /// FAILED_PRECONDITION: no protocol version in common; the message says which the coordinator speaks.
         pub async fn register(
             &mut self,
@@ -587,6 +596,9 @@ pub mod fleet_client {
         /// until there is something or the poll's time is over. Cancelling the call is harmless: an assignment that did not arrive is repeated.
         /// An answer means that every measurement of the request is durable (or belongs to a lease that is listed in `stops`).
         /// FAILED_PRECONDITION: the coordinator does not know the worker (it was restarted): register again.
+        /// INVALID_ARGUMENT: what was handed in is malformed, or cannot be true of the job; the message says why. Nothing was changed. It may have
+        /// been garbled on its way: call once more. Who hands in for the same attempt again what cannot be has failed the attempt,
+        /// whose lease is then in `stops`.
         pub async fn synchronize(
             &mut self,
             request: impl tonic::IntoRequest<super::SynchronizeRequest>,
@@ -611,8 +623,12 @@ pub mod fleet_client {
                 .insert(GrpcMethod::new("sweep.v1.Fleet", "Synchronize"));
             self.inner.unary(req, path, codec).await
         }
-        /// Ends an attempt. An answer means that the outcome is durable. Repeating it gives the same answer.
+        /// Ends an attempt, and takes up again those in `held` whose leases ran out and that nobody else was given. An answer means that the outcome
+        /// is durable. Repeating it gives the same answer. The first result of a job counts: one whose lease ran out is taken as long as the job has
+        /// none, even if another worker runs it meanwhile.
         /// FAILED_PRECONDITION: as in Synchronize.
+        /// INVALID_ARGUMENT: what was handed in is malformed, or cannot be true of the job; the message says why. Nothing was changed. It may have
+        /// been garbled on its way: call once more. Who hands in for the same attempt again what cannot be has failed the attempt.
         pub async fn complete(
             &mut self,
             request: impl tonic::IntoRequest<super::CompleteRequest>,
@@ -649,7 +665,7 @@ pub mod fleet_server {
     /// Generated trait containing gRPC methods that should be implemented for use with FleetServer.
     #[async_trait]
     pub trait Fleet: std::marker::Send + std::marker::Sync + 'static {
-        /// Introduces a worker. Repeating it is harmless.
+        /// Introduces a worker. Repeating it is harmless; a worker that was draining drains no more.
         /// FAILED_PRECONDITION: no protocol version in common; the message says which the coordinator speaks.
         async fn register(
             &self,
@@ -662,6 +678,9 @@ pub mod fleet_server {
         /// until there is something or the poll's time is over. Cancelling the call is harmless: an assignment that did not arrive is repeated.
         /// An answer means that every measurement of the request is durable (or belongs to a lease that is listed in `stops`).
         /// FAILED_PRECONDITION: the coordinator does not know the worker (it was restarted): register again.
+        /// INVALID_ARGUMENT: what was handed in is malformed, or cannot be true of the job; the message says why. Nothing was changed. It may have
+        /// been garbled on its way: call once more. Who hands in for the same attempt again what cannot be has failed the attempt,
+        /// whose lease is then in `stops`.
         async fn synchronize(
             &self,
             request: tonic::Request<super::SynchronizeRequest>,
@@ -669,8 +688,12 @@ pub mod fleet_server {
             tonic::Response<super::SynchronizeResponse>,
             tonic::Status,
         >;
-        /// Ends an attempt. An answer means that the outcome is durable. Repeating it gives the same answer.
+        /// Ends an attempt, and takes up again those in `held` whose leases ran out and that nobody else was given. An answer means that the outcome
+        /// is durable. Repeating it gives the same answer. The first result of a job counts: one whose lease ran out is taken as long as the job has
+        /// none, even if another worker runs it meanwhile.
         /// FAILED_PRECONDITION: as in Synchronize.
+        /// INVALID_ARGUMENT: what was handed in is malformed, or cannot be true of the job; the message says why. Nothing was changed. It may have
+        /// been garbled on its way: call once more. Who hands in for the same attempt again what cannot be has failed the attempt.
         async fn complete(
             &self,
             request: tonic::Request<super::CompleteRequest>,

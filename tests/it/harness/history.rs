@@ -1,5 +1,6 @@
 //! What a store says has happened: the journal of facts, read once.
 
+use super::Lab;
 use coordinator::scheduler::Fact;
 use coordinator::store::Reader;
 use proto::ids::{Attempt, JobId};
@@ -66,10 +67,11 @@ impl History {
     }
 
     /// Checks what must hold whatever happened: attempts of a job are granted one after the other, each once, and a job has one result,
-    /// of its last attempt.
+    /// of its last attempt or of one whose lease ran out.
     pub(crate) fn check(&self) {
         let mut last: BTreeMap<JobId, Attempt> = BTreeMap::new();
         let mut ended = BTreeSet::new();
+        let lost: BTreeSet<_> = self.lost().into_iter().collect();
         for fact in &self.facts {
             match fact {
                 Fact::Granted { job, attempt, .. } => {
@@ -78,7 +80,8 @@ impl History {
                     last.insert(*job, *attempt);
                 }
                 Fact::Succeeded { job, attempt, .. } => {
-                    assert_eq!(last.get(job), Some(attempt), "{job}: a result of an attempt that is not the last");
+                    let may_end = last.get(job) == Some(attempt) || lost.contains(&(*job, *attempt));
+                    assert!(may_end, "{job}: a result of an attempt that is not the last");
                     assert!(ended.insert(*job), "{job} has two results");
                 }
                 _ => {}
@@ -88,5 +91,15 @@ impl History {
 
     fn pick<T>(&self, choose: impl Fn(&Fact) -> Option<T>) -> Vec<T> {
         self.facts.iter().filter_map(choose).collect()
+    }
+}
+
+/// Checks that every acknowledged result is in the store, under its attempt.
+pub(crate) fn check_acknowledged(lab: &Lab, acknowledged: &[(JobId, Attempt)]) {
+    let reader = Reader::open(&lab.store()).unwrap();
+    for (job, attempt) in acknowledged {
+        let stored = reader.result(*job).unwrap();
+        let stored = stored.unwrap_or_else(|| panic!("the result of {job} was acknowledged and is not there"));
+        assert_eq!(stored.attempt, *attempt, "{job}");
     }
 }

@@ -17,7 +17,7 @@ mod peer;
 mod process;
 mod programs;
 
-pub(crate) use history::{History, Row};
+pub(crate) use history::{History, Row, check_acknowledged};
 pub(crate) use lab::{Coordinator, Lab, contents, free_port, simulated, tiny};
 pub(crate) use peer::Peer;
 pub(crate) use process::{Ended, Process, children, kill, lives};
@@ -25,6 +25,7 @@ pub(crate) use programs::program;
 pub(crate) use rustix::process::Signal;
 
 use std::io::Write;
+use std::process::Command;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
@@ -35,6 +36,17 @@ const STEP: Duration = Duration::from_millis(20);
 /// Says that a test cannot do what it is there for, past the capture of what tests print.
 pub(crate) fn skipped(why: &str) {
     let _ = writeln!(std::io::stderr(), "skipped: {why}");
+}
+
+/// Whether programs can be traced here, to have their system calls fail; says so if not.
+pub(crate) fn may_trace() -> bool {
+    let mut probe = Command::new("strace");
+    probe.args(["--output=/dev/null", "--inject=fsync:error=EIO", "true"]);
+    let may = probe.output().is_ok_and(|output| output.status.success());
+    if !may {
+        skipped("strace is not there, or may not trace");
+    }
+    may
 }
 
 /// Asks until there is an answer.

@@ -3,7 +3,8 @@
 use proto::convert::required;
 use proto::extras::Extras;
 use proto::ids::{Attempt, JobId, Lease, WorkerId};
-use proto::measure::{CaseCounts, Counts, Evaluation, JobResult, Outcome, Verdict};
+use proto::measure::{CaseCounts, Counts, Evaluation, JobResult, Verdict};
+use proto::wire::complete_request::Outcome;
 use proto::wire::fleet_client::FleetClient;
 use proto::wire::{CompleteRequest, CompleteStatus, RegisterRequest, SynchronizeRequest};
 use tonic::Status;
@@ -88,7 +89,20 @@ impl Peer {
 
     /// Reports a result under that lease; whether it was recorded.
     pub(crate) async fn report(&mut self, lease: &Lease) -> Result<bool, Status> {
-        let response = self.client.complete(self.completion(lease)).await?.into_inner();
+        self.report_changed(lease, |_| {}).await
+    }
+
+    /// The same of a result that was changed.
+    pub(crate) async fn report_changed(
+        &mut self,
+        lease: &Lease,
+        change: impl FnOnce(&mut proto::wire::JobResult),
+    ) -> Result<bool, Status> {
+        let mut request = self.completion(lease);
+        if let Some(Outcome::Succeeded(result)) = &mut request.outcome {
+            change(result);
+        }
+        let response = self.client.complete(request).await?.into_inner();
         Ok(response.status() == CompleteStatus::Recorded)
     }
 
@@ -107,13 +121,13 @@ impl Peer {
             split_hash: None,
             extras: Extras::default(),
         };
-        let outcome = Outcome::Succeeded(Box::new(result));
         CompleteRequest {
             worker: self.worker.to_string(),
             lease: Some(lease.into()),
             measurements: Vec::new(),
-            outcome: Some((&outcome).into()),
+            outcome: Some(Outcome::Succeeded((&result).into())),
             free_slots: 0,
+            held: self.held.iter().filter(|held| *held != lease).map(Into::into).collect(),
         }
     }
 }

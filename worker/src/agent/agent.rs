@@ -111,6 +111,8 @@ pub(super) struct Held {
     pub(super) measurements: Vec<Measurement>,
     pub(super) outcome: Option<Outcome>,
     pub(super) completing: bool,
+    /// The coordinator has not understood the outcome once.
+    pub(super) refused: bool,
 }
 
 /// Whether the coordinator knows this worker.
@@ -285,8 +287,16 @@ impl Agent {
             root: root.unwrap_or_default(),
             examples: assignment.examples,
         };
-        let (slot, outcome, completing) = (None, None, false);
-        Ok(Held { lease, request: Box::new(request), dataset, slot, measurements: Vec::new(), outcome, completing })
+        Ok(Held {
+            lease,
+            request: Box::new(request),
+            dataset,
+            slot: None,
+            measurements: Vec::new(),
+            outcome: None,
+            completing: false,
+            refused: false,
+        })
     }
 
     fn on_report(&mut self, slot: usize, report: Report) {
@@ -307,7 +317,7 @@ impl Agent {
         if let Outcome::Failed { kind: FailureKind::Data, message } = outcome {
             held.outcome = Some(Outcome::Released);
             let dataset = held.dataset.clone();
-            self.offer(dataset, Err(message));
+            self.offer(dataset, Err(message.into()));
         } else {
             held.outcome = Some(outcome);
         }

@@ -95,15 +95,18 @@ impl Agent {
         let reporting = self.attempts.values().filter(|held| held.outcome.is_some()).count();
         let spare = self.idle.len().saturating_sub(reporting + self.waiting.len());
         let free_slots = if self.draining.is_some() { 0 } else { 1 + spare as u32 };
+        let leases: Vec<_> = self.attempts.keys().copied().collect();
         for held in self.attempts.values_mut().filter(|held| !held.completing) {
             let Some(outcome) = &held.outcome else { continue };
             held.completing = true;
+            let others = leases.iter().filter(|lease| **lease != held.lease);
             let request = CompleteRequest {
                 worker: self.id.to_string(),
                 lease: Some((&held.lease).into()),
                 measurements: held.measurements.iter().map(Into::into).collect(),
                 outcome: Some(outcome.into()),
                 free_slots,
+                held: others.map(Into::into).collect(),
             };
             let (mut client, lease) = (self.client.clone(), held.lease);
             self.calls.spawn(async move { Answer::Completed { lease, result: client.complete(request).await } });
@@ -211,14 +214,16 @@ impl Agent {
     fn not_completed(&mut self, lease: &Lease, status: &Status) {
         let Some(held) = self.attempts.get_mut(lease) else { return };
         held.completing = false;
-        let first = !matches!(held.outcome, Some(Outcome::Failed { .. }));
+        let is_result = !matches!(held.outcome, Some(Outcome::Failed { .. }));
         match status.code() {
+            // it may have been garbled on its way: a training is worth another call
+            Code::InvalidArgument | Code::OutOfRange if is_result && !held.refused => held.refused = true,
             // too long for one message: the result matters more than its curve
             Code::OutOfRange if !held.measurements.is_empty() => held.measurements.clear(),
-            Code::InvalidArgument | Code::OutOfRange if first => {
+            Code::InvalidArgument | Code::OutOfRange if is_result => {
                 let message = format!("the coordinator does not take the result: {}", status.message());
                 tracing::error!(job = %lease.job.short(), "{message}");
-                held.outcome = Some(Outcome::Failed { kind: FailureKind::Error, message });
+                held.outcome = Some(Outcome::Failed { kind: FailureKind::Error, message: message.into() });
             }
             _ => self.failed(status),
         }

@@ -79,7 +79,7 @@ pub(super) async fn run(
                     }
                     Some(Err(fault)) => {
                         trainer = None;
-                        Report::Ended(Outcome::Failed { kind: FailureKind::Crashed, message: fault })
+                        Report::Ended(Outcome::Failed { kind: FailureKind::Crashed, message: fault.into() })
                     }
                     None => {
                         if let Some(mut trainer) = trainer.take() {

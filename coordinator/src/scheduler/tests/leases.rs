@@ -10,28 +10,111 @@ fn a_worker_never_has_more_leases_than_slots() {
     let leases = sim.fetch(worker, 100);
     assert_eq!(leases.len(), 2);
     assert_eq!(sim.synchronize(worker, &leases, 5).grants, [], "two slots, two leases");
-    let completion = Completion { lease: leases[0], measurements: Vec::new(), outcome: result(), free_slots: 7 };
-    let decision = sim.state.complete_decision(sim.now, worker, completion).unwrap();
-    let Completed::Recorded(next) = sim.carry_out(decision) else { panic!("the lease is good") };
+    let Completed::Recorded(next) = sim.complete_with(worker, leases[0], result(), &leases[1..], 7) else {
+        panic!("the lease is good")
+    };
     assert_eq!(next.len(), 1, "one ended, one begins, in the same answer");
 }
 
 #[test]
-fn a_silent_worker_loses_its_job_and_its_late_result_is_refused() {
+fn a_silent_worker_loses_its_job_and_the_first_result_counts() {
+    for is_first in [true, false] {
+        let mut sim = Sim::new();
+        sim.submit(sweep("a", "bce", 1));
+        let (slow, other) = (sim.worker(1, 1), sim.worker(2, 1));
+        let old = sim.fetch(slow, 1)[0];
+        assert_eq!(sim.fetch(other, 1), [], "the job is out");
+        sim.pass(LEASE_MS - 1);
+        assert_eq!(sim.fetch(other, 1), [], "and still is");
+        sim.pass(1);
+        let new = sim.fetch(other, 1)[0];
+        assert_eq!((new.job, new.attempt), (old.job, old.attempt.next()));
+        assert_eq!(sim.complete(slow, old, failure()), Completed::StaleLease, "it is not its to fail");
+        assert_eq!(sim.complete(slow, old, Outcome::Released), Completed::StaleLease, "nor to give back");
+        let [(first, won), (second, lost)] =
+            if is_first { [(slow, old), (other, new)] } else { [(other, new), (slow, old)] };
+        assert_eq!(sim.complete(first, won, result()), RECORDED);
+        assert_eq!(sim.complete(first, won, result()), RECORDED, "it is said twice");
+        assert_eq!(sim.complete(second, lost, result()), Completed::StaleLease);
+        assert_eq!(sim.synchronize(second, &[lost], 0).stops, [lost]);
+        assert_eq!(sim.results(), [old.job]);
+        let sim = sim.restarted(sim.journal.len());
+        assert_eq!(sim.state.job(old.job).unwrap().ended, Some((won.attempt, won.token)));
+    }
+}
+
+#[test]
+fn a_running_attempt_whose_job_is_another_s_is_stopped() {
     let mut sim = Sim::new();
     sim.submit(sweep("a", "bce", 1));
     let (slow, other) = (sim.worker(1, 1), sim.worker(2, 1));
     let old = sim.fetch(slow, 1)[0];
-    assert_eq!(sim.fetch(other, 1), [], "the job is out");
-    sim.pass(LEASE_MS - 1);
-    assert_eq!(sim.fetch(other, 1), [], "and still is");
-    sim.pass(1);
+    sim.pass(LEASE_MS);
     let new = sim.fetch(other, 1)[0];
-    assert_eq!((new.job, new.attempt), (old.job, old.attempt.next()));
-    assert_eq!(sim.complete(slow, old, result()), Completed::StaleLease);
     assert_eq!(sim.synchronize(slow, &[old], 0).stops, [old]);
-    assert_eq!(sim.complete(other, new, result()), RECORDED);
-    assert_eq!(sim.results(), [old.job]);
+    assert_eq!(sim.synchronize(other, &[new], 0).stops, []);
+}
+
+#[test]
+fn a_job_that_was_lost_for_good_is_not_lost_to_its_result() {
+    let mut sim = Sim::new();
+    sim.submit(sweep("a", "bce", 1));
+    let worker = sim.worker(1, 1);
+    let leases: Vec<_> = (0..5)
+        .map(|_| {
+            let lease = sim.fetch(worker, 1)[0];
+            sim.pass(LEASE_MS);
+            lease
+        })
+        .collect();
+    assert_eq!(sim.state.sweep("a").unwrap().counts.failed, 1);
+    assert_eq!(sim.complete(worker, leases[2], result()), RECORDED);
+    assert_eq!(sim.state.sweep("a").unwrap().counts.succeeded, 1);
+    sim.restarted(sim.journal.len());
+}
+
+/// A worker with several slots that could not call for any time, and whose calls arrive in any order.
+#[test]
+fn what_a_worker_finished_while_it_was_cut_off_is_taken() {
+    const SLOTS: u32 = 8;
+    for first in 0..SLOTS as usize {
+        for says_what_it_holds in [true, false] {
+            let mut sim = Sim::new();
+            sim.submit(sweep("a", "[bce, dice, focal]", 16));
+            let worker = sim.worker(1, SLOTS);
+            let (mut held, mut finished) = (sim.fetch(worker, SLOTS), 0);
+            for cut in 1..=4 {
+                sim.pass(cut * LEASE_MS);
+                held.rotate_left(first);
+                for lease in held.clone() {
+                    held.retain(|held| *held != lease);
+                    let others = if says_what_it_holds { held.clone() } else { Vec::new() };
+                    let completed = sim.complete_with(worker, lease, result(), &others, 1);
+                    let Completed::Recorded(grants) = completed else { panic!("a finished training is refused") };
+                    finished += 1;
+                    assert!(grants.iter().all(|grant| grant.lease.attempt.0 == 1), "what it holds is trained again");
+                    held.extend(grants.iter().map(|grant| grant.lease));
+                }
+                let grants = sim.synchronize(worker, &held, SLOTS - held.len() as u32).grants;
+                held.extend(grants.iter().map(|grant| grant.lease));
+            }
+            assert_eq!((sim.results().len(), finished), (4 * SLOTS as usize, 4 * SLOTS as usize));
+        }
+    }
+}
+
+#[test]
+fn what_a_worker_still_runs_after_a_cut_stays_its_own() {
+    let mut sim = Sim::new();
+    sim.submit(sweep("a", "[bce, dice]", 4));
+    let (worker, other) = (sim.worker(1, 4), sim.worker(2, 8));
+    let held = sim.fetch(worker, 4);
+    sim.pass(LEASE_MS);
+    let completed = sim.complete_with(worker, held[0], result(), &held[1..], 1);
+    let Completed::Recorded(grants) = completed else { panic!("the lease is good") };
+    assert_eq!(grants.len(), 1, "a slot, a job");
+    assert_eq!(sim.fetch(other, 8).len(), 3, "what nobody holds");
+    assert_eq!(sim.synchronize(worker, &[&held[1..], &[grants[0].lease]].concat(), 0).stops, []);
 }
 
 #[test]
@@ -152,12 +235,21 @@ fn a_worker_that_is_told_to_go_is_granted_nothing_more() {
     assert_eq!((counts.running, counts.queued), (1, 4), "what it has not heard of is given back for it");
     assert_eq!(sim.complete(first, leases[1], Outcome::Released), RECORDED, "should it hear of it yet");
     assert_eq!(sim.synchronize(first, &leases[..1], 2).grants, [], "a call from before that comes late");
-    let completion =
-        Completion { lease: leases[0], measurements: Vec::new(), outcome: Outcome::Released, free_slots: 2 };
-    let decision = sim.state.complete_decision(sim.now, first, completion).unwrap();
-    assert_eq!(sim.carry_out(decision), RECORDED, "nor does giving back bring a job");
+    let completed = sim.complete_with(first, leases[0], Outcome::Released, &[], 2);
+    assert_eq!(completed, RECORDED, "nor does giving back bring a job");
     assert_eq!(sim.state.view().workers.len(), 1, "it is gone");
     assert_eq!(sim.fetch(second, 5).len(), 5);
+}
+
+#[test]
+fn a_worker_that_registers_again_drains_no_more() {
+    let mut sim = Sim::new();
+    sim.submit(sweep("a", "bce", 2));
+    let worker = sim.worker(1, 2);
+    sim.drain(worker, &[]);
+    assert_eq!(sim.fetch(worker, 2), []);
+    let worker = sim.worker(1, 2);
+    assert_eq!(sim.fetch(worker, 2).len(), 2);
 }
 
 #[test]

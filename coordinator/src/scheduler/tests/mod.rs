@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test ends at the first surprise")]
 
 mod leases;
+mod plausible;
 mod quarantine;
 mod racing;
 mod restarts;
@@ -13,7 +14,9 @@ use crate::plan::{self, Plan};
 use proto::data::{Dataset, Inventory};
 use proto::extras::Extras;
 use proto::ids::{ContentHash, JobId, Lease, WorkerId};
-use proto::measure::{Evaluation, FailureKind, JobResult, Measurement, Outcome, Scores, Verdict};
+use proto::measure::{CaseCounts, Counts, Evaluation, FailureKind, JobResult, Measurement, Outcome, Scores, Verdict};
+use proto::spec::Architecture;
+use proto::text::Line;
 use std::collections::BTreeSet;
 
 const LEASE_MS: u64 = 30_000;
@@ -32,16 +35,20 @@ fn inventory(content: &str, cases: usize) -> Inventory {
     Inventory { content: ContentHash::of(content.as_bytes()), cases }
 }
 
+/// The result of a job of [`sweep`].
 fn result() -> Outcome {
-    let evaluation = Evaluation { loss: 0.5, cases: Vec::new() };
+    let evaluation = |cases: [u32; 2]| {
+        let counts = Counts { tp: 1, fp: 2, fn_: 3, tn: 4 };
+        Evaluation { loss: 0.5, cases: cases.map(|case| CaseCounts { case, counts }).to_vec() }
+    };
     Outcome::Succeeded(Box::new(JobResult {
         verdict: Verdict::Trained,
         epochs: 2,
         best_epoch: 1,
-        validation: evaluation.clone(),
-        test: evaluation,
+        validation: evaluation([0, 1]),
+        test: evaluation([2, 3]),
         train_seconds: 1.0,
-        parameters: 1,
+        parameters: proto::cost::parameters(Architecture::UNet, 64),
         device: "test".to_owned(),
         split_hash: None,
         extras: Extras::default(),
@@ -49,7 +56,7 @@ fn result() -> Outcome {
 }
 
 fn failure() -> Outcome {
-    Outcome::Failed { kind: FailureKind::Error, message: "no luck".to_owned() }
+    Outcome::Failed { kind: FailureKind::Error, message: Line::message("no luck") }
 }
 
 fn epoch(epoch: u32) -> Measurement {
@@ -127,8 +134,8 @@ impl Sim {
 
     fn worker_on(&mut self, device: &str, number: u128, slots: u32, simulated: bool) -> WorkerId {
         let worker = WorkerId(number);
-        let name = format!("w{number}");
-        let info = WorkerInfo { name, host: "h".to_owned(), device: device.to_owned(), slots, simulated };
+        let [name, host, device] = [&format!("w{number}"), "h", device].map(Line::name);
+        let info = WorkerInfo { name, host, device, slots, simulated };
         let decision = self.state.register_decision(worker, info);
         self.carry_out(decision);
         worker
@@ -153,7 +160,7 @@ impl Sim {
 
     fn say(&mut self, worker: WorkerId, request: &Synchronization) -> Synchronized {
         let decision = self.state.synchronize_decision(self.now, worker, request).unwrap();
-        self.carry_out(decision)
+        self.carry_out(decision).unwrap()
     }
 
     /// The leases that the worker is granted.
@@ -162,9 +169,21 @@ impl Sim {
     }
 
     fn complete(&mut self, worker: WorkerId, lease: Lease, outcome: Outcome) -> Completed {
-        let completion = Completion { lease, measurements: vec![epoch(1), epoch(2)], outcome, free_slots: 0 };
+        self.complete_with(worker, lease, outcome, &[], 0)
+    }
+
+    fn complete_with(
+        &mut self,
+        worker: WorkerId,
+        lease: Lease,
+        outcome: Outcome,
+        held: &[Lease],
+        free_slots: u32,
+    ) -> Completed {
+        let (measurements, held) = (vec![epoch(1), epoch(2)], held.to_vec());
+        let completion = Completion { lease, measurements, outcome, held, free_slots };
         let decision = self.state.complete_decision(self.now, worker, completion).unwrap();
-        self.carry_out(decision)
+        self.carry_out(decision).unwrap()
     }
 
     /// Works until nothing is left; returns the jobs in the order in which they ended.

@@ -66,7 +66,7 @@ fn a_job_does_not_wait_for_a_worker_that_is_gone() {
         match gone {
             "silent" => sim.pass(LEASE_MS),
             "told to go" => drop(sim.drain(second, &[])),
-            _ => sim.offer(second, Found::Problem("no folder".to_owned())),
+            _ => sim.offer(second, Found::Problem(Line::message("no folder"))),
         }
         assert_eq!(sim.fetch(first, 1).len(), 1, "{gone}");
     }

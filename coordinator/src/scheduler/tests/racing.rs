@@ -2,7 +2,6 @@
 
 use super::*;
 use crate::analysis::racing::{Look, Reason};
-use proto::measure::{CaseCounts, Counts};
 
 /// Four candidates, the last two of them worse; eight replicates.
 fn racing(name: &str) -> Plan {
@@ -26,11 +25,14 @@ fn thousandths(candidate: usize, replicate: usize) -> u32 {
 
 fn scored(thousandths: u32, verdict: Verdict) -> Outcome {
     let counts = Counts { tp: thousandths, fp: 0, fn_: 1000 - thousandths, tn: 0 };
-    let evaluation = |counts| Evaluation { loss: 0.5, cases: vec![CaseCounts { case: 0, counts }] };
+    let evaluation = |counts, cases: [u32; 2]| {
+        let cases = cases.map(|case| CaseCounts { case, counts }).to_vec();
+        Evaluation { loss: 0.5, cases }
+    };
     let Outcome::Succeeded(result) = result() else { unreachable!() };
     // the test cases say the opposite: whoever looks at them drops the best
     let opposite = Counts { tp: counts.fn_, fn_: counts.tp, ..counts };
-    let (validation, test) = (evaluation(counts), evaluation(opposite));
+    let (validation, test) = (evaluation(counts, [0, 1]), evaluation(opposite, [2, 3]));
     Outcome::Succeeded(Box::new(JobResult { verdict, validation, test, ..*result }))
 }
 

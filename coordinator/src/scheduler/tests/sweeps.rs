@@ -46,7 +46,7 @@ fn the_first_data_set_is_pinned_and_others_get_no_jobs() {
     assert_eq!((reply.grants, reply.wanted), (vec![], vec![]));
     assert!(reply.notices[0].contains("first offered by w1"), "{:?}", reply.notices);
     let none = sim.worker_without_data(3, 1, false);
-    sim.offer(none, Found::Problem("no folder".to_owned()));
+    sim.offer(none, Found::Problem(Line::message("no folder")));
     assert_eq!(sim.synchronize(none, &[], 1).notices, ["no jobs of sweep `a`: no folder"]);
     assert_eq!(sim.fetch(first, 1).len(), 1);
 }

@@ -1,0 +1,138 @@
+//! Whether what a worker hands in can be true of its job. Its form was checked when it came in; this is about what it says.
+
+use super::State;
+use proto::extras::BaselineCounts;
+use proto::ids::{JobId, SplitHash};
+use proto::measure::{CaseCounts, JobResult, Measurement, Verdict};
+use proto::spec::{Data, JobSpec, Split, Trainer};
+use std::collections::BTreeSet;
+
+/// What results of the same split have in common: what decides which cases are in which subset.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct SplitKey(Data, Split, u64);
+
+impl From<&JobSpec> for SplitKey {
+    fn from(spec: &JobSpec) -> Self {
+        Self(spec.data, spec.split, spec.seeds.split_seed)
+    }
+}
+
+/// What is known of a job before its result.
+struct Planned {
+    spec: JobSpec,
+    /// Number of cases in the data set.
+    cases: usize,
+    /// The split of other jobs that have the same.
+    split: Option<SplitHash>,
+}
+
+impl State {
+    /// Checks a result against its job's plan, if some sweep still has the job, and against the results of the same split.
+    ///
+    /// # Errors
+    /// If it cannot be: why, for people.
+    pub(super) fn check_result(&self, job: JobId, result: &JobResult) -> Result<(), String> {
+        result_by_itself(result)?;
+        self.planned(job).map_or(Ok(()), |planned| planned.check(result))
+    }
+
+    /// Checks the epochs of one message: in order, each once, none beyond the plan.
+    ///
+    /// # Errors
+    /// If they cannot be: why, for people.
+    pub(super) fn check_measurements(&self, job: JobId, measurements: &[Measurement]) -> Result<(), String> {
+        if let Some([one, next]) = measurements.array_windows().find(|[one, next]| one.epoch >= next.epoch) {
+            return Err(format!("epoch {} is measured after epoch {}", next.epoch, one.epoch));
+        }
+        match (measurements.last(), self.spec_of(job)) {
+            (Some(last), Some(spec)) if last.epoch > spec.training.epochs => {
+                Err(format!("epoch {} is measured, but the job has {}", last.epoch, spec.training.epochs))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Remembers the split of a job that has succeeded, if it is the first that says it.
+    pub(super) fn note_split(&mut self, job: JobId, split: SplitHash) {
+        if let Some(spec) = self.spec_of(job) {
+            self.splits.entry(SplitKey::from(&spec)).or_insert(split);
+        }
+    }
+
+    fn planned(&self, job: JobId) -> Option<Planned> {
+        let &(number, place) = self.jobs.get(&job)?.places.first()?;
+        let sweep = self.sweeps.get(&number)?;
+        let (spec, cases) = (sweep.spec(place)?, sweep.inventory.as_ref()?.cases.len());
+        let split = self.splits.get(&SplitKey::from(&spec)).copied();
+        Some(Planned { spec, cases, split })
+    }
+
+    fn spec_of(&self, job: JobId) -> Option<JobSpec> {
+        let &(number, place) = self.jobs.get(&job)?.places.first()?;
+        self.sweeps.get(&number)?.spec(place)
+    }
+}
+
+impl Planned {
+    fn check(&self, result: &JobResult) -> Result<(), String> {
+        let Self { spec, cases, split } = self;
+        let epochs = spec.training.epochs;
+        if !(1..=epochs).contains(&result.epochs) {
+            return Err(format!("it has {} epochs of {epochs}", result.epochs));
+        }
+        // a simulated network has none
+        let parameters = proto::cost::parameters(spec.architecture, spec.model.width);
+        if spec.trainer == Trainer::Candle && result.parameters != parameters {
+            return Err(format!("it has {} parameters, but the network has {parameters}", result.parameters));
+        }
+        let Split { validation, test, .. } = spec.split;
+        let has_cases = u32::from(result.best_epoch > 0);
+        check_cases("validation", &result.validation.cases, validation * has_cases, *cases)?;
+        check_cases("test", &result.test.cases, test * has_cases, *cases)?;
+        for BaselineCounts { baseline, validation: validated, test: tested } in &result.extras.baselines {
+            let name = baseline.name();
+            check_cases(&format!("{name} validation"), validated, validation, *cases)?;
+            check_cases(&format!("{name} test"), tested, test, *cases)?;
+        }
+        match (split, result.split_hash) {
+            (Some(expected), Some(found)) if *expected != found => {
+                Err(format!("its split is {found}, but that of other results with the same seed is {expected}"))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+/// As many cases as the subset has, all of them in the data set.
+fn check_cases(name: &str, found: &[CaseCounts], size: u32, cases: usize) -> Result<(), String> {
+    if found.len() != size as usize {
+        return Err(format!("it has {} {name} cases instead of {size}", found.len()));
+    }
+    match found.iter().find(|case| case.case as usize >= cases) {
+        Some(case) => Err(format!("it has case {}, but the data set has {cases}", case.case)),
+        None => Ok(()),
+    }
+}
+
+/// What needs no plan to be known: subsets do not overlap, images are of one size, the best epoch is one that was trained.
+fn result_by_itself(result: &JobResult) -> Result<(), String> {
+    if result.best_epoch > result.epochs {
+        return Err(format!("its best epoch is {}, of {}", result.best_epoch, result.epochs));
+    }
+    if result.best_epoch == 0 && result.verdict != Verdict::Diverged {
+        return Err(format!("it is {}, but has no best epoch", result.verdict.name()));
+    }
+    let cases = || result.validation.cases.iter().chain(&result.test.cases);
+    let mut seen = BTreeSet::new();
+    if let Some(twice) = cases().find(|case| !seen.insert(case.case)) {
+        return Err(format!("case {} is evaluated twice", twice.case));
+    }
+    let pixels = |case: &CaseCounts| case.counts.pixels();
+    let mut sizes = cases().map(pixels);
+    if let Some(first) = sizes.next()
+        && let Some(other) = sizes.find(|size| *size != first)
+    {
+        return Err(format!("one case has {first} pixels, another {other}"));
+    }
+    Ok(())
+}
