@@ -35,7 +35,7 @@ called | grep -E '^cu[A-Z]' | sed 's/.*/void &(void) {}/' |
 run() {
   LD_LIBRARY_PATH=$libraries/emulated EMULATED_DEVICE=$here EMULATED_FOLDER=$libraries "$tests" --test-threads 1 "$@"
 }
-convolutions=(ops::cuda::tests::conv ops::cuda::tests::transposed a_device_trains_as_the_cpu_does)
+convolutions=(ops::cuda::tests::convolutions a_device_trains_as_the_cpu_does)
 run "${1:-cuda}"
 [[ $# == 0 ]] || exit 0
 EMULATED_CUDNN=unfused run "${convolutions[@]}"

@@ -1,0 +1,142 @@
+//! Pooling, upsampling, concatenation, batch norm, sums and casts of maps.
+
+use super::*;
+use crate::ops::Activation::Relu;
+use crate::ops::Moments;
+use crate::ops::cuda;
+
+/// Names and numbers of channels: those that vectors cannot take, and those that they can.
+const KINDS: [(&str, usize); 2] = [("", 3), ("_wide", 16)];
+
+#[test]
+fn pooling_agrees_with_pytorch() {
+    let device = device();
+    for (kind, channels) in KINDS {
+        for dtype in DTYPES {
+            let big = map(&operand(&[2, channels, 6, 8], 1), dtype, &device);
+            let (y, positions) = cuda::max_pool2d(&big).unwrap();
+            let dx = cuda::scatter(&gradient(&y), &positions).unwrap();
+            check(&format!("pool{kind}"), dtype, &[("y", &image(&y)), ("0", &image(&dx))]);
+            assert_eq!(image(&cuda::gather(&big, &positions).unwrap()).to_string(), image(&y).to_string());
+
+            let like = map(&operand(&[2, channels, 6, 8], 2), dtype, &device);
+            let small = map(&operand(&[2, channels, 3, 4], 1), dtype, &device);
+            let (_, positions) = cuda::max_pool2d(&like).unwrap();
+            let y = cuda::scatter(&small, &positions).unwrap();
+            let dx = cuda::gather(&gradient(&y), &positions).unwrap();
+            check(&format!("unpool{kind}"), dtype, &[("y", &image(&y)), ("0", &image(&dx))]);
+        }
+    }
+}
+
+#[test]
+fn of_equals_the_first_is_pooled_and_not_a_number_wins() {
+    let device = device();
+    let nan = f32::NAN;
+    // channel by channel: a window each
+    let windows = [[1.0, 1.0, 1.0, 1.0], [0.0, 2.0, 2.0, 1.0], [3.0, nan, 4.0, 5.0], [nan, 9.0, nan, 0.0]];
+    let values: Vec<f32> = (0..4).flat_map(|pixel| windows.map(|window| window[pixel])).collect();
+    for dtype in DTYPES {
+        let x = Tensor::from_vec(values.clone(), (1, 2, 2, 4), &Device::Cpu).unwrap();
+        let x = x.to_dtype(dtype).unwrap().to_device(&device).unwrap();
+        let (y, positions) = cuda::max_pool2d(&x).unwrap();
+        assert_eq!(positions.flatten_all().unwrap().to_vec1::<u8>().unwrap(), [0, 1, 1, 2]);
+        let y = image(&y).flatten_all().unwrap().to_vec1::<f64>().unwrap();
+        assert!(y[..2] == [1.0, 2.0] && y[2].is_nan() && y[3].is_nan(), "{y:?}");
+    }
+}
+
+#[test]
+fn upsampling_and_concatenation_agree_with_pytorch() {
+    let device = device();
+    for (kind, channels) in KINDS {
+        for dtype in DTYPES {
+            let x = map(&operand(&[2, channels, 3, 5], 1), dtype, &device);
+            let y = cuda::upsample(&x).unwrap();
+            let dx = cuda::upsample_backward(&gradient(&y)).unwrap();
+            check(&format!("upsample{kind}"), dtype, &[("y", &image(&y)), ("0", &image(&dx))]);
+
+            let a = map(&operand(&[2, channels, 4, 5], 1), dtype, &device);
+            let b = map(&operand(&[2, 2 * channels, 4, 5], 2), dtype, &device);
+            let y = cuda::concatenate(&a, &b).unwrap();
+            let (da, db) = cuda::split(&gradient(&y), channels).unwrap();
+            let found = [("y", &image(&y)), ("0", &image(&da)), ("1", &image(&db))];
+            check(&format!("concatenate{kind}"), dtype, &found);
+        }
+    }
+}
+
+#[test]
+fn batch_norm_agrees_with_pytorch() {
+    let device = device();
+    let shapes = [("", [3, 3, 5, 7]), ("_wide", [3, 16, 5, 7]), ("_many", [1, 264, 9, 11])];
+    for (kind, shape) in shapes {
+        for dtype in DTYPES {
+            let x = map(&operand(&shape, 1), dtype, &device);
+            let [gamma, beta] = [2, 3].map(|stream| plain(&operand(&shape[1..2], stream), &device));
+            let moments = cuda::moments(&x).unwrap();
+            let y = cuda::normalize(&x, &moments, &gamma, &beta, Relu).unwrap();
+            let grad = gradient(&y);
+            let (dx, dgamma, dbeta) = cuda::normalize_backward((&x, &gamma, &y), &moments, grad, Relu, true).unwrap();
+            let found = [("y", &image(&y)), ("0", &image(&dx)), ("1", &dgamma), ("2", &dbeta)];
+            check(&format!("norm{kind}"), dtype, &found);
+        }
+    }
+}
+
+#[test]
+fn batch_norm_by_given_moments_agrees_with_pytorch() {
+    let device = device();
+    for (kind, channels) in KINDS {
+        for dtype in DTYPES {
+            let x = map(&operand(&[3, channels, 5, 7], 1), dtype, &device);
+            let [gamma, beta, mean] = [2, 3, 5].map(|stream| plain(&operand(&[channels], stream), &device));
+            let variance = plain(&bf16(&noise(&[channels], 6, 0.5, 1.0)), &device);
+            let moments = Moments { mean, variance };
+            let y = cuda::normalize(&x, &moments, &gamma, &beta, Identity).unwrap();
+            let grad = gradient(&y);
+            let (dx, dgamma, dbeta) =
+                cuda::normalize_backward((&x, &gamma, &y), &moments, grad, Identity, false).unwrap();
+            let found = [("y", &image(&y)), ("0", &image(&dx)), ("1", &dgamma), ("2", &dbeta)];
+            check(&format!("norm_by{kind}"), dtype, &found);
+        }
+    }
+}
+
+#[test]
+fn moments_are_precise_far_from_zero() {
+    let device = device();
+    let far = bf16(&noise(&[2, 40, 37, 41], 1, 1.0, 100.0));
+    for dtype in DTYPES {
+        let Moments { mean, variance } = cuda::moments(&map(&far, dtype, &device)).unwrap();
+        check("moments", DType::F32, &[("mean", &mean), ("variance", &variance)]);
+    }
+}
+
+#[test]
+fn gradients_add_and_maps_change_their_type() {
+    let device = device();
+    for count in [24, 25] {
+        let [a, b] = [1, 2].map(|stream| operand(&[count], stream).to_dtype(DType::F32).unwrap());
+        for dtype in DTYPES {
+            let [x, y] = [&a, &b].map(|x| x.to_dtype(dtype).unwrap().to_device(&device).unwrap());
+            let sum = cuda::add(&x, &y).unwrap().to_device(&Device::Cpu).unwrap();
+            let expected = (&a + &b).unwrap().to_dtype(dtype).unwrap();
+            assert_eq!(sum.to_string(), expected.to_string());
+        }
+        // between two numbers of bf16, halfway between, too large, not a number, denormal
+        let mut values =
+            vec![1.003, 1.0 + 1.0 / 256.0, 1.0 + 3.0 / 256.0, 3.4e38, f32::INFINITY, f32::NAN, 1e-40, -0.0];
+        values.resize(count, -1.2345);
+        let x = Tensor::from_vec(values, count, &Device::Cpu).unwrap();
+        let narrow = cuda::cast(&x.to_device(&device).unwrap(), DType::BF16).unwrap();
+        let wide = cuda::cast(&narrow, DType::F32).unwrap();
+        let bits = |x: &Tensor| {
+            let x = x.to_device(&Device::Cpu).unwrap().to_dtype(DType::F32).unwrap().to_vec1::<f32>().unwrap();
+            x.into_iter().map(|x| if x.is_nan() { u32::MAX } else { x.to_bits() }).collect::<Vec<_>>()
+        };
+        let expected = bits(&x.to_dtype(DType::BF16).unwrap());
+        assert_eq!(bits(&narrow), expected);
+        assert_eq!(bits(&wide), expected);
+    }
+}
