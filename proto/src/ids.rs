@@ -92,8 +92,19 @@ hash_id!(
 );
 hash_id!(
     /// One life of a worker process. Drawn by the worker at its start; a restarted worker is a new one.
+    ///
+    /// Whoever calls with it is taken for the worker, so nobody else is shown it: others are shown its [`alias`](Self::alias).
     WorkerId, "worker id"
 );
+
+impl WorkerId {
+    /// What tells the worker from others wherever people or programs look; the id does not follow from it.
+    #[must_use]
+    pub fn alias(self) -> String {
+        Self::of(&self.0.to_be_bytes()).short()
+    }
+}
+
 hash_id!(
     /// Proof of a lease: known only to the coordinator and the worker it was granted to.
     Token, "lease token"

@@ -1,6 +1,8 @@
 //! Who may talk to a coordinator, and where it may listen.
 
 use crate::harness::{Lab, Peer, Process, simulated};
+use proto::wire::StatusRequest;
+use proto::wire::sweeps_client::SweepsClient;
 use std::fs;
 use std::io::Read;
 use std::net::TcpStream;
@@ -63,6 +65,31 @@ fn a_worker_is_known_by_more_than_its_word() {
         let mut stranger = Peer::new(&coordinator.url, 1, 1);
         let refusal = stranger.synchronize().await.unwrap_err();
         assert_eq!(refusal.code(), Code::FailedPrecondition, "{refusal}");
+    });
+}
+
+/// Whoever knows a worker's id is taken for the worker.
+#[test]
+fn what_is_shown_of_a_worker_is_not_what_it_calls_with() {
+    let lab = Lab::new();
+    lab.write(&simulated(2, 1));
+    let coordinator = lab.serve(&[]);
+    lab.submit(&coordinator.url, &["--simulated"]);
+    let runtime = Runtime::new().unwrap();
+    runtime.block_on(async {
+        let id = 0xfeed_0123_4567_89ab_cdef_0123_4567_89ab;
+        let mut worker = Peer::new(&coordinator.url, id, 1);
+        worker.register().await.unwrap();
+        worker.synchronize().await.unwrap();
+        let mut reader = SweepsClient::connect(coordinator.url.clone()).await.unwrap();
+        let status = reader.status(StatusRequest::default()).await.unwrap().into_inner();
+        let shown = format!("{status:?}");
+        assert!(status.workers.len() == 1 && !shown.contains("feed01234567"), "{shown}");
+        // padded to the length of an id
+        let claimed = u128::from_str_radix(&format!("{:0<32}", status.workers[0].worker), 16).unwrap();
+        let refusal = Peer::new(&coordinator.url, claimed, 1).synchronize().await.unwrap_err();
+        assert_eq!(refusal.code(), Code::FailedPrecondition, "{refusal}");
+        worker.complete().await.unwrap();
     });
 }
 

@@ -47,6 +47,8 @@ prepare() {
   # the worker opens CUDA's libraries itself, so that it starts without them
   linked=$(ldd .device/worker | grep -oE 'lib(cu|nv)[a-zA-Z]*\.so\.[0-9]+' | sort -u | paste -sd ' ' || true)
   [[ -z $linked ]] || fail "the worker does not start without $linked: worker/src/ops/cuda/entries.rs lacks a function that it calls"
+  nm -D --defined-only .device/worker | grep -E ' (__cuda|cu[A-Z]|cudnn|cublas|curand|nvrtc)' >&2 &&
+    fail "CUDA's libraries would call these functions of the worker instead of their own: hide them in worker/src/ops/cuda/entries.rs"
   echo "worker: $(size .device/worker) stripped, needs $(grep -aoE 'GLIBC_2\.[0-9]+' .device/worker | sort -Vu | tail -1), no CUDA library"
   compress .device/worker
   cp "$here/device.sh" .device/

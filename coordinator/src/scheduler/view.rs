@@ -173,8 +173,8 @@ impl State {
                     })
                 });
                 WorkerView {
-                    worker: id.to_string(),
-                    name: known.map_or_else(|| id.short(), |worker| worker.info.name.to_string()),
+                    worker: id.alias(),
+                    name: known.map_or_else(|| id.alias(), |worker| worker.info.name.to_string()),
                     host: known.map_or_else(String::new, |worker| worker.info.host.to_string()),
                     device: known.map_or_else(String::new, |worker| worker.info.device.to_string()),
                     slots: known.map_or(0, |worker| worker.info.slots),

@@ -58,7 +58,7 @@ impl Fleet for FleetService {
             slots: request.slots.clamp(1, MAX_SLOTS),
             simulated: request.simulated,
         };
-        tracing::info!(worker = %worker.short(), name = %info.name, host = %info.host, slots = info.slots, "worker registered");
+        tracing::info!(worker = %worker.alias(), name = %info.name, host = %info.host, slots = info.slots, "worker registered");
         self.handle.register(worker, info).await.map_err(status)?;
         Ok(Response::new(RegisterResponse { protocol: proto::PROTOCOL, lease_ms: self.lease.as_millis() as u64 }))
     }

@@ -1026,6 +1026,7 @@ pub struct SweepStatus {
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct WorkerStatus {
+    /// Tells workers of one name apart. It is not the id that the worker calls with, which nobody else may know.
     #[prost(string, tag = "1")]
     pub worker: ::prost::alloc::string::String,
     #[prost(string, tag = "2")]

@@ -1,18 +1,19 @@
 """Steps of the worker and of PyTorch in turns, until the seconds of the first argument are over."""
 
 import json
+import shutil
 import subprocess
 import sys
 import time
 
 from device import settings
 from device.session import json_lines
-from device.settings import NETWORKS, PRECISIONS, STEPS
+from device.settings import DEVICE, NETWORKS, PRECISIONS, STEPS
 from device.torch_bench import bench, first_line
 
 END = time.monotonic() + float(sys.argv[1]) - 8
 # Seconds that a run may take, mostly to choose algorithms or to compile; none is begun with less time left.
-NEEDS = {"worker": 12, "channels_last": 12, "eager": 15, "compile": 45}
+NEEDS = {"worker": 12, "channels_last": 12, "eager": 15, "compile": 90}
 
 
 def worker(precision, network, steps):
@@ -29,6 +30,8 @@ def take(by, precision, network):
     need = NEEDS[by] + (8 if precision == "f32" else 0)
     if precision not in PRECISIONS:
         return
+    if by == "compile" and DEVICE != "cpu" and not (shutil.which("cc") or shutil.which("gcc")):
+        return tell({**about, "left_out": "no C compiler"})
     if time.monotonic() + need > END:
         return tell({**about, "left_out": "no time"})
     steps = max(1, STEPS // 3) if precision == "f32" else STEPS

@@ -22,12 +22,11 @@ def check(session, _data):
     session.section("Kernels of one training step")
     first, *others = chosen(("unet2", "bf16"), ("segnet", "bf16"), ("unet2", "tf32"))
     found = attempt(ncu, *first, otherwise=[]) + attempt(torch_kernels, otherwise=[])
-    session.section("Memory, checked")
-    attempt(sanitize, "memcheck", 60)
-    session.section("More kernels of one training step")
     for which in others:
         found += attempt(ncu, *which, otherwise=[])
     attempt(generations, found)
+    session.section("Memory, checked")
+    attempt(sanitize, "memcheck", 60)
     session.section("For BENCHMARKS.md, of three steps only")
     session.say(tables.benchmarks(session.facts, [{**run, "by": "worker"} for run in short.values()]))
 
@@ -40,7 +39,7 @@ def torch_stage(session, name, budget, each):
 
 
 def ceilings(session):
-    torch_stage(session, "ceilings", 40, session.facts.update)
+    torch_stage(session, "ceilings", 90, session.facts.update)
     if "torch" in session.facts:
         session.say("PyTorch {torch}, CUDA {cuda}, cuDNN {torch_cudnn}".format(**session.facts))
     if "copy_tb_s" in session.facts:

@@ -34,7 +34,8 @@ def sums(kernels):
 
 def generation(name):
     """The GPU that a library's kernel was written for: a Hopper (sm90) that runs an Ampere's (sm80) is not used well."""
-    match = re.search(r"sm_?(\d\d+)|(ampere)|(hopper|nvjet)", name.lower())
+    ampere = r"ampere|cutlass__5x|_s(?:16816|1688|884)"
+    match = re.search(rf"(?:sm_?|cutlass_)(\d\d+)|({ampere})|(hopper|nvjet)", name.lower())
     if not match:
         return "other"
     return f"sm{match[1]}" if match[1] else "sm80" if match[2] else "sm90"

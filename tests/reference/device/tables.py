@@ -35,9 +35,9 @@ def plans(texts):
 
 
 def cudnn_version(texts):
-    """`cuDNN 92100` -> 9.21.0"""
-    match = re.match(r"cuDNN (\d+)(\d\d)(\d\d)$", texts[0]) if texts else None
-    return ".".join(str(int(part)) for part in match.groups()) if match else ""
+    """`cuDNN 9.21.0 (algorithms ...), ...` -> 9.21.0"""
+    match = re.match(r"cuDNN (\d+\.\d+\.\d+) ", texts[0]) if texts else None
+    return match[1] if match else ""
 
 
 def by_kind(runs):

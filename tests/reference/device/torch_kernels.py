@@ -31,8 +31,9 @@ def training_step(network, precision, device):
 
 
 def is_kernel(event, kind):
-    # the optimizer's own mark spans its kernels, which are counted already
-    return event.device_type == kind and "#" not in event.name and not getattr(event, "is_user_annotation", False)
+    # the optimizer's own mark spans its kernels, which are counted already; "#" alone stands in the names of lambdas too
+    is_mark = event.name.startswith("Optimizer.") or getattr(event, "is_user_annotation", False)
+    return event.device_type == kind and not is_mark
 
 
 def profiled(step, device):

@@ -35,6 +35,7 @@ int nvrtcCompileProgram(Program *program, int count, const char *const *options)
     }
     return system((command + " -o " + program->library + " " + source).c_str()) ? 6 : 0;
 }
+int nvrtcVersion(int *major, int *minor) { return *major = 13, *minor = 0; }
 int nvrtcGetProgramLogSize(Program *, size_t *size) { return *size = 1, 0; }
 int nvrtcGetProgramLog(Program *, char *log) { return *log = 0, 0; }
 int nvrtcGetCUBINSize(Program *program, size_t *size) { return *size = program->library.size() + 1, 0; }

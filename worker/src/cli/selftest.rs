@@ -20,7 +20,7 @@ pub struct Args {
     /// Also check at the size of a whole training (image size, width and batch size as below)
     #[arg(long)]
     full: bool,
-    /// Height and width of the images of `--full`
+    /// Height and width of the images of `--full`; an odd number is raised by one
     #[arg(long, value_name = "PIXELS", default_value_t = 256, requires = "full", value_parser = value_parser!(u32).range(2..=4096))]
     image_size: u32,
     /// Channels of the first layer of `--full`

@@ -23,7 +23,9 @@ mod tape;
 pub use cpu::{NoVectors, Vectors};
 pub(crate) use cpu::{Real, dispatch, parallel, storage};
 #[cfg(feature = "cudnn")]
-pub(crate) use cuda::{AdamStep, SgdStep, adam, count, gather_batch, losses, open, plans, release, sgd, versions};
+pub(crate) use cuda::{
+    AdamStep, SgdStep, Versions, adam, count, gather_batch, losses, open, plans, release, sgd, versions,
+};
 pub(crate) use fused::{Blend, are_finite, blend};
 pub use pass::Pass;
 pub use tape::{Gradients, Tape};

@@ -71,8 +71,8 @@ pub fn check(device: &Device, precision: Precision) -> Result<(), TrainError> {
 
 /// The device and how it is used, for results: on the same device, results that name the same have the same bits.
 ///
-/// `cpu (model), f32, auto convolution`, or `cuda:0 (model), tf32, cuDNN 9.13.1 (algorithms 1a2b3c4d), driver 580.95.05`: the hash is
-/// of the algorithms that cuDNN took for every convolution since the last [`release`].
+/// `cpu (model), f32, auto convolution`, or `cuda:0 (model), tf32, cuDNN 9.13.1 (algorithms 1a2b3c4d), NVRTC 13.0, driver 580.95.05`: the
+/// hash is of the algorithms that cuDNN took for every convolution since the last [`release`].
 #[must_use]
 pub fn describe_training(device: &Device, training: &Training) -> String {
     let how = match software(device) {
@@ -87,13 +87,13 @@ pub fn describe_training(device: &Device, training: &Training) -> String {
 pub fn software(device: &Device) -> Option<String> {
     #[cfg(feature = "cudnn")]
     if device.is_cuda() {
-        let (cudnn, driver) = crate::ops::versions();
+        let crate::ops::Versions { cudnn, nvrtc, driver } = crate::ops::versions();
         let mut hasher = blake3::Hasher::new();
         for Planned { convolution, pass, algorithm, bias_apart, .. } in plans(device) {
             hasher.update(format!("{convolution}, {pass}: {algorithm}, {bias_apart}\n").as_bytes());
         }
         let hash = &hasher.finalize().to_hex()[..8];
-        return Some(format!("cuDNN {cudnn} (algorithms {hash}), driver {driver}"));
+        return Some(format!("cuDNN {cudnn} (algorithms {hash}), NVRTC {nvrtc}, driver {driver}"));
     }
     let _ = device;
     None

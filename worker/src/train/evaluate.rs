@@ -8,7 +8,7 @@ use proto::measure::{CaseCounts, Evaluation};
 
 /// Evaluates a network on `subset`, in batches of `batch_size`. The loss of no cases is not a number.
 ///
-/// A device works on while the host prepares: it is waited for once, after the last batch.
+/// A device works on while the host prepares: it is waited for only after the last batch.
 pub(super) fn evaluate(
     learner: &Learner,
     batches: &Batches<'_>,

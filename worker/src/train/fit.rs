@@ -132,10 +132,10 @@ impl<'a> Session<'a> {
         while epochs < self.spec.training.epochs && !diverged {
             epochs += 1;
             // a fused ReLU makes 0 of what is not a number, so a finite loss does not prove finite weights
-            let mut train_loss = self.train(epochs, observe)?;
-            if !self.network().is_finite()? {
-                train_loss = None;
-            }
+            let train_loss = match self.train(epochs, observe)? {
+                Some(loss) if self.network().is_finite()? => Some(loss),
+                _ => None,
+            };
             diverged = train_loss.is_none();
             let validation = self.evaluate(&self.subsets.validation)?;
             observe(Event::Epoch(&Measurement {

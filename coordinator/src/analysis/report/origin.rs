@@ -30,7 +30,9 @@ pub(super) fn section(material: &Material<'_>) -> Markup {
     let Material { origin, sweep, jobs, .. } = material;
     let mut devices: BTreeMap<(&str, &str), usize> = BTreeMap::new();
     for result in jobs.iter().filter_map(|job| job.result.as_ref()) {
-        *devices.entry((&result.device, &result.worker)).or_default() += 1;
+        // which algorithms a device took depends on the network: that is in the table of jobs
+        let device = result.device.split_once(" (algorithms").map_or(&*result.device, |(device, _)| device);
+        *devices.entry((device, &result.worker)).or_default() += 1;
     }
     let devices: Vec<_> = devices
         .into_iter()

@@ -107,7 +107,7 @@ impl Pass {
             }};
         }
         let Described { x, y, weight, kind, .. } = described;
-        let mut suggested: Vec<_> = match self {
+        let suggested: Vec<Algorithm> = match self {
             Self::Forward => ask!(
                 get_convolution_forward_algorithm,
                 sys::cudnnConvolutionFwdAlgoPerf_t,
@@ -136,9 +136,9 @@ impl Pass {
                 weight.0
             ),
         };
-        // the same algorithm may be listed once per kind of arithmetic; the descriptor says which is used
-        suggested.dedup();
-        Ok(suggested)
+        // an algorithm may be listed once per kind of arithmetic; the descriptor says which is used
+        let is_first = |index: &usize| !suggested[..*index].contains(&suggested[*index]);
+        Ok((0..suggested.len()).filter(is_first).map(|index| suggested[index]).collect())
     }
 }
 

@@ -39,6 +39,16 @@ pub(super) fn compile(variant: Variant, architecture: &str) -> Result<Vec<u8>> {
     }
 }
 
+/// NVRTC's version: `13.0`.
+pub(super) fn version() -> String {
+    let (mut major, mut minor) = (0, 0);
+    // SAFETY: NVRTC writes two numbers there.
+    match unsafe { sys::nvrtcVersion(&raw mut major, &raw mut minor) }.result() {
+        Ok(()) => format!("{major}.{minor}"),
+        Err(_) => "unknown".to_owned(),
+    }
+}
+
 /// # Safety
 /// `program` was made and not destroyed.
 unsafe fn machine_code(program: sys::nvrtcProgram, options: &[String]) -> Result<Vec<u8>> {

@@ -142,8 +142,8 @@ impl Described {
     }
 }
 
-/// ReLU or nothing. cuDNN fuses ReLU only if it need not keep not-a-number: a diverged training shows in its weights, which are
-/// looked at once an epoch.
+/// ReLU or nothing. cuDNN fuses ReLU only if not-a-number may become 0. So the loss may not show that a training diverged;
+/// `Network::is_finite` does, once an epoch.
 pub(super) fn after(relu: bool) -> Result<After> {
     let mode = match relu {
         true => sys::cudnnActivationMode_t::CUDNN_ACTIVATION_RELU,

@@ -20,7 +20,7 @@ const BLOCKS: usize = 1024;
 /// Pixels that a thread of a walk takes at least.
 const PIXELS: usize = 4;
 
-/// Kept until the process ends: CUDA may be gone before statics are dropped.
+/// Never dropped: when the process ends, CUDA may be gone first.
 static ENGINES: LazyLock<Mutex<HashMap<DeviceId, Arc<Engine>>>> = LazyLock::new(Mutex::default);
 
 /// What a device keeps.

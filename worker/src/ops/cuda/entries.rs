@@ -1,8 +1,9 @@
 //! The functions of CUDA's libraries that the program calls, each a jump through a slot that `libraries` fills.
 //!
-//! Candle wants these libraries when the program starts. Here the same names are defined in the program itself, so the linker needs no
-//! library, and neither does the program until it opens a device. What a new version of Candle calls beyond this list makes the library
-//! needed at the start again; `tests/reference/device.sh prepare` looks whether any is.
+//! Candle links these libraries, so a program that lacks them would not start. Here the same names are defined in the program itself: the
+//! linker needs no library, and neither does the program until it opens a device. If a new Candle calls a function that is not listed,
+//! the linker takes it from the library, and the program needs that library at its start again; `tests/reference/device.sh prepare`
+//! fails then. The names are hidden, so that CUDA's own libraries do not call each other through them.
 
 use std::ffi::c_void;
 use std::io::Write;
@@ -94,7 +95,7 @@ entries! {
         cuStreamIsCapturing cuStreamSynchronize cuStreamWaitEvent;
     NVRTC:
         nvrtcCompileProgram nvrtcCreateProgram nvrtcDestroyProgram nvrtcGetCUBIN nvrtcGetCUBINSize nvrtcGetProgramLog
-        nvrtcGetProgramLogSize;
+        nvrtcGetProgramLogSize nvrtcVersion;
     CUBLAS:
         cublasCreate_v2 cublasDestroy_v2 cublasDgemmStridedBatched cublasGemmStridedBatchedEx cublasSetStream_v2;
     CURAND:
@@ -115,15 +116,49 @@ entries! {
 }
 
 /// Candle's kernels for quantised networks announce themselves to CUDA's runtime when the program starts. Nothing here calls them
-/// (their calls, [`RUNTIME`], have no library), so nobody takes note.
+/// (their calls, [`RUNTIME`], have no library), so these take no note. They are hidden like all others: CUDA's own libraries announce
+/// theirs to the real runtime.
 macro_rules! announcements {
     ($($function:ident)*) => {
-        $(
-            #[unsafe(no_mangle)]
-            extern "C" fn $function() -> *mut c_void {
-                std::ptr::null_mut()
-            }
-        )*
+        std::arch::global_asm!(".text", $(announcement!(stringify!($function))),*);
+    };
+}
+
+/// A function of that name that returns null.
+#[cfg(target_arch = "x86_64")]
+macro_rules! announcement {
+    ($name:expr) => {
+        concat!(
+            ".globl ",
+            $name,
+            "\n.hidden ",
+            $name,
+            "\n.type ",
+            $name,
+            ", @function\n",
+            $name,
+            ":\n",
+            "xor eax, eax\nret"
+        )
+    };
+}
+
+/// A function of that name that returns null.
+#[cfg(target_arch = "aarch64")]
+macro_rules! announcement {
+    ($name:expr) => {
+        concat!(
+            ".globl ",
+            $name,
+            "\n.hidden ",
+            $name,
+            "\n.type ",
+            $name,
+            ", @function\n.balign 4\n",
+            $name,
+            ":\n",
+            "mov x0, xzr\nret"
+        )
     };
 }
 

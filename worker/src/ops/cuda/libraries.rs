@@ -33,12 +33,10 @@ pub(super) enum LibraryError {
     #[error("a CUDA library cannot be loaded: {0}")]
     Broken(String),
     /// A library is too old.
-    #[error(
-        "{library} has no function {function}: a newer version is needed (the driver 580, CUDA 12.8, cuDNN 9.1 or newer)"
-    )]
+    #[error("{library} has no function {function}: a newer version is needed")]
     TooOld {
         /// The library.
-        library: &'static str,
+        library: String,
         /// What it lacks.
         function: &'static str,
     },
@@ -115,13 +113,16 @@ fn load(wanted: &Wanted, folders: &[PathBuf]) -> Result<bool, LibraryError> {
                     {
                         load_builtins(folder);
                     }
-                    return fill(wanted, library).map(|()| true);
+                    tracing::debug!(library = %path.display(), "a CUDA library is open");
+                    return fill(wanted, &path, library).map(|()| true);
                 }
-                // a bare name that is not found is no fault; a file that is there and cannot be loaded is
-                Err(error) if path.components().count() > 1 => {
-                    return Err(LibraryError::Broken(proto::report::line(&error)));
+                Err(error) => {
+                    // that there is no such file is no fault; that one is there and cannot be loaded is
+                    let why = proto::report::line(&error);
+                    if !why.contains(&format!("{name}: cannot open shared object file")) {
+                        return Err(LibraryError::Broken(why));
+                    }
                 }
-                Err(_) => {}
             }
         }
     }
@@ -140,12 +141,12 @@ fn load_builtins(folder: &Path) {
     }
 }
 
-fn fill(wanted: &Wanted, library: Library) -> Result<(), LibraryError> {
+fn fill(wanted: &Wanted, path: &Path, library: Library) -> Result<(), LibraryError> {
     for function in wanted.functions {
         // SAFETY: only the address is taken; who calls the function knows its type.
         match unsafe { library.get::<*mut c_void>(function.as_bytes()) } {
             Ok(symbol) => entries::set(function, symbol.into_raw()),
-            Err(_) => return Err(LibraryError::TooOld { library: wanted.names[0], function }),
+            Err(_) => return Err(LibraryError::TooOld { library: path.display().to_string(), function }),
         }
     }
     // it stays open: the slots point into it

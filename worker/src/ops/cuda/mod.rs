@@ -13,7 +13,7 @@
 //! ```
 //!
 //! Feature maps are contiguous, channels last, `[n, h, w, c]`, of f32 or bf16; weights, moments and their gradients are f32, in
-//! PyTorch's layouts. Nothing waits for the device. Results have the same bits from run to run: algorithms are chosen by name, and
+//! PyTorch's layouts. Only `are_finite` and `release` wait for the device. Results have the same bits from run to run: algorithms are chosen by name, and
 //! sums are split by shape alone.
 //!
 //! All work of a device goes to one stream of its own, in the order of the calls, whatever thread they come from.
@@ -79,9 +79,17 @@ pub(crate) fn plans(device: &Device) -> Result<Vec<Planned>> {
     }
 }
 
-/// The versions of cuDNN and of the driver, or, where the system does not tell it, of the CUDA that the driver knows.
-pub(crate) fn versions() -> (String, String) {
-    (cudnn::version(), driver_version())
+/// The versions of what computes: cuDNN's, NVRTC's and the driver's.
+pub(crate) struct Versions {
+    pub(crate) cudnn: String,
+    pub(crate) nvrtc: String,
+    /// Where the system does not tell it, that of the CUDA that the driver knows.
+    pub(crate) driver: String,
+}
+
+/// The versions of the libraries that are open.
+pub(crate) fn versions() -> Versions {
+    Versions { cudnn: cudnn::version(), nvrtc: compiler::version(), driver: driver_version() }
 }
 
 fn driver_version() -> String {
