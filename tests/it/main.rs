@@ -14,6 +14,7 @@ mod determinism;
 mod drain;
 mod durability;
 mod interrupt;
+mod limits;
 mod manners;
 mod ownership;
 mod race;

@@ -1,0 +1,80 @@
+//! What peers may ask of a coordinator at most, and that nobody else has to wait for it.
+
+use crate::harness::{Coordinator, Lab, Process, free_port, simulated};
+use rustix::process::{Pid, Resource, Rlimit, getrlimit, prlimit, setrlimit};
+use std::fs;
+use std::net::TcpStream;
+use std::process::Command;
+use tokio::runtime::Runtime;
+use tokio::task::JoinSet;
+use tonic::transport::{Channel, Endpoint};
+
+/// A coordinator that may have that many files open, and asks for a token.
+fn serve_with_files(lab: &Lab, limit: &str) -> Coordinator {
+    fs::write(lab.path("token"), "correct horse battery staple\n").unwrap();
+    let address = format!("127.0.0.1:{}", free_port());
+    let serve = lab.command("coordinator", ["serve", "--listen", &address, "--token-file", "token"]);
+    let mut command = Command::new("sh");
+    command.arg("-c").arg(format!("{limit}; exec \"$0\" \"$@\"")).arg(serve.get_program()).args(serve.get_args());
+    let mut process = Process::start(command.current_dir(lab.path("")));
+    process.says("listening on ");
+    Coordinator { process, url: format!("http://{address}") }
+}
+
+/// Connections that speak HTTP/2 and answer what they are asked, but make no call.
+async fn idle(url: &str, count: usize) -> Vec<Channel> {
+    let mut connecting = JoinSet::new();
+    for _ in 0..count {
+        let endpoint = Endpoint::from_shared(url.to_owned()).unwrap();
+        connecting.spawn(async move { endpoint.connect().await });
+    }
+    // one that is closed at once is not there
+    connecting.join_all().await.into_iter().filter_map(Result::ok).collect()
+}
+
+/// Lets this process have as many files open as it may.
+fn raise_own_limit() {
+    let Rlimit { maximum, .. } = getrlimit(Resource::Nofile);
+    setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum }).unwrap();
+}
+
+#[test]
+fn idle_connections_without_a_token_keep_nobody_out() {
+    raise_own_limit();
+    let lab = Lab::new();
+    lab.write(&simulated(2, 1));
+    let coordinator = serve_with_files(&lab, "ulimit -n 1024");
+    let runtime = Runtime::new().unwrap();
+    let _strangers = runtime.block_on(idle(&coordinator.url, 1100));
+    lab.submit(&coordinator.url, &["--simulated", "--token-file", "token"]);
+    let _worker = lab.worker(&coordinator.url, "w", &["--simulate", "1ms", "--token-file", "token"]);
+    lab.run(["watch", "--coordinator", &coordinator.url, "--token-file", "token"]).expect(0);
+    lab.check_complete(2);
+}
+
+#[test]
+fn as_many_files_as_the_system_allows_may_be_open() {
+    let lab = Lab::new();
+    let coordinator = serve_with_files(&lab, "ulimit -Sn 256");
+    let limits = fs::read_to_string(format!("/proc/{}/limits", coordinator.process.id())).unwrap();
+    let line = limits.lines().find(|line| line.starts_with("Max open files")).unwrap();
+    let [soft, hard] = [3, 4].map(|column| line.split_whitespace().nth(column).unwrap());
+    assert_eq!(soft, hard);
+}
+
+#[test]
+fn connections_that_cannot_be_accepted_are_said_once_and_accepted_later() {
+    let lab = Lab::new();
+    let mut coordinator = lab.serve(&[]);
+    let pid = Pid::from_raw(coordinator.process.id() as i32);
+    let few = Rlimit { current: Some(3), ..getrlimit(Resource::Nofile) };
+    let before = prlimit(pid, Resource::Nofile, few).unwrap();
+    let address = coordinator.address().to_owned();
+    let _waiting = TcpStream::connect(&address).unwrap();
+    let said = coordinator.process.says("cannot accept connections");
+    assert!(said.contains("ulimit -n") && said.contains("LimitNOFILE"), "{said}");
+    let _waiting_too = TcpStream::connect(&address).unwrap();
+    prlimit(pid, Resource::Nofile, before).unwrap();
+    coordinator.status(&lab);
+    assert_eq!(coordinator.process.stderr().matches("cannot accept connections").count(), 1);
+}
