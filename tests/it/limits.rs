@@ -1,9 +1,9 @@
 //! What peers may ask of a coordinator at most, and that nobody else has to wait for it.
 
 use crate::harness::{Coordinator, Lab, Process, free_port, simulated};
-use rustix::process::{Pid, Resource, Rlimit, getrlimit, prlimit, setrlimit};
+use rustix::process::{Pid, Resource, Rlimit, Signal, getrlimit, prlimit, setrlimit};
 use std::fs;
-use std::net::TcpStream;
+use std::net::{TcpListener, TcpStream};
 use std::process::Command;
 use tokio::runtime::Runtime;
 use tokio::task::JoinSet;
@@ -77,4 +77,36 @@ fn connections_that_cannot_be_accepted_are_said_once_and_accepted_later() {
     prlimit(pid, Resource::Nofile, before).unwrap();
     coordinator.status(&lab);
     assert_eq!(coordinator.process.stderr().matches("cannot accept connections").count(), 1);
+}
+
+#[test]
+fn a_command_waits_for_no_coordinator_that_does_not_answer() {
+    let lab = Lab::new();
+    lab.write(&simulated(2, 1));
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    let silent = format!("http://{}", silent.local_addr().unwrap());
+    let stopped = lab.serve(&[]);
+    stopped.process.signal(Signal::STOP);
+    for url in [&silent, &stopped.url] {
+        let commands =
+            [&["status"][..], &["watch"], &["jobs"], &["tables"], &["cancel", "any"], &["submit", "sweep.yaml"]];
+        let start = |command: &&[&str]| {
+            Process::start(&mut lab.command("coordinator", [command, &["--coordinator", url][..]].concat()))
+        };
+        for mut process in commands.iter().map(start).collect::<Vec<_>>() {
+            let ended = process.wait().expect(6);
+            assert_eq!(ended.stderr, format!("error: the coordinator at {url} does not answer (10 s)\n"));
+        }
+    }
+}
+
+#[test]
+fn a_coordinator_that_ends_amid_a_call_is_said_to_be_lost() {
+    let lab = Lab::new();
+    let mut coordinator = lab.serve(&[]);
+    let mut watch = Process::start(&mut lab.command("coordinator", ["watch", "--coordinator", &coordinator.url]));
+    watch.says("no sweep");
+    coordinator.process.kill();
+    let ended = watch.wait().expect(6);
+    assert!(ended.stderr.contains("is lost"), "{}", ended.stderr);
 }
