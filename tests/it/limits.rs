@@ -1,12 +1,15 @@
 //! What peers may ask of a coordinator at most, and that nobody else has to wait for it.
 
 use crate::harness::{Coordinator, Lab, Process, free_port, simulated};
+use proto::wire::sweeps_client::SweepsClient;
+use proto::wire::{StatusRequest, TablesRequest};
 use rustix::process::{Pid, Resource, Rlimit, Signal, getrlimit, prlimit, setrlimit};
 use std::fs;
 use std::net::{TcpListener, TcpStream};
 use std::process::Command;
 use tokio::runtime::Runtime;
 use tokio::task::JoinSet;
+use tonic::Code;
 use tonic::transport::{Channel, Endpoint};
 
 /// A coordinator that may have that many files open, and asks for a token.
@@ -77,6 +80,52 @@ fn connections_that_cannot_be_accepted_are_said_once_and_accepted_later() {
     prlimit(pid, Resource::Nofile, before).unwrap();
     coordinator.status(&lab);
     assert_eq!(coordinator.process.stderr().matches("cannot accept connections").count(), 1);
+}
+
+#[test]
+fn watchers_beyond_their_number_are_refused() {
+    let lab = Lab::new();
+    let coordinator = lab.serve(&[]);
+    Runtime::new().unwrap().block_on(async {
+        let [mut client, mut other] = clients(&coordinator.url).await;
+        let mut watchers = Vec::new();
+        for _ in 0..64 {
+            watchers.push(client.watch(StatusRequest::default()).await.unwrap());
+        }
+        let refused = other.watch(StatusRequest::default()).await.unwrap_err();
+        assert_eq!(refused.code(), Code::ResourceExhausted);
+        assert_eq!(refused.message(), "too many watchers at once: end one, or try again later");
+        other.status(StatusRequest::default()).await.unwrap();
+        drop((watchers, client));
+        // the coordinator hears of it a moment later
+        while other.watch(StatusRequest::default()).await.is_err() {}
+    });
+}
+
+#[test]
+fn tables_that_nobody_reads_are_few() {
+    let lab = Lab::new();
+    lab.write(&simulated(20, 2000));
+    lab.sweep(&["--local-workers", "1", "--simulate", "1ms"]).process.wait().expect(0);
+    let coordinator = lab.serve(&[]);
+    let request = || TablesRequest { rows: "measurements".to_owned(), format: "json".to_owned(), ..Default::default() };
+    Runtime::new().unwrap().block_on(async {
+        let [mut client, mut other] = clients(&coordinator.url).await;
+        let mut unread = Vec::new();
+        for _ in 0..16 {
+            unread.push(client.tables(request()).await.unwrap());
+        }
+        let refused = other.tables(request()).await.unwrap_err();
+        assert_eq!(refused.code(), Code::ResourceExhausted, "{refused}");
+        drop((unread, client));
+        while other.tables(request()).await.is_err() {}
+    });
+}
+
+/// Two clients, each with a connection of its own.
+async fn clients(url: &str) -> [SweepsClient<Channel>; 2] {
+    let mut clients = idle(url, 2).await.into_iter().map(SweepsClient::new);
+    [clients.next().unwrap(), clients.next().unwrap()]
 }
 
 #[test]
