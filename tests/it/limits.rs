@@ -1,6 +1,6 @@
 //! What peers may ask of a coordinator at most, and that nobody else has to wait for it.
 
-use crate::harness::{Coordinator, Lab, Process, free_port, simulated};
+use crate::harness::{Coordinator, Lab, Peer, Process, free_port, simulated};
 use proto::wire::sweeps_client::SweepsClient;
 use proto::wire::{StatusRequest, TablesRequest};
 use rustix::process::{Pid, Resource, Rlimit, Signal, getrlimit, prlimit, setrlimit};
@@ -152,10 +152,34 @@ fn a_command_waits_for_no_coordinator_that_does_not_answer() {
 #[test]
 fn a_coordinator_that_ends_amid_a_call_is_said_to_be_lost() {
     let lab = Lab::new();
+    lab.write(&simulated(2, 1));
     let mut coordinator = lab.serve(&[]);
+    lab.submit(&coordinator.url, &["--simulated"]);
     let mut watch = Process::start(&mut lab.command("coordinator", ["watch", "--coordinator", &coordinator.url]));
-    watch.says("no sweep");
+    watch.says("0/2 jobs done");
     coordinator.process.kill();
     let ended = watch.wait().expect(6);
     assert!(ended.stderr.contains("is lost"), "{}", ended.stderr);
+}
+
+#[test]
+fn ten_thousand_registrations_hide_nobody() {
+    let lab = Lab::new();
+    lab.write(&simulated(2, 1));
+    let coordinator = lab.serve(&[]);
+    let mut worker = lab.worker(&coordinator.url, "honest", &["--simulate", "1ms"]);
+    worker.says("registered");
+    Runtime::new().unwrap().block_on(async {
+        let flood = Peer::new(&coordinator.url, 1, 1);
+        for worker in 1..=10_000 {
+            flood.again(worker).register().await.unwrap();
+        }
+    });
+    lab.submit(&coordinator.url, &["--simulated"]);
+    let ended = lab.run(["watch", "--coordinator", &coordinator.url]).expect(0);
+    assert!(ended.stderr.contains("2/2 jobs done"), "{}", ended.stderr);
+    let status = coordinator.status(&lab);
+    let workers = status["workers"].as_array().unwrap();
+    assert_eq!(workers.len(), 4096);
+    assert!(workers.iter().any(|worker| worker["name"] == "honest"));
 }

@@ -329,6 +329,7 @@ impl Driver {
                     | Fact::Draining { .. }
                     | Fact::Released { .. }
                     | Fact::Lost { .. }
+                    | Fact::Stalled { .. }
                     | Fact::Failed { .. }
                     | Fact::Looked { .. }
             )
