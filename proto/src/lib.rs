@@ -36,3 +36,6 @@ pub mod wire {
 
 /// The newest protocol this build speaks; `Register` negotiates.
 pub const PROTOCOL: u32 = 1;
+
+/// Largest message on the wire, either way: a result with the counts of 200,000 cases fits, or the names of a million.
+pub const MAX_MESSAGE_BYTES: usize = 16 << 20;

@@ -15,6 +15,7 @@ mod device_script;
 mod drain;
 mod durability;
 mod interrupt;
+mod limits;
 mod manners;
 mod ownership;
 mod race;

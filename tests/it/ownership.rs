@@ -59,12 +59,15 @@ fn a_store_that_was_moved_away_takes_nothing_until_it_is_back() {
     assert!(refused.message().contains("deleted, moved or replaced"), "{refused}");
     assert!(runtime.block_on(peer.complete()).is_err());
     assert_eq!(coordinator.process.stderr().matches("the store fails").count(), 1, "it is said once");
+    let problem = |of: &Coordinator| of.status(&lab)["sweeps"][0]["problem"].as_str().unwrap().to_owned();
+    until("word of it in the status", || problem(&coordinator).contains("deleted, moved or replaced").then_some(()));
     fs::rename(lab.path("away"), lab.store()).unwrap();
     runtime.block_on(async {
         peer.register().await.unwrap();
         peer.complete().await.unwrap();
     });
     coordinator.process.says("the store works again");
+    until("the status to be well", || problem(&coordinator).is_empty().then_some(()));
     assert_eq!(peer.acknowledged.len(), 2);
     coordinator.process.kill();
     check_acknowledged(&lab, &peer.acknowledged);

@@ -1,7 +1,7 @@
 //! `coordinator cancel SWEEP`: takes a sweep's unfinished jobs off the queue. Results stay.
 
 use super::CliError;
-use super::client::{Place, Source, refused};
+use super::client::{Place, Source};
 use super::output::quietly;
 use crate::driver::{self, Refusal};
 use crate::query;
@@ -29,7 +29,9 @@ pub async fn run(args: Args) -> Result<(), CliError> {
     let cancelled = match &source.place() {
         Place::Coordinator(url) => {
             let request = CancelRequest { sweep: sweep.clone() };
-            source.connect(url).await?.cancel(request).await.map_err(|status| refused(&status))?.into_inner().cancelled
+            let mut coordinator = source.connect(url).await?;
+            let cancelled = coordinator.calls.cancel(request).await;
+            coordinator.answer(cancelled)?.into_inner().cancelled
         }
         Place::Store(store) => {
             // to open a store for writing may make one, and changes the one that is there

@@ -3,7 +3,9 @@
 use super::CliError;
 use proto::address;
 use proto::bearer::Bearer;
+use proto::report;
 use proto::wire::sweeps_client::SweepsClient;
+use std::error::Error;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use tonic::service::interceptor::InterceptedService;
@@ -14,6 +16,10 @@ use tonic::{Code, Status};
 pub const DEFAULT_STORE: &str = "sweeps.db";
 /// The variable that names a running coordinator.
 const COORDINATOR: &str = "SPLITSWEEP_COORDINATOR";
+/// A coordinator that is silent for so long does not answer. One that is at work on a table answers the pings of the connection.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// Longest call: a table of a million jobs takes a minute, and others may be made before.
+const MAX_CALL: Duration = Duration::from_secs(3600);
 
 /// Where to look.
 #[derive(Debug, Clone, clap::Args)]
@@ -30,8 +36,42 @@ pub struct Source {
     token_file: Option<PathBuf>,
 }
 
-/// A client that bears the token, if there is one.
-pub type Client = SweepsClient<InterceptedService<Channel, Bearer>>;
+/// A running coordinator.
+#[derive(Debug)]
+pub struct Coordinator {
+    url: String,
+    /// What it can be asked. Each call bears the token, if there is one.
+    pub calls: SweepsClient<InterceptedService<Channel, Bearer>>,
+}
+
+impl Coordinator {
+    /// What the coordinator answers.
+    ///
+    /// # Errors
+    /// If it refuses, or does not answer.
+    pub fn answer<T>(&self, answer: Result<T, Status>) -> Result<T, CliError> {
+        answer.map_err(|status| self.failed(&status))
+    }
+
+    /// What a call that failed means for the user.
+    fn failed(&self, status: &Status) -> CliError {
+        let (url, message) = (&self.url, status.message());
+        match (status.code(), status.source().map(report::line)) {
+            (Code::InvalidArgument | Code::NotFound, _) => CliError::Refused(message.to_owned()),
+            (Code::DeadlineExceeded, _) => CliError::NotReached(silent(url, MAX_CALL)),
+            // what has a source is not the coordinator's word, but that of the connection
+            (_, Some(cause)) if cause.contains("timed out") => CliError::NotReached(silent(url, PATIENCE)),
+            (_, Some(cause)) => {
+                CliError::NotReached(format!("the connection to the coordinator at {url} is lost: {cause}"))
+            }
+            (_, None) => CliError::NotReached(format!("the coordinator refuses: {message}")),
+        }
+    }
+}
+
+fn silent(url: &str, time: Duration) -> String {
+    format!("the coordinator at {url} does not answer ({} s)", time.as_secs())
+}
 
 /// A store or a running coordinator.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -57,16 +97,24 @@ impl Source {
     /// A connection to the coordinator at `url`.
     ///
     /// # Errors
-    /// If the address or the token is none, or the coordinator is not reached.
-    pub async fn connect(&self, url: &str) -> Result<Client, CliError> {
+    /// If the address or the token is not valid, or the coordinator is not reached.
+    pub async fn connect(&self, url: &str) -> Result<Coordinator, CliError> {
         let endpoint = address::endpoint(url).map_err(|error| CliError::Refused(error.to_string()))?;
-        let channel = endpoint.connect_timeout(Duration::from_secs(5)).connect().await.map_err(|error| {
-            let cause = std::error::Error::source(&error).map_or_else(|| error.to_string(), ToString::to_string);
-            CliError::NotReached(format!("the coordinator at {url} is not reached: {cause}"))
-        })?;
         let token = self.token_file.as_deref().map(read_token).transpose()?;
         let bearer = Bearer::new(token.as_deref()).map_err(|error| CliError::Refused(error.to_string()))?;
-        Ok(SweepsClient::with_interceptor(channel, bearer))
+        let endpoint = endpoint
+            .connect_timeout(PATIENCE)
+            .http2_keep_alive_interval(PATIENCE / 2)
+            .keep_alive_timeout(PATIENCE / 2)
+            .keep_alive_while_idle(true)
+            .timeout(MAX_CALL)
+            .tcp_nodelay(true);
+        let channel = endpoint.connect().await.map_err(|error| {
+            let cause = error.source().map_or_else(|| error.to_string(), ToString::to_string);
+            CliError::NotReached(format!("the coordinator at {url} is not reached: {cause}"))
+        })?;
+        let calls = SweepsClient::with_interceptor(channel, bearer).max_decoding_message_size(proto::MAX_MESSAGE_BYTES);
+        Ok(Coordinator { url: url.to_owned(), calls })
     }
 }
 
@@ -81,13 +129,4 @@ pub fn read_token(path: &Path) -> Result<String, CliError> {
         return Err(failed(std::io::Error::new(std::io::ErrorKind::InvalidData, "the token file is empty")));
     }
     Ok(token)
-}
-
-/// What a refused call means for the user.
-#[must_use]
-pub fn refused(status: &Status) -> CliError {
-    match status.code() {
-        Code::InvalidArgument | Code::NotFound => CliError::Refused(status.message().to_owned()),
-        _ => CliError::NotReached(format!("the coordinator refuses: {}", status.message())),
-    }
 }

@@ -31,14 +31,23 @@ pub struct ServerArgs {
     /// Time after which a silent worker loses its jobs
     #[arg(long, value_name = "TIME", default_value = "30s", value_parser = lease_time)]
     pub lease: Duration,
+    /// Time without a measurement after which a job goes to another worker, if there is one [default: four times the sweep's longest
+    /// epoch so far, at least 15m]
+    #[arg(long, value_name = "TIME", value_parser = progress_time)]
+    pub progress_timeout: Option<Duration>,
 }
 
 fn lease_time(text: &str) -> Result<Duration, String> {
-    let lease = humantime::parse_duration(text).map_err(|error| error.to_string())?;
-    if (Duration::from_secs(1)..=Duration::from_secs(3600)).contains(&lease) {
-        return Ok(lease);
-    }
-    Err("expected 1s to 1h".to_owned())
+    time_within(text, Duration::from_secs(1), Duration::from_secs(3600)).ok_or_else(|| "expected 1s to 1h".to_owned())
+}
+
+fn progress_time(text: &str) -> Result<Duration, String> {
+    let (minute, month) = (Duration::from_secs(60), Duration::from_secs(30 * 86400));
+    time_within(text, minute, month).ok_or_else(|| "expected 1m to 30days".to_owned())
+}
+
+fn time_within(text: &str, least: Duration, most: Duration) -> Option<Duration> {
+    humantime::parse_duration(text).ok().filter(|time| (least..=most).contains(time))
 }
 
 /// A coordinator at work.
@@ -69,7 +78,8 @@ impl Server {
         let lease_ms = args.lease.as_millis() as u64;
         // a worker without news calls once in a third of a lease
         let forget_ms = Limits::default().forget_ms.max(2 * lease_ms);
-        let limits = Limits { lease_ms, forget_ms, only };
+        let progress_ms = args.progress_timeout.map(|time| time.as_millis() as u64);
+        let limits = Limits { lease_ms, forget_ms, only, progress_ms };
         let (handle, driver) = driver::start(store, limits)?;
         let settings = Settings { lease: args.lease, store: args.store.clone(), token };
         let services = tokio::spawn(serve(listener, handle.clone(), settings, std::future::pending()));

@@ -1,6 +1,6 @@
 //! `coordinator status`: where everything stands.
 
-use super::client::{Place, Source, refused};
+use super::client::{Place, Source};
 use super::output::quietly;
 use super::{CliError, progress};
 use crate::query;
@@ -34,10 +34,10 @@ pub async fn run(args: Args) -> Result<(), CliError> {
     let mut view = match &source.place() {
         Place::Store(store) => stored(store)?,
         Place::Coordinator(url) => {
-            let mut client = source.connect(url).await?;
-            let status =
-                client.status(StatusRequest { sweep: String::new() }).await.map_err(|status| refused(&status))?;
-            status_to_view(status.into_inner()).map_err(|error| CliError::NotReached(error.to_string()))?
+            let mut coordinator = source.connect(url).await?;
+            let status = coordinator.calls.status(StatusRequest { sweep: String::new() }).await;
+            status_to_view(coordinator.answer(status)?.into_inner())
+                .map_err(|error| CliError::NotReached(error.to_string()))?
         }
     };
     progress::known(&view, &sweep)?;

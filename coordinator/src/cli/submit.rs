@@ -1,6 +1,6 @@
 //! `coordinator submit FILE`: hands a sweep file to a running coordinator, or puts it into a store for the next one.
 
-use super::client::{Place, Source, refused};
+use super::client::{Place, Source};
 use super::output::quietly;
 use super::{CliError, plan};
 use crate::driver;
@@ -32,8 +32,9 @@ pub async fn run(args: Args) -> Result<(), CliError> {
     let (sweep, jobs) = match &source.place() {
         Place::Coordinator(url) => {
             let request = SubmitRequest { file: file.display().to_string(), text, simulated };
-            let mut client = source.connect(url).await?;
-            let submitted = client.submit(request).await.map_err(|status| refused(&status))?.into_inner();
+            let mut coordinator = source.connect(url).await?;
+            let submitted = coordinator.calls.submit(request).await;
+            let submitted = coordinator.answer(submitted)?.into_inner();
             (submitted.sweep, submitted.jobs)
         }
         Place::Store(store) => {

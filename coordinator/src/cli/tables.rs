@@ -1,6 +1,6 @@
 //! `coordinator tables`: the results of a sweep.
 
-use super::client::{Place, Source, refused};
+use super::client::{Place, Source};
 use super::{CliError, output};
 use crate::analysis::export::{Format, render};
 use crate::query::{self, Rows};
@@ -47,10 +47,11 @@ pub async fn run(args: Args) -> Result<(), CliError> {
 
 async fn fetch(source: &Source, url: &str, sweep: String, rows: Rows, format: Format) -> Result<Vec<u8>, CliError> {
     let request = TablesRequest { sweep, rows: rows.name().to_owned(), format: format.name().to_owned() };
-    let mut client = source.connect(url).await?;
-    let mut pieces = client.tables(request).await.map_err(|status| refused(&status))?.into_inner();
+    let mut coordinator = source.connect(url).await?;
+    let pieces = coordinator.calls.tables(request).await;
+    let mut pieces = coordinator.answer(pieces)?.into_inner();
     let mut text = Vec::new();
-    while let Some(piece) = pieces.message().await.map_err(|status| refused(&status))? {
+    while let Some(piece) = coordinator.answer(pieces.message().await)? {
         text.extend(piece.text);
     }
     Ok(text)

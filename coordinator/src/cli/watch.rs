@@ -1,7 +1,7 @@
 //! `coordinator watch`: the live progress of a running coordinator, until its sweep has ended.
 
 use super::CliError;
-use super::client::{Place, Source, refused};
+use super::client::{Place, Source};
 use super::progress::{self, Progress};
 use super::status::stored;
 use crate::query::QueryError;
@@ -35,11 +35,11 @@ pub async fn run(args: Args) -> Result<u8, CliError> {
             return Ok(code);
         }
     };
-    let mut client = source.connect(url).await?;
-    let request = StatusRequest { sweep: String::new() };
-    let mut views = client.watch(request).await.map_err(|status| refused(&status))?.into_inner();
+    let mut coordinator = source.connect(url).await?;
+    let views = coordinator.calls.watch(StatusRequest { sweep: String::new() }).await;
+    let mut views = coordinator.answer(views)?.into_inner();
     let mut progress = Progress::new();
-    while let Some(status) = views.message().await.map_err(|status| refused(&status))? {
+    while let Some(status) = coordinator.answer(views.message().await)? {
         let view = status_to_view(status).map_err(|error| CliError::NotReached(error.to_string()))?;
         progress::known(&view, &sweep)?;
         progress.show(&view, &sweep);

@@ -61,7 +61,7 @@ pub fn start(store: Store, limits: Limits) -> Result<(Handle, JoinHandle<Result<
         limits,
         state,
         store,
-        store_fails: false,
+        store_problem: None,
         place_checked: Instant::now(),
         reader,
         inbox,
@@ -91,8 +91,8 @@ struct Driver {
     limits: Limits,
     state: State,
     store: Store,
-    /// Whether it did not take the last transaction, or is not in its place.
-    store_fails: bool,
+    /// Why it did not take the last transaction, or is not in its place.
+    store_problem: Option<String>,
     /// When it was last looked whether the store is in its place.
     place_checked: Instant,
     reader: Reader,
@@ -271,7 +271,9 @@ impl Driver {
         let mut refusal = None;
         if durable {
             let appended = self.store.append(&facts, &records);
-            let failed_before = std::mem::replace(&mut self.store_fails, appended.is_err());
+            let problem = appended.as_ref().err().map(ToString::to_string);
+            self.view_stale |= self.store_problem != problem;
+            let failed_before = std::mem::replace(&mut self.store_problem, problem).is_some();
             match appended {
                 Ok(()) if failed_before => tracing::warn!("the store works again"),
                 Ok(()) => {}
@@ -302,9 +304,10 @@ impl Driver {
         }
         self.place_checked = Instant::now();
         if let Err(error) = self.store.check_place()
-            && !std::mem::replace(&mut self.store_fails, true)
+            && self.store_problem.is_none()
         {
             complain(&error);
+            (self.store_problem, self.view_stale) = (Some(error.to_string()), true);
         }
     }
 
@@ -329,6 +332,7 @@ impl Driver {
                     | Fact::Draining { .. }
                     | Fact::Released { .. }
                     | Fact::Lost { .. }
+                    | Fact::Stalled { .. }
                     | Fact::Failed { .. }
                     | Fact::Looked { .. }
             )
@@ -355,7 +359,12 @@ impl Driver {
         if self.view_stale && (urgent || now >= self.view_published + VIEW_INTERVAL) {
             let seconds = self.epochs.front().map_or(0.0, |(at, _)| now.duration_since(*at).as_secs_f64()).max(1.0);
             let epochs: usize = self.epochs.iter().map(|(_, epochs)| epochs).sum();
-            let view = View { epochs_per_second: epochs as f64 / seconds, ..self.state.view() };
+            let mut view = View { epochs_per_second: epochs as f64 / seconds, ..self.state.view() };
+            if let Some(problem) = &self.store_problem {
+                // it stops every sweep, and comes before what happened to their jobs
+                let problem = format!("the store fails, nothing is acknowledged until it works: {problem}");
+                view.sweeps.iter_mut().for_each(|sweep| sweep.problem.clone_from(&problem));
+            }
             self.view.send_replace(Arc::new(view));
             (self.view_published, self.view_stale) = (now, false);
         }

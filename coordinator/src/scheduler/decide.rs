@@ -14,6 +14,9 @@ use proto::spec::Trainer;
 use proto::text::Line;
 use std::collections::{BTreeMap, BTreeSet};
 
+/// Workers at once: twice the largest fleet. A view of so many has three megabytes.
+const MAX_WORKERS: usize = 4096;
+
 impl State {
     /// A sweep file was submitted. If a worker has offered its data set before, the content is pinned at once.
     ///
@@ -60,18 +63,28 @@ impl State {
         Ok(Decision { facts: vec![fact], records: Vec::new(), reply })
     }
 
-    /// A worker introduces itself.
+    /// A worker introduces itself. If there are too many, the idle one that called the longest ago is forgotten, those that never called
+    /// first; it registers again if it is there.
     pub fn register_decision(&self, worker: WorkerId, info: WorkerInfo) -> Decision<()> {
-        Decision { facts: vec![Fact::Registered { worker, info }], records: Vec::new(), reply: () }
+        let is_full = self.workers.len() >= MAX_WORKERS && !self.workers.contains_key(&worker);
+        let idle = self.workers.iter().filter(|(id, _)| is_full && !self.leases.contains_key(id));
+        let forgotten = idle.min_by_key(|(_, entry)| (entry.has_called, entry.seen)).map(|(id, _)| *id);
+        let forgotten = forgotten.map(|worker| Fact::Forgotten { worker });
+        let facts = forgotten.into_iter().chain([Fact::Registered { worker, info }]).collect();
+        Decision { facts, records: Vec::new(), reply: () }
     }
 
-    /// A worker says what it found where a data set should be. The first to have it pins its content for the sweep.
+    /// A worker says what it found where a data set should be. The first to have it pins its content for the sweep. What no sweep names
+    /// is not kept.
     ///
     /// # Errors
     /// If the worker is unknown.
     pub fn offer_decision(&self, worker: WorkerId, offer: Offer) -> Result<Decision<()>, Rejection> {
         let name = &self.worker(worker)?.info.name;
         let mut facts = Vec::new();
+        if !self.sweeps.values().any(|sweep| sweep.plan.dataset == offer.dataset) {
+            return Ok(Decision { facts, records: Vec::new(), reply: () });
+        }
         if let Found::Inventory(inventory) = &offer.found {
             let waiting = self
                 .sweeps
@@ -102,6 +115,7 @@ impl State {
         let held: BTreeSet<_> = request.held.iter().copied().collect();
         let leased = self.leases.get(&worker);
         let mut busy = leased.map_or(0, BTreeSet::len);
+        let mut is_suspect = false;
         for lease in &held {
             match self.jobs.get(&lease.job) {
                 Some(job) if job.holder_of(lease, worker).is_some() && !self.is_wanted(job) => {
@@ -109,6 +123,15 @@ impl State {
                     facts.push(Fact::Released { job: lease.job, attempt: lease.attempt });
                     reply.stops.push(*lease);
                     busy -= 1;
+                }
+                Some(job)
+                    if job.holder_of(lease, worker).is_some()
+                        && self.is_stalled(now, worker, job, request.last_epoch(lease)) =>
+                {
+                    facts.push(Fact::Stalled { job: lease.job, attempt: lease.attempt });
+                    reply.stops.push(*lease);
+                    busy -= 1;
+                    is_suspect = true;
                 }
                 Some(job) if job.holder_of(lease, worker).is_some() => {
                     if !request.repeated {
@@ -125,15 +148,15 @@ impl State {
             }
         }
         let mut records = Vec::new();
-        let mut has_failed = false;
         for (lease, measurements) in &request.measurements {
             if !valid.contains(lease) {
                 continue;
             }
             if let Err(reason) = self.check_measurements(lease.job, measurements) {
                 let (fact, breach) = self.refused(lease, reason);
-                has_failed = matches!(fact, Fact::Failed { .. });
+                let has_failed = matches!(fact, Fact::Failed { .. });
                 facts.push(fact);
+                is_suspect |= has_failed;
                 if !has_failed {
                     return Ok(Decision { facts, records: Vec::new(), reply: Err(breach) });
                 }
@@ -153,7 +176,8 @@ impl State {
         }
         reply.grants.extend(unlisted.filter_map(|job| self.current_grant(*job)));
         let free = request.free_slots.saturating_sub(reply.grants.len() as u32);
-        let room = if has_failed { 0 } else { entry.room(free, busy) };
+        // what this says of the worker is known once it is applied
+        let room = if is_suspect { 0 } else { entry.room(free, busy) };
         // what has lapsed and was not listed is not held: it may be granted anew, to this worker as well
         let valid: BTreeSet<_> = valid.iter().map(|lease| lease.job).collect();
         let grants = self.grant(now, worker, room, |job, _| valid.contains(&job));

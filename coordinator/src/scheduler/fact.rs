@@ -124,6 +124,13 @@ pub enum Fact {
         /// The attempt.
         attempt: Attempt,
     },
+    /// The holder called, and measured nothing for too long while another worker could have run the job.
+    Stalled {
+        /// The job.
+        job: JobId,
+        /// The attempt.
+        attempt: Attempt,
+    },
     /// The attempt ended without a result.
     Failed {
         /// The job.
@@ -228,6 +235,7 @@ impl Fact {
             | Self::Revived { .. }
             | Self::Released { .. }
             | Self::Lost { .. }
+            | Self::Stalled { .. }
             | Self::Failed { .. }
             | Self::Succeeded { .. }
             | Self::Looked { .. } => true,

@@ -5,7 +5,7 @@
 //!   Queued ------------> Leased -----------------> Succeeded
 //!     ^ | ^   Revived      | |       Failed, Lost (limit)
 //!     | |  \---------------/ +--------------------> Failed
-//!     | |  Released, Lost, Failed (below the limit)
+//!     | |  Released, Lost, Stalled, Failed (below the limit)
 //!     | +----------------------+------------------> Cancelled
 //!     +---- Submitted again ---- Failed, Cancelled
 //! ```
@@ -49,6 +49,8 @@ pub enum JobState {
         expires: Timestamp,
         /// The last epoch that was measured.
         epoch: u32,
+        /// When it was, or when the lease began.
+        progressed: Timestamp,
         /// The holder has handed in what cannot be, once.
         refused: bool,
     },
@@ -202,33 +204,41 @@ impl Job {
         }
     }
 
-    /// Applies a fact about this job. A lease granted or revived by it ends at `expires`.
+    /// Applies a fact about this job. A lease granted or revived by it begins `now` and ends at `expires`.
     ///
     /// # Errors
     /// If the fact does not fit the state.
-    pub fn apply(&mut self, job: JobId, fact: &Fact, expires: Timestamp) -> Result<(), IllegalTransition> {
+    pub fn apply(
+        &mut self,
+        job: JobId,
+        fact: &Fact,
+        now: Timestamp,
+        expires: Timestamp,
+    ) -> Result<(), IllegalTransition> {
         use JobState::{Leased, Queued, Succeeded};
         let next = match (&self.state, fact) {
             (Queued, Fact::Granted { attempt, token, worker, .. }) if *attempt == self.attempts.next() => {
                 self.attempts = *attempt;
                 let holder = Holder { attempt: *attempt, token: *token, worker: *worker };
-                Leased { holder, expires, epoch: 0, refused: false }
+                Leased { holder, expires, epoch: 0, progressed: now, refused: false }
             }
             (Queued, Fact::Revived { attempt, .. })
                 if let Some(holder) = self.lapsed().copied().filter(|holder| holder.attempt == *attempt) =>
             {
                 self.lapsed.pop();
                 self.lost = self.lost.saturating_sub(1);
-                Leased { holder, expires, epoch: 0, refused: false }
+                Leased { holder, expires, epoch: 0, progressed: now, refused: false }
             }
-            (&Leased { holder, epoch, refused, .. }, &Fact::Renewed { expires, .. }) => {
-                Leased { holder, expires, epoch, refused }
+            (&Leased { holder, epoch, progressed, refused, .. }, &Fact::Renewed { expires, .. }) => {
+                Leased { holder, expires, epoch, progressed, refused }
             }
-            (&Leased { holder, expires, refused, .. }, &Fact::Progressed { epoch, .. }) => {
-                Leased { holder, expires, epoch, refused }
+            (&Leased { holder, expires, epoch: before, progressed, refused }, &Fact::Progressed { epoch, .. }) => {
+                // an epoch that is handed in again is no progress
+                let progressed = if epoch > before { now } else { progressed };
+                Leased { holder, expires, epoch, progressed, refused }
             }
-            (&Leased { holder, expires, epoch, .. }, Fact::Refused { .. }) => {
-                Leased { holder, expires, epoch, refused: true }
+            (&Leased { holder, expires, epoch, progressed, .. }, Fact::Refused { .. }) => {
+                Leased { holder, expires, epoch, progressed, refused: true }
             }
             (Queued | Leased { .. } | JobState::Failed { .. }, Fact::Succeeded { attempt, grade, .. })
                 if let Some(holder) = self.holder_at(*attempt) =>
@@ -254,11 +264,11 @@ impl Job {
                 }
             }
             (Leased { holder, .. }, Fact::Lost { attempt, .. }) if holder.attempt == *attempt => {
-                let message = format!("attempt {attempt}: its worker was silent for too long");
-                self.lost += 1;
                 self.lapsed.push(*holder);
-                self.message = Some(message.clone());
-                if self.lost < MAX_LOST { Queued } else { JobState::Failed { kind: FailureKind::Crashed, message } }
+                self.lose(format!("attempt {attempt}: its worker was silent for too long"))
+            }
+            (Leased { holder, .. }, Fact::Stalled { attempt, .. }) if holder.attempt == *attempt => {
+                self.lose(format!("attempt {attempt}: its worker measured nothing for too long"))
             }
             (state, fact) => {
                 return Err(IllegalTransition::Job { job, state: state.clone(), fact: Box::new(fact.clone()) });
@@ -266,6 +276,13 @@ impl Job {
         };
         self.state = next;
         Ok(())
+    }
+
+    /// The state after a run that was lost with its worker.
+    fn lose(&mut self, message: String) -> JobState {
+        self.lost += 1;
+        self.message = Some(message.clone());
+        if self.lost < MAX_LOST { JobState::Queued } else { JobState::Failed { kind: FailureKind::Crashed, message } }
     }
 }
 

@@ -3,6 +3,7 @@
 //! ```text
 //!  request --decide--> facts, reply      decide.rs   reads the state, changes nothing; grant.rs chooses the jobs
 //!                                        plausible.rs  whether what a worker hands in can be
+//!                                        stalls.rs  whether a worker that calls does its work
 //!             facts  --apply--> state    state.rs    the only mutator, live and on replay
 //!             state  --view--> view      view.rs     what people look at
 //! ```
@@ -18,6 +19,7 @@ mod job;
 mod plausible;
 mod quarantine;
 mod request;
+mod stalls;
 mod state;
 mod sweep;
 #[cfg(test)]

@@ -1,13 +1,14 @@
 //! Which workers are trusted with which jobs.
 //!
 //! A broken host fails whatever it is given, and at once: left alone it would fail every job of a sweep three times before a sound host is
-//! idle. Two rules stop it:
+//! idle. Three rules stop it:
 //!
 //! * a job goes to workers that have not failed it;
+//! * a worker that has [stalled](super::stalls) is quarantined until it measures something;
 //! * a worker whose last three jobs failed is *quarantined*, and gets no jobs. A failure does not count if the job failed as well on another
 //!   worker, one that has succeeded with some job: then it is the job's fault.
 //!
-//! Both hold only while there is somebody else: a worker that lives, has the data and is not quarantined itself, idle or not. They choose
+//! They hold only while there is somebody else: a worker that lives, has the data and is not quarantined itself, idle or not. They choose
 //! between workers and never leave a job without one, so a sweep ends however many of its workers are broken.
 //!
 //! The conduct of workers follows from the journal. A quarantine ends when the failures turn out to be the jobs' faults, or with the worker's
@@ -27,11 +28,13 @@ pub(super) struct Conduct {
     proven: bool,
     /// The last jobs that failed since it last succeeded, no more than [`STREAK`], the latest last.
     failed: Vec<JobId>,
+    /// It has held a job for too long without a measurement, and measured nothing since.
+    stalled: bool,
 }
 
 impl Conduct {
     fn succeed(&mut self) {
-        *self = Self { proven: true, failed: Vec::new() };
+        *self = Self { proven: true, ..Self::default() };
     }
 
     fn fail(&mut self, job: JobId) {
@@ -45,21 +48,28 @@ impl Conduct {
 }
 
 impl State {
-    /// Whose attempt a fact ends, before it does.
-    pub(super) fn worker_that_ended(&self, job: JobId, fact: &Fact) -> Option<WorkerId> {
+    /// On whose conduct a fact throws light, before it is applied.
+    pub(super) fn worker_of(&self, job: JobId, fact: &Fact) -> Option<WorkerId> {
         match fact {
-            Fact::Succeeded { attempt, .. } | Fact::Failed { attempt, .. } => {
+            Fact::Succeeded { attempt, .. } | Fact::Failed { attempt, .. } | Fact::Stalled { attempt, .. } => {
                 self.jobs.get(&job)?.holder_at(*attempt).map(|holder| holder.worker)
             }
+            Fact::Progressed { .. } => self.jobs.get(&job)?.holder().map(|holder| holder.worker),
             _ => None,
         }
     }
 
-    /// Notes how a worker's attempt ended.
+    /// Notes how a worker's attempt goes.
     pub(super) fn note_conduct(&mut self, worker: WorkerId, fact: &Fact) {
         match fact {
             Fact::Succeeded { .. } => self.conduct.entry(worker).or_default().succeed(),
             Fact::Failed { job, .. } => self.conduct.entry(worker).or_default().fail(*job),
+            Fact::Stalled { .. } => self.conduct.entry(worker).or_default().stalled = true,
+            Fact::Progressed { .. } => {
+                if let Some(conduct) = self.conduct.get_mut(&worker) {
+                    conduct.stalled = false;
+                }
+            }
             _ => {}
         }
     }
@@ -67,7 +77,8 @@ impl State {
     /// Whether the worker gets no job that another can take.
     pub(super) fn is_quarantined(&self, worker: WorkerId) -> bool {
         let counts = |job: &&JobId| !self.is_jobs_fault(**job, worker);
-        self.conduct.get(&worker).is_some_and(|conduct| conduct.failed.iter().filter(counts).count() == STREAK)
+        let is_bad = |conduct: &Conduct| conduct.stalled || conduct.failed.iter().filter(counts).count() == STREAK;
+        self.conduct.get(&worker).is_some_and(is_bad)
     }
 
     /// Whether the job failed as well on another worker that is known to work.
@@ -86,7 +97,14 @@ impl State {
 
     /// Why the worker is in quarantine, if it is, and what to do; for people.
     pub(super) fn quarantine_notice(&self, worker: WorkerId) -> Option<String> {
-        let last = self.conduct.get(&worker).filter(|_| self.is_quarantined(worker))?.failed.last()?;
+        let conduct = self.conduct.get(&worker).filter(|_| self.is_quarantined(worker))?;
+        if conduct.stalled {
+            return Some(
+                "quarantined: it held a job for too long without a measurement, it gets none that another worker can take; look at the host and restart the worker, or start the coordinator with a longer --progress-timeout"
+                    .to_owned(),
+            );
+        }
+        let last = conduct.failed.last()?;
         let message = self.jobs.get(last).and_then(|job| job.message.as_deref()).unwrap_or_default();
         Some(format!(
             "quarantined: its last {STREAK} jobs failed ({message}), it gets none that another worker can take; mend the host and restart the worker"

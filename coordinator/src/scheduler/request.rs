@@ -89,6 +89,15 @@ pub struct Synchronization {
     pub repeated: bool,
 }
 
+impl Synchronization {
+    /// The last epoch that it hands in of an attempt.
+    #[must_use]
+    pub(super) fn last_epoch(&self, lease: &Lease) -> Option<u32> {
+        let of_lease = self.measurements.iter().filter(|(of, _)| of == lease);
+        of_lease.flat_map(|(_, measurements)| measurements).map(|measurement| measurement.epoch).max()
+    }
+}
+
 /// A lease that a worker should have.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Grant {

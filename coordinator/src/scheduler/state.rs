@@ -20,11 +20,13 @@ pub struct Limits {
     pub forget_ms: u64,
     /// Only this sweep's jobs are granted, if one is named; the others of the store wait.
     pub only: Option<String>,
+    /// A job that is not measured for this long goes to another worker, if there is one; see [`stalls`](super::stalls).
+    pub progress_ms: Option<u64>,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { lease_ms: 30_000, forget_ms: 300_000, only: None }
+        Self { lease_ms: 30_000, forget_ms: 300_000, only: None, progress_ms: None }
     }
 }
 
@@ -35,6 +37,8 @@ pub(super) struct Worker {
     pub(super) seen: Timestamp,
     pub(super) offers: BTreeMap<Dataset, super::Found>,
     pub(super) draining: bool,
+    /// It has called since it registered.
+    pub(super) has_called: bool,
 }
 
 /// Everything the coordinator knows.
@@ -114,15 +118,17 @@ impl State {
             | Fact::Revived { job, .. }
             | Fact::Released { job, .. }
             | Fact::Lost { job, .. }
+            | Fact::Stalled { job, .. }
             | Fact::Failed { job, .. }
             | Fact::Succeeded { job, .. }
             | Fact::Renewed { job, .. }
             | Fact::Refused { job }
             | Fact::Progressed { job, .. } => {
                 let expires = now.after(self.limits.lease_ms);
-                let worker = self.worker_that_ended(*job, fact);
+                let worker = self.worker_of(*job, fact);
+                self.note_epoch(now, fact);
                 let mut result = Ok(());
-                self.change(*job, |state| result = state.apply(*job, fact, expires));
+                self.change(*job, |state| result = state.apply(*job, fact, now, expires));
                 if let (Some(worker), Ok(())) = (worker, &result) {
                     self.note_conduct(worker, fact);
                 }
@@ -132,14 +138,20 @@ impl State {
                 return result;
             }
             Fact::Registered { worker, info } => {
-                let entry = Worker { info: info.clone(), seen: now, offers: BTreeMap::new(), draining: false };
+                let entry = Worker {
+                    info: info.clone(),
+                    seen: now,
+                    offers: BTreeMap::new(),
+                    draining: false,
+                    has_called: false,
+                };
                 let worker = self.workers.entry(*worker).or_insert(entry);
                 // it would not call again if it had gone
                 (worker.info, worker.draining) = (info.clone(), false);
             }
             Fact::Seen { worker, at } => {
                 if let Some(worker) = self.workers.get_mut(worker) {
-                    worker.seen = *at;
+                    (worker.seen, worker.has_called) = (*at, true);
                 }
             }
             Fact::Offered { worker, offer: Offer { dataset, found } } => {
@@ -178,6 +190,7 @@ impl State {
             failed: BTreeSet::new(),
             open: 0,
             counts: Counts::default(),
+            longest_epoch_ms: 0,
             epochs_succeeded: 0,
             epochs_dropped: 0,
         };

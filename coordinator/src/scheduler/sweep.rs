@@ -36,6 +36,8 @@ pub struct Sweep {
     pub open: u64,
     /// How many of its jobs are in each state.
     pub counts: Counts,
+    /// The longest time that an epoch took since the coordinator started, as seen from here.
+    pub longest_epoch_ms: u64,
     /// Epochs of the jobs that succeeded.
     pub epochs_succeeded: u64,
     /// Epochs of the jobs that will not be needed.

@@ -6,6 +6,7 @@ mod sweeps;
 
 use crate::driver::{Handle, Refusal};
 use crate::scheduler::Rejection;
+use incoming::Caller;
 use proto::bearer;
 use proto::convert::InvalidMessage;
 use proto::wire::fleet_server::FleetServer;
@@ -20,10 +21,10 @@ use tonic::{Request, Status};
 
 pub use sweeps::status_to_view;
 
-/// Largest message a peer may send: a result with the counts of 200,000 cases fits, or the names of a million.
-const MAX_MESSAGE_BYTES: usize = 16 << 20;
 /// Closes connections whose peer has vanished without a word.
 const KEEPALIVE: Duration = Duration::from_secs(20);
+/// Calls at once on one connection; others wait at the peer. A worker has one that waits for work, and one for each job that has ended.
+const MAX_CALLS: u32 = 64;
 
 /// What the services need to know.
 #[derive(Debug, Clone)]
@@ -47,18 +48,25 @@ pub async fn serve(
     shutdown: impl Future<Output = ()>,
 ) -> Result<(), tonic::transport::Error> {
     let fleet = FleetServer::new(fleet::FleetService::new(handle.clone(), settings.lease))
-        .max_decoding_message_size(MAX_MESSAGE_BYTES);
+        .max_decoding_message_size(proto::MAX_MESSAGE_BYTES);
     let sweeps = SweepsServer::new(sweeps::SweepsService::new(handle, settings.store))
-        .max_decoding_message_size(MAX_MESSAGE_BYTES);
+        .max_decoding_message_size(proto::MAX_MESSAGE_BYTES);
     let expected = settings.token.as_deref().map(bearer::header);
-    let check = move |request: Request<()>| authorize(expected.as_deref(), request);
+    let check = move |request: Request<()>| {
+        let request = authorize(expected.as_deref(), request)?;
+        if let Some(caller) = request.extensions().get::<Caller>() {
+            caller.identify();
+        }
+        Ok(request)
+    };
     Server::builder()
         .http2_keepalive_interval(Some(KEEPALIVE))
         .http2_keepalive_timeout(Some(KEEPALIVE))
+        .max_concurrent_streams(MAX_CALLS)
         .layer(InterceptorLayer::new(check))
         .add_service(fleet)
         .add_service(sweeps)
-        .serve_with_incoming_shutdown(incoming::speaking(listener), shutdown)
+        .serve_with_incoming_shutdown(incoming::admitted(listener), shutdown)
         .await
 }
 

@@ -14,24 +14,41 @@ use proto::wire::{
     CancelRequest, CancelResponse, RunningJob, StatusRequest, StatusResponse, SubmitRequest, SubmitResponse,
     SweepStatus, TablesRequest, TablesResponse, WorkerStatus,
 };
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_stream::wrappers::WatchStream;
 use tokio_stream::{Stream, StreamExt, iter};
 use tonic::{Request, Response, Status};
 
 /// A table is sent in pieces of this size.
 const PIECE_BYTES: usize = 256 << 10;
+/// Watchers at once. What one has not read yet is kept: two views of 2,000 workers are a megabyte.
+const MAX_WATCHERS: usize = 64;
+/// Tables that wait to be made or read. One of a million jobs has 60 MB.
+const MAX_TABLES: usize = 16;
 
 #[derive(Debug)]
 pub(super) struct SweepsService {
     handle: Handle,
     store: PathBuf,
+    watchers: Arc<Semaphore>,
+    tables: Arc<Semaphore>,
+    /// Tables are made one after the other: each takes gigabytes if there are a million jobs.
+    turn: Arc<Semaphore>,
 }
 
 impl SweepsService {
     pub(super) fn new(handle: Handle, store: PathBuf) -> Self {
-        Self { handle, store }
+        let [watchers, tables, turn] = [MAX_WATCHERS, MAX_TABLES, 1].map(|places| Arc::new(Semaphore::new(places)));
+        Self { handle, store, watchers, tables, turn }
     }
+}
+
+/// One of a limited number of places; it is free again when the permit is dropped.
+fn place(places: &Arc<Semaphore>, what: &str) -> Result<OwnedSemaphorePermit, Status> {
+    let place = Arc::clone(places).try_acquire_owned();
+    place.map_err(|_| Status::resource_exhausted(format!("too many {what} at once: end one, or try again later")))
 }
 
 type Pieces<T> = std::pin::Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
@@ -63,8 +80,13 @@ impl Sweeps for SweepsService {
 
     async fn watch(&self, request: Request<StatusRequest>) -> Result<Response<Self::WatchStream>, Status> {
         let sweep = request.into_inner().sweep;
-        let views = WatchStream::new(self.handle.view());
-        Ok(Response::new(Box::pin(views.map(move |view| Ok(view_to_status(&view, &sweep))))))
+        let place = place(&self.watchers, "watchers")?;
+        // made when the reader has room for it, of the newest view
+        let views = WatchStream::new(self.handle.view()).map(move |view| {
+            let _place = &place;
+            Ok(view_to_status(&view, &sweep))
+        });
+        Ok(Response::new(Box::pin(views)))
     }
 
     type TablesStream = Pieces<TablesResponse>;
@@ -74,20 +96,31 @@ impl Sweeps for SweepsService {
         let unknown = |field| Status::invalid_argument(InvalidMessage::Value(field).to_string());
         let rows = Rows::from_name(&rows).ok_or_else(|| unknown("rows"))?;
         let format: Format = clap::ValueEnum::from_str(&format, false).map_err(|_| unknown("format"))?;
+        let place = place(&self.tables, "tables")?;
+        let turn = Arc::clone(&self.turn).acquire_owned().await;
         let store = self.store.clone();
-        let table = tokio::task::spawn_blocking(move || {
-            let reader = Reader::open(&store).map_err(QueryError::from)?;
-            query::table(&reader, &sweep, rows)
+        let made = tokio::task::spawn_blocking(move || {
+            // a table whose reader has gone is made all the same, and others wait for its end
+            let _turn = turn;
+            make_table(&store, &sweep, rows, format)
         });
-        let table = table.await.map_err(|error| Status::internal(error.to_string()))?.map_err(|error| match error {
-            QueryError::UnknownSweep { .. } | QueryError::NoSweep => Status::not_found(error.to_string()),
-            QueryError::Store(_) => Status::unavailable(error.to_string()),
-        })?;
-        let text = render(&table, format).map_err(|error| Status::internal(error.to_string()))?;
-        let pieces: Vec<_> =
-            text.chunks(PIECE_BYTES).map(|piece| Ok(TablesResponse { text: piece.to_vec() })).collect();
+        let text = made.await.map_err(|error| Status::internal(error.to_string()))??;
+        let pieces = (0..text.len()).step_by(PIECE_BYTES).map(move |start| {
+            let _place = &place;
+            let end = text.len().min(start + PIECE_BYTES);
+            Ok(TablesResponse { text: text[start..end].to_vec() })
+        });
         Ok(Response::new(Box::pin(iter(pieces))))
     }
+}
+
+fn make_table(store: &Path, sweep: &str, rows: Rows, format: Format) -> Result<Vec<u8>, Status> {
+    let table = Reader::open(store).map_err(QueryError::from).and_then(|reader| query::table(&reader, sweep, rows));
+    let table = table.map_err(|error| match error {
+        QueryError::UnknownSweep { .. } | QueryError::NoSweep => Status::not_found(error.to_string()),
+        QueryError::Store(_) => Status::unavailable(error.to_string()),
+    })?;
+    render(&table, format).map_err(|error| Status::internal(error.to_string()))
 }
 
 /// The view for the wire; only the sweep of that name, if it is not empty.

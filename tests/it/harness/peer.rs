@@ -29,6 +29,12 @@ impl Peer {
         Self { client, worker: WorkerId(worker), slots, held: Vec::new(), acknowledged: Vec::new() }
     }
 
+    /// Another worker that nobody knows yet, on the same connection.
+    pub(crate) fn again(&self, worker: u128) -> Self {
+        let (held, acknowledged) = (Vec::new(), Vec::new());
+        Self { client: self.client.clone(), worker: WorkerId(worker), slots: self.slots, held, acknowledged }
+    }
+
     pub(crate) async fn register(&mut self) -> Result<(), Status> {
         let request = RegisterRequest {
             worker: self.worker.to_string(),

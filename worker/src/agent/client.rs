@@ -10,8 +10,6 @@ use tonic::transport::Channel;
 /// Notices a peer that has vanished without a word.
 const KEEPALIVE: Duration = Duration::from_secs(20);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
-/// Longest answer of the coordinator.
-const MAX_MESSAGE_BYTES: usize = 16 << 20;
 
 /// A client of the fleet service that bears the token, if there is one.
 pub(super) type Client = FleetClient<InterceptedService<Channel, Bearer>>;
@@ -39,5 +37,5 @@ pub(super) fn connect(url: &str, token: Option<&str>) -> Result<Client, ConnectE
         .keep_alive_while_idle(true)
         .tcp_nodelay(true);
     let client = FleetClient::with_interceptor(endpoint.connect_lazy(), Bearer::new(token)?);
-    Ok(client.max_decoding_message_size(MAX_MESSAGE_BYTES))
+    Ok(client.max_decoding_message_size(proto::MAX_MESSAGE_BYTES))
 }

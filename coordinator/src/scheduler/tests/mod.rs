@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test ends at the first surprise")]
 
 mod leases;
+mod limits;
 mod plausible;
 mod quarantine;
 mod racing;
@@ -74,7 +75,7 @@ struct Sim {
 
 impl Sim {
     fn new() -> Self {
-        let limits = Limits { lease_ms: LEASE_MS, forget_ms: 300_000, only: None };
+        let limits = Limits { lease_ms: LEASE_MS, forget_ms: 300_000, only: None, progress_ms: None };
         Self { state: State::new(limits, 1), now: Timestamp(0), journal: Vec::new(), records: Vec::new() }
     }
 

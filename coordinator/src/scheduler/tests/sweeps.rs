@@ -66,7 +66,9 @@ fn a_data_set_that_is_too_small_rejects_the_sweep() {
 #[test]
 fn a_data_set_that_was_offered_before_is_pinned_at_the_submission() {
     let mut sim = Sim::new();
+    sim.submit(sweep("before", "dice", 1));
     let worker = sim.worker(1, 1);
+    sim.finish(worker);
     sim.submit(sweep("a", "bce", 2));
     assert_eq!(sim.finish(worker).len(), 2);
     let mut larger = sweep("a", "bce", 2);
@@ -81,7 +83,7 @@ fn a_data_set_that_was_offered_before_is_pinned_at_the_submission() {
         sim.state.submit_decision(larger, String::new()).is_err(),
         "under another name, as a worker has offered it"
     );
-    assert_eq!((sim.journal.len(), sim.state.view().sweeps[0].state), (facts, SweepState::Ended), "as it was before");
+    assert_eq!((sim.journal.len(), sim.state.view().sweeps[1].state), (facts, SweepState::Ended), "as it was before");
 }
 
 #[test]
@@ -209,6 +211,7 @@ fn journals_that_do_not_speak_of_shared_jobs_are_replayed_as_they_were_written()
 #[test]
 fn a_data_set_that_fits_is_pinned_whoever_else_has_a_short_one() {
     let mut sim = Sim::new();
+    sim.submit(sweep("before", "dice", 1));
     let short = sim.worker_without_data(1, 1, false);
     sim.offer(short, Found::Inventory(inventory("some pictures", 7)));
     let whole = sim.worker(2, 1);
