@@ -32,7 +32,7 @@ pub struct ServerArgs {
     #[arg(long, value_name = "TIME", default_value = "30s", value_parser = lease_time)]
     pub lease: Duration,
     /// Time without a measurement after which a job goes to another worker, if there is one [default: four times the sweep's longest
-    /// epoch so far, at least 15m]
+    /// epoch so far, at least 15m; 2h before the first epoch]
     #[arg(long, value_name = "TIME", value_parser = progress_time)]
     pub progress_timeout: Option<Duration>,
 }

@@ -11,6 +11,8 @@ use proto::ids::WorkerId;
 const EPOCHS: u64 = 4;
 /// ... but never less than this: data are read and prepared before the first epoch.
 const LEAST_MS: u64 = 15 * 60_000;
+/// As long as the sweep has no epoch to judge by: twice the time after which a worker itself kills a trainer that hangs.
+const UNKNOWN_MS: u64 = 2 * 3_600_000;
 
 impl State {
     /// Whether the worker holds the job and has measured nothing for too long, `epoch` included, while another could run it.
@@ -23,7 +25,10 @@ impl State {
     }
 
     fn time_to_progress(&self, sweep: &Sweep) -> u64 {
-        self.limits.progress_ms.unwrap_or_else(|| LEAST_MS.max(sweep.longest_epoch_ms.saturating_mul(EPOCHS)))
+        self.limits.progress_ms.unwrap_or(match sweep.longest_epoch_ms {
+            0 => UNKNOWN_MS,
+            longest => LEAST_MS.max(longest.saturating_mul(EPOCHS)),
+        })
     }
 
     /// Notes how long an epoch took, before the fact is applied. By the clock here: what a worker says of it may be anything.

@@ -20,7 +20,7 @@ pub struct Limits {
     pub forget_ms: u64,
     /// Only this sweep's jobs are granted, if one is named; the others of the store wait.
     pub only: Option<String>,
-    /// A job that is not measured for this long goes to another worker, if there is one; see [`stalls`](super::stalls).
+    /// A job that is not measured for this long goes to another worker, if there is one; see `stalls.rs`.
     pub progress_ms: Option<u64>,
 }
 

@@ -10,7 +10,7 @@ fn a_worker_that_calls_and_does_not_work_loses_its_jobs_to_one_that_works() {
     sim.submit(sweep("a", "bce", 4));
     let (idle, other) = (sim.worker(1, 4), sim.worker(2, 1));
     let held = sim.fetch(idle, 4);
-    sim.call_for(&[(idle, &held), (other, &[])], 15 * MINUTE - 1);
+    sim.call_for(&[(idle, &held), (other, &[])], 120 * MINUTE - 1);
     assert_eq!((sim.synchronize(idle, &held, 0).stops, sim.fetch(other, 1)), (vec![], vec![]), "not yet");
     sim.pass(1);
     let reply = sim.synchronize(idle, &held, 4);
@@ -28,7 +28,7 @@ fn a_worker_that_stalled_gets_jobs_again_once_nobody_else_is_there() {
     sim.submit(sweep("a", "bce", 2));
     let (idle, other) = (sim.worker(1, 2), sim.worker(2, 1));
     let held = sim.fetch(idle, 2);
-    sim.call_for(&[(idle, &held), (other, &[])], 15 * MINUTE);
+    sim.call_for(&[(idle, &held), (other, &[])], 120 * MINUTE);
     assert_eq!(sim.synchronize(idle, &held, 2).stops.len(), 2);
     let reply = sim.synchronize(idle, &[], 2);
     assert!(reply.grants.is_empty() && reply.notices[0].contains("--progress-timeout"), "{:?}", reply.notices);
