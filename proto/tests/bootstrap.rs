@@ -1,7 +1,9 @@
-//! Generates the wire types from `sweep/v1/*.proto` and fails if the committed ones differ, so that no build needs `protoc`. With
-//! `BLESS=1` in the environment the committed ones are replaced.
+//! Generates the wire types and their description from `sweep/v1/*.proto` and fails if the committed ones differ, so that no build
+//! needs `protoc`. With `BLESS=1` in the environment the committed ones are replaced.
 
+use prost::Message;
 use std::error::Error;
+use std::fs;
 use std::path::Path;
 
 const FILES: [&str; 4] =
@@ -10,18 +12,18 @@ const FILES: [&str; 4] =
 #[test]
 fn the_committed_wire_types_are_those_of_the_proto_files() -> Result<(), Box<dyn Error>> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let committed = root.join("src/gen/sweep.v1.rs");
-    let files: Vec<_> = FILES.iter().map(|file| root.join(file)).collect();
+    let descriptors = protox::compile(FILES.map(|file| root.join(file)), [root])?;
     let folder = tempfile::tempdir()?;
-    tonic_prost_build::configure()
-        .build_transport(true)
-        .out_dir(folder.path())
-        .compile_fds(protox::compile(files, [root])?)?;
-    let generated = std::fs::read_to_string(folder.path().join("sweep.v1.rs"))?;
-    if std::env::var_os("BLESS").is_some() {
-        std::fs::write(&committed, &generated)?;
+    fs::write(folder.path().join("sweep.v1.bin"), descriptors.encode_to_vec())?;
+    tonic_prost_build::configure().build_transport(true).out_dir(folder.path()).compile_fds(descriptors)?;
+    for name in ["sweep.v1.rs", "sweep.v1.bin"] {
+        let committed = root.join("src/gen").join(name);
+        let generated = fs::read(folder.path().join(name))?;
+        if std::env::var_os("BLESS").is_some() {
+            fs::write(&committed, &generated)?;
+        }
+        let is_current = fs::read(&committed).is_ok_and(|committed| committed == generated);
+        assert!(is_current, "{} is out of date: BLESS=1 cargo test -p proto, and commit it", committed.display());
     }
-    let is_current = std::fs::read_to_string(&committed)? == generated;
-    assert!(is_current, "{} is out of date: BLESS=1 cargo test -p proto, and commit it", committed.display());
     Ok(())
 }

@@ -24,4 +24,5 @@ mod report;
 mod restart;
 mod security;
 mod tidy;
+mod wire;
 mod workers;

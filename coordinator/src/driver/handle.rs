@@ -49,6 +49,7 @@ pub struct Handle {
     pub(super) requests: Sender<Request>,
     pub(super) view: watch::Receiver<Arc<View>>,
     pub(super) work: watch::Receiver<u64>,
+    pub(super) keeps: watch::Receiver<bool>,
 }
 
 impl Handle {
@@ -110,6 +111,13 @@ impl Handle {
     #[must_use]
     pub fn work(&self) -> watch::Receiver<u64> {
         self.work.clone()
+    }
+
+    /// Whether the store keeps what it is given: not after it has refused a transaction or was not found in its place, until it takes one
+    /// again; ends with the driver.
+    #[must_use]
+    pub fn keeps(&self) -> watch::Receiver<bool> {
+        self.keeps.clone()
     }
 
     /// Ends the driver once it has carried out what it was asked before.

@@ -57,6 +57,7 @@ pub fn start(store: Store, limits: Limits) -> Result<(Handle, JoinHandle<Result<
     }
     let (view_sender, view) = watch::channel(Arc::new(state.view()));
     let (work_sender, work) = watch::channel(0);
+    let (keeps_sender, keeps) = watch::channel(true);
     let driver = Driver {
         limits,
         state,
@@ -71,10 +72,11 @@ pub fn start(store: Store, limits: Limits) -> Result<(Handle, JoinHandle<Result<
         view_published: Instant::now(),
         view_stale: false,
         work: work_sender,
+        keeps: keeps_sender,
         epochs: VecDeque::new(),
     };
     let thread = std::thread::spawn(move || driver.run());
-    Ok((Handle { requests, view, work }, thread))
+    Ok((Handle { requests, view, work, keeps }, thread))
 }
 
 /// Looks through the pages of a large store while the driver works; damage ends it.
@@ -106,6 +108,8 @@ struct Driver {
     /// Whether anything has changed since.
     view_stale: bool,
     work: watch::Sender<u64>,
+    /// The contrary of `store_fails`, for who looks on.
+    keeps: watch::Sender<bool>,
     /// When how many epochs were handed in, within the rate window.
     epochs: VecDeque<(Instant, usize)>,
 }
@@ -145,6 +149,8 @@ impl Driver {
             self.take_looks(&mut batch)?;
             self.commit(std::mem::take(&mut batch))?;
             self.check_place();
+            let keeps = !self.store_fails;
+            self.keeps.send_if_modified(|kept| std::mem::replace(kept, keeps) != keeps);
             if stop {
                 // nobody is told that all is well who has deleted the store a moment ago
                 return self.store.check_place();

@@ -1,6 +1,7 @@
-//! The tonic services. The only users of wire types here: each call is checked, made a request to the driver, and its answer put back.
+//! The tonic services, and beside them gRPC's own: health and reflection. The only users of wire types here: each call is checked, made a request to the driver, and its answer put back.
 
 mod fleet;
+mod health;
 mod incoming;
 mod sweeps;
 
@@ -15,9 +16,11 @@ use std::future::Future;
 use std::path::PathBuf;
 use std::time::Duration;
 use tokio::net::TcpListener;
-use tonic::service::InterceptorLayer;
+use tonic::service::Routes;
+use tonic::service::interceptor::InterceptedService;
 use tonic::transport::Server;
 use tonic::{Request, Status};
+use tonic_reflection::server::v1::{ServerReflection, ServerReflectionServer};
 
 pub use sweeps::status_to_view;
 
@@ -37,7 +40,8 @@ pub struct Settings {
     pub token: Option<String>,
 }
 
-/// Serves both services on `listener` until `shutdown`.
+/// Serves on `listener` until `shutdown`. Every call must bear the token but those for the health: what asks for it, such as a load balancer
+/// or a container's probe, can rarely be given one, and it learns a single word.
 ///
 /// # Errors
 /// If the listener fails.
@@ -47,6 +51,7 @@ pub async fn serve(
     settings: Settings,
     shutdown: impl Future<Output = ()>,
 ) -> Result<(), tonic::transport::Error> {
+    let health = health::service(handle.keeps());
     let fleet = FleetServer::new(fleet::FleetService::new(handle.clone(), settings.lease))
         .max_decoding_message_size(proto::MAX_MESSAGE_BYTES);
     let sweeps = SweepsServer::new(sweeps::SweepsService::new(handle, settings.store))
@@ -59,15 +64,29 @@ pub async fn serve(
         }
         Ok(request)
     };
+    let mut services = Routes::new(health);
+    services = services.add_service(InterceptedService::new(fleet, check.clone()));
+    services = services.add_service(InterceptedService::new(sweeps, check.clone()));
+    match reflection() {
+        Ok(reflection) => services = services.add_service(InterceptedService::new(reflection, check)),
+        // nothing of a sweep depends on it
+        Err(error) => tracing::error!(%error, "no reflection service"),
+    }
     Server::builder()
         .http2_keepalive_interval(Some(KEEPALIVE))
         .http2_keepalive_timeout(Some(KEEPALIVE))
         .max_concurrent_streams(MAX_CALLS)
-        .layer(InterceptorLayer::new(check))
-        .add_service(fleet)
-        .add_service(sweeps)
+        .add_routes(services)
         .serve_with_incoming_shutdown(incoming::admitted(listener), shutdown)
         .await
+}
+
+/// Tells clients what the services are, from the `.proto` files.
+fn reflection() -> Result<ServerReflectionServer<impl ServerReflection>, tonic_reflection::server::Error> {
+    tonic_reflection::server::Builder::configure()
+        .register_encoded_file_descriptor_set(proto::DESCRIPTORS)
+        .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+        .build_v1()
 }
 
 /// Lets a call pass if it bears the token.

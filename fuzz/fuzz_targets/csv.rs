@@ -1,0 +1,28 @@
+//! Any bytes as the results of another tool: they are refused, or analysed and drawn as tables.
+#![no_main]
+
+use coordinator::analysis::comparison::{Analysis, Options};
+use coordinator::analysis::export::{Format, render};
+use coordinator::analysis::import::{self, Columns};
+use coordinator::analysis::tables::{About, Analysed};
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
+    let imported = match import::read(bytes, &Columns::default()) {
+        Ok(imported) => imported,
+        Err(mistake) => {
+            assert!(!mistake.to_string().is_empty());
+            return;
+        }
+    };
+    for minimize in [false, true] {
+        let observations = imported.observations(minimize, Some(0.5));
+        let options = Options { ratio: Some(0.5), ..Options::default() };
+        let analysis = Analysis::of(&observations, &options);
+        let analysed = Analysed { about: About::default(), observations, analysis };
+        for table in analysed.tables() {
+            for format in [Format::Table, Format::Csv, Format::Json, Format::Latex] {
+                render(&table, format).unwrap();
+            }
+        }
+    }
+});
