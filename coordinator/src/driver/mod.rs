@@ -149,7 +149,7 @@ impl Driver {
             self.take_looks(&mut batch)?;
             self.commit(std::mem::take(&mut batch))?;
             self.check_place();
-            let keeps = !self.store_fails;
+            let keeps = self.store_problem.is_none();
             self.keeps.send_if_modified(|kept| std::mem::replace(kept, keeps) != keeps);
             if stop {
                 // nobody is told that all is well who has deleted the store a moment ago
