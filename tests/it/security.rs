@@ -82,7 +82,13 @@ fn what_is_shown_of_a_worker_is_not_what_it_calls_with() {
         worker.register().await.unwrap();
         worker.synchronize().await.unwrap();
         let mut reader = SweepsClient::connect(coordinator.url.clone()).await.unwrap();
-        let status = reader.status(StatusRequest::default()).await.unwrap().into_inner();
+        let mut views = reader.watch(StatusRequest::default()).await.unwrap().into_inner();
+        let status = loop {
+            let status = views.message().await.unwrap().unwrap();
+            if !status.workers.is_empty() {
+                break status;
+            }
+        };
         let shown = format!("{status:?}");
         assert!(status.workers.len() == 1 && !shown.contains("feed01234567"), "{shown}");
         // padded to the length of an id

@@ -4,9 +4,9 @@
 #![no_main]
 #![allow(dead_code)]
 
-#[path = "../../worker/src/data/decode.rs"]
+#[path = "../../../worker/src/data/decode.rs"]
 mod decode;
-#[path = "../../worker/src/data/error.rs"]
+#[path = "../../../worker/src/data/error.rs"]
 mod error;
 
 use decode::MAX_SIDE;
