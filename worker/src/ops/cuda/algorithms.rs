@@ -72,18 +72,21 @@ impl Pass {
     /// The candidate number `index`: the named ones, then the deterministic ones among those that cuDNN suggests.
     ///
     /// cuDNN is asked only when the named ones are refused. It answers by rule, not by time, so the bits do not change from run to run.
+    ///
+    /// # Errors
+    /// If cuDNN has no suggestions to give.
     pub(super) fn candidate(
         self,
         index: usize,
         handle: sys::cudnnHandle_t,
         described: &Described,
-    ) -> Option<Algorithm> {
+    ) -> CudnnResult<Option<Algorithm>> {
         let named = self.named();
         if index < named.len() {
-            return Some(named[index]);
+            return Ok(Some(named[index]));
         }
-        let suggested = self.suggested(handle, described).unwrap_or_default();
-        suggested.into_iter().filter(|algorithm| !named.contains(algorithm)).nth(index - named.len())
+        let suggested = self.suggested(handle, described)?.into_iter();
+        Ok(suggested.filter(|algorithm| !named.contains(algorithm)).nth(index - named.len()))
     }
 
     /// The deterministic algorithms that cuDNN suggests for the shape, best first.

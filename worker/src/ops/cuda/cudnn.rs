@@ -86,10 +86,17 @@ fn first_planned(
     pass: Pass,
     refused: &mut Vec<String>,
 ) -> Result<(Algorithm, usize)> {
-    while let Some(algorithm) = pass.candidate(refused.len(), handle, described) {
-        match algorithm.workspace(handle, described) {
-            Ok(bytes) => return Ok((algorithm, bytes)),
-            Err(error) => refused.push(format!("{algorithm} when planned ({:?})", error.0)),
+    loop {
+        match pass.candidate(refused.len(), handle, described) {
+            Ok(Some(algorithm)) => match algorithm.workspace(handle, described) {
+                Ok(bytes) => return Ok((algorithm, bytes)),
+                Err(error) => refused.push(format!("{algorithm} when planned ({:?})", error.0)),
+            },
+            Ok(None) => break,
+            Err(error) => {
+                refused.push(format!("to suggest any other ({:?})", error.0));
+                break;
+            }
         }
     }
     bail!("cuDNN has no deterministic algorithm for {pass:?} of {convolution}; it refused {}", refused.join(", "))

@@ -40,24 +40,21 @@ macro_rules! entries {
     };
 }
 
+/// A hidden function of that name, of these instructions.
+macro_rules! function {
+    ($name:expr, $($instructions:expr),+) => {
+        concat!(
+            "\n.globl ", $name, "\n.hidden ", $name, "\n.type ", $name, ", @function\n.balign 4\n", $name, ":\n",
+            $($instructions),+
+        )
+    };
+}
+
 /// A function of that name that goes on at the address in its slot, with all registers as they are.
 #[cfg(target_arch = "x86_64")]
 macro_rules! entry {
     ($name:expr) => {
-        concat!(
-            ".globl ",
-            $name,
-            "\n.hidden ",
-            $name,
-            "\n.type ",
-            $name,
-            ", @function\n",
-            $name,
-            ":\n",
-            "jmp qword ptr [rip + splitsweep_slot_",
-            $name,
-            "]"
-        )
+        function!($name, "jmp qword ptr [rip + splitsweep_slot_", $name, "]")
     };
 }
 
@@ -65,22 +62,30 @@ macro_rules! entry {
 #[cfg(target_arch = "aarch64")]
 macro_rules! entry {
     ($name:expr) => {
-        concat!(
-            ".globl ",
+        function!(
             $name,
-            "\n.hidden ",
-            $name,
-            "\n.type ",
-            $name,
-            ", @function\n.balign 4\n",
-            $name,
-            ":\n",
             "adrp x16, splitsweep_slot_",
             $name,
             "\nldr x16, [x16, :lo12:splitsweep_slot_",
             $name,
             "]\nbr x16"
         )
+    };
+}
+
+/// A function of that name that returns null.
+#[cfg(target_arch = "x86_64")]
+macro_rules! announcement {
+    ($name:expr) => {
+        function!($name, "xor eax, eax\nret")
+    };
+}
+
+/// A function of that name that returns null.
+#[cfg(target_arch = "aarch64")]
+macro_rules! announcement {
+    ($name:expr) => {
+        function!($name, "mov x0, xzr\nret")
     };
 }
 
@@ -121,44 +126,6 @@ entries! {
 macro_rules! announcements {
     ($($function:ident)*) => {
         std::arch::global_asm!(".text", $(announcement!(stringify!($function))),*);
-    };
-}
-
-/// A function of that name that returns null.
-#[cfg(target_arch = "x86_64")]
-macro_rules! announcement {
-    ($name:expr) => {
-        concat!(
-            ".globl ",
-            $name,
-            "\n.hidden ",
-            $name,
-            "\n.type ",
-            $name,
-            ", @function\n",
-            $name,
-            ":\n",
-            "xor eax, eax\nret"
-        )
-    };
-}
-
-/// A function of that name that returns null.
-#[cfg(target_arch = "aarch64")]
-macro_rules! announcement {
-    ($name:expr) => {
-        concat!(
-            ".globl ",
-            $name,
-            "\n.hidden ",
-            $name,
-            "\n.type ",
-            $name,
-            ", @function\n.balign 4\n",
-            $name,
-            ":\n",
-            "mov x0, xzr\nret"
-        )
     };
 }
 
