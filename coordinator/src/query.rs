@@ -15,7 +15,7 @@ use crate::analysis::rows::{BaselineRow, CaseRow, JobRow, MeasurementRow, Result
 use crate::analysis::table::Table;
 use crate::analysis::tables::{self, About, Analysed};
 use crate::driver::restore;
-use crate::scheduler::{JobState, Limits, State, Sweep};
+use crate::scheduler::{JobState, Limits, State, Sweep, Timestamp};
 use crate::store::{Reader, StoreError, StoredResult};
 use proto::extras::BaselineCounts;
 use proto::measure::CaseCounts;
@@ -94,7 +94,7 @@ pub enum QueryError {
 /// # Errors
 /// If the store cannot be read.
 pub fn state(reader: &Reader) -> Result<State, StoreError> {
-    restore(reader, Limits::default(), 0)
+    restore(reader, Timestamp(0), Limits::default(), 0)
 }
 
 /// A table of a sweep; the one submitted last if the name is empty.

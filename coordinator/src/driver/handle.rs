@@ -28,18 +28,25 @@ pub enum Refusal {
 }
 
 /// Where an answer goes.
-pub(super) type Reply<R> = oneshot::Sender<Result<R, Refusal>>;
+pub type Reply<R> = oneshot::Sender<Result<R, Refusal>>;
 
-/// What the driver can be asked.
-pub(super) enum Request {
+/// What the driver can be asked; see [`Handle`].
+pub enum Request {
+    /// A sweep file.
     Submit(Box<Plan>, String, Reply<Submitted>),
+    /// The end of a sweep.
     Cancel(String, Reply<u64>),
+    /// A worker introduces itself.
     Register(WorkerId, WorkerInfo, Reply<()>),
+    /// What a worker found where a data set should be.
     Offer(WorkerId, Offer, Reply<()>),
+    /// What a worker is doing.
     Synchronize(WorkerId, Synchronization, Reply<Result<Synchronized, Breach>>),
+    /// How an attempt ended.
     Complete(WorkerId, Box<Completion>, Reply<Result<Completed, Breach>>),
     /// End with this error.
     Fail(StoreError),
+    /// End once all that was asked before is done.
     Stop,
 }
 

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test ends at the first surprise")]
 
+use super::core::stood_still;
 use super::*;
 use proto::ids::{Attempt, JobId, Token, WorkerId};
 

@@ -249,4 +249,22 @@ impl Fact {
             | Self::Forgotten { .. } => false,
         }
     }
+
+    /// Whether there may be jobs now for workers that wait.
+    #[must_use]
+    pub fn brings_work(&self) -> bool {
+        matches!(
+            self,
+            Self::Submitted { .. }
+                | Self::Pinned { .. }
+                | Self::Rejected { .. }
+                | Self::Cancelled { .. }
+                | Self::Draining { .. }
+                | Self::Released { .. }
+                | Self::Lost { .. }
+                | Self::Stalled { .. }
+                | Self::Failed { .. }
+                | Self::Looked { .. }
+        )
+    }
 }

@@ -3,6 +3,7 @@
 mod fleet;
 mod health;
 mod incoming;
+pub mod messages;
 mod sweeps;
 
 use crate::driver::{Handle, Refusal};

@@ -3,22 +3,18 @@
 //! `Synchronize` is called again and again: at once when there is something to say (a call that waits for work is dropped for that, which the
 //! protocol allows), else when the coordinator asked for it.
 
-use super::agent::{Agent, AgentError, Complaint, Registration, Synchronizing};
-use super::finds::Found;
+use super::run::AgentError;
+use super::state::{Action, Call, CallId, Complaint, Registration, State, Synchronizing};
 use proto::data::Dataset;
-use proto::ids::Lease;
+use proto::ids::{Lease, Token};
 use proto::measure::{FailureKind, Outcome};
 use proto::wire::{
     AttemptMeasurements, CompleteRequest, CompleteResponse, CompleteStatus, DatasetOffer, RegisterRequest,
     RegisterResponse, SynchronizeRequest, SynchronizeResponse, dataset_offer,
 };
 use std::error::Error as _;
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
-use std::time::Duration;
-use tokio::task::{self, JoinError};
-use tokio::time::Instant;
-use tonic::{Code, Response, Status};
+use std::time::{Duration, Instant};
+use tonic::{Code, Status};
 
 /// Measurements are handed in at most this often.
 const MEASUREMENT_INTERVAL: Duration = Duration::from_millis(200);
@@ -26,40 +22,36 @@ const MEASUREMENT_INTERVAL: Duration = Duration::from_millis(200);
 const FIRST_BACKOFF: Duration = Duration::from_millis(100);
 const LONGEST_BACKOFF: Duration = Duration::from_secs(5);
 
-/// A finished call, and what it was about.
-pub(super) enum Answer {
-    Registered(Result<Response<RegisterResponse>, Status>),
-    Synchronized { sent: Sent, result: Result<Response<SynchronizeResponse>, Status> },
-    Completed { lease: Lease, result: Result<Response<CompleteResponse>, Status> },
-    Inspected { dataset: Dataset, found: Found },
+/// What came of a call.
+#[derive(Debug)]
+pub enum Answer {
+    /// Of [`Call::Register`].
+    Registered(Result<RegisterResponse, Status>),
+    /// Of [`Call::Synchronize`].
+    Synchronized(Result<SynchronizeResponse, Status>),
+    /// Of [`Call::Complete`].
+    Completed(Result<CompleteResponse, Status>),
 }
 
-/// What a `Synchronize` carried, to be forgotten once it is answered.
-pub(super) struct Sent {
-    measurements: Vec<(Lease, usize)>,
-    offers: usize,
-}
-
-impl Agent {
-    /// Starts every call that is due.
-    pub(super) fn make_calls(&mut self) {
-        let now = Instant::now();
+impl State {
+    /// Makes every call that is due.
+    pub(super) fn make_calls(&mut self, now: Instant) {
         if self.quiet_until.is_some_and(|until| now < until) {
             return;
         }
         match self.registration {
             Registration::No => self.register(),
-            Registration::Asked => {}
+            Registration::Asked(_) => {}
             Registration::Yes => {
                 self.complete_ended();
                 let news =
-                    !self.unsent_offers.is_empty() || (self.has_measurements() && now >= self.measurements_due());
+                    !self.unsent_offers.is_empty() || (self.has_measurements() && now >= self.measurements_due(now));
                 // one that carries news is answered at once; only one that waits for work makes way
-                if news && let Some(call) = self.synchronizing.take_if(|call| !call.carries_news) {
-                    call.handle.abort();
+                if news && let Some(waiting) = self.synchronizing.take_if(|call| !call.carries_news()) {
+                    self.actions.push(Action::Abandon(waiting.call));
                 }
                 if self.synchronizing.is_none() && (news || now >= self.next_synchronize) {
-                    self.synchronize();
+                    self.synchronize(now);
                 }
             }
         }
@@ -69,57 +61,64 @@ impl Agent {
         self.attempts.values().any(|held| held.outcome.is_none() && !held.measurements.is_empty())
     }
 
-    pub(super) fn measurements_due(&self) -> Instant {
-        self.last_synchronize.map_or_else(Instant::now, |last| last + MEASUREMENT_INTERVAL)
+    pub(super) fn measurements_due(&self, now: Instant) -> Instant {
+        self.last_synchronize.map_or(now, |last| last + MEASUREMENT_INTERVAL)
     }
 
     fn register(&mut self) {
         let request = RegisterRequest {
             worker: self.id.to_string(),
-            name: self.options.name.clone(),
-            host: self.options.host.clone(),
-            device: self.options.device.clone(),
-            slots: self.options.slots as u32,
+            name: self.profile.name.clone(),
+            host: self.profile.host.clone(),
+            device: self.profile.device.clone(),
+            slots: self.profile.slots as u32,
             build: env!("CARGO_PKG_VERSION").to_owned(),
             protocol_min: proto::PROTOCOL,
             protocol_max: proto::PROTOCOL,
-            simulated: self.options.simulated,
+            simulated: self.profile.simulated,
         };
-        self.registration = Registration::Asked;
-        let mut client = self.client.clone();
-        self.calls.spawn(async move { Answer::Registered(client.register(request).await) });
+        let call = self.call(Call::Register(request));
+        self.registration = Registration::Asked(call);
+    }
+
+    /// Has a call made.
+    fn call(&mut self, call: Call) -> CallId {
+        self.last_call += 1;
+        self.actions.push(Action::Call(self.last_call, call));
+        self.last_call
     }
 
     fn complete_ended(&mut self) {
+        let is_unreported = |lease: &Lease| {
+            self.attempts.get(lease).is_some_and(|held| held.outcome.is_some() && held.completing.is_none())
+        };
+        let leases: Vec<_> = self.attempts.keys().copied().collect();
+        let unreported: Vec<_> = leases.iter().copied().filter(is_unreported).collect();
         // slots that no other call will fill: those of the attempts whose outcome is being reported are filled by its answer
         let reporting = self.attempts.values().filter(|held| held.outcome.is_some()).count();
         let spare = self.idle.len().saturating_sub(reporting + self.waiting.len());
         let free_slots = if self.draining.is_some() { 0 } else { 1 + spare as u32 };
-        let leases: Vec<_> = self.attempts.keys().copied().collect();
-        for held in self.attempts.values_mut().filter(|held| !held.completing) {
-            let Some(outcome) = &held.outcome else { continue };
-            held.completing = true;
-            let others = leases.iter().filter(|lease| **lease != held.lease);
+        for lease in unreported {
+            let others = leases.iter().filter(|other| **other != lease);
+            let Some(held) = self.attempts.get(&lease) else { continue };
             let request = CompleteRequest {
                 worker: self.id.to_string(),
-                lease: Some((&held.lease).into()),
+                lease: Some((&lease).into()),
                 measurements: held.measurements.iter().map(Into::into).collect(),
-                outcome: Some(outcome.into()),
+                outcome: held.outcome.as_ref().map(Into::into),
                 free_slots,
                 held: others.map(Into::into).collect(),
             };
-            let (mut client, lease) = (self.client.clone(), held.lease);
-            self.calls.spawn(async move { Answer::Completed { lease, result: client.complete(request).await } });
+            let call = self.call(Call::Complete(request));
+            if let Some(held) = self.attempts.get_mut(&lease) {
+                held.completing = Some(call);
+            }
         }
     }
 
-    fn synchronize(&mut self) {
+    fn synchronize(&mut self, now: Instant) {
         let running = || self.attempts.values().filter(|held| held.outcome.is_none() && !held.measurements.is_empty());
-        let sent = Sent {
-            measurements: running().map(|held| (held.lease, held.measurements.len())).collect(),
-            offers: self.unsent_offers.len(),
-        };
-        let carries_news = !sent.measurements.is_empty() || sent.offers > 0;
+        let measurements = running().map(|held| (held.lease, held.measurements.len())).collect();
         let free = self.idle.len().saturating_sub(self.attempts.values().filter(|held| held.slot.is_none()).count());
         let request = SynchronizeRequest {
             worker: self.id.to_string(),
@@ -135,10 +134,9 @@ impl Agent {
             offers: self.unsent_offers.iter().filter_map(|dataset| self.offer_to_wire(dataset)).collect(),
         };
         self.ended_meanwhile.clear();
-        self.last_synchronize = Some(Instant::now());
-        let mut client = self.client.clone();
-        let call = async move { Answer::Synchronized { sent, result: client.synchronize(request).await } };
-        self.synchronizing = Some(Synchronizing { carries_news, handle: self.calls.spawn(call) });
+        self.last_synchronize = Some(now);
+        let call = self.call(Call::Synchronize(request));
+        self.synchronizing = Some(Synchronizing { call, measurements, offers: self.unsent_offers.len() });
     }
 
     fn offer_to_wire(&self, dataset: &Dataset) -> Option<DatasetOffer> {
@@ -149,71 +147,77 @@ impl Agent {
         Some(DatasetOffer { dataset: Some(dataset.into()), found: Some(found) })
     }
 
-    pub(super) fn on_answer(&mut self, answer: Result<(task::Id, Answer), JoinError>) -> Result<(), AgentError> {
-        // without an answer the call was dropped for a newer one
-        let Ok((call, answer)) = answer else { return Ok(()) };
+    /// A call was answered, or has failed. The answer of one that was abandoned changes nothing.
+    ///
+    /// # Errors
+    /// If the coordinator does not want this worker.
+    pub fn on_answer(&mut self, now: Instant, call: CallId, answer: Answer) -> Result<(), AgentError> {
         match answer {
-            Answer::Registered(Ok(_)) => {
-                tracing::info!(coordinator = self.options.coordinator, name = self.options.name, "registered");
-                self.registration = Registration::Yes;
-                self.next_synchronize = Instant::now();
-                // a coordinator whose disk is full knows its workers, and takes nothing of them
-                if self.complaint != Some(Complaint::TakesNothing) {
-                    self.reached();
-                }
-                self.quiet_until = None;
+            Answer::Registered(result) if self.registration == Registration::Asked(call) => {
+                self.on_registered(now, result)
             }
-            Answer::Registered(Err(status)) => {
-                self.registration = Registration::No;
-                if matches!(status.code(), Code::FailedPrecondition | Code::Unauthenticated | Code::InvalidArgument) {
-                    let (url, reason) = (self.options.coordinator.clone(), status.message().to_owned());
-                    return Err(AgentError::Refused { url, reason });
-                }
-                self.failed(&status);
-            }
-            // dropped too late: what it brought was said, or will be repeated, to the newer call
-            Answer::Synchronized { .. }
-                if self.synchronizing.as_ref().map(|running| running.handle.id()) != Some(call) => {}
-            Answer::Synchronized { sent, result } => {
-                self.synchronizing = None;
-                match result {
-                    Ok(response) => self.on_synchronized(&sent, response.into_inner()),
-                    Err(status) => self.failed(&status),
-                }
-            }
-            Answer::Completed { lease, result } => match result {
-                Ok(response) => {
-                    self.reached();
-                    let response = response.into_inner();
-                    if response.status() == CompleteStatus::StaleLease {
-                        let (job, attempt) = (lease.job.short(), lease.attempt);
-                        tracing::warn!(%job, %attempt, "refused by the coordinator: the lease is not this worker's any more");
-                    }
-                    self.ended_meanwhile.insert(lease);
-                    self.drop_attempt(&lease);
-                    self.assign(response.assignments);
-                    if !self.idle.is_empty() && self.synchronizing.is_none() {
-                        self.next_synchronize = Instant::now();
+            Answer::Synchronized(result) => {
+                // dropped too late: what it brought was said, or will be repeated, to the newer call
+                if let Some(sent) = self.synchronizing.take_if(|running| running.call == call) {
+                    match result {
+                        Ok(response) => self.on_synchronized(now, &sent, response),
+                        Err(status) => self.failed(now, &status),
                     }
                 }
-                Err(status) => {
-                    self.not_completed(&lease, &status);
-                }
-            },
-            Answer::Inspected { dataset, found } => {
-                self.inspecting.remove(&dataset);
-                self.offer(dataset, found);
-                // free slots do not wait at the coordinator while somebody looks
-                self.next_synchronize = Instant::now();
+                Ok(())
             }
+            Answer::Completed(result) => {
+                let lease = self.attempts.values().find(|held| held.completing == Some(call)).map(|held| held.lease);
+                match (lease, result) {
+                    (Some(lease), Ok(response)) => self.on_completed(now, lease, response),
+                    (Some(lease), Err(status)) => self.not_completed(now, &lease, &status),
+                    (None, _) => {}
+                }
+                Ok(())
+            }
+            Answer::Registered(_) => Ok(()),
         }
+    }
+
+    fn on_registered(&mut self, now: Instant, result: Result<RegisterResponse, Status>) -> Result<(), AgentError> {
+        if let Err(status) = result {
+            self.registration = Registration::No;
+            if matches!(status.code(), Code::FailedPrecondition | Code::Unauthenticated | Code::InvalidArgument) {
+                let (url, reason) = (self.profile.coordinator.clone(), status.message().to_owned());
+                return Err(AgentError::Refused { url, reason });
+            }
+            self.failed(now, &status);
+            return Ok(());
+        }
+        tracing::info!(coordinator = self.profile.coordinator, name = self.profile.name, "registered");
+        self.registration = Registration::Yes;
+        self.next_synchronize = now;
+        // a coordinator whose disk is full knows its workers, and takes nothing of them
+        if self.complaint != Some(Complaint::TakesNothing) {
+            self.reached();
+        }
+        self.quiet_until = None;
         Ok(())
     }
 
+    fn on_completed(&mut self, now: Instant, lease: Lease, response: CompleteResponse) {
+        self.reached();
+        if response.status() == CompleteStatus::StaleLease {
+            let (job, attempt) = (lease.job.short(), lease.attempt);
+            tracing::warn!(%job, %attempt, "refused by the coordinator: the lease is not this worker's any more");
+        }
+        self.ended_meanwhile.insert(lease);
+        self.drop_attempt(&lease);
+        self.on_assigned(now, response.assignments);
+        if !self.idle.is_empty() && self.synchronizing.is_none() {
+            self.next_synchronize = now;
+        }
+    }
+
     /// An outcome was not taken. One that cannot be taken is replaced, or it would be sent for ever and the job never end.
-    fn not_completed(&mut self, lease: &Lease, status: &Status) {
+    fn not_completed(&mut self, now: Instant, lease: &Lease, status: &Status) {
         let Some(held) = self.attempts.get_mut(lease) else { return };
-        held.completing = false;
+        held.completing = None;
         let is_result = !matches!(held.outcome, Some(Outcome::Failed { .. }));
         match status.code() {
             // it may have been garbled on its way: a training is worth another call
@@ -225,23 +229,25 @@ impl Agent {
                 tracing::error!(job = %lease.job.short(), "{message}");
                 held.outcome = Some(Outcome::Failed { kind: FailureKind::Error, message: message.into() });
             }
-            _ => self.failed(status),
+            _ => self.failed(now, status),
         }
     }
 
-    fn on_synchronized(&mut self, sent: &Sent, response: SynchronizeResponse) {
+    fn on_synchronized(&mut self, now: Instant, sent: &Synchronizing, response: SynchronizeResponse) {
         self.reached();
         if let Some(drain) = &mut self.draining {
             // the calls from before the drain were dropped, so this one has said it
             drain.confirmed = true;
         }
-        for (lease, count) in &sent.measurements {
+        let stops: Vec<_> = response.stops.iter().filter_map(|lease| Lease::try_from(lease).ok()).collect();
+        // the measurements of what is stopped were not taken: they go with its result, if it has one meanwhile
+        for (lease, count) in sent.measurements.iter().filter(|(lease, _)| !stops.contains(lease)) {
             if let Some(held) = self.attempts.get_mut(lease) {
                 held.measurements.drain(..(*count).min(held.measurements.len()));
             }
         }
         self.unsent_offers.drain(..sent.offers.min(self.unsent_offers.len()));
-        for lease in response.stops.iter().filter_map(|lease| Lease::try_from(lease).ok()) {
+        for lease in stops {
             // one whose outcome is being reported gets its answer from there
             if self.attempts.get(&lease).is_some_and(|held| held.outcome.is_none()) {
                 tracing::warn!(job = %lease.job.short(), attempt = %lease.attempt, "stopped by the coordinator");
@@ -257,43 +263,11 @@ impl Agent {
             }
             self.notices = response.notices;
         }
-        self.assign(response.assignments);
+        self.on_assigned(now, response.assignments);
         // with a slot to fill the next call waits at the coordinator, else here
         let waits_there = self.draining.is_none() && !self.idle.is_empty() && self.inspecting.is_empty();
         let wait = if waits_there { 0 } else { response.next_ms };
-        self.next_synchronize = Instant::now() + Duration::from_millis(wait);
-    }
-
-    /// Looks for a data set; what is known is offered again at once.
-    fn look_for(&mut self, dataset: Dataset) {
-        if self.finds.get(&dataset).is_none() {
-            self.inspect(dataset);
-        } else if !self.unsent_offers.contains(&dataset) {
-            self.unsent_offers.push(dataset);
-        }
-    }
-
-    /// Looks at the data sets that could not be read: somebody may have mended them.
-    pub(super) fn look_again(&mut self) {
-        if self.draining.is_none() {
-            for dataset in self.finds.take_due(Instant::now()) {
-                self.inspect(dataset);
-            }
-        }
-    }
-
-    /// Looks for a data set on a thread of its own.
-    fn inspect(&mut self, dataset: Dataset) {
-        if self.inspecting.insert(dataset.clone()) {
-            let inspect = Arc::clone(&self.options.inspect);
-            self.calls.spawn_blocking(move || {
-                // a decoder that panics on a damaged file must not leave the question unanswered
-                let found = catch_unwind(AssertUnwindSafe(|| inspect(&dataset))).unwrap_or_else(|_| {
-                    Err(format!("data set `{}` cannot be read: the reader crashed on it", dataset.name))
-                });
-                Answer::Inspected { dataset, found }
-            });
-        }
+        self.next_synchronize = now + Duration::from_millis(wait);
     }
 
     fn reached(&mut self) {
@@ -304,7 +278,7 @@ impl Agent {
     }
 
     /// Waits before the next call: a random part of a time that doubles, so that a fleet does not return all at once.
-    fn failed(&mut self, status: &Status) {
+    fn failed(&mut self, now: Instant, status: &Status) {
         if status.code() == Code::FailedPrecondition {
             // it was restarted and does not know this worker
             self.registration = Registration::No;
@@ -318,8 +292,14 @@ impl Agent {
         }
         let longest = FIRST_BACKOFF.saturating_mul(1 << self.failures.min(10)).min(LONGEST_BACKOFF);
         self.failures += 1;
-        let wait = longest.mul_f64(rand::random_range(0.1..=1.0));
-        self.quiet_until = Some(Instant::now() + wait);
-        self.next_synchronize = Instant::now() + wait;
+        let wait = longest.mul_f64(0.1 + 0.9 * self.chance());
+        self.quiet_until = Some(now + wait);
+        self.next_synchronize = now + wait;
+    }
+
+    /// A number from 0 to 1 that is another one for each worker and each call.
+    fn chance(&self) -> f64 {
+        let hash = Token::of(format!("{} {}", self.id, self.last_call).as_bytes());
+        (hash.0 >> 64) as f64 / u64::MAX as f64
     }
 }

@@ -2,15 +2,14 @@
 
 use proto::data::{Dataset, Inventory};
 use std::collections::BTreeMap;
-use std::time::Duration;
-use tokio::time::Instant;
+use std::time::{Duration, Instant};
 
 /// The first wait before another look at a data set that cannot be read; doubled up to the longest.
 const FIRST_WAIT: Duration = Duration::from_secs(2);
 const LONGEST_WAIT: Duration = Duration::from_secs(300);
 
 /// The inventory, or why there is none.
-pub(super) type Found = Result<Inventory, String>;
+pub type Found = Result<Inventory, String>;
 
 /// Every data set that was looked for.
 #[derive(Default)]

@@ -1,22 +1,27 @@
 //! The agent: registers with a coordinator, keeps trainers busy, reports. Knows leases, not tensors.
 //!
 //! ```text
-//!  coordinator <--client.rs, calls.rs--> agent.rs <--slot.rs--> a task a slot <--pipe.rs--> trainer, a child process
-//!                                        one loop owns all state
+//!  state    what the worker knows and does next; calls, finds         pure
+//!  run      the loop that owns the state and does what it says
+//!  client   the connection to the coordinator
+//!  slot     a task a slot <--pipe--> trainer, a child process
 //! ```
 //!
 //! A trainer is a process of its own, so that a device fault or an abort costs one job and not the worker; without faults it serves job
 //! after job. A worker that loses the coordinator trains on, keeps what it measured, and hands it in when the coordinator is back.
 
-#[expect(clippy::module_inception, reason = "the loop, beside what it uses")]
-mod agent;
 mod calls;
 mod client;
 mod finds;
 mod pipe;
+mod run;
 mod slot;
+mod state;
 
-pub use agent::{AgentError, Inspect, Options, run};
+pub use calls::Answer;
 pub use client::ConnectError;
+pub use finds::Found;
 pub use pipe::{read_frame, write_frame};
+pub use run::{AgentError, Inspect, Options, run};
 pub use slot::Launcher;
+pub use state::{Action, Call, CallId, Profile, Report, State};

@@ -1,6 +1,7 @@
 //! A slot: a task that owns a trainer process and runs one job at a time on it.
 
 use super::pipe;
+use super::state::Report;
 use proto::convert::failure_from_wire;
 use proto::measure::{FailureKind, JobResult, Measurement, Outcome};
 use proto::wire::{TrainEvent, TrainRequest, train_event};
@@ -37,16 +38,6 @@ pub(super) enum Order {
     Train(Box<TrainRequest>),
     /// Kill the trainer and end the job, if it has not ended already.
     Stop,
-}
-
-/// What a slot tells the agent. Each job ends with one `Ended` or `Stopped`.
-#[derive(Debug)]
-pub(super) enum Report {
-    Measured(Measurement),
-    /// The job has ended and the slot is idle.
-    Ended(Outcome),
-    /// The trainer was killed as told and the slot is idle.
-    Stopped,
 }
 
 /// Runs the slot until the agent drops its end of `orders`.

@@ -1,6 +1,6 @@
 //! `worker --coordinator URL`: joins a coordinator and works until told to stop.
 
-use crate::agent::{self, AgentError, Launcher, Options};
+use crate::agent::{self, AgentError, Launcher, Options, Profile};
 use crate::data;
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -105,14 +105,16 @@ pub fn run(args: Args) -> Result<(), RunError> {
     let roots: BTreeMap<_, _> = args.data.iter().cloned().collect();
     let inspect_roots = roots.clone();
     let options = Options {
-        coordinator: args.coordinator.clone().unwrap_or_default(),
+        profile: Profile {
+            coordinator: args.coordinator.clone().unwrap_or_default(),
+            name: args.name.clone().unwrap_or_else(|| host.clone()),
+            host,
+            device,
+            slots: args.slots as usize,
+            simulated: args.simulate.is_some(),
+            roots,
+        },
         token,
-        name: args.name.clone().unwrap_or_else(|| host.clone()),
-        host,
-        device,
-        slots: args.slots as usize,
-        simulated: args.simulate.is_some(),
-        roots,
         launcher: Launcher {
             program: std::env::current_exe()?,
             arguments,

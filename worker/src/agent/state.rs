@@ -1,25 +1,21 @@
-//! The loop. One task owns every attempt; calls to the coordinator and trainers report to it.
+//! What the worker knows and does next. Pure: no clock, no call, no process; [`run`](super::run) feeds it and carries out what it says.
+//!
+//! ```text
+//!  on_report, on_answer, on_inspected, drain --> State --due--> Action: make a call, train, stop, look for a data set
+//! ```
 //!
 //! An attempt is *held* from its assignment until the coordinator has acknowledged its outcome.
 
-use super::calls::Answer;
-use super::client::{Client, ConnectError, connect};
 use super::finds::{Finds, Found};
-use super::slot::{self, Launcher, Order, Report};
 use proto::convert::InvalidMessage;
-use proto::data::{Dataset, Inventory};
+use proto::data::Dataset;
 use proto::ids::{Lease, WorkerId};
 use proto::measure::{FailureKind, Measurement, Outcome};
-use proto::wire::{Assignment, TrainRequest};
+use proto::wire::{Assignment, CompleteRequest, RegisterRequest, SynchronizeRequest, TrainRequest};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fmt;
-use std::future::Future;
 use std::path::PathBuf;
-use std::sync::Arc;
-use std::time::Duration;
-use tokio::sync::mpsc;
-use tokio::task::{AbortHandle, JoinSet};
-use tokio::time::{Instant, sleep_until};
+use std::time::{Duration, Instant};
 
 /// A drain that cannot reach the coordinator ends after this; the leases then expire.
 const DRAIN_LIMIT: Duration = Duration::from_secs(8);
@@ -30,15 +26,11 @@ const LONGEST_SLEEP: Duration = Duration::from_secs(60);
 /// Waits between jobs that are kept for the report at the end.
 const WAITS_KEPT: usize = 100_000;
 
-/// Looks for a data set.
-pub type Inspect = Arc<dyn Fn(&Dataset) -> Result<Inventory, String> + Send + Sync>;
-
-/// What the worker was told at its start.
-pub struct Options {
+/// What the coordinator and its users see of a worker, and where its data are.
+#[derive(Debug, Clone)]
+pub struct Profile {
     /// `http://HOST:PORT` of the coordinator.
     pub coordinator: String,
-    /// What every call must bear, if anything.
-    pub token: Option<String>,
     /// For people.
     pub name: String,
     /// For people.
@@ -51,54 +43,46 @@ pub struct Options {
     pub simulated: bool,
     /// The folder of each data set.
     pub roots: BTreeMap<String, PathBuf>,
-    /// How a trainer is started.
-    pub launcher: Launcher,
-    /// Looks for a data set: its inventory, or why there is none.
-    pub inspect: Inspect,
 }
 
-/// Works until `drain` is over, gives back what it runs, and returns.
-///
-/// # Errors
-/// If the coordinator's address cannot be, or the coordinator refuses the worker for good.
-pub async fn run(options: Options, drain: impl Future<Output = ()>) -> Result<(), AgentError> {
-    let client = connect(&options.coordinator, options.token.as_deref())?;
-    let (reporter, mut reports) = mpsc::unbounded_channel();
-    let mut agent = Agent::new(options, client, &reporter);
-    let mut drain = std::pin::pin!(drain);
-    loop {
-        // before the calls, lest a drained worker begin one more
-        if agent.is_drained() {
-            agent.report_waits();
-            return Ok(());
-        }
-        agent.start_jobs();
-        agent.look_again();
-        agent.make_calls();
-        let wake = agent.next_wake();
-        tokio::select! {
-            Some((slot, report)) = reports.recv() => agent.on_report(slot, report),
-            Some(answer) = agent.calls.join_next_with_id() => agent.on_answer(answer)?,
-            () = sleep_until(wake) => {}
-            () = &mut drain, if agent.draining.is_none() => agent.drain(),
-        }
-    }
+/// Numbers the calls to the coordinator.
+pub type CallId = u64;
+
+/// A call to the coordinator.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Call {
+    /// The worker introduces itself.
+    Register(RegisterRequest),
+    /// What it is doing, and what it has measured.
+    Synchronize(SynchronizeRequest),
+    /// How an attempt ended.
+    Complete(CompleteRequest),
 }
 
-/// Why the worker cannot go on.
-#[derive(Debug, thiserror::Error)]
-pub enum AgentError {
-    /// The coordinator's address or the token cannot be.
-    #[error(transparent)]
-    Connect(#[from] ConnectError),
-    /// The coordinator does not want this worker.
-    #[error("the coordinator at {url} refuses this worker: {reason}")]
-    Refused {
-        /// The coordinator.
-        url: String,
-        /// Its words.
-        reason: String,
-    },
+/// What is to be done.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Action {
+    /// Make a call. Its answer bears the same number.
+    Call(CallId, Call),
+    /// Drop a call that is under way; its answer is not wanted any more.
+    Abandon(CallId),
+    /// Train a job in an idle slot.
+    Train(usize, Box<TrainRequest>),
+    /// Kill the trainer of a slot and end its job, if it has not ended already.
+    Stop(usize),
+    /// Look for a data set.
+    Inspect(Dataset),
+}
+
+/// What a slot tells. Each job ends with one `Ended` or `Stopped`.
+#[derive(Debug)]
+pub enum Report {
+    /// An epoch of the job has ended.
+    Measured(Measurement),
+    /// The job has ended and the slot is idle.
+    Ended(Outcome),
+    /// The trainer was killed as told and the slot is idle.
+    Stopped,
 }
 
 /// An attempt, from its assignment to the acknowledgement of its outcome.
@@ -110,15 +94,17 @@ pub(super) struct Held {
     /// Epochs that no answer has covered yet.
     pub(super) measurements: Vec<Measurement>,
     pub(super) outcome: Option<Outcome>,
-    pub(super) completing: bool,
+    /// The call that reports the outcome.
+    pub(super) completing: Option<CallId>,
     /// The coordinator has not understood the outcome once.
     pub(super) refused: bool,
 }
 
 /// Whether the coordinator knows this worker.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Registration {
     No,
-    Asked,
+    Asked(CallId),
     Yes,
 }
 
@@ -138,21 +124,20 @@ impl fmt::Display for Complaint {
     }
 }
 
-pub(super) struct Agent {
-    pub(super) options: Options,
+/// Everything that the agent knows.
+pub struct State {
+    pub(super) profile: Profile,
     pub(super) id: WorkerId,
-    pub(super) client: Client,
     pub(super) registration: Registration,
-    pub(super) orders: Vec<mpsc::UnboundedSender<Order>>,
     pub(super) idle: Vec<usize>,
     /// When each idle slot became so, if it has had a job before.
-    pub(super) idle_since: Vec<Option<Instant>>,
+    idle_since: Vec<Option<Instant>>,
     /// How long slots waited between two jobs.
-    pub(super) waits: Vec<Duration>,
+    waits: Vec<Duration>,
     pub(super) attempts: BTreeMap<Lease, Held>,
     /// Assigned attempts that wait for a slot.
     pub(super) waiting: VecDeque<Lease>,
-    pub(super) calls: JoinSet<Answer>,
+    pub(super) last_call: CallId,
     /// The `Synchronize` under way.
     pub(super) synchronizing: Option<Synchronizing>,
     /// Attempts that ended while it was: its answer may still assign them.
@@ -171,13 +156,24 @@ pub(super) struct Agent {
     /// No call before this time: the last one failed.
     pub(super) quiet_until: Option<Instant>,
     pub(super) draining: Option<Drain>,
+    /// What is to be done and was not handed out yet.
+    pub(super) actions: Vec<Action>,
 }
 
 /// A `Synchronize` under way.
 pub(super) struct Synchronizing {
-    pub(super) handle: AbortHandle,
-    /// It has offers or measurements with it, so that it is answered at once; others wait for work at the coordinator.
-    pub(super) carries_news: bool,
+    pub(super) call: CallId,
+    /// How many measurements of each attempt it carries, to be forgotten once it is answered.
+    pub(super) measurements: Vec<(Lease, usize)>,
+    /// How many offers it carries.
+    pub(super) offers: usize,
+}
+
+impl Synchronizing {
+    /// One with offers or measurements is answered at once; others wait for work at the coordinator.
+    pub(super) fn carries_news(&self) -> bool {
+        !self.measurements.is_empty() || self.offers > 0
+    }
 }
 
 /// The worker was told to go.
@@ -188,29 +184,22 @@ pub(super) struct Drain {
     pub(super) confirmed: bool,
 }
 
-impl Agent {
-    fn new(options: Options, client: Client, reporter: &mpsc::UnboundedSender<(usize, Report)>) -> Self {
-        let orders: Vec<_> = (0..options.slots)
-            .map(|index| {
-                let (sender, orders) = mpsc::unbounded_channel();
-                tokio::spawn(slot::run(index, options.launcher.clone(), orders, reporter.clone()));
-                sender
-            })
-            .collect();
+impl State {
+    /// A worker with idle slots that knows nothing. Whoever knows its `id` is taken for the worker.
+    #[must_use]
+    pub fn new(profile: Profile, id: WorkerId, now: Instant) -> Self {
         Self {
-            id: WorkerId(rand::random()),
-            client,
+            id,
             registration: Registration::No,
-            idle: (0..orders.len()).rev().collect(),
-            idle_since: vec![None; orders.len()],
+            idle: (0..profile.slots).rev().collect(),
+            idle_since: vec![None; profile.slots],
             waits: Vec::new(),
-            orders,
             attempts: BTreeMap::new(),
             waiting: VecDeque::new(),
-            calls: JoinSet::new(),
+            last_call: 0,
             synchronizing: None,
             ended_meanwhile: BTreeSet::new(),
-            next_synchronize: Instant::now(),
+            next_synchronize: now,
             last_synchronize: None,
             inspecting: BTreeSet::new(),
             finds: Finds::default(),
@@ -220,17 +209,26 @@ impl Agent {
             complaint: None,
             quiet_until: None,
             draining: None,
-            options,
+            actions: Vec::new(),
+            profile,
         }
     }
 
+    /// What is to be done now, in order.
+    pub fn due(&mut self, now: Instant) -> Vec<Action> {
+        self.start_jobs(now);
+        self.look_again(now);
+        self.make_calls(now);
+        std::mem::take(&mut self.actions)
+    }
+
     /// When something is due that neither a report nor an answer brings about.
-    fn next_wake(&self) -> Instant {
-        let now = Instant::now();
+    #[must_use]
+    pub fn next_wake(&self, now: Instant) -> Instant {
         let quiet = self.quiet_until.filter(|until| now < *until);
-        let registered = matches!(self.registration, Registration::Yes) && quiet.is_none();
-        let telling = self.synchronizing.as_ref().is_some_and(|call| call.carries_news);
-        let measured = (registered && !telling && self.has_measurements()).then(|| self.measurements_due());
+        let registered = self.registration == Registration::Yes && quiet.is_none();
+        let telling = self.synchronizing.as_ref().is_some_and(Synchronizing::carries_news);
+        let measured = (registered && !telling && self.has_measurements()).then(|| self.measurements_due(now));
         let synchronize = (registered && self.synchronizing.is_none()).then_some(self.next_synchronize);
         let deadline = self.draining.as_ref().map(|drain| drain.deadline);
         let look = self.finds.next_due().filter(|_| self.draining.is_none());
@@ -238,9 +236,14 @@ impl Agent {
         due.unwrap_or(now + LONGEST_SLEEP).max(now + Duration::from_millis(1))
     }
 
+    /// The attempts that the worker holds, and whether each has ended with a result.
+    pub fn held(&self) -> impl Iterator<Item = (Lease, bool)> {
+        self.attempts.values().map(|held| (held.lease, matches!(held.outcome, Some(Outcome::Succeeded(_)))))
+    }
+
     // === jobs ===
 
-    fn start_jobs(&mut self) {
+    fn start_jobs(&mut self, now: Instant) {
         while let Some(lease) = self.waiting.front().copied() {
             let Some(held) = self.attempts.get_mut(&lease) else {
                 self.waiting.pop_front();
@@ -251,16 +254,16 @@ impl Agent {
             held.slot = Some(slot);
             tracing::debug!("starts a job: {} attempt {}", lease.job, lease.attempt);
             if let Some(since) = self.idle_since[slot].take().filter(|_| self.waits.len() < WAITS_KEPT) {
-                self.waits.push(since.elapsed());
+                self.waits.push(now.duration_since(since));
             }
-            // a slot's task ends only with the agent
-            let _ = self.orders[slot].send(Order::Train(held.request.clone()));
+            self.actions.push(Action::Train(slot, held.request.clone()));
         }
     }
 
-    pub(super) fn assign(&mut self, assignments: Vec<Assignment>) {
+    /// The coordinator gives the worker jobs. One that it has, or has just reported, is said a second time.
+    pub(super) fn on_assigned(&mut self, now: Instant, assignments: Vec<Assignment>) {
         for assignment in assignments {
-            match self.held(assignment) {
+            match self.hold(assignment) {
                 Ok(held) if self.attempts.contains_key(&held.lease) || self.ended_meanwhile.contains(&held.lease) => {}
                 Ok(mut held) => {
                     if self.draining.is_some() {
@@ -273,14 +276,14 @@ impl Agent {
                 Err(error) => tracing::warn!(%error, "an assignment of the coordinator is not understood"),
             }
         }
-        self.start_jobs();
+        self.start_jobs(now);
     }
 
-    fn held(&self, assignment: Assignment) -> Result<Held, InvalidMessage> {
+    fn hold(&self, assignment: Assignment) -> Result<Held, InvalidMessage> {
         let lease = (&proto::convert::required(assignment.lease, "lease")?).try_into()?;
         let wire_dataset = proto::convert::required(assignment.dataset, "dataset")?;
         let dataset = Dataset::try_from(&wire_dataset)?;
-        let root = self.options.roots.get(&dataset.name).map(|root| root.to_string_lossy().into_owned());
+        let root = self.profile.roots.get(&dataset.name).map(|root| root.to_string_lossy().into_owned());
         let request = TrainRequest {
             spec: assignment.spec,
             dataset: Some(wire_dataset),
@@ -294,12 +297,13 @@ impl Agent {
             slot: None,
             measurements: Vec::new(),
             outcome: None,
-            completing: false,
+            completing: None,
             refused: false,
         })
     }
 
-    fn on_report(&mut self, slot: usize, report: Report) {
+    /// A slot tells of its job.
+    pub fn on_report(&mut self, now: Instant, slot: usize, report: Report) {
         let outcome = match report {
             Report::Measured(measurement) => {
                 if let Some(held) = self.held_in(slot) {
@@ -310,14 +314,15 @@ impl Agent {
             Report::Stopped => None,
             Report::Ended(outcome) => Some(outcome),
         };
-        self.free(slot);
+        self.idle.push(slot);
+        self.idle_since[slot] = Some(now);
         let (Some(outcome), Some(held)) = (outcome, self.held_in(slot)) else { return };
         held.slot = None;
         // bad data is the host's fault, not the job's: another worker shall have it
         if let Outcome::Failed { kind: FailureKind::Data, message } = outcome {
             held.outcome = Some(Outcome::Released);
             let dataset = held.dataset.clone();
-            self.offer(dataset, Err(message.into()));
+            self.offer(now, dataset, Err(message.into()));
         } else {
             held.outcome = Some(outcome);
         }
@@ -328,13 +333,15 @@ impl Agent {
         self.attempts.values_mut().find(|held| held.slot == Some(slot))
     }
 
-    fn free(&mut self, slot: usize) {
-        self.idle.push(slot);
-        self.idle_since[slot] = Some(Instant::now());
+    /// Forgets an attempt, and kills its trainer if it still runs.
+    pub(super) fn drop_attempt(&mut self, lease: &Lease) {
+        if let Some(slot) = self.attempts.remove(lease).and_then(|held| held.slot) {
+            self.actions.push(Action::Stop(slot));
+        }
     }
 
     /// Says what the scheduling cost, which is what a slot without a job costs.
-    fn report_waits(&mut self) {
+    pub(super) fn report_waits(&mut self) {
         self.waits.sort_unstable();
         if let Some(median) = self.waits.get(self.waits.len() / 2) {
             tracing::info!(
@@ -345,43 +352,78 @@ impl Agent {
         }
     }
 
-    /// Forgets an attempt, and kills its trainer if it still runs.
-    pub(super) fn drop_attempt(&mut self, lease: &Lease) {
-        if let Some(slot) = self.attempts.remove(lease).and_then(|held| held.slot) {
-            let _ = self.orders[slot].send(Order::Stop);
-        }
-    }
+    // === the end ===
 
-    fn drain(&mut self) {
+    /// The worker was told to go: it gives back what it runs. What has ended it still reports.
+    pub fn drain(&mut self, now: Instant) {
         tracing::info!(jobs = self.attempts.len(), "giving back what runs");
-        self.draining = Some(Drain { deadline: Instant::now() + DRAIN_LIMIT, confirmed: false });
+        self.draining = Some(Drain { deadline: now + DRAIN_LIMIT, confirmed: false });
         // a call that waits for work would bring what nobody takes any more
-        if let Some(call) = self.synchronizing.take() {
-            call.handle.abort();
+        if let Some(synchronizing) = self.synchronizing.take() {
+            self.actions.push(Action::Abandon(synchronizing.call));
         }
-        self.next_synchronize = Instant::now();
+        self.next_synchronize = now;
         self.waiting.clear();
         for held in self.attempts.values_mut().filter(|held| held.outcome.is_none()) {
             held.outcome = Some(Outcome::Released);
-            if let Some(slot) = held.slot.take() {
-                let _ = self.orders[slot].send(Order::Stop);
-            }
+            self.actions.extend(held.slot.take().map(Action::Stop));
         }
+    }
+
+    /// Whether it was told to go.
+    #[must_use]
+    pub fn is_draining(&self) -> bool {
+        self.draining.is_some()
     }
 
     /// Whether the worker may go. A lease that was granted in the moment of the drain is given back before; a worker that holds nothing
     /// does not wait for a coordinator that does not do its part.
-    fn is_drained(&self) -> bool {
+    #[must_use]
+    pub fn is_drained(&self, now: Instant) -> bool {
         let Some(drain) = &self.draining else { return false };
-        let unknown = !matches!(self.registration, Registration::Yes) || self.complaint.is_some();
-        (self.attempts.is_empty() && (drain.confirmed || unknown)) || drain.deadline <= Instant::now()
+        let unknown = self.registration != Registration::Yes || self.complaint.is_some();
+        (self.attempts.is_empty() && (drain.confirmed || unknown)) || drain.deadline <= now
+    }
+
+    // === data sets ===
+
+    /// Somebody has looked for a data set.
+    pub fn on_inspected(&mut self, now: Instant, dataset: Dataset, found: Found) {
+        self.inspecting.remove(&dataset);
+        self.offer(now, dataset, found);
+        // free slots do not wait at the coordinator while somebody looks
+        self.next_synchronize = now;
+    }
+
+    /// Looks for a data set; what is known is offered again at once.
+    pub(super) fn look_for(&mut self, dataset: Dataset) {
+        if self.finds.get(&dataset).is_none() {
+            self.inspect(dataset);
+        } else if !self.unsent_offers.contains(&dataset) {
+            self.unsent_offers.push(dataset);
+        }
+    }
+
+    /// Looks at the data sets that could not be read: somebody may have mended them.
+    fn look_again(&mut self, now: Instant) {
+        if self.draining.is_none() {
+            for dataset in self.finds.take_due(now) {
+                self.inspect(dataset);
+            }
+        }
+    }
+
+    fn inspect(&mut self, dataset: Dataset) {
+        if self.inspecting.insert(dataset.clone()) {
+            self.actions.push(Action::Inspect(dataset));
+        }
     }
 
     /// Tells the coordinator what was found, if it is news.
-    pub(super) fn offer(&mut self, dataset: Dataset, found: Found) {
+    fn offer(&mut self, now: Instant, dataset: Dataset, found: Found) {
         let problem = found.as_ref().err().cloned();
         let is_mended = problem.is_none() && self.finds.get(&dataset).is_some_and(Result::is_err);
-        if !self.finds.keep(&dataset, found, Instant::now()) {
+        if !self.finds.keep(&dataset, found, now) {
             return;
         }
         match problem {

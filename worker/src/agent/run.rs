@@ -1,0 +1,159 @@
+//! The loop: one task that owns the [`State`]. Calls to the coordinator and trainers report to it, and it does what is due.
+
+use super::calls::Answer;
+use super::client::{Client, ConnectError, connect};
+use super::finds::Found;
+use super::slot::{self, Launcher, Order};
+use super::state::{Action, Call, CallId, Profile, Report, State};
+use proto::data::{Dataset, Inventory};
+use proto::ids::WorkerId;
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::time::Instant;
+use tokio::sync::mpsc;
+use tokio::task::{AbortHandle, JoinSet};
+use tokio::time::{self, sleep_until};
+use tonic::Response;
+
+/// Looks for a data set.
+pub type Inspect = Arc<dyn Fn(&Dataset) -> Result<Inventory, String> + Send + Sync>;
+
+/// What the worker was told at its start.
+pub struct Options {
+    /// What others see of it.
+    pub profile: Profile,
+    /// What every call must bear, if anything.
+    pub token: Option<String>,
+    /// How a trainer is started.
+    pub launcher: Launcher,
+    /// Looks for a data set: its inventory, or why there is none.
+    pub inspect: Inspect,
+}
+
+/// Why the worker cannot go on.
+#[derive(Debug, thiserror::Error)]
+pub enum AgentError {
+    /// The coordinator's address or the token cannot be.
+    #[error(transparent)]
+    Connect(#[from] ConnectError),
+    /// The coordinator does not want this worker.
+    #[error("the coordinator at {url} refuses this worker: {reason}")]
+    Refused {
+        /// The coordinator.
+        url: String,
+        /// Its words.
+        reason: String,
+    },
+}
+
+/// Works until `drain` is over, gives back what it runs, and returns.
+///
+/// # Errors
+/// If the coordinator's address cannot be, or the coordinator refuses the worker for good.
+pub async fn run(options: Options, drain: impl Future<Output = ()>) -> Result<(), AgentError> {
+    let client = connect(&options.profile.coordinator, options.token.as_deref())?;
+    let (reporter, mut reports) = mpsc::unbounded_channel();
+    let slots = (0..options.profile.slots).map(|index| start_slot(index, &options.launcher, &reporter)).collect();
+    let mut hands = Hands { client, slots, inspect: options.inspect, events: JoinSet::new(), calls: BTreeMap::new() };
+    let mut state = State::new(options.profile, WorkerId(rand::random()), now());
+    let mut drain = std::pin::pin!(drain);
+    loop {
+        // before the calls, lest a drained worker begin one more
+        if state.is_drained(now()) {
+            state.report_waits();
+            return Ok(());
+        }
+        for action in state.due(now()) {
+            hands.carry_out(action);
+        }
+        let wake = state.next_wake(now());
+        tokio::select! {
+            Some((slot, report)) = reports.recv() => state.on_report(now(), slot, report),
+            Some(event) = hands.events.join_next() => match event {
+                Ok(Event::Answered(call, answer)) => {
+                    hands.calls.remove(&call);
+                    state.on_answer(now(), call, answer)?;
+                }
+                Ok(Event::Inspected(dataset, found)) => state.on_inspected(now(), dataset, found),
+                // it was abandoned
+                Err(_) => {}
+            },
+            () = sleep_until(time::Instant::from_std(wake)) => {}
+            () = &mut drain, if !state.is_draining() => state.drain(now()),
+        }
+    }
+}
+
+/// The time by tokio's clock, which a test may stop.
+fn now() -> Instant {
+    time::Instant::now().into_std()
+}
+
+fn start_slot(
+    index: usize,
+    launcher: &Launcher,
+    reporter: &mpsc::UnboundedSender<(usize, Report)>,
+) -> mpsc::UnboundedSender<Order> {
+    let (sender, orders) = mpsc::unbounded_channel();
+    tokio::spawn(slot::run(index, launcher.clone(), orders, reporter.clone()));
+    sender
+}
+
+/// What has come of an action.
+enum Event {
+    Answered(CallId, Answer),
+    Inspected(Dataset, Found),
+}
+
+/// Does what the state says.
+struct Hands {
+    client: Client,
+    slots: Vec<mpsc::UnboundedSender<Order>>,
+    inspect: Inspect,
+    events: JoinSet<Event>,
+    /// The calls under way.
+    calls: BTreeMap<CallId, AbortHandle>,
+}
+
+impl Hands {
+    fn carry_out(&mut self, action: Action) {
+        match action {
+            Action::Call(call, content) => {
+                let answered = answered(self.client.clone(), content);
+                let handle = self.events.spawn(async move { Event::Answered(call, answered.await) });
+                self.calls.insert(call, handle);
+            }
+            Action::Abandon(call) => {
+                if let Some(handle) = self.calls.remove(&call) {
+                    handle.abort();
+                }
+            }
+            // a slot's task ends only with the agent
+            Action::Train(slot, request) => drop(self.slots[slot].send(Order::Train(request))),
+            Action::Stop(slot) => drop(self.slots[slot].send(Order::Stop)),
+            Action::Inspect(dataset) => self.look_for(dataset),
+        }
+    }
+
+    /// Looks for a data set on a thread of its own.
+    fn look_for(&mut self, dataset: Dataset) {
+        let inspect = Arc::clone(&self.inspect);
+        self.events.spawn_blocking(move || {
+            // a decoder that panics on a damaged file must not leave the question unanswered
+            let found = catch_unwind(AssertUnwindSafe(|| inspect(&dataset)));
+            let crashed = |_| Err(format!("data set `{}` cannot be read: the reader crashed on it", dataset.name));
+            let found = found.unwrap_or_else(crashed);
+            Event::Inspected(dataset, found)
+        });
+    }
+}
+
+async fn answered(mut client: Client, call: Call) -> Answer {
+    match call {
+        Call::Register(request) => Answer::Registered(client.register(request).await.map(Response::into_inner)),
+        Call::Synchronize(request) => Answer::Synchronized(client.synchronize(request).await.map(Response::into_inner)),
+        Call::Complete(request) => Answer::Completed(client.complete(request).await.map(Response::into_inner)),
+    }
+}
