@@ -26,7 +26,7 @@ pub trait Keeper {
     /// If they cannot be read.
     fn restore(&self, now: Timestamp, limits: &Limits, nonce: u128) -> Result<State, StoreError>;
 
-    /// Looks whether it is still where it was opened.
+    /// Looks whether it is still where it was opened, and nobody else has taken it.
     ///
     /// # Errors
     /// If it is not.
@@ -71,6 +71,12 @@ pub struct Written {
 }
 
 impl Written {
+    /// Whether the facts and records are kept.
+    #[must_use]
+    pub fn is_kept(&self) -> bool {
+        self.refusal.is_none()
+    }
+
     /// Sends the replies.
     pub fn answer(self) {
         for reply in self.replies {
@@ -143,8 +149,8 @@ impl<K: Keeper> Core<K> {
                 let decision = self.state.register_decision(worker, info);
                 self.carry_out(now, Ok(decision), Some(reply))
             }
-            Request::Offer(worker, offer, reply) => {
-                let decision = self.state.offer_decision(worker, offer);
+            Request::Offer(worker, number, offer, reply) => {
+                let decision = self.state.offer_decision(worker, number, offer);
                 self.carry_out(now, decision, Some(reply))
             }
             Request::Synchronize(worker, request, reply) => {
@@ -205,16 +211,20 @@ impl<K: Keeper> Core<K> {
         Ok(written)
     }
 
-    /// Looks whether the keeper is in its place: who has deleted the store hears of it even if nothing is to be written. Says whether that
-    /// is news.
-    pub fn check_place(&mut self) -> bool {
+    /// Looks whether the keeper is in its place, and still this coordinator's: who has deleted the store hears of it even if nothing is to be
+    /// written. Says whether that is news.
+    ///
+    /// # Errors
+    /// If the coordinator cannot go on.
+    pub fn check_place(&mut self) -> Result<bool, StoreError> {
         match self.keeper.check_place() {
+            Err(error) if error.is_fatal() => Err(error),
             Err(error) if self.problem.is_none() => {
                 complain(&error);
                 self.problem = Some(error.to_string());
-                true
+                Ok(true)
             }
-            Ok(()) | Err(_) => false,
+            Ok(()) | Err(_) => Ok(false),
         }
     }
 

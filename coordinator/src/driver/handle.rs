@@ -38,8 +38,8 @@ pub enum Request {
     Cancel(String, Reply<u64>),
     /// A worker introduces itself.
     Register(WorkerId, WorkerInfo, Reply<()>),
-    /// What a worker found where a data set should be.
-    Offer(WorkerId, Offer, Reply<()>),
+    /// What a worker found where a data set should be, and the number of the synchronisation that brings it.
+    Offer(WorkerId, u64, Offer, Reply<()>),
     /// What a worker is doing.
     Synchronize(WorkerId, Synchronization, Reply<Result<Synchronized, Breach>>),
     /// How an attempt ended.
@@ -84,12 +84,12 @@ impl Handle {
         self.ask(|reply| Request::Register(worker, info, reply)).await
     }
 
-    /// Says what a worker found where a data set should be.
+    /// Says what a worker found where a data set should be, by the synchronisation of that number.
     ///
     /// # Errors
     /// See [`Refusal`].
-    pub async fn offer(&self, worker: WorkerId, offer: Offer) -> Result<(), Refusal> {
-        self.ask(|reply| Request::Offer(worker, offer, reply)).await
+    pub async fn offer(&self, worker: WorkerId, number: u64, offer: Offer) -> Result<(), Refusal> {
+        self.ask(|reply| Request::Offer(worker, number, offer, reply)).await
     }
 
     /// Says what a worker is doing; the answer is what it should be doing.

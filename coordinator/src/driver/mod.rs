@@ -132,7 +132,7 @@ impl Driver {
             }
             self.core.pass(self.now())?;
             self.commit()?;
-            self.check_place();
+            self.check_place()?;
             let keeps = self.core.problem().is_none();
             self.keeps.send_if_modified(|kept| std::mem::replace(kept, keeps) != keeps);
             if stop {
@@ -185,11 +185,12 @@ impl Driver {
     }
 
     /// Looks now and then whether the store is in its place.
-    fn check_place(&mut self) {
+    fn check_place(&mut self) -> Result<(), StoreError> {
         if self.place_checked.elapsed() >= PLACE_INTERVAL {
             self.place_checked = Instant::now();
-            self.view_stale |= self.core.check_place();
+            self.view_stale |= self.core.check_place()?;
         }
+        Ok(())
     }
 
     /// Tells who waits for work or looks on; the view at most four times a second, unless it is urgent.

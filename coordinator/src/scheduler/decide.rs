@@ -78,9 +78,9 @@ impl State {
     /// is not kept.
     ///
     /// # Errors
-    /// If the worker is unknown.
-    pub fn offer_decision(&self, worker: WorkerId, offer: Offer) -> Result<Decision<()>, Rejection> {
-        let name = &self.worker(worker)?.info.name;
+    /// If the worker is unknown, or has synchronised since the call of that number.
+    pub fn offer_decision(&self, worker: WorkerId, number: u64, offer: Offer) -> Result<Decision<()>, Rejection> {
+        let name = &self.turn_of(worker, number)?.info.name;
         let mut facts = Vec::new();
         if !self.sweeps.values().any(|sweep| sweep.plan.dataset == offer.dataset) {
             return Ok(Decision { facts, records: Vec::new(), reply: () });
@@ -100,15 +100,16 @@ impl State {
     /// hands in such a thing again has failed.
     ///
     /// # Errors
-    /// If the worker is unknown.
+    /// If the worker is unknown, or has synchronised since.
     pub fn synchronize_decision(
         &self,
         now: Timestamp,
         worker: WorkerId,
         request: &Synchronization,
     ) -> Result<Decision<Result<Synchronized, Breach>>, Rejection> {
-        let entry = self.worker(worker)?;
-        let mut facts: Vec<_> = (!request.repeated).then_some(Fact::Seen { worker, at: now }).into_iter().collect();
+        let entry = self.turn_of(worker, request.number)?;
+        let seen = Fact::Seen { worker, at: now, number: request.number };
+        let mut facts: Vec<_> = (!request.repeated).then_some(seen).into_iter().collect();
         let mut reply = Synchronized::default();
         let mut valid = BTreeSet::new();
         // listed twice, a lease would be given back or taken up twice
@@ -207,7 +208,7 @@ impl State {
     ) -> Result<Decision<Result<Completed, Breach>>, Rejection> {
         let entry = self.worker(worker)?;
         let Completion { lease, measurements, outcome, held, free_slots } = completion;
-        let mut facts = vec![Fact::Seen { worker, at: now }];
+        let mut facts = vec![Fact::Seen { worker, at: now, number: 0 }];
         let mut records = Vec::new();
         let job = self.jobs.get(&lease.job);
         if job.is_some_and(|job| job.ended == Some((lease.attempt, lease.token))) {
@@ -256,8 +257,9 @@ impl State {
         // what a failure says of the worker is known once it is applied: its next jobs come with the next synchronisation
         let has_failed = facts.iter().any(|fact| matches!(fact, Fact::Failed { .. }));
         let room = if has_failed { 0 } else { entry.room(free_slots, leased + taken_up.len()) };
-        let is_own = |other: &Job| other.lapsed().is_some_and(|holder| holder.worker == worker);
-        let grants = self.grant(now, worker, room, |id, other| id == job || is_own(other));
+        let is_held = |id: JobId| held.iter().any(|lease| lease.job == id);
+        let has_lapsed = |other: &Job| other.lapsed().is_some_and(|holder| holder.worker == worker);
+        let grants = self.grant(now, worker, room, |id, other| id == job || is_held(id) || has_lapsed(other));
         facts.extend(grants.iter().map(|grant| granted(grant, worker)));
         Ok(Decision { facts, records, reply: Ok(Completed::Recorded(grants)) })
     }
@@ -266,7 +268,7 @@ impl State {
     pub fn renewal_decision(&self, now: Timestamp) -> Decision<()> {
         let expires = now.after(self.limits.lease_ms);
         let renewed = self.expiries.iter().map(|(_, job)| Fact::Renewed { job: *job, expires });
-        let seen = self.workers.keys().map(|worker| Fact::Seen { worker: *worker, at: now });
+        let seen = self.workers.keys().map(|worker| Fact::Seen { worker: *worker, at: now, number: 0 });
         Decision { facts: renewed.chain(seen).collect(), records: Vec::new(), reply: () }
     }
 
@@ -290,6 +292,12 @@ impl State {
 
     fn worker(&self, worker: WorkerId) -> Result<&Worker, Rejection> {
         self.workers.get(&worker).ok_or(Rejection::UnknownWorker(worker))
+    }
+
+    /// The worker, unless its synchronisation of that number was overtaken.
+    fn turn_of(&self, worker: WorkerId, number: u64) -> Result<&Worker, Rejection> {
+        let entry = self.worker(worker)?;
+        if (1..entry.last_number).contains(&number) { Err(Rejection::Overtaken) } else { Ok(entry) }
     }
 
     /// Gives back the lease that is out for a job.

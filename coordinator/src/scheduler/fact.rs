@@ -177,6 +177,8 @@ pub enum Fact {
         worker: WorkerId,
         /// When.
         at: Timestamp,
+        /// The number of its synchronisation, if it is one that is numbered.
+        number: u64,
     },
     /// A worker answered the question for a data set.
     #[serde(skip)]

@@ -103,7 +103,7 @@ pub struct Job {
     pub ended: Option<(Attempt, Token)>,
     /// The last failure, for people.
     pub message: Option<String>,
-    /// The holders of leases that ran out, who may still bring a result. While the job waits, the last one may go on.
+    /// The holders of leases that ran out or were cancelled, who may still bring a result. While the job waits, the last one may go on.
     pub(super) lapsed: Vec<Holder>,
     /// What its result is worth, once it has one.
     pub grade: Option<Grade>,
@@ -197,9 +197,10 @@ impl Job {
         }
     }
 
-    /// Takes an unfinished job off the queue.
+    /// Takes an unfinished job off the queue. If it is wanted again, its holder may still bring the result.
     pub fn cancel(&mut self) {
         if !self.is_ended() {
+            self.lapsed.extend(self.holder().copied());
             self.state = JobState::Cancelled;
         }
     }

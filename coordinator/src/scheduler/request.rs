@@ -49,6 +49,9 @@ pub enum Rejection {
     /// The worker has not registered since the coordinator started.
     #[error("worker {0} is not registered with this coordinator: register again")]
     UnknownWorker(WorkerId),
+    /// The worker has synchronised again since it sent this.
+    #[error("a later call of this worker has come before")]
+    Overtaken,
     /// No sweep has that name.
     #[error("no sweep is named `{0}`")]
     UnknownSweep(String),
@@ -87,6 +90,8 @@ pub struct Synchronization {
     pub measurements: Vec<(Lease, Vec<Measurement>)>,
     /// The coordinator looks again whether there is work for a call that waits: the worker was not heard anew.
     pub repeated: bool,
+    /// Counts the worker's synchronisations, so that one that was overtaken changes nothing; 0 if they are not counted.
+    pub number: u64,
 }
 
 impl Synchronization {

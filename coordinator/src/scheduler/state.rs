@@ -39,6 +39,8 @@ pub(super) struct Worker {
     pub(super) draining: bool,
     /// It has called since it registered.
     pub(super) has_called: bool,
+    /// The number of its last synchronisation, if they are numbered.
+    pub(super) last_number: u64,
 }
 
 /// Everything the coordinator knows.
@@ -144,14 +146,16 @@ impl State {
                     offers: BTreeMap::new(),
                     draining: false,
                     has_called: false,
+                    last_number: 0,
                 };
                 let worker = self.workers.entry(*worker).or_insert(entry);
                 // it would not call again if it had gone
                 (worker.info, worker.draining) = (info.clone(), false);
             }
-            Fact::Seen { worker, at } => {
+            Fact::Seen { worker, at, number } => {
                 if let Some(worker) = self.workers.get_mut(worker) {
                     (worker.seen, worker.has_called) = (*at, true);
+                    worker.last_number = worker.last_number.max(*number);
                 }
             }
             Fact::Offered { worker, offer: Offer { dataset, found } } => {

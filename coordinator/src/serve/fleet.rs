@@ -35,7 +35,7 @@ impl Fleet for FleetService {
     async fn synchronize(&self, request: Request<SynchronizeRequest>) -> Result<Response<SynchronizeResponse>, Status> {
         let (mut poll, offers) = Poll::new(request.into_inner())?;
         for offer in offers {
-            self.handle.offer(poll.worker, offer).await.map_err(status)?;
+            self.handle.offer(poll.worker, poll.synchronization.number, offer).await.map_err(status)?;
         }
         let deadline = Instant::now() + messages::poll_time(self.lease);
         let mut work = self.handle.work();

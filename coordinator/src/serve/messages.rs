@@ -69,7 +69,7 @@ impl Poll {
     /// # Errors
     /// If it is not understood.
     pub fn new(request: SynchronizeRequest) -> Result<(Self, Vec<Offer>), Status> {
-        let SynchronizeRequest { worker, held, free_slots, measurements, offers, draining } = request;
+        let SynchronizeRequest { worker, held, free_slots, measurements, offers, draining, number } = request;
         let answer_at_once = draining || free_slots == 0 || !measurements.is_empty() || !offers.is_empty();
         let synchronization = Synchronization {
             held: leases(&held)?,
@@ -77,6 +77,7 @@ impl Poll {
             draining,
             measurements: measurements.iter().map(attempt_measurements).collect::<Result<_, _>>().map_err(invalid)?,
             repeated: false,
+            number,
         };
         let offers = offers.into_iter().map(offer_from_wire).collect::<Result<_, _>>()?;
         Ok((Self { worker: worker_id(&worker)?, synchronization, answer_at_once }, offers))

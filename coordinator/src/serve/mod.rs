@@ -105,6 +105,7 @@ fn authorize(expected: Option<&str>, request: Request<()>) -> Result<Request<()>
 fn status(refusal: Refusal) -> Status {
     match &refusal {
         Refusal::Rejected(Rejection::UnknownWorker(_)) => Status::failed_precondition(refusal.to_string()),
+        Refusal::Rejected(Rejection::Overtaken) => Status::aborted(refusal.to_string()),
         Refusal::Rejected(Rejection::UnknownSweep(_)) => Status::not_found(refusal.to_string()),
         Refusal::Impossible(breach) => {
             tracing::warn!(%breach, "a worker's report is refused");

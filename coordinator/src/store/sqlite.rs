@@ -95,12 +95,13 @@ impl Store {
         self.transact(|transaction| write(transaction, facts, records))
     }
 
-    /// Looks whether the store is still where it was opened.
+    /// Looks whether the store is still where it was opened, and no other coordinator has taken it.
     ///
     /// # Errors
-    /// If it was deleted, moved or replaced, or its file system does not answer.
+    /// If it was deleted, moved, replaced or taken over, or its file system does not answer.
     pub fn check_place(&self) -> Result<(), StoreError> {
-        self.lock.check()
+        self.lock.check()?;
+        check_epoch(&self.path, &self.connection, self.epoch)
     }
 
     /// Whether its pages were looked through when it was opened; one that is too large for that wants a [`Reader::check`].
@@ -122,16 +123,20 @@ impl Store {
         let Self { path, connection, lock, epoch, .. } = self;
         let sqlite = |source| StoreError::sqlite(path, source);
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(sqlite)?;
-        let read = |row: &Row<'_>| Ok((row.get::<_, i64>(0)?, row.get(1)?));
-        let (now, holder) = transaction.query_row("SELECT epoch, holder FROM coordinator", [], read).map_err(sqlite)?;
-        if now != *epoch {
-            return Err(StoreError::Superseded { path: path.clone(), holder });
-        }
+        check_epoch(path, &transaction, *epoch)?;
         write(&transaction).map_err(sqlite)?;
         // whoever has deleted the store meanwhile must not have it acknowledged
         lock.check()?;
         transaction.commit().map_err(sqlite)
     }
+}
+
+/// Looks whether another coordinator has taken the store since.
+fn check_epoch(path: &Path, connection: &Connection, epoch: i64) -> Result<(), StoreError> {
+    let read = |row: &Row<'_>| Ok((row.get::<_, i64>(0)?, row.get(1)?));
+    let sqlite = |source| StoreError::sqlite(path, source);
+    let (now, holder) = connection.query_row("SELECT epoch, holder FROM coordinator", [], read).map_err(sqlite)?;
+    if now == epoch { Ok(()) } else { Err(StoreError::Superseded { path: path.to_owned(), holder }) }
 }
 
 fn io(action: &'static str, path: &Path, source: io::Error) -> StoreError {

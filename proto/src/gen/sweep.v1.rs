@@ -344,6 +344,10 @@ pub struct SynchronizeRequest {
     /// The worker was told to go. Once this is answered it is granted nothing more, and leases that it did not list are given back.
     #[prost(bool, tag = "6")]
     pub draining: bool,
+    /// Counts these calls of the worker, from 1, so that one that was held up on its way says nothing that is out of date; 0 if they are not
+    /// counted.
+    #[prost(uint64, tag = "7")]
+    pub number: u64,
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct AttemptMeasurements {
@@ -623,6 +627,7 @@ pub mod fleet_client {
         /// INVALID_ARGUMENT: what was handed in is malformed, or cannot be true of the job; the message says why. Nothing was changed. It may have
         /// been garbled on its way: call once more. Who hands in for the same attempt again what cannot be has failed the attempt,
         /// whose lease is then in `stops`.
+        /// ABORTED: a call with a higher `number` has come before. Nothing was changed; the other call's answer counts.
         pub async fn synchronize(
             &mut self,
             request: impl tonic::IntoRequest<super::SynchronizeRequest>,
@@ -708,6 +713,7 @@ pub mod fleet_server {
         /// INVALID_ARGUMENT: what was handed in is malformed, or cannot be true of the job; the message says why. Nothing was changed. It may have
         /// been garbled on its way: call once more. Who hands in for the same attempt again what cannot be has failed the attempt,
         /// whose lease is then in `stops`.
+        /// ABORTED: a call with a higher `number` has come before. Nothing was changed; the other call's answer counts.
         async fn synchronize(
             &self,
             request: tonic::Request<super::SynchronizeRequest>,

@@ -119,11 +119,10 @@ impl State {
     fn synchronize(&mut self, now: Instant) {
         let running = || self.attempts.values().filter(|held| held.outcome.is_none() && !held.measurements.is_empty());
         let measurements = running().map(|held| (held.lease, held.measurements.len())).collect();
-        let free = self.idle.len().saturating_sub(self.attempts.values().filter(|held| held.slot.is_none()).count());
         let request = SynchronizeRequest {
             worker: self.id.to_string(),
             held: self.attempts.keys().map(Into::into).collect(),
-            free_slots: if self.draining.is_some() { 0 } else { free as u32 },
+            free_slots: if self.draining.is_some() { 0 } else { self.free_slots() as u32 },
             draining: self.draining.is_some(),
             measurements: running()
                 .map(|held| AttemptMeasurements {
@@ -132,8 +131,8 @@ impl State {
                 })
                 .collect(),
             offers: self.unsent_offers.iter().filter_map(|dataset| self.offer_to_wire(dataset)).collect(),
+            number: self.last_call + 1,
         };
-        self.ended_meanwhile.clear();
         self.last_synchronize = Some(now);
         let call = self.call(Call::Synchronize(request));
         self.synchronizing = Some(Synchronizing { call, measurements, offers: self.unsent_offers.len() });
@@ -152,6 +151,14 @@ impl State {
     /// # Errors
     /// If the coordinator does not want this worker.
     pub fn on_answer(&mut self, now: Instant, call: CallId, answer: Answer) -> Result<(), AgentError> {
+        self.take_answer(now, call, answer)?;
+        let waited_for = self.synchronizing.iter().map(|running| running.call);
+        let oldest = waited_for.chain(self.attempts.values().filter_map(|held| held.completing)).min();
+        self.ended.retain(|_, last| oldest.is_some_and(|oldest| oldest <= *last));
+        Ok(())
+    }
+
+    fn take_answer(&mut self, now: Instant, call: CallId, answer: Answer) -> Result<(), AgentError> {
         match answer {
             Answer::Registered(result) if self.registration == Registration::Asked(call) => {
                 self.on_registered(now, result)
@@ -206,10 +213,10 @@ impl State {
             let (job, attempt) = (lease.job.short(), lease.attempt);
             tracing::warn!(%job, %attempt, "refused by the coordinator: the lease is not this worker's any more");
         }
-        self.ended_meanwhile.insert(lease);
+        self.ended.insert(lease, self.last_call);
         self.drop_attempt(&lease);
         self.on_assigned(now, response.assignments);
-        if !self.idle.is_empty() && self.synchronizing.is_none() {
+        if self.free_slots() > 0 && self.synchronizing.is_none() {
             self.next_synchronize = now;
         }
     }
@@ -247,11 +254,11 @@ impl State {
             }
         }
         self.unsent_offers.drain(..sent.offers.min(self.unsent_offers.len()));
-        for lease in stops {
+        for lease in &stops {
             // one whose outcome is being reported gets its answer from there
-            if self.attempts.get(&lease).is_some_and(|held| held.outcome.is_none()) {
+            if self.attempts.get(lease).is_some_and(|held| held.outcome.is_none()) {
                 tracing::warn!(job = %lease.job.short(), attempt = %lease.attempt, "stopped by the coordinator");
-                self.drop_attempt(&lease);
+                self.drop_attempt(lease);
             }
         }
         for dataset in response.wanted.iter().filter_map(|dataset| Dataset::try_from(dataset).ok()) {
@@ -265,9 +272,14 @@ impl State {
         }
         self.on_assigned(now, response.assignments);
         // with a slot to fill the next call waits at the coordinator, else here
-        let waits_there = self.draining.is_none() && !self.idle.is_empty() && self.inspecting.is_empty();
-        let wait = if waits_there { 0 } else { response.next_ms };
-        self.next_synchronize = now + Duration::from_millis(wait);
+        let waits_there = self.draining.is_none() && self.free_slots() > 0 && self.inspecting.is_empty();
+        self.next_synchronize = now
+            + match waits_there {
+                // what is stopped, but is being reported, will be stopped again, and at once
+                true if stops.iter().any(|lease| self.attempts.contains_key(lease)) => MEASUREMENT_INTERVAL,
+                true => Duration::ZERO,
+                false => Duration::from_millis(response.next_ms),
+            };
     }
 
     fn reached(&mut self) {

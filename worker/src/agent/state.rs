@@ -140,8 +140,8 @@ pub struct State {
     pub(super) last_call: CallId,
     /// The `Synchronize` under way.
     pub(super) synchronizing: Option<Synchronizing>,
-    /// Attempts that ended while it was: its answer may still assign them.
-    pub(super) ended_meanwhile: BTreeSet<Lease>,
+    /// Attempts whose end was acknowledged, and the last call that had been made by then: answers of calls up to it may still assign them.
+    pub(super) ended: BTreeMap<Lease, CallId>,
     /// When to synchronise next, at the latest.
     pub(super) next_synchronize: Instant,
     pub(super) last_synchronize: Option<Instant>,
@@ -198,7 +198,7 @@ impl State {
             waiting: VecDeque::new(),
             last_call: 0,
             synchronizing: None,
-            ended_meanwhile: BTreeSet::new(),
+            ended: BTreeMap::new(),
             next_synchronize: now,
             last_synchronize: None,
             inspecting: BTreeSet::new(),
@@ -243,6 +243,11 @@ impl State {
 
     // === jobs ===
 
+    /// Slots that have no job, no job that waits for them, and no job whose end is being reported, which brings the next one.
+    pub(super) fn free_slots(&self) -> usize {
+        self.idle.len().saturating_sub(self.attempts.values().filter(|held| held.slot.is_none()).count())
+    }
+
     fn start_jobs(&mut self, now: Instant) {
         while let Some(lease) = self.waiting.front().copied() {
             let Some(held) = self.attempts.get_mut(&lease) else {
@@ -264,7 +269,7 @@ impl State {
     pub(super) fn on_assigned(&mut self, now: Instant, assignments: Vec<Assignment>) {
         for assignment in assignments {
             match self.hold(assignment) {
-                Ok(held) if self.attempts.contains_key(&held.lease) || self.ended_meanwhile.contains(&held.lease) => {}
+                Ok(held) if self.attempts.contains_key(&held.lease) || self.ended.contains_key(&held.lease) => {}
                 Ok(mut held) => {
                     if self.draining.is_some() {
                         held.outcome = Some(Outcome::Released);

@@ -144,7 +144,7 @@ impl Sim {
 
     fn offer(&mut self, worker: WorkerId, found: Found) {
         let dataset = sweep("any", "bce", 1).dataset;
-        let decision = self.state.offer_decision(worker, Offer { dataset, found }).unwrap();
+        let decision = self.state.offer_decision(worker, 0, Offer { dataset, found }).unwrap();
         self.carry_out(decision);
     }
 
