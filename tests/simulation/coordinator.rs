@@ -261,7 +261,12 @@ impl World {
     }
 
     /// Hands a call to the core; one that is not understood is answered.
-    fn ask(&mut self, coordinator: &mut Coordinator, clock: Timestamp, letter: Letter) -> Result<Option<Asked>, StoreError> {
+    fn ask(
+        &mut self,
+        coordinator: &mut Coordinator,
+        clock: Timestamp,
+        letter: Letter,
+    ) -> Result<Option<Asked>, StoreError> {
         let core = &mut coordinator.core;
         match letter.content.clone() {
             Content::Call(Call::Register(request)) => match messages::introduction(&request) {
@@ -281,7 +286,10 @@ impl World {
                         let mut offered = Vec::new();
                         for offer in offers {
                             let (sender, reply) = oneshot::channel();
-                            core.handle(clock, Request::Offer(poll.worker, poll.synchronization.number, offer, sender))?;
+                            core.handle(
+                                clock,
+                                Request::Offer(poll.worker, poll.synchronization.number, offer, sender),
+                            )?;
                             offered.push(reply);
                         }
                         let (sender, reply) = oneshot::channel();
@@ -329,9 +337,8 @@ impl World {
             return Vec::new();
         }
         let Ok(worker) = request.worker.parse::<WorkerId>() else { return Vec::new() };
-        let is_lapsed = |lease: &Lease| {
-            coordinator.state().job(lease.job).is_some_and(|job| job.is_lapsed(lease, worker))
-        };
+        let is_lapsed =
+            |lease: &Lease| coordinator.state().job(lease.job).is_some_and(|job| job.is_lapsed(lease, worker));
         let lapsed: Vec<_> =
             request.held.iter().filter_map(|lease| Lease::try_from(lease).ok()).filter(is_lapsed).collect();
         request.held.retain(|lease| Lease::try_from(lease).is_ok_and(|lease| !lapsed.contains(&lease)));
@@ -387,9 +394,19 @@ impl World {
     }
 
     /// The flaw of a coordinator that grants a worker what it has just let lapse, though the worker holds it still.
-    fn grant_lapsed(&mut self, coordinator: &mut Coordinator, letter: &Letter, worker: WorkerId, reply: Completed) -> Completed {
-        let (Some(Flaw::GrantsLapsedToAsker), Completed::Recorded(mut grants)) = (self.flaw, reply.clone()) else { return reply };
-        let Content::Call(Call::Complete(CompleteRequest { held, free_slots, .. })) = &letter.content else { return reply };
+    fn grant_lapsed(
+        &mut self,
+        coordinator: &mut Coordinator,
+        letter: &Letter,
+        worker: WorkerId,
+        reply: Completed,
+    ) -> Completed {
+        let (Some(Flaw::GrantsLapsedToAsker), Completed::Recorded(mut grants)) = (self.flaw, reply.clone()) else {
+            return reply;
+        };
+        let Content::Call(Call::Complete(CompleteRequest { held, free_slots, .. })) = &letter.content else {
+            return reply;
+        };
         let held: Vec<_> = held.iter().filter_map(|lease| Lease::try_from(lease).ok()).collect();
         let is_valid = |lease: &&Lease| {
             coordinator.state().job(lease.job).is_some_and(|job| job.holder_of(lease, worker).is_some())
@@ -409,7 +426,13 @@ impl World {
     }
 
     /// Answers the calls that have waited long enough, and asks the core anew for the others if there may be work.
-    fn answer_polls(&mut self, coordinator: &mut Coordinator, clock: Timestamp, writes: u64, brings_work: bool) -> Result<(), StoreError> {
+    fn answer_polls(
+        &mut self,
+        coordinator: &mut Coordinator,
+        clock: Timestamp,
+        writes: u64,
+        brings_work: bool,
+    ) -> Result<(), StoreError> {
         for mut waiting in mem::take(&mut coordinator.polls) {
             if waiting.deadline <= self.now {
                 let Waiting { letter, poll, reply, .. } = waiting;

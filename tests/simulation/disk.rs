@@ -75,7 +75,9 @@ impl Disk {
                 }
                 self.granted.insert((*job, *attempt), *worker);
             }
-            Fact::Succeeded { job, attempt, .. } | Fact::Failed { job, attempt, .. } | Fact::Released { job, attempt } => {
+            Fact::Succeeded { job, attempt, .. }
+            | Fact::Failed { job, attempt, .. }
+            | Fact::Released { job, attempt } => {
                 self.ended.insert((*job, *attempt));
             }
             Fact::Stalled { job, attempt } => {
@@ -96,7 +98,13 @@ pub(crate) struct OpenedDisk {
 
 impl OpenedDisk {
     /// Opens the store. `None` if somebody else has it, unless the lock does not keep us out.
-    pub(crate) fn open(disk: &Rc<RefCell<Disk>>, life: u64, ignores_lock: bool, compares_epochs: bool, writes_late: bool) -> Option<Self> {
+    pub(crate) fn open(
+        disk: &Rc<RefCell<Disk>>,
+        life: u64,
+        ignores_lock: bool,
+        compares_epochs: bool,
+        writes_late: bool,
+    ) -> Option<Self> {
         let mut content = disk.borrow_mut();
         if content.locked_by.is_some() && !ignores_lock {
             return None;
@@ -110,7 +118,7 @@ impl OpenedDisk {
         Some(Self { disk: Rc::clone(disk), epoch, compares_epochs, writes_late })
     }
 
-    fn check_epoch(&self, disk: &Disk) -> Result<(), StoreError> {
+    fn compare_epochs(&self, disk: &Disk) -> Result<(), StoreError> {
         if self.compares_epochs && disk.epoch != self.epoch {
             return Err(StoreError::Superseded { path: "model".into(), holder: "another".to_owned() });
         }
@@ -121,11 +129,15 @@ impl OpenedDisk {
 impl Keeper for OpenedDisk {
     fn append(&mut self, facts: &[Fact], records: &[Record]) -> Result<(), StoreError> {
         let mut disk = self.disk.borrow_mut();
-        self.check_epoch(&disk)?;
+        self.compare_epochs(&disk)?;
         match disk.health {
             Health::Fine => {}
             Health::Full => {
-                return Err(StoreError::Io { action: "write", path: "model".into(), source: Error::from(ErrorKind::StorageFull) });
+                return Err(StoreError::Io {
+                    action: "write",
+                    path: "model".into(),
+                    source: Error::from(ErrorKind::StorageFull),
+                });
             }
             Health::Gone => return Err(StoreError::Gone { path: "model".into() }),
         }
@@ -157,8 +169,12 @@ impl Keeper for OpenedDisk {
         Ok(state)
     }
 
+    fn check_epoch(&self) -> Result<(), StoreError> {
+        self.compare_epochs(&self.disk.borrow())
+    }
+
     fn check_place(&self) -> Result<(), StoreError> {
-        self.check_epoch(&self.disk.borrow())?;
+        self.compare_epochs(&self.disk.borrow())?;
         match self.disk.borrow().health {
             Health::Gone => Err(StoreError::Gone { path: "model".into() }),
             Health::Fine | Health::Full => Ok(()),

@@ -13,7 +13,11 @@
 //! A seed gives the same run again: `SPLITSWEEP_SEED=7 cargo test -p tests --test simulation one_schedule -- --nocapture` tells it step by step.
 //! `SPLITSWEEP_SCHEDULES=100000` runs more of them.
 
-#![expect(clippy::unwrap_used, clippy::print_stderr, reason = "a test ends at the first surprise, and tells of its seeds")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stderr,
+    reason = "a test ends at the first surprise, and tells of its seeds"
+)]
 
 mod chance;
 mod coordinator;
@@ -37,7 +41,8 @@ const SCHEDULES: u64 = 10_000;
 /// Runs a schedule to its end; an error says which promise was broken.
 fn run(seed: u64, flaw: Option<Flaw>) -> Result<Told, String> {
     catch_unwind(AssertUnwindSafe(|| World::new(seed, flaw, false).run())).unwrap_or_else(|panic| {
-        let said = panic.downcast_ref::<String>().cloned().or_else(|| panic.downcast_ref::<&str>().map(|s| (*s).to_owned()));
+        let said =
+            panic.downcast_ref::<String>().cloned().or_else(|| panic.downcast_ref::<&str>().map(|s| (*s).to_owned()));
         Err(said.unwrap_or_else(|| "it panics".to_owned()))
     })
 }
@@ -77,7 +82,11 @@ fn no_schedule_breaks_a_promise() {
     for (seed, promise) in &broken {
         eprintln!("SPLITSWEEP_SEED={seed}: {promise}");
     }
-    assert!(broken.is_empty(), "replay: SPLITSWEEP_SEED={} cargo test -p tests --test simulation one_schedule -- --nocapture", broken[0].0);
+    assert!(
+        broken.is_empty(),
+        "replay: SPLITSWEEP_SEED={} cargo test -p tests --test simulation one_schedule -- --nocapture",
+        broken[0].0
+    );
     total.assert_that_all_happened(schedules);
 }
 

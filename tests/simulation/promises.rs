@@ -30,6 +30,8 @@ pub(crate) struct Promises {
     submitted: BTreeSet<usize>,
     /// Failures and losses of each job since it was last queued anew.
     runs: BTreeMap<JobId, (u32, u32)>,
+    /// The transaction that is answered has a submission: what was decided before it, it may have changed.
+    submits: bool,
     /// Stops that a flaw adds.
     stops: Vec<Lease>,
 }
@@ -54,9 +56,10 @@ impl Promises {
     }
 
     pub(crate) fn note(&mut self, facts: &[Fact]) {
+        self.submits = facts.iter().any(|fact| matches!(fact, Fact::Submitted { .. } | Fact::Pinned { .. }));
         for fact in facts {
             match fact {
-                Fact::Submitted { .. } => self.runs.clear(),
+                Fact::Submitted { .. } | Fact::Pinned { .. } => self.runs.clear(),
                 Fact::Failed { job, .. } => self.runs.entry(*job).or_default().0 += 1,
                 Fact::Lost { job, .. } | Fact::Stalled { job, .. } => self.runs.entry(*job).or_default().1 += 1,
                 Fact::Revived { job, .. } => {
@@ -99,10 +102,13 @@ impl Promises {
     ) -> Result<(), String> {
         let Lease { job, attempt, .. } = lease;
         let Completed::Recorded(grants) = completed else {
-            let is_over = state.job(job).is_none_or(|job| matches!(job.state, JobState::Succeeded | JobState::Cancelled));
-            if is_result && !is_over && !disk.stalled.contains(&(job, attempt)) {
+            let is_over =
+                state.job(job).is_none_or(|job| matches!(job.state, JobState::Succeeded | JobState::Cancelled));
+            if is_result && !is_over && !self.submits && !disk.stalled.contains(&(job, attempt)) {
                 let state = state.job(job).map(|job| &job.state);
-                return Err(format!("the finished training of job {job}, attempt {attempt} is refused; the job is {state:?}"));
+                return Err(format!(
+                    "the finished training of job {job}, attempt {attempt} is refused; the job is {state:?}"
+                ));
             }
             return Ok(());
         };
@@ -121,10 +127,18 @@ impl Promises {
     }
 
     /// A worker is told what to do.
-    pub(crate) fn check_synchronized(&self, state: &State, worker: WorkerId, reply: &Synchronized) -> Result<(), String> {
+    pub(crate) fn check_synchronized(
+        &self,
+        state: &State,
+        worker: WorkerId,
+        reply: &Synchronized,
+    ) -> Result<(), String> {
         for stop in &reply.stops {
             let Some(job) = state.job(stop.job) else { continue };
-            if job.is_lapsed(stop, worker) {
+            let wants = |&(number, place): &(u64, u32)| {
+                state.sweeps().any(|sweep| sweep.number == number && !sweep.is_dropped(place))
+            };
+            if !self.submits && job.is_lapsed(stop, worker) && job.places.iter().any(wants) {
                 let Lease { job, attempt, .. } = stop;
                 return Err(format!("a worker is told to stop job {job}, attempt {attempt}, which nobody else has"));
             }

@@ -6,9 +6,7 @@ use crate::world::{CALM_MS, Event, World};
 use proto::data::{Dataset, Inventory};
 use proto::extras::Extras;
 use proto::ids::{ContentHash, SplitHash, WorkerId};
-use proto::measure::{
-    CaseCounts, Counts, Evaluation, FailureKind, JobResult, Measurement, Outcome, Scores, Verdict,
-};
+use proto::measure::{CaseCounts, Counts, Evaluation, FailureKind, JobResult, Measurement, Outcome, Scores, Verdict};
 use proto::spec::JobSpec;
 use proto::text::Line;
 use proto::wire::TrainRequest;

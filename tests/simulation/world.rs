@@ -38,9 +38,16 @@ pub(crate) enum Event {
     /// A call arrives at the coordinator.
     Arrival(Letter),
     /// The coordinator's driver wakes.
-    Round { life: u64, round: u64 },
+    Round {
+        life: u64,
+        round: u64,
+    },
     StartCoordinator,
-    Worker { host: usize, life: u64, happening: Happening },
+    Worker {
+        host: usize,
+        life: u64,
+        happening: Happening,
+    },
     StartWorker(usize),
     Mishap(Mishap),
 }

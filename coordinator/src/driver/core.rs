@@ -26,6 +26,12 @@ pub trait Keeper {
     /// If they cannot be read.
     fn restore(&self, now: Timestamp, limits: &Limits, nonce: u128) -> Result<State, StoreError>;
 
+    /// Looks whether nobody else has taken it.
+    ///
+    /// # Errors
+    /// If somebody has.
+    fn check_epoch(&self) -> Result<(), StoreError>;
+
     /// Looks whether it is still where it was opened, and nobody else has taken it.
     ///
     /// # Errors
@@ -187,7 +193,11 @@ impl<K: Keeper> Core<K> {
         let Batch { facts, records, replies } = std::mem::take(&mut self.batch);
         let mut written = Written { facts, records, problem_changed: false, replies, refusal: None };
         if written.records.is_empty() && !written.facts.iter().any(Fact::is_durable) {
-            return Ok(written);
+            // a coordinator that has lost the store knows nothing any more that a worker may be told
+            return match self.keeper.check_epoch() {
+                Err(error) if error.is_fatal() => Err(error),
+                Ok(()) | Err(_) => Ok(written),
+            };
         }
         let appended = self.keeper.append(&written.facts, &written.records);
         let problem = appended.as_ref().err().map(ToString::to_string);

@@ -99,6 +99,10 @@ impl Keeper for Disk {
         restore(&self.reader, now, limits.clone(), nonce)
     }
 
+    fn check_epoch(&self) -> Result<(), StoreError> {
+        self.store.check_epoch()
+    }
+
     fn check_place(&self) -> Result<(), StoreError> {
         self.store.check_place()
     }

@@ -120,8 +120,7 @@ impl State {
         for lease in &held {
             match self.jobs.get(&lease.job) {
                 Some(job) if job.holder_of(lease, worker).is_some() && !self.is_wanted(job) => {
-                    // no sweep wants it any more
-                    facts.push(Fact::Released { job: lease.job, attempt: lease.attempt });
+                    facts.push(Fact::Recalled { job: lease.job, attempt: lease.attempt });
                     reply.stops.push(*lease);
                     busy -= 1;
                 }
@@ -211,7 +210,9 @@ impl State {
         let mut facts = vec![Fact::Seen { worker, at: now, number: 0 }];
         let mut records = Vec::new();
         let job = self.jobs.get(&lease.job);
-        if job.is_some_and(|job| job.ended == Some((lease.attempt, lease.token))) {
+        let is_result = matches!(outcome, Outcome::Succeeded(_));
+        let is_late_result = is_result && job.is_some_and(|job| job.is_late(&lease, worker));
+        if job.is_some_and(|job| job.ended == Some((lease.attempt, lease.token))) && !is_late_result {
             return Ok(Decision { facts, records, reply: Ok(Completed::Recorded(Vec::new())) });
         }
         match job {
@@ -220,7 +221,7 @@ impl State {
                 facts.push(Fact::Revived { job: lease.job, attempt: lease.attempt });
             }
             // whoever has it now has not finished it
-            Some(job) if job.is_late(&lease, worker) && matches!(outcome, Outcome::Succeeded(_)) => {}
+            Some(_) if is_late_result => {}
             _ => return Ok(Decision { facts, records, reply: Ok(Completed::StaleLease) }),
         }
         let checked = match &outcome {

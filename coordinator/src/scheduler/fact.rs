@@ -117,6 +117,13 @@ pub enum Fact {
         /// The attempt.
         attempt: Attempt,
     },
+    /// No sweep wants the job any more: the holder was told to stop.
+    Recalled {
+        /// The job.
+        job: JobId,
+        /// The attempt.
+        attempt: Attempt,
+    },
     /// The holder was silent for too long.
     Lost {
         /// The job.
@@ -236,6 +243,7 @@ impl Fact {
             | Self::Granted { .. }
             | Self::Revived { .. }
             | Self::Released { .. }
+            | Self::Recalled { .. }
             | Self::Lost { .. }
             | Self::Stalled { .. }
             | Self::Failed { .. }
@@ -263,6 +271,7 @@ impl Fact {
                 | Self::Cancelled { .. }
                 | Self::Draining { .. }
                 | Self::Released { .. }
+                | Self::Recalled { .. }
                 | Self::Lost { .. }
                 | Self::Stalled { .. }
                 | Self::Failed { .. }

@@ -5,7 +5,7 @@
 //!   Queued ------------> Leased -----------------> Succeeded
 //!     ^ | ^   Revived      | |       Failed, Lost (limit)
 //!     | |  \---------------/ +--------------------> Failed
-//!     | |  Released, Lost, Stalled, Failed (below the limit)
+//!     | |  Released, Recalled, Lost, Stalled, Failed (below the limit)
 //!     | +----------------------+------------------> Cancelled
 //!     +---- Submitted again ---- Failed, Cancelled
 //! ```
@@ -103,7 +103,7 @@ pub struct Job {
     pub ended: Option<(Attempt, Token)>,
     /// The last failure, for people.
     pub message: Option<String>,
-    /// The holders of leases that ran out or were cancelled, who may still bring a result. While the job waits, the last one may go on.
+    /// The holders of leases that ran out or were taken from them, who may still bring a result. While the job waits, the last one may go on.
     pub(super) lapsed: Vec<Holder>,
     /// What its result is worth, once it has one.
     pub grade: Option<Grade>,
@@ -251,6 +251,11 @@ impl Job {
             }
             (Leased { holder, .. }, Fact::Released { attempt, .. }) if holder.attempt == *attempt => {
                 self.ended = Some((holder.attempt, holder.token));
+                Queued
+            }
+            // he may have finished it, and somebody may want it again
+            (Leased { holder, .. }, Fact::Recalled { attempt, .. }) if holder.attempt == *attempt => {
+                self.lapsed.push(*holder);
                 Queued
             }
             (Leased { holder, .. }, Fact::Failed { attempt, kind, message, .. }) if holder.attempt == *attempt => {

@@ -119,6 +119,7 @@ impl State {
             Fact::Granted { job, .. }
             | Fact::Revived { job, .. }
             | Fact::Released { job, .. }
+            | Fact::Recalled { job, .. }
             | Fact::Lost { job, .. }
             | Fact::Stalled { job, .. }
             | Fact::Failed { job, .. }

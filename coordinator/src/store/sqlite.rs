@@ -101,6 +101,14 @@ impl Store {
     /// If it was deleted, moved, replaced or taken over, or its file system does not answer.
     pub fn check_place(&self) -> Result<(), StoreError> {
         self.lock.check()?;
+        self.check_epoch()
+    }
+
+    /// Looks whether no other coordinator has taken the store.
+    ///
+    /// # Errors
+    /// If one has.
+    pub fn check_epoch(&self) -> Result<(), StoreError> {
         check_epoch(&self.path, &self.connection, self.epoch)
     }
 
@@ -135,7 +143,8 @@ impl Store {
 fn check_epoch(path: &Path, connection: &Connection, epoch: i64) -> Result<(), StoreError> {
     let read = |row: &Row<'_>| Ok((row.get::<_, i64>(0)?, row.get(1)?));
     let sqlite = |source| StoreError::sqlite(path, source);
-    let (now, holder) = connection.query_row("SELECT epoch, holder FROM coordinator", [], read).map_err(sqlite)?;
+    let mut query = connection.prepare_cached("SELECT epoch, holder FROM coordinator").map_err(sqlite)?;
+    let (now, holder) = query.query_row([], read).map_err(sqlite)?;
     if now == epoch { Ok(()) } else { Err(StoreError::Superseded { path: path.to_owned(), holder }) }
 }
 
