@@ -9,6 +9,7 @@
 //!  serve      tonic services; the only users of wire types here, but for the clients in cli
 //!  analysis   rows -> statistics -> tables                          pure
 //!  query      store -> rows
+//!  salvage    damaged store -> what is sound of it
 //! ```
 
 pub mod analysis;
@@ -16,6 +17,7 @@ pub mod cli;
 pub mod driver;
 pub mod plan;
 pub mod query;
+pub mod salvage;
 pub mod scheduler;
 pub mod serve;
 pub mod store;

@@ -2,7 +2,7 @@
 
 use clap::{Parser, Subcommand};
 use coordinator::cli::{
-    CliError, analyze, cancel, exit, jobs, plan, report, run, serve, status, submit, tables, watch,
+    CliError, analyze, cancel, exit, jobs, plan, report, run, serve, status, store, submit, tables, watch,
 };
 use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
@@ -37,6 +37,7 @@ enum Command {
     Tables(tables::Args),
     Report(report::Args),
     Analyze(analyze::Args),
+    Store(store::Args),
 }
 
 fn main() -> ExitCode {
@@ -73,6 +74,7 @@ async fn dispatch(cli: Cli) -> Result<u8, CliError> {
         Some(Command::Tables(args)) => tables::run(args).await?,
         Some(Command::Report(args)) => report::run(args)?,
         Some(Command::Analyze(args)) => analyze::run(&args)?,
+        Some(Command::Store(args)) => return store::run(args),
     }
     Ok(exit::COMPLETE)
 }

@@ -142,7 +142,7 @@ fn a_store_of_another_version() {
     connection.pragma_update(None, "user_version", 99).unwrap();
     connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())).unwrap();
     connection.close().unwrap();
-    assert_store_refused(&lab, &["sweeps.db", "version 99", "version 3"]);
+    assert_store_refused(&lab, &["sweeps.db", "version 99", "version 4"]);
 }
 
 #[test]

@@ -14,6 +14,7 @@ pub mod run;
 pub mod serve;
 pub mod server;
 pub mod status;
+pub mod store;
 pub mod submit;
 pub mod tables;
 pub mod watch;

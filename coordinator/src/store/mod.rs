@@ -4,15 +4,20 @@
 //!  driver --append(facts, records)--> one transaction, on disk when the call returns     [`Store`], the only writer
 //!  anyone --facts, results, ...-----> what was appended                                  [`Reader`]
 //! ```
+//!
+//! Each row bears a checksum (`seal.rs`). [`backup`] copies a store, also one that is in use.
 
+mod copy;
 mod lock;
 mod reader;
+mod seal;
 mod sqlite;
 #[cfg(test)]
 mod tests;
 
+pub use copy::backup;
 pub use reader::{Reader, StoredResult, Submission};
-pub use sqlite::Store;
+pub use sqlite::{Hold, Store, hold};
 
 use std::path::{Path, PathBuf};
 
@@ -91,6 +96,12 @@ pub enum StoreError {
         /// The file.
         path: PathBuf,
     },
+    /// There is such a file already.
+    #[error("{path} is there already: name another file")]
+    Taken {
+        /// The file.
+        path: PathBuf,
+    },
     /// There is no such file.
     #[error("there is no store {path}: name it with --store, or ask a running coordinator with --coordinator")]
     Missing {
@@ -98,7 +109,9 @@ pub enum StoreError {
         path: PathBuf,
     },
     /// Its content cannot be read back.
-    #[error("store {path} is damaged at {place}: {reason}")]
+    #[error(
+        "store {path} is damaged at {place}: {reason}; `coordinator store check` tells what is sound, `coordinator store salvage` saves it"
+    )]
     Damaged {
         /// The store.
         path: PathBuf,
@@ -155,6 +168,7 @@ impl StoreError {
             | Self::Empty { .. }
             | Self::Version { .. }
             | Self::Foreign { .. }
+            | Self::Taken { .. }
             | Self::Missing { .. }
             | Self::Io { .. } => true,
             Self::Sqlite { source, .. } => matches!(

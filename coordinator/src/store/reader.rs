@@ -1,16 +1,23 @@
 //! Reading a store, while a coordinator writes it or after.
 
 use super::sqlite::{check_version, quick_check};
-use super::{StoreError, lock};
+use super::{StoreError, lock, seal};
 use crate::scheduler::{Fact, Grade};
 use proto::convert::unpack;
 use proto::extras::{Artifact, Baseline, BaselineCounts, Extras};
-use proto::ids::{Attempt, BaselinesHash, InvalidId, JobId};
+use proto::ids::{Attempt, BaselinesHash, JobId, SplitHash};
 use proto::measure::{CaseCounts, Evaluation, JobResult, Measurement, Scores, Verdict};
+use rusqlite::types::{FromSqlError, Type, Value, ValueRef};
 use rusqlite::{Connection, OpenFlags, OptionalExtension, Row};
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+
+/// What is wrong with a row whose seal does not fit.
+const UNSOUND: &str = "it is not as it was written (its checksum does not fit)";
+
+/// Facts in a row that cannot be read before nothing more is expected behind them: a page holds a few hundred at most.
+const MOST_FAILURES: i64 = 10_000;
 
 /// A result as it was recorded.
 #[derive(Debug, Clone, PartialEq)]
@@ -55,6 +62,7 @@ impl Reader {
         let (connection, version) = Self::peek(path)?;
         let sqlite = |source| StoreError::sqlite(path, source);
         connection.pragma_update(None, "query_only", true).map_err(sqlite)?;
+        seal::bring_to(&connection).map_err(sqlite)?;
         connection.set_prepared_statement_cache_capacity(32);
         Ok(Self { path: path.to_owned(), connection, version })
     }
@@ -102,11 +110,15 @@ impl Reader {
     /// # Errors
     /// If a fact cannot be read back, or `each` refuses one.
     pub fn facts<E: std::fmt::Display>(&self, mut each: impl FnMut(Fact) -> Result<(), E>) -> Result<(), StoreError> {
-        let mut select = self.prepare("SELECT seq, fact FROM journal ORDER BY seq")?;
+        let mut select =
+            self.prepare(&format!("SELECT seq, fact, {} FROM journal ORDER BY seq", self.sound("journal")))?;
         let mut rows = select.query([]).map_err(|source| self.sqlite(source))?;
         while let Some(row) = rows.next().map_err(|source| self.sqlite(source))? {
             let (seq, json): (i64, String) = self.get(row.get(0), row.get(1))?;
             let damaged = |reason: String| self.damaged(format!("journal, seq {seq}"), reason);
+            if !row.get::<_, bool>(2).map_err(|source| self.sqlite(source))? {
+                return Err(damaged(UNSOUND.to_owned()));
+            }
             let mut fact = serde_json::from_str(&json).map_err(|error| damaged(error.to_string()))?;
             // written before the journal held grades
             if let Fact::Succeeded { job, grade: grade @ None, split, .. } = &mut fact {
@@ -119,15 +131,81 @@ impl Reader {
         Ok(())
     }
 
+    /// Calls `each` with every fact that can be read and is sound; the answer is how many others there are before the last of them.
+    pub fn sound_facts(&self, mut each: impl FnMut(Fact)) -> u64 {
+        let (mut last, mut sound, mut failures) = (0, 0, 0);
+        // a damaged page ends a stretch; the next begins behind what it hid
+        while failures < MOST_FAILURES {
+            let stretch = self.facts_after(last, |seq, fact| {
+                (last, failures) = (seq, 0);
+                if let Some(fact) = fact {
+                    sound += 1;
+                    each(fact);
+                }
+            });
+            if stretch.is_ok() {
+                break;
+            }
+            (last, failures) = (last + 1, failures + 1);
+        }
+        ((last - failures) as u64).saturating_sub(sound)
+    }
+
+    fn facts_after(&self, last: i64, mut each: impl FnMut(i64, Option<Fact>)) -> rusqlite::Result<()> {
+        let select = format!("SELECT seq, fact, {} FROM journal WHERE seq > ?1 ORDER BY seq", self.sound("journal"));
+        let mut select = self.connection.prepare_cached(&select)?;
+        let mut rows = select.query([last])?;
+        while let Some(row) = rows.next()? {
+            let fact: Option<String> = row.get(1).ok().filter(|_| row.get(2) == Ok(true));
+            each(row.get(0)?, fact.and_then(|json| serde_json::from_str(&json).ok()));
+        }
+        Ok(())
+    }
+
+    /// How many rows a table has, and how many of them are not as they were written.
+    ///
+    /// # Errors
+    /// If it cannot be read.
+    pub fn count(&self, table: &str) -> Result<(u64, u64), StoreError> {
+        let select = format!("SELECT count(*), coalesce(sum(NOT ({})), 0) FROM {table}", self.sound(table));
+        let read = |row: &Row<'_>| Ok((row.get::<_, i64>(0)? as u64, row.get::<_, i64>(1)? as u64));
+        self.connection.query_row(&select, [], read).map_err(|source| self.sqlite(source))
+    }
+
+    /// The tables that this version of the store has.
+    #[must_use]
+    pub fn tables(&self) -> &'static [&'static str] {
+        let all = &seal::TABLES;
+        if self.version < 2 { &all[..3] } else { all }
+    }
+
+    /// Whether rows bear checksums: not in stores of before version 4.
+    #[must_use]
+    pub fn is_sealed(&self) -> bool {
+        self.version >= 4
+    }
+
+    /// What is wrong with the pages of the file and its indices, at most ten things.
+    ///
+    /// # Errors
+    /// If that cannot be told.
+    pub fn integrity(&self) -> Result<Vec<String>, StoreError> {
+        let mut check = self.prepare("PRAGMA integrity_check(10)")?;
+        let rows = check.query_map([], |row| row.get::<_, String>(0)).map_err(|source| self.sqlite(source))?;
+        let found = rows.collect::<Result<Vec<_>, _>>().map_err(|source| self.sqlite(source))?;
+        Ok(found.into_iter().filter(|line| line != "ok").collect())
+    }
+
     /// The file that a sweep was last submitted with; empty if it never was.
     ///
     /// # Errors
     /// If it cannot be read back.
     pub fn submission(&self, sweep: &str) -> Result<Submission, StoreError> {
-        let mut select = self.prepare(
-            "SELECT at, fact ->> '$.text' FROM journal
-             WHERE fact ->> '$.fact' = 'submitted' AND fact ->> '$.plan.sweep' = ?1 ORDER BY seq DESC LIMIT 1",
-        )?;
+        let at = if self.version < 4 { "at" } else { "strftime('%Y-%m-%dT%H:%M:%fZ', at / 1000.0, 'unixepoch')" };
+        let mut select = self.prepare(&format!(
+            "SELECT {at}, fact ->> '$.text' FROM journal
+             WHERE fact ->> '$.fact' = 'submitted' AND fact ->> '$.plan.sweep' = ?1 ORDER BY seq DESC LIMIT 1"
+        ))?;
         let read = |row: &Row<'_>| Ok(Submission { at: row.get(0)?, text: row.get(1)? });
         let found = select.query_row([sweep], read).optional().map_err(|source| self.sqlite(source))?;
         Ok(found.unwrap_or_default())
@@ -138,17 +216,18 @@ impl Reader {
     /// # Errors
     /// If it cannot be read back.
     pub fn result(&self, job: JobId) -> Result<Option<StoredResult>, StoreError> {
-        let mut select = self.prepare("SELECT * FROM results WHERE job = ?1")?;
-        let raw = select.query_row([job.to_string()], |row| RawResult::read(row, self.version)).optional();
+        let mut select =
+            self.prepare(&format!("SELECT *, {} AS sound FROM results WHERE job = ?1", self.sound("results")))?;
+        let raw = select.query_row([self.key(job.0)], |row| RawResult::read(row, self.version)).optional();
         let Some(raw) = raw.map_err(|source| self.sqlite(source))? else { return Ok(None) };
         let damaged = |what: &str| self.damaged(format!("results, job {job}"), what.to_owned());
+        if !raw.is_sound {
+            return Err(damaged(UNSOUND));
+        }
         let verdict = Verdict::from_name(&raw.verdict).ok_or_else(|| damaged("unknown verdict"))?;
         let evaluation = |loss: Option<f64>, cases: &[u8]| {
             Ok(Evaluation { loss: loss.unwrap_or(f64::NAN), cases: counts(cases).map_err(|what| damaged(&what))? })
         };
-        let invalid = |error: InvalidId| damaged(&error.to_string());
-        let split_hash = raw.split_hash.map(|hash| hash.parse()).transpose().map_err(invalid)?;
-        let baselines = raw.baselines.map(|hash| hash.parse()).transpose().map_err(invalid)?;
         Ok(Some(StoredResult {
             attempt: Attempt(raw.attempt),
             worker: raw.worker,
@@ -161,10 +240,10 @@ impl Reader {
                 train_seconds: raw.train_seconds,
                 parameters: raw.parameters as u64,
                 device: raw.device,
-                split_hash,
+                split_hash: raw.split_hash.map(SplitHash),
                 extras: Extras::default(),
             },
-            baselines,
+            baselines: raw.baselines.map(BaselinesHash),
         }))
     }
 
@@ -173,13 +252,18 @@ impl Reader {
     /// # Errors
     /// If they cannot be read back.
     pub fn baselines(&self, hash: BaselinesHash) -> Result<Vec<BaselineCounts>, StoreError> {
-        let mut select =
-            self.prepare("SELECT baseline, val_cases, test_cases FROM baselines WHERE hash = ?1 ORDER BY baseline")?;
-        let read = |row: &Row<'_>| Ok((row.get(0)?, row.get(1)?, row.get(2)?));
-        let rows = select.query_map([hash.to_string()], read).map_err(|source| self.sqlite(source))?;
-        let read = |row: rusqlite::Result<(String, Vec<u8>, Vec<u8>)>| {
-            let (name, validation, test) = row.map_err(|source| self.sqlite(source))?;
+        let sound = self.sound("baselines");
+        let mut select = self.prepare(&format!(
+            "SELECT baseline, val_cases, test_cases, {sound} FROM baselines WHERE hash = ?1 ORDER BY baseline"
+        ))?;
+        let read = |row: &Row<'_>| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?));
+        let rows = select.query_map([self.key(hash.0)], read).map_err(|source| self.sqlite(source))?;
+        let read = |row: rusqlite::Result<(String, Vec<u8>, Vec<u8>, bool)>| {
+            let (name, validation, test, is_sound) = row.map_err(|source| self.sqlite(source))?;
             let damaged = |what: String| self.damaged(format!("baselines, hash {hash}"), what);
+            if !is_sound {
+                return Err(damaged(UNSOUND.to_owned()));
+            }
             Ok(BaselineCounts {
                 baseline: Baseline::from_name(&name).ok_or_else(|| damaged(format!("unknown baseline {name}")))?,
                 validation: counts(&validation).map_err(damaged)?,
@@ -197,9 +281,7 @@ impl Reader {
         if self.version < 2 {
             return Ok(Vec::new());
         }
-        let mut select = self.prepare("SELECT * FROM artifacts WHERE job = ?1 ORDER BY rank")?;
-        let rows = select.query_map([job.to_string()], read_artifact).map_err(|source| self.sqlite(source))?;
-        rows.collect::<Result<_, _>>().map_err(|source| self.sqlite(source))
+        self.rows_of(job, "artifacts", "rank", read_artifact)
     }
 
     /// The epochs of a job, by attempt and epoch.
@@ -207,9 +289,36 @@ impl Reader {
     /// # Errors
     /// If they cannot be read back.
     pub fn measurements(&self, job: JobId) -> Result<Vec<(Attempt, Measurement)>, StoreError> {
-        let mut select = self.prepare("SELECT * FROM measurements WHERE job = ?1 ORDER BY attempt, epoch")?;
-        let rows = select.query_map([job.to_string()], read_measurement).map_err(|source| self.sqlite(source))?;
-        rows.collect::<Result<_, _>>().map_err(|source| self.sqlite(source))
+        self.rows_of(job, "measurements", "attempt, epoch", read_measurement)
+    }
+
+    fn rows_of<T>(
+        &self,
+        job: JobId,
+        table: &str,
+        order: &str,
+        read: impl Fn(&Row<'_>) -> rusqlite::Result<T>,
+    ) -> Result<Vec<T>, StoreError> {
+        let sound = self.sound(table);
+        let select = format!("SELECT *, {sound} AS sound FROM {table} WHERE job = ?1 ORDER BY {order}");
+        let mut select = self.prepare(&select)?;
+        let read = |row: &Row<'_>| Ok((read(row)?, row.get("sound")?));
+        let rows = select.query_map([self.key(job.0)], read).map_err(|source| self.sqlite(source))?;
+        let read = |row: rusqlite::Result<(T, bool)>| match row.map_err(|source| self.sqlite(source))? {
+            (row, true) => Ok(row),
+            (_, false) => Err(self.damaged(format!("{table}, job {job}"), UNSOUND.to_owned())),
+        };
+        rows.map(read).collect()
+    }
+
+    /// An id as this version of the store has it.
+    fn key(&self, id: u128) -> Value {
+        if self.version < 4 { Value::Text(format!("{id:032x}")) } else { Value::Blob(id.to_be_bytes().to_vec()) }
+    }
+
+    /// In SQL, whether a row of the table is as it was written. Older stores cannot tell.
+    fn sound(&self, table: &str) -> String {
+        if self.version < 4 { "1".to_owned() } else { seal::is_sound(table) }
     }
 
     fn prepare(&self, sql: &str) -> Result<rusqlite::CachedStatement<'_>, StoreError> {
@@ -243,13 +352,14 @@ struct RawResult {
     val_cases: Vec<u8>,
     test_loss: Option<f64>,
     test_cases: Vec<u8>,
-    split_hash: Option<String>,
-    baselines: Option<String>,
+    split_hash: Option<u128>,
+    baselines: Option<u128>,
+    is_sound: bool,
 }
 
 impl RawResult {
     fn read(row: &Row<'_>, version: i64) -> rusqlite::Result<Self> {
-        let since_2 = |name: &str| if version < 2 { Ok(None) } else { row.get(name) };
+        let since_2 = |name: &str| if version < 2 { Ok(None) } else { hash(row, name) };
         Ok(Self {
             attempt: row.get("attempt")?,
             worker: row.get("worker")?,
@@ -265,8 +375,22 @@ impl RawResult {
             test_cases: row.get("test_cases")?,
             split_hash: since_2("split_hash")?,
             baselines: since_2("baselines")?,
+            is_sound: row.get("sound")?,
         })
     }
+}
+
+/// A hash, as 16 bytes or, before version 4, as 32 digits.
+fn hash(row: &Row<'_>, name: &str) -> rusqlite::Result<Option<u128>> {
+    let invalid = |error: FromSqlError| rusqlite::Error::FromSqlConversionFailure(0, Type::Blob, error.into());
+    Ok(match row.get_ref(name)? {
+        ValueRef::Null => None,
+        ValueRef::Text(_) => row.get::<_, String>(name)?.parse().ok().map(|hash: SplitHash| hash.0),
+        value => {
+            let bytes = value.as_blob().map_err(invalid)?;
+            Some(u128::from_be_bytes(bytes.try_into().map_err(|_| invalid(FromSqlError::InvalidType))?))
+        }
+    })
 }
 
 fn read_measurement(row: &Row<'_>) -> rusqlite::Result<(Attempt, Measurement)> {

@@ -1,4 +1,7 @@
--- The store of a coordinator, version 3 (`PRAGMA user_version`). One coordinator writes; anyone may read.
+-- The store of a coordinator, version 4 (`PRAGMA user_version`). One coordinator writes; anyone may read.
+--
+-- `seal` is a checksum of the row's other columns, in their order: `seal(...)` is a function that the coordinator brings along, see seal.rs.
+-- Ids and hashes are 16 bytes: `lower(hex(job))` is the id that the tables show.
 
 -- Who writes. A coordinator that takes the store raises the epoch, and writes nothing once another has raised it.
 CREATE TABLE coordinator (
@@ -10,13 +13,14 @@ INSERT INTO coordinator VALUES (0, '');
 -- What happened, in order. The coordinator's state is the fold of these facts.
 CREATE TABLE journal (
     seq  INTEGER PRIMARY KEY,
-    at   TEXT NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%fZ', 'now')),
-    fact TEXT NOT NULL                     -- JSON
+    at   INTEGER NOT NULL,                 -- milliseconds since 1970, UTC
+    fact TEXT NOT NULL,                    -- JSON
+    seal INTEGER NOT NULL
 ) STRICT;
 
 -- The result of each job that succeeded: each job at most once. A number that is not finite is NULL.
 CREATE TABLE results (
-    job           TEXT PRIMARY KEY,
+    job           BLOB PRIMARY KEY,
     attempt       INTEGER NOT NULL,
     worker        TEXT NOT NULL,
     verdict       TEXT NOT NULL,           -- trained, trivial, degenerate, diverged
@@ -29,13 +33,14 @@ CREATE TABLE results (
     val_cases     BLOB NOT NULL,           -- five u32, little-endian, a case: index, TP, FP, FN, TN
     test_loss     REAL,
     test_cases    BLOB NOT NULL,
-    split_hash    TEXT,                    -- of the content and the subsets' cases; since version 2
-    baselines     TEXT                     -- hash in `baselines`; since version 2
+    split_hash    BLOB,                    -- of the content and the subsets' cases
+    baselines     BLOB,                    -- hash in `baselines`
+    seal          INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 
 -- The numbers of each epoch of each attempt.
 CREATE TABLE measurements (
-    job                 TEXT NOT NULL,
+    job                 BLOB NOT NULL,
     attempt             INTEGER NOT NULL,
     epoch               INTEGER NOT NULL,
     train_loss          REAL,
@@ -47,25 +52,28 @@ CREATE TABLE measurements (
     val_specificity     REAL,
     val_accuracy        REAL,
     seconds             REAL NOT NULL,
+    seal                INTEGER NOT NULL,
     PRIMARY KEY (job, attempt, epoch)
 ) STRICT, WITHOUT ROWID;
 
 -- What needs no training, on the cases of a split: once for all jobs that have the same.
 CREATE TABLE baselines (
-    hash       TEXT NOT NULL,
+    hash       BLOB NOT NULL,
     baseline   TEXT NOT NULL,              -- all_foreground, mean_mask, otsu
     val_cases  BLOB NOT NULL,              -- as in `results`
     test_cases BLOB NOT NULL,
+    seal       INTEGER NOT NULL,
     PRIMARY KEY (hash, baseline)
 ) STRICT, WITHOUT ROWID;
 
 -- Example segmentations of a job's test cases.
 CREATE TABLE artifacts (
-    job        TEXT NOT NULL,
+    job        BLOB NOT NULL,
     rank       INTEGER NOT NULL,           -- by IoU: 1 is the best, `cases` the worst
     cases      INTEGER NOT NULL,
     case_index INTEGER NOT NULL,
     iou        REAL NOT NULL,
     png        BLOB NOT NULL,              -- side by side: image, probabilities, predicted mask, true mask
+    seal       INTEGER NOT NULL,
     PRIMARY KEY (job, rank)
 ) STRICT;

@@ -2,7 +2,7 @@
 //! process and of the host.
 
 use super::lock::{self, Lock};
-use super::{Reader, StoreError};
+use super::{Reader, StoreError, copy, seal};
 use crate::scheduler::{Fact, Record};
 use proto::convert::pack;
 use proto::extras::{Artifact, BaselineCounts, Extras};
@@ -13,13 +13,15 @@ use std::fs::{self, File, Permissions};
 use std::io;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 /// Marks the file as ours ("SPLS").
 pub(super) const APPLICATION_ID: i64 = 0x5350_4c53;
 /// Version of the schema and of the facts' JSON.
-pub(super) const VERSION: i64 = 3;
+pub(super) const VERSION: i64 = 4;
 /// What makes a store of version 1 + index one of the next version.
-const MIGRATIONS: [&str; VERSION as usize - 1] = [include_str!("from_1_to_2.sql"), include_str!("from_2_to_3.sql")];
+const MIGRATIONS: [&str; VERSION as usize - 1] =
+    [include_str!("from_1_to_2.sql"), include_str!("from_2_to_3.sql"), include_str!("from_3_to_4.sql")];
 /// A store up to this size is looked through when it is opened, which takes a quarter of a second; a larger one beside the work.
 const QUICKLY_CHECKED_BYTES: u64 = 128 << 20;
 
@@ -47,17 +49,19 @@ impl Store {
         }
         // what is no store of ours is left alone, without even a journal beside it
         Reader::peek(path)?;
-        let Some(mut lock) = Lock::take(&real)? else {
-            let holder = Reader::open(path).ok().and_then(|reader| reader.holder());
-            let holder = holder.unwrap_or_else(|| "another process".to_owned());
-            return Err(StoreError::Locked { path: path.to_owned(), holder });
-        };
+        let mut lock = take_lock(path, &real)?;
         let sqlite = |source| StoreError::sqlite(path, source);
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let mut connection = Connection::open_with_flags(&real, flags).map_err(sqlite)?;
+        seal::bring_to(&connection).map_err(sqlite)?;
         match check_version(path, &connection)? {
             VERSION => {}
-            old => migrate(&mut connection, old).map_err(sqlite)?,
+            old => {
+                let backup = copy::before_migration(&connection, &real, old)?;
+                let (path, backup) = (path.display(), backup.display());
+                tracing::warn!("store {path} is brought from version {old} to {VERSION}; {backup} is as it was");
+                migrate(&mut connection, old).map_err(sqlite)?;
+            }
         }
         connection.pragma_update(None, "journal_mode", "WAL").map_err(sqlite)?;
         connection.pragma_update(None, "synchronous", "FULL").map_err(sqlite)?;
@@ -148,6 +152,30 @@ fn check_epoch(path: &Path, connection: &Connection, epoch: i64) -> Result<(), S
     if now == epoch { Ok(()) } else { Err(StoreError::Superseded { path: path.to_owned(), holder }) }
 }
 
+/// The right to write the store at `path`.
+fn take_lock(path: &Path, real: &Path) -> Result<Lock, StoreError> {
+    Lock::take(real)?.ok_or_else(|| {
+        let holder = Reader::open(path).ok().and_then(|reader| reader.holder());
+        StoreError::Locked { path: path.to_owned(), holder: holder.unwrap_or_else(|| "another process".to_owned()) }
+    })
+}
+
+/// Keeps coordinators away from a store.
+#[derive(Debug)]
+pub struct Hold(#[expect(dead_code, reason = "it is held, not used")] Lock);
+
+/// Keeps coordinators away from the store at `path` until the hold is dropped, which must be after whatever has the store open.
+///
+/// # Errors
+/// If one has it, or it is not there.
+pub fn hold(path: &Path) -> Result<Hold, StoreError> {
+    if !path.exists() {
+        return Err(StoreError::Missing { path: path.to_owned() });
+    }
+    let real = lock::real_path(path).map_err(|source| io("find", path, source))?;
+    take_lock(path, &real).map(Hold)
+}
+
 fn io(action: &'static str, path: &Path, source: io::Error) -> StoreError {
     StoreError::Io { action, path: path.to_owned(), source }
 }
@@ -200,9 +228,9 @@ pub(super) fn quick_check(path: &Path, connection: &Connection) -> Result<(), St
     let damaged = |reason| StoreError::Damaged { path: path.to_owned(), place: "its pages".to_owned(), reason };
     match connection.query_row("PRAGMA quick_check(1)", [], |row| row.get::<_, String>(0)) {
         Ok(found) if found == "ok" => Ok(()),
-        Ok(found) => Err(damaged(format!("{found}; restore a copy"))),
+        Ok(found) => Err(damaged(found)),
         Err(source) if source.sqlite_error_code() == Some(ErrorCode::DatabaseCorrupt) => {
-            Err(damaged(format!("{source}; restore a copy")))
+            Err(damaged(source.to_string()))
         }
         Err(source) => Err(StoreError::sqlite(path, source)),
     }
@@ -218,11 +246,14 @@ fn migrate(connection: &mut Connection, old: i64) -> rusqlite::Result<()> {
 }
 
 fn write(transaction: &Transaction<'_>, facts: &[Fact], records: &[Record]) -> rusqlite::Result<()> {
-    let mut journal = transaction.prepare_cached("INSERT INTO journal (fact) VALUES (?1)")?;
-    for fact in facts.iter().filter(|fact| fact.is_durable()) {
+    let at = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_millis() as i64);
+    let mut last = transaction.prepare_cached("SELECT coalesce(max(seq), 0) FROM journal")?;
+    let last: i64 = last.query_row([], |row| row.get(0))?;
+    let mut journal = transaction.prepare_cached("INSERT INTO journal VALUES (?1, ?2, ?3, seal(?1, ?2, ?3))")?;
+    for (seq, fact) in (last + 1..).zip(facts.iter().filter(|fact| fact.is_durable())) {
         let json =
             serde_json::to_string(fact).map_err(|error| rusqlite::Error::ToSqlConversionFailure(error.into()))?;
-        journal.execute([json])?;
+        journal.execute(params![seq, at, json])?;
     }
     for record in records {
         match record {
@@ -248,9 +279,10 @@ fn write_measurements(
     measurements: &[Measurement],
 ) -> rusqlite::Result<()> {
     let mut insert = transaction.prepare_cached(
-        "INSERT OR IGNORE INTO measurements VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
+        "INSERT OR IGNORE INTO measurements VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12,
+         seal(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12))",
     )?;
-    let job = job.to_string();
+    let job = job.0.to_be_bytes();
     for Measurement { epoch, train_loss, validation, seconds } in measurements {
         insert.execute(params![
             job,
@@ -280,12 +312,13 @@ fn write_result(
     baselines: Option<BaselinesHash>,
 ) -> rusqlite::Result<()> {
     let mut insert = transaction.prepare_cached(
-        "INSERT INTO results VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)",
+        "INSERT INTO results VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15,
+         seal(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15))",
     )?;
     // SQLite turns NaN into NULL and keeps infinities; both mean "not finite" here
     let loss = |evaluation: &Evaluation| Some(evaluation.loss).filter(|loss| loss.is_finite());
     insert.execute(params![
-        job.to_string(),
+        job.0.to_be_bytes(),
         attempt.0,
         worker,
         result.verdict.name(),
@@ -298,8 +331,8 @@ fn write_result(
         bytes(&result.validation.cases),
         loss(&result.test),
         bytes(&result.test.cases),
-        result.split_hash.map(|hash| hash.to_string()),
-        baselines.map(|hash| hash.to_string())
+        result.split_hash.map(|hash| hash.0.to_be_bytes()),
+        baselines.map(|hash| hash.0.to_be_bytes())
     ])?;
     Ok(())
 }
@@ -322,17 +355,19 @@ fn write_baselines(
         content.extend(validation.iter().chain(test));
     }
     let hash = BaselinesHash::of(&content);
-    let mut insert = transaction.prepare_cached("INSERT OR IGNORE INTO baselines VALUES (?1, ?2, ?3, ?4)")?;
+    let insert = "INSERT OR IGNORE INTO baselines VALUES (?1, ?2, ?3, ?4, seal(?1, ?2, ?3, ?4))";
+    let mut insert = transaction.prepare_cached(insert)?;
     for (name, validation, test) in rows {
-        insert.execute(params![hash.to_string(), name, validation, test])?;
+        insert.execute(params![hash.0.to_be_bytes(), name, validation, test])?;
     }
     Ok(Some(hash))
 }
 
 fn write_artifacts(transaction: &Transaction<'_>, job: JobId, artifacts: &[Artifact]) -> rusqlite::Result<()> {
-    let mut insert = transaction.prepare_cached("INSERT INTO artifacts VALUES (?1, ?2, ?3, ?4, ?5, ?6)")?;
+    let insert = "INSERT INTO artifacts VALUES (?1, ?2, ?3, ?4, ?5, ?6, seal(?1, ?2, ?3, ?4, ?5, ?6))";
+    let mut insert = transaction.prepare_cached(insert)?;
     for Artifact { case, rank, of, iou, png } in artifacts {
-        insert.execute(params![job.to_string(), rank, of, case, iou, png])?;
+        insert.execute(params![job.0.to_be_bytes(), rank, of, case, iou, png])?;
     }
     Ok(())
 }

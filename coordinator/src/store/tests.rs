@@ -5,7 +5,7 @@
 use super::*;
 use crate::scheduler::{Fact, Record};
 use proto::extras::{Artifact, Baseline, BaselineCounts, Extras};
-use proto::ids::{Attempt, JobId, SplitHash, Token, WorkerId};
+use proto::ids::{Attempt, BaselinesHash, JobId, SplitHash, Token, WorkerId};
 use proto::measure::{CaseCounts, Counts, Evaluation, JobResult, Measurement, Scores, Verdict};
 use std::os::unix::fs::symlink;
 use std::path::Path;
@@ -208,7 +208,7 @@ fn other_files_are_refused_and_left_alone() {
     let newer = folder.path().join("newer.db");
     drop(Store::open(&newer).unwrap());
     rusqlite::Connection::open(&newer).unwrap().pragma_update(None, "user_version", 99).unwrap();
-    assert!(matches!(Store::open(&newer), Err(StoreError::Version { found: 99, expected: 3, .. })));
+    assert!(matches!(Store::open(&newer), Err(StoreError::Version { found: 99, expected: 4, .. })));
     let foreign = folder.path().join("foreign.db");
     rusqlite::Connection::open(&foreign).unwrap().execute_batch("CREATE TABLE t (x)").unwrap();
     assert!(matches!(Store::open(&foreign), Err(StoreError::Foreign { .. })));
@@ -280,14 +280,31 @@ fn tables(path: &Path) -> Vec<(String, String, String, bool, u32)> {
 /// `version_N.sql` is a store as version N wrote it.
 #[test]
 fn an_older_store_is_read_as_it_is_and_brought_up_by_its_writer() {
-    for old in
-        [include_str!("../../tests/golden/store/version_1.sql"), include_str!("../../tests/golden/store/version_2.sql")]
-    {
-        check_migration(old);
+    let version_3 = include_str!("../../tests/golden/store/version_3.sql");
+    for (version, old) in [
+        (1, include_str!("../../tests/golden/store/version_1.sql")),
+        (2, include_str!("../../tests/golden/store/version_2.sql")),
+        (3, version_3),
+    ] {
+        check_migration(version, old);
     }
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("s.db");
+    reader_of(&path).execute_batch(version_3).unwrap();
+    let content = || {
+        let reader = Reader::open(&path).unwrap();
+        let stored = reader.result(JobId(9)).unwrap().unwrap();
+        assert_eq!((stored.result.split_hash, stored.baselines), (Some(SplitHash(10)), Some(BaselinesHash(11))));
+        let beside = (reader.baselines(BaselinesHash(11)).unwrap(), reader.artifacts(JobId(9)).unwrap());
+        assert_eq!((beside.0.len(), beside.1.len()), (1, 1));
+        (beside, reader.measurements(JOB).unwrap(), reader.submission("s").unwrap())
+    };
+    let before = content();
+    drop(Store::open(&path).unwrap());
+    assert_eq!(content(), before);
 }
 
-fn check_migration(old: &str) {
+fn check_migration(version: i64, old: &str) {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("s.db");
     reader_of(&path).execute_batch(old).unwrap();
@@ -304,6 +321,8 @@ fn check_migration(old: &str) {
     store.append(&[], &[with_extras(2, 5)]).unwrap();
     drop(store);
     check();
+    let kept = reader_of(&folder.path().join(format!("s.db.version-{version}")));
+    assert_eq!(kept.pragma_query_value(None, "user_version", |row| row.get::<_, i64>(0)).unwrap(), version);
     assert_eq!(Reader::open(&path).unwrap().artifacts(JobId(2)).unwrap().len(), 2);
     let new = folder.path().join("new.db");
     drop(Store::open(&new).unwrap());

@@ -29,7 +29,7 @@ impl Place {
         let transaction = self.writer.transaction().unwrap();
         transaction.execute("DELETE FROM journal", []).unwrap();
         for fact in facts.lines() {
-            transaction.execute("INSERT INTO journal (at, fact) VALUES ('', ?1)", [fact]).unwrap();
+            transaction.execute("INSERT INTO journal VALUES (NULL, 0, ?1, 0)", [fact]).unwrap();
         }
         transaction.commit().unwrap();
     }

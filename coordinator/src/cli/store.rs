@@ -1,0 +1,108 @@
+//! `coordinator store`: copies of stores, and what to do with a damaged one.
+
+use super::client::DEFAULT_STORE;
+use super::output::quietly;
+use super::{CliError, exit};
+use crate::salvage::{self, Checked, Saved};
+use crate::store::backup;
+use std::fmt::Write as _;
+use std::io::{Write as _, stderr, stdout};
+use std::path::{Path, PathBuf};
+
+/// Check, copy or save a store
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Command {
+    /// Look through a whole store, also one that is in use: is all of it as it was written?
+    Check {
+        /// The store
+        #[arg(value_name = "FILE", default_value = DEFAULT_STORE)]
+        store: PathBuf,
+    },
+    /// Make a new store of all that is sound in a damaged one; what is lost is queued again
+    Salvage {
+        /// The damaged store
+        #[arg(value_name = "FILE")]
+        store: PathBuf,
+        /// The new store
+        #[arg(long, value_name = "NEW")]
+        into: PathBuf,
+    },
+    /// Copy a store, also one that is in use
+    Backup {
+        /// The store
+        #[arg(value_name = "FILE", default_value = DEFAULT_STORE)]
+        store: PathBuf,
+        /// The copy [default: FILE.backup]
+        #[arg(long, value_name = "COPY")]
+        into: Option<PathBuf>,
+    },
+}
+
+/// Runs the subcommand; the exit code tells of a check whether the store is sound.
+///
+/// # Errors
+/// If there is no store, or the copy cannot be written.
+pub fn run(args: Args) -> Result<u8, CliError> {
+    let (text, is_sound) = match args.command {
+        Command::Check { store } => {
+            let checked = salvage::check(&store, say)?;
+            (describe(&store, &checked), checked.findings.is_empty())
+        }
+        Command::Salvage { store, into } => {
+            let saved = salvage::salvage(&store, &into, say)?;
+            (told(&into, &saved), true)
+        }
+        Command::Backup { store, into } => {
+            let into = into.unwrap_or_else(|| {
+                let mut name = store.clone().into_os_string();
+                name.push(".backup");
+                name.into()
+            });
+            let bytes = backup(&store, &into)?;
+            (format!("{} is a copy of {}: {:.1} MB\n", into.display(), store.display(), bytes as f64 / 1e6), true)
+        }
+    };
+    quietly(stdout().lock().write_all(text.as_bytes()))?;
+    Ok(if is_sound { exit::COMPLETE } else { exit::INTERNAL })
+}
+
+/// For people: a reader that is gone needs no line.
+fn say(what: &str) {
+    let _ = writeln!(stderr(), "{what}");
+}
+
+fn describe(store: &Path, checked: &Checked) -> String {
+    let mut text = String::new();
+    for (table, rows, unsound) in &checked.tables {
+        let _ = writeln!(text, "{table:<13} {rows:>10} rows, {unsound} not as written");
+    }
+    let _ = writeln!(text, "{:<13} {:>10} fit their facts", "results", checked.results);
+    if !checked.is_sealed {
+        let _ = writeln!(text, "older stores have no checksums: a flipped bit may be unseen");
+    }
+    for finding in &checked.findings {
+        let _ = writeln!(text, "damaged: {finding}");
+    }
+    let store = store.display();
+    let _ = match checked.findings.len() {
+        0 => writeln!(text, "{store} is sound"),
+        _ => writeln!(text, "{store} is damaged: coordinator store salvage {store} --into NEW"),
+    };
+    text
+}
+
+fn told(into: &Path, saved: &Saved) -> String {
+    let Saved { sweeps, results, lost, facts_lost, strays } = saved;
+    let mut text = format!("{} has {sweeps} sweeps and {results} results\n", into.display());
+    let _ = writeln!(text, "lost: {lost} results, whose jobs are queued again; {facts_lost} facts");
+    if *strays > 0 {
+        let _ = writeln!(text, "{strays} sound results stay behind: the sweeps that they belong to cannot be read");
+    }
+    text
+}

@@ -1,0 +1,55 @@
+//! The checksum that each row bears: whoever reads a row sees whether a bit of it was flipped on the disk.
+//!
+//! It is a function of SQL, `seal(column, ...)`, so that it is taken of the values as SQLite keeps them.
+
+use rusqlite::Connection;
+use rusqlite::functions::{Context, FunctionFlags};
+use rusqlite::types::ValueRef;
+
+/// The tables whose rows bear a seal. The first three are as old as the store.
+pub(super) const TABLES: [&str; 5] = ["journal", "results", "measurements", "baselines", "artifacts"];
+
+/// In SQL, whether a row of the table is as it was written.
+pub(super) fn is_sound(table: &str) -> String {
+    let columns = match table {
+        "journal" => "seq, at, fact",
+        "results" => {
+            "job, attempt, worker, verdict, epochs, best_epoch, train_seconds, parameters, device, val_loss, val_cases, \
+             test_loss, test_cases, split_hash, baselines"
+        }
+        "measurements" => {
+            "job, attempt, epoch, train_loss, val_loss, val_iou, val_thresholded_iou, val_dice, val_sensitivity, \
+             val_specificity, val_accuracy, seconds"
+        }
+        "baselines" => "hash, baseline, val_cases, test_cases",
+        _ => "job, rank, cases, case_index, iou, png",
+    };
+    format!("seal = seal({columns})")
+}
+
+/// Brings the function to a connection.
+///
+/// # Errors
+/// If SQLite does not take it.
+pub(super) fn bring_to(connection: &Connection) -> rusqlite::Result<()> {
+    let flags = FunctionFlags::SQLITE_UTF8 | FunctionFlags::SQLITE_DETERMINISTIC | FunctionFlags::SQLITE_INNOCUOUS;
+    connection.create_scalar_function("seal", -1, flags, |context| Ok(seal(context)))
+}
+
+/// The first 64 bits of the BLAKE3 hash of the values, each with its type and length.
+fn seal(context: &Context<'_>) -> i64 {
+    let mut hasher = blake3::Hasher::new();
+    for index in 0..context.len() {
+        let (kind, bytes): (u8, &[u8]) = match context.get_raw(index) {
+            ValueRef::Null => (0, &[]),
+            ValueRef::Integer(number) => (1, &number.to_le_bytes()),
+            ValueRef::Real(number) => (2, &number.to_le_bytes()),
+            ValueRef::Text(text) => (3, text),
+            ValueRef::Blob(blob) => (4, blob),
+        };
+        hasher.update(&[kind]).update(&(bytes.len() as u64).to_le_bytes()).update(bytes);
+    }
+    let mut first = [0; 8];
+    first.copy_from_slice(&hasher.finalize().as_bytes()[..8]);
+    i64::from_le_bytes(first)
+}
