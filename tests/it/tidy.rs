@@ -95,6 +95,10 @@ fn what_trains_knows_no_fleet() {
 
 #[test]
 fn the_agent_knows_no_tensors() {
+    let decide = ["state.rs", "calls.rs", "finds.rs"].map(|file| format!("worker/src/agent/{file}"));
+    let outside = ["tokio", "rand", "Instant::now", "std::fs", "std::process"];
+    assert_knows_not(&decide.each_ref().map(String::as_str), &outside);
+    assert_knows_not(&["coordinator/src/driver/core.rs"], &["Instant", "rand", "std::thread", "crate::store::Store"]);
     assert_knows_not(&["worker/src/agent"], &["candle_core", "crate::train", "crate::models", "crate::trainer"]);
     assert_knows_not(&["proto/src", "coordinator/src"], &["candle_core", "candle_nn"]);
 }
