@@ -306,7 +306,7 @@ impl World {
                     let (lease, is_result) = (completion.lease, matches!(completion.outcome, Outcome::Succeeded(_)));
                     let caller = worker;
                     if self.flaw == Some(Flaw::NoFence)
-                        && let Some(holder) = core.state().job(lease.job).and_then(|job| job.holder())
+                        && let Some(holder) = core.state().job(lease.job).and_then(|job| job.holder().copied())
                     {
                         completion.lease = Lease { job: lease.job, attempt: holder.attempt, token: holder.token };
                         worker = holder.worker;
@@ -319,7 +319,7 @@ impl World {
             Content::Submit(sweep) => {
                 let plan = plan::parse("sweep.yaml", SWEEPS[sweep]).unwrap();
                 let (sender, reply) = oneshot::channel();
-                core.handle(clock, Request::Submit(Box::new(plan), SWEEPS[sweep].to_owned(), sender))?;
+                core.handle(clock, Request::Submit(Box::new(plan), SWEEPS[sweep].to_owned(), None, sender))?;
                 return Ok(Some(Asked::Submitted(sweep, reply)));
             }
             Content::Cancel(sweep) => {

@@ -209,6 +209,12 @@ pub enum Fact {
         /// Its end.
         expires: Timestamp,
     },
+    /// The coordinator stood still: the time in which it heard of no epoch begins anew.
+    #[serde(skip)]
+    Resumed {
+        /// The job.
+        job: JobId,
+    },
     /// The holder handed in what cannot be. Once it may have been garbled on its way; again, and the attempt fails.
     #[serde(skip)]
     Refused {
@@ -254,6 +260,7 @@ impl Fact {
             | Self::Offered { .. }
             | Self::Draining { .. }
             | Self::Renewed { .. }
+            | Self::Resumed { .. }
             | Self::Refused { .. }
             | Self::Progressed { .. }
             | Self::Forgotten { .. } => false,
