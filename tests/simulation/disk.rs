@@ -43,6 +43,13 @@ pub(crate) enum Health {
 }
 
 impl Disk {
+    /// Writes what waits: a coordinator that nobody kills loses nothing.
+    pub(crate) fn catch_up(&mut self) {
+        for (facts, records) in std::mem::take(&mut self.unwritten) {
+            self.keep(&facts, &records);
+        }
+    }
+
     fn keep(&mut self, facts: &[Fact], records: &[Record]) {
         for fact in facts.iter().filter(|fact| fact.is_durable()) {
             self.note(fact);

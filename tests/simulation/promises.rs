@@ -81,7 +81,7 @@ impl Promises {
 
     /// A coordinator has read what is on the disk.
     pub(crate) fn check_restored(&self, coordinator: &Coordinator, disk: &Disk) {
-        for (job, _) in &disk.results {
+        for job in disk.results.keys() {
             let state = coordinator.state().job(*job).map(|job| job.state.clone());
             assert!(
                 matches!(state, Some(JobState::Succeeded)) || state.is_none(),

@@ -274,7 +274,7 @@ impl State {
         for id in listed {
             self.know(id);
         }
-        let known = shared(self.jobs.iter().map(|(id, _)| (*id, ())), listing.sorted());
+        let known = shared(self.jobs.keys().map(|id| (*id, ())), listing.sorted());
         let Some(sweep) = self.sweeps.get_mut(&number) else { return };
         sweep.jobs = listing;
         sweep.count_unknown(&known.iter().map(|(_, (), place)| *place).collect());

@@ -35,6 +35,15 @@ impl Peer {
         Self { client: self.client.clone(), worker: WorkerId(worker), slots: self.slots, held, acknowledged }
     }
 
+    /// The same worker with a coordinator elsewhere.
+    pub(crate) fn moved(&self, url: &str) -> Self {
+        Self {
+            held: self.held.clone(),
+            acknowledged: self.acknowledged.clone(),
+            ..Self::new(url, self.worker.0, self.slots)
+        }
+    }
+
     pub(crate) async fn register(&mut self) -> Result<(), Status> {
         let request = RegisterRequest {
             worker: self.worker.to_string(),

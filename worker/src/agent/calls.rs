@@ -84,7 +84,7 @@ impl State {
     /// Has a call made.
     fn call(&mut self, call: Call) -> CallId {
         self.last_call += 1;
-        self.actions.push(Action::Call(self.last_call, call));
+        self.actions.push(Action::Call(self.last_call, Box::new(call)));
         self.last_call
     }
 

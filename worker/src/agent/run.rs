@@ -121,7 +121,7 @@ impl Hands {
     fn carry_out(&mut self, action: Action) {
         match action {
             Action::Call(call, content) => {
-                let answered = answered(self.client.clone(), content);
+                let answered = answered(self.client.clone(), *content);
                 let handle = self.events.spawn(async move { Event::Answered(call, answered.await) });
                 self.calls.insert(call, handle);
             }

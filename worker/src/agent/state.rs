@@ -63,7 +63,7 @@ pub enum Call {
 #[derive(Debug, Clone, PartialEq)]
 pub enum Action {
     /// Make a call. Its answer bears the same number.
-    Call(CallId, Call),
+    Call(CallId, Box<Call>),
     /// Drop a call that is under way; its answer is not wanted any more.
     Abandon(CallId),
     /// Train a job in an idle slot.
