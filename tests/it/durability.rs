@@ -182,17 +182,31 @@ fn killed_at(lab: &Lab, n: u32, arguments: &[&str]) -> Command {
 const DISK_CALLS: [&str; 6] =
     ["pwrite64", "fsync", "fdatasync", "ftruncate", "link,linkat,rename,renameat,renameat2", "unlink,unlinkat"];
 
-/// Has each call to the disk fail once, the n-th of its kind, for every n, from the making of the store to its last result.
 #[test]
 fn any_call_to_the_disk_may_fail() {
+    let (failures, ends) = fail_every(5);
+    assert!(!may_trace() || failures > 10 && ends > 0, "{failures} calls failed, {ends} of them ended the coordinator");
+}
+
+/// `cargo test --release -p tests --test it every_call -- --ignored`.
+#[test]
+#[ignore = "takes minutes; to be run at night"]
+fn every_call_to_the_disk_may_fail() {
+    let (failures, ends) = fail_every(1);
+    assert!(failures > 60 && ends > 0, "{failures} calls failed, {ends} of them ended the coordinator");
+}
+
+/// Has each `step`-th call to the disk fail once, from the making of the store to its last result. How many failed, and how many of these
+/// failures ended the coordinator.
+fn fail_every(step: usize) -> (usize, usize) {
     const JOBS: usize = 6;
     if !may_trace() {
-        return;
+        return (0, 0);
     }
     let runtime = Runtime::new().unwrap();
     let (mut failures, mut ends) = (0, 0);
     for calls in DISK_CALLS {
-        for moment in 1.. {
+        for moment in (1..).step_by(step) {
             let lab = Lab::new();
             lab.write(&simulated(JOBS as u32, 1));
             let mut traced =
@@ -227,7 +241,7 @@ fn any_call_to_the_disk_may_fail() {
             }
         }
     }
-    assert!(failures > 40 && ends > 0, "{failures} calls failed, {ends} of them ended the coordinator");
+    (failures, ends)
 }
 
 /// Where it listens, unless it ends before.
