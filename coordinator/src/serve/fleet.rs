@@ -1,5 +1,6 @@
 //! The service for workers.
 
+use super::access::is_caller;
 use super::{invalid, status};
 use crate::driver::Handle;
 use crate::scheduler::{Completed, Completion, Found, Grant, Offer, Synchronization, Synchronized, WorkerInfo};
@@ -9,12 +10,11 @@ use proto::measure::Measurement;
 use proto::text::Line;
 use proto::wire::fleet_server::Fleet;
 use proto::wire::{
-    Assignment, AttemptMeasurements, CompleteRequest, CompleteResponse, CompleteStatus, DatasetOffer, RegisterRequest,
-    RegisterResponse, SynchronizeRequest, SynchronizeResponse, dataset_offer,
+    Assignment, AttemptMeasurements, CompleteRequest, CompleteResponse, CompleteStatus, DatasetOffer, RegisterRequest, RegisterResponse, SynchronizeRequest, SynchronizeResponse, dataset_offer,
 };
 use std::time::Duration;
 use tokio::time::{Instant, timeout_at};
-use tonic::{Request, Response, Status};
+use tonic::{Extensions, Request, Response, Status};
 
 /// Most slots that a worker may have.
 const MAX_SLOTS: u32 = 1024;
@@ -39,7 +39,7 @@ impl FleetService {
 #[tonic::async_trait]
 impl Fleet for FleetService {
     async fn register(&self, request: Request<RegisterRequest>) -> Result<Response<RegisterResponse>, Status> {
-        let request = request.into_inner();
+        let (_, extensions, request) = request.into_parts();
         if !(request.protocol_min..=request.protocol_max).contains(&proto::PROTOCOL) {
             return Err(Status::failed_precondition(format!(
                 "worker build {} speaks protocol {} to {}, this coordinator ({}) speaks {}: use builds of the same release",
@@ -50,7 +50,7 @@ impl Fleet for FleetService {
                 proto::PROTOCOL
             )));
         }
-        let worker = worker_id(&request.worker)?;
+        let worker = worker_id(&extensions, &request.worker)?;
         let info = WorkerInfo {
             name: Line::name(&request.name),
             host: Line::name(&request.host),
@@ -64,8 +64,9 @@ impl Fleet for FleetService {
     }
 
     async fn synchronize(&self, request: Request<SynchronizeRequest>) -> Result<Response<SynchronizeResponse>, Status> {
-        let SynchronizeRequest { worker, held, free_slots, measurements, offers, draining } = request.into_inner();
-        let worker = worker_id(&worker)?;
+        let (_, extensions, request) = request.into_parts();
+        let SynchronizeRequest { worker, held, free_slots, measurements, offers, draining } = request;
+        let worker = worker_id(&extensions, &worker)?;
         let mut answer_at_once = draining || free_slots == 0 || !measurements.is_empty() || !offers.is_empty();
         for offer in offers {
             self.handle.offer(worker, offer_from_wire(offer)?).await.map_err(status)?;
@@ -93,8 +94,9 @@ impl Fleet for FleetService {
     }
 
     async fn complete(&self, request: Request<CompleteRequest>) -> Result<Response<CompleteResponse>, Status> {
-        let CompleteRequest { worker, lease, measurements, outcome, free_slots, held } = request.into_inner();
-        let worker = worker_id(&worker)?;
+        let (_, extensions, request) = request.into_parts();
+        let CompleteRequest { worker, lease, measurements, outcome, free_slots, held } = request;
+        let worker = worker_id(&extensions, &worker)?;
         let lease = required(lease, "lease").map_err(invalid)?;
         let outcome = required(outcome, "outcome").and_then(TryInto::try_into).map_err(invalid)?;
         let completion = Completion {
@@ -113,8 +115,11 @@ impl Fleet for FleetService {
     }
 }
 
-fn worker_id(text: &str) -> Result<WorkerId, Status> {
-    text.parse().map_err(|error| invalid(InvalidMessage::Id(error)))
+/// The worker that a call names, which must be the one that its certificate is for.
+fn worker_id(extensions: &Extensions, text: &str) -> Result<WorkerId, Status> {
+    let worker = text.parse().map_err(|error| invalid(InvalidMessage::Id(error)))?;
+    is_caller(extensions, worker)?;
+    Ok(worker)
 }
 
 fn offer_from_wire(offer: DatasetOffer) -> Result<Offer, Status> {

@@ -7,6 +7,7 @@ use super::client::{Client, ConnectError, connect};
 use super::finds::{Finds, Found};
 use super::slot::{self, Launcher, Order, Report};
 use proto::convert::InvalidMessage;
+use proto::credential::Credential;
 use proto::data::{Dataset, Inventory};
 use proto::ids::{Lease, WorkerId};
 use proto::measure::{FailureKind, Measurement, Outcome};
@@ -35,10 +36,10 @@ pub type Inspect = Arc<dyn Fn(&Dataset) -> Result<Inventory, String> + Send + Sy
 
 /// What the worker was told at its start.
 pub struct Options {
-    /// `http://HOST:PORT` of the coordinator.
+    /// `http://HOST:PORT` of the coordinator, or `https://HOST:PORT` of one with certificates.
     pub coordinator: String,
-    /// What every call must bear, if anything.
-    pub token: Option<String>,
+    /// What lets the worker in, if anything.
+    pub credential: Option<Credential>,
     /// For people.
     pub name: String,
     /// For people.
@@ -62,7 +63,7 @@ pub struct Options {
 /// # Errors
 /// If the coordinator's address cannot be, or the coordinator refuses the worker for good.
 pub async fn run(options: Options, drain: impl Future<Output = ()>) -> Result<(), AgentError> {
-    let client = connect(&options.coordinator, options.token.as_deref())?;
+    let client = connect(&options.coordinator, options.credential.clone())?;
     let (reporter, mut reports) = mpsc::unbounded_channel();
     let mut agent = Agent::new(options, client, &reporter);
     let mut drain = std::pin::pin!(drain);
@@ -198,7 +199,7 @@ impl Agent {
             })
             .collect();
         Self {
-            id: WorkerId(rand::random()),
+            id: client.worker(),
             client,
             registration: Registration::No,
             idle: (0..orders.len()).rev().collect(),

@@ -34,6 +34,18 @@ pub(super) enum Answer {
     Inspected { dataset: Dataset, found: Found },
 }
 
+impl Answer {
+    /// Why the call failed, if it did.
+    fn status(&self) -> Option<&Status> {
+        match self {
+            Self::Registered(result) => result.as_ref().err(),
+            Self::Synchronized { result, .. } => result.as_ref().err(),
+            Self::Completed { result, .. } => result.as_ref().err(),
+            Self::Inspected { .. } => None,
+        }
+    }
+}
+
 /// What a `Synchronize` carried, to be forgotten once it is answered.
 pub(super) struct Sent {
     measurements: Vec<(Lease, usize)>,
@@ -152,6 +164,10 @@ impl Agent {
     pub(super) fn on_answer(&mut self, answer: Result<(task::Id, Answer), JoinError>) -> Result<(), AgentError> {
         // without an answer the call was dropped for a newer one
         let Ok((call, answer)) = answer else { return Ok(()) };
+        // revoked, or of another coordinator: no later call is let in
+        if let Some(status) = answer.status().filter(|status| status.code() == Code::PermissionDenied) {
+            return Err(self.refused(status));
+        }
         match answer {
             Answer::Registered(Ok(_)) => {
                 tracing::info!(coordinator = self.options.coordinator, name = self.options.name, "registered");
@@ -166,8 +182,7 @@ impl Agent {
             Answer::Registered(Err(status)) => {
                 self.registration = Registration::No;
                 if matches!(status.code(), Code::FailedPrecondition | Code::Unauthenticated | Code::InvalidArgument) {
-                    let (url, reason) = (self.options.coordinator.clone(), status.message().to_owned());
-                    return Err(AgentError::Refused { url, reason });
+                    return Err(self.refused(&status));
                 }
                 self.failed(&status);
             }
@@ -208,6 +223,10 @@ impl Agent {
             }
         }
         Ok(())
+    }
+
+    fn refused(&self, status: &Status) -> AgentError {
+        AgentError::Refused { url: self.options.coordinator.clone(), reason: status.message().to_owned() }
     }
 
     /// An outcome was not taken. One that cannot be taken is replaced, or it would be sent for ever and the job never end.

@@ -12,6 +12,7 @@
 mod agent;
 mod calls;
 mod client;
+mod enrolment;
 mod finds;
 mod pipe;
 mod slot;
