@@ -1,5 +1,6 @@
 //! The service for workers.
 
+use super::access::is_caller;
 use super::messages::{self, Poll};
 use super::status;
 use crate::driver::Handle;
@@ -27,13 +28,16 @@ impl FleetService {
 impl Fleet for FleetService {
     async fn register(&self, request: Request<RegisterRequest>) -> Result<Response<RegisterResponse>, Status> {
         let (worker, info) = messages::introduction(request.get_ref())?;
+        is_caller(request.extensions(), worker)?;
         tracing::info!(worker = %worker.alias(), name = %info.name, host = %info.host, slots = info.slots, "worker registered");
         self.handle.register(worker, info).await.map_err(status)?;
         Ok(Response::new(messages::welcome(self.lease)))
     }
 
     async fn synchronize(&self, request: Request<SynchronizeRequest>) -> Result<Response<SynchronizeResponse>, Status> {
-        let (mut poll, offers) = Poll::new(request.into_inner())?;
+        let (_, extensions, request) = request.into_parts();
+        let (mut poll, offers) = Poll::new(request)?;
+        is_caller(&extensions, poll.worker)?;
         for offer in offers {
             self.handle.offer(poll.worker, poll.synchronization.number, offer).await.map_err(status)?;
         }
@@ -51,7 +55,9 @@ impl Fleet for FleetService {
     }
 
     async fn complete(&self, request: Request<CompleteRequest>) -> Result<Response<CompleteResponse>, Status> {
-        let (worker, completion) = messages::completion(request.into_inner())?;
+        let (_, extensions, request) = request.into_parts();
+        let (worker, completion) = messages::completion(request)?;
+        is_caller(&extensions, worker)?;
         let reply = self.handle.complete(worker, completion).await.map_err(status)?;
         Ok(Response::new(messages::completed(reply)))
     }

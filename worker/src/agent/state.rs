@@ -29,7 +29,7 @@ const WAITS_KEPT: usize = 100_000;
 /// What the coordinator and its users see of a worker, and where its data are.
 #[derive(Debug, Clone)]
 pub struct Profile {
-    /// `http://HOST:PORT` of the coordinator.
+    /// `http://HOST:PORT` of the coordinator, or `https://HOST:PORT` of one with certificates.
     pub coordinator: String,
     /// For people.
     pub name: String,
