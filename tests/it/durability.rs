@@ -170,12 +170,7 @@ fn the_coordinator_may_die_at_any_write_to_the_disk() {
 
 /// A coordinator that dies when it writes to the disk, or waits for it, for the n-th time.
 fn killed_at(lab: &Lab, n: u32, arguments: &[&str]) -> Command {
-    let coordinator = lab.command("coordinator", arguments);
-    let mut traced = Command::new("strace");
-    traced.args(["-f", "-qq", "-o", "/dev/null", "-e", "trace=pwrite64,fdatasync,fsync", "-e"]);
-    traced.arg(format!("inject=pwrite64,fdatasync,fsync:signal=SIGKILL:when={n}"));
-    traced.arg(coordinator.get_program()).args(coordinator.get_args()).current_dir(lab.path(""));
-    traced
+    traced(lab, "pwrite64,fdatasync,fsync", &format!("signal=SIGKILL:when={n}"), arguments)
 }
 
 /// What SQLite and the store do to files. A failed `write` would hit sockets, too, so it is not among them: the store is not written by it.

@@ -174,9 +174,11 @@ fn a_worker_that_is_revoked_is_refused_at_its_next_call_and_told_why() {
     let mut worker = lab.worker(&coordinator.url, "w", &["--simulate", "1ms", "--join", "certs/worker.token"]);
     worker.says("registered");
     let reader = ["--coordinator", &coordinator.url, "--token-file", "certs/reader.token"];
-    let status = lab.run([&["status", "--json"][..], &reader].concat()).expect(0).stdout;
-    let status: serde_json::Value = serde_json::from_str(&status).unwrap();
-    let alias = status["workers"][0]["worker"].as_str().unwrap().to_owned();
+    let alias = until("the worker in the status", || {
+        let status = lab.run([&["status", "--json"][..], &reader].concat()).expect(0).stdout;
+        let status: serde_json::Value = serde_json::from_str(&status).unwrap();
+        status["workers"][0]["worker"].as_str().map(str::to_owned)
+    });
     let runtime = Runtime::new().unwrap();
     let peer = runtime.block_on(Enrolled::at(&coordinator.url, &join)).unwrap();
     let mut fleet = peer.fleet(&coordinator.url, &join);
@@ -361,14 +363,12 @@ fn whoever_listens_on_the_way_sees_no_token_and_no_job() {
     }
     lab.check_complete(2);
 
-    // the tap works: without TLS it sees all of that
+    // the tap works: without TLS it sees what is no header, which HTTP/2 writes in a code of its own
     let plain = lab.serve(&["--token-file", "plain", "--store", "plain.db"]);
     let tap = Tap::before(plain.address());
     let url = tap.url.replace("https://", "http://");
     run(&plain, &url, &["--token-file", "plain"], &["--token-file", "plain"]);
-    for text in ["correct horse battery staple", "split_seed"] {
-        assert!(tap.saw(text), "{text} was not seen");
-    }
+    assert!(tap.saw("split_seed"));
 }
 
 #[test]
@@ -596,11 +596,11 @@ fn insecure_on_loopback_is_open_to_all() {
     let lab = Lab::new();
     let coordinator = lab.serve(&["--insecure-listen"]);
     assert!(!token_path(&coordinator.url).exists());
-    let mut client: SweepsClient<InterceptedService<Channel, OwnToken>> = SweepsClient::with_interceptor(
-        Endpoint::from_shared(coordinator.url.clone()).unwrap().connect_lazy(),
-        OwnToken::of(&coordinator.url),
-    );
-    Runtime::new().unwrap().block_on(async { client.status(StatusRequest::default()).await }).unwrap();
+    let status = async {
+        let channel = Endpoint::from_shared(coordinator.url.clone()).unwrap().connect_lazy();
+        SweepsClient::new(channel).status(StatusRequest::default()).await
+    };
+    Runtime::new().unwrap().block_on(status).unwrap();
 }
 
 #[test]

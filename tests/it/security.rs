@@ -103,19 +103,15 @@ fn what_is_shown_of_a_worker_is_not_what_it_calls_with() {
 }
 
 #[test]
-fn other_machines_need_a_token_or_the_user_s_word() {
+fn other_machines_need_certificates_or_the_user_s_word() {
     let lab = with_token();
     for arguments in [&["serve"][..], &["--sweep", "sweep.yaml", "--simulate", "1ms"]] {
         lab.write(&simulated(2, 1));
         let ended = lab.run([arguments, &["--listen", "0.0.0.0:0"]].concat()).expect(2);
-        assert!(
-            ended.stderr.contains("--token-file") && ended.stderr.contains("--insecure-listen"),
-            "{}",
-            ended.stderr
-        );
+        assert!(ended.stderr.contains("--certs DIR") && ended.stderr.contains("--insecure-listen"), "{}", ended.stderr);
         assert!(!lab.store().exists());
     }
-    for allowed in [&["--token-file", "token"][..], &["--insecure-listen"]] {
+    for allowed in [&["--token-file", "token", "--insecure-listen"][..], &["--insecure-listen"]] {
         let command = [&["serve", "--listen", "0.0.0.0:0"], allowed].concat();
         Process::start(&mut lab.command("coordinator", command)).says("listening on 0.0.0.0:");
     }

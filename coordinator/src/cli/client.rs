@@ -64,7 +64,9 @@ impl Coordinator {
             // what has a source is not the coordinator's word, but that of the connection
             (_, Some(cause)) if cause.contains("timed out") => CliError::NotReached(silent(url, PATIENCE)),
             (_, Some(cause)) => {
-                CliError::NotReached(format!("the connection to the coordinator at {url} is lost: {cause}"))
+                // it may have taken the first bytes for those of TLS
+                let hint = if url.starts_with("http://") { "; one with certificates is at https://" } else { "" };
+                CliError::NotReached(format!("the connection to the coordinator at {url} is lost: {cause}{hint}"))
             }
             (_, None) => CliError::NotReached(format!("the coordinator refuses: {message}")),
         }

@@ -145,9 +145,9 @@ impl<K: Keeper> Core<K> {
         match request {
             Request::Submit(plan, text, listing, reply) => {
                 let decision = self.state.submit_decision(*plan, text);
-                self.state.expect(listing);
+                self.state.make_ready(listing);
                 self.carry_out(now, decision, Some(reply))?;
-                self.state.expect(None);
+                self.state.make_ready(None);
                 Ok(())
             }
             Request::Cancel(sweep, reply) => {

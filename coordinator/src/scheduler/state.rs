@@ -121,7 +121,7 @@ impl State {
     }
 
     /// Takes the jobs of the sweep that is submitted next, so that it need not make them itself.
-    pub fn expect(&mut self, listing: Option<Arc<Listing>>) {
+    pub fn make_ready(&mut self, listing: Option<Arc<Listing>>) {
         self.listing = listing;
     }
 

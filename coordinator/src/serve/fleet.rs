@@ -27,17 +27,16 @@ impl FleetService {
 #[tonic::async_trait]
 impl Fleet for FleetService {
     async fn register(&self, request: Request<RegisterRequest>) -> Result<Response<RegisterResponse>, Status> {
+        is_caller(request.extensions(), messages::worker_id(&request.get_ref().worker)?)?;
         let (worker, info) = messages::introduction(request.get_ref())?;
-        is_caller(request.extensions(), worker)?;
         tracing::info!(worker = %worker.alias(), name = %info.name, host = %info.host, slots = info.slots, "worker registered");
         self.handle.register(worker, info).await.map_err(status)?;
         Ok(Response::new(messages::welcome(self.lease)))
     }
 
     async fn synchronize(&self, request: Request<SynchronizeRequest>) -> Result<Response<SynchronizeResponse>, Status> {
-        let (_, extensions, request) = request.into_parts();
-        let (mut poll, offers) = Poll::new(request)?;
-        is_caller(&extensions, poll.worker)?;
+        is_caller(request.extensions(), messages::worker_id(&request.get_ref().worker)?)?;
+        let (mut poll, offers) = Poll::new(request.into_inner())?;
         for offer in offers {
             self.handle.offer(poll.worker, poll.synchronization.number, offer).await.map_err(status)?;
         }
@@ -55,9 +54,8 @@ impl Fleet for FleetService {
     }
 
     async fn complete(&self, request: Request<CompleteRequest>) -> Result<Response<CompleteResponse>, Status> {
-        let (_, extensions, request) = request.into_parts();
-        let (worker, completion) = messages::completion(request)?;
-        is_caller(&extensions, worker)?;
+        is_caller(request.extensions(), messages::worker_id(&request.get_ref().worker)?)?;
+        let (worker, completion) = messages::completion(request.into_inner())?;
         let reply = self.handle.complete(worker, completion).await.map_err(status)?;
         Ok(Response::new(messages::completed(reply)))
     }

@@ -137,7 +137,11 @@ pub fn refused(refusal: Refusal) -> Status {
     status(refusal)
 }
 
-fn worker_id(text: &str) -> Result<WorkerId, Status> {
+/// Who calls, by its own word.
+///
+/// # Errors
+/// If that is no id.
+pub fn worker_id(text: &str) -> Result<WorkerId, Status> {
     text.parse().map_err(|error| invalid(InvalidMessage::Id(error)))
 }
 

@@ -56,7 +56,7 @@ pub enum ServeError {
     Tls(#[from] rustls::Error),
 }
 
-/// Serves on `listener` until `shutdown`; over TLS if there are certificates. [`access`] says who may call what.
+/// Serves on `listener` until `shutdown`; over TLS if there are certificates. `access` says who may call what.
 ///
 /// # Errors
 /// If the listener or TLS fails.
