@@ -28,7 +28,7 @@ impl State {
         let kept = self.predecessor(&plan).and_then(|old| old.inventory.as_deref()).filter(|_| is_real);
         let offers = || {
             self.workers.values().filter_map(|worker| match worker.offers.get(&plan.dataset) {
-                Some(Found::Inventory(inventory)) => Some((inventory, &*worker.info.name)),
+                Some(Found::Inventory(inventory)) => Some((&**inventory, &*worker.info.name)),
                 Some(Found::Problem(_)) | None => None,
             })
         };

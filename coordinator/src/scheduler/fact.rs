@@ -8,6 +8,7 @@ use proto::ids::{Attempt, JobId, SplitHash, Token, WorkerId};
 use proto::measure::{FailureKind, JobResult, Scores, Verdict};
 use proto::text::Line;
 use serde::{Deserialize, Serialize};
+use std::sync::Arc;
 
 /// What a worker said about itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,7 +29,7 @@ pub struct WorkerInfo {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Found {
     /// The data set.
-    Inventory(Inventory),
+    Inventory(Arc<Inventory>),
     /// Why there is none.
     Problem(Line),
 }

@@ -3,7 +3,9 @@
 use super::listing::shared;
 use super::plausible::SplitKey;
 use super::quarantine::Conduct;
-use super::{Counts, Course, Fact, IllegalTransition, Job, JobState, Listing, Offer, Sweep, Timestamp, WorkerInfo};
+use super::{
+    Counts, Course, Fact, Found, IllegalTransition, Job, JobState, Listing, Offer, Sweep, Timestamp, WorkerInfo,
+};
 use crate::analysis::racing::Look;
 use crate::plan::Plan;
 use proto::data::{Dataset, Inventory};
@@ -37,7 +39,7 @@ impl Default for Limits {
 pub(super) struct Worker {
     pub(super) info: WorkerInfo,
     pub(super) seen: Timestamp,
-    pub(super) offers: BTreeMap<Dataset, super::Found>,
+    pub(super) offers: BTreeMap<Dataset, Found>,
     pub(super) draining: bool,
     /// It has called since it registered.
     pub(super) has_called: bool,
@@ -132,7 +134,10 @@ impl State {
     pub fn apply(&mut self, now: Timestamp, fact: &Fact) -> Result<(), IllegalTransition> {
         match fact {
             Fact::Submitted { plan, .. } => self.submit(Arc::new(plan.as_ref().clone())),
-            Fact::Pinned { sweep, inventory, by } => self.pin(sweep, Arc::new(inventory.clone()), by),
+            Fact::Pinned { sweep, inventory, by } => {
+                let inventory = self.kept(inventory).unwrap_or_else(|| Arc::new(inventory.clone()));
+                self.pin(sweep, inventory, by);
+            }
             Fact::Rejected { sweep, problem } => {
                 if let Some(sweep) = self.sweep_mut(sweep) {
                     sweep.rejected = Some(problem.clone());
@@ -185,8 +190,14 @@ impl State {
                 }
             }
             Fact::Offered { worker, offer: Offer { dataset, found } } => {
+                let found = match found {
+                    Found::Inventory(inventory) => {
+                        Found::Inventory(self.kept(inventory).unwrap_or_else(|| Arc::clone(inventory)))
+                    }
+                    Found::Problem(problem) => Found::Problem(problem.clone()),
+                };
                 if let Some(worker) = self.workers.get_mut(worker) {
-                    worker.offers.insert(dataset.clone(), found.clone());
+                    worker.offers.insert(dataset.clone(), found);
                 }
             }
             Fact::Draining { worker } => {
@@ -199,6 +210,19 @@ impl State {
             }
         }
         Ok(())
+    }
+
+    /// The same inventory as it is kept already: that of a large data set has megabytes, and all workers offer it. Only the first of its
+    /// content is looked at, so that many that only claim to have it cost nothing.
+    fn kept(&self, inventory: &Inventory) -> Option<Arc<Inventory>> {
+        let pinned = self.sweeps.values().filter_map(|sweep| sweep.inventory.as_ref());
+        let offers = self.workers.values().flat_map(|worker| worker.offers.values());
+        let offered = offers.filter_map(|found| match found {
+            Found::Inventory(inventory) => Some(inventory),
+            Found::Problem(_) => None,
+        });
+        let first = pinned.chain(offered).find(|kept| kept.content == inventory.content)?;
+        (**first == *inventory).then(|| Arc::clone(first))
     }
 
     fn sweep_mut(&mut self, name: &str) -> Option<&mut Sweep> {

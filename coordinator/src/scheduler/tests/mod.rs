@@ -125,7 +125,7 @@ impl Sim {
     /// A worker that has the data set of [`sweep`].
     fn worker(&mut self, number: u128, slots: u32) -> WorkerId {
         let worker = self.worker_without_data(number, slots, false);
-        self.offer(worker, Found::Inventory(inventory("pictures", 8)));
+        self.offer(worker, Found::Inventory(inventory("pictures", 8).into()));
         worker
     }
 
