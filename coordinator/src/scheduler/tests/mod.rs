@@ -4,6 +4,7 @@
 
 mod leases;
 mod limits;
+mod listings;
 mod plausible;
 mod quarantine;
 mod racing;
