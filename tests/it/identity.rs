@@ -1,6 +1,6 @@
 //! Certificates, roles and the token of a coordinator's own user: who is let in, who is not, and what each is told.
 
-use crate::harness::{Coordinator, Ended, Lab, OwnToken, Process, runtime_folder, simulated, token_path, until};
+use crate::harness::{Coordinator, Ended, Lab, Process, runtime_folder, simulated, token_path, until};
 use proto::bearer::Bearer;
 use proto::credential::Credential;
 use proto::ids::WorkerId;
@@ -23,7 +23,6 @@ use std::sync::{Arc, Mutex};
 use std::thread::spawn;
 use std::time::{Duration, Instant};
 use tokio::runtime::Runtime;
-use tonic::service::interceptor::InterceptedService;
 use tonic::transport::{Channel, Endpoint};
 use tonic::{Code, Status};
 

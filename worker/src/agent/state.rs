@@ -1,4 +1,4 @@
-//! What the worker knows and does next. Pure: no clock, no call, no process; [`run`](super::run) feeds it and carries out what it says.
+//! What the worker knows and does next. Pure: no clock, no call, no process; `run.rs` feeds it and carries out what it says.
 //!
 //! ```text
 //!  on_report, on_answer, on_inspected, drain --> State --due--> Action: make a call, train, stop, look for a data set

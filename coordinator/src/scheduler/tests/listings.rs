@@ -29,9 +29,9 @@ impl Sim {
             Lister::Wrongly => Some(Listing::of(&other, content)),
         };
         let decision = self.state.submit_decision(plan, String::new()).unwrap();
-        self.state.expect(listing.map(Arc::new));
+        self.state.make_ready(listing.map(Arc::new));
         self.carry_out(decision);
-        self.state.expect(None);
+        self.state.make_ready(None);
     }
 
     fn cancel(&mut self, name: &str) -> u64 {
