@@ -179,6 +179,8 @@ fn a_worker_that_is_revoked_is_refused_at_its_next_call_and_told_why() {
         status["workers"][0]["worker"].as_str().map(str::to_owned)
     });
     let runtime = Runtime::new().unwrap();
+    // connections are made here and used there
+    let _entered = runtime.enter();
     let peer = runtime.block_on(Enrolled::at(&coordinator.url, &join)).unwrap();
     let mut fleet = peer.fleet(&coordinator.url, &join);
     runtime.block_on(fleet.register(registration(&peer.response.worker))).unwrap();

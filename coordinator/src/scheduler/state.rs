@@ -440,7 +440,7 @@ impl State {
             let (mut counts, mut queue, mut open) = (Counts::default(), BTreeSet::new(), 0);
             let mut failed = BTreeSet::new();
             for (place, id) in (0..).zip(sweep.jobs.iter()) {
-                let Some(job) = self.job(*id) else { panic!("job {id} is nowhere") };
+                let job = self.job(*id).unwrap_or_default();
                 assert!(job.places.contains(&(*number, place)));
                 assert_eq!(sweep.jobs.place_of(*id), Some(place));
                 let (candidate, replicate) = sweep.coordinates(place);
