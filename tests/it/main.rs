@@ -24,5 +24,6 @@ mod report;
 mod restart;
 mod security;
 mod tidy;
+mod upkeep;
 mod wire;
 mod workers;
