@@ -4,6 +4,7 @@
 //!  cli        one file a subcommand
 //!  plan       YAML -> grid -> jobs                                  pure
 //!  scheduler  decides who runs what: decide, apply                  pure
+//!  identity   certificates, tokens and their files
 //!  store      SQLite: the journal and the result tables             the only writer of the disk
 //!  driver     owns scheduler and store; decide -> append -> apply -> reply
 //!  serve      tonic services; the only users of wire types here, but for the clients in cli
@@ -15,6 +16,7 @@
 pub mod analysis;
 pub mod cli;
 pub mod driver;
+pub mod identity;
 pub mod plan;
 pub mod query;
 pub mod salvage;

@@ -2,7 +2,7 @@
 
 use clap::{Parser, Subcommand};
 use coordinator::cli::{
-    CliError, analyze, cancel, exit, jobs, plan, report, run, serve, status, store, submit, tables, watch,
+    CliError, analyze, cancel, certs, exit, jobs, plan, report, run, serve, status, store, submit, tables, watch,
 };
 use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
@@ -38,10 +38,15 @@ enum Command {
     Report(report::Args),
     Analyze(analyze::Args),
     Store(store::Args),
+    Certs(certs::Args),
 }
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
+    if let Err(error) = proto::umask::set() {
+        complain(&error);
+        return ExitCode::from(exit::USERS_MISTAKE);
+    }
     let filter = EnvFilter::try_from_env("SPLITSWEEP_LOG").unwrap_or_else(|_| EnvFilter::new("warn"));
     tracing_subscriber::fmt()
         .with_env_filter(filter)
@@ -74,12 +79,13 @@ async fn dispatch(cli: Cli) -> Result<u8, CliError> {
         Some(Command::Tables(args)) => tables::run(args).await?,
         Some(Command::Report(args)) => report::run(args)?,
         Some(Command::Analyze(args)) => analyze::run(&args)?,
+        Some(Command::Certs(args)) => certs::run(args)?,
         Some(Command::Store(args)) => return store::run(args),
     }
     Ok(exit::COMPLETE)
 }
 
-fn complain(error: &CliError) {
+fn complain(error: &dyn std::error::Error) {
     // who has closed the standard error wants no message; the exit code says enough
     let _ = writeln!(std::io::stderr(), "error: {}", proto::report::line(error));
 }

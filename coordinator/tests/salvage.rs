@@ -38,7 +38,7 @@ impl Bench {
         let mut facts = vec![Fact::Submitted { plan, text }];
         let mut state = State::new(Limits::default(), 1);
         state.apply(Timestamp(0), &facts[0]).unwrap();
-        let jobs = state.sweep("s").unwrap().jobs.clone();
+        let jobs = state.sweep("s").unwrap().jobs.to_vec();
         let mut records = Vec::new();
         for (index, job) in jobs.iter().copied().take(DONE).enumerate() {
             let granted = |attempt| Fact::Granted { job, attempt, token: Token(2), worker: WorkerId(3) };

@@ -36,8 +36,9 @@ impl Interceptor for Bearer {
 /// Where the token stands.
 pub const HEADER: &str = "authorization";
 
-/// What stands there.
-#[must_use]
-pub fn header(token: &str) -> String {
-    format!("Bearer {token}")
+/// What stands there before the token.
+pub const SCHEME: &str = "Bearer ";
+
+fn header(token: &str) -> String {
+    format!("{SCHEME}{token}")
 }

@@ -232,7 +232,7 @@ fn a_coordinator_that_is_not_there() {
 #[test]
 fn an_address_that_is_none() {
     let lab = Lab::new();
-    for mistaken in ["nonsense", "127.0.0.1:1", "https://127.0.0.1:1", "http://"] {
+    for mistaken in ["nonsense", "127.0.0.1:1", "ftp://127.0.0.1:1", "http://"] {
         let ended = lab.run(["status", "--coordinator", mistaken]).expect(2);
         assert!(ended.stderr.contains(&format!("`{mistaken}` is no address of a coordinator")), "{}", ended.stderr);
     }

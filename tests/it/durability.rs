@@ -1,6 +1,8 @@
 //! What was acknowledged is on disk, whenever the coordinator dies.
 
-use crate::harness::{Coordinator, Lab, Peer, Process, Signal, check_acknowledged, kill, may_trace, simulated, until};
+use crate::harness::{
+    Coordinator, Lab, Peer, Process, Signal, check_acknowledged, children, kill, may_trace, simulated, until,
+};
 use std::process::Command;
 use std::time::Duration;
 use tokio::runtime::Runtime;
@@ -168,12 +170,159 @@ fn the_coordinator_may_die_at_any_write_to_the_disk() {
 
 /// A coordinator that dies when it writes to the disk, or waits for it, for the n-th time.
 fn killed_at(lab: &Lab, n: u32, arguments: &[&str]) -> Command {
+    traced(lab, "pwrite64,fdatasync,fsync", &format!("signal=SIGKILL:when={n}"), arguments)
+}
+
+/// What SQLite and the store do to files. A failed `write` would hit sockets, too, so it is not among them: the store is not written by it.
+const DISK_CALLS: [&str; 6] =
+    ["pwrite64", "fsync", "fdatasync", "ftruncate", "link,linkat,rename,renameat,renameat2", "unlink,unlinkat"];
+
+#[test]
+fn any_call_to_the_disk_may_fail() {
+    let (failures, ends) = fail_every(5);
+    assert!(!may_trace() || failures > 10 && ends > 0, "{failures} calls failed, {ends} of them ended the coordinator");
+}
+
+/// `cargo test --release -p tests --test it every_call -- --ignored`.
+#[test]
+#[ignore = "takes minutes; to be run at night"]
+fn every_call_to_the_disk_may_fail() {
+    let (failures, ends) = fail_every(1);
+    assert!(failures > 60 && ends > 0, "{failures} calls failed, {ends} of them ended the coordinator");
+}
+
+/// Has each `step`-th call to the disk fail once, from the making of the store to its last result. How many failed, and how many of these
+/// failures ended the coordinator.
+fn fail_every(step: usize) -> (usize, usize) {
+    const JOBS: usize = 6;
+    if !may_trace() {
+        return (0, 0);
+    }
+    let runtime = Runtime::new().unwrap();
+    let (mut failures, mut ends) = (0, 0);
+    for calls in DISK_CALLS {
+        for moment in (1..).step_by(step) {
+            let lab = Lab::new();
+            lab.write(&simulated(JOBS as u32, 1));
+            let mut traced =
+                traced(&lab, calls, &format!("error=EIO:when={moment}"), &["serve", "--listen", "127.0.0.1:0"]);
+            let mut victim = Process::start(&mut traced);
+            let url = listens(&mut victim);
+            let peer = runtime.block_on(async { Peer::new(url.as_deref().unwrap_or("http://127.0.0.1:1"), 1, 1) });
+            let mut peer = match url {
+                Some(url) => persist(&runtime, &lab, &mut victim, &url, peer, JOBS),
+                None => Some(peer),
+            };
+            ends += usize::from(peer.is_some());
+            if peer.is_none() {
+                // strace ends with what it traces
+                children(victim.id()).into_iter().for_each(|child| kill(child, Signal::TERM));
+            }
+            victim.wait();
+            let has_failed = std::fs::read_to_string(lab.path("calls")).unwrap().contains("(INJECTED)");
+            failures += usize::from(has_failed);
+            if let Some(peer) = &mut peer {
+                // it ended: a restart heals
+                check_acknowledged_if_any(&lab, peer);
+                let mut coordinator = lab.serve(&[]);
+                let again = runtime.block_on(async { peer.moved(&coordinator.url) });
+                assert!(
+                    persist(&runtime, &lab, &mut coordinator.process, &coordinator.url.clone(), again, JOBS).is_none()
+                );
+            }
+            lab.check_complete(JOBS);
+            if !has_failed {
+                break;
+            }
+        }
+    }
+    (failures, ends)
+}
+
+/// Where it listens, unless it ends before.
+fn listens(coordinator: &mut Process) -> Option<String> {
+    let address = until("its address, or its end", || {
+        let said = coordinator.stderr();
+        let address = said.lines().find_map(|line| line.strip_prefix("listening on ")?.split(',').next());
+        address.map(str::to_owned).or_else(|| coordinator.has_ended().then(String::new))
+    });
+    (!address.is_empty()).then(|| format!("http://{address}"))
+}
+
+/// Submits the sweep and has the peer do it all, however often a call fails; the peer, if the coordinator ends before.
+fn persist(
+    runtime: &Runtime,
+    lab: &Lab,
+    coordinator: &mut Process,
+    url: &str,
+    mut peer: Peer,
+    jobs: usize,
+) -> Option<Peer> {
+    until("all jobs, or the coordinator's end", || {
+        if coordinator.has_ended() {
+            return Some(false);
+        }
+        let submitted = lab.run(["submit", "sweep.yaml", "--simulated", "--coordinator", url]);
+        let is_done = submitted.succeeded() && runtime.block_on(work(&mut peer, jobs)).is_ok();
+        is_done.then_some(true)
+    })
+    .then_some(())
+    .map_or(Some(peer), |()| None)
+}
+
+fn check_acknowledged_if_any(lab: &Lab, peer: &Peer) {
+    if !peer.acknowledged.is_empty() {
+        check_acknowledged(lab, &peer.acknowledged);
+    }
+}
+
+/// A coordinator whose calls of these names go as `injection` says; the file `calls` tells of them.
+fn traced(lab: &Lab, calls: &str, injection: &str, arguments: &[&str]) -> Command {
     let coordinator = lab.command("coordinator", arguments);
     let mut traced = Command::new("strace");
-    traced.args(["-f", "-qq", "-o", "/dev/null", "-e", "trace=pwrite64,fdatasync,fsync", "-e"]);
-    traced.arg(format!("inject=pwrite64,fdatasync,fsync:signal=SIGKILL:when={n}"));
+    traced.args([
+        "-f",
+        "-qq",
+        "-o",
+        "calls",
+        "-e",
+        &format!("trace={calls}"),
+        "-e",
+        &format!("inject={calls}:{injection}"),
+    ]);
     traced.arg(coordinator.get_program()).args(coordinator.get_args()).current_dir(lab.path(""));
+    traced.envs(coordinator.get_envs().filter_map(|(name, value)| Some((name, value?))));
     traced
+}
+
+/// A thousand times: killed at a moment that nobody has chosen, under load. Takes twenty minutes:
+/// `cargo test --release -p tests --test it a_thousand_kills -- --ignored --nocapture`.
+#[test]
+#[ignore = "takes twenty minutes; to be run at night"]
+fn a_thousand_kills() {
+    const KILLS: u64 = 1_000;
+    let lab = Lab::new();
+    // more jobs than are done meanwhile
+    lab.write(&simulated(2_000_000, 1));
+    let mut coordinator = lab.serve_on_free_port();
+    let address = coordinator.address().to_owned();
+    lab.submit(&coordinator.url, &["--simulated"]);
+    let _worker = lab.worker(&coordinator.url, "w", &["--simulate", "1ms", "--slots", "8"]);
+    let mut seen = 0;
+    for kill in 1..=KILLS {
+        seen = until("progress", || Some(succeeded(&coordinator, &lab)).filter(|&now| now > seen));
+        std::thread::sleep(Duration::from_micros(kill * 7_919 % 400_000));
+        coordinator.process.kill();
+        coordinator = lab.serve_on(&address, &[]);
+        let now = succeeded(&coordinator, &lab);
+        assert!(now >= seen, "{now} results are left of {seen} after kill {kill}");
+        seen = now;
+    }
+    coordinator.process.kill();
+    let history = lab.history();
+    history.check();
+    assert!(history.succeeded().len() as u64 >= seen);
+    assert!(seen > KILLS, "{KILLS} kills, {seen} results");
 }
 
 #[test]

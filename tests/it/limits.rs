@@ -1,6 +1,6 @@
 //! What peers may ask of a coordinator at most, and that nobody else has to wait for it.
 
-use crate::harness::{Coordinator, Lab, Peer, Process, free_port, simulated};
+use crate::harness::{Coordinator, Lab, OwnToken, Peer, Process, free_port, simulated};
 use proto::wire::sweeps_client::SweepsClient;
 use proto::wire::{StatusRequest, TablesRequest};
 use rustix::process::{Pid, Resource, Rlimit, Signal, getrlimit, prlimit, setrlimit};
@@ -10,11 +10,12 @@ use std::process::Command;
 use tokio::runtime::Runtime;
 use tokio::task::JoinSet;
 use tonic::Code;
+use tonic::service::interceptor::InterceptedService;
 use tonic::transport::{Channel, Endpoint};
 
 /// A coordinator that may have that many files open, and asks for a token.
 fn serve_with_files(lab: &Lab, limit: &str) -> Coordinator {
-    fs::write(lab.path("token"), "correct horse battery staple\n").unwrap();
+    lab.write_token("token", "correct horse battery staple\n");
     let address = format!("127.0.0.1:{}", free_port());
     let serve = lab.command("coordinator", ["serve", "--listen", &address, "--token-file", "token"]);
     let mut command = Command::new("sh");
@@ -123,8 +124,9 @@ fn tables_that_nobody_reads_are_few() {
 }
 
 /// Two clients, each with a connection of its own.
-async fn clients(url: &str) -> [SweepsClient<Channel>; 2] {
-    let mut clients = idle(url, 2).await.into_iter().map(SweepsClient::new);
+async fn clients(url: &str) -> [SweepsClient<InterceptedService<Channel, OwnToken>>; 2] {
+    let channels = idle(url, 2).await.into_iter();
+    let mut clients = channels.map(|channel| SweepsClient::with_interceptor(channel, OwnToken::of(url)));
     [clients.next().unwrap(), clients.next().unwrap()]
 }
 

@@ -14,6 +14,7 @@ mod determinism;
 mod device_script;
 mod drain;
 mod durability;
+mod identity;
 mod interrupt;
 mod limits;
 mod manners;

@@ -1,20 +1,20 @@
 //! Who may talk to a coordinator, and where it may listen.
 
-use crate::harness::{Lab, Peer, Process, simulated};
+use crate::harness::{Lab, OwnToken, Peer, Process, simulated};
 use proto::wire::StatusRequest;
 use proto::wire::sweeps_client::SweepsClient;
-use std::fs;
 use std::io::Read;
 use std::net::TcpStream;
 use std::time::Duration;
 use tokio::runtime::Runtime;
 use tonic::Code;
+use tonic::transport::Endpoint;
 
 fn with_token() -> Lab {
     let lab = Lab::new();
-    fs::write(lab.path("token"), "correct horse battery staple\n").unwrap();
-    fs::write(lab.path("wrong"), "correct horse battery stable\n").unwrap();
-    fs::write(lab.path("empty"), "\n").unwrap();
+    lab.write_token("token", "correct horse battery staple\n");
+    lab.write_token("wrong", "correct horse battery stable\n");
+    lab.write_token("empty", "\n");
     lab
 }
 
@@ -81,7 +81,10 @@ fn what_is_shown_of_a_worker_is_not_what_it_calls_with() {
         let mut worker = Peer::new(&coordinator.url, id, 1);
         worker.register().await.unwrap();
         worker.synchronize().await.unwrap();
-        let mut reader = SweepsClient::connect(coordinator.url.clone()).await.unwrap();
+        let mut reader = SweepsClient::with_interceptor(
+            Endpoint::from_shared(coordinator.url.clone()).unwrap().connect_lazy(),
+            OwnToken::of(&coordinator.url),
+        );
         let mut views = reader.watch(StatusRequest::default()).await.unwrap().into_inner();
         let status = loop {
             let status = views.message().await.unwrap().unwrap();
@@ -100,19 +103,15 @@ fn what_is_shown_of_a_worker_is_not_what_it_calls_with() {
 }
 
 #[test]
-fn other_machines_need_a_token_or_the_user_s_word() {
+fn other_machines_need_certificates_or_the_user_s_word() {
     let lab = with_token();
     for arguments in [&["serve"][..], &["--sweep", "sweep.yaml", "--simulate", "1ms"]] {
         lab.write(&simulated(2, 1));
         let ended = lab.run([arguments, &["--listen", "0.0.0.0:0"]].concat()).expect(2);
-        assert!(
-            ended.stderr.contains("--token-file") && ended.stderr.contains("--insecure-listen"),
-            "{}",
-            ended.stderr
-        );
+        assert!(ended.stderr.contains("--certs DIR") && ended.stderr.contains("--insecure-listen"), "{}", ended.stderr);
         assert!(!lab.store().exists());
     }
-    for allowed in [&["--token-file", "token"][..], &["--insecure-listen"]] {
+    for allowed in [&["--token-file", "token", "--insecure-listen"][..], &["--insecure-listen"]] {
         let command = [&["serve", "--listen", "0.0.0.0:0"], allowed].concat();
         Process::start(&mut lab.command("coordinator", command)).says("listening on 0.0.0.0:");
     }

@@ -56,7 +56,7 @@ fn the_health_tells_whether_the_store_keeps_what_it_is_given() {
 #[test]
 fn strangers_learn_the_health_and_nothing_else() {
     let lab = Lab::new();
-    fs::write(lab.path("token"), "secret\n").unwrap();
+    lab.write_token("token", "a secret of some length\n");
     let coordinator = lab.serve(&["--token-file", "token"]);
     Runtime::new().unwrap().block_on(async {
         assert_eq!(health(&coordinator.url, "").await.unwrap(), ServingStatus::Serving);
@@ -64,17 +64,23 @@ fn strangers_learn_the_health_and_nothing_else() {
         let refused = reflect(&coordinator.url, "guess", services()).await.unwrap_err();
         assert_eq!(refused.code(), Code::Unauthenticated);
         let MessageResponse::ListServicesResponse(list) =
-            reflect(&coordinator.url, "secret", services()).await.unwrap()
+            reflect(&coordinator.url, "a secret of some length", services()).await.unwrap()
         else {
             panic!("no list of services");
         };
         let mut names: Vec<_> = list.service.into_iter().map(|service| service.name).collect();
         names.sort();
-        let expected =
-            ["grpc.health.v1.Health", "grpc.reflection.v1.ServerReflection", "sweep.v1.Fleet", "sweep.v1.Sweeps"];
+        let expected = [
+            "grpc.health.v1.Health",
+            "grpc.reflection.v1.ServerReflection",
+            "sweep.v1.Enrolment",
+            "sweep.v1.Fleet",
+            "sweep.v1.Sweeps",
+        ];
         assert_eq!(names, expected);
         let fleet = MessageRequest::FileContainingSymbol("sweep.v1.Fleet".to_owned());
-        let MessageResponse::FileDescriptorResponse(files) = reflect(&coordinator.url, "secret", fleet).await.unwrap()
+        let MessageResponse::FileDescriptorResponse(files) =
+            reflect(&coordinator.url, "a secret of some length", fleet).await.unwrap()
         else {
             panic!("no description of the service");
         };

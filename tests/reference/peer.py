@@ -151,6 +151,7 @@ def live(address, token):
 def main():
     path = Path(folder.name)
     token = secrets.token_urlsafe()
+    (path / "token").touch(mode=0o600)
     (path / "token").write_text(token + "\n")
     command = [Path(sys.argv[1]).resolve(), "serve", "--listen", "127.0.0.1:0", "--token-file", "token"]
     with subprocess.Popen(command, cwd=path, stderr=subprocess.PIPE, text=True) as coordinator:

@@ -36,7 +36,7 @@ pub(crate) struct Letter {
 
 #[derive(Debug, Clone)]
 pub(crate) enum Content {
-    Call(Call),
+    Call(Box<Call>),
     /// The operator submits a sweep file, by its number.
     Submit(usize),
     /// The operator cancels a sweep.
@@ -268,8 +268,23 @@ impl World {
         letter: Letter,
     ) -> Result<Option<Asked>, StoreError> {
         let core = &mut coordinator.core;
-        match letter.content.clone() {
-            Content::Call(Call::Register(request)) => match messages::introduction(&request) {
+        let call = match letter.content.clone() {
+            Content::Call(call) => *call,
+            Content::Submit(sweep) => {
+                let plan = plan::parse("sweep.yaml", SWEEPS[sweep]).unwrap();
+                let (sender, reply) = oneshot::channel();
+                let text = SWEEPS[sweep].to_owned();
+                core.handle(clock, Request::Submit(Box::new(plan), text, None, sender))?;
+                return Ok(Some(Asked::Submitted(sweep, reply)));
+            }
+            Content::Cancel(sweep) => {
+                let (sender, reply) = oneshot::channel();
+                core.handle(clock, Request::Cancel(sweep.clone(), sender))?;
+                return Ok(Some(Asked::Cancelled(sweep, reply)));
+            }
+        };
+        match call {
+            Call::Register(request) => match messages::introduction(&request) {
                 Err(status) => self.answer(&letter, 1, Err(status)),
                 Ok((worker, info)) => {
                     let (sender, reply) = oneshot::channel();
@@ -277,7 +292,7 @@ impl World {
                     return Ok(Some(Asked::Registered(letter, reply)));
                 }
             },
-            Content::Call(Call::Synchronize(mut request)) => {
+            Call::Synchronize(mut request) => {
                 let stopped = self.expire(coordinator, &mut request);
                 let core = &mut coordinator.core;
                 match Poll::new(request) {
@@ -300,13 +315,13 @@ impl World {
                     }
                 }
             }
-            Content::Call(Call::Complete(request)) => match messages::completion(request) {
+            Call::Complete(request) => match messages::completion(request) {
                 Err(status) => self.answer(&letter, 1, Err(status)),
                 Ok((mut worker, mut completion)) => {
                     let (lease, is_result) = (completion.lease, matches!(completion.outcome, Outcome::Succeeded(_)));
                     let caller = worker;
                     if self.flaw == Some(Flaw::NoFence)
-                        && let Some(holder) = core.state().job(lease.job).and_then(|job| job.holder())
+                        && let Some(holder) = core.state().job(lease.job).and_then(|job| job.holder().copied())
                     {
                         completion.lease = Lease { job: lease.job, attempt: holder.attempt, token: holder.token };
                         worker = holder.worker;
@@ -316,17 +331,6 @@ impl World {
                     return Ok(Some(Asked::Completed(letter, caller, lease, is_result, reply)));
                 }
             },
-            Content::Submit(sweep) => {
-                let plan = plan::parse("sweep.yaml", SWEEPS[sweep]).unwrap();
-                let (sender, reply) = oneshot::channel();
-                core.handle(clock, Request::Submit(Box::new(plan), SWEEPS[sweep].to_owned(), sender))?;
-                return Ok(Some(Asked::Submitted(sweep, reply)));
-            }
-            Content::Cancel(sweep) => {
-                let (sender, reply) = oneshot::channel();
-                core.handle(clock, Request::Cancel(sweep.clone(), sender))?;
-                return Ok(Some(Asked::Cancelled(sweep, reply)));
-            }
         }
         Ok(None)
     }
@@ -404,9 +408,8 @@ impl World {
         let (Some(Flaw::GrantsLapsedToAsker), Completed::Recorded(mut grants)) = (self.flaw, reply.clone()) else {
             return reply;
         };
-        let Content::Call(Call::Complete(CompleteRequest { held, free_slots, .. })) = &letter.content else {
-            return reply;
-        };
+        let Content::Call(call) = &letter.content else { return reply };
+        let Call::Complete(CompleteRequest { held, free_slots, .. }) = &**call else { return reply };
         let held: Vec<_> = held.iter().filter_map(|lease| Lease::try_from(lease).ok()).collect();
         let is_valid = |lease: &&Lease| {
             coordinator.state().job(lease.job).is_some_and(|job| job.holder_of(lease, worker).is_some())
@@ -493,9 +496,11 @@ impl World {
     pub(crate) fn answer(&mut self, letter: &Letter, delay: u64, answer: Result<(), Status>) {
         let Err(status) = answer else { return };
         let answer = match &letter.content {
-            Content::Call(Call::Register(_)) => Answer::Registered(Err(status)),
-            Content::Call(Call::Synchronize(_)) => Answer::Synchronized(Err(status)),
-            Content::Call(Call::Complete(_)) => Answer::Completed(Err(status)),
+            Content::Call(call) => match **call {
+                Call::Register(_) => Answer::Registered(Err(status)),
+                Call::Synchronize(_) => Answer::Synchronized(Err(status)),
+                Call::Complete(_) => Answer::Completed(Err(status)),
+            },
             Content::Submit(sweep) => return self.on_submitted(*sweep, false),
             Content::Cancel(_) => return,
         };

@@ -30,8 +30,6 @@ pub(crate) struct Disk {
     pub(crate) granted: BTreeMap<(JobId, Attempt), WorkerId>,
     /// The attempts that have ended by a message of their worker.
     pub(crate) ended: BTreeSet<(JobId, Attempt)>,
-    /// The attempts that were taken from workers that measured nothing.
-    pub(crate) stalled: BTreeSet<(JobId, Attempt)>,
     /// The first promise that what was written breaks.
     pub(crate) broken: Option<String>,
 }
@@ -45,6 +43,13 @@ pub(crate) enum Health {
 }
 
 impl Disk {
+    /// Writes what waits: a coordinator that nobody kills loses nothing.
+    pub(crate) fn catch_up(&mut self) {
+        for (facts, records) in std::mem::take(&mut self.unwritten) {
+            self.keep(&facts, &records);
+        }
+    }
+
     fn keep(&mut self, facts: &[Fact], records: &[Record]) {
         for fact in facts.iter().filter(|fact| fact.is_durable()) {
             self.note(fact);
@@ -79,9 +84,6 @@ impl Disk {
             | Fact::Failed { job, attempt, .. }
             | Fact::Released { job, attempt } => {
                 self.ended.insert((*job, *attempt));
-            }
-            Fact::Stalled { job, attempt } => {
-                self.stalled.insert((*job, *attempt));
             }
             _ => {}
         }

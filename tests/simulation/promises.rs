@@ -81,8 +81,8 @@ impl Promises {
 
     /// A coordinator has read what is on the disk.
     pub(crate) fn check_restored(&self, coordinator: &Coordinator, disk: &Disk) {
-        for (job, _) in &disk.results {
-            let state = coordinator.state().job(*job).map(|job| &job.state);
+        for job in disk.results.keys() {
+            let state = coordinator.state().job(*job).map(|job| job.state.clone());
             assert!(
                 matches!(state, Some(JobState::Succeeded)) || state.is_none(),
                 "job {job} has a result and is {state:?} after a restart"
@@ -104,8 +104,8 @@ impl Promises {
         let Completed::Recorded(grants) = completed else {
             let is_over =
                 state.job(job).is_none_or(|job| matches!(job.state, JobState::Succeeded | JobState::Cancelled));
-            if is_result && !is_over && !self.submits && !disk.stalled.contains(&(job, attempt)) {
-                let state = state.job(job).map(|job| &job.state);
+            if is_result && !is_over && !self.submits {
+                let state = state.job(job).map(|job| job.state.clone());
                 return Err(format!(
                     "the finished training of job {job}, attempt {attempt} is refused; the job is {state:?}"
                 ));

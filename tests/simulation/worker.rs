@@ -197,7 +197,7 @@ impl World {
         }
     }
 
-    fn send(&mut self, host: usize, call: CallId, content: Call) {
+    fn send(&mut self, host: usize, call: CallId, content: Box<Call>) {
         let is_cut = self.hosts[host].link.there_cut_until > self.now;
         let fate = if self.is_calm() { Fate::Arrives(1, None) } else { self.network.fate(&mut self.chance, is_cut) };
         let letter = Letter { host, life: self.hosts[host].life, call, content: Content::Call(content) };

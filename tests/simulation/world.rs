@@ -180,6 +180,7 @@ impl World {
                 break;
             }
         }
+        self.disk.borrow_mut().catch_up();
         let disk = self.disk.borrow();
         let coordinator = self.coordinators.values().next_back().ok_or("no coordinator is left")?;
         self.promises.check_end(&disk, coordinator.state())?;

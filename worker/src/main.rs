@@ -39,6 +39,10 @@ const NOT_REACHED: u8 = 6;
 fn main() -> ExitCode {
     worker::memory::keep();
     let cli = Cli::parse();
+    if let Err(error) = proto::umask::set() {
+        report(&error);
+        return ExitCode::from(USERS_MISTAKE);
+    }
     let filter = EnvFilter::try_from_env("SPLITSWEEP_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
     tracing_subscriber::fmt()
         .with_env_filter(filter)
@@ -73,7 +77,8 @@ fn users(error: impl Error + 'static) -> Failure {
 
 fn run_code(error: &run::RunError) -> u8 {
     match error {
-        run::RunError::NoFolder { .. } | run::RunError::Token { .. } | run::RunError::Device { .. } => USERS_MISTAKE,
+        run::RunError::NoFolder { .. } | run::RunError::Token(_) | run::RunError::NotToJoin { .. } => USERS_MISTAKE,
+        run::RunError::Device { .. } => USERS_MISTAKE,
         run::RunError::Agent(AgentError::Connect(_)) => USERS_MISTAKE,
         run::RunError::Agent(AgentError::Refused { .. }) => NOT_REACHED,
         run::RunError::Start(_) => INTERNAL,

@@ -1,12 +1,14 @@
 //! Where a command looks: a running coordinator, or a store.
 
 use super::CliError;
-use proto::address;
 use proto::bearer::Bearer;
+use proto::credential::{Credential, Secret};
 use proto::report;
+use proto::target::Target;
+use proto::tls::{Connector, TlsError};
 use proto::wire::sweeps_client::SweepsClient;
 use std::error::Error;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 use tonic::service::interceptor::InterceptedService;
 use tonic::transport::Channel;
@@ -31,7 +33,7 @@ pub struct Source {
     // not clap's environment: a store that is named must win over it
     #[arg(long, value_name = "URL")]
     coordinator: Option<String>,
-    /// File with the token that the coordinator asks for
+    /// File with the token that the coordinator asks for [default: the one that it made for its own user]
     #[arg(long, value_name = "FILE")]
     token_file: Option<PathBuf>,
 }
@@ -62,7 +64,9 @@ impl Coordinator {
             // what has a source is not the coordinator's word, but that of the connection
             (_, Some(cause)) if cause.contains("timed out") => CliError::NotReached(silent(url, PATIENCE)),
             (_, Some(cause)) => {
-                CliError::NotReached(format!("the connection to the coordinator at {url} is lost: {cause}"))
+                // it may have taken the first bytes for those of TLS
+                let hint = if url.starts_with("http://") { "; one with certificates is at https://" } else { "" };
+                CliError::NotReached(format!("the connection to the coordinator at {url} is lost: {cause}{hint}"))
             }
             (_, None) => CliError::NotReached(format!("the coordinator refuses: {message}")),
         }
@@ -99,9 +103,11 @@ impl Source {
     /// # Errors
     /// If the address or the token is not valid, or the coordinator is not reached.
     pub async fn connect(&self, url: &str) -> Result<Coordinator, CliError> {
-        let endpoint = address::endpoint(url).map_err(|error| CliError::Refused(error.to_string()))?;
-        let token = self.token_file.as_deref().map(read_token).transpose()?;
-        let bearer = Bearer::new(token.as_deref()).map_err(|error| CliError::Refused(error.to_string()))?;
+        let refused = |error: &dyn Error| CliError::Refused(error.to_string());
+        let credential = self.token_file.as_deref().map(Credential::read).transpose()?;
+        let Target { endpoint, secret, ca } =
+            Target::of(url, credential, "--token-file").map_err(|error| refused(&error))?;
+        let bearer = Bearer::new(secret.as_ref().map(Secret::reveal)).map_err(|error| refused(&error))?;
         let endpoint = endpoint
             .connect_timeout(PATIENCE)
             .http2_keep_alive_interval(PATIENCE / 2)
@@ -109,24 +115,21 @@ impl Source {
             .keep_alive_while_idle(true)
             .timeout(MAX_CALL)
             .tcp_nodelay(true);
-        let channel = endpoint.connect().await.map_err(|error| {
-            let cause = error.source().map_or_else(|| error.to_string(), ToString::to_string);
+        let connected = match ca {
+            Some(ca) => {
+                let connector = Connector::new(ca, None).map_err(|error| CliError::Internal(error.to_string()))?;
+                endpoint.connect_with_connector(connector).await
+            }
+            None => endpoint.connect().await,
+        };
+        let channel = connected.map_err(|error| {
+            let cause = match TlsError::among(&error) {
+                Some(tls) => tls.to_string(),
+                None => error.source().map_or_else(|| error.to_string(), ToString::to_string),
+            };
             CliError::NotReached(format!("the coordinator at {url} is not reached: {cause}"))
         })?;
         let calls = SweepsClient::with_interceptor(channel, bearer).max_decoding_message_size(proto::MAX_MESSAGE_BYTES);
         Ok(Coordinator { url: url.to_owned(), calls })
     }
-}
-
-/// The token in a file.
-///
-/// # Errors
-/// If the file cannot be read, or is empty.
-pub fn read_token(path: &Path) -> Result<String, CliError> {
-    let failed = |source| CliError::File { action: "read", path: path.to_owned(), source };
-    let token = std::fs::read_to_string(path).map_err(failed)?.trim().to_owned();
-    if token.is_empty() {
-        return Err(failed(std::io::Error::new(std::io::ErrorKind::InvalidData, "the token file is empty")));
-    }
-    Ok(token)
 }

@@ -3,8 +3,10 @@
 use super::plan::PlanError;
 use crate::analysis::import::ImportError;
 use crate::driver::Refusal;
+use crate::identity::IdentityError;
 use crate::query::QueryError;
 use crate::store::StoreError;
+use proto::credential::TokenFileError;
 use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -74,12 +76,29 @@ pub enum CliError {
     },
     /// The address can be reached from other machines, and nothing protects it.
     #[error(
-        "{address} can be reached from other machines: give --token-file FILE (workers need the same), or --insecure-listen on a network you trust"
+        "{address} can be reached from other machines: give --certs DIR, made by coordinator certs DIR, or --insecure-listen (with --token-file FILE) on a network you trust"
     )]
     Exposed {
         /// The address.
         address: SocketAddr,
     },
+    /// The certificates.
+    #[error(transparent)]
+    Identity(#[from] IdentityError),
+    /// A token file.
+    #[error(transparent)]
+    Token(#[from] TokenFileError),
+    /// A token of a folder of certificates is given without them.
+    #[error("{path} is a token of coordinator certs: give its folder with --certs DIR", path = .path.display())]
+    TokenOfCerts {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The token for this user cannot be written.
+    #[error(
+        "cannot keep other users of this machine out: {0}; give --token-file FILE, or --insecure-listen to let them in"
+    )]
+    LocalToken(#[source] io::Error),
     /// A file cannot be read or written.
     #[error("cannot {action} {path}: {source}", path = .path.display())]
     File {
@@ -171,6 +190,10 @@ impl CliError {
             | Self::Data { .. }
             | Self::Listen { .. }
             | Self::Exposed { .. }
+            | Self::Identity(_)
+            | Self::Token(_)
+            | Self::TokenOfCerts { .. }
+            | Self::LocalToken(_)
             | Self::File { .. }
             | Self::NoWorker { .. }
             | Self::Occupied { .. }

@@ -3,7 +3,7 @@
 use super::{CliError, exit};
 use proto::data::{Dataset, Format};
 use std::ffi::OsString;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 use tokio::process::{Child, Command};
@@ -143,7 +143,7 @@ impl LocalWorkers {
     pub fn start(
         args: &LocalArgs,
         coordinator: &str,
-        token_file: Option<&Path>,
+        credentials: &[OsString],
         simulate: Option<Duration>,
     ) -> Result<Self, CliError> {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
@@ -162,12 +162,10 @@ impl LocalWorkers {
                 value.push(path);
                 give("--data", value);
             }
-            if let Some(path) = token_file {
-                give("--token-file", path.into());
-            }
             if let Some(duration) = simulate {
                 give("--simulate", humantime::format_duration(duration).to_string().into());
             }
+            arguments.extend(credentials.iter().cloned());
             workers.push(LocalWorker::start(arguments)?);
         }
         Ok(Self { workers })

@@ -2,6 +2,7 @@
 
 pub mod analyze;
 pub mod cancel;
+pub mod certs;
 pub mod client;
 pub mod error;
 pub mod jobs;
@@ -9,6 +10,7 @@ pub mod local;
 pub mod output;
 pub mod plan;
 pub mod progress;
+mod protection;
 pub mod report;
 pub mod run;
 pub mod serve;

@@ -10,6 +10,7 @@ use crate::plan::Plan;
 use crate::query::{self, Rows};
 use crate::scheduler::{SweepState, View, misfit};
 use crate::store::Reader;
+use std::ffi::OsStr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -101,10 +102,10 @@ async fn follow(
         return Ok(end);
     }
     if args.local.local_workers == 0 {
-        progress.say(&format!("waiting for workers: worker --coordinator {}", server.url()));
+        let command = [vec!["worker --coordinator".into(), server.url().into()], server.credentials()].concat();
+        progress.say(&format!("waiting for workers: {}", command.join(OsStr::new(" ")).display()));
     }
-    let token_file = args.server.token_file.as_deref();
-    let mut workers = LocalWorkers::start(&args.local, &server.url(), token_file, args.simulate)?;
+    let mut workers = LocalWorkers::start(&args.local, &server.url(), &server.credentials(), args.simulate)?;
     let result = tokio::select! {
         end = watch(&server.handle, sweep, progress) => end,
         status = workers.ended() => match status.code() {

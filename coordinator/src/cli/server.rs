@@ -1,11 +1,13 @@
 //! Starting and stopping the coordinator itself: listener, store, driver, services. Shared by `--sweep` and `serve`.
 
 use super::CliError;
-use super::client::{DEFAULT_STORE, read_token};
+use super::client::DEFAULT_STORE;
+use super::protection::{Protection, ProtectionArgs};
 use crate::driver::{self, Handle};
 use crate::scheduler::Limits;
-use crate::serve::{Settings, serve};
+use crate::serve::{ServeError, Settings, serve};
 use crate::store::{Store, StoreError};
+use std::ffi::OsString;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
 use std::thread::JoinHandle;
@@ -22,12 +24,9 @@ pub struct ServerArgs {
     /// Address for workers and for other commands
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:7070")]
     pub listen: SocketAddr,
-    /// File with a token that every call must bear
-    #[arg(long, value_name = "FILE")]
-    pub token_file: Option<PathBuf>,
-    /// Listen without a token on an address that other machines can reach
-    #[arg(long)]
-    pub insecure_listen: bool,
+    /// What callers must show.
+    #[command(flatten)]
+    pub protection: ProtectionArgs,
     /// Time after which a silent worker loses its jobs
     #[arg(long, value_name = "TIME", default_value = "30s", value_parser = lease_time)]
     pub lease: Duration,
@@ -56,40 +55,45 @@ pub struct Server {
     pub handle: Handle,
     /// Where it listens.
     pub address: SocketAddr,
+    protection: Protection,
     driver: JoinHandle<Result<(), StoreError>>,
-    services: Task<Result<(), tonic::transport::Error>>,
+    services: Task<Result<(), ServeError>>,
 }
 
 impl Server {
     /// Listens, opens the store, and serves; the jobs of `only` one sweep, if one is named. Nothing is written if the address is taken.
     ///
     /// # Errors
-    /// If the address or the store cannot be used.
+    /// If the address, the store, or what protects them cannot be used.
     pub async fn start(args: &ServerArgs, only: Option<String>) -> Result<Self, CliError> {
-        let token = args.token_file.as_deref().map(read_token).transpose()?;
-        if !args.listen.ip().is_loopback() && token.is_none() && !args.insecure_listen {
-            return Err(CliError::Exposed { address: args.listen });
-        }
+        let prepared = args.protection.prepare(args.listen)?;
         let failed = |source| CliError::Listen { address: args.listen, source };
         let listener = TcpListener::bind(args.listen).await.map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?;
+        let protection = prepared.at(address)?;
         let mut store = Store::open(&args.store)?;
-        store.announce(&url(address))?;
+        store.announce(&url(address, protection.is_tls()))?;
         let lease_ms = args.lease.as_millis() as u64;
         // a worker without news calls once in a third of a lease
         let forget_ms = Limits::default().forget_ms.max(2 * lease_ms);
         let progress_ms = args.progress_timeout.map(|time| time.as_millis() as u64);
         let limits = Limits { lease_ms, forget_ms, only, progress_ms };
         let (handle, driver) = driver::start(store, limits)?;
-        let settings = Settings { lease: args.lease, store: args.store.clone(), token };
+        let settings = Settings { lease: args.lease, store: args.store.clone(), guard: protection.guard() };
         let services = tokio::spawn(serve(listener, handle.clone(), settings, std::future::pending()));
-        Ok(Self { handle, address, driver, services })
+        Ok(Self { handle, address, protection, driver, services })
     }
 
     /// The address for programs on this machine.
     #[must_use]
     pub fn url(&self) -> String {
-        url(self.address)
+        url(self.address, self.protection.is_tls())
+    }
+
+    /// What a worker on this machine must be given to be let in.
+    #[must_use]
+    pub fn credentials(&self) -> Vec<OsString> {
+        self.protection.credentials()
     }
 
     /// Ends once everything that was asked is carried out and on disk.
@@ -109,11 +113,12 @@ impl Server {
 }
 
 /// The address of this machine for who listens on `address`.
-fn url(address: SocketAddr) -> String {
+fn url(address: SocketAddr, is_tls: bool) -> String {
     let host = match address.ip() {
         IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
         IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
         ip => ip,
     };
-    format!("http://{}", SocketAddr::new(host, address.port()))
+    let scheme = if is_tls { "https" } else { "http" };
+    format!("{scheme}://{}", SocketAddr::new(host, address.port()))
 }

@@ -143,9 +143,12 @@ impl<K: Keeper> Core<K> {
     /// If the coordinator cannot go on.
     pub fn handle(&mut self, now: Timestamp, request: Request) -> Result<(), StoreError> {
         match request {
-            Request::Submit(plan, text, reply) => {
+            Request::Submit(plan, text, listing, reply) => {
                 let decision = self.state.submit_decision(*plan, text);
-                self.carry_out(now, decision, Some(reply))
+                self.state.make_ready(listing);
+                self.carry_out(now, decision, Some(reply))?;
+                self.state.make_ready(None);
+                Ok(())
             }
             Request::Cancel(sweep, reply) => {
                 let decision = self.state.cancel_decision(&sweep);

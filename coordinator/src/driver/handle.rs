@@ -2,13 +2,15 @@
 
 use crate::plan::Plan;
 use crate::scheduler::{
-    Breach, Completed, Completion, Offer, Rejection, Submitted, Synchronization, Synchronized, View, WorkerInfo,
+    Breach, Completed, Completion, Listing, Offer, Rejection, State, Submitted, Synchronization, Synchronized, View,
+    WorkerInfo,
 };
 use crate::store::StoreError;
 use proto::ids::WorkerId;
 use std::sync::Arc;
 use std::sync::mpsc::Sender;
 use tokio::sync::{oneshot, watch};
+use tokio::task::spawn_blocking;
 
 /// Why a request was not carried out.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -32,8 +34,8 @@ pub type Reply<R> = oneshot::Sender<Result<R, Refusal>>;
 
 /// What the driver can be asked; see [`Handle`].
 pub enum Request {
-    /// A sweep file.
-    Submit(Box<Plan>, String, Reply<Submitted>),
+    /// A sweep file, and its jobs, if they could be listed before.
+    Submit(Box<Plan>, String, Option<Arc<Listing>>, Reply<Submitted>),
     /// The end of a sweep.
     Cancel(String, Reply<u64>),
     /// A worker introduces itself.
@@ -65,7 +67,14 @@ impl Handle {
     /// # Errors
     /// See [`Refusal`].
     pub async fn submit(&self, plan: Plan, text: String) -> Result<Submitted, Refusal> {
-        self.ask(|reply| Request::Submit(Box::new(plan), text, reply)).await
+        // that of a million jobs takes a second, in which the driver shall answer others
+        let (plan, listing) = spawn_blocking(move || {
+            let listing = State::content_of(&plan).map(|content| Arc::new(Listing::of(&plan, content)));
+            (plan, listing)
+        })
+        .await
+        .map_err(|_| Refusal::Closed)?;
+        self.ask(|reply| Request::Submit(Box::new(plan), text, listing, reply)).await
     }
 
     /// Cancels a sweep; the answer is the number of jobs that this ended.

@@ -28,7 +28,7 @@ impl State {
         let kept = self.predecessor(&plan).and_then(|old| old.inventory.as_deref()).filter(|_| is_real);
         let offers = || {
             self.workers.values().filter_map(|worker| match worker.offers.get(&plan.dataset) {
-                Some(Found::Inventory(inventory)) => Some((inventory, &*worker.info.name)),
+                Some(Found::Inventory(inventory)) => Some((&**inventory, &*worker.info.name)),
                 Some(Found::Problem(_)) | None => None,
             })
         };
@@ -57,7 +57,7 @@ impl State {
         let sweep = sweep.ok_or_else(|| Rejection::UnknownSweep(name.to_owned()))?;
         let reply = match sweep.inventory {
             None if !sweep.is_ended() => sweep.plan.jobs() as u64,
-            _ => self.cancellable(sweep.number, true).len() as u64,
+            _ => self.count_cancellable(sweep.number),
         };
         let fact = Fact::Cancelled { sweep: sweep.plan.sweep.clone(), shared: true };
         Ok(Decision { facts: vec![fact], records: Vec::new(), reply })
@@ -265,10 +265,11 @@ impl State {
         Ok(Decision { facts, records, reply: Ok(Completed::Recorded(grants)) })
     }
 
-    /// The coordinator stood still, and could hear nobody: leases get a fresh term, and every worker counts as heard.
+    /// The coordinator stood still, and could hear nobody: leases get a fresh term, nobody has stalled, and every worker counts as heard.
     pub fn renewal_decision(&self, now: Timestamp) -> Decision<()> {
         let expires = now.after(self.limits.lease_ms);
-        let renewed = self.expiries.iter().map(|(_, job)| Fact::Renewed { job: *job, expires });
+        let again = |job| [Fact::Renewed { job, expires }, Fact::Resumed { job }];
+        let renewed = self.expiries.iter().flat_map(|(_, job)| again(*job));
         let seen = self.workers.keys().map(|worker| Fact::Seen { worker: *worker, at: now, number: 0 });
         Decision { facts: renewed.chain(seen).collect(), records: Vec::new(), reply: () }
     }

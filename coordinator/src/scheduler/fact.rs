@@ -8,6 +8,7 @@ use proto::ids::{Attempt, JobId, SplitHash, Token, WorkerId};
 use proto::measure::{FailureKind, JobResult, Scores, Verdict};
 use proto::text::Line;
 use serde::{Deserialize, Serialize};
+use std::sync::Arc;
 
 /// What a worker said about itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,7 +29,7 @@ pub struct WorkerInfo {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Found {
     /// The data set.
-    Inventory(Inventory),
+    Inventory(Arc<Inventory>),
     /// Why there is none.
     Problem(Line),
 }
@@ -209,6 +210,12 @@ pub enum Fact {
         /// Its end.
         expires: Timestamp,
     },
+    /// The coordinator stood still: the time in which it heard of no epoch begins anew.
+    #[serde(skip)]
+    Resumed {
+        /// The job.
+        job: JobId,
+    },
     /// The holder handed in what cannot be. Once it may have been garbled on its way; again, and the attempt fails.
     #[serde(skip)]
     Refused {
@@ -254,6 +261,7 @@ impl Fact {
             | Self::Offered { .. }
             | Self::Draining { .. }
             | Self::Renewed { .. }
+            | Self::Resumed { .. }
             | Self::Refused { .. }
             | Self::Progressed { .. }
             | Self::Forgotten { .. } => false,

@@ -37,7 +37,8 @@ impl State {
             }
             for &place in &sweep.queue {
                 let id = sweep.jobs[place as usize];
-                let Some(job) = self.jobs.get(&id) else { continue };
+                let unknown = Job::default();
+                let job = self.jobs.get(&id).unwrap_or(&unknown);
                 let precision = sweep.candidate(place).template.training.precision;
                 if !computes(entry, precision) {
                     continue;

@@ -105,6 +105,8 @@ pub struct Job {
     pub message: Option<String>,
     /// The holders of leases that ran out or were taken from them, who may still bring a result. While the job waits, the last one may go on.
     pub(super) lapsed: Vec<Holder>,
+    /// The holders that measured nothing for too long, who may still bring a result, but go on no more.
+    stalled: Vec<Holder>,
     /// What its result is worth, once it has one.
     pub grade: Option<Grade>,
     /// The workers on which it failed.
@@ -122,6 +124,7 @@ impl Default for Job {
             ended: None,
             message: None,
             lapsed: Vec::new(),
+            stalled: Vec::new(),
             grade: None,
             failed_on: BTreeSet::new(),
             failed: 0,
@@ -171,13 +174,18 @@ impl Job {
     /// Whether `lease` ran out, and its result would still be the job's first.
     #[must_use]
     pub fn is_late(&self, lease: &Lease, worker: WorkerId) -> bool {
-        self.lapsed.iter().any(|holder| holder.is(lease, worker))
+        self.lapsed.iter().chain(&self.stalled).any(|holder| holder.is(lease, worker))
             && !matches!(self.state, JobState::Succeeded | JobState::Cancelled)
     }
 
     /// The holder of an attempt that has not ended, whether its lease has run out or not.
     pub(super) fn holder_at(&self, attempt: Attempt) -> Option<Holder> {
-        self.holder().into_iter().chain(&self.lapsed).find(|holder| holder.attempt == attempt).copied()
+        self.holder()
+            .into_iter()
+            .chain(&self.lapsed)
+            .chain(&self.stalled)
+            .find(|holder| holder.attempt == attempt)
+            .copied()
     }
 
     /// How the job stands at a look.
@@ -187,6 +195,16 @@ impl Job {
             Some(grade) => Mark { score: grade.validation.get(metric), collapsed: grade.verdict != Verdict::Trained },
             None => Mark { score: None, collapsed: matches!(self.state, JobState::Failed { .. }) },
         }
+    }
+
+    /// A job that a sweep lists, at that place, and to which nothing has happened.
+    pub(super) fn listed(place: (u64, u32), state: JobState) -> Self {
+        Self { places: vec![place], state, ..Self::default() }
+    }
+
+    /// Whether more has happened to it than that sweeps wanted it.
+    pub(super) fn has_history(&self) -> bool {
+        self.attempts > Attempt(0)
     }
 
     /// Gives a job that failed or was cancelled another chance.
@@ -238,6 +256,9 @@ impl Job {
                 let progressed = if epoch > before { now } else { progressed };
                 Leased { holder, expires, epoch, progressed, refused }
             }
+            (&Leased { holder, expires, epoch, refused, .. }, Fact::Resumed { .. }) => {
+                Leased { holder, expires, epoch, progressed: now, refused }
+            }
             (&Leased { holder, expires, epoch, progressed, .. }, Fact::Refused { .. }) => {
                 Leased { holder, expires, epoch, progressed, refused: true }
             }
@@ -246,7 +267,7 @@ impl Job {
             {
                 self.grade = *grade;
                 self.ended = Some((holder.attempt, holder.token));
-                self.lapsed = Vec::new();
+                (self.lapsed, self.stalled) = (Vec::new(), Vec::new());
                 Succeeded
             }
             (Leased { holder, .. }, Fact::Released { attempt, .. }) if holder.attempt == *attempt => {
@@ -274,6 +295,7 @@ impl Job {
                 self.lose(format!("attempt {attempt}: its worker was silent for too long"))
             }
             (Leased { holder, .. }, Fact::Stalled { attempt, .. }) if holder.attempt == *attempt => {
+                self.stalled.push(*holder);
                 self.lose(format!("attempt {attempt}: its worker measured nothing for too long"))
             }
             (state, fact) => {

@@ -16,6 +16,7 @@ mod decide;
 mod fact;
 mod grant;
 mod job;
+mod listing;
 mod plausible;
 mod quarantine;
 mod request;
@@ -30,6 +31,7 @@ pub use course::Course;
 pub use decide::misfit;
 pub use fact::{Fact, Found, Grade, Offer, WorkerInfo};
 pub use job::{Holder, IllegalTransition, Job, JobState};
+pub use listing::Listing;
 pub use request::{
     Breach, Completed, Completion, Decision, Grant, Record, Rejection, Submitted, Synchronization, Synchronized,
 };

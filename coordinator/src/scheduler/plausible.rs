@@ -60,7 +60,7 @@ impl State {
     }
 
     fn planned(&self, job: JobId) -> Option<Planned> {
-        let &(number, place) = self.jobs.get(&job)?.places.first()?;
+        let (number, place) = self.job(job)?.places.first().copied()?;
         let sweep = self.sweeps.get(&number)?;
         let (spec, cases) = (sweep.spec(place)?, sweep.inventory.as_ref()?.cases.len());
         let split = self.splits.get(&SplitKey::from(&spec)).copied();
@@ -68,7 +68,7 @@ impl State {
     }
 
     fn spec_of(&self, job: JobId) -> Option<JobSpec> {
-        let &(number, place) = self.jobs.get(&job)?.places.first()?;
+        let (number, place) = self.job(job)?.places.first().copied()?;
         self.sweeps.get(&number)?.spec(place)
     }
 }

@@ -1,13 +1,17 @@
 //! The fold of the facts. [`State::apply`] is the only mutator, live and on replay.
 
+use super::listing::shared;
 use super::plausible::SplitKey;
 use super::quarantine::Conduct;
-use super::{Counts, Course, Fact, IllegalTransition, Job, JobState, Offer, Sweep, Timestamp, WorkerInfo};
+use super::{
+    Counts, Course, Fact, Found, IllegalTransition, Job, JobState, Listing, Offer, Sweep, Timestamp, WorkerInfo,
+};
 use crate::analysis::racing::Look;
 use crate::plan::Plan;
 use proto::data::{Dataset, Inventory};
 use proto::ids::{ContentHash, JobId, SplitHash, WorkerId};
 use proto::spec::Trainer;
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -35,7 +39,7 @@ impl Default for Limits {
 pub(super) struct Worker {
     pub(super) info: WorkerInfo,
     pub(super) seen: Timestamp,
-    pub(super) offers: BTreeMap<Dataset, super::Found>,
+    pub(super) offers: BTreeMap<Dataset, Found>,
     pub(super) draining: bool,
     /// It has called since it registered.
     pub(super) has_called: bool,
@@ -51,7 +55,10 @@ pub struct State {
     pub(super) nonce: u128,
     pub(super) sweeps: BTreeMap<u64, Sweep>,
     pub(super) numbers: BTreeMap<String, u64>,
+    /// The jobs of which more is known than that they wait for the one sweep that lists them.
     pub(super) jobs: BTreeMap<JobId, Job>,
+    /// The jobs of the next sweep, made ready.
+    listing: Option<Arc<Listing>>,
     pub(super) workers: BTreeMap<WorkerId, Worker>,
     pub(super) conduct: BTreeMap<WorkerId, Conduct>,
     pub(super) leases: BTreeMap<WorkerId, BTreeSet<JobId>>,
@@ -97,8 +104,27 @@ impl State {
 
     /// A job.
     #[must_use]
-    pub fn job(&self, id: JobId) -> Option<&Job> {
-        self.jobs.get(&id)
+    pub fn job(&self, id: JobId) -> Option<Cow<'_, Job>> {
+        self.jobs.get(&id).map(Cow::Borrowed).or_else(|| self.listed(id).map(Cow::Owned))
+    }
+
+    /// A job of which nothing is known but the sweep that lists it.
+    fn listed(&self, id: JobId) -> Option<Job> {
+        let place_in = |sweep: &Sweep| sweep.jobs.place_of(id).map(|place| (sweep.number, place));
+        let (number, place) = self.sweeps.values().find_map(place_in)?;
+        let state = self.sweeps.get(&number)?.unknown();
+        Some(Job::listed((number, place), state))
+    }
+
+    /// The content of the data set that a sweep of this plan will have, if that is known before it is submitted.
+    #[must_use]
+    pub fn content_of(plan: &Plan) -> Option<ContentHash> {
+        (plan.trainer() == Trainer::Simulated).then(|| made_up_inventory(plan).content)
+    }
+
+    /// Takes the jobs of the sweep that is submitted next, so that it need not make them itself.
+    pub fn make_ready(&mut self, listing: Option<Arc<Listing>>) {
+        self.listing = listing;
     }
 
     /// Makes a fact true.
@@ -108,7 +134,10 @@ impl State {
     pub fn apply(&mut self, now: Timestamp, fact: &Fact) -> Result<(), IllegalTransition> {
         match fact {
             Fact::Submitted { plan, .. } => self.submit(Arc::new(plan.as_ref().clone())),
-            Fact::Pinned { sweep, inventory, by } => self.pin(sweep, Arc::new(inventory.clone()), by),
+            Fact::Pinned { sweep, inventory, by } => {
+                let inventory = self.kept(inventory).unwrap_or_else(|| Arc::new(inventory.clone()));
+                self.pin(sweep, inventory, by);
+            }
             Fact::Rejected { sweep, problem } => {
                 if let Some(sweep) = self.sweep_mut(sweep) {
                     sweep.rejected = Some(problem.clone());
@@ -125,6 +154,7 @@ impl State {
             | Fact::Failed { job, .. }
             | Fact::Succeeded { job, .. }
             | Fact::Renewed { job, .. }
+            | Fact::Resumed { job }
             | Fact::Refused { job }
             | Fact::Progressed { job, .. } => {
                 let expires = now.after(self.limits.lease_ms);
@@ -160,8 +190,14 @@ impl State {
                 }
             }
             Fact::Offered { worker, offer: Offer { dataset, found } } => {
+                let found = match found {
+                    Found::Inventory(inventory) => {
+                        Found::Inventory(self.kept(inventory).unwrap_or_else(|| Arc::clone(inventory)))
+                    }
+                    Found::Problem(problem) => Found::Problem(problem.clone()),
+                };
                 if let Some(worker) = self.workers.get_mut(worker) {
-                    worker.offers.insert(dataset.clone(), found.clone());
+                    worker.offers.insert(dataset.clone(), found);
                 }
             }
             Fact::Draining { worker } => {
@@ -174,6 +210,19 @@ impl State {
             }
         }
         Ok(())
+    }
+
+    /// The same inventory as it is kept already: that of a large data set has megabytes, and all workers offer it. Only the first of its
+    /// content is looked at, so that many that only claim to have it cost nothing.
+    fn kept(&self, inventory: &Inventory) -> Option<Arc<Inventory>> {
+        let pinned = self.sweeps.values().filter_map(|sweep| sweep.inventory.as_ref());
+        let offers = self.workers.values().flat_map(|worker| worker.offers.values());
+        let offered = offers.filter_map(|found| match found {
+            Found::Inventory(inventory) => Some(inventory),
+            Found::Problem(_) => None,
+        });
+        let first = pinned.chain(offered).find(|kept| kept.content == inventory.content)?;
+        (**first == *inventory).then(|| Arc::clone(first))
     }
 
     fn sweep_mut(&mut self, name: &str) -> Option<&mut Sweep> {
@@ -190,7 +239,7 @@ impl State {
             pinned_by: String::new(),
             rejected: None,
             cancelled: false,
-            jobs: Vec::new(),
+            jobs: Arc::default(),
             queue: BTreeSet::new(),
             failed: BTreeSet::new(),
             open: 0,
@@ -206,10 +255,8 @@ impl State {
             sweep.pinned_by.clone_from(&old.pinned_by);
         }
         let old = self.numbers.insert(sweep.plan.sweep.clone(), number).and_then(|old| self.sweeps.remove(&old));
-        for job in old.iter().flat_map(|old| &old.jobs) {
-            if let (Some(old), Some(job)) = (&old, self.jobs.get_mut(job)) {
-                job.places.retain(|&(taken, _)| taken != old.number);
-            }
+        if let Some(old) = old {
+            self.forget(&old);
         }
         self.sweeps.insert(number, sweep);
         self.enqueue(number);
@@ -230,23 +277,47 @@ impl State {
         self.enqueue(number);
     }
 
+    /// Takes the jobs from a sweep that is no more. Those of which nothing is known go with it.
+    fn forget(&mut self, old: &Sweep) {
+        self.jobs.retain(|_, job| {
+            job.places.retain(|&(taken, _)| taken != old.number);
+            !job.places.is_empty() || job.has_history()
+        });
+    }
+
     /// Gives the jobs of a sweep their ids and their places, once the content of the data set is known.
     fn enqueue(&mut self, number: u64) {
-        let Some(sweep) = self.sweeps.get_mut(&number) else { return };
+        let Some(sweep) = self.sweeps.get(&number) else { return };
         let Some(content) = sweep.inventory.as_ref().map(|inventory| inventory.content) else { return };
-        let plan = Arc::clone(&sweep.plan);
-        for (place, (candidate, replicate)) in plan.queue().enumerate() {
-            let id = plan.job(candidate, replicate, content).id();
-            let job = self.jobs.entry(id).or_default();
+        let ready = self.listing.take().filter(|listing| listing.fits(&sweep.plan, content));
+        let listing = ready.unwrap_or_else(|| Arc::new(Listing::of(&sweep.plan, content)));
+        // what another sweep lists as well is a job of its own from now on
+        let others = self.sweeps.values().filter(|other| other.number != number);
+        let listed = others.flat_map(|other| shared(other.jobs.sorted(), listing.sorted()));
+        let listed: Vec<_> = listed.map(|(id, ..)| id).filter(|id| !self.jobs.contains_key(id)).collect();
+        for id in listed {
+            self.know(id);
+        }
+        let known = shared(self.jobs.keys().map(|id| (*id, ())), listing.sorted());
+        let Some(sweep) = self.sweeps.get_mut(&number) else { return };
+        sweep.jobs = listing;
+        sweep.count_unknown(&known.iter().map(|(_, (), place)| *place).collect());
+        for (id, (), place) in known {
+            let Some(job) = self.jobs.get_mut(&id) else { continue };
             let before = job.clone();
             job.requeue();
-            job.places.push((number, place as u32));
-            let sweep = self.sweeps.get_mut(&number);
-            if let Some(sweep) = sweep {
-                sweep.jobs.push(id);
-            }
+            job.places.push((number, place));
             let after = job.clone();
             self.reindex(id, &before, &after);
+        }
+    }
+
+    /// Makes a listed job one of which more can be known. What is derived from it stays as it is.
+    fn know(&mut self, id: JobId) {
+        if !self.jobs.contains_key(&id)
+            && let Some(job) = self.listed(id)
+        {
+            self.jobs.insert(id, job);
         }
     }
 
@@ -261,25 +332,44 @@ impl State {
     }
 
     fn cancel(&mut self, name: &str, shared: bool) {
-        let Some(sweep) = self.sweep_mut(name) else { return };
-        sweep.cancelled = true;
-        let number = sweep.number;
-        for id in self.cancellable(number, shared) {
+        let Some(number) = self.numbers.get(name).copied() else { return };
+        let cancellable = self.cancellable(number, shared);
+        let known = self.known_places(number);
+        let Some(sweep) = self.sweeps.get_mut(&number) else { return };
+        if !std::mem::replace(&mut sweep.cancelled, true) {
+            sweep.cancel_unknown(&known);
+        }
+        for id in cancellable {
             self.change(id, Job::cancel);
         }
     }
 
-    /// The jobs that the cancellation of a sweep ends: the unfinished that it still needs and no other sweep wants. With `shared` a sweep
-    /// that was cancelled itself, or has dropped the job, does not want it.
-    pub(super) fn cancellable(&self, number: u64, shared: bool) -> Vec<JobId> {
+    /// The places of a sweep's jobs of which more is known.
+    pub(super) fn known_places(&self, number: u64) -> BTreeSet<u32> {
+        let places = self.jobs.values().flat_map(|job| &job.places);
+        places.filter(|(of, _)| *of == number).map(|(_, place)| *place).collect()
+    }
+
+    /// How many jobs the cancellation of a sweep ends.
+    pub(super) fn count_cancellable(&self, number: u64) -> u64 {
+        let known = self.cancellable(number, true).len() as u64;
+        let Some(sweep) = self.sweeps.get(&number).filter(|sweep| !sweep.cancelled) else { return known };
+        let places = self.known_places(number);
+        let is_unknown = |place: &u32| !places.contains(place) && !sweep.is_dropped(*place);
+        known + (0..sweep.jobs.len() as u32).filter(is_unknown).count() as u64
+    }
+
+    /// The known jobs that the cancellation of a sweep ends: the unfinished that it still needs and no other sweep wants. With `shared` a
+    /// sweep that was cancelled itself, or has dropped the job, does not want it.
+    fn cancellable(&self, number: u64, shared: bool) -> Vec<JobId> {
         let Some(sweep) = self.sweeps.get(&number) else { return Vec::new() };
         let wants = |&(other, place): &(u64, u32)| {
             let needs = |sweep: &Sweep| !sweep.cancelled && !sweep.is_dropped(place);
             other != number && (!shared || self.sweeps.get(&other).is_some_and(needs))
         };
-        let ends = |job: &Job| !job.is_ended() && !job.places.iter().any(wants);
-        let needed = (0..).zip(&sweep.jobs).filter(|(place, _)| !sweep.is_dropped(*place)).map(|(_, id)| *id);
-        needed.filter(|id| self.jobs.get(id).is_some_and(ends)).collect()
+        let needs = |job: &Job| job.places.iter().any(|(of, place)| *of == number && !sweep.is_dropped(*place));
+        let ends = |job: &Job| !job.is_ended() && needs(job) && !job.places.iter().any(wants);
+        self.jobs.iter().filter(|(_, job)| ends(job)).map(|(id, _)| *id).collect()
     }
 
     /// Whether some sweep may still need the job.
@@ -291,7 +381,8 @@ impl State {
 
     /// Changes a job and whatever is derived from its state.
     fn change(&mut self, id: JobId, change: impl FnOnce(&mut Job)) {
-        // an unknown job is changed all the same, so that a fact about it is refused as an illegal transition
+        self.know(id);
+        // a job that is nowhere is changed all the same, so that a fact about it is refused as an illegal transition
         let Some(job) = self.jobs.get_mut(&id) else {
             let mut unknown = Job::default();
             unknown.cancel();
@@ -348,9 +439,10 @@ impl State {
         for (number, sweep) in &self.sweeps {
             let (mut counts, mut queue, mut open) = (Counts::default(), BTreeSet::new(), 0);
             let mut failed = BTreeSet::new();
-            for (place, id) in (0..).zip(&sweep.jobs) {
-                let job = &self.jobs[id];
+            for (place, id) in (0..).zip(sweep.jobs.iter()) {
+                let Some(job) = self.job(*id) else { panic!("job {id} is nowhere") };
                 assert!(job.places.contains(&(*number, place)));
+                assert_eq!(sweep.jobs.place_of(*id), Some(place));
                 let (candidate, replicate) = sweep.coordinates(place);
                 *counts.of(&job.state, sweep.is_dropped(place)) += 1;
                 if matches!(job.state, JobState::Failed { .. }) && !sweep.is_dropped(place) {

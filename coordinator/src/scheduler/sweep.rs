@@ -1,6 +1,6 @@
 //! A sweep as the scheduler sees it: its grid, its jobs, its queue.
 
-use super::{Course, Grant, Job, JobState};
+use super::{Course, Grant, Job, JobState, Listing};
 use crate::analysis::racing::{self, Contender, Look, Mark};
 use crate::plan::{Candidate, Plan};
 use proto::data::Inventory;
@@ -25,7 +25,7 @@ pub struct Sweep {
     /// Somebody cancelled it. Its jobs say the same, once it has any.
     pub cancelled: bool,
     /// Its jobs in queue order; empty until the content of the data set is known.
-    pub jobs: Vec<JobId>,
+    pub jobs: Arc<Listing>,
     /// How far each candidate may go.
     pub course: Course,
     /// Places of the jobs that may go to a worker.
@@ -162,16 +162,51 @@ impl Sweep {
         }
     }
 
+    /// The state of its jobs of which nothing else is known.
+    pub(super) fn unknown(&self) -> JobState {
+        if self.cancelled { JobState::Cancelled } else { JobState::Queued }
+    }
+
+    /// Counts in its jobs, which wait, but for those at the places that are `known`: there are as many as a grid has.
+    pub(super) fn count_unknown(&mut self, known: &BTreeSet<u32>) {
+        if self.plan.stopping.is_none() {
+            let unknown = (self.jobs.len() - known.len()) as u64;
+            self.counts.queued += unknown;
+            self.open += unknown;
+            let waiting = (0..self.jobs.len() as u32).filter(|place| !known.contains(place));
+            self.queue = waiting.chain(self.queue.iter().copied()).collect();
+            return;
+        }
+        for place in (0..self.jobs.len() as u32).filter(|place| !known.contains(place)) {
+            self.count(place, &JobState::Queued, true);
+        }
+    }
+
+    /// Cancels its jobs that are needed, but for those at the places that are `known`.
+    pub(super) fn cancel_unknown(&mut self, known: &BTreeSet<u32>) {
+        if self.plan.stopping.is_none() {
+            let unknown = (self.jobs.len() - known.len()) as u64;
+            self.counts.queued -= unknown;
+            self.counts.cancelled += unknown;
+            self.open -= unknown;
+            self.queue.retain(|place| known.contains(place));
+            return;
+        }
+        for place in (0..self.jobs.len() as u32).filter(|place| !known.contains(place)) {
+            self.count(place, &JobState::Queued, false);
+            self.count(place, &JobState::Cancelled, true);
+        }
+    }
+
     /// Takes a look that is expected: what its places are changes, so all are counted anew.
     pub(super) fn take(&mut self, look: &Look, jobs: &BTreeMap<JobId, Job>) {
         self.course.take(&self.plan, look);
         (self.counts, self.open, self.epochs_succeeded, self.epochs_dropped) = (Counts::default(), 0, 0, 0);
         self.queue.clear();
         self.failed.clear();
-        for (place, id) in (0..).zip(self.jobs.clone()) {
-            if let Some(job) = jobs.get(&id) {
-                self.count(place, &job.state, true);
-            }
+        for (place, id) in (0..).zip(Arc::clone(&self.jobs).iter()) {
+            let state = jobs.get(id).map_or_else(|| self.unknown(), |job| job.state.clone());
+            self.count(place, &state, true);
         }
     }
 

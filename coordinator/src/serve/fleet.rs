@@ -1,5 +1,6 @@
 //! The service for workers.
 
+use super::access::is_caller;
 use super::messages::{self, Poll};
 use super::status;
 use crate::driver::Handle;
@@ -26,6 +27,7 @@ impl FleetService {
 #[tonic::async_trait]
 impl Fleet for FleetService {
     async fn register(&self, request: Request<RegisterRequest>) -> Result<Response<RegisterResponse>, Status> {
+        is_caller(request.extensions(), messages::worker_id(&request.get_ref().worker)?)?;
         let (worker, info) = messages::introduction(request.get_ref())?;
         tracing::info!(worker = %worker.alias(), name = %info.name, host = %info.host, slots = info.slots, "worker registered");
         self.handle.register(worker, info).await.map_err(status)?;
@@ -33,6 +35,7 @@ impl Fleet for FleetService {
     }
 
     async fn synchronize(&self, request: Request<SynchronizeRequest>) -> Result<Response<SynchronizeResponse>, Status> {
+        is_caller(request.extensions(), messages::worker_id(&request.get_ref().worker)?)?;
         let (mut poll, offers) = Poll::new(request.into_inner())?;
         for offer in offers {
             self.handle.offer(poll.worker, poll.synchronization.number, offer).await.map_err(status)?;
@@ -51,6 +54,7 @@ impl Fleet for FleetService {
     }
 
     async fn complete(&self, request: Request<CompleteRequest>) -> Result<Response<CompleteResponse>, Status> {
+        is_caller(request.extensions(), messages::worker_id(&request.get_ref().worker)?)?;
         let (worker, completion) = messages::completion(request.into_inner())?;
         let reply = self.handle.complete(worker, completion).await.map_err(status)?;
         Ok(Response::new(messages::completed(reply)))

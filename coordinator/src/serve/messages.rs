@@ -4,6 +4,7 @@ use super::{invalid, status};
 use crate::driver::Refusal;
 use crate::scheduler::{Completed, Completion, Found, Grant, Offer, Synchronization, Synchronized, WorkerInfo};
 use proto::convert::{InvalidMessage, required};
+use proto::data::Inventory;
 use proto::ids::{Lease, WorkerId};
 use proto::measure::Measurement;
 use proto::text::Line;
@@ -137,7 +138,11 @@ pub fn refused(refusal: Refusal) -> Status {
     status(refusal)
 }
 
-fn worker_id(text: &str) -> Result<WorkerId, Status> {
+/// Who calls, by its own word.
+///
+/// # Errors
+/// If that is no id.
+pub fn worker_id(text: &str) -> Result<WorkerId, Status> {
     text.parse().map_err(|error| invalid(InvalidMessage::Id(error)))
 }
 
@@ -148,7 +153,9 @@ fn leases(wire: &[proto::wire::Lease]) -> Result<Vec<Lease>, Status> {
 fn offer_from_wire(offer: DatasetOffer) -> Result<Offer, Status> {
     let dataset = required(offer.dataset.as_ref(), "offer.dataset").and_then(TryInto::try_into).map_err(invalid)?;
     let found = match required(offer.found, "offer.found").map_err(invalid)? {
-        dataset_offer::Found::Inventory(inventory) => Found::Inventory(inventory.try_into().map_err(invalid)?),
+        dataset_offer::Found::Inventory(inventory) => {
+            Found::Inventory(Inventory::try_from(inventory).map_err(invalid)?.into())
+        }
         dataset_offer::Found::Problem(problem) => Found::Problem(Line::message(&problem)),
     };
     Ok(Offer { dataset, found })

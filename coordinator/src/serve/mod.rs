@@ -1,5 +1,7 @@
 //! The tonic services, and beside them gRPC's own: health and reflection. The only users of wire types here: each call is checked, made a request to the driver, and its answer put back.
 
+mod access;
+mod enrolment;
 mod fleet;
 mod health;
 mod incoming;
@@ -7,22 +9,24 @@ pub mod messages;
 mod sweeps;
 
 use crate::driver::{Handle, Refusal};
+use crate::identity::server_config;
 use crate::scheduler::Rejection;
-use incoming::Caller;
-use proto::bearer;
+use access::AccessLayer;
 use proto::convert::InvalidMessage;
+use proto::wire::enrolment_server::EnrolmentServer;
 use proto::wire::fleet_server::FleetServer;
 use proto::wire::sweeps_server::SweepsServer;
 use std::future::Future;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
+use tonic::Status;
 use tonic::service::Routes;
-use tonic::service::interceptor::InterceptedService;
 use tonic::transport::Server;
-use tonic::{Request, Status};
 use tonic_reflection::server::v1::{ServerReflection, ServerReflectionServer};
 
+pub use access::Guard;
 pub use sweeps::status_to_view;
 
 /// Closes connections whose peer has vanished without a word.
@@ -31,45 +35,51 @@ const KEEPALIVE: Duration = Duration::from_secs(20);
 const MAX_CALLS: u32 = 64;
 
 /// What the services need to know.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Settings {
     /// A lease ends this long after its last renewal.
     pub lease: Duration,
     /// The store, for tables.
     pub store: PathBuf,
-    /// What every call must bear, if anything.
-    pub token: Option<String>,
+    /// What callers must show.
+    pub guard: Guard,
 }
 
-/// Serves on `listener` until `shutdown`. Every call must bear the token but those for the health: what asks for it, such as a load balancer
-/// or a container's probe, can rarely be given one, and it learns a single word.
+/// Why the services ended.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    /// The listener failed.
+    #[error(transparent)]
+    Transport(#[from] tonic::transport::Error),
+    /// There is no TLS.
+    #[error(transparent)]
+    Tls(#[from] rustls::Error),
+}
+
+/// Serves on `listener` until `shutdown`; over TLS if there are certificates. `access` says who may call what.
 ///
 /// # Errors
-/// If the listener fails.
+/// If the listener or TLS fails.
 pub async fn serve(
     listener: TcpListener,
     handle: Handle,
     settings: Settings,
     shutdown: impl Future<Output = ()>,
-) -> Result<(), tonic::transport::Error> {
+) -> Result<(), ServeError> {
     let health = health::service(handle.keeps());
+    let keeper = match &settings.guard {
+        Guard::Certificates(keeper) => Some(Arc::clone(keeper)),
+        _ => None,
+    };
+    let tls = keeper.as_ref().map(server_config).transpose()?;
     let fleet = FleetServer::new(fleet::FleetService::new(handle.clone(), settings.lease))
         .max_decoding_message_size(proto::MAX_MESSAGE_BYTES);
+    let enrolment = EnrolmentServer::new(enrolment::EnrolmentService(keeper));
     let sweeps = SweepsServer::new(sweeps::SweepsService::new(handle, settings.store))
         .max_decoding_message_size(proto::MAX_MESSAGE_BYTES);
-    let expected = settings.token.as_deref().map(bearer::header);
-    let check = move |request: Request<()>| {
-        let request = authorize(expected.as_deref(), request)?;
-        if let Some(caller) = request.extensions().get::<Caller>() {
-            caller.identify();
-        }
-        Ok(request)
-    };
-    let mut services = Routes::new(health);
-    services = services.add_service(InterceptedService::new(fleet, check.clone()));
-    services = services.add_service(InterceptedService::new(sweeps, check.clone()));
+    let mut services = Routes::new(health).add_service(enrolment).add_service(fleet).add_service(sweeps);
     match reflection() {
-        Ok(reflection) => services = services.add_service(InterceptedService::new(reflection, check)),
+        Ok(reflection) => services = services.add_service(reflection),
         // nothing of a sweep depends on it
         Err(error) => tracing::error!(%error, "no reflection service"),
     }
@@ -77,9 +87,11 @@ pub async fn serve(
         .http2_keepalive_interval(Some(KEEPALIVE))
         .http2_keepalive_timeout(Some(KEEPALIVE))
         .max_concurrent_streams(MAX_CALLS)
+        .layer(AccessLayer::new(settings.guard))
         .add_routes(services)
-        .serve_with_incoming_shutdown(incoming::admitted(listener), shutdown)
-        .await
+        .serve_with_incoming_shutdown(incoming::admitted(listener, tls), shutdown)
+        .await?;
+    Ok(())
 }
 
 /// Tells clients what the services are, from the `.proto` files.
@@ -88,18 +100,6 @@ fn reflection() -> Result<ServerReflectionServer<impl ServerReflection>, tonic_r
         .register_encoded_file_descriptor_set(proto::DESCRIPTORS)
         .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
         .build_v1()
-}
-
-/// Lets a call pass if it bears the token.
-fn authorize(expected: Option<&str>, request: Request<()>) -> Result<Request<()>, Status> {
-    let Some(expected) = expected else { return Ok(request) };
-    let given = request.metadata().get(bearer::HEADER).map(|value| value.as_bytes()).unwrap_or_default();
-    // compared as hashes, so that the time taken tells nothing of the token
-    if proto::ids::Token::of(given) == proto::ids::Token::of(expected.as_bytes()) {
-        Ok(request)
-    } else {
-        Err(Status::unauthenticated("the coordinator asks for a token: give the same --token-file on both sides"))
-    }
 }
 
 fn status(refusal: Refusal) -> Status {

@@ -1,10 +1,11 @@
 //! A folder with a store and sweep files, and the commands that are run in it.
 
-use super::{Ended, History, Process, Row, program, until};
+use super::{Ended, History, Process, Row, program, runtime_folder, until};
 use serde_json::Value;
 use std::ffi::OsStr;
 use std::fs;
 use std::net::TcpListener;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::atomic::{AtomicU16, Ordering};
@@ -35,6 +36,13 @@ impl Lab {
         self.path("sweeps.db")
     }
 
+    /// Writes a token file, as its owner's alone.
+    pub(crate) fn write_token(&self, name: &str, token: &str) {
+        let path = self.path(name);
+        fs::write(&path, token).unwrap();
+        fs::set_permissions(path, fs::Permissions::from_mode(0o600)).unwrap();
+    }
+
     /// Writes the sweep file that [`sweep`](Self::sweep) and [`submit`](Self::submit) use.
     pub(crate) fn write(&self, sweep: &str) {
         fs::write(self.path("sweep.yaml"), sweep).unwrap();
@@ -44,7 +52,8 @@ impl Lab {
     pub(crate) fn command<S: AsRef<OsStr>>(&self, name: &str, arguments: impl IntoIterator<Item = S>) -> Command {
         let mut command = Command::new(program(name));
         command.args(arguments).current_dir(self.folder.path()).env("XDG_CACHE_HOME", self.cache.path());
-        for variable in ["SPLITSWEEP_LOG", "SPLITSWEEP_COORDINATOR", "SPLITSWEEP_WORKER"] {
+        command.env("XDG_RUNTIME_DIR", runtime_folder()).env("HOME", self.folder.path());
+        for variable in ["SPLITSWEEP_LOG", "SPLITSWEEP_COORDINATOR", "SPLITSWEEP_WORKER", "SPLITSWEEP_UMASK"] {
             command.env_remove(variable);
         }
         command

@@ -6,6 +6,7 @@
 //!  lab       a folder with a store and sweep files, and the commands that are run in it
 //!  history   what a store says has happened
 //!  peer      a worker that the test plays itself, call by call
+//!  token     the tokens that coordinators make for their own user
 //! ```
 //!
 //! Nothing here waits for a time to pass: [`until`] asks for a condition again and again, and its deadline is only there to end a test
@@ -16,6 +17,7 @@ mod lab;
 mod peer;
 mod process;
 mod programs;
+mod token;
 
 pub(crate) use history::{History, Row, check_acknowledged};
 pub(crate) use lab::{Coordinator, Lab, contents, free_port, simulated, tiny};
@@ -23,6 +25,7 @@ pub(crate) use peer::Peer;
 pub(crate) use process::{Ended, Process, children, kill, lives};
 pub(crate) use programs::program;
 pub(crate) use rustix::process::Signal;
+pub(crate) use token::{OwnToken, runtime_folder, token_path};
 
 use std::io::Write;
 use std::process::Command;

@@ -1,5 +1,6 @@
 //! A worker that the test plays itself: it makes results up at once, and remembers what was acknowledged.
 
+use super::OwnToken;
 use proto::convert::required;
 use proto::extras::Extras;
 use proto::ids::{Attempt, JobId, Lease, WorkerId};
@@ -8,11 +9,12 @@ use proto::wire::complete_request::Outcome;
 use proto::wire::fleet_client::FleetClient;
 use proto::wire::{CompleteRequest, CompleteStatus, RegisterRequest, SynchronizeRequest};
 use tonic::Status;
+use tonic::service::interceptor::InterceptedService;
 use tonic::transport::{Channel, Endpoint};
 
 /// A simulated worker's side of the protocol.
 pub(crate) struct Peer {
-    client: FleetClient<Channel>,
+    client: FleetClient<InterceptedService<Channel, OwnToken>>,
     worker: WorkerId,
     slots: u32,
     /// The leases that it has.
@@ -25,7 +27,7 @@ impl Peer {
     /// A worker that nobody knows yet. Connects when it first calls.
     pub(crate) fn new(url: &str, worker: u128, slots: u32) -> Self {
         let channel = Endpoint::from_shared(url.to_owned()).unwrap().connect_lazy();
-        let client = FleetClient::new(channel);
+        let client = FleetClient::with_interceptor(channel, OwnToken::of(url));
         Self { client, worker: WorkerId(worker), slots, held: Vec::new(), acknowledged: Vec::new() }
     }
 
@@ -33,6 +35,15 @@ impl Peer {
     pub(crate) fn again(&self, worker: u128) -> Self {
         let (held, acknowledged) = (Vec::new(), Vec::new());
         Self { client: self.client.clone(), worker: WorkerId(worker), slots: self.slots, held, acknowledged }
+    }
+
+    /// The same worker with a coordinator elsewhere.
+    pub(crate) fn moved(&self, url: &str) -> Self {
+        Self {
+            held: self.held.clone(),
+            acknowledged: self.acknowledged.clone(),
+            ..Self::new(url, self.worker.0, self.slots)
+        }
     }
 
     pub(crate) async fn register(&mut self) -> Result<(), Status> {

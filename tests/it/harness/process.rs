@@ -98,6 +98,10 @@ impl Drop for Process {
 }
 
 impl Ended {
+    pub(crate) fn succeeded(&self) -> bool {
+        self.status.success()
+    }
+
     /// The exit code.
     ///
     /// # Panics

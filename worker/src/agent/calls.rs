@@ -33,6 +33,17 @@ pub enum Answer {
     Completed(Result<CompleteResponse, Status>),
 }
 
+impl Answer {
+    /// Why the call failed, if it did.
+    fn status(&self) -> Option<&Status> {
+        match self {
+            Self::Registered(result) => result.as_ref().err(),
+            Self::Synchronized(result) => result.as_ref().err(),
+            Self::Completed(result) => result.as_ref().err(),
+        }
+    }
+}
+
 impl State {
     /// Makes every call that is due.
     pub(super) fn make_calls(&mut self, now: Instant) {
@@ -84,7 +95,7 @@ impl State {
     /// Has a call made.
     fn call(&mut self, call: Call) -> CallId {
         self.last_call += 1;
-        self.actions.push(Action::Call(self.last_call, call));
+        self.actions.push(Action::Call(self.last_call, Box::new(call)));
         self.last_call
     }
 
@@ -151,6 +162,10 @@ impl State {
     /// # Errors
     /// If the coordinator does not want this worker.
     pub fn on_answer(&mut self, now: Instant, call: CallId, answer: Answer) -> Result<(), AgentError> {
+        // revoked, or of another coordinator: no later call is let in
+        if let Some(status) = answer.status().filter(|status| status.code() == Code::PermissionDenied) {
+            return Err(self.refused(status));
+        }
         self.take_answer(now, call, answer)?;
         let waited_for = self.synchronizing.iter().map(|running| running.call);
         let oldest = waited_for.chain(self.attempts.values().filter_map(|held| held.completing)).min();
@@ -190,8 +205,7 @@ impl State {
         if let Err(status) = result {
             self.registration = Registration::No;
             if matches!(status.code(), Code::FailedPrecondition | Code::Unauthenticated | Code::InvalidArgument) {
-                let (url, reason) = (self.profile.coordinator.clone(), status.message().to_owned());
-                return Err(AgentError::Refused { url, reason });
+                return Err(self.refused(&status));
             }
             self.failed(now, &status);
             return Ok(());
@@ -219,6 +233,10 @@ impl State {
         if self.free_slots() > 0 && self.synchronizing.is_none() {
             self.next_synchronize = now;
         }
+    }
+
+    fn refused(&self, status: &Status) -> AgentError {
+        AgentError::Refused { url: self.profile.coordinator.clone(), reason: status.message().to_owned() }
     }
 
     /// An outcome was not taken. One that cannot be taken is replaced, or it would be sent for ever and the job never end.

@@ -1,41 +1,170 @@
 //! The connection to the coordinator.
+//!
+//! ```text
+//!  without TLS         every call bears the token, if there is one; that of a coordinator of the same user is looked for again when
+//!                      the coordinator has started anew
+//!  with certificates   the first call enrols (`enrolment.rs`), all others show the certificate
+//! ```
 
-use proto::address::{self, InvalidAddress};
+use super::enrolment::Enrolment;
 use proto::bearer::{Bearer, InvalidToken};
+use proto::credential::{Credential, Secret};
+use proto::ids::WorkerId;
+use proto::target::{Target, TargetError};
+use proto::tls::TlsError;
 use proto::wire::fleet_client::FleetClient;
+use proto::wire::{
+    CompleteRequest, CompleteResponse, RegisterRequest, RegisterResponse, SynchronizeRequest, SynchronizeResponse,
+};
+use std::io;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tonic::service::interceptor::InterceptedService;
-use tonic::transport::Channel;
+use tonic::transport::{Channel, Endpoint};
+use tonic::{Code, Response, Status};
 
 /// Notices a peer that has vanished without a word.
 const KEEPALIVE: Duration = Duration::from_secs(20);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// The option that takes a token for TLS.
+const OPTION: &str = "--join";
 
-/// A client of the fleet service that bears the token, if there is one.
-pub(super) type Client = FleetClient<InterceptedService<Channel, Bearer>>;
+type Fleet = FleetClient<InterceptedService<Channel, Bearer>>;
 
 /// Why no client can be made.
 #[derive(Debug, thiserror::Error)]
 pub enum ConnectError {
-    /// This is no address of a coordinator.
+    /// This is no address of a coordinator, or not with this token.
     #[error(transparent)]
-    Address(#[from] InvalidAddress),
+    Target(#[from] TargetError),
     /// The token has characters that cannot be sent.
     #[error(transparent)]
     Token(#[from] InvalidToken),
+    /// TLS cannot be used.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
+    /// The system has no random numbers.
+    #[error(transparent)]
+    Key(#[from] io::Error),
 }
 
-/// A client that connects at its first call and again whenever the connection is lost.
+/// A client of the fleet service, for one worker. It connects at its first call and again whenever the connection is lost.
+#[derive(Clone)]
+pub(super) struct Client(Arc<Inner>);
+
+struct Inner {
+    worker: WorkerId,
+    fleet: Mutex<Fleet>,
+    way: Way,
+}
+
+/// How the worker is let in.
+enum Way {
+    /// By what it was given.
+    Given,
+    /// By the token that a coordinator of this user has made, if there is one.
+    Found { url: String, secret: Mutex<Option<Secret>> },
+    /// By its certificate.
+    Enrolled(Box<Enrolment>),
+}
+
+/// A client that bears the credential, if there is one.
 ///
 /// # Errors
-/// If the address or the token cannot be.
-pub(super) fn connect(url: &str, token: Option<&str>) -> Result<Client, ConnectError> {
-    let endpoint = address::endpoint(url)?
+/// If address and credential do not fit, or the token is malformed.
+pub(super) fn connect(url: &str, credential: Option<Credential>) -> Result<Client, ConnectError> {
+    let is_given = credential.is_some();
+    let target = Target::of(url, credential, OPTION)?;
+    let (worker, fleet, way) = match (target.ca, target.secret) {
+        (Some(ca), Some(secret)) => {
+            let enrolment = Enrolment::new(ca, &secret, settings(target.endpoint))?;
+            (enrolment.worker(), fleet(enrolment.channel(None)?, None)?, Way::Enrolled(Box::new(enrolment)))
+        }
+        (_, secret) => {
+            let fleet = fleet(settings(target.endpoint).connect_lazy(), secret.as_ref())?;
+            let found = Way::Found { url: url.to_owned(), secret: Mutex::new(secret) };
+            (WorkerId(rand::random()), fleet, if is_given { Way::Given } else { found })
+        }
+    };
+    Ok(Client(Arc::new(Inner { worker, fleet: Mutex::new(fleet), way })))
+}
+
+fn settings(endpoint: Endpoint) -> Endpoint {
+    endpoint
         .connect_timeout(CONNECT_TIMEOUT)
         .http2_keep_alive_interval(KEEPALIVE)
         .keep_alive_timeout(KEEPALIVE)
         .keep_alive_while_idle(true)
-        .tcp_nodelay(true);
-    let client = FleetClient::with_interceptor(endpoint.connect_lazy(), Bearer::new(token)?);
+        .tcp_nodelay(true)
+}
+
+fn fleet(channel: Channel, secret: Option<&Secret>) -> Result<Fleet, InvalidToken> {
+    let client = FleetClient::with_interceptor(channel, Bearer::new(secret.map(Secret::reveal))?);
     Ok(client.max_decoding_message_size(proto::MAX_MESSAGE_BYTES))
+}
+
+impl Client {
+    /// The worker that calls.
+    pub(super) fn worker(&self) -> WorkerId {
+        self.0.worker
+    }
+
+    pub(super) async fn register(&mut self, request: RegisterRequest) -> Result<Response<RegisterResponse>, Status> {
+        let result = self.ready().await?.register(request).await;
+        self.answer(result).await
+    }
+
+    pub(super) async fn synchronize(
+        &mut self,
+        request: SynchronizeRequest,
+    ) -> Result<Response<SynchronizeResponse>, Status> {
+        let result = self.ready().await?.synchronize(request).await;
+        self.answer(result).await
+    }
+
+    pub(super) async fn complete(&mut self, request: CompleteRequest) -> Result<Response<CompleteResponse>, Status> {
+        let result = self.ready().await?.complete(request).await;
+        self.answer(result).await
+    }
+
+    /// What calls go through, with a certificate that is valid.
+    async fn ready(&self) -> Result<Fleet, Status> {
+        if let Way::Enrolled(enrolment) = &self.0.way
+            && let Some(channel) = enrolment.refresh().await?
+        {
+            let fleet = fleet(channel, None).map_err(|error| Status::internal(error.to_string()))?;
+            self.replace(fleet);
+        }
+        Ok(self.0.fleet.lock().unwrap_or_else(PoisonError::into_inner).clone())
+    }
+
+    fn replace(&self, fleet: Fleet) {
+        *self.0.fleet.lock().unwrap_or_else(PoisonError::into_inner) = fleet;
+    }
+
+    /// What the coordinator answers. If it does not know the caller, and another certificate or token helps, the next call has that.
+    async fn answer<T>(&self, result: Result<T, Status>) -> Result<T, Status> {
+        match (&self.0.way, result) {
+            (Way::Enrolled(enrolment), Err(status)) if status.code() == Code::Unauthenticated => {
+                enrolment.forget().await;
+                Err(Status::unavailable(status.message()))
+            }
+            (Way::Found { url, secret }, Err(status)) if status.code() == Code::Unauthenticated => {
+                Err(self.look_again(url, secret).unwrap_or(status))
+            }
+            (_, result) => result,
+        }
+    }
+
+    /// Looks for the token of a coordinator that has started anew; why the call is to be repeated, if there is another.
+    fn look_again(&self, url: &str, secret: &Mutex<Option<Secret>>) -> Option<Status> {
+        let target = Target::of(url, None, OPTION).ok()?;
+        let mut secret = secret.lock().unwrap_or_else(PoisonError::into_inner);
+        if target.secret == *secret {
+            return None;
+        }
+        self.replace(fleet(settings(target.endpoint).connect_lazy(), target.secret.as_ref()).ok()?);
+        *secret = target.secret;
+        Some(Status::unavailable("the coordinator has started anew, with another token"))
+    }
 }

@@ -12,6 +12,7 @@
 
 mod calls;
 mod client;
+mod enrolment;
 mod finds;
 mod pipe;
 mod run;

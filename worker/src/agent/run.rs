@@ -5,8 +5,8 @@ use super::client::{Client, ConnectError, connect};
 use super::finds::Found;
 use super::slot::{self, Launcher, Order};
 use super::state::{Action, Call, CallId, Profile, Report, State};
+use proto::credential::Credential;
 use proto::data::{Dataset, Inventory};
-use proto::ids::WorkerId;
 use std::collections::BTreeMap;
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -24,8 +24,8 @@ pub type Inspect = Arc<dyn Fn(&Dataset) -> Result<Inventory, String> + Send + Sy
 pub struct Options {
     /// What others see of it.
     pub profile: Profile,
-    /// What every call must bear, if anything.
-    pub token: Option<String>,
+    /// What lets the worker in, if anything.
+    pub credential: Option<Credential>,
     /// How a trainer is started.
     pub launcher: Launcher,
     /// Looks for a data set: its inventory, or why there is none.
@@ -53,11 +53,12 @@ pub enum AgentError {
 /// # Errors
 /// If the coordinator's address cannot be, or the coordinator refuses the worker for good.
 pub async fn run(options: Options, drain: impl Future<Output = ()>) -> Result<(), AgentError> {
-    let client = connect(&options.profile.coordinator, options.token.as_deref())?;
+    let client = connect(&options.profile.coordinator, options.credential)?;
     let (reporter, mut reports) = mpsc::unbounded_channel();
     let slots = (0..options.profile.slots).map(|index| start_slot(index, &options.launcher, &reporter)).collect();
+    let worker = client.worker();
     let mut hands = Hands { client, slots, inspect: options.inspect, events: JoinSet::new(), calls: BTreeMap::new() };
-    let mut state = State::new(options.profile, WorkerId(rand::random()), now());
+    let mut state = State::new(options.profile, worker, now());
     let mut drain = std::pin::pin!(drain);
     loop {
         // before the calls, lest a drained worker begin one more
@@ -121,7 +122,7 @@ impl Hands {
     fn carry_out(&mut self, action: Action) {
         match action {
             Action::Call(call, content) => {
-                let answered = answered(self.client.clone(), content);
+                let answered = answered(self.client.clone(), *content);
                 let handle = self.events.spawn(async move { Event::Answered(call, answered.await) });
                 self.calls.insert(call, handle);
             }

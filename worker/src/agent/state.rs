@@ -1,4 +1,4 @@
-//! What the worker knows and does next. Pure: no clock, no call, no process; [`run`](super::run) feeds it and carries out what it says.
+//! What the worker knows and does next. Pure: no clock, no call, no process; `run.rs` feeds it and carries out what it says.
 //!
 //! ```text
 //!  on_report, on_answer, on_inspected, drain --> State --due--> Action: make a call, train, stop, look for a data set
@@ -29,7 +29,7 @@ const WAITS_KEPT: usize = 100_000;
 /// What the coordinator and its users see of a worker, and where its data are.
 #[derive(Debug, Clone)]
 pub struct Profile {
-    /// `http://HOST:PORT` of the coordinator.
+    /// `http://HOST:PORT` of the coordinator, or `https://HOST:PORT` of one with certificates.
     pub coordinator: String,
     /// For people.
     pub name: String,
@@ -63,7 +63,7 @@ pub enum Call {
 #[derive(Debug, Clone, PartialEq)]
 pub enum Action {
     /// Make a call. Its answer bears the same number.
-    Call(CallId, Call),
+    Call(CallId, Box<Call>),
     /// Drop a call that is under way; its answer is not wanted any more.
     Abandon(CallId),
     /// Train a job in an idle slot.

@@ -2,10 +2,11 @@
 
 use crate::agent::{self, AgentError, Launcher, Options, Profile};
 use crate::data;
+use proto::credential::{Credential, TokenFileError};
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::io::{self, Read};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 use std::sync::Arc;
 use std::time::Duration;
@@ -33,7 +34,10 @@ pub struct Args {
     /// CPU threads for all slots together [default: the cores]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=4096))]
     threads: Option<u32>,
-    /// File with the token that the coordinator asks for
+    /// File with the token of a coordinator with certificates (worker.token); the worker gets a certificate for it
+    #[arg(long, value_name = "FILE", conflicts_with = "token_file")]
+    join: Option<PathBuf>,
+    /// File with the token that a coordinator without certificates asks for [default: the one that it made for its own user]
     #[arg(long, value_name = "FILE")]
     token_file: Option<PathBuf>,
     /// Folder for prepared data sets [default: the user's cache folder]
@@ -61,13 +65,14 @@ pub enum RunError {
         /// The folder.
         path: PathBuf,
     },
-    /// The token cannot be read.
-    #[error("cannot read the token file {path}: {source}", path = .path.display())]
-    Token {
+    /// The token cannot be used.
+    #[error(transparent)]
+    Token(#[from] TokenFileError),
+    /// The file holds another token.
+    #[error("{path} holds no token that `coordinator certs` has made, or a part of one: copy worker.token to it", path = .path.display())]
+    NotToJoin {
         /// The file.
         path: PathBuf,
-        /// Why.
-        source: io::Error,
     },
     /// There is no such device.
     #[error("--device {name}: {reason}")]
@@ -93,7 +98,7 @@ pub fn run(args: Args) -> Result<(), RunError> {
     if let Some((name, path)) = args.data.iter().find(|(_, path)| !path.is_dir()) {
         return Err(RunError::NoFolder { name: name.clone(), path: path.clone() });
     }
-    let token = args.token_file.as_ref().map(|path| read_token(path)).transpose()?;
+    let credential = credential(&args)?;
     let host = hostname::get()?.to_string_lossy().into_owned();
     let device = match args.simulate {
         Some(_) => "simulated".to_owned(),
@@ -114,7 +119,7 @@ pub fn run(args: Args) -> Result<(), RunError> {
             simulated: args.simulate.is_some(),
             roots,
         },
-        token,
+        credential,
         launcher: Launcher {
             program: std::env::current_exe()?,
             arguments,
@@ -144,13 +149,13 @@ fn probe(name: &str) -> Result<String, RunError> {
     Err(RunError::Device { name: name.to_owned(), reason })
 }
 
-fn read_token(path: &Path) -> Result<String, RunError> {
-    let failed = |source| RunError::Token { path: path.to_owned(), source };
-    let token = std::fs::read_to_string(path).map_err(failed)?.trim().to_owned();
-    if token.is_empty() {
-        return Err(failed(io::Error::new(io::ErrorKind::InvalidData, "the token file is empty")));
+fn credential(args: &Args) -> Result<Option<Credential>, RunError> {
+    let Some(path) = &args.join else { return Ok(args.token_file.as_deref().map(Credential::read).transpose()?) };
+    let credential = Credential::read(path)?;
+    if credential.ca.is_none() {
+        return Err(RunError::NotToJoin { path: path.clone() });
     }
-    Ok(token)
+    Ok(Some(credential))
 }
 
 /// The device of all trainers: what `auto` came to once, lest one that is started later decide otherwise.

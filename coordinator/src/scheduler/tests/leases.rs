@@ -269,7 +269,7 @@ fn jobs_go_to_devices_that_compute_in_their_numbers() {
     let mut sim = Sim::new();
     sim.submit(plan);
     let (cpu, cuda) = (sim.worker(1, 6), sim.worker_on("cuda:0 (some model)", 2, 6, false));
-    sim.offer(cuda, Found::Inventory(inventory("pictures", 8)));
+    sim.offer(cuda, Found::Inventory(inventory("pictures", 8).into()));
     let all = |sim: &mut Sim, worker| {
         let grants = sim.synchronize(worker, &[], 6).grants;
         grants.iter().map(precision).collect::<Vec<_>>()

@@ -1,6 +1,7 @@
 //! What a worker may ask of the scheduler at most.
 
 use super::*;
+use std::sync::Arc;
 
 const MINUTE: u64 = 60_000;
 
@@ -73,8 +74,25 @@ fn a_data_set_that_no_sweep_names_is_not_kept() {
     assert!(sim.state.workers[&worker].offers.is_empty());
     sim.submit(sweep("a", "bce", 1));
     assert_eq!(sim.synchronize(worker, &[], 1).wanted, [sweep("a", "bce", 1).dataset], "it is asked for");
-    sim.offer(worker, Found::Inventory(inventory("pictures", 8)));
+    sim.offer(worker, Found::Inventory(inventory("pictures", 8).into()));
     assert_eq!(sim.fetch(worker, 1).len(), 1);
+}
+
+#[test]
+fn an_inventory_that_many_workers_offer_is_kept_once() {
+    let mut sim = Sim::new();
+    for name in ["a", "b"] {
+        sim.submit(sweep(name, "bce", 1));
+    }
+    let workers: Vec<_> = (1..=9).map(|number| sim.worker(number, 1)).collect();
+    let pinned = |sim: &Sim, name| Arc::clone(sim.state.sweep(name).unwrap().inventory.as_ref().unwrap());
+    let kept = pinned(&sim, "a");
+    // here, and by two sweeps and nine workers
+    assert_eq!(Arc::strong_count(&kept), 1 + 2 + 9);
+    // of the same content, it says, but other cases
+    sim.offer(workers[0], Found::Inventory(Inventory { content: kept.content, ..inventory("", 9) }.into()));
+    assert_eq!(Arc::strong_count(&kept), 1 + 2 + 8);
+    assert_eq!(pinned(&sim.restarted(sim.journal.len()), "a"), kept);
 }
 
 #[test]

@@ -4,6 +4,7 @@
 
 mod leases;
 mod limits;
+mod listings;
 mod plausible;
 mod quarantine;
 mod racing;
@@ -125,7 +126,7 @@ impl Sim {
     /// A worker that has the data set of [`sweep`].
     fn worker(&mut self, number: u128, slots: u32) -> WorkerId {
         let worker = self.worker_without_data(number, slots, false);
-        self.offer(worker, Found::Inventory(inventory("pictures", 8)));
+        self.offer(worker, Found::Inventory(inventory("pictures", 8).into()));
         worker
     }
 

@@ -4,11 +4,11 @@ use super::*;
 use crate::analysis::racing::{Look, Reason};
 
 /// Four candidates, the last two of them worse; eight replicates.
-fn racing(name: &str) -> Plan {
+pub(super) fn racing(name: &str) -> Plan {
     with(name, "race: {alpha: 0.2, looks: [3, 5, 8]}")
 }
 
-fn with(name: &str, section: &str) -> Plan {
+pub(super) fn with(name: &str, section: &str) -> Plan {
     let text = format!(
         "sweep: {name}\ndataset: {{name: d, format: folder, image_size: 32}}\nsplit: {{train: 4, validation: 2, test: 2}}\n\
          grid: {{learning_rate: [1.0e-3, 2.0e-3, 3.0e-3, 4.0e-3]}}\nreplicates: {{split_seeds: 8}}\ntraining: {{epochs: 2}}\n\
@@ -38,7 +38,7 @@ fn scored(thousandths: u32, verdict: Verdict) -> Outcome {
 
 impl Sim {
     /// The candidate and the replicate of a job of a sweep.
-    fn place_of(&self, name: &str, job: JobId) -> (usize, usize) {
+    pub(super) fn place_of(&self, name: &str, job: JobId) -> (usize, usize) {
         let sweep = self.state.sweep(name).unwrap();
         sweep.coordinates(sweep.jobs.iter().position(|id| *id == job).unwrap() as u32)
     }
@@ -60,7 +60,7 @@ impl Sim {
     }
 }
 
-fn honest(candidate: usize, replicate: usize) -> Outcome {
+pub(super) fn honest(candidate: usize, replicate: usize) -> Outcome {
     scored(thousandths(candidate, replicate), Verdict::Trained)
 }
 

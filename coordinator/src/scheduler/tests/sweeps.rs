@@ -39,9 +39,9 @@ fn the_first_data_set_is_pinned_and_others_get_no_jobs() {
     let dataset: Dataset = sweep("a", "bce", 1).dataset;
     let first = sim.worker_without_data(1, 1, false);
     assert_eq!(sim.synchronize(first, &[], 1).wanted, [dataset]);
-    sim.offer(first, Found::Inventory(inventory("pictures", 8)));
+    sim.offer(first, Found::Inventory(inventory("pictures", 8).into()));
     let other = sim.worker_without_data(2, 1, false);
-    sim.offer(other, Found::Inventory(inventory("other pictures", 8)));
+    sim.offer(other, Found::Inventory(inventory("other pictures", 8).into()));
     let reply = sim.synchronize(other, &[], 1);
     assert_eq!((reply.grants, reply.wanted), (vec![], vec![]));
     assert!(reply.notices[0].contains("first offered by w1"), "{:?}", reply.notices);
@@ -56,7 +56,7 @@ fn a_data_set_that_is_too_small_rejects_the_sweep() {
     let mut sim = Sim::new();
     sim.submit(sweep("a", "bce", 2));
     let worker = sim.worker_without_data(1, 1, false);
-    sim.offer(worker, Found::Inventory(inventory("pictures", 7)));
+    sim.offer(worker, Found::Inventory(inventory("pictures", 7).into()));
     let view = sim.state.view();
     assert_eq!(view.sweeps[0].state, SweepState::Rejected);
     assert!(view.sweeps[0].problem.contains("4 + 2 + 2 = 8 cases") && view.sweeps[0].problem.contains("has 7"));
@@ -213,7 +213,7 @@ fn a_data_set_that_fits_is_pinned_whoever_else_has_a_short_one() {
     let mut sim = Sim::new();
     sim.submit(sweep("before", "dice", 1));
     let short = sim.worker_without_data(1, 1, false);
-    sim.offer(short, Found::Inventory(inventory("some pictures", 7)));
+    sim.offer(short, Found::Inventory(inventory("some pictures", 7).into()));
     let whole = sim.worker(2, 1);
     sim.submit(sweep("a", "bce", 1));
     assert_eq!((sim.fetch(short, 1).len(), sim.fetch(whole, 1).len()), (0, 1));

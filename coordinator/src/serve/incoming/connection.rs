@@ -1,16 +1,17 @@
 //! A connection that can be told to go as long as it is a stranger.
 
 use super::gate::Id;
+use crate::serve::access::Shown;
 use std::future::Future;
 use std::io;
+use std::net::IpAddr;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll, ready};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
-use tokio::sync::{mpsc::UnboundedSender, oneshot};
-use tonic::transport::server::Connected;
+use tokio::sync::{Mutex, MutexGuard, mpsc::UnboundedSender, oneshot};
 
 /// What becomes of a connection.
 pub(super) enum News {
@@ -26,7 +27,14 @@ pub(in crate::serve) struct Caller(Arc<Inner>);
 
 struct Inner {
     id: Id,
+    address: IpAddr,
     is_known: AtomicBool,
+    /// It has tried a wrong token.
+    is_suspect: AtomicBool,
+    /// What it has shown when it was made.
+    certificate: OnceLock<Shown>,
+    /// For calls that are checked one after the other.
+    turn: Mutex<()>,
     news: UnboundedSender<News>,
 }
 
@@ -40,6 +48,37 @@ impl Caller {
 
     fn is_known(&self) -> bool {
         self.0.is_known.load(Ordering::Relaxed)
+    }
+
+    /// The address at the other end.
+    pub(in crate::serve) fn address(&self) -> IpAddr {
+        self.0.address
+    }
+
+    /// The certificate that the other end has shown.
+    pub(in crate::serve) fn certificate(&self) -> Option<&Shown> {
+        self.0.certificate.get()
+    }
+
+    /// Keeps the certificate that the other end has shown.
+    pub(super) fn show(&self, certificate: Shown) {
+        // a connection is made once
+        let _ = self.0.certificate.set(certificate);
+    }
+
+    /// It has tried a wrong token.
+    pub(in crate::serve) fn suspect(&self) {
+        self.0.is_suspect.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether it has made a call that was let in, and never tried a wrong token.
+    pub(in crate::serve) fn is_trusted(&self) -> bool {
+        self.is_known() && !self.0.is_suspect.load(Ordering::Relaxed)
+    }
+
+    /// Waits until no other call of the connection has the turn.
+    pub(in crate::serve) async fn turn(&self) -> MutexGuard<'_, ()> {
+        self.0.turn.lock().await
     }
 }
 
@@ -59,9 +98,22 @@ pub(in crate::serve) struct Connection {
 }
 
 impl Connection {
-    pub(super) fn new(stream: TcpStream, id: Id, expelled: oneshot::Receiver<()>, news: UnboundedSender<News>) -> Self {
-        let caller = Caller(Arc::new(Inner { id, is_known: AtomicBool::new(false), news }));
+    pub(super) fn new(
+        stream: TcpStream,
+        address: IpAddr,
+        id: Id,
+        expelled: oneshot::Receiver<()>,
+        news: UnboundedSender<News>,
+    ) -> Self {
+        let [is_known, is_suspect] = [false; 2].map(AtomicBool::new);
+        let (certificate, turn) = (OnceLock::new(), Mutex::new(()));
+        let caller = Caller(Arc::new(Inner { id, address, is_known, is_suspect, certificate, turn, news }));
         Self { stream, caller, expelled: Some(expelled) }
+    }
+
+    /// The other end, as its calls see it.
+    pub(super) fn caller(&self) -> &Caller {
+        &self.caller
     }
 
     /// The stream, unless it has to go. Wakes the task when it has to.
@@ -81,14 +133,6 @@ impl Connection {
 impl Drop for Connection {
     fn drop(&mut self) {
         self.caller.0.tell(News::Ended(self.caller.0.id));
-    }
-}
-
-impl Connected for Connection {
-    type ConnectInfo = Caller;
-
-    fn connect_info(&self) -> Caller {
-        self.caller.clone()
     }
 }
 

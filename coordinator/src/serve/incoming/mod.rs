@@ -3,19 +3,24 @@
 //! ```text
 //!  gate        who is let in, and who has to go                        pure
 //!  connection  tells when it has made a call that was let in, and when it ends
+//!  stream      a connection as it is, or inside TLS
 //! ```
 
 mod connection;
 mod gate;
+mod stream;
 
 pub(super) use connection::Caller;
 
 use connection::{Connection, News};
 use gate::Gate;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use rustls::ServerConfig;
 use std::future::pending;
 use std::io;
+use std::sync::Arc;
 use std::time::Duration;
+use stream::Stream;
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, sleep, sleep_until};
@@ -30,11 +35,11 @@ const RETRY: Duration = Duration::from_millis(100);
 /// Between two words in the log that connections are refused.
 const PAUSE: Duration = Duration::from_secs(60);
 
-/// The connections of `listener` that are let in; ends with its reader.
-pub(super) fn admitted(listener: TcpListener) -> ReceiverStream<io::Result<Connection>> {
+/// The connections of `listener` that are let in, inside TLS if there is a configuration; ends with its reader.
+pub(super) fn admitted(listener: TcpListener, tls: Option<Arc<ServerConfig>>) -> ReceiverStream<io::Result<Stream>> {
     let (sender, connections) = mpsc::channel(1);
     let gate = Gate::new(MAX_CONNECTIONS.min(files().saturating_sub(SPARE_FILES)).max(SPARE_FILES));
-    tokio::spawn(accept(listener, gate, sender));
+    tokio::spawn(accept(listener, tls, gate, sender));
     ReceiverStream::new(connections)
 }
 
@@ -48,8 +53,9 @@ fn files() -> usize {
 
 async fn accept(
     listener: TcpListener,
+    tls: Option<Arc<ServerConfig>>,
     mut gate: Gate<oneshot::Sender<()>>,
-    connections: mpsc::Sender<io::Result<Connection>>,
+    connections: mpsc::Sender<io::Result<Stream>>,
 ) {
     // no more than two of each connection wait in it
     let (news_sender, mut news) = mpsc::unbounded_channel();
@@ -86,9 +92,13 @@ async fn accept(
                     ));
                     continue;
                 };
-                let connection = Connection::new(stream, id, expelled, news_sender.clone());
-                // a server that has ended takes no more
-                let _ = connections.send(Ok(connection)).await;
+                let connection = Connection::new(stream, peer.ip(), id, expelled, news_sender.clone());
+                match &tls {
+                    // a server that has ended takes no more
+                    None => drop(connections.send(Ok(Stream::Plain(connection))).await),
+                    // others do not wait for its handshake
+                    Some(tls) => drop(tokio::spawn(secure(connection, Arc::clone(tls), connections.clone()))),
+                }
                 if gate.is_full() {
                     complaint.say(&format!("all {} connections are taken, others wait", gate.max_connections()));
                 }
@@ -100,6 +110,16 @@ async fn accept(
                 sleep(RETRY).await;
             }
         }
+    }
+}
+
+/// Hands a connection on once it speaks TLS. One that does not is closed.
+async fn secure(connection: Connection, tls: Arc<ServerConfig>, connections: mpsc::Sender<io::Result<Stream>>) {
+    let peer = connection.caller().address();
+    match Stream::secure(connection, tls).await {
+        // a server that has ended takes no more
+        Ok(stream) => drop(connections.send(Ok(stream)).await),
+        Err(error) => tracing::debug!(%peer, %error, "no TLS connection"),
     }
 }
 

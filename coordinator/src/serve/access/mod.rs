@@ -1,0 +1,200 @@
+//! Who may call what. Every call passes here first.
+//!
+//! ```text
+//!  table    which call is for whom                                         pure
+//!  guesses  counts wrong tokens by address, and says how to slow them      pure
+//!  layer    stands before the services
+//! ```
+
+mod guesses;
+mod layer;
+mod table;
+
+pub(super) use layer::AccessLayer;
+
+use super::incoming::Caller;
+use crate::identity::{Invalid, Keeper, hash};
+use guesses::Guesses;
+use proto::bearer;
+use proto::credential::Secret;
+use proto::ids::WorkerId;
+use rustls::pki_types::CertificateDer;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+use table::{Holder, Row};
+use tokio::time::{Instant, sleep};
+use tonic::codegen::http::HeaderMap;
+use tonic::{Extensions, Status};
+
+/// A certificate that was good is good for this time, but for its revocation, which counts at once.
+const TRUST: Duration = Duration::from_secs(60);
+
+/// What callers must show.
+#[derive(Clone)]
+pub enum Guard {
+    /// Nothing.
+    Open,
+    /// A token that all share. It is this user's own if it was made for that.
+    Token {
+        /// The token.
+        secret: Secret,
+        /// It lies where only this user finds it.
+        is_local: bool,
+    },
+    /// A certificate of a worker, or a token of a role.
+    Certificates(Arc<Keeper>),
+}
+
+/// Checks calls.
+pub(super) struct Access {
+    guard: Guard,
+    guesses: Mutex<Guesses>,
+}
+
+/// What became of a token.
+enum Found {
+    None,
+    Wrong,
+    Holder(Holder),
+}
+
+impl Access {
+    pub(super) fn new(guard: Guard) -> Self {
+        Self { guard, guesses: Mutex::default() }
+    }
+
+    /// Who calls, if the call is for them.
+    async fn admit(&self, caller: &Caller, path: &str, headers: &HeaderMap) -> Result<Holder, Status> {
+        let row = table::row(path).ok_or_else(|| Status::unimplemented(format!("there is no call {path}")))?;
+        if row.is_public() {
+            return Ok(Holder::Anyone);
+        }
+        let holder = self.holder(caller, headers).await?;
+        if !row.admits(&holder) {
+            return Err(refusal(row, &holder));
+        }
+        caller.identify();
+        Ok(holder)
+    }
+
+    async fn holder(&self, caller: &Caller, headers: &HeaderMap) -> Result<Holder, Status> {
+        if let (Guard::Certificates(keeper), Some(certificate)) = (&self.guard, caller.certificate()) {
+            return certificate.worker(keeper).map(Holder::Worker).map_err(refused);
+        }
+        // whoever has tried wrong tokens, or nothing yet, tries one after the other
+        let _turn = match caller.is_trusted() {
+            true => None,
+            false => Some(caller.turn().await),
+        };
+        match self.look_up(headers) {
+            Found::Holder(holder) => Ok(holder),
+            Found::None => Err(Status::unauthenticated(self.remedy())),
+            Found::Wrong => {
+                caller.suspect();
+                sleep(self.count(caller)).await;
+                Err(Status::unauthenticated(self.remedy()))
+            }
+        }
+    }
+
+    fn look_up(&self, headers: &HeaderMap) -> Found {
+        if matches!(self.guard, Guard::Open) {
+            return Found::Holder(Holder::All);
+        }
+        let Some(given) = headers.get(bearer::HEADER) else { return Found::None };
+        let Some(given) = given.as_bytes().strip_prefix(bearer::SCHEME.as_bytes()) else { return Found::Wrong };
+        let holder = match &self.guard {
+            Guard::Open => Some(Holder::All),
+            // compared as hashes, so that the time taken tells nothing of the token
+            Guard::Token { secret, .. } => (hash(given) == hash(secret.reveal().as_bytes())).then_some(Holder::All),
+            Guard::Certificates(keeper) => keeper.role(given).map(Holder::Token),
+        };
+        holder.map_or(Found::Wrong, Found::Holder)
+    }
+
+    /// Counts a wrong token; how long its answer is to wait.
+    fn count(&self, caller: &Caller) -> Duration {
+        let address = caller.address();
+        let mut guesses = self.guesses.lock().unwrap_or_else(PoisonError::into_inner);
+        let wrong = guesses.wrong(Instant::now().into(), address);
+        if let Some(count) = wrong.say {
+            tracing::warn!(%address, count, "calls with a wrong token; they are answered slowly");
+        }
+        wrong.delay
+    }
+
+    /// What whoever has no token, or a wrong one, can do.
+    fn remedy(&self) -> &'static str {
+        match self.guard {
+            Guard::Open => "",
+            Guard::Token { is_local: false, .. } => {
+                "the coordinator asks for a token: give the same --token-file on both sides"
+            }
+            Guard::Token { is_local: true, .. } => {
+                "the coordinator lets in only the user who started it, on the same machine; for others start it with --token-file FILE, and give them that --token-file"
+            }
+            Guard::Certificates(_) => {
+                "the coordinator asks for a token of the folder that it was started with (--certs): give --token-file FILE (reader.token or submitter.token), or a worker --join FILE (worker.token)"
+            }
+        }
+    }
+}
+
+fn refused(invalid: Invalid) -> Status {
+    match invalid {
+        // another helps
+        Invalid::Time => Status::unauthenticated(invalid.to_string()),
+        Invalid::Foreign | Invalid::Revoked => Status::permission_denied(invalid.to_string()),
+    }
+}
+
+fn refusal(row: &Row, holder: &Holder) -> Status {
+    Status::permission_denied(match holder {
+        Holder::Worker(_) => "a worker's certificate is for the calls of workers".to_owned(),
+        _ if row.is_for_workers() => {
+            "this call is for workers: they join with worker.token (--join) and call with the certificate that they get"
+                .to_owned()
+        }
+        holder => format!("this needs {}.token: {} is not enough", row.token(), holder),
+    })
+}
+
+/// Checks that a call is the worker's for which the certificate of its connection is.
+pub(super) fn is_caller(extensions: &Extensions, worker: WorkerId) -> Result<(), Status> {
+    match extensions.get::<Holder>() {
+        Some(Holder::Worker(own)) if *own != worker => Err(Status::permission_denied(format!(
+            "the call is worker {}'s, but the certificate is worker {}'s: a worker calls for itself only",
+            worker.alias(),
+            own.alias()
+        ))),
+        Some(_) => Ok(()),
+        None => Err(Status::internal("a call that nobody has let in")),
+    }
+}
+
+/// A certificate of a connection, and what was found out about it.
+pub(super) struct Shown {
+    certificate: CertificateDer<'static>,
+    checked: Mutex<Option<(Instant, Result<WorkerId, Invalid>)>>,
+}
+
+impl Shown {
+    pub(super) fn new(certificate: CertificateDer<'static>) -> Self {
+        Self { certificate, checked: Mutex::default() }
+    }
+
+    /// The worker that it is for.
+    fn worker(&self, keeper: &Keeper) -> Result<WorkerId, Invalid> {
+        let mut checked = self.checked.lock().unwrap_or_else(PoisonError::into_inner);
+        let found = match *checked {
+            Some((when, found)) if when.elapsed() < TRUST => found,
+            _ => {
+                let found = keeper.worker(&self.certificate);
+                *checked = Some((Instant::now(), found));
+                found
+            }
+        };
+        let worker = found?;
+        keeper.check(worker).map(|()| worker)
+    }
+}
