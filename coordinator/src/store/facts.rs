@@ -172,6 +172,7 @@ pub(super) fn name(fact: &Fact) -> &'static str {
         | Fact::Draining { .. }
         | Fact::Renewed { .. }
         | Fact::Refused { .. }
+        | Fact::Resumed { .. }
         | Fact::Progressed { .. }
         | Fact::Forgotten { .. } => "passing",
     }
