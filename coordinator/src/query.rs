@@ -154,7 +154,11 @@ fn head(sweep: &Sweep) -> SweepHead {
 fn job_rows(reader: &Reader, state: &State, sweep: &Sweep) -> Result<Vec<JobRow>, StoreError> {
     let mut rows = Vec::with_capacity(sweep.jobs.len());
     for (place, id) in sweep.jobs.iter().enumerate() {
-        rows.extend(job_row(state, sweep, place, reader.result(*id)?));
+        let result = reader.result(*id)?;
+        if result.is_none() && state.job(*id).is_some_and(|job| job.state == JobState::Succeeded) {
+            return Err(reader.without_result(*id));
+        }
+        rows.extend(job_row(state, sweep, place, result));
     }
     Ok(rows)
 }

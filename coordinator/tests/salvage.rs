@@ -158,7 +158,7 @@ fn no_flipped_bit_is_believed() {
 #[test]
 fn each_kind_of_row_tells_where_it_is_damaged() {
     for (change, place) in [
-        ("UPDATE journal SET fact = replace(fact, 'dice', 'bice') WHERE seq = 1", "journal, seq 1"),
+        ("UPDATE journal SET detail = replace(detail, 'dice', 'bice') WHERE seq = 1", "journal, seq 1"),
         ("UPDATE results SET device = 'another'", "results, job"),
         ("UPDATE measurements SET seconds = 2", "measurements, job"),
         ("UPDATE artifacts SET iou = 0.75", "artifacts, job"),

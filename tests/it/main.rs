@@ -25,5 +25,6 @@ mod report;
 mod restart;
 mod security;
 mod tidy;
+mod upkeep;
 mod wire;
 mod workers;

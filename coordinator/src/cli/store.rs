@@ -4,9 +4,9 @@ use super::client::DEFAULT_STORE;
 use super::output::quietly;
 use super::{CliError, exit};
 use crate::salvage::{self, Checked, Saved};
-use crate::store::backup;
+use crate::store::{Entry, Reader, StoreError, backup};
 use std::fmt::Write as _;
-use std::io::{Write as _, stderr, stdout};
+use std::io::{BufWriter, Write, stderr, stdout};
 use std::path::{Path, PathBuf};
 
 /// Check, copy or save a store
@@ -42,12 +42,18 @@ enum Command {
         #[arg(long, value_name = "COPY")]
         into: Option<PathBuf>,
     },
+    /// Print what happened, a line of JSON per fact
+    Journal {
+        /// The store
+        #[arg(value_name = "FILE", default_value = DEFAULT_STORE)]
+        store: PathBuf,
+    },
 }
 
 /// Runs the subcommand; the exit code tells of a check whether the store is sound.
 ///
 /// # Errors
-/// If there is no store, or the copy cannot be written.
+/// If there is no store, it cannot be read, or what is asked for cannot be written.
 pub fn run(args: Args) -> Result<u8, CliError> {
     let (text, is_sound) = match args.command {
         Command::Check { store } => {
@@ -67,9 +73,44 @@ pub fn run(args: Args) -> Result<u8, CliError> {
             let bytes = backup(&store, &into)?;
             (format!("{} is a copy of {}: {:.1} MB\n", into.display(), store.display(), bytes as f64 / 1e6), true)
         }
+        Command::Journal { store } => {
+            print_journal(&Reader::open(&store)?)?;
+            return Ok(exit::COMPLETE);
+        }
     };
     quietly(stdout().lock().write_all(text.as_bytes()))?;
     Ok(if is_sound { exit::COMPLETE } else { exit::INTERNAL })
+}
+
+/// Why the journal is not printed to its end.
+enum Unprinted {
+    Store(StoreError),
+    Output(std::io::Error),
+}
+
+impl From<StoreError> for Unprinted {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error)
+    }
+}
+
+fn print_journal(reader: &Reader) -> Result<(), CliError> {
+    let mut lines = BufWriter::new(stdout().lock());
+    let printed = reader.entries(|entry| writeln!(lines, "{}", line(&entry)).map_err(Unprinted::Output));
+    match printed {
+        Err(Unprinted::Store(error)) => {
+            quietly(lines.flush())?;
+            Err(error.into())
+        }
+        Err(Unprinted::Output(error)) => quietly(Err(error)),
+        Ok(()) => quietly(lines.flush()),
+    }
+}
+
+/// A fact as JSON: its number and time before what it says.
+fn line(Entry { seq, at, fact }: &Entry) -> String {
+    let fact = serde_json::to_string(fact).unwrap_or_default();
+    format!("{{\"seq\":{seq},\"at\":\"{at}\",{}", fact.strip_prefix('{').unwrap_or("}"))
 }
 
 /// For people: a reader that is gone needs no line.

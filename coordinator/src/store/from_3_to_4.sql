@@ -1,14 +1,19 @@
--- A store of version 3 -> version 4: each row has a seal, ids are bytes, times are numbers. Rows are sealed as they are found.
+-- A store of version 3 -> version 4: each row has a seal, ids are bytes, times are numbers, the facts that every job has are
+-- packed (`facts.rs`), counts are short (`counts.rs`). Rows are sealed as they are found.
 
 ALTER TABLE journal RENAME TO journal_3;
 CREATE TABLE journal (
-    seq  INTEGER PRIMARY KEY,
-    at   INTEGER NOT NULL,
-    fact TEXT NOT NULL,
-    seal INTEGER NOT NULL
+    seq     INTEGER PRIMARY KEY,
+    at      INTEGER NOT NULL,
+    fact    TEXT NOT NULL,
+    job     BLOB,
+    attempt INTEGER,
+    detail  ANY NOT NULL,
+    seal    INTEGER NOT NULL
 ) STRICT;
-INSERT INTO journal SELECT *, seal(seq, at, fact) FROM (SELECT seq, CAST(round(unixepoch(at, 'subsec') * 1000) AS INTEGER) AS at, fact
-    FROM journal_3);
+INSERT INTO journal SELECT *, seal(seq, at, fact, job, attempt, detail) FROM (SELECT seq,
+    CAST(round(unixepoch(at, 'subsec') * 1000) AS INTEGER) AS at, fact ->> '$.fact' AS fact, job_of(fact) AS job,
+    attempt_of(fact) AS attempt, detail_of(fact) AS detail FROM journal_3);
 DROP TABLE journal_3;
 
 ALTER TABLE results RENAME TO results_3;
@@ -32,8 +37,8 @@ CREATE TABLE results (
 ) STRICT, WITHOUT ROWID;
 INSERT INTO results SELECT *, seal(job, attempt, worker, verdict, epochs, best_epoch, train_seconds, parameters, device, val_loss,
     val_cases, test_loss, test_cases, split_hash, baselines) FROM (SELECT unhex(job) AS job, attempt, worker, verdict, epochs,
-    best_epoch, train_seconds, parameters, device, val_loss, val_cases, test_loss, test_cases, unhex(split_hash) AS split_hash,
-    unhex(baselines) AS baselines FROM results_3);
+    best_epoch, train_seconds, parameters, device, val_loss, short(val_cases) AS val_cases, test_loss,
+    short(test_cases) AS test_cases, unhex(split_hash) AS split_hash, unhex(baselines) AS baselines FROM results_3);
 DROP TABLE results_3;
 
 ALTER TABLE measurements RENAME TO measurements_3;
@@ -67,8 +72,8 @@ CREATE TABLE baselines (
     seal       INTEGER NOT NULL,
     PRIMARY KEY (hash, baseline)
 ) STRICT, WITHOUT ROWID;
-INSERT INTO baselines SELECT *, seal(hash, baseline, val_cases, test_cases) FROM (SELECT unhex(hash) AS hash, baseline, val_cases,
-    test_cases FROM baselines_3);
+INSERT INTO baselines SELECT *, seal(hash, baseline, val_cases, test_cases) FROM (SELECT unhex(hash) AS hash, baseline,
+    short(val_cases) AS val_cases, short(test_cases) AS test_cases FROM baselines_3);
 DROP TABLE baselines_3;
 
 ALTER TABLE artifacts RENAME TO artifacts_3;

@@ -8,6 +8,8 @@
 //! Each row bears a checksum (`seal.rs`). [`backup`] copies a store, also one that is in use.
 
 mod copy;
+mod counts;
+mod facts;
 mod lock;
 mod reader;
 mod seal;
@@ -16,7 +18,7 @@ mod sqlite;
 mod tests;
 
 pub use copy::backup;
-pub use reader::{Reader, StoredResult, Submission};
+pub use reader::{Entry, Reader, StoredResult, Submission};
 pub use sqlite::{Hold, Store, hold};
 
 use std::path::{Path, PathBuf};
@@ -96,6 +98,18 @@ pub enum StoreError {
         /// The file.
         path: PathBuf,
     },
+    /// It is of an older version, and cannot be copied before it is brought to this one.
+    #[error(
+        "store {path} has version {found} and stays as it is: it is copied before it is brought up, and that failed: {source}"
+    )]
+    NotCopied {
+        /// The store.
+        path: PathBuf,
+        /// Its version.
+        found: i64,
+        /// Why.
+        source: Box<StoreError>,
+    },
     /// There is such a file already.
     #[error("{path} is there already: name another file")]
     Taken {
@@ -171,6 +185,7 @@ impl StoreError {
             | Self::Taken { .. }
             | Self::Missing { .. }
             | Self::Io { .. } => true,
+            Self::NotCopied { source, .. } => source.is_users(),
             Self::Sqlite { source, .. } => matches!(
                 source.sqlite_error_code(),
                 Some(rusqlite::ErrorCode::CannotOpen | rusqlite::ErrorCode::ReadOnly)

@@ -1,12 +1,11 @@
 //! Reading a store, while a coordinator writes it or after.
 
 use super::sqlite::{check_version, quick_check};
-use super::{StoreError, lock, seal};
+use super::{StoreError, counts, facts, lock, seal};
 use crate::scheduler::{Fact, Grade};
-use proto::convert::unpack;
 use proto::extras::{Artifact, Baseline, BaselineCounts, Extras};
 use proto::ids::{Attempt, BaselinesHash, JobId, SplitHash};
-use proto::measure::{CaseCounts, Evaluation, JobResult, Measurement, Scores, Verdict};
+use proto::measure::{Evaluation, JobResult, Measurement, Scores, Verdict};
 use rusqlite::types::{FromSqlError, Type, Value, ValueRef};
 use rusqlite::{Connection, OpenFlags, OptionalExtension, Row};
 use std::fs;
@@ -30,6 +29,17 @@ pub struct StoredResult {
     pub result: JobResult,
     /// Where the baselines of its split are, if it came with any.
     pub baselines: Option<BaselinesHash>,
+}
+
+/// A fact with its place in the journal.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Entry {
+    /// Its number.
+    pub seq: i64,
+    /// When it was written: UTC, to the millisecond (RFC 3339).
+    pub at: String,
+    /// The fact.
+    pub fact: Fact,
 }
 
 /// A sweep file as it was submitted.
@@ -110,16 +120,17 @@ impl Reader {
     /// # Errors
     /// If a fact cannot be read back, or `each` refuses one.
     pub fn facts<E: std::fmt::Display>(&self, mut each: impl FnMut(Fact) -> Result<(), E>) -> Result<(), StoreError> {
-        let mut select =
-            self.prepare(&format!("SELECT seq, fact, {} FROM journal ORDER BY seq", self.sound("journal")))?;
+        let (sound, columns) = (self.sound("journal"), facts::columns(self.version));
+        let mut select = self.prepare(&format!("SELECT seq, {sound}, {columns} FROM journal ORDER BY seq"))?;
         let mut rows = select.query([]).map_err(|source| self.sqlite(source))?;
         while let Some(row) = rows.next().map_err(|source| self.sqlite(source))? {
-            let (seq, json): (i64, String) = self.get(row.get(0), row.get(1))?;
+            let (seq, is_sound): (i64, bool) = self.get(row.get(0), row.get(1))?;
             let damaged = |reason: String| self.damaged(format!("journal, seq {seq}"), reason);
-            if !row.get::<_, bool>(2).map_err(|source| self.sqlite(source))? {
+            if !is_sound {
                 return Err(damaged(UNSOUND.to_owned()));
             }
-            let mut fact = serde_json::from_str(&json).map_err(|error| damaged(error.to_string()))?;
+            let fact = facts::read(row, 2, self.version).map_err(|source| self.sqlite(source))?;
+            let mut fact = fact.map_err(damaged)?;
             // written before the journal held grades
             if let Fact::Succeeded { job, grade: grade @ None, split, .. } = &mut fact {
                 let stored = self.result(*job)?;
@@ -127,6 +138,24 @@ impl Reader {
                 *split = stored.and_then(|stored| stored.result.split_hash);
             }
             each(fact).map_err(|error| damaged(error.to_string()))?;
+        }
+        Ok(())
+    }
+
+    /// Calls `each` with every fact of the journal and when it was written, in order.
+    ///
+    /// # Errors
+    /// If a fact cannot be read back, or `each` fails.
+    pub fn entries<E: From<StoreError>>(&self, mut each: impl FnMut(Entry) -> Result<(), E>) -> Result<(), E> {
+        let (sound, at, columns) = (self.sound("journal"), self.time(), facts::columns(self.version));
+        let mut select = self.prepare(&format!("SELECT seq, {at}, {sound}, {columns} FROM journal ORDER BY seq"))?;
+        let mut rows = select.query([]).map_err(|source| self.sqlite(source))?;
+        while let Some(row) = rows.next().map_err(|source| self.sqlite(source))? {
+            let (seq, at) = self.get(row.get(0), row.get(1))?;
+            let (is_sound, fact): (bool, _) = self.get(row.get(2), facts::read(row, 3, self.version))?;
+            let fact = if is_sound { fact } else { Err(UNSOUND.to_owned()) };
+            let fact = fact.map_err(|reason| self.damaged(format!("journal, seq {seq}"), reason))?;
+            each(Entry { seq, at, fact })?;
         }
         Ok(())
     }
@@ -152,12 +181,13 @@ impl Reader {
     }
 
     fn facts_after(&self, last: i64, mut each: impl FnMut(i64, Option<Fact>)) -> rusqlite::Result<()> {
-        let select = format!("SELECT seq, fact, {} FROM journal WHERE seq > ?1 ORDER BY seq", self.sound("journal"));
+        let (sound, columns) = (self.sound("journal"), facts::columns(self.version));
+        let select = format!("SELECT seq, {sound}, {columns} FROM journal WHERE seq > ?1 ORDER BY seq");
         let mut select = self.connection.prepare_cached(&select)?;
         let mut rows = select.query([last])?;
         while let Some(row) = rows.next()? {
-            let fact: Option<String> = row.get(1).ok().filter(|_| row.get(2) == Ok(true));
-            each(row.get(0)?, fact.and_then(|json| serde_json::from_str(&json).ok()));
+            let is_sound = row.get(1) == Ok(true);
+            each(row.get(0)?, facts::read(row, 2, self.version)?.ok().filter(|_| is_sound));
         }
         Ok(())
     }
@@ -201,10 +231,11 @@ impl Reader {
     /// # Errors
     /// If it cannot be read back.
     pub fn submission(&self, sweep: &str) -> Result<Submission, StoreError> {
-        let at = if self.version < 4 { "at" } else { "strftime('%Y-%m-%dT%H:%M:%fZ', at / 1000.0, 'unixepoch')" };
+        let (name, json) = if self.version < 4 { ("fact ->> '$.fact'", "fact") } else { ("fact", "detail") };
         let mut select = self.prepare(&format!(
-            "SELECT {at}, fact ->> '$.text' FROM journal
-             WHERE fact ->> '$.fact' = 'submitted' AND fact ->> '$.plan.sweep' = ?1 ORDER BY seq DESC LIMIT 1"
+            "SELECT {}, {json} ->> '$.text' FROM journal
+             WHERE {name} = 'submitted' AND {json} ->> '$.plan.sweep' = ?1 ORDER BY seq DESC LIMIT 1",
+            self.time()
         ))?;
         let read = |row: &Row<'_>| Ok(Submission { at: row.get(0)?, text: row.get(1)? });
         let found = select.query_row([sweep], read).optional().map_err(|source| self.sqlite(source))?;
@@ -226,7 +257,10 @@ impl Reader {
         }
         let verdict = Verdict::from_name(&raw.verdict).ok_or_else(|| damaged("unknown verdict"))?;
         let evaluation = |loss: Option<f64>, cases: &[u8]| {
-            Ok(Evaluation { loss: loss.unwrap_or(f64::NAN), cases: counts(cases).map_err(|what| damaged(&what))? })
+            Ok(Evaluation {
+                loss: loss.unwrap_or(f64::NAN),
+                cases: counts::read(cases, self.version).map_err(|what| damaged(&what))?,
+            })
         };
         Ok(Some(StoredResult {
             attempt: Attempt(raw.attempt),
@@ -245,6 +279,12 @@ impl Reader {
             },
             baselines: raw.baselines.map(BaselinesHash),
         }))
+    }
+
+    /// The error of a job that has succeeded, and whose result is not found.
+    #[must_use]
+    pub fn without_result(&self, job: JobId) -> StoreError {
+        self.damaged(format!("results, job {job}"), "it has succeeded, but its row is missing".to_owned())
     }
 
     /// The baselines that results point to.
@@ -266,8 +306,8 @@ impl Reader {
             }
             Ok(BaselineCounts {
                 baseline: Baseline::from_name(&name).ok_or_else(|| damaged(format!("unknown baseline {name}")))?,
-                validation: counts(&validation).map_err(damaged)?,
-                test: counts(&test).map_err(damaged)?,
+                validation: counts::read(&validation, self.version).map_err(damaged)?,
+                test: counts::read(&test, self.version).map_err(damaged)?,
             })
         };
         rows.map(read).collect()
@@ -314,6 +354,11 @@ impl Reader {
     /// An id as this version of the store has it.
     fn key(&self, id: u128) -> Value {
         if self.version < 4 { Value::Text(format!("{id:032x}")) } else { Value::Blob(id.to_be_bytes().to_vec()) }
+    }
+
+    /// In SQL, when a fact was written.
+    fn time(&self) -> &'static str {
+        if self.version < 4 { "at" } else { "strftime('%Y-%m-%dT%H:%M:%fZ', at / 1000.0, 'unixepoch')" }
     }
 
     /// In SQL, whether a row of the table is as it was written. Older stores cannot tell.
@@ -410,11 +455,4 @@ fn read_measurement(row: &Row<'_>) -> rusqlite::Result<(Attempt, Measurement)> {
 fn read_artifact(row: &Row<'_>) -> rusqlite::Result<Artifact> {
     let (case, rank, of) = (row.get("case_index")?, row.get("rank")?, row.get("cases")?);
     Ok(Artifact { case, rank, of, iou: row.get("iou")?, png: row.get("png")? })
-}
-
-/// Counts as the store keeps them; an error says what is wrong.
-fn counts(bytes: &[u8]) -> Result<Vec<CaseCounts>, String> {
-    let (words, []) = bytes.as_chunks::<4>() else { return Err("cut off counts".to_owned()) };
-    let numbers: Vec<_> = words.iter().map(|word| u32::from_le_bytes(*word)).collect();
-    unpack(&numbers).map_err(|error| error.to_string())
 }

@@ -1,7 +1,7 @@
 -- The store of a coordinator, version 4 (`PRAGMA user_version`). One coordinator writes; anyone may read.
 --
 -- `seal` is a checksum of the row's other columns, in their order: `seal(...)` is a function that the coordinator brings along, see seal.rs.
--- Ids and hashes are 16 bytes: `lower(hex(job))` is the id that the tables show.
+-- Ids and hashes are 16 bytes: `lower(hex(job))` is the id that the tables show. `coordinator store journal` prints the facts as JSON.
 
 -- Who writes. A coordinator that takes the store raises the epoch, and writes nothing once another has raised it.
 CREATE TABLE coordinator (
@@ -12,10 +12,13 @@ INSERT INTO coordinator VALUES (0, '');
 
 -- What happened, in order. The coordinator's state is the fold of these facts.
 CREATE TABLE journal (
-    seq  INTEGER PRIMARY KEY,
-    at   INTEGER NOT NULL,                 -- milliseconds since 1970, UTC
-    fact TEXT NOT NULL,                    -- JSON
-    seal INTEGER NOT NULL
+    seq     INTEGER PRIMARY KEY,
+    at      INTEGER NOT NULL,              -- milliseconds since 1970, UTC
+    fact    TEXT NOT NULL,                 -- its name
+    job     BLOB,                          -- of `granted` and `succeeded`, as is
+    attempt INTEGER,
+    detail  ANY NOT NULL,                  -- JSON; of these two it is packed, see facts.rs
+    seal    INTEGER NOT NULL
 ) STRICT;
 
 -- The result of each job that succeeded: each job at most once. A number that is not finite is NULL.
@@ -30,7 +33,7 @@ CREATE TABLE results (
     parameters    INTEGER NOT NULL,
     device        TEXT NOT NULL,
     val_loss      REAL,
-    val_cases     BLOB NOT NULL,           -- five u32, little-endian, a case: index, TP, FP, FN, TN
+    val_cases     BLOB NOT NULL,           -- five numbers per case in LEB128: index, TP, FP, FN, TN
     test_loss     REAL,
     test_cases    BLOB NOT NULL,
     split_hash    BLOB,                    -- of the content and the subsets' cases

@@ -12,7 +12,7 @@ pub(super) const TABLES: [&str; 5] = ["journal", "results", "measurements", "bas
 /// In SQL, whether a row of the table is as it was written.
 pub(super) fn is_sound(table: &str) -> String {
     let columns = match table {
-        "journal" => "seq, at, fact",
+        "journal" => "seq, at, fact, job, attempt, detail",
         "results" => {
             "job, attempt, worker, verdict, epochs, best_epoch, train_seconds, parameters, device, val_loss, val_cases, \
              test_loss, test_cases, split_hash, baselines"

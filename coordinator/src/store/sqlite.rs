@@ -2,12 +2,11 @@
 //! process and of the host.
 
 use super::lock::{self, Lock};
-use super::{Reader, StoreError, copy, seal};
+use super::{Reader, StoreError, copy, counts, facts, seal};
 use crate::scheduler::{Fact, Record};
-use proto::convert::pack;
 use proto::extras::{Artifact, BaselineCounts, Extras};
 use proto::ids::{Attempt, BaselinesHash, JobId};
-use proto::measure::{CaseCounts, Evaluation, JobResult, Measurement};
+use proto::measure::{Evaluation, JobResult, Measurement};
 use rusqlite::{Connection, ErrorCode, OpenFlags, Row, Transaction, TransactionBehavior, params};
 use std::fs::{self, File, Permissions};
 use std::io;
@@ -17,6 +16,8 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 /// Marks the file as ours ("SPLS").
 pub(super) const APPLICATION_ID: i64 = 0x5350_4c53;
+/// The file that holds what was written last is cut to this size: a long reader may have made it grow.
+const MOST_WAL_BYTES: i64 = 4 << 20;
 /// Version of the schema and of the facts' JSON.
 pub(super) const VERSION: i64 = 4;
 /// What makes a store of version 1 + index one of the next version.
@@ -57,7 +58,9 @@ impl Store {
         match check_version(path, &connection)? {
             VERSION => {}
             old => {
-                let backup = copy::before_migration(&connection, &real, old)?;
+                let backup = copy::before_migration(&connection, &real, old).map_err(|source| {
+                    StoreError::NotCopied { path: path.to_owned(), found: old, source: Box::new(source) }
+                })?;
                 let (path, backup) = (path.display(), backup.display());
                 tracing::warn!("store {path} is brought from version {old} to {VERSION}; {backup} is as it was");
                 migrate(&mut connection, old).map_err(sqlite)?;
@@ -65,6 +68,7 @@ impl Store {
         }
         connection.pragma_update(None, "journal_mode", "WAL").map_err(sqlite)?;
         connection.pragma_update(None, "synchronous", "FULL").map_err(sqlite)?;
+        connection.pragma_update(None, "journal_size_limit", MOST_WAL_BYTES).map_err(sqlite)?;
         connection.set_prepared_statement_cache_capacity(32);
         let size = fs::metadata(&real).map_err(|source| io("look at", path, source))?.len();
         let is_checked = size <= QUICKLY_CHECKED_BYTES;
@@ -237,6 +241,7 @@ pub(super) fn quick_check(path: &Path, connection: &Connection) -> Result<(), St
 }
 
 fn migrate(connection: &mut Connection, old: i64) -> rusqlite::Result<()> {
+    facts::bring_to(connection)?;
     let transaction = connection.transaction()?;
     for migration in MIGRATIONS.iter().skip(old as usize - 1) {
         transaction.execute_batch(migration)?;
@@ -249,11 +254,12 @@ fn write(transaction: &Transaction<'_>, facts: &[Fact], records: &[Record]) -> r
     let at = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_millis() as i64);
     let mut last = transaction.prepare_cached("SELECT coalesce(max(seq), 0) FROM journal")?;
     let last: i64 = last.query_row([], |row| row.get(0))?;
-    let mut journal = transaction.prepare_cached("INSERT INTO journal VALUES (?1, ?2, ?3, seal(?1, ?2, ?3))")?;
+    let mut journal = transaction
+        .prepare_cached("INSERT INTO journal VALUES (?1, ?2, ?3, ?4, ?5, ?6, seal(?1, ?2, ?3, ?4, ?5, ?6))")?;
     for (seq, fact) in (last + 1..).zip(facts.iter().filter(|fact| fact.is_durable())) {
-        let json =
-            serde_json::to_string(fact).map_err(|error| rusqlite::Error::ToSqlConversionFailure(error.into()))?;
-        journal.execute(params![seq, at, json])?;
+        let values = facts::values(fact).map_err(|error| rusqlite::Error::ToSqlConversionFailure(error.into()))?;
+        let [job, attempt, detail] = values;
+        journal.execute(params![seq, at, facts::name(fact), job, attempt, detail])?;
     }
     for record in records {
         match record {
@@ -328,9 +334,9 @@ fn write_result(
         result.parameters as i64,
         result.device,
         loss(&result.validation),
-        bytes(&result.validation.cases),
+        counts::short(&result.validation.cases),
         loss(&result.test),
-        bytes(&result.test.cases),
+        counts::short(&result.test.cases),
         result.split_hash.map(|hash| hash.0.to_be_bytes()),
         baselines.map(|hash| hash.0.to_be_bytes())
     ])?;
@@ -345,20 +351,18 @@ fn write_baselines(
     if baselines.is_empty() {
         return Ok(None);
     }
-    let rows: Vec<_> = baselines
-        .iter()
-        .map(|counts| (counts.baseline.name(), bytes(&counts.validation), bytes(&counts.test)))
-        .collect();
     let mut content = Vec::new();
-    for (name, validation, test) in &rows {
+    for BaselineCounts { baseline, validation, test } in baselines {
+        let (name, validation, test) = (baseline.name(), counts::plain(validation), counts::plain(test));
         content.extend(format!("{name} {} {}\n", validation.len(), test.len()).into_bytes());
-        content.extend(validation.iter().chain(test));
+        content.extend(validation.iter().chain(&test));
     }
     let hash = BaselinesHash::of(&content);
     let insert = "INSERT OR IGNORE INTO baselines VALUES (?1, ?2, ?3, ?4, seal(?1, ?2, ?3, ?4))";
     let mut insert = transaction.prepare_cached(insert)?;
-    for (name, validation, test) in rows {
-        insert.execute(params![hash.0.to_be_bytes(), name, validation, test])?;
+    for BaselineCounts { baseline, validation, test } in baselines {
+        let (validation, test) = (counts::short(validation), counts::short(test));
+        insert.execute(params![hash.0.to_be_bytes(), baseline.name(), validation, test])?;
     }
     Ok(Some(hash))
 }
@@ -370,9 +374,4 @@ fn write_artifacts(transaction: &Transaction<'_>, job: JobId, artifacts: &[Artif
         insert.execute(params![job.0.to_be_bytes(), rank, of, case, iou, png])?;
     }
     Ok(())
-}
-
-/// Counts as the store keeps them.
-fn bytes(cases: &[CaseCounts]) -> Vec<u8> {
-    pack(cases).iter().flat_map(|n| n.to_le_bytes()).collect()
 }
