@@ -1,57 +1,28 @@
-//! The coordinator: the product's core and messages. The loop around them is what the driver's thread and the services do.
+//! The coordinator process: the product's core, and the loop around it, which is what the driver's thread does.
 
 use crate::disk::OpenedDisk;
-use crate::network::Fate;
-use crate::operator::SWEEPS;
+use crate::network::Letter;
+use crate::services::Waiting;
 use crate::world::{Event, Flaw, World};
-use coordinator::driver::{Core, Refusal, Request};
-use coordinator::plan;
-use coordinator::scheduler::{Breach, Completed, Fact, Limits, Synchronization, Synchronized, Timestamp};
-use coordinator::serve::messages::{self, Poll};
+use coordinator::driver::Core;
+use coordinator::scheduler::{Fact, Limits, State, Timestamp};
 use coordinator::store::StoreError;
-use proto::ids::{Lease, WorkerId};
-use proto::measure::Outcome;
-use proto::wire::{CompleteRequest, SynchronizeRequest};
 use std::mem;
 use std::time::Duration;
-use tokio::sync::oneshot::{self, Receiver};
-use tonic::Status;
-use worker::agent::{Answer, Call, CallId};
 
 /// A lease lives so long.
 pub(crate) const LEASE: Duration = Duration::from_secs(3);
 /// The driver wakes at least this often.
 const TICK_MS: u64 = 500;
-/// The host of who is no worker.
-pub(crate) const OPERATOR: usize = usize::MAX;
-
-/// A call that arrives, and whose it is.
-#[derive(Debug, Clone)]
-pub(crate) struct Letter {
-    pub(crate) host: usize,
-    pub(crate) life: u64,
-    pub(crate) call: CallId,
-    pub(crate) content: Content,
-}
-
-#[derive(Debug, Clone)]
-pub(crate) enum Content {
-    Call(Box<Call>),
-    /// The operator submits a sweep file, by its number.
-    Submit(usize),
-    /// The operator cancels a sweep.
-    Cancel(String),
-}
-
 /// A coordinator process.
 pub(crate) struct Coordinator {
     pub(crate) life: u64,
-    core: Core<OpenedDisk>,
+    pub(crate) core: Core<OpenedDisk>,
     /// The zero of its clock.
     born: u64,
     inbox: Vec<Letter>,
     /// `Synchronize` calls that wait for work.
-    polls: Vec<Waiting>,
+    pub(crate) polls: Vec<Waiting>,
     /// When it began to wait, and when it was to wake.
     waits: (u64, u64),
     pub(crate) paused_until: u64,
@@ -70,31 +41,12 @@ pub(crate) enum Moment {
     AfterWrite,
 }
 
-struct Waiting {
-    letter: Letter,
-    poll: Poll,
-    deadline: u64,
-    /// The answer, if no work comes.
-    reply: Synchronized,
-}
-
-type Replied<R> = Receiver<Result<R, Refusal>>;
-
-/// A request that was handed to the core.
-enum Asked {
-    Registered(Letter, Replied<()>),
-    Synchronized(Letter, Poll, u64, Vec<Replied<()>>, Replied<Result<Synchronized, Breach>>),
-    Completed(Letter, WorkerId, Lease, bool, Replied<Result<Completed, Breach>>),
-    Submitted(usize, Replied<coordinator::scheduler::Submitted>),
-    Cancelled(String, Replied<u64>),
-}
-
 impl Coordinator {
-    fn clock(&self, now: u64) -> Timestamp {
+    pub(crate) fn clock(&self, now: u64) -> Timestamp {
         Timestamp(now - self.born)
     }
 
-    pub(crate) fn state(&self) -> &coordinator::scheduler::State {
+    pub(crate) fn state(&self) -> &State {
         self.core.state()
     }
 }
@@ -259,258 +211,6 @@ impl World {
         coordinator.owed.clear();
         Ok(Some(self.now + writes))
     }
-
-    /// Hands a call to the core; one that is not understood is answered.
-    fn ask(
-        &mut self,
-        coordinator: &mut Coordinator,
-        clock: Timestamp,
-        letter: Letter,
-    ) -> Result<Option<Asked>, StoreError> {
-        let core = &mut coordinator.core;
-        let call = match letter.content.clone() {
-            Content::Call(call) => *call,
-            Content::Submit(sweep) => {
-                let plan = plan::parse("sweep.yaml", SWEEPS[sweep]).unwrap();
-                let (sender, reply) = oneshot::channel();
-                let text = SWEEPS[sweep].to_owned();
-                core.handle(clock, Request::Submit(Box::new(plan), text, None, sender))?;
-                return Ok(Some(Asked::Submitted(sweep, reply)));
-            }
-            Content::Cancel(sweep) => {
-                let (sender, reply) = oneshot::channel();
-                core.handle(clock, Request::Cancel(sweep.clone(), sender))?;
-                return Ok(Some(Asked::Cancelled(sweep, reply)));
-            }
-        };
-        match call {
-            Call::Register(request) => match messages::introduction(&request) {
-                Err(status) => self.answer(&letter, 1, Err(status)),
-                Ok((worker, info)) => {
-                    let (sender, reply) = oneshot::channel();
-                    core.handle(clock, Request::Register(worker, info, sender))?;
-                    return Ok(Some(Asked::Registered(letter, reply)));
-                }
-            },
-            Call::Synchronize(mut request) => {
-                let stopped = self.expire(coordinator, &mut request);
-                let core = &mut coordinator.core;
-                match Poll::new(request) {
-                    Err(status) => self.answer(&letter, 1, Err(status)),
-                    Ok((poll, offers)) => {
-                        let mut offered = Vec::new();
-                        for offer in offers {
-                            let (sender, reply) = oneshot::channel();
-                            core.handle(
-                                clock,
-                                Request::Offer(poll.worker, poll.synchronization.number, offer, sender),
-                            )?;
-                            offered.push(reply);
-                        }
-                        let (sender, reply) = oneshot::channel();
-                        core.handle(clock, Request::Synchronize(poll.worker, poll.synchronization.clone(), sender))?;
-                        let deadline = self.now + messages::poll_time(LEASE).as_millis() as u64;
-                        self.promises.note_stops(stopped);
-                        return Ok(Some(Asked::Synchronized(letter, poll, deadline, offered, reply)));
-                    }
-                }
-            }
-            Call::Complete(request) => match messages::completion(request) {
-                Err(status) => self.answer(&letter, 1, Err(status)),
-                Ok((mut worker, mut completion)) => {
-                    let (lease, is_result) = (completion.lease, matches!(completion.outcome, Outcome::Succeeded(_)));
-                    let caller = worker;
-                    if self.flaw == Some(Flaw::NoFence)
-                        && let Some(holder) = core.state().job(lease.job).and_then(|job| job.holder().copied())
-                    {
-                        completion.lease = Lease { job: lease.job, attempt: holder.attempt, token: holder.token };
-                        worker = holder.worker;
-                    }
-                    let (sender, reply) = oneshot::channel();
-                    core.handle(clock, Request::Complete(worker, Box::new(completion), sender))?;
-                    return Ok(Some(Asked::Completed(letter, caller, lease, is_result, reply)));
-                }
-            },
-        }
-        Ok(None)
-    }
-
-    /// The flaw of a coordinator to whom a lease that has run out is none: the worker is told to stop.
-    fn expire(&self, coordinator: &Coordinator, request: &mut SynchronizeRequest) -> Vec<Lease> {
-        if self.flaw != Some(Flaw::ExpiryKills) {
-            return Vec::new();
-        }
-        let Ok(worker) = request.worker.parse::<WorkerId>() else { return Vec::new() };
-        let is_lapsed =
-            |lease: &Lease| coordinator.state().job(lease.job).is_some_and(|job| job.is_lapsed(lease, worker));
-        let lapsed: Vec<_> =
-            request.held.iter().filter_map(|lease| Lease::try_from(lease).ok()).filter(is_lapsed).collect();
-        request.held.retain(|lease| Lease::try_from(lease).is_ok_and(|lease| !lapsed.contains(&lease)));
-        lapsed
-    }
-
-    fn reply(&mut self, coordinator: &mut Coordinator, asked: Asked, writes: u64) {
-        match asked {
-            Asked::Registered(letter, mut reply) => {
-                let answer = replied(&mut reply).map(|()| messages::welcome(LEASE)).map_err(messages::refused);
-                self.respond(&letter, writes, Answer::Registered(answer));
-            }
-            Asked::Synchronized(letter, mut poll, deadline, mut offered, mut reply) => {
-                let refused = offered.iter_mut().find_map(|offered| replied(offered).err());
-                let reply = refused.map_or_else(|| replied(&mut reply), Err);
-                match reply.and_then(|reply| reply.map_err(Refusal::Impossible)) {
-                    Err(refusal) => {
-                        self.respond(&letter, writes, Answer::Synchronized(Err(messages::refused(refusal))));
-                    }
-                    Ok(mut reply) => {
-                        reply.stops.extend(self.promises.take_stops());
-                        if poll.is_answered_by(&reply) {
-                            self.tell(coordinator, &letter, &poll, &reply, writes);
-                        } else {
-                            coordinator.polls.push(Waiting { letter, poll, deadline, reply });
-                        }
-                    }
-                }
-            }
-            Asked::Completed(letter, worker, lease, is_result, mut reply) => {
-                let reply = replied(&mut reply).and_then(|reply| reply.map_err(Refusal::Impossible));
-                let reply = reply.map(|reply| self.grant_lapsed(coordinator, &letter, worker, reply));
-                if let Ok(completed) = &reply {
-                    let checked = self.promises.check_completed(
-                        coordinator.state(),
-                        self.hosts.get(letter.host),
-                        worker,
-                        (lease, is_result),
-                        completed,
-                        &self.disk.borrow(),
-                    );
-                    checked.unwrap_or_else(|broken| self.break_promise(broken));
-                }
-                let answer = reply.map(messages::completed).map_err(messages::refused);
-                self.respond(&letter, writes, Answer::Completed(answer));
-            }
-            Asked::Submitted(sweep, mut reply) => {
-                let is_done = replied(&mut reply).is_ok();
-                self.on_submitted(sweep, is_done);
-            }
-            Asked::Cancelled(sweep, mut reply) => drop((sweep, replied(&mut reply))),
-        }
-    }
-
-    /// The flaw of a coordinator that grants a worker what it has just let lapse, though the worker holds it still.
-    fn grant_lapsed(
-        &mut self,
-        coordinator: &mut Coordinator,
-        letter: &Letter,
-        worker: WorkerId,
-        reply: Completed,
-    ) -> Completed {
-        let (Some(Flaw::GrantsLapsedToAsker), Completed::Recorded(mut grants)) = (self.flaw, reply.clone()) else {
-            return reply;
-        };
-        let Content::Call(call) = &letter.content else { return reply };
-        let Call::Complete(CompleteRequest { held, free_slots, .. }) = &**call else { return reply };
-        let held: Vec<_> = held.iter().filter_map(|lease| Lease::try_from(lease).ok()).collect();
-        let is_valid = |lease: &&Lease| {
-            coordinator.state().job(lease.job).is_some_and(|job| job.holder_of(lease, worker).is_some())
-        };
-        let held = held.iter().filter(is_valid).chain(grants.iter().map(|grant| &grant.lease)).copied().collect();
-        let free_slots = free_slots.saturating_sub(grants.len() as u32);
-        let request = Synchronization { held, free_slots, ..Synchronization::default() };
-        let clock = coordinator.clock(self.now);
-        let (sender, mut more) = oneshot::channel();
-        if coordinator.core.handle(clock, Request::Synchronize(worker, request, sender)).is_ok()
-            && let Ok(written) = coordinator.core.write(clock)
-        {
-            written.answer();
-            grants.extend(replied(&mut more).into_iter().flatten().flat_map(|reply| reply.grants));
-        }
-        Completed::Recorded(grants)
-    }
-
-    /// Answers the calls that have waited long enough, and asks the core anew for the others if there may be work.
-    fn answer_polls(
-        &mut self,
-        coordinator: &mut Coordinator,
-        clock: Timestamp,
-        writes: u64,
-        brings_work: bool,
-    ) -> Result<(), StoreError> {
-        for mut waiting in mem::take(&mut coordinator.polls) {
-            if waiting.deadline <= self.now {
-                let Waiting { letter, poll, reply, .. } = waiting;
-                self.tell(coordinator, &letter, &poll, &reply, writes);
-                continue;
-            }
-            if brings_work {
-                let (sender, mut reply) = oneshot::channel();
-                let (worker, request) = (waiting.poll.worker, waiting.poll.synchronization.clone());
-                coordinator.core.handle(clock, Request::Synchronize(worker, request, sender))?;
-                coordinator.core.write(clock)?.answer();
-                match replied(&mut reply).and_then(|reply| reply.map_err(Refusal::Impossible)) {
-                    Err(refusal) => {
-                        let answer = Answer::Synchronized(Err(messages::refused(refusal)));
-                        self.respond(&waiting.letter, writes, answer);
-                        continue;
-                    }
-                    Ok(reply) if waiting.poll.is_answered_by(&reply) => {
-                        self.tell(coordinator, &waiting.letter, &waiting.poll, &reply, writes);
-                        continue;
-                    }
-                    Ok(reply) => waiting.reply = reply,
-                }
-            }
-            coordinator.polls.push(waiting);
-        }
-        Ok(())
-    }
-
-    /// Says what a worker should be doing.
-    fn tell(&mut self, coordinator: &Coordinator, letter: &Letter, poll: &Poll, reply: &Synchronized, writes: u64) {
-        let checked = self.promises.check_synchronized(coordinator.state(), poll.worker, reply);
-        checked.unwrap_or_else(|broken| self.break_promise(broken));
-        self.respond(letter, writes, Answer::Synchronized(Ok(Poll::answer(reply, LEASE))));
-    }
-
-    /// Sends an answer back.
-    fn respond(&mut self, letter: &Letter, writes: u64, answer: Answer) {
-        let is_cut = self.hosts.get(letter.host).is_some_and(|host| host.link.back_cut_until > self.now);
-        let fate = if self.is_calm() { Fate::Arrives(1, None) } else { self.network.fate(&mut self.chance, is_cut) };
-        match fate {
-            Fate::Arrives(delay, _) => self.deliver(letter, writes + delay, answer),
-            Fate::Garbled(known) | Fate::Lost(known) => {
-                self.told.count("answers lost");
-                self.answer_unreached(letter, writes + known);
-            }
-        }
-    }
-
-    /// Tells the caller that the coordinator was not reached.
-    pub(crate) fn answer_unreached(&mut self, letter: &Letter, delay: u64) {
-        let cause = std::io::Error::from(std::io::ErrorKind::ConnectionReset);
-        let mut status = Status::unavailable("the connection is lost");
-        status.set_source(std::sync::Arc::new(cause));
-        self.answer(letter, delay, Err(status));
-    }
-
-    pub(crate) fn answer(&mut self, letter: &Letter, delay: u64, answer: Result<(), Status>) {
-        let Err(status) = answer else { return };
-        let answer = match &letter.content {
-            Content::Call(call) => match **call {
-                Call::Register(_) => Answer::Registered(Err(status)),
-                Call::Synchronize(_) => Answer::Synchronized(Err(status)),
-                Call::Complete(_) => Answer::Completed(Err(status)),
-            },
-            Content::Submit(sweep) => return self.on_submitted(*sweep, false),
-            Content::Cancel(_) => return,
-        };
-        self.deliver(letter, delay, answer);
-    }
-
-    fn deliver(&mut self, letter: &Letter, delay: u64, answer: Answer) {
-        let happening = crate::worker::Happening::Answered(letter.call, answer);
-        self.after(delay, Event::Worker { host: letter.host, life: letter.life, happening });
-    }
 }
 
 /// Facts in a line, without what is said all the time.
@@ -521,9 +221,4 @@ fn listed(facts: &[Fact]) -> String {
         fact => Some(format!("{fact:?}; ")),
     });
     told.collect()
-}
-
-/// The reply that the core has sent.
-fn replied<R>(reply: &mut Replied<R>) -> Result<R, Refusal> {
-    reply.try_recv().unwrap_or(Err(Refusal::Closed))
 }

@@ -3,9 +3,11 @@
 //! ```text
 //!  world        time, events, the order of everything
 //!   |- operator     submits and cancels sweeps
-//!   |- coordinator  the product's driver core and messages      on a disk   a model that refuses, tears, forgets, moves away
+//!   |- coordinator  the product's driver core      on a disk   a model that refuses, tears, forgets, moves away
+//!   |- services     the product's messages
 //!   |- worker       the product's agent                         with slots  trainers that end, fail, crash
 //!   |- network      loses, doubles, delays, garbles, cuts
+//!   |- flaws        faults that are put in on purpose, to see them found
 //!   \- mishaps      kills, pauses, full disks, second coordinators, for a while; then all is well again
 //!  promises     what must hold after every step, and at the end
 //! ```
@@ -22,10 +24,12 @@
 mod chance;
 mod coordinator;
 mod disk;
+mod flaws;
 mod mishaps;
 mod network;
 mod operator;
 mod promises;
+mod services;
 mod worker;
 mod world;
 

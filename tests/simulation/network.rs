@@ -1,6 +1,12 @@
 //! Between a worker and the coordinator: messages are late, lost, doubled, garbled, or a direction is cut.
 
 use crate::chance::Chance;
+use crate::worker::Happening;
+use crate::world::{Event, World};
+use std::io;
+use std::sync::Arc;
+use tonic::Status;
+use worker::agent::{Answer, Call, CallId};
 
 /// A connection without a sign of life for so long is given up by the worker.
 const KEEPALIVE_MS: u64 = 4_000;
@@ -53,5 +59,92 @@ impl Network {
         }
         let twice = chance.is(self.doubled).then(|| chance.delay(20, self.longest_ms));
         Fate::Arrives(delay, twice)
+    }
+}
+
+/// The host of who is no worker.
+pub(crate) const OPERATOR: usize = usize::MAX;
+
+/// A call that arrives, and whose it is.
+#[derive(Debug, Clone)]
+pub(crate) struct Letter {
+    pub(crate) host: usize,
+    pub(crate) life: u64,
+    pub(crate) call: CallId,
+    pub(crate) content: Content,
+}
+
+#[derive(Debug, Clone)]
+pub(crate) enum Content {
+    Call(Box<Call>),
+    /// The operator submits a sweep file, by its number.
+    Submit(usize),
+    /// The operator cancels a sweep.
+    Cancel(String),
+}
+
+impl World {
+    /// A worker makes a call.
+    pub(crate) fn send(&mut self, host: usize, call: CallId, content: Box<Call>) {
+        let is_cut = self.hosts[host].link.there_cut_until > self.now;
+        let fate = if self.is_calm() { Fate::Arrives(1, None) } else { self.network.fate(&mut self.chance, is_cut) };
+        let letter = Letter { host, life: self.hosts[host].life, call, content: Content::Call(content) };
+        match fate {
+            Fate::Arrives(delay, twice) => {
+                if let Some(again) = twice {
+                    self.told.count("messages doubled");
+                    self.after(delay + again, Event::Arrival(letter.clone()));
+                }
+                self.after(delay, Event::Arrival(letter));
+            }
+            Fate::Garbled(delay) => {
+                self.told.count("messages garbled");
+                self.answer(&letter, delay, Err(Status::invalid_argument("it is not understood")));
+            }
+            Fate::Lost(known) => {
+                self.told.count("messages lost");
+                self.answer_unreached(&letter, known);
+            }
+        }
+    }
+
+    /// Sends an answer back.
+    pub(crate) fn respond(&mut self, letter: &Letter, writes: u64, answer: Answer) {
+        let is_cut = self.hosts.get(letter.host).is_some_and(|host| host.link.back_cut_until > self.now);
+        let fate = if self.is_calm() { Fate::Arrives(1, None) } else { self.network.fate(&mut self.chance, is_cut) };
+        match fate {
+            Fate::Arrives(delay, _) => self.deliver(letter, writes + delay, answer),
+            Fate::Garbled(known) | Fate::Lost(known) => {
+                self.told.count("answers lost");
+                self.answer_unreached(letter, writes + known);
+            }
+        }
+    }
+
+    /// Tells the caller that the coordinator was not reached.
+    pub(crate) fn answer_unreached(&mut self, letter: &Letter, delay: u64) {
+        let cause = io::Error::from(io::ErrorKind::ConnectionReset);
+        let mut status = Status::unavailable("the connection is lost");
+        status.set_source(Arc::new(cause));
+        self.answer(letter, delay, Err(status));
+    }
+
+    pub(crate) fn answer(&mut self, letter: &Letter, delay: u64, answer: Result<(), Status>) {
+        let Err(status) = answer else { return };
+        let answer = match &letter.content {
+            Content::Call(call) => match **call {
+                Call::Register(_) => Answer::Registered(Err(status)),
+                Call::Synchronize(_) => Answer::Synchronized(Err(status)),
+                Call::Complete(_) => Answer::Completed(Err(status)),
+            },
+            Content::Submit(sweep) => return self.on_submitted(*sweep, false),
+            Content::Cancel(_) => return,
+        };
+        self.deliver(letter, delay, answer);
+    }
+
+    fn deliver(&mut self, letter: &Letter, delay: u64, answer: Answer) {
+        let happening = Happening::Answered(letter.call, answer);
+        self.after(delay, Event::Worker { host: letter.host, life: letter.life, happening });
     }
 }

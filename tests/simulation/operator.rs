@@ -1,6 +1,6 @@
 //! Who submits sweeps, changes them, and cancels one now and then.
 
-use crate::coordinator::{Content, Letter, OPERATOR};
+use crate::network::{Content, Letter, OPERATOR};
 use crate::world::{Event, World};
 
 /// The sweep files. The second is the first with a grid that overlaps; the third shares jobs with both; the fourth drops candidates.

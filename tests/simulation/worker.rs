@@ -1,7 +1,6 @@
 //! Workers: the product's agent, whose slots have trainers that are made up.
 
-use crate::coordinator::{Content, Letter};
-use crate::network::{Fate, Link};
+use crate::network::Link;
 use crate::world::{CALM_MS, Event, World};
 use proto::data::{Dataset, Inventory};
 use proto::extras::Extras;
@@ -11,8 +10,7 @@ use proto::spec::JobSpec;
 use proto::text::Line;
 use proto::wire::TrainRequest;
 use std::collections::{BTreeSet, VecDeque};
-use tonic::Status;
-use worker::agent::{Action, Answer, Call, CallId, Profile, Report, State};
+use worker::agent::{Action, Answer, CallId, Profile, Report, State};
 
 /// Cases of the data set that every worker has.
 const CASES: u32 = 12;
@@ -193,29 +191,6 @@ impl World {
             Action::Inspect(dataset) => {
                 let delay = self.chance.delay(50, 2_000);
                 self.happen(host, delay, Happening::Inspected(dataset));
-            }
-        }
-    }
-
-    fn send(&mut self, host: usize, call: CallId, content: Box<Call>) {
-        let is_cut = self.hosts[host].link.there_cut_until > self.now;
-        let fate = if self.is_calm() { Fate::Arrives(1, None) } else { self.network.fate(&mut self.chance, is_cut) };
-        let letter = Letter { host, life: self.hosts[host].life, call, content: Content::Call(content) };
-        match fate {
-            Fate::Arrives(delay, twice) => {
-                if let Some(again) = twice {
-                    self.told.count("messages doubled");
-                    self.after(delay + again, Event::Arrival(letter.clone()));
-                }
-                self.after(delay, Event::Arrival(letter));
-            }
-            Fate::Garbled(delay) => {
-                self.told.count("messages garbled");
-                self.answer(&letter, delay, Err(Status::invalid_argument("it is not understood")));
-            }
-            Fate::Lost(known) => {
-                self.told.count("messages lost");
-                self.answer_unreached(&letter, known);
             }
         }
     }

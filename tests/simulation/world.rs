@@ -1,10 +1,10 @@
 //! Time, and the order in which everything happens.
 
 use crate::chance::Chance;
-use crate::coordinator::{Coordinator, Letter};
+use crate::coordinator::Coordinator;
 use crate::disk::{Disk, Health};
 use crate::mishaps::Mishap;
-use crate::network::Network;
+use crate::network::{Letter, Network};
 use crate::promises::Promises;
 use crate::worker::{Happening, Host};
 use std::cell::RefCell;

@@ -4,7 +4,7 @@
 //!  request --decide--> facts, reply      decide.rs   reads the state, changes nothing; grant.rs chooses the jobs
 //!                                        plausible.rs  whether what a worker hands in can be
 //!                                        stalls.rs  whether a worker that calls does its work
-//!             facts  --apply--> state    state.rs    the only mutator, live and on replay
+//!             facts  --apply--> state    state.rs    the only mutator, live and on replay; submission.rs: which jobs a sweep has
 //!             state  --view--> view      view.rs     what people look at
 //! ```
 //!
@@ -22,6 +22,7 @@ mod quarantine;
 mod request;
 mod stalls;
 mod state;
+mod submission;
 mod sweep;
 #[cfg(test)]
 mod tests;

@@ -1,16 +1,11 @@
 //! The fold of the facts. [`State::apply`] is the only mutator, live and on replay.
 
-use super::listing::shared;
 use super::plausible::SplitKey;
 use super::quarantine::Conduct;
-use super::{
-    Counts, Course, Fact, Found, IllegalTransition, Job, JobState, Listing, Offer, Sweep, Timestamp, WorkerInfo,
-};
+use super::{Counts, Fact, Found, IllegalTransition, Job, JobState, Listing, Offer, Sweep, Timestamp, WorkerInfo};
 use crate::analysis::racing::Look;
-use crate::plan::Plan;
 use proto::data::{Dataset, Inventory};
-use proto::ids::{ContentHash, JobId, SplitHash, WorkerId};
-use proto::spec::Trainer;
+use proto::ids::{JobId, SplitHash, WorkerId};
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -58,7 +53,7 @@ pub struct State {
     /// The jobs of which more is known than that they wait for the one sweep that lists them.
     pub(super) jobs: BTreeMap<JobId, Job>,
     /// The jobs of the next sweep, made ready.
-    listing: Option<Arc<Listing>>,
+    pub(super) listing: Option<Arc<Listing>>,
     pub(super) workers: BTreeMap<WorkerId, Worker>,
     pub(super) conduct: BTreeMap<WorkerId, Conduct>,
     pub(super) leases: BTreeMap<WorkerId, BTreeSet<JobId>>,
@@ -109,22 +104,11 @@ impl State {
     }
 
     /// A job of which nothing is known but the sweep that lists it.
-    fn listed(&self, id: JobId) -> Option<Job> {
+    pub(super) fn listed(&self, id: JobId) -> Option<Job> {
         let place_in = |sweep: &Sweep| sweep.jobs.place_of(id).map(|place| (sweep.number, place));
         let (number, place) = self.sweeps.values().find_map(place_in)?;
         let state = self.sweeps.get(&number)?.unknown();
         Some(Job::listed((number, place), state))
-    }
-
-    /// The content of the data set that a sweep of this plan will have, if that is known before it is submitted.
-    #[must_use]
-    pub fn content_of(plan: &Plan) -> Option<ContentHash> {
-        (plan.trainer() == Trainer::Simulated).then(|| made_up_inventory(plan).content)
-    }
-
-    /// Takes the jobs of the sweep that is submitted next, so that it need not make them itself.
-    pub fn make_ready(&mut self, listing: Option<Arc<Listing>>) {
-        self.listing = listing;
     }
 
     /// Makes a fact true.
@@ -225,100 +209,8 @@ impl State {
         (**first == *inventory).then(|| Arc::clone(first))
     }
 
-    fn sweep_mut(&mut self, name: &str) -> Option<&mut Sweep> {
+    pub(super) fn sweep_mut(&mut self, name: &str) -> Option<&mut Sweep> {
         self.sweeps.get_mut(self.numbers.get(name)?)
-    }
-
-    fn submit(&mut self, plan: Arc<Plan>) {
-        let number = self.sweeps.last_key_value().map_or(1, |(number, _)| number + 1);
-        let mut sweep = Sweep {
-            number,
-            course: Course::new(&plan),
-            plan,
-            inventory: None,
-            pinned_by: String::new(),
-            rejected: None,
-            cancelled: false,
-            jobs: Arc::default(),
-            queue: BTreeSet::new(),
-            failed: BTreeSet::new(),
-            open: 0,
-            counts: Counts::default(),
-            longest_epoch_ms: 0,
-            epochs_succeeded: 0,
-            epochs_dropped: 0,
-        };
-        if sweep.trainer() == Trainer::Simulated {
-            sweep.inventory = Some(Arc::new(made_up_inventory(&sweep.plan)));
-        } else if let Some(old) = self.predecessor(&sweep.plan) {
-            sweep.inventory.clone_from(&old.inventory);
-            sweep.pinned_by.clone_from(&old.pinned_by);
-        }
-        let old = self.numbers.insert(sweep.plan.sweep.clone(), number).and_then(|old| self.sweeps.remove(&old));
-        if let Some(old) = old {
-            self.forget(&old);
-        }
-        self.sweeps.insert(number, sweep);
-        self.enqueue(number);
-    }
-
-    /// The sweep of the plan's name, if it has the plan's data set: its content stays pinned, so that old and new rows can be compared.
-    pub(super) fn predecessor(&self, plan: &Plan) -> Option<&Sweep> {
-        let old = self.sweeps.get(self.numbers.get(&plan.sweep)?)?;
-        let same = old.plan.dataset == plan.dataset && old.trainer() == Trainer::Candle && old.rejected.is_none();
-        (same && old.inventory.is_some()).then_some(old)
-    }
-
-    fn pin(&mut self, name: &str, inventory: Arc<Inventory>, by: &str) {
-        let Some(sweep) = self.sweep_mut(name) else { return };
-        sweep.inventory = Some(inventory);
-        by.clone_into(&mut sweep.pinned_by);
-        let number = sweep.number;
-        self.enqueue(number);
-    }
-
-    /// Takes the jobs from a sweep that is no more. Those of which nothing is known go with it.
-    fn forget(&mut self, old: &Sweep) {
-        self.jobs.retain(|_, job| {
-            job.places.retain(|&(taken, _)| taken != old.number);
-            !job.places.is_empty() || job.has_history()
-        });
-    }
-
-    /// Gives the jobs of a sweep their ids and their places, once the content of the data set is known.
-    fn enqueue(&mut self, number: u64) {
-        let Some(sweep) = self.sweeps.get(&number) else { return };
-        let Some(content) = sweep.inventory.as_ref().map(|inventory| inventory.content) else { return };
-        let ready = self.listing.take().filter(|listing| listing.fits(&sweep.plan, content));
-        let listing = ready.unwrap_or_else(|| Arc::new(Listing::of(&sweep.plan, content)));
-        // what another sweep lists as well is a job of its own from now on
-        let others = self.sweeps.values().filter(|other| other.number != number);
-        let listed = others.flat_map(|other| shared(other.jobs.sorted(), listing.sorted()));
-        let listed: Vec<_> = listed.map(|(id, ..)| id).filter(|id| !self.jobs.contains_key(id)).collect();
-        for id in listed {
-            self.know(id);
-        }
-        let known = shared(self.jobs.keys().map(|id| (*id, ())), listing.sorted());
-        let Some(sweep) = self.sweeps.get_mut(&number) else { return };
-        sweep.jobs = listing;
-        sweep.count_unknown(&known.iter().map(|(_, (), place)| *place).collect());
-        for (id, (), place) in known {
-            let Some(job) = self.jobs.get_mut(&id) else { continue };
-            let before = job.clone();
-            job.requeue();
-            job.places.push((number, place));
-            let after = job.clone();
-            self.reindex(id, &before, &after);
-        }
-    }
-
-    /// Makes a listed job one of which more can be known. What is derived from it stays as it is.
-    fn know(&mut self, id: JobId) {
-        if !self.jobs.contains_key(&id)
-            && let Some(job) = self.listed(id)
-        {
-            self.jobs.insert(id, job);
-        }
     }
 
     fn take(&mut self, name: &str, look: &Look) -> Result<(), IllegalTransition> {
@@ -331,56 +223,8 @@ impl State {
         Ok(())
     }
 
-    fn cancel(&mut self, name: &str, shared: bool) {
-        let Some(number) = self.numbers.get(name).copied() else { return };
-        let cancellable = self.cancellable(number, shared);
-        let known = self.known_places(number);
-        let Some(sweep) = self.sweeps.get_mut(&number) else { return };
-        if !std::mem::replace(&mut sweep.cancelled, true) {
-            sweep.cancel_unknown(&known);
-        }
-        for id in cancellable {
-            self.change(id, Job::cancel);
-        }
-    }
-
-    /// The places of a sweep's jobs of which more is known.
-    pub(super) fn known_places(&self, number: u64) -> BTreeSet<u32> {
-        let places = self.jobs.values().flat_map(|job| &job.places);
-        places.filter(|(of, _)| *of == number).map(|(_, place)| *place).collect()
-    }
-
-    /// How many jobs the cancellation of a sweep ends.
-    pub(super) fn count_cancellable(&self, number: u64) -> u64 {
-        let known = self.cancellable(number, true).len() as u64;
-        let Some(sweep) = self.sweeps.get(&number).filter(|sweep| !sweep.cancelled) else { return known };
-        let places = self.known_places(number);
-        let is_unknown = |place: &u32| !places.contains(place) && !sweep.is_dropped(*place);
-        known + (0..sweep.jobs.len() as u32).filter(is_unknown).count() as u64
-    }
-
-    /// The known jobs that the cancellation of a sweep ends: the unfinished that it still needs and no other sweep wants. With `shared` a
-    /// sweep that was cancelled itself, or has dropped the job, does not want it.
-    fn cancellable(&self, number: u64, shared: bool) -> Vec<JobId> {
-        let Some(sweep) = self.sweeps.get(&number) else { return Vec::new() };
-        let wants = |&(other, place): &(u64, u32)| {
-            let needs = |sweep: &Sweep| !sweep.cancelled && !sweep.is_dropped(place);
-            other != number && (!shared || self.sweeps.get(&other).is_some_and(needs))
-        };
-        let needs = |job: &Job| job.places.iter().any(|(of, place)| *of == number && !sweep.is_dropped(*place));
-        let ends = |job: &Job| !job.is_ended() && needs(job) && !job.places.iter().any(wants);
-        self.jobs.iter().filter(|(_, job)| ends(job)).map(|(id, _)| *id).collect()
-    }
-
-    /// Whether some sweep may still need the job.
-    pub(super) fn is_wanted(&self, job: &Job) -> bool {
-        let needs =
-            |&(number, place): &(u64, u32)| self.sweeps.get(&number).is_some_and(|sweep| !sweep.is_dropped(place));
-        job.places.iter().any(needs)
-    }
-
     /// Changes a job and whatever is derived from its state.
-    fn change(&mut self, id: JobId, change: impl FnOnce(&mut Job)) {
+    pub(super) fn change(&mut self, id: JobId, change: impl FnOnce(&mut Job)) {
         self.know(id);
         // a job that is nowhere is changed all the same, so that a fact about it is refused as an illegal transition
         let Some(job) = self.jobs.get_mut(&id) else {
@@ -394,7 +238,7 @@ impl State {
         self.reindex(id, &before, &after);
     }
 
-    fn reindex(&mut self, id: JobId, before: &Job, after: &Job) {
+    pub(super) fn reindex(&mut self, id: JobId, before: &Job, after: &Job) {
         for &(number, place) in &before.places {
             if let Some(sweep) = self.sweeps.get_mut(&number) {
                 sweep.count(place, &before.state, false);
@@ -461,14 +305,5 @@ impl State {
             }
             sweep.course.check_invariants(&sweep.plan);
         }
-    }
-}
-
-/// The data set of a simulated sweep: as many cases as its split uses, content by name.
-fn made_up_inventory(plan: &Plan) -> Inventory {
-    let total = plan.candidates.first().map_or(0, |candidate| candidate.template.split.total());
-    Inventory {
-        content: ContentHash::of(format!("simulated {}", plan.dataset.name).as_bytes()),
-        cases: (0..total).map(|case| format!("case-{case}")).collect(),
     }
 }

@@ -10,6 +10,7 @@
 mod copy;
 mod counts;
 mod facts;
+mod inspection;
 mod lock;
 mod reader;
 mod seal;

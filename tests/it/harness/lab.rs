@@ -81,6 +81,20 @@ impl Lab {
         self.serve_on("127.0.0.1:0", arguments)
     }
 
+    /// A lab with a folder of certificates and a sweep of two jobs.
+    pub(crate) fn with_certs() -> Self {
+        let lab = Self::new();
+        lab.run(["certs", "certs"]).expect(0);
+        lab.write(&simulated(2, 1));
+        lab
+    }
+
+    /// A coordinator that serves with the certificates.
+    pub(crate) fn serve_with_certs(&self, arguments: &[&str]) -> Coordinator {
+        let Coordinator { process, url } = self.serve(&[&["--certs", "certs"], arguments].concat());
+        Coordinator { process, url: url.replace("http://", "https://") }
+    }
+
     /// A coordinator that serves on a port that nobody else is given while it is away.
     pub(crate) fn serve_on_free_port(&self) -> Coordinator {
         self.serve_on(&format!("127.0.0.1:{}", free_port()), &[])

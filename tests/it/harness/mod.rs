@@ -5,6 +5,7 @@
 //!  process   a running program: its output, signals, its end; killed with its children when dropped
 //!  lab       a folder with a store and sweep files, and the commands that are run in it
 //!  history   what a store says has happened
+//!  tap       a proxy that keeps what passes
 //!  peer      a worker that the test plays itself, call by call
 //!  token     the tokens that coordinators make for their own user
 //! ```
@@ -17,6 +18,7 @@ mod lab;
 mod peer;
 mod process;
 mod programs;
+mod tap;
 mod token;
 
 pub(crate) use history::{History, Row, check_acknowledged};
@@ -25,6 +27,7 @@ pub(crate) use peer::Peer;
 pub(crate) use process::{Ended, Process, children, kill, lives};
 pub(crate) use programs::program;
 pub(crate) use rustix::process::Signal;
+pub(crate) use tap::Tap;
 pub(crate) use token::{OwnToken, runtime_folder, token_path};
 
 use std::io::Write;
@@ -65,4 +68,11 @@ pub(crate) fn until<T>(what: &str, mut answer: impl FnMut() -> Option<T>) -> T {
         assert!(started.elapsed() < DEADLINE, "waited in vain: {what}");
         sleep(STEP);
     }
+}
+
+/// Checks that a call is refused for that reason.
+pub(crate) fn assert_refused<T>(result: Result<T, tonic::Status>, code: tonic::Code, reason: &str) {
+    let status = result.err().unwrap_or_else(|| panic!("let in, instead of: {reason}"));
+    assert_eq!(status.code(), code, "{status}");
+    assert!(status.message().contains(reason), "{status}");
 }

@@ -1,5 +1,6 @@
 //! What the worker found for each data set it was asked for, and when it looks again for those that it could not read.
 
+use super::state::{Action, State};
 use proto::data::{Dataset, Inventory};
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -55,6 +56,55 @@ impl Finds {
     /// When the next is due.
     pub(super) fn next_due(&self) -> Option<Instant> {
         self.0.values().filter_map(|find| find.again).min()
+    }
+}
+
+impl State {
+    /// Somebody has looked for a data set.
+    pub fn on_inspected(&mut self, now: Instant, dataset: Dataset, found: Found) {
+        self.inspecting.remove(&dataset);
+        self.offer(now, dataset, found);
+        // free slots do not wait at the coordinator while somebody looks
+        self.next_synchronize = now;
+    }
+
+    /// Looks for a data set; what is known is offered again at once.
+    pub(super) fn look_for(&mut self, dataset: Dataset) {
+        if self.finds.get(&dataset).is_none() {
+            self.inspect(dataset);
+        } else if !self.unsent_offers.contains(&dataset) {
+            self.unsent_offers.push(dataset);
+        }
+    }
+
+    /// Looks at the data sets that could not be read: somebody may have mended them.
+    pub(super) fn look_again(&mut self, now: Instant) {
+        if self.draining.is_none() {
+            for dataset in self.finds.take_due(now) {
+                self.inspect(dataset);
+            }
+        }
+    }
+
+    fn inspect(&mut self, dataset: Dataset) {
+        if self.inspecting.insert(dataset.clone()) {
+            self.actions.push(Action::Inspect(dataset));
+        }
+    }
+
+    /// Tells the coordinator what was found, if it is news.
+    pub(super) fn offer(&mut self, now: Instant, dataset: Dataset, found: Found) {
+        let problem = found.as_ref().err().cloned();
+        let is_mended = problem.is_none() && self.finds.get(&dataset).is_some_and(Result::is_err);
+        if !self.finds.keep(&dataset, found, now) {
+            return;
+        }
+        match problem {
+            Some(problem) => tracing::warn!(dataset = dataset.name, "{problem}"),
+            None if is_mended => tracing::info!(dataset = dataset.name, "the data set can be read now"),
+            None => {}
+        }
+        self.unsent_offers.push(dataset);
     }
 }
 

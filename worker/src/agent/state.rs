@@ -6,7 +6,7 @@
 //!
 //! An attempt is *held* from its assignment until the coordinator has acknowledged its outcome.
 
-use super::finds::{Finds, Found};
+use super::finds::Finds;
 use proto::convert::InvalidMessage;
 use proto::data::Dataset;
 use proto::ids::{Lease, WorkerId};
@@ -388,54 +388,5 @@ impl State {
         let Some(drain) = &self.draining else { return false };
         let unknown = self.registration != Registration::Yes || self.complaint.is_some();
         (self.attempts.is_empty() && (drain.confirmed || unknown)) || drain.deadline <= now
-    }
-
-    // === data sets ===
-
-    /// Somebody has looked for a data set.
-    pub fn on_inspected(&mut self, now: Instant, dataset: Dataset, found: Found) {
-        self.inspecting.remove(&dataset);
-        self.offer(now, dataset, found);
-        // free slots do not wait at the coordinator while somebody looks
-        self.next_synchronize = now;
-    }
-
-    /// Looks for a data set; what is known is offered again at once.
-    pub(super) fn look_for(&mut self, dataset: Dataset) {
-        if self.finds.get(&dataset).is_none() {
-            self.inspect(dataset);
-        } else if !self.unsent_offers.contains(&dataset) {
-            self.unsent_offers.push(dataset);
-        }
-    }
-
-    /// Looks at the data sets that could not be read: somebody may have mended them.
-    fn look_again(&mut self, now: Instant) {
-        if self.draining.is_none() {
-            for dataset in self.finds.take_due(now) {
-                self.inspect(dataset);
-            }
-        }
-    }
-
-    fn inspect(&mut self, dataset: Dataset) {
-        if self.inspecting.insert(dataset.clone()) {
-            self.actions.push(Action::Inspect(dataset));
-        }
-    }
-
-    /// Tells the coordinator what was found, if it is news.
-    fn offer(&mut self, now: Instant, dataset: Dataset, found: Found) {
-        let problem = found.as_ref().err().cloned();
-        let is_mended = problem.is_none() && self.finds.get(&dataset).is_some_and(Result::is_err);
-        if !self.finds.keep(&dataset, found, now) {
-            return;
-        }
-        match problem {
-            Some(problem) => tracing::warn!(dataset = dataset.name, "{problem}"),
-            None if is_mended => tracing::info!(dataset = dataset.name, "the data set can be read now"),
-            None => {}
-        }
-        self.unsent_offers.push(dataset);
     }
 }

@@ -1,6 +1,6 @@
-//! Certificates, roles and the token of a coordinator's own user: who is let in, who is not, and what each is told.
+//! Certificates and roles: who is let in, who is not, and what each is told.
 
-use crate::harness::{Coordinator, Ended, Lab, Process, runtime_folder, simulated, token_path, until};
+use crate::harness::{Coordinator, Ended, Lab, Process, Tap, assert_refused, until};
 use proto::bearer::Bearer;
 use proto::credential::Credential;
 use proto::ids::WorkerId;
@@ -12,33 +12,11 @@ use proto::wire::{
     CancelRequest, CompleteRequest, EnrolRequest, EnrolResponse, RegisterRequest, StatusRequest, SubmitRequest,
     SynchronizeRequest, TablesRequest,
 };
-use rustix::process::Signal;
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::{Read, Write};
-use std::net::{Shutdown, TcpListener, TcpStream};
-use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
-use std::sync::{Arc, Mutex};
-use std::thread::spawn;
-use std::time::{Duration, Instant};
 use tokio::runtime::Runtime;
 use tonic::transport::{Channel, Endpoint};
 use tonic::{Code, Status};
-
-/// A lab with a folder of certificates.
-fn with_certs() -> Lab {
-    let lab = Lab::new();
-    lab.run(["certs", "certs"]).expect(0);
-    lab.write(&simulated(2, 1));
-    lab
-}
-
-/// A coordinator that serves with the certificates.
-fn serve(lab: &Lab, arguments: &[&str]) -> Coordinator {
-    let Coordinator { process, url } = lab.serve(&[&["--certs", "certs"], arguments].concat());
-    Coordinator { process, url: url.replace("http://", "https://") }
-}
 
 /// Connections to a coordinator with the CA that a token names; they show a certificate, if one is given.
 fn channel(url: &str, token: &Credential, shown: Option<(&Key, &EnrolResponse)>) -> Channel {
@@ -90,17 +68,10 @@ fn registration(worker: &str) -> RegisterRequest {
     }
 }
 
-/// Checks that a call is refused for that reason.
-fn assert_refused<T>(result: Result<T, Status>, code: Code, reason: &str) {
-    let status = result.err().unwrap_or_else(|| panic!("let in, instead of: {reason}"));
-    assert_eq!(status.code(), code, "{status}");
-    assert!(status.message().contains(reason), "{status}");
-}
-
 #[test]
 fn a_sweep_is_run_with_certificates_from_file_to_table() {
-    let lab = with_certs();
-    let coordinator = serve(&lab, &[]);
+    let lab = Lab::with_certs();
+    let coordinator = lab.serve_with_certs(&[]);
     let submitter = ["--coordinator", &coordinator.url, "--token-file", "certs/submitter.token"];
     lab.run([&["submit", "sweep.yaml", "--simulated"][..], &submitter].concat()).expect(0);
     let _worker = lab.worker(&coordinator.url, "w", &["--simulate", "1ms", "--join", "certs/worker.token"]);
@@ -116,16 +87,16 @@ fn a_sweep_is_run_with_certificates_from_file_to_table() {
 
 #[test]
 fn local_workers_join_with_the_folder_s_token() {
-    let lab = with_certs();
+    let lab = Lab::with_certs();
     lab.sweep(&["--local-workers", "1", "--simulate", "1ms", "--certs", "certs"]).process.wait().expect(0);
     lab.check_complete(2);
 }
 
 #[test]
 fn a_worker_is_what_its_certificate_says() {
-    let lab = with_certs();
+    let lab = Lab::with_certs();
     lab.run(["certs", "other"]).expect(0);
-    let coordinator = serve(&lab, &[]);
+    let coordinator = lab.serve_with_certs(&[]);
     let other = lab.serve(&["--certs", "other", "--store", "other.db"]);
     let (url, join) = (coordinator.url.as_str(), token(&lab, "certs/worker.token"));
     let (other_url, other_join) = (other.url.replace("http://", "https://"), token(&lab, "other/worker.token"));
@@ -167,8 +138,8 @@ fn a_worker_is_what_its_certificate_says() {
 
 #[test]
 fn a_worker_that_is_revoked_is_refused_at_its_next_call_and_told_why() {
-    let lab = with_certs();
-    let mut coordinator = serve(&lab, &["--lease", "3s"]);
+    let lab = Lab::with_certs();
+    let mut coordinator = lab.serve_with_certs(&["--lease", "3s"]);
     let join = token(&lab, "certs/worker.token");
     let mut worker = lab.worker(&coordinator.url, "w", &["--simulate", "1ms", "--join", "certs/worker.token"]);
     worker.says("registered");
@@ -205,8 +176,8 @@ fn a_worker_that_is_revoked_is_refused_at_its_next_call_and_told_why() {
 
 #[test]
 fn certificates_and_tokens_are_renewed_without_a_restart() {
-    let lab = with_certs();
-    let mut coordinator = serve(&lab, &["--certificate-life", "4s", "--lease", "3s"]);
+    let lab = Lab::with_certs();
+    let mut coordinator = lab.serve_with_certs(&["--certificate-life", "4s", "--lease", "3s"]);
     let mut worker = lab.worker(&coordinator.url, "w", &["--simulate", "1ms", "--join", "certs/worker.token"]);
     worker.says("registered");
     let named = coordinator.url.replace("127.0.0.1", "localhost");
@@ -247,8 +218,8 @@ fn certificates_and_tokens_are_renewed_without_a_restart() {
 /// Each call with the token of each role, and what the worker's certificate may: the whole way through.
 #[test]
 fn each_role_may_make_its_own_calls_and_no_others() {
-    let lab = with_certs();
-    let coordinator = serve(&lab, &[]);
+    let lab = Lab::with_certs();
+    let coordinator = lab.serve_with_certs(&[]);
     let url = coordinator.url.as_str();
     Runtime::new().unwrap().block_on(async {
         let join = token(&lab, "certs/worker.token");
@@ -303,50 +274,9 @@ async fn calls(channel: Channel, bearer: Bearer, worker: &Enrolled) -> Vec<(&'st
     ]
 }
 
-/// A proxy that keeps what passes through it.
-struct Tap {
-    url: String,
-    seen: Arc<Mutex<Vec<u8>>>,
-}
-
-impl Tap {
-    fn before(address: &str) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let url = format!("https://{}", listener.local_addr().unwrap());
-        let (seen, address) = (Arc::new(Mutex::new(Vec::new())), address.to_owned());
-        let sink = Arc::clone(&seen);
-        spawn(move || {
-            for near in listener.incoming().map_while(Result::ok) {
-                let Ok(far) = TcpStream::connect(&address) else { return };
-                for (from, to) in [(&near, &far), (&far, &near)] {
-                    let (from, to) = (from.try_clone().unwrap(), to.try_clone().unwrap());
-                    let sink = Arc::clone(&sink);
-                    spawn(move || pass(from, to, &sink));
-                }
-            }
-        });
-        Self { url, seen }
-    }
-
-    fn saw(&self, text: &str) -> bool {
-        self.seen.lock().unwrap().windows(text.len()).any(|bytes| bytes == text.as_bytes())
-    }
-}
-
-fn pass(mut from: TcpStream, mut to: TcpStream, sink: &Mutex<Vec<u8>>) {
-    let mut buffer = [0; 4096];
-    while let Ok(count @ 1..) = from.read(&mut buffer) {
-        sink.lock().unwrap().extend(&buffer[..count]);
-        if to.write_all(&buffer[..count]).is_err() {
-            break;
-        }
-    }
-    let _ = to.shutdown(Shutdown::Both);
-}
-
 #[test]
 fn whoever_listens_on_the_way_sees_no_token_and_no_job() {
-    let lab = with_certs();
+    let lab = Lab::with_certs();
     lab.write_token("plain", "correct horse battery staple\n");
     let run = |coordinator: &Coordinator, url: &str, worker: &[&str], user: &[&str]| {
         let _worker = lab.worker(url, "w", &[&["--simulate", "1ms"], worker].concat());
@@ -355,7 +285,7 @@ fn whoever_listens_on_the_way_sees_no_token_and_no_job() {
         lab.run([&["watch"][..], &user].concat()).expect(0);
     };
     let secret = token(&lab, "certs/worker.token").secret.reveal().to_owned();
-    let coordinator = serve(&lab, &[]);
+    let coordinator = lab.serve_with_certs(&[]);
     let tap = Tap::before(coordinator.url.strip_prefix("https://").unwrap());
     run(&coordinator, &tap.url, &["--join", "certs/worker.token"], &["--token-file", "certs/submitter.token"]);
     assert!(!tap.seen.lock().unwrap().is_empty());
@@ -374,11 +304,11 @@ fn whoever_listens_on_the_way_sees_no_token_and_no_job() {
 
 #[test]
 fn the_secret_is_not_told_to_a_coordinator_with_another_ca() {
-    let lab = with_certs();
+    let lab = Lab::with_certs();
     lab.run(["certs", "other"]).expect(0);
     // has the same names, and the true CA's certificate in its chain, which has not signed its own
     let stolen = fs::read_to_string(lab.path("certs/ca.crt")).unwrap();
-    let coordinator = serve(&lab, &[]);
+    let coordinator = lab.serve_with_certs(&[]);
     let ended = |url: &str, option: &str, file: &str| -> Ended {
         lab.worker(url, "w", &["--simulate", "1ms", option, file]).wait()
     };
@@ -392,245 +322,4 @@ fn the_secret_is_not_told_to_a_coordinator_with_another_ca() {
     let impostor = lab.serve(&["--certs", "other", "--store", "other.db"]);
     let said = ended(&impostor.url.replace("http:", "https:"), "--join", "certs/worker.token").expect(6).stderr;
     assert!(said.contains("its CA is not the one that the token names"), "{said}");
-}
-
-#[test]
-fn what_does_not_fit_together_is_said_with_its_remedy() {
-    let lab = with_certs();
-    lab.write_token("plain", "correct horse battery staple\n");
-    let coordinator = serve(&lab, &[]);
-    let plain = lab.serve(&["--token-file", "plain", "--store", "plain.db"]);
-    let (tls_url, plain_url) = (coordinator.url.as_str(), plain.url.as_str());
-    let upgraded = plain_url.replace("http:", "https:");
-    let downgraded = tls_url.replace("https:", "http:");
-    let elsewhere = tls_url.replace("127.0.0.1", "127.0.0.2");
-    for (url, option, file, code, expected) in [
-        (tls_url, "--token-file", "plain", 2, "--join FILE"),
-        (tls_url, "--join", "plain", 2, "copy worker.token"),
-        (plain_url, "--join", "certs/worker.token", 2, "begins with https://"),
-        (upgraded.as_str(), "--join", "certs/worker.token", 6, "does not speak TLS"),
-        (tls_url, "--join", "certs/reader.token", 6, "join with worker.token"),
-    ] {
-        let said = lab.worker(url, "w", &["--simulate", "1ms", option, file]).wait().expect(code).stderr;
-        assert!(said.contains(expected), "{url} {option} {file}: {said}");
-    }
-    for (url, file, code, expected) in [
-        (tls_url, "plain", 2, "--token-file FILE"),
-        (tls_url, "certs/worker.token", 6, "this needs reader.token"),
-        (plain_url, "certs/reader.token", 2, "begins with https://"),
-        (upgraded.as_str(), "certs/reader.token", 6, "does not speak TLS"),
-        (downgraded.as_str(), "plain", 6, "https://"),
-        (elsewhere.as_str(), "certs/reader.token", 6, "coordinator certs DIR --renew 127.0.0.2"),
-    ] {
-        let said = lab.run(["status", "--coordinator", url, "--token-file", file]).expect(code).stderr;
-        // a coordinator on one address is not reached on another
-        if url != elsewhere || !said.contains("refused") {
-            assert!(said.contains(expected), "{url} {file}: {said}");
-        }
-    }
-    for (arguments, expected) in [
-        (&["serve", "--certs", "nowhere"][..], "coordinator certs nowhere"),
-        (&["serve", "--token-file", "certs/reader.token"], "--certs DIR"),
-        (&["serve", "--certs", "certs", "--token-file", "plain"], "cannot be used with"),
-        (&["certs", "certs"], "--renew"),
-        (&["certs", "new", "not a name"], "not a host's name"),
-        (&["serve", "--listen", "0.0.0.0:0", "--token-file", "plain"], "--certs DIR"),
-    ] {
-        let said = lab.run(arguments).expect(2).stderr;
-        assert!(said.contains(expected), "{arguments:?}: {said}");
-    }
-}
-
-#[test]
-fn secrets_that_others_may_read_are_refused_with_the_remedy() {
-    let lab = with_certs();
-    lab.write_token("token", "correct horse battery staple\n");
-    lab.write_token("short", "123456789012345\n");
-    let open = |name: &str, mode| fs::set_permissions(lab.path(name), fs::Permissions::from_mode(mode)).unwrap();
-    let refused = |ended: Ended, expected: &str| {
-        let said = ended.expect(2).stderr;
-        assert!(said.contains(expected) && !said.contains("horse"), "{said}");
-    };
-    for mode in [0o640, 0o604] {
-        open("token", mode);
-        open("certs/worker.token", mode);
-        refused(lab.run(["serve", "--listen", "127.0.0.1:0", "--token-file", "token"]), "chmod 600 token");
-        let url = "http://127.0.0.1:1";
-        refused(lab.run(["status", "--coordinator", url, "--token-file", "token"]), "chmod 600 token");
-        let worker = |option, file| lab.worker(url, "w", &["--simulate", "1ms", option, file]).wait();
-        refused(worker("--token-file", "token"), "chmod 600 token");
-        refused(worker("--join", "certs/worker.token"), "chmod 600 certs/worker.token");
-    }
-    refused(lab.run(["serve", "--listen", "127.0.0.1:0", "--token-file", "short"]), "openssl rand");
-    open("certs/ca.key", 0o644);
-    refused(lab.run(["serve", "--listen", "127.0.0.1:0", "--certs", "certs"]), "chmod 600 certs/ca.key");
-    open("certs/ca.key", 0o600);
-    open("certs", 0o755);
-    refused(lab.run(["serve", "--listen", "127.0.0.1:0", "--certs", "certs"]), "chmod 700 certs");
-    assert!(!lab.store().exists());
-}
-
-/// What a caller without the right token is told, over its own connection.
-async fn guess(url: &str, token: &str) -> Result<(), Status> {
-    let channel = Endpoint::from_shared(url.to_owned()).unwrap().connect_lazy();
-    let mut client = SweepsClient::with_interceptor(channel, Bearer::new(Some(token)).unwrap());
-    client.status(StatusRequest::default()).await.map(drop)
-}
-
-#[test]
-fn wrong_tokens_are_slowed_counted_and_said() {
-    let lab = Lab::new();
-    lab.write_token("token", "correct horse battery staple\n");
-    let mut coordinator = lab.serve(&["--token-file", "token"]);
-    let url = coordinator.url.clone();
-    Runtime::new().unwrap().block_on(async {
-        let started = Instant::now();
-        for number in 0..5 {
-            let wrong = format!("a wrong token, number {number}");
-            assert_refused(guess(&url, &wrong).await, Code::Unauthenticated, "--token-file");
-        }
-        assert!(started.elapsed() >= Duration::from_millis(50 + 100 + 200 + 400 + 800), "{:?}", started.elapsed());
-
-        // on one connection they wait for each other, however many there are at once
-        let channel = Endpoint::from_shared(url.clone()).unwrap().connect_lazy();
-        let client = SweepsClient::with_interceptor(channel, Bearer::new(Some("a wrong token again")).unwrap());
-        let started = Instant::now();
-        let mut guesses = tokio::task::JoinSet::new();
-        for _ in 0..3 {
-            let mut client = client.clone();
-            guesses.spawn(async move { client.status(StatusRequest::default()).await.map(drop) });
-        }
-        // whoever has the token does not wait for them
-        guess(&url, "correct horse battery staple").await.unwrap();
-        assert!(guesses.try_join_next().is_none(), "the right token was answered after a wrong one");
-        while let Some(guess) = guesses.join_next().await {
-            assert_refused(guess.unwrap(), Code::Unauthenticated, "--token-file");
-        }
-        assert!(started.elapsed() >= Duration::from_secs(3), "{:?}", started.elapsed());
-    });
-    let line = coordinator.process.says("calls with a wrong token");
-    assert!(line.contains("address=127.0.0.1") && line.contains("count=1"), "{line}");
-    let said = coordinator.process.stderr();
-    assert_eq!(said.matches("calls with a wrong token").count(), 1, "{said}");
-    assert!(!said.contains("number 0") && !said.contains("horse"), "{said}");
-}
-
-#[test]
-fn a_coordinator_is_its_own_user_s_unless_it_is_told_otherwise() {
-    let lab = Lab::new();
-    lab.write(&simulated(2, 1));
-    let mut coordinator = lab.serve(&[]);
-    let path = token_path(&coordinator.url);
-    let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
-    assert_eq!((mode(&path), mode(path.parent().unwrap())), (0o600, 0o700));
-    assert!(path.starts_with(runtime_folder()));
-
-    // the user's own commands and workers find the token, by the address and by the name
-    lab.submit(&coordinator.url.replace("127.0.0.1", "localhost"), &["--simulated"]);
-    let mut worker = lab.worker(&coordinator.url, "w", &["--simulate", "1ms"]);
-    lab.run(["watch", "--coordinator", &coordinator.url]).expect(0);
-    lab.check_complete(2);
-
-    // somebody else does not
-    let stranger = Lab::new();
-    let as_stranger = |program: &str, arguments: &[&str]| {
-        let mut command = stranger.command(program, arguments);
-        Process::start(command.env("XDG_RUNTIME_DIR", stranger.path("run"))).wait().expect(6).stderr
-    };
-    let url = coordinator.url.as_str();
-    for said in [
-        as_stranger("coordinator", &["status", "--coordinator", url]),
-        as_stranger("coordinator", &["cancel", "simulated", "--coordinator", url]),
-        as_stranger("worker", &["--coordinator", url, "--simulate", "1ms"]),
-    ] {
-        assert!(said.contains("only the user who started it") && said.contains("--token-file FILE"), "{said}");
-    }
-
-    // the file is put back if a logout has taken it, goes with the coordinator, and one that stays is replaced
-    let secret = fs::read(&path).unwrap();
-    fs::remove_file(&path).unwrap();
-    until("the file", || fs::read(&path).ok().filter(|found| *found == secret));
-    coordinator.process.signal(Signal::TERM);
-    coordinator.process.wait().expect(0);
-    assert!(!path.exists());
-    fs::write(&path, "what a coordinator that was killed has left\n").unwrap();
-    let again = lab.serve_on(coordinator.address(), &[]);
-    assert_ne!(fs::read(&path).unwrap(), secret);
-    again.status(&lab);
-
-    // a worker that was there before finds the new token
-    until("the worker", || {
-        let status = again.status(&lab);
-        status["workers"].as_array()?.iter().any(|worker| worker["connected"] == true).then_some(())
-    });
-    assert!(!worker.has_ended());
-}
-
-#[test]
-fn without_a_runtime_folder_the_token_lies_in_the_home() {
-    let lab = Lab::new();
-    let mut serve = lab.command("coordinator", ["serve", "--listen", "127.0.0.1:0"]);
-    let mut process = Process::start(serve.env_remove("XDG_RUNTIME_DIR"));
-    let line = process.says("listening on ");
-    let address = line.strip_prefix("listening on ").and_then(|rest| rest.split(',').next()).unwrap();
-    let found = walk(&lab.path(".local/state/splitsweep"));
-    assert_eq!(found.len(), 1, "{found:?}");
-    assert!(found[0].ends_with(&format!("{}.token", address.replace(':', "-"))), "{found:?}");
-    // also from a session that has one
-    lab.run(["status", "--coordinator", &format!("http://{address}")]).expect(0);
-
-    let mut nowhere = lab.command("coordinator", ["serve", "--listen", "127.0.0.1:0"]);
-    let ended = Process::start(nowhere.env_remove("XDG_RUNTIME_DIR").env_remove("HOME")).wait().expect(2);
-    assert!(
-        ended.stderr.contains("--token-file FILE") && ended.stderr.contains("--insecure-listen"),
-        "{}",
-        ended.stderr
-    );
-}
-
-fn walk(folder: &Path) -> Vec<String> {
-    crate::harness::contents(folder).into_keys().map(|path| path.display().to_string()).collect()
-}
-
-#[test]
-fn insecure_on_loopback_is_open_to_all() {
-    let lab = Lab::new();
-    let coordinator = lab.serve(&["--insecure-listen"]);
-    assert!(!token_path(&coordinator.url).exists());
-    let status = async {
-        let channel = Endpoint::from_shared(coordinator.url.clone()).unwrap().connect_lazy();
-        SweepsClient::new(channel).status(StatusRequest::default()).await
-    };
-    Runtime::new().unwrap().block_on(status).unwrap();
-}
-
-#[test]
-fn what_is_written_is_its_owner_s_alone_unless_told_otherwise() {
-    for (umask, file, folder) in [(None, 0o600, 0o700), (Some("022"), 0o644, 0o755)] {
-        let lab = Lab::new();
-        lab.write(&simulated(2, 1));
-        let run = |arguments: &[&str]| {
-            let mut command = lab.command("coordinator", arguments);
-            if let Some(umask) = umask {
-                command.env("SPLITSWEEP_UMASK", umask);
-            }
-            Process::start(&mut command).wait().expect(0)
-        };
-        run(&["--sweep", "sweep.yaml", "--listen", "127.0.0.1:0", "--local-workers", "1", "--simulate", "1ms"]);
-        run(&["tables", "--out", "table.txt"]);
-        run(&["report", "--out", "report"]);
-        let mode = |name: &str| fs::metadata(lab.path(name)).unwrap().permissions().mode() & 0o777;
-        for name in ["sweeps.db", "table.txt", "report/report.html"] {
-            assert_eq!(mode(name), file, "{name}");
-        }
-        assert_eq!(mode("report"), folder);
-    }
-    let lab = Lab::new();
-    for (program, arguments) in
-        [("coordinator", &["status"][..]), ("worker", &["synthesize", "--cases", "1", "--out", "blobs"])]
-    {
-        let mut command = lab.command(program, arguments);
-        let ended = Process::start(command.env("SPLITSWEEP_UMASK", "rw")).wait().expect(2);
-        assert!(ended.stderr.contains("SPLITSWEEP_UMASK=`rw`"), "{}", ended.stderr);
-    }
 }
