@@ -212,7 +212,7 @@ impl State {
         let job = self.jobs.get(&lease.job);
         let is_result = matches!(outcome, Outcome::Succeeded(_));
         let is_late_result = is_result && job.is_some_and(|job| job.is_late(&lease, worker));
-        if job.is_some_and(|job| job.ended == Some((lease.attempt, lease.token))) && !is_late_result {
+        if self.jobs.ended(&lease.job) == Some((lease.attempt, lease.token)) && !is_late_result {
             return Ok(Decision { facts, records, reply: Ok(Completed::Recorded(Vec::new())) });
         }
         match job {
@@ -259,8 +259,8 @@ impl State {
         let has_failed = facts.iter().any(|fact| matches!(fact, Fact::Failed { .. }));
         let room = if has_failed { 0 } else { entry.room(free_slots, leased + taken_up.len()) };
         let is_held = |id: JobId| held.iter().any(|lease| lease.job == id);
-        let has_lapsed = |other: &Job| other.lapsed().is_some_and(|holder| holder.worker == worker);
-        let grants = self.grant(now, worker, room, |id, other| id == job || is_held(id) || has_lapsed(other));
+        let may_bring = |other: &Job| other.may_come_from(worker);
+        let grants = self.grant(now, worker, room, |id, other| id == job || is_held(id) || may_bring(other));
         facts.extend(grants.iter().map(|grant| granted(grant, worker)));
         Ok(Decision { facts, records, reply: Ok(Completed::Recorded(grants)) })
     }

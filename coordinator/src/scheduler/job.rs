@@ -178,6 +178,11 @@ impl Job {
             && !matches!(self.state, JobState::Succeeded | JobState::Cancelled)
     }
 
+    /// Whether the worker had a lease of it that ran out or was taken away, and may have finished it since.
+    pub(super) fn may_come_from(&self, worker: WorkerId) -> bool {
+        self.lapsed.iter().chain(&self.stalled).any(|holder| holder.worker == worker)
+    }
+
     /// The holder of an attempt that has not ended, whether its lease has run out or not.
     pub(super) fn holder_at(&self, attempt: Attempt) -> Option<Holder> {
         self.holder()
@@ -202,9 +207,24 @@ impl Job {
         Self { places: vec![place], state, ..Self::default() }
     }
 
+    /// A job that succeeded without a story.
+    pub(super) fn done(
+        places: Vec<(u64, u32)>,
+        attempts: Attempt,
+        ended: (Attempt, Token),
+        grade: Option<Grade>,
+    ) -> Self {
+        Self { places, state: JobState::Succeeded, attempts, ended: Some(ended), grade, ..Self::default() }
+    }
+
     /// Whether more has happened to it than that sweeps wanted it.
     pub(super) fn has_history(&self) -> bool {
         self.attempts > Attempt(0)
+    }
+
+    /// Whether it succeeded without a story: no attempt of it failed or was lost.
+    pub(super) fn is_done(&self) -> bool {
+        self.state == JobState::Succeeded && self.message.is_none() && self.failed_on.is_empty()
     }
 
     /// Gives a job that failed or was cancelled another chance.

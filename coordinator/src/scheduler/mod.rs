@@ -16,6 +16,7 @@ mod decide;
 mod fact;
 mod grant;
 mod job;
+mod jobs;
 mod listing;
 mod plausible;
 mod quarantine;

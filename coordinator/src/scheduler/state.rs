@@ -1,5 +1,6 @@
 //! The fold of the facts. [`State::apply`] is the only mutator, live and on replay.
 
+use super::jobs::Jobs;
 use super::plausible::SplitKey;
 use super::quarantine::Conduct;
 use super::{Counts, Fact, Found, IllegalTransition, Job, JobState, Listing, Offer, Sweep, Timestamp, WorkerInfo};
@@ -51,7 +52,7 @@ pub struct State {
     pub(super) sweeps: BTreeMap<u64, Sweep>,
     pub(super) numbers: BTreeMap<String, u64>,
     /// The jobs of which more is known than that they wait for the one sweep that lists them.
-    pub(super) jobs: BTreeMap<JobId, Job>,
+    pub(super) jobs: Jobs,
     /// The jobs of the next sweep, made ready.
     pub(super) listing: Option<Arc<Listing>>,
     pub(super) workers: BTreeMap<WorkerId, Worker>,
@@ -100,7 +101,8 @@ impl State {
     /// A job.
     #[must_use]
     pub fn job(&self, id: JobId) -> Option<Cow<'_, Job>> {
-        self.jobs.get(&id).map(Cow::Borrowed).or_else(|| self.listed(id).map(Cow::Owned))
+        let done = || self.jobs.done(&id).map(|done| done.job(self.places_of(id)));
+        self.jobs.get(&id).map(Cow::Borrowed).or_else(|| done().or_else(|| self.listed(id)).map(Cow::Owned))
     }
 
     /// A job of which nothing is known but the sweep that lists it.
@@ -109,6 +111,12 @@ impl State {
         let (number, place) = self.sweeps.values().find_map(place_in)?;
         let state = self.sweeps.get(&number)?.unknown();
         Some(Job::listed((number, place), state))
+    }
+
+    /// Where sweeps list a job.
+    pub(super) fn places_of(&self, id: JobId) -> Vec<(u64, u32)> {
+        let place_in = |sweep: &Sweep| sweep.jobs.place_of(id).map(|place| (sweep.number, place));
+        self.sweeps.values().filter_map(place_in).collect()
     }
 
     /// Makes a fact true.
@@ -236,6 +244,7 @@ impl State {
         change(job);
         let after = job.clone();
         self.reindex(id, &before, &after);
+        self.jobs.settle(id);
     }
 
     pub(super) fn reindex(&mut self, id: JobId, before: &Job, after: &Job) {
@@ -271,7 +280,8 @@ impl State {
     pub fn check_invariants(&self) {
         let mut expiries = BTreeSet::new();
         let mut leases: BTreeMap<WorkerId, BTreeSet<JobId>> = BTreeMap::new();
-        for (id, job) in &self.jobs {
+        for (id, job) in self.jobs.live() {
+            assert!(!job.is_done(), "{id} has no story");
             if let JobState::Leased { holder, expires, .. } = &job.state {
                 assert_eq!(holder.attempt, job.attempts, "the lease of {id} is that of its last attempt");
                 expiries.insert((*expires, *id));

@@ -1,7 +1,7 @@
 //! Which jobs a sweep has: what a submission, the content of its data set and a cancellation do to them.
 
 use super::listing::shared;
-use super::{Counts, Course, Job, Listing, State, Sweep};
+use super::{Counts, Course, Job, JobState, Listing, State, Sweep};
 use crate::plan::Plan;
 use proto::data::Inventory;
 use proto::ids::{ContentHash, JobId};
@@ -71,7 +71,7 @@ impl State {
 
     /// Takes the jobs from a sweep that is no more. Those of which nothing is known go with it.
     fn forget(&mut self, old: &Sweep) {
-        self.jobs.retain(|_, job| {
+        self.jobs.retain(|job| {
             job.places.retain(|&(taken, _)| taken != old.number);
             !job.places.is_empty() || job.has_history()
         });
@@ -86,15 +86,19 @@ impl State {
         // what another sweep lists as well is a job of its own from now on
         let others = self.sweeps.values().filter(|other| other.number != number);
         let listed = others.flat_map(|other| shared(other.jobs.sorted(), listing.sorted()));
-        let listed: Vec<_> = listed.map(|(id, ..)| id).filter(|id| !self.jobs.contains_key(id)).collect();
+        let listed: Vec<_> = listed.map(|(id, ..)| id).filter(|id| !self.jobs.contains(id)).collect();
         for id in listed {
             self.know(id);
         }
-        let known = shared(self.jobs.keys().map(|id| (*id, ())), listing.sorted());
+        let live = shared(self.jobs.live().map(|(id, _)| (*id, ())), listing.sorted());
+        let done = shared(self.jobs.done_ids().map(|id| (id, ())), listing.sorted());
         let Some(sweep) = self.sweeps.get_mut(&number) else { return };
         sweep.jobs = listing;
-        sweep.count_unknown(&known.iter().map(|(_, (), place)| *place).collect());
-        for (id, (), place) in known {
+        sweep.count_unknown(&live.iter().chain(&done).map(|(_, (), place)| *place).collect());
+        for (_, (), place) in done {
+            sweep.count(place, &JobState::Succeeded, true);
+        }
+        for (id, (), place) in live {
             let Some(job) = self.jobs.get_mut(&id) else { continue };
             let before = job.clone();
             job.requeue();
@@ -104,9 +108,11 @@ impl State {
         }
     }
 
-    /// Makes a listed job one of which more can be known. What is derived from it stays as it is.
+    /// Makes a job that is only listed, or done, one of which more can be known. What is derived from it stays as it is.
     pub(super) fn know(&mut self, id: JobId) {
-        if !self.jobs.contains_key(&id)
+        if self.jobs.done(&id).is_some() {
+            self.jobs.wake(id, self.places_of(id));
+        } else if self.jobs.get(&id).is_none()
             && let Some(job) = self.listed(id)
         {
             self.jobs.insert(id, job);
@@ -128,8 +134,11 @@ impl State {
 
     /// The places of a sweep's jobs of which more is known.
     pub(super) fn known_places(&self, number: u64) -> BTreeSet<u32> {
-        let places = self.jobs.values().flat_map(|job| &job.places);
-        places.filter(|(of, _)| *of == number).map(|(_, place)| *place).collect()
+        let places = self.jobs.live().flat_map(|(_, job)| &job.places);
+        let live = places.filter(|(of, _)| *of == number).map(|(_, place)| *place);
+        let Some(sweep) = self.sweeps.get(&number) else { return live.collect() };
+        let done = shared(self.jobs.done_ids().map(|id| (id, ())), sweep.jobs.sorted());
+        live.chain(done.into_iter().map(|(_, (), place)| place)).collect()
     }
 
     /// How many jobs the cancellation of a sweep ends.
@@ -151,7 +160,7 @@ impl State {
         };
         let needs = |job: &Job| job.places.iter().any(|(of, place)| *of == number && !sweep.is_dropped(*place));
         let ends = |job: &Job| !job.is_ended() && needs(job) && !job.places.iter().any(wants);
-        self.jobs.iter().filter(|(_, job)| ends(job)).map(|(id, _)| *id).collect()
+        self.jobs.live().filter(|(_, job)| ends(job)).map(|(id, _)| *id).collect()
     }
 
     /// Whether some sweep may still need the job.

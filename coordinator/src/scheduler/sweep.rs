@@ -1,12 +1,13 @@
 //! A sweep as the scheduler sees it: its grid, its jobs, its queue.
 
-use super::{Course, Grant, Job, JobState, Listing};
+use super::jobs::Jobs;
+use super::{Course, Grant, JobState, Listing};
 use crate::analysis::racing::{self, Contender, Look, Mark};
 use crate::plan::{Candidate, Plan};
 use proto::data::Inventory;
-use proto::ids::{JobId, Lease};
+use proto::ids::Lease;
 use proto::spec::{JobSpec, Trainer};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// A sweep: what its file says, and its jobs once they have ids.
@@ -199,19 +200,19 @@ impl Sweep {
     }
 
     /// Takes a look that is expected: what its places are changes, so all are counted anew.
-    pub(super) fn take(&mut self, look: &Look, jobs: &BTreeMap<JobId, Job>) {
+    pub(super) fn take(&mut self, look: &Look, jobs: &Jobs) {
         self.course.take(&self.plan, look);
         (self.counts, self.open, self.epochs_succeeded, self.epochs_dropped) = (Counts::default(), 0, 0, 0);
         self.queue.clear();
         self.failed.clear();
         for (place, id) in (0..).zip(Arc::clone(&self.jobs).iter()) {
-            let state = jobs.get(id).map_or_else(|| self.unknown(), |job| job.state.clone());
-            self.count(place, &state, true);
+            let unknown = self.unknown();
+            self.count(place, jobs.state(id).unwrap_or(&unknown), true);
         }
     }
 
     /// The look that is due: every candidate that is left has ended its replicates up to it.
-    pub(super) fn due_look(&self, jobs: &BTreeMap<JobId, Job>) -> Option<Look> {
+    pub(super) fn due_look(&self, jobs: &Jobs) -> Option<Look> {
         let stopping = self.plan.stopping.as_ref()?;
         if self.open > 0 || self.inventory.is_none() || self.cancelled {
             return None;
@@ -220,8 +221,8 @@ impl Sweep {
         let metric = self.plan.objective.metric;
         let candidates = self.plan.candidates.len();
         let mark = |candidate: usize, replicate: usize| {
-            let job = self.jobs.get(replicate * candidates + candidate).and_then(|id| jobs.get(id));
-            job.map_or_else(Mark::default, |job| job.mark(metric))
+            let id = self.jobs.get(replicate * candidates + candidate);
+            id.map_or_else(Mark::default, |id| jobs.mark(id, metric))
         };
         let contenders = self.course.left().map(|candidate| Contender {
             candidate: candidate as u32,

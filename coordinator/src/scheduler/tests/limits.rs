@@ -38,6 +38,20 @@ fn a_worker_that_stalled_gets_jobs_again_once_nobody_else_is_there() {
 }
 
 #[test]
+fn the_answer_to_a_late_result_does_not_grant_what_else_its_worker_may_have_finished() {
+    let mut sim = Sim::new();
+    sim.submit(sweep("a", "bce", 2));
+    let (idle, other) = (sim.worker(1, 2), sim.worker(2, 1));
+    let held = sim.fetch(idle, 2);
+    sim.call_for(&[(idle, &held), (other, &[])], 120 * MINUTE);
+    assert_eq!(sim.synchronize(idle, &held, 2).stops.len(), 2);
+    sim.drain(other, &[]);
+    // it had finished both, and the messages were held up: the second is still on its way
+    assert_eq!(sim.complete_with(idle, held[0], result(), &[], 1), RECORDED, "nothing is granted");
+    assert_eq!(sim.complete(idle, held[1], result()), RECORDED);
+}
+
+#[test]
 fn a_slow_worker_is_better_than_none() {
     let mut sim = Sim::new();
     sim.submit(sweep("a", "bce", 1));

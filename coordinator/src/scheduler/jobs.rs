@@ -1,0 +1,134 @@
+//! The jobs of which more is known than that sweeps list them.
+//!
+//! Most jobs of a large sweep have a result and no story: their first attempt that ended was a success. Of these only what may still be asked
+//! for is kept, and the sweeps that want them are found by their lists. A job that failed or was lost on its way keeps its story.
+
+use super::{Grade, Job, JobState};
+use crate::analysis::racing::Mark;
+use proto::ids::{Attempt, JobId, Token};
+use proto::measure::{Scores, Verdict};
+use proto::spec::Metric;
+use std::collections::BTreeMap;
+
+/// Jobs by their ids. Each is either live or done.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(super) struct Jobs {
+    live: BTreeMap<JobId, Job>,
+    done: BTreeMap<JobId, Done>,
+}
+
+/// What is kept of a job that succeeded and has no story: 88 bytes.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Done {
+    attempts: Attempt,
+    ended: Attempt,
+    token: [u8; 16],
+    verdict: Option<Verdict>,
+    /// Not a number where there is no score.
+    scores: [f64; 7],
+}
+
+impl Jobs {
+    /// The job, unless it is done.
+    pub(super) fn get(&self, id: &JobId) -> Option<&Job> {
+        self.live.get(id)
+    }
+
+    pub(super) fn get_mut(&mut self, id: &JobId) -> Option<&mut Job> {
+        self.live.get_mut(id)
+    }
+
+    /// What is kept of the job, if it is done.
+    pub(super) fn done(&self, id: &JobId) -> Option<&Done> {
+        self.done.get(id)
+    }
+
+    pub(super) fn contains(&self, id: &JobId) -> bool {
+        self.live.contains_key(id) || self.done.contains_key(id)
+    }
+
+    /// The jobs that are not done, in the order of their ids.
+    pub(super) fn live(&self) -> impl Iterator<Item = (&JobId, &Job)> {
+        self.live.iter()
+    }
+
+    /// The jobs that are done, in the order of their ids.
+    pub(super) fn done_ids(&self) -> impl Iterator<Item = JobId> {
+        self.done.keys().copied()
+    }
+
+    /// The jobs that have a result.
+    #[cfg(test)]
+    pub(super) fn succeeded(&self) -> impl Iterator<Item = JobId> {
+        let live = self.live.iter().filter(|(_, job)| job.state == JobState::Succeeded);
+        live.map(|(id, _)| *id).chain(self.done_ids())
+    }
+
+    /// Where the job stands.
+    pub(super) fn state(&self, id: &JobId) -> Option<&JobState> {
+        self.get(id).map(|job| &job.state).or_else(|| self.done.contains_key(id).then_some(&JobState::Succeeded))
+    }
+
+    /// How the job stands at a look.
+    pub(super) fn mark(&self, id: &JobId, metric: Metric) -> Mark {
+        let done = || self.done(id).map(|done| done.job(Vec::new()).mark(metric));
+        self.get(id).map(|job| job.mark(metric)).or_else(done).unwrap_or_default()
+    }
+
+    /// The lease that its holder ended last.
+    pub(super) fn ended(&self, id: &JobId) -> Option<(Attempt, Token)> {
+        let done = || self.done(id).map(|done| (done.ended, Token(u128::from_ne_bytes(done.token))));
+        self.get(id).and_then(|job| job.ended).or_else(done)
+    }
+
+    /// Adds a job of which nothing was known.
+    pub(super) fn insert(&mut self, id: JobId, job: Job) {
+        self.live.insert(id, job);
+    }
+
+    /// Keeps no more of the job than is needed, if it is done.
+    pub(super) fn settle(&mut self, id: JobId) {
+        if let Some(done) = self.live.get(&id).and_then(Done::of) {
+            self.live.remove(&id);
+            self.done.insert(id, done);
+        }
+    }
+
+    /// Takes the job out of those that are done. `places` are where sweeps list it.
+    pub(super) fn wake(&mut self, id: JobId, places: Vec<(u64, u32)>) {
+        if let Some(done) = self.done.remove(&id) {
+            self.live.insert(id, done.job(places));
+        }
+    }
+
+    /// Forgets the live jobs that are not wanted.
+    pub(super) fn retain(&mut self, mut is_wanted: impl FnMut(&mut Job) -> bool) {
+        self.live.retain(|_, job| is_wanted(job));
+    }
+}
+
+impl Done {
+    /// What is kept of a job, if it is done.
+    fn of(job: &Job) -> Option<Self> {
+        let (ended, token) = job.ended.filter(|_| job.is_done())?;
+        let Scores { loss, iou, thresholded_iou, dice, sensitivity, specificity, accuracy } =
+            job.grade.map(|grade| grade.validation).unwrap_or_default();
+        let scores = [loss, iou, thresholded_iou, dice, sensitivity, specificity, accuracy];
+        Some(Self {
+            attempts: job.attempts,
+            ended,
+            token: token.0.to_ne_bytes(),
+            verdict: job.grade.map(|grade| grade.verdict),
+            scores: scores.map(|score| score.unwrap_or(f64::NAN)),
+        })
+    }
+
+    /// The job that it was. `places` are where sweeps list it.
+    pub(super) fn job(&self, places: Vec<(u64, u32)>) -> Job {
+        let [loss, iou, thresholded_iou, dice, sensitivity, specificity, accuracy] =
+            self.scores.map(|score| Some(score).filter(|score| !score.is_nan()));
+        let validation = Scores { loss, iou, thresholded_iou, dice, sensitivity, specificity, accuracy };
+        let ended = (self.ended, Token(u128::from_ne_bytes(self.token)));
+        Job::done(places, self.attempts, ended, self.verdict.map(|verdict| Grade { verdict, validation }))
+    }
+}
