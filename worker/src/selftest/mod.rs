@@ -7,6 +7,7 @@
 //!  reference  the same in loops of f64, on the host
 //! ```
 
+pub mod composed;
 mod full;
 mod operations;
 mod reference;

@@ -1,5 +1,6 @@
 //! What is compared: every operation, the losses and the update rules, on shapes that tiles and vectors do and do not divide.
 
+use super::composed;
 use super::reference::{self, Array, Parameter, Rates, Relu};
 use super::{SelfTest, arrays, distance, numbers, rounded};
 use crate::ops::{Activation, Convolution, Fused, Gradients, Kernels, Moments, Pass};
@@ -188,7 +189,7 @@ impl SelfTest<'_> {
             let (trained_on, along) = losses::with_gradient(&loss, &logits, &targets)?;
             let evaluated = losses::per_case(&loss, &logits, &targets)?;
             let logits = Var::from_tensor(&host(&x)?)?;
-            let values = losses::composed(&loss, &logits, &host(&y)?)?;
+            let values = composed::losses::per_case(&loss, &logits, &host(&y)?)?;
             let gradients = values.mean_all()?.backward()?;
             let gradient = gradients.get(&logits).map(numbers).transpose()?.unwrap_or_default();
             let name = format!("loss {}", loss.name());

@@ -40,6 +40,19 @@ impl<'a> Elements<'a> {
     }
 }
 
+/// Locks contiguous tensors on the CPU for reading, and hands their elements to `call`.
+pub(crate) fn read<T: WithDType, const N: usize, R>(
+    tensors: [&Tensor; N],
+    call: impl FnOnce([&[T]; N]) -> Result<R>,
+) -> Result<R> {
+    let locked = tensors.map(Elements::of);
+    let mut slices: [&[T]; N] = [&[]; N];
+    for (slice, elements) in slices.iter_mut().zip(&locked) {
+        *slice = elements.slice()?;
+    }
+    call(slices)
+}
+
 /// A new tensor on the CPU.
 pub(crate) fn tensor<T: WithDType>(values: Vec<T>, shape: &[usize]) -> Result<Tensor> {
     Tensor::from_vec(values, shape, &candle_core::Device::Cpu)
