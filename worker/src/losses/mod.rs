@@ -20,10 +20,8 @@ mod dice;
 mod focal;
 mod logit;
 
-#[cfg(feature = "cudnn")]
-use crate::ops;
 use crate::ops::storage::{by_float, read, tensor};
-use crate::ops::{Real, parallel};
+use crate::ops::{self, Real, parallel};
 use candle_core::{Result, Tensor, WithDType};
 use case::Case;
 use proto::spec::Loss;
@@ -42,9 +40,8 @@ fn of_case<T: Real>(loss: &Loss, case: Case<'_, T>, slope: impl FnMut(usize, f64
 /// # Errors
 /// If the shapes differ.
 pub fn per_case(loss: &Loss, logits: &Tensor, targets: &Tensor) -> Result<Tensor> {
-    #[cfg(feature = "cudnn")]
     if logits.device().is_cuda() {
-        return Ok(ops::losses(loss, logits, targets, false)?.0);
+        return ops::losses(loss, logits, targets);
     }
     let Flat { logits, targets, count, pixels } = Flat::of(logits, targets)?;
     by_float!(logits.dtype(), T => read([&logits, &targets], |[logits, targets]: [&[T]; 2]| {
@@ -62,12 +59,8 @@ pub fn per_case(loss: &Loss, logits: &Tensor, targets: &Tensor) -> Result<Tensor
 /// # Errors
 /// If the shapes differ.
 pub fn with_gradient(loss: &Loss, logits: &Tensor, targets: &Tensor) -> Result<(Tensor, Tensor)> {
-    #[cfg(feature = "cudnn")]
     if logits.device().is_cuda() {
-        return match ops::losses(loss, logits, targets, true)? {
-            (losses, Some(gradient)) => Ok((losses, gradient)),
-            (_, None) => candle_core::bail!("a loss without a gradient"),
-        };
+        return ops::losses_with_gradient(loss, logits, targets);
     }
     let shape = logits.dims();
     let Flat { logits, targets, count, pixels } = Flat::of(logits, targets)?;

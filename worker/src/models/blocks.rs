@@ -1,7 +1,7 @@
 //! What the networks are built of: layers, and chains of layers numbered as in PyTorch's `nn.Sequential`.
 
 use super::parameters::Builder;
-use crate::ops::{Activation, Blend, Moments, Pass};
+use crate::ops::{Activation, Blend, Forward, Moments};
 use candle_core::{Result, Tensor, Var};
 
 /// The share of a batch's statistics in the running ones, as in PyTorch.
@@ -26,7 +26,7 @@ struct Norm {
 
 impl Layer {
     /// A recorded pass trains: batch norm uses the batch's statistics, and the running ones change.
-    fn forward(&self, pass: Pass<'_>, x: &Tensor) -> Result<Tensor> {
+    fn forward(&self, pass: Forward<'_>, x: &Tensor) -> Result<Tensor> {
         match self {
             Self::Conv { weight, bias, activation } => pass.conv2d(x, weight, bias, *activation),
             Self::ConvTranspose { weight, bias, activation } => pass.conv_transpose2d(x, weight, bias, *activation),
@@ -104,7 +104,7 @@ impl Chain {
         Ok(())
     }
 
-    pub(super) fn forward(&self, pass: Pass<'_>, x: &Tensor) -> Result<Tensor> {
+    pub(super) fn forward(&self, pass: Forward<'_>, x: &Tensor) -> Result<Tensor> {
         self.0.iter().try_fold(x.clone(), |x, layer| layer.forward(pass, &x))
     }
 }

@@ -15,7 +15,7 @@ mod segnet;
 mod unet;
 mod unet2;
 
-use crate::ops::{self, Convolution, Gradients, Kernels, Pass, Precision, Tape};
+use crate::ops::{self, Backend, Convolution, Forward, Gradients, Precision, Tape};
 use candle_core::{DType, Device, Result, Tensor, Var};
 use parameters::{Builder, Parameters};
 use proto::spec::{Architecture, Initialization, Model};
@@ -39,7 +39,7 @@ pub struct Network {
     layers: Layers,
     parameters: Parameters,
     dtype: DType,
-    kernels: Kernels,
+    backend: Box<dyn Backend>,
     batches: AtomicU64,
 }
 
@@ -69,15 +69,15 @@ pub fn build(
         Architecture::UNet => Layers::UNet(unet::UNet::new(&mut builder, width)?),
         Architecture::UNet2 => Layers::UNet2(unet2::UNet2::new(&mut builder, width)?),
     };
-    let kernels = Kernels::of(device, Convolution::Auto, Precision::F32);
-    Ok(Network { layers, parameters: builder.parameters, dtype, kernels, batches: AtomicU64::new(0) })
+    let backend = ops::backend(device, Convolution::Auto, Precision::F32)?;
+    Ok(Network { layers, parameters: builder.parameters, dtype, backend, batches: AtomicU64::new(0) })
 }
 
 impl Network {
-    /// The same network, computed by `kernels`.
+    /// The same network, computed by `backend`.
     #[must_use]
-    pub fn with_kernels(mut self, kernels: Kernels) -> Self {
-        self.kernels = kernels;
+    pub fn with_backend(mut self, backend: Box<dyn Backend>) -> Self {
+        self.backend = backend;
         self
     }
 
@@ -86,22 +86,22 @@ impl Network {
     /// # Errors
     /// If height or width is no multiple of the [`granularity`].
     pub fn forward(&self, images: &Tensor) -> Result<Tensor> {
-        channels_first(&self.layers(Pass::new(self.kernels), images)?)
+        channels_first(&self.layers(Forward::new(&*self.backend), images)?)
     }
 
     /// A training pass: batch norm uses the statistics of `images`, and the running ones follow.
     ///
     /// # Errors
     /// If height or width is no multiple of the [`granularity`].
-    pub fn record(&self, images: &Tensor) -> Result<Recorded> {
+    pub fn record(&self, images: &Tensor) -> Result<Recorded<'_>> {
         self.batches.fetch_add(1, Ordering::Relaxed);
         let tape = Tape::default();
-        let output = self.layers(Pass::recorded(self.kernels, &tape), images)?;
-        ops::blend(&tape.take_blends(), 1.0 - blocks::MOMENTUM)?;
-        Ok(Recorded { logits: channels_first(&output)?, output, tape })
+        let output = self.layers(Forward::recorded(&*self.backend, &tape), images)?;
+        self.backend.blend(&tape.take_blends(), 1.0 - blocks::MOMENTUM)?;
+        Ok(Recorded { logits: channels_first(&output)?, output, tape, backend: &*self.backend })
     }
 
-    fn layers(&self, pass: Pass<'_>, images: &Tensor) -> Result<Tensor> {
+    fn layers(&self, pass: Forward<'_>, images: &Tensor) -> Result<Tensor> {
         let x = pass.enter(&images.to_dtype(self.dtype)?.permute((0, 2, 3, 1))?.contiguous()?)?;
         pass.leave(&match &self.layers {
             Layers::SegNet(network) => network.forward(pass, &x)?,
@@ -151,7 +151,7 @@ impl Network {
     /// If they cannot be read from the device.
     pub fn is_finite(&self) -> Result<bool> {
         let tensors: Vec<_> = self.variables().map(|(_, variable)| variable.as_tensor()).collect();
-        ops::are_finite(&tensors)
+        self.backend.are_finite(&tensors)
     }
 
     /// A copy of all variables.
@@ -216,21 +216,22 @@ fn channels_first(x: &Tensor) -> Result<Tensor> {
 }
 
 /// A training pass.
-pub struct Recorded {
+pub struct Recorded<'a> {
     /// `[n, 1, h, w]`
     pub logits: Tensor,
     output: Tensor,
     tape: Tape,
+    backend: &'a dyn Backend,
 }
 
-impl Recorded {
+impl Recorded<'_> {
     /// The gradients of all variables, from that of the logits.
     ///
     /// # Errors
     /// If the gradient does not fit.
     pub fn backward(self, gradient: &Tensor) -> Result<Gradients> {
         // the way back changes gradients in place
-        self.tape.backward(&self.output, gradient.reshape(self.output.dims())?.copy()?)
+        self.tape.backward(self.backend, &self.output, gradient.reshape(self.output.dims())?.copy()?)
     }
 }
 

@@ -10,7 +10,7 @@
 
 use super::blocks::Chain;
 use super::parameters::Builder;
-use crate::ops::{Activation, Pass};
+use crate::ops::{Activation, Forward};
 use candle_core::{Result, Tensor};
 
 #[derive(Debug)]
@@ -43,7 +43,7 @@ impl SegNet {
         Ok(Self { encoder, decoder })
     }
 
-    pub(super) fn forward(&self, pass: Pass<'_>, x: &Tensor) -> Result<Tensor> {
+    pub(super) fn forward(&self, pass: Forward<'_>, x: &Tensor) -> Result<Tensor> {
         let mut x = x.clone();
         let mut positions = Vec::new();
         for chain in &self.encoder {

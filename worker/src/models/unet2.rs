@@ -11,7 +11,7 @@
 
 use super::blocks::Chain;
 use super::parameters::Builder;
-use crate::ops::{Activation, Pass};
+use crate::ops::{Activation, Forward};
 use candle_core::{Result, Tensor};
 
 #[derive(Debug)]
@@ -46,7 +46,7 @@ impl UNet2 {
         Ok(Self { encoder, bottleneck, decoder, output })
     }
 
-    pub(super) fn forward(&self, pass: Pass<'_>, x: &Tensor) -> Result<Tensor> {
+    pub(super) fn forward(&self, pass: Forward<'_>, x: &Tensor) -> Result<Tensor> {
         let mut x = x.clone();
         let mut skips = Vec::new();
         for chain in &self.encoder {

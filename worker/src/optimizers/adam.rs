@@ -8,10 +8,8 @@
 //! ```
 
 use super::Part;
-use super::pass::{self, Update};
-#[cfg(feature = "cudnn")]
-use crate::ops;
-use crate::ops::Real;
+use super::elementwise::{self, Update};
+use crate::ops::{self, Real};
 use candle_core::Result;
 
 const BETAS: (f64, f64) = (0.9, 0.999);
@@ -59,7 +57,6 @@ impl Adam {
             size: learning_rate / correction(BETAS.0),
             root: correction(BETAS.1).sqrt(),
         };
-        #[cfg(feature = "cudnn")]
         if parts.first().is_some_and(|part| part.variable.device().is_cuda()) {
             let Step { decay, keep, size, root } = step;
             let step = ops::AdamStep { decay, betas: BETAS, epsilon: EPSILON, keep, size, root };
@@ -69,6 +66,6 @@ impl Adam {
             });
             return ops::adam(&tensors.collect::<Result<Vec<_>>>()?, step);
         }
-        parts.iter().try_for_each(|part| pass::run(part, step))
+        parts.iter().try_for_each(|part| elementwise::run(part, step))
     }
 }

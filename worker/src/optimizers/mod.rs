@@ -4,7 +4,7 @@
 //! one tensor per kind of number for all variables, and can be read.
 
 mod adam;
-mod pass;
+mod elementwise;
 mod sgd;
 
 use crate::ops::Gradients;

@@ -42,7 +42,7 @@ impl Convolution {
 
     /// The type of the maps and of the packed weights.
     pub(super) fn dtype(&self) -> DType {
-        super::dtype(self.precision)
+        super::operand::dtype(self.precision)
     }
 
     fn data_type(&self) -> sys::cudnnDataType_t {

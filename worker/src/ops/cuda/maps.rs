@@ -8,7 +8,7 @@ use Argument::{Address, Number};
 
 /// 2x2 max pooling `[n, h, w, c]` -> `[n, h / 2, w / 2, c]`: the maxima, and their positions in their windows (`u8`, 0 to 3, row by
 /// row). Of equals the first counts; not-a-number wins.
-pub(in crate::ops) fn max_pool2d(x: &Tensor) -> Result<(Tensor, Tensor)> {
+pub(super) fn max_pool2d(x: &Tensor) -> Result<(Tensor, Tensor)> {
     let shape = halved(x)?;
     let (y, positions) = (empty(&shape[..], x.dtype(), device(x)?)?, empty(&shape[..], DType::U8, device(x)?)?);
     windows("max_pool", x, &y, &[address(x)?, address(&y)?, address(&positions)?])?;
@@ -16,7 +16,7 @@ pub(in crate::ops) fn max_pool2d(x: &Tensor) -> Result<(Tensor, Tensor)> {
 }
 
 /// The element of every window at its position: `[n, 2 h, 2 w, c]` and positions -> `[n, h, w, c]`. The gradient of [`scatter`].
-pub(in crate::ops) fn gather(x: &Tensor, positions: &Tensor) -> Result<Tensor> {
+pub(super) fn gather(x: &Tensor, positions: &Tensor) -> Result<Tensor> {
     let shape = halved(x)?;
     expect(positions, DType::U8, &shape)?;
     let y = empty(&shape[..], x.dtype(), device(x)?)?;
@@ -26,7 +26,7 @@ pub(in crate::ops) fn gather(x: &Tensor, positions: &Tensor) -> Result<Tensor> {
 
 /// Max unpooling, every element at its position and zeros elsewhere: `[n, h, w, c]` and positions -> `[n, 2 h, 2 w, c]`. The
 /// gradient of [`gather`], and so of [`max_pool2d`].
-pub(in crate::ops) fn scatter(x: &Tensor, positions: &Tensor) -> Result<Tensor> {
+pub(super) fn scatter(x: &Tensor, positions: &Tensor) -> Result<Tensor> {
     expect(positions, DType::U8, x.dims())?;
     let y = doubled(x)?;
     windows("scatter", &y, x, &[address(x)?, address(positions)?, address(&y)?])?;
@@ -34,14 +34,14 @@ pub(in crate::ops) fn scatter(x: &Tensor, positions: &Tensor) -> Result<Tensor> 
 }
 
 /// Nearest upsampling `[n, h, w, c]` -> `[n, 2 h, 2 w, c]`.
-pub(in crate::ops) fn upsample(x: &Tensor) -> Result<Tensor> {
+pub(super) fn upsample(x: &Tensor) -> Result<Tensor> {
     let y = doubled(x)?;
     windows("upsample", &y, x, &[address(x)?, address(&y)?])?;
     Ok(y)
 }
 
 /// The gradient of [`upsample`]: the sums of the windows.
-pub(in crate::ops) fn upsample_backward(grad: &Tensor) -> Result<Tensor> {
+pub(super) fn upsample_backward(grad: &Tensor) -> Result<Tensor> {
     let dx = empty(&halved(grad)?[..], grad.dtype(), device(grad)?)?;
     windows("upsample_backward", grad, &dx, &[address(grad)?, address(&dx)?])?;
     Ok(dx)
@@ -73,7 +73,7 @@ fn windows(name: &'static str, big: &Tensor, small: &Tensor, addresses: &[u64]) 
 }
 
 /// The channels of `a`, then those of `b`: `[n, h, w, a]` and `[n, h, w, b]` -> `[n, h, w, a + b]`.
-pub(in crate::ops) fn concatenate(a: &Tensor, b: &Tensor) -> Result<Tensor> {
+pub(super) fn concatenate(a: &Tensor, b: &Tensor) -> Result<Tensor> {
     let ([n, h, w, channels_a], [.., channels_b]) = (map(a)?, map(b)?);
     expect(b, a.dtype(), &[n, h, w, channels_b])?;
     let y = empty((n, h, w, channels_a + channels_b), a.dtype(), device(a)?)?;
@@ -82,7 +82,7 @@ pub(in crate::ops) fn concatenate(a: &Tensor, b: &Tensor) -> Result<Tensor> {
 }
 
 /// The first `channels` channels, and the others: the gradients of [`concatenate`].
-pub(in crate::ops) fn split(grad: &Tensor, channels: usize) -> Result<(Tensor, Tensor)> {
+pub(super) fn split(grad: &Tensor, channels: usize) -> Result<(Tensor, Tensor)> {
     let [n, h, w, all] = map(grad)?;
     let Some(others) = all.checked_sub(channels) else { bail!("cannot split {channels} channels off {all}") };
     let part = |channels| empty((n, h, w, channels), grad.dtype(), device(grad)?);
@@ -101,7 +101,7 @@ fn join(name: &'static str, addresses: &[u64; 3], whole: &Tensor, (a, b): (usize
 }
 
 /// `a + b`, of one shape and type, f32 or bf16: for gradients that meet.
-pub(in crate::ops) fn add(a: &Tensor, b: &Tensor) -> Result<Tensor> {
+pub(super) fn add(a: &Tensor, b: &Tensor) -> Result<Tensor> {
     expect(b, a.dtype(), a.dims())?;
     let sum = empty(a.shape(), a.dtype(), device(a)?)?;
     elementwise("add", a.dtype(), a.elem_count(), &[address(a)?, address(b)?, address(&sum)?], device(a)?)?;
@@ -109,7 +109,7 @@ pub(in crate::ops) fn add(a: &Tensor, b: &Tensor) -> Result<Tensor> {
 }
 
 /// The same numbers as f32 or bf16 (to the nearest, ties to even).
-pub(in crate::ops) fn cast(x: &Tensor, dtype: DType) -> Result<Tensor> {
+pub(super) fn cast(x: &Tensor, dtype: DType) -> Result<Tensor> {
     let kernel = match (x.dtype(), dtype) {
         (from, to) if from == to => return Ok(x.clone()),
         (DType::BF16, DType::F32) => "widen_map",

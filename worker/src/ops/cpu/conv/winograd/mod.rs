@@ -15,14 +15,16 @@ mod transforms;
 
 pub(super) use transforms::{Four, Two};
 
-use super::direct::{Reading, cut, zeros};
 use super::gemm::{Correlate, Multiply, PANEL, Patches, panels_size};
-use super::parallel::{self, Scattered};
-use super::simd::Real;
-use super::vectors::dispatch;
+use super::panels::cut;
+use super::patches::{Geometry, Reading};
 use crate::ops::Activation;
+use crate::ops::cpu::run::instruction_set::dispatch;
+use crate::ops::cpu::run::parallel::{self, Scattered};
+use crate::ops::cpu::run::simd::{Real, zeros};
 use kernel::{Kernel, KernelGradient, part_stride};
 use std::marker::PhantomData;
+use std::mem::MaybeUninit;
 use std::ops::Range;
 use tiles::{Data, Gradients, Map, Results, Transformed};
 use transforms::Transform;
@@ -59,6 +61,11 @@ type Pair<T> = (Transformed<T>, Transformed<T>);
 
 impl<F: Transform> Winograd<F> {
     const ELEMENTS: usize = F::DATA * F::DATA;
+
+    /// The 3x3 convolution of these sizes.
+    pub(super) fn of(Geometry { batch, height, width, channels_large, channels_small, .. }: Geometry) -> Self {
+        Self { batch, height, width, inputs: channels_large, outputs: channels_small, size: PhantomData }
+    }
 
     /// Tiles of an image: rows and columns.
     fn grid(&self) -> (usize, usize) {
@@ -112,12 +119,12 @@ impl<F: Transform> Winograd<F> {
         let map = Map { values: x, channels: self.inputs, outside: &outside };
         let cuts = cut(self.outputs, TASKS.div_ceil(self.blocks().max(1)));
         let scratch = || self.scratch(&cuts);
-        let task = |result: &Scattered<'_, T>, (data, products): &mut Pair<T>, task: usize| {
+        let task = |result: &Scattered<'_, MaybeUninit<T>>, (data, products): &mut Pair<T>, task: usize| {
             let (tiles, columns) = (self.tiles_of(task / cuts.len()), &cuts[task % cuts.len()]);
             dispatch(Data { winograd: *self, map, tiles: tiles.clone(), result: data });
             let stride = products.stride;
             let rows = &products.rows[..tiles.len()];
-            let all = Scattered::new(&mut products.values);
+            let all = Scattered::over(&mut products.values);
             for element in 0..Self::ELEMENTS {
                 let results: Vec<_> = rows.iter().map(|row| element * stride + row).collect();
                 dispatch(Multiply {

@@ -8,10 +8,11 @@
 //! A vector of columns would have one lane in use, so vectors run along `k`.
 
 use super::gemm::{CHUNK, Patches};
-use super::parallel::Scattered;
-use super::simd::Real;
 use crate::ops::Activation;
+use crate::ops::cpu::run::parallel::Scattered;
+use crate::ops::cpu::run::simd::Real;
 use pulp::{Simd, WithSimd};
+use std::mem::MaybeUninit;
 
 /// Rows whose sums are in registers at once.
 const ROWS: usize = 8;
@@ -29,7 +30,7 @@ pub(super) struct Project<'a, 'b, T> {
     /// What follows.
     pub(super) activation: Activation,
     /// Where the result goes.
-    pub(super) result: &'a Scattered<'b, T>,
+    pub(super) result: &'a Scattered<'b, MaybeUninit<T>>,
     /// Where each of its elements lies.
     pub(super) results: &'a [usize],
 }
@@ -72,7 +73,7 @@ impl<T: Real> Project<'_, '_, T> {
             // not-a-number is not below zero, and stays
             let negative = self.activation == Activation::Relu && total < T::default();
             // SAFETY: the promise of `Scattered`.
-            unsafe { self.result.slice(at, 1)[0] = if negative { T::default() } else { total } };
+            unsafe { self.result.slice(at, 1)[0].write(if negative { T::default() } else { total }) };
         }
         R
     }

@@ -11,7 +11,7 @@
 //! Lavin and Gray 2016, arXiv 1509.09308. [`Four`] takes the points 0, +-5/8, +-3/2, which oneDNN chose: they lose half as
 //! much precision as 0, +-1, +-2. Arrays hold 6 vectors for both sizes, of which `Two` uses the first 4.
 
-use crate::ops::cpu::simd::Real;
+use crate::ops::cpu::run::simd::Real;
 use pulp::Simd;
 use std::mem::MaybeUninit;
 
@@ -19,7 +19,7 @@ use std::mem::MaybeUninit;
 pub(super) type Line<T, S> = [<T as Real>::Lanes<S>; 6];
 
 /// One size of tiles.
-pub(in crate::ops::cpu) trait Transform: Copy + Send + Sync {
+pub(in crate::ops::cpu::conv) trait Transform: Copy + Send + Sync {
     /// Results along one dimension of a tile.
     const RESULTS: usize;
     /// Data along one dimension of a tile.
@@ -39,11 +39,11 @@ pub(in crate::ops::cpu) trait Transform: Copy + Send + Sync {
 
 /// `F(2, 3)` with the points 0, 1, -1 and infinity.
 #[derive(Debug, Clone, Copy)]
-pub(in crate::ops::cpu) struct Two;
+pub(in crate::ops::cpu::conv) struct Two;
 
 /// `F(4, 3)` with the points 0, `P`, `-P`, `Q`, `-Q` and infinity.
 #[derive(Debug, Clone, Copy)]
-pub(in crate::ops::cpu) struct Four;
+pub(in crate::ops::cpu::conv) struct Four;
 
 const P: f64 = 0.625;
 const Q: f64 = 1.5;

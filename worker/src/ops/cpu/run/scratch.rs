@@ -12,7 +12,7 @@ thread_local! {
 }
 
 /// Numbers that hold anything at first.
-pub(super) struct Scratch<T> {
+pub(in crate::ops::cpu) struct Scratch<T> {
     words: Vec<u64>,
     length: usize,
     numbers: PhantomData<T>,
@@ -20,7 +20,7 @@ pub(super) struct Scratch<T> {
 
 impl<T: Real> Scratch<T> {
     /// `length` numbers.
-    pub(super) fn new(length: usize) -> Self {
+    pub(in crate::ops::cpu) fn new(length: usize) -> Self {
         let mut words = SPARE.with_borrow_mut(Vec::pop).unwrap_or_default();
         let least = (length * size_of::<T>()).div_ceil(size_of::<u64>());
         if words.len() < least {

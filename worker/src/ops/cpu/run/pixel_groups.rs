@@ -12,22 +12,22 @@ fn pixels(channels: usize) -> usize {
 }
 
 /// Elements of a group.
-pub(super) fn size(channels: usize) -> usize {
+pub(in crate::ops::cpu) fn size(channels: usize) -> usize {
     pixels(channels) * channels
 }
 
 /// Numbers per channel, for every place in a group.
-pub(super) fn spread<T: Real>(per_channel: &[T]) -> Vec<T> {
+pub(in crate::ops::cpu) fn spread<T: Real>(per_channel: &[T]) -> Vec<T> {
     per_channel.repeat(pixels(per_channel.len()))
 }
 
 /// Zeros for every place in a group.
-pub(super) fn sums<T: Real>(channels: usize) -> Vec<T> {
+pub(in crate::ops::cpu) fn sums<T: Real>(channels: usize) -> Vec<T> {
     vec![T::default(); size(channels)]
 }
 
 /// The sums per channel. They may be small beside what they are made of, so they are taken in f64.
-pub(super) fn fold<T: Real>(sums: &[T], channels: usize) -> Vec<f64> {
+pub(in crate::ops::cpu) fn fold<T: Real>(sums: &[T], channels: usize) -> Vec<f64> {
     let mut folded = vec![0.0; channels];
     for pixel in sums.chunks_exact(channels) {
         folded.iter_mut().zip(pixel).for_each(|(folded, sum)| *folded += sum.to_f64());
@@ -36,6 +36,6 @@ pub(super) fn fold<T: Real>(sums: &[T], channels: usize) -> Vec<f64> {
 }
 
 /// The sums per channel of all parts, in their order.
-pub(super) fn join(parts: &[Vec<f64>], channels: usize) -> Vec<f64> {
+pub(in crate::ops::cpu) fn join(parts: &[Vec<f64>], channels: usize) -> Vec<f64> {
     (0..channels).map(|channel| parts.iter().map(|part| part[channel]).sum()).collect()
 }

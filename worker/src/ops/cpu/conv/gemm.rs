@@ -8,10 +8,11 @@
 //! A row of `A` is a patch of a feature map: its runs, one after the other. Both products hold a tile of their result in
 //! registers, its columns in vectors, and take the elements of `A` one by one.
 
-use super::parallel::Scattered;
-use super::simd::Real;
 use crate::ops::Activation;
+use crate::ops::cpu::run::parallel::Scattered;
+use crate::ops::cpu::run::simd::Real;
 use pulp::{Simd, WithSimd};
+use std::mem::MaybeUninit;
 
 /// Columns of a panel of `B`.
 pub(super) const PANEL: usize = 16;
@@ -65,7 +66,7 @@ pub(super) struct Multiply<'a, 'b, T> {
     /// What follows.
     pub(super) activation: Activation,
     /// Where the result goes.
-    pub(super) result: &'a Scattered<'b, T>,
+    pub(super) result: &'a Scattered<'b, MaybeUninit<T>>,
     /// Where each of its rows begins.
     pub(super) results: &'a [usize],
 }
@@ -166,13 +167,7 @@ impl<T: Real> Multiply<'_, '_, T> {
                 let sum = T::plus(simd, sums[v], bias);
                 let sum = if self.activation == Activation::Relu { T::relu(simd, sum) } else { sum };
                 // SAFETY: the caller's.
-                let target = unsafe { self.result.slice(self.results[row + r] + column, count) };
-                if count == lanes {
-                    // SAFETY: the slice is as long as a register.
-                    unsafe { T::store::<S>(target.as_mut_ptr(), sum) }
-                } else {
-                    T::store_some(simd, target, sum);
-                }
+                T::write::<S>(unsafe { self.result.slice(self.results[row + r] + column, count) }, sum);
             }
         }
         R

@@ -3,11 +3,12 @@
 use super::Winograd;
 use super::transforms::{Matrix, Transform, square};
 use crate::ops::Activation;
-use crate::ops::cpu::gemm::PANEL;
-use crate::ops::cpu::parallel::Scattered;
-use crate::ops::cpu::scratch::Scratch;
-use crate::ops::cpu::simd::Real;
+use crate::ops::cpu::conv::gemm::PANEL;
+use crate::ops::cpu::run::parallel::Scattered;
+use crate::ops::cpu::run::scratch::Scratch;
+use crate::ops::cpu::run::simd::Real;
 use pulp::{Simd, WithSimd};
+use std::mem::MaybeUninit;
 use std::ops::Range;
 
 /// A map that tiles are taken from.
@@ -168,7 +169,7 @@ pub(super) struct Results<'a, 'b, F, T: Real> {
     pub(super) columns: Range<usize>,
     pub(super) bias: Option<&'a [T]>,
     pub(super) activation: Activation,
-    pub(super) result: &'a Scattered<'b, T>,
+    pub(super) result: &'a Scattered<'b, MaybeUninit<T>>,
 }
 
 impl<F: Transform, T: Real> WithSimd for Results<'_, '_, F, T> {
@@ -216,12 +217,7 @@ impl<F: Transform, T: Real> WithSimd for Results<'_, '_, F, T> {
                         // SAFETY: every pixel is in one tile, and every tile's channels in one task.
                         let target =
                             unsafe { self.result.slice(pixel * outputs + self.columns.start + channel, count) };
-                        if count == lanes {
-                            // SAFETY: the slice is as long as a register.
-                            unsafe { T::store::<S>(target.as_mut_ptr(), result) }
-                        } else {
-                            T::store_some(simd, target, result);
-                        }
+                        T::write::<S>(target, result);
                     },
                 );
             }

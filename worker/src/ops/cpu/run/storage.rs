@@ -6,7 +6,7 @@ use std::marker::PhantomData;
 use std::sync::{Mutex, PoisonError};
 
 /// The elements of a contiguous operand.
-pub(crate) fn slice<'a, T: WithDType>(storage: &'a CpuStorage, layout: &Layout) -> Result<&'a [T]> {
+fn slice<'a, T: WithDType>(storage: &'a CpuStorage, layout: &Layout) -> Result<&'a [T]> {
     let values = T::cpu_storage_as_slice(storage)?;
     Ok(&values[range(layout)?])
 }
