@@ -2,7 +2,7 @@
 //! round.
 //!
 //! ```text
-//!  parameters   variables by name, drawn from named streams
+//!  parameters   variables by name, drawn from named streams: a backend of Candle's `VarBuilder`
 //!  blocks       layers -> chains
 //!  segnet, unet, unet2
 //! ```
@@ -16,8 +16,9 @@ mod unet;
 mod unet2;
 
 use crate::ops::{self, Backend, Convolution, Forward, Gradients, Precision, Tape};
+use blocks::Builder;
 use candle_core::{DType, Device, Result, Tensor, Var};
-use parameters::{Builder, Parameters};
+use parameters::Parameters;
 use proto::spec::{Architecture, Initialization, Model};
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -52,7 +53,7 @@ pub fn granularity(architecture: Architecture) -> u32 {
 /// Builds a network with initial weights drawn from `init_seed`.
 ///
 /// # Errors
-/// If memory on `device` cannot be had.
+/// If `device` has no kernels in this build, or allocation fails.
 pub fn build(
     architecture: Architecture,
     model: Model,
@@ -62,15 +63,16 @@ pub fn build(
     dtype: DType,
 ) -> Result<Network> {
     let width = model.width as usize;
-    let parameters = Parameters::default();
-    let mut builder = Builder { initialization, init_seed, device: device.clone(), dtype, parameters };
-    let layers = match architecture {
-        Architecture::SegNet => Layers::SegNet(segnet::SegNet::new(&mut builder, width)?),
-        Architecture::UNet => Layers::UNet(unet::UNet::new(&mut builder, width)?),
-        Architecture::UNet2 => Layers::UNet2(unet2::UNet2::new(&mut builder, width)?),
-    };
+    let (layers, parameters) = Parameters::drawn(init_seed, dtype, device, |vars| {
+        let builder = Builder { vars, initialization };
+        Ok(match architecture {
+            Architecture::SegNet => Layers::SegNet(segnet::SegNet::new(&builder, width)?),
+            Architecture::UNet => Layers::UNet(unet::UNet::new(&builder, width)?),
+            Architecture::UNet2 => Layers::UNet2(unet2::UNet2::new(&builder, width)?),
+        })
+    })?;
     let backend = ops::backend(device, Convolution::Auto, Precision::F32)?;
-    Ok(Network { layers, parameters: builder.parameters, dtype, backend, batches: AtomicU64::new(0) })
+    Ok(Network { layers, parameters, dtype, backend, batches: AtomicU64::new(0) })
 }
 
 impl Network {
@@ -84,7 +86,7 @@ impl Network {
     /// Logits, for evaluation.
     ///
     /// # Errors
-    /// If height or width is no multiple of the [`granularity`].
+    /// If height or width is not a multiple of the [`granularity`].
     pub fn forward(&self, images: &Tensor) -> Result<Tensor> {
         channels_first(&self.layers(Forward::new(&*self.backend), images)?)
     }
@@ -92,7 +94,7 @@ impl Network {
     /// A training pass: batch norm uses the statistics of `images`, and the running ones follow.
     ///
     /// # Errors
-    /// If height or width is no multiple of the [`granularity`].
+    /// If height or width is not a multiple of the [`granularity`].
     pub fn record(&self, images: &Tensor) -> Result<Recorded<'_>> {
         self.batches.fetch_add(1, Ordering::Relaxed);
         let tape = Tape::default();
@@ -157,7 +159,7 @@ impl Network {
     /// A copy of all variables.
     ///
     /// # Errors
-    /// If memory cannot be had.
+    /// If allocation fails.
     pub fn snapshot(&self) -> Result<Snapshot> {
         let copy = |(name, variable): (&String, &Var)| Ok((name.clone(), variable.as_detached_tensor().copy()?));
         Ok(Snapshot(self.variables().map(copy).collect::<Result<_>>()?))
@@ -186,7 +188,7 @@ impl Network {
         let mut tensors: BTreeMap<_, _> =
             self.variables().map(|(name, variable)| (name.clone(), variable.as_detached_tensor())).collect();
         let batches = Tensor::new(self.batches.load(Ordering::Relaxed) as i64, &Device::Cpu)?;
-        let norms = self.parameters.running.keys().filter_map(|name| name.strip_suffix("running_mean"));
+        let norms = self.parameters.running.keys().filter_map(|name| name.strip_suffix(parameters::RUNNING[0]));
         tensors.extend(norms.map(|norm| (format!("{norm}{BATCHES}"), batches.clone())));
         Ok(safetensors::serialize(tensors, None)?)
     }
@@ -194,7 +196,7 @@ impl Network {
     /// Reads a state dict.
     ///
     /// # Errors
-    /// If the file cannot be read, lacks a variable, has one too many, or one has another shape.
+    /// If the file cannot be read, lacks a variable, has an unknown one, or one has another shape.
     pub fn load(&self, path: &Path) -> Result<()> {
         let tensors = candle_core::safetensors::load(path, &Device::Cpu)?;
         let known = |name: &str| {
@@ -203,7 +205,7 @@ impl Network {
                 || self.parameters.running.contains_key(name)
         };
         if let Some(name) = tensors.keys().find(|name| !known(name)) {
-            candle_core::bail!("`{name}` is no variable of this network");
+            candle_core::bail!("`{name}` is not a variable of this network");
         }
         self.restore(&Snapshot(tensors.into_iter().filter(|(name, _)| !name.ends_with(BATCHES)).collect()))
     }

@@ -8,8 +8,7 @@
 //!          bottleneck_conv -> bottleneck_dec_conv 8w
 //! ```
 
-use super::blocks::Chain;
-use super::parameters::Builder;
+use super::blocks::{Builder, Chain};
 use crate::ops::{Activation, Forward};
 use candle_core::{Result, Tensor};
 
@@ -22,8 +21,8 @@ pub(super) struct SegNet {
 }
 
 impl SegNet {
-    pub(super) fn new(builder: &mut Builder, w: usize) -> Result<Self> {
-        let mut chain = |name, channels: &[usize]| Chain::normed_convs(builder, name, channels);
+    pub(super) fn new(builder: &Builder<'_>, w: usize) -> Result<Self> {
+        let chain = |name, channels: &[usize]| Chain::normed_convs(builder, name, channels);
         let encoder = vec![
             chain("enc_conv0", &[3, w, w])?,
             chain("enc_conv1", &[w, 2 * w, 2 * w])?,

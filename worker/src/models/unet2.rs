@@ -9,8 +9,7 @@
 //!          bottleneck_conv 16w -> 8w
 //! ```
 
-use super::blocks::Chain;
-use super::parameters::Builder;
+use super::blocks::{Builder, Chain};
 use crate::ops::{Activation, Forward};
 use candle_core::{Result, Tensor};
 
@@ -25,7 +24,7 @@ pub(super) struct UNet2 {
 }
 
 impl UNet2 {
-    pub(super) fn new(builder: &mut Builder, w: usize) -> Result<Self> {
+    pub(super) fn new(builder: &Builder<'_>, w: usize) -> Result<Self> {
         let mut encoder = Vec::new();
         for (index, (inputs, outputs)) in [(3, w), (w, 2 * w), (2 * w, 4 * w), (4 * w, 8 * w)].into_iter().enumerate() {
             let mut chain = Chain::convs(builder, &format!("enc_conv{index}"), &[inputs, outputs])?;
