@@ -30,6 +30,11 @@ pub(crate) fn collect_with<W, R: Send>(
     }
 }
 
+/// `task(part)` for every part.
+pub(crate) fn each<P: Send>(parts: Vec<P>, task: impl Fn(P) + Sync + Send) {
+    if alone() || parts.len() < 2 { parts.into_iter().for_each(task) } else { parts.into_par_iter().for_each(task) }
+}
+
 /// Cuts `items` into chunks of `size` and calls `task(i, chunk)` for each.
 pub(crate) fn chunks<T: Send>(items: &mut [T], size: usize, task: impl Fn(usize, &mut [T]) + Sync + Send) {
     if alone() || items.len() <= size {
