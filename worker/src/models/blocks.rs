@@ -1,4 +1,4 @@
-//! What the networks are built of: layers, and chains of layers numbered as in PyTorch's `nn.Sequential`.
+//! The parts of networks: layers, and chains of layers numbered as in PyTorch's `nn.Sequential`.
 
 use super::parameters::RUNNING;
 use crate::ops::{Activation, Blend, Forward, Moments};
@@ -9,7 +9,7 @@ use proto::spec::Initialization;
 /// The share of a batch's statistics in the running ones, as in PyTorch.
 pub(super) const MOMENTUM: f64 = 0.1;
 
-/// A layer with what follows it.
+/// A layer with the activation that follows it.
 #[derive(Debug)]
 enum Layer {
     Conv { weight: Tensor, bias: Tensor, activation: Activation },
@@ -26,7 +26,7 @@ struct Norm {
     variance: Var,
 }
 
-/// Where layers get their variables: by name, with a hint how to draw them.
+/// Gives layers their variables: by name, with a hint how to draw them.
 pub(super) struct Builder<'a> {
     pub(super) vars: VarBuilder<'a>,
     pub(super) initialization: Initialization,
@@ -35,7 +35,7 @@ pub(super) struct Builder<'a> {
 impl Builder<'_> {
     /// A kernel of that shape, `{name}.weight`, and its bias, `{name}.bias`.
     ///
-    /// The fan in is PyTorch's: the second dimension times the kernel's area, for transposed convolutions too.
+    /// As in PyTorch, the fan-in is the second dimension times the kernel's area, for transposed convolutions too.
     fn kernel(&self, name: &str, shape: [usize; 4], outputs: usize) -> Result<(Tensor, Tensor)> {
         let fan_in = (shape[1] * shape[2] * shape[3]) as f64;
         let (weight, bias) = match self.initialization {
@@ -73,7 +73,7 @@ impl Layer {
                 let x = pass.conv2d(x, weight, bias, Activation::Identity)?;
                 let (y, moments) = pass.batch_norm(&x, &norm.scale, &norm.shift, *activation)?;
                 let count = (x.elem_count() / norm.scale.elem_count()) as f64;
-                // PyTorch normalises by the biased variance and remembers the unbiased one
+                // as in PyTorch: the norm is by the biased variance, the running variance is the unbiased one
                 let Moments { mean, variance } = moments;
                 pass.follow([
                     Blend { running: norm.mean.clone(), latest: mean, share: MOMENTUM },

@@ -1,5 +1,5 @@
-//! The networks of the report, layer for layer, under its names: a state dict saved here loads in PyTorch and the other way
-//! round.
+//! The networks of the reference protocol, layer for layer and under its names: a state dict saved here loads in PyTorch and the
+//! other way round.
 //!
 //! ```text
 //!  parameters   variables by name, drawn from named streams: a backend of Candle's `VarBuilder`
@@ -24,7 +24,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// Counts of forward passes in training, which PyTorch keeps beside the running statistics and nothing here reads.
+/// The name of the number of forward passes in training, which PyTorch keeps beside the running statistics. Nothing here reads it.
 const BATCHES: &str = "num_batches_tracked";
 
 #[derive(Debug)]
@@ -44,7 +44,7 @@ pub struct Network {
     batches: AtomicU64,
 }
 
-/// What height and width of the images must be multiples of.
+/// The number that height and width of the images must be multiples of.
 #[must_use]
 pub fn granularity(architecture: Architecture) -> u32 {
     1 << architecture.halvings()
@@ -165,7 +165,7 @@ impl Network {
         Ok(Snapshot(self.variables().map(copy).collect::<Result<_>>()?))
     }
 
-    /// Takes the variables of a snapshot of this network.
+    /// Sets the variables to those of a snapshot of this network.
     ///
     /// # Errors
     /// If a variable is missing or has another shape.

@@ -1,5 +1,7 @@
 //! SegNet: max pooling remembers where each maximum was, and the decoder puts its values back there.
 //!
+//! Badrinarayanan, Kendall and Cipolla 2017, arXiv 1511.00561, with the widths of the reference protocol.
+//!
 //! ```text
 //!  enc_conv0 w      -- positions ------------>  dec_conv3 w -> 1
 //!    enc_conv1 2w     -- positions -------->  dec_conv2 w

@@ -1,4 +1,6 @@
-//! UNet: max pooling down, nearest upsampling up, and what was before each pooling joins again on the way.
+//! UNet: max pooling down, nearest upsampling up, with skips: the map before each pooling is concatenated on the way up.
+//!
+//! Ronneberger, Fischer and Brox 2015, arXiv 1505.04597, with the widths and the upsampling of the reference protocol.
 //!
 //! ```text
 //!  enc_conv0 w      -- skip ------------>  dec_conv3 w -> output 1

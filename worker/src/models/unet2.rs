@@ -1,5 +1,5 @@
-//! UNet2: strided convolutions in the place of pooling, transposed ones in the place of upsampling. What joins on the way up is
-//! the pooled output of the encoder.
+//! UNet2: a UNet with strided convolutions instead of pooling and transposed ones instead of upsampling. Its skips are the maps
+//! after each pooling.
 //!
 //! ```text
 //!  enc_conv0 w, pool0      -- skip ------------>  dec_conv3 2w -> w -> w -> output 1

@@ -1,5 +1,5 @@
-//! What computes: one trait, implemented for the CPU (`cpu`), for CUDA devices (`cuda`) and, as the reference of the self-test and the
-//! tests, with Candle's operations (`selftest/composed`).
+//! The trait of what computes. It is implemented for the CPU (`cpu`), for CUDA devices (`cuda`) and, as the reference of the self-test
+//! and the tests, by Candle's operations (`selftest/composed`).
 //!
 //! Maps are contiguous `[n, h, w, c]`. Weights, moments and all their gradients have PyTorch's layouts, and numbers per channel are
 //! `[c]`. Operands fit: [`Forward`](super::Forward) has checked them. A gradient that is handed over may be changed in place, so
@@ -8,10 +8,29 @@
 //! To add an operation: a function here, one file with its kernel and its adapter in `cpu`, one in `cuda`, and its reference in
 //! `selftest/composed`.
 
-use super::cpu::Cpu;
-use super::{Activation, Convolution, Moments, Precision, cuda};
-use candle_core::{Device, Result, Tensor, Var, bail};
+use candle_core::{Result, Tensor, Var};
 use std::fmt;
+
+/// The function after a linear operation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Activation {
+    /// Nothing.
+    Identity,
+    /// `max(x, 0)`, with gradient 0 at 0.
+    Relu,
+}
+
+/// Mean and biased variance of every channel, `[c]` each.
+#[derive(Debug, Clone)]
+pub struct Moments {
+    /// Means.
+    pub mean: Tensor,
+    /// Variances, divided by N.
+    pub variance: Tensor,
+}
+
+/// Added to the variance, as in PyTorch.
+pub(crate) const EPSILON: f64 = 1e-5;
 
 /// The operations of networks, forward and backward.
 pub trait Backend: fmt::Debug + Send + Sync {
@@ -104,18 +123,6 @@ pub trait Backend: fmt::Debug + Send + Sync {
 
     /// Whether every element of the contiguous tensors is finite. Waits for the device.
     fn are_finite(&self, tensors: &[&Tensor]) -> Result<bool>;
-}
-
-/// What computes on `device`: 3x3 convolutions by that algorithm on the CPU, maps in these numbers on a CUDA device.
-///
-/// # Errors
-/// If this build has no kernels for the device.
-pub fn backend(device: &Device, convolution: Convolution, precision: Precision) -> Result<Box<dyn Backend>> {
-    match device {
-        Device::Cpu => Ok(Box::new(Cpu { convolution })),
-        Device::Cuda(_) => cuda::backend(precision),
-        Device::Metal(_) => bail!("there are no kernels for {:?}: use cpu or cuda:N", device.location()),
-    }
 }
 
 /// A convolution that was computed: what its gradients need.

@@ -1,8 +1,8 @@
 //! One forward pass: checks the operands of every operation, has the backend compute it and records it on the tape.
 
-use super::backend::{Backend, Blend, Normalized};
+use super::backend::{Activation, Backend, Blend, Moments, Normalized};
+use super::kernel::Kernel;
 use super::tape::Tape;
-use super::{Activation, Kernel, Moments, expect, expect_channels};
 use candle_core::{Result, Tensor};
 
 /// A forward pass.
@@ -242,4 +242,13 @@ impl<'a> Forward<'a> {
         });
         Ok(y)
     }
+}
+
+fn expect(fits: bool, what: impl Fn() -> String) -> Result<()> {
+    if fits { Ok(()) } else { candle_core::bail!("shapes that do not fit: {}", what()) }
+}
+
+/// Checks that an operand has one number per channel.
+fn expect_channels(operand: &Tensor, channels: usize) -> Result<()> {
+    expect(operand.dims() == [channels], || format!("{:?} for {channels} channels", operand.dims()))
 }

@@ -1,4 +1,4 @@
-//! What the worker calls of `cuda`, in builds without it. There is no CUDA device in such a build, so nothing is ever computed here.
+//! Stands in for `cuda` in builds without it. Such a build opens no CUDA device, so nothing ever computes here.
 
 use super::backend::Backend;
 use super::software::{Planned, Versions};

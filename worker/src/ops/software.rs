@@ -1,8 +1,8 @@
-//! The software that computes on a CUDA device, for results and people: versions, and the algorithms that cuDNN took.
+//! The software that computes on a CUDA device, as results and tables name it: versions, and the algorithms that cuDNN took.
 
 use std::fmt;
 
-/// The versions of what computes on a CUDA device.
+/// The versions of the software that computes on a CUDA device.
 #[derive(Debug, Default)]
 pub(crate) struct Versions {
     /// cuDNN's.

@@ -1,4 +1,4 @@
-//! Steps of the update rules, in numbers: what a CUDA device is told of them.
+//! Steps of the update rules, as numbers for a CUDA device.
 
 /// A step of Adam or AdamW, with the names of `optimizers/adam.rs`.
 #[derive(Debug, Clone, Copy)]
@@ -10,7 +10,7 @@ pub(crate) struct AdamStep {
     pub(crate) betas: (f64, f64),
     /// Added to the root of the second moment.
     pub(crate) epsilon: f64,
-    /// What is left of the parameters.
+    /// Share of the parameters that is kept.
     pub(crate) keep: f64,
     /// `learning_rate / (1 - beta1^t)`
     pub(crate) size: f64,

@@ -2,7 +2,7 @@
 //!
 //! Candle's own backward pass makes a tensor of zeros for every gradient, adds to it and keeps all of them; at the speed of these
 //! operations that alone would be a third of a step. Here a step of the way back is a function. A gradient is moved to where it is
-//! needed, changed in place, and added only where paths meet. What a step has kept is freed when the step is done.
+//! needed, changed in place, and added only where paths meet. A step frees its operands when it is done.
 
 use super::backend::{Backend, Blend};
 use candle_core::{Result, Tensor, TensorId};
@@ -18,7 +18,7 @@ struct Step {
     backward: Backward,
 }
 
-/// What a forward pass did.
+/// The steps of a forward pass.
 #[derive(Default)]
 pub struct Tape {
     steps: RefCell<Vec<Step>>,

@@ -1,4 +1,5 @@
-//! Adam and AdamW, with PyTorch's defaults: betas .9 and .999, epsilon 1e-8.
+//! Adam (Kingma and Ba 2015, arXiv 1412.6980) and AdamW (Loshchilov and Hutter 2019, arXiv 1711.05101), with PyTorch's defaults:
+//! betas .9 and .999, epsilon 1e-8.
 //!
 //! ```text
 //!  g += weight_decay p                (Adam)        p -= learning_rate weight_decay p    (AdamW)
@@ -22,12 +23,12 @@ pub(super) struct Adam {
     pub(super) decoupled: bool,
 }
 
-/// A step of given number.
+/// The factors of one step.
 #[derive(Clone, Copy)]
 struct Step {
     /// Share of the variable that is added to its gradient.
     decay: f64,
-    /// What is left of the variable.
+    /// Share of the variable that is kept.
     keep: f64,
     /// `learning_rate / (1 - beta1^t)`
     size: f64,

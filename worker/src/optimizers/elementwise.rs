@@ -1,4 +1,4 @@
-//! One pass over a variable, its gradient and what its rule remembers of it, on the CPU: each number is read and written once.
+//! One pass over a variable, its gradient and its state, on the CPU: each number is read and written once.
 
 use super::Part;
 use crate::ops::parallel;
@@ -9,9 +9,9 @@ use candle_core::{Result, Tensor};
 /// Elements that a task updates.
 const CHUNK: usize = 1 << 16;
 
-/// What becomes of an element, of which `N` numbers are remembered.
+/// An update rule for one element, whose state is `N` numbers.
 pub(super) trait Update<const N: usize>: Copy + Send + Sync {
-    /// The new value, and what is remembered now.
+    /// The new value and state.
     fn apply<T: Real>(&self, value: T, gradient: T, state: [T; N]) -> (T, [T; N]);
 }
 
@@ -27,7 +27,7 @@ pub(super) fn run<const N: usize>(part: &Part<'_>, update: impl Update<N>) -> Re
     }))
 }
 
-/// Lends the elements of all tensors at once, `lent` before them.
+/// Lends the elements of all tensors at once, after those in `lent`.
 fn lend_each<T: Real>(tensors: &[Tensor], lent: Vec<&mut [T]>, then: &mut dyn FnMut(Vec<&mut [T]>)) -> Result<()> {
     let [tensor, others @ ..] = tensors else {
         then(lent);

@@ -1,4 +1,4 @@
-//! Stochastic gradient descent with momentum.
+//! Stochastic gradient descent with momentum, as in PyTorch.
 //!
 //! ```text
 //!  g += weight_decay p

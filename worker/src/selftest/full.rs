@@ -69,7 +69,7 @@ impl SelfTest<'_> {
             if activation == Activation::Relu { sum.max(0.0) } else { sum }
         });
         let limit = match self.subject {
-            // what Winograd's tiles round
+            // Winograd's tiles round more
             Subject::Cpu(_) => 1e-5,
             _ => 5e-6,
         };
@@ -200,7 +200,7 @@ impl Link {
         f64::from(weight[(small * self.large + large) * self.taps() + tap])
     }
 
-    /// What a place of the small map gets of the large map.
+    /// The value of a place of the small map, from the large map.
     fn small_at(&self, large: &[f32], weight: &[f32], place: usize) -> f64 {
         let (pixel, channel) = (place / self.small, place % self.small);
         let through = |tap| {
@@ -213,7 +213,7 @@ impl Link {
         (0..self.taps()).filter_map(through).sum()
     }
 
-    /// What a place of the large map gets of the small map.
+    /// The value of a place of the large map, from the small map.
     fn large_at(&self, small: &[f32], weight: &[f32], place: usize) -> f64 {
         let (pixel, channel) = (place / self.large, place % self.large);
         let through = |tap| {
@@ -226,7 +226,7 @@ impl Link {
         (0..self.taps()).filter_map(through).sum()
     }
 
-    /// What a place of the kernel gets of both maps.
+    /// The value of a place of the kernel, from both maps.
     fn weight_at(&self, large: &[f32], small: &[f32], place: usize) -> f64 {
         let (tap, pair) = (place % self.taps(), place / self.taps());
         let (from, to) = (pair % self.large, pair / self.large);
@@ -252,7 +252,7 @@ fn noise(shape: &[usize], stream: u64) -> Vec<f32> {
     values
 }
 
-/// At most `count` places of so many: the first, the last and those between.
+/// At most `count` of `of` places: the first, the last and those between.
 fn places(of: usize, count: usize) -> Vec<usize> {
     let last = of.saturating_sub(1);
     let mut places: Vec<_> =

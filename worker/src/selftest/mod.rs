@@ -32,12 +32,12 @@ pub struct Row {
     pub algorithm: &'static str,
     /// Euclidean distance from the reference relative to its norm, the largest over all shapes.
     pub error: f64,
-    /// What it may be.
+    /// The largest error that passes.
     pub limit: f64,
 }
 
 impl Row {
-    /// Whether the error is small enough; one that is not a number is not.
+    /// Whether the error is small enough; not-a-number is not.
     #[must_use]
     pub fn is_ok(&self) -> bool {
         self.error <= self.limit
@@ -82,7 +82,7 @@ pub fn run(device: &Device, full: Option<Size>) -> Result<Vec<Row>> {
             test.choose(Convolution::Auto, precision)?;
             test.full_convolutions(size)?;
         }
-        // of maps nothing but the type of their elements differs between precisions
+        // these operations differ between precisions only in the type of the elements
         test.choose(Convolution::Auto, Precision::F32)?;
         test.full_maps(size)?;
     }
@@ -95,7 +95,7 @@ type Operation<'a> = &'a dyn Fn(Forward<'_>, &[Tensor]) -> Result<Tensor>;
 /// The operation by the reference, from the result that was found and the gradient of the result.
 type Reference<'a> = &'a dyn Fn(&Array, &Array) -> Expected;
 
-/// What is tested, which decides about names and limits.
+/// The kernels under test, which decide about names and limits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Subject {
     /// The CPU's kernels; how they compute 3x3 convolutions.
@@ -122,7 +122,7 @@ impl<'a> SelfTest<'a> {
         Ok(Self { device, subject, backend, rows: Vec::new() })
     }
 
-    /// Goes on with other kernels of the device.
+    /// Continues with other kernels of the device.
     fn choose(&mut self, convolution: Convolution, precision: Precision) -> Result<()> {
         self.backend = Arc::from(ops::backend(self.device, convolution, precision)?);
         self.subject = Subject::of(self.device, convolution, precision);
@@ -171,7 +171,7 @@ impl<'a> SelfTest<'a> {
         Ok(())
     }
 
-    /// Adds a comparison, or takes it into the row of the same name.
+    /// Adds a comparison, or merges it into the row of the same name.
     fn row(&mut self, operation: &str, part: &'static str, error: f64, limit: f64) {
         let (algorithm, limit) = (self.subject.algorithm(operation), self.subject.limit(limit));
         let same = |row: &&mut Row| row.operation == operation && row.part == part && row.algorithm == algorithm;
@@ -211,7 +211,7 @@ impl Subject {
         }
     }
 
-    /// The limit of an error that may be `limit` where f32 is computed with and sums are short.
+    /// The limit of an error whose limit is `limit` for f32 and short sums.
     fn limit(self, limit: f64) -> f64 {
         match self {
             // sums of some 2,000 products whose order is the library's: errors near 1e-6 are usual
@@ -236,7 +236,7 @@ fn arrays<const COUNT: usize>(shapes: [&[usize]; COUNT]) -> [Array; COUNT] {
     })
 }
 
-/// The numbers that f32 makes of them.
+/// The numbers rounded to f32.
 fn rounded(array: &Array) -> Array {
     Array { shape: array.shape.clone(), values: array.values.iter().map(|value| f64::from(*value as f32)).collect() }
 }
@@ -266,7 +266,7 @@ mod tests {
         assert!(failed.is_empty(), "{failed:#?}");
     }
 
-    /// So other tests may compare the kernels with the composed operations.
+    /// The composed operations are correct, so other tests may compare kernels with them.
     #[test]
     fn composed_operations_pass() {
         let backend = Arc::new(composed::Composed);

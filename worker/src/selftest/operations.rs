@@ -1,4 +1,4 @@
-//! What is compared: every operation, the losses and the update rules, on shapes that tiles and vectors do and do not divide.
+//! The comparisons: every operation, the losses and the update rules, on shapes that tiles and vectors do and do not divide.
 
 use super::composed;
 use super::reference::{self, Array, Parameter, Rates, Relu};
@@ -102,7 +102,7 @@ impl SelfTest<'_> {
         Ok(())
     }
 
-    /// Whether maps are rounded, so that a maximum can be another.
+    /// Whether maps are rounded, so that another element may be the maximum.
     fn rounds(&self) -> bool {
         self.subject == Subject::Cuda(Precision::Bf16)
     }
@@ -118,7 +118,7 @@ impl SelfTest<'_> {
     }
 
     fn batch_norm(&mut self) -> Result<()> {
-        // numbers so small that what is added to the variance matters, too
+        // among them numbers so small that epsilon matters
         for (shape, size) in [([3, 5, 7, 4], 1.0), ([2, 32, 24, 16], 1.0), ([2, 6, 10, 8], 3e-3)] {
             let channels = shape[3];
             let channels = [channels];
@@ -151,7 +151,7 @@ impl SelfTest<'_> {
         Ok(())
     }
 
-    /// A convolution and the norm after it, as evaluations have them: where it pays, in one.
+    /// A convolution and the norm after it, as in evaluations: in one operation where that is faster.
     fn normed_convolution(&mut self) -> Result<()> {
         let [c, k]: [&[usize]; 2] = [&[16], &[16, 6, 3, 3]];
         let [x, weight, bias, scale, shift, means, variances] = arrays([&[2, 12, 10, 6], k, c, c, c, c, c]);
@@ -196,7 +196,7 @@ impl SelfTest<'_> {
         Ok(())
     }
 
-    /// What three steps change, by each rule.
+    /// The change of three steps of each rule.
     pub(super) fn update_rules(&mut self) -> Result<()> {
         let rates = Rates { learning: 0.1, decay: 0.1, momentum: 0.9 };
         let [start, gradients @ ..] = arrays([&[1000]; 4]);

@@ -1,6 +1,6 @@
 //! Batch norm over channels that come last: `y = gamma (x - mean) / sqrt(variance + eps) + beta`, with ReLU if asked for.
 //!
-//! Sums go over chunks of pixels; the chunks' are joined in their order, in f64.
+//! Sums are taken over chunks of pixels, and those of the chunks are joined in order, in f64.
 
 use super::run::instruction_set::dispatch;
 use super::run::parallel::{self, Scattered};
@@ -12,7 +12,7 @@ use crate::ops::{Activation, EPSILON, Moments};
 use candle_core::{Result, Tensor};
 use std::mem::MaybeUninit;
 
-/// Elements of a chunk: it stays in the nearest caches between two passes.
+/// Elements of a chunk: it stays in the L1 cache between two passes.
 const CHUNK: usize = 1 << 13;
 
 /// Elements of the chunks of maps with that many channels: whole pixels.
@@ -40,7 +40,7 @@ pub(super) fn normalize(
     }))
 }
 
-/// Weight and bias of the convolution that does what this one and batch norm by `moments` do.
+/// Weight and bias of the convolution that equals this one with batch norm by `moments` after it.
 pub(super) fn fold(
     weight: &Tensor,
     bias: &Tensor,
@@ -56,7 +56,7 @@ pub(super) fn fold(
     }))
 }
 
-/// The gradients of `x`, gamma and beta; makes the first of `grad`, in place.
+/// The gradients of `x`, gamma and beta; `grad` becomes the first, in place.
 pub(super) fn normalize_backward(
     Normalized { x, gamma, y, moments, of_input, activation }: &Normalized,
     grad: Tensor,
@@ -120,8 +120,8 @@ fn scales<T: Real>(gamma: &[T], variances: &[T]) -> impl Iterator<Item = f64> {
     gamma.iter().zip(variances).map(|(gamma, variance)| gamma.to_f64() / (variance.to_f64() + EPSILON).sqrt())
 }
 
-/// Kernel and bias of the convolution that does what one with `weight`, a block for each channel of its output, and `bias` does
-/// with batch norm after it.
+/// Weight and bias of the convolution that equals the one with `weight` and `bias` with batch norm after it. A weight has one block
+/// per channel of the output.
 fn folded<T: Real>(
     weight: &[T],
     bias: &[T],
@@ -137,7 +137,7 @@ fn folded<T: Real>(
             target.write(weight * scale);
         }
     };
-    // SAFETY: every number of a block has one of `weight`.
+    // SAFETY: a block is as long as its part of `weight`, and all of it is written.
     let weight = unsafe { parallel::written_chunks(weight.len(), size, scaled) };
     let shifted = |(((bias, mean), scale), beta): (((&T, &T), &f64), &T)| {
         T::from_f64((bias.to_f64() - mean.to_f64()) * scale + beta.to_f64())
@@ -167,7 +167,7 @@ fn normalized<T: Real>(
                     for (y, ((&x, &mean), (&scale, &shift))) in y.iter_mut().zip(operands) {
                         y.write((x - mean) * scale + shift);
                     }
-                    // SAFETY: as many numbers of `x` were read as of `y` written.
+                    // SAFETY: the loop wrote all of `y`, which is as long as its part of `x`.
                     let y = unsafe { y.assume_init_mut() };
                     if activation == Activation::Relu {
                         y.iter_mut().for_each(|y| *y = if *y < T::default() { T::default() } else { *y });
@@ -176,11 +176,11 @@ fn normalized<T: Real>(
             },
         );
     };
-    // SAFETY: every number of `y` has one of `x`.
+    // SAFETY: a chunk of `y` is as long as its part of `x`, and all of it is written.
     unsafe { parallel::written_chunks(x.len(), size, normalize) }
 }
 
-/// What the gradients are computed of.
+/// The operands of the gradients.
 struct Backward<'a, T> {
     x: &'a [T],
     y: &'a [T],
@@ -193,7 +193,7 @@ struct Backward<'a, T> {
 }
 
 impl<T: Real> Backward<'_, T> {
-    /// Makes the gradient of `x` of that of `y`, in place; returns those of gamma and beta.
+    /// Turns the gradient of `y` into that of `x`, in place; returns those of gamma and beta.
     ///
     /// With `g` the gradient of `y` and `h` the normalised input: `beta' = sum g`, `gamma' = sum g h` and
     /// `x' = gamma / sigma (g - beta' / N - h gamma' / N)`, without the last two terms where the moments are constants.
@@ -234,7 +234,7 @@ impl<T: Real> Backward<'_, T> {
         (numbers(gammas), numbers(betas))
     }
 
-    /// Masks the gradient by the activation; per channel its sum and that of its products with `x - mean`.
+    /// Sets the gradient to zero where the activation cut; returns, per channel, its sum and that of its products with `x - mean`.
     fn sums(&self, grad: &mut [T]) -> (Vec<f64>, Vec<f64>) {
         let channels = self.gamma.len();
         let (size, total) = (chunk_size(channels), grad.len());

@@ -1,4 +1,4 @@
-//! The operations as one backend.
+//! A CUDA device as a backend.
 
 use super::operand::dtype;
 use super::{conv, maps, norm, steps};
@@ -13,7 +13,7 @@ struct Cuda {
     precision: Precision,
 }
 
-/// What computes on CUDA devices.
+/// The backend of CUDA devices.
 #[expect(clippy::unnecessary_wraps, reason = "without CUDA there is none")]
 pub(in crate::ops) fn backend(precision: Precision) -> Result<Box<dyn Backend>> {
     Ok(Box::new(Cuda { precision }))

@@ -1,21 +1,21 @@
 //! The operations on CUDA devices: a forward and a backward function each, on detached tensors.
 //!
 //! ```text
-//!  backend                     the operations of maps behind the trait
+//!  backend                     the operations on maps as one backend
 //!  conv                        convolutions: pack weights, call cuDNN, add what it does not
 //!    cudnn       plans: which algorithm a pass takes, its workspace
 //!    algorithms  the deterministic algorithms, as calls of cuDNN
 //!    descriptors convolutions as cuDNN describes them
 //!  norm, maps, steps, batches, losses  one kernel or two each
-//!    engine      what a device keeps: compiled kernels, plans, workspace
+//!    engine      the state of a device: compiled kernels, plans, workspace
 //!    compiler    kernels/*.cu -> machine code, at run time
 //!    operand     tensors as addresses
 //!  libraries                   finds CUDA's libraries and opens them; entries: their functions
 //! ```
 //!
 //! Feature maps are contiguous, channels last, `[n, h, w, c]`, of f32 or bf16; weights, moments and their gradients are f32, in
-//! PyTorch's layouts. Only `are_finite` and `release` wait for the device. Results have the same bits from run to run: algorithms are chosen by name, and
-//! sums are split by shape alone.
+//! PyTorch's layouts. Only `are_finite` and `release` wait for the device. Results have the same bits from run to run: algorithms
+//! are chosen by name, and sums are split by shape alone.
 //!
 //! All work of a device goes to one stream of its own, in the order of the calls, whatever thread they come from.
 
@@ -69,7 +69,7 @@ pub(crate) fn release(device: &Device) -> Result<()> {
     engine::trim(device)
 }
 
-/// What cuDNN has planned since the last [`release`], sorted.
+/// The plans that cuDNN made since the last [`release`], sorted.
 pub(crate) fn plans(device: &Device) -> Result<Vec<Planned>> {
     match device {
         Device::Cuda(device) => Ok(Engine::of(device)?.cudnn().plans()),

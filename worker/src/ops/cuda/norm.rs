@@ -93,17 +93,17 @@ impl Walk {
         Ok(Self { engine: Engine::of(device(x)?)?, variant, grid, pixels, columns, channels })
     }
 
-    /// Room for a number a share and channel.
+    /// Room for one number per share and channel.
     fn partial(&self) -> Result<Tensor> {
         empty((self.grid.shares(), self.channels), DType::F32, &self.engine.device)
     }
 
-    /// Room for a number a channel.
+    /// Room for one number per channel.
     fn numbers(&self) -> Result<Tensor> {
         empty(self.channels, DType::F32, &self.engine.device)
     }
 
-    /// The addresses of numbers a channel.
+    /// The addresses of tensors with one number per channel.
     fn demand<const N: usize>(&self, numbers: [&Tensor; N]) -> Result<[u64; N]> {
         let mut addresses = [0; N];
         for (to, tensor) in addresses.iter_mut().zip(numbers) {

@@ -1,4 +1,4 @@
-//! What the product computes, composed of Candle's differentiable operations, on any device: a reference for the self-test and the
+//! Operations and losses composed of Candle's differentiable operations, on any device: the reference of the self-test and the
 //! tests. Nothing trains with it.
 //!
 //! Candle's pooling and upsampling are avoided: their gradients are wrong (scaled by 1/4; overwriting what was accumulated), and

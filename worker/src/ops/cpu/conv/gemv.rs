@@ -53,7 +53,7 @@ impl<T: Real> WithSimd for Project<'_, '_, T> {
 }
 
 impl<T: Real> Project<'_, '_, T> {
-    /// `R` rows; returns `R`.
+    /// Computes `R` rows; returns `R`.
     #[inline(always)]
     fn rows<S: Simd, const R: usize>(&self, simd: S, row: usize) -> usize {
         let (lanes, length) = (T::count::<S>(), self.left.length);
@@ -70,9 +70,9 @@ impl<T: Real> Project<'_, '_, T> {
         }
         for (sum, &at) in sums.into_iter().zip(&self.results[row..]) {
             let total = T::total(simd, sum) + self.bias;
-            // not-a-number is not below zero, and stays
+            // not-a-number is not below zero, so it stays
             let negative = self.activation == Activation::Relu && total < T::default();
-            // SAFETY: the promise of `Scattered`.
+            // SAFETY: the caller of the product gives every task results of its own.
             unsafe { self.result.slice(at, 1)[0].write(if negative { T::default() } else { total }) };
         }
         R
@@ -114,7 +114,8 @@ impl<T: Real> WithSimd for Accumulate<'_, T> {
     }
 }
 
-/// Adds to `V` vectors, the last of which may be short, what the patches have from their `k`-th element on; returns their elements.
+/// Adds the products with the patches' elements from `k` on to `V` vectors, the last of which may be short; returns the number of
+/// elements.
 #[inline(always)]
 fn add<T: Real, S: Simd, const V: usize>(
     simd: S,

@@ -6,15 +6,15 @@ use crate::ops::cpu::run::simd::Real;
 use std::mem::MaybeUninit;
 use std::ops::Range;
 
-/// Columns of the kernel's matrix that a task has at least.
-const COLUMNS: usize = 64;
-/// Channels of the larger map that are taken from a kernel, or put into it, before the next kernel's: kernels may lie a power of
-/// two apart, and then share a place in the nearest cache.
+/// Minimum number of columns of the kernel's matrix per task.
+const MIN_COLUMNS: usize = 64;
+/// Channels of the larger map that are copied from or to a kernel before the next kernel's turn. Kernels may lie a power of two
+/// apart, and then share a place in the L1 cache.
 const BLOCK: usize = 16;
 
-/// Cuts columns into at most so many ranges, each a whole number of panels.
+/// Cuts columns into at most `parts` ranges, each a whole number of panels.
 pub(super) fn cut(columns: usize, parts: usize) -> Vec<Range<usize>> {
-    let size = columns.div_ceil(parts.max(1)).next_multiple_of(COLUMNS);
+    let size = columns.div_ceil(parts.max(1)).next_multiple_of(MIN_COLUMNS);
     (0..columns).step_by(size).map(|start| start..columns.min(start + size)).collect()
 }
 
@@ -45,7 +45,7 @@ pub(super) fn sum_parts<T: Real>(
     }
 }
 
-/// A matrix in panels. Row `outer * inners + inner` is what `value(outer, inner, column)` says.
+/// A matrix in panels: `value(outer, inner, column)` gives the elements of row `outer * inners + inner`.
 pub(super) fn panels<T: Real>(
     (outers, inners): (usize, usize),
     columns: usize,
@@ -67,6 +67,6 @@ pub(super) fn panels<T: Real>(
             values.chunks_exact_mut(PANEL).for_each(|row| row[columns.len()..].fill(MaybeUninit::new(T::default())));
         }
     };
-    // SAFETY: all rows of a panel are written, to their ends.
+    // SAFETY: every row of a panel is written to its end.
     unsafe { parallel::written_chunks(panels_size(depth, columns), PANEL * depth, fill) }
 }

@@ -1,4 +1,4 @@
-//! Convolutions as products of patches with the kernel, without writing the patches down.
+//! Convolutions as products of patches with the kernel, without copying the patches.
 //!
 //! Every site (a pixel of the smaller map) has a patch of the larger map: its 3x3 neighbours, itself, or a 2x2 block. With the
 //! kernel as a matrix `W[(row of taps, tap in the row, channel of the larger map), channel of the smaller map]`
@@ -9,8 +9,8 @@
 //!  correlate   W' = patches(larger)^T smaller     gradient of the kernel of either
 //! ```
 //!
-//! The gradient of a 3x3 convolution is one too, with the kernel turned and its channels exchanged. PyTorch has a kernel as
-//! `[channel of the smaller map, channel of the larger map, row, column]`, transposed or not.
+//! The input's gradient of a 3x3 convolution is a 3x3 convolution too, with the kernel turned and its channels exchanged. As in
+//! PyTorch a kernel is `[channel of the smaller map, channel of the larger map, row, column]`, transposed or not.
 
 use super::gemm::{Correlate, Multiply, PANEL, Patches, panels_size};
 use super::gemv::{Accumulate, Project};
@@ -23,19 +23,19 @@ use candle_core::{Result, Tensor};
 use std::mem::MaybeUninit;
 use std::ops::Range;
 
-/// Elements of a run of all patches of a task, at most: they stay in the second cache.
-const STRIP: usize = 1 << 15;
-/// Sites that a task has at least and at most, to a row of the map.
-const SITES: (usize, usize) = (64, 1024);
-/// Tasks that are wanted where the map alone gives fewer.
+/// Maximum number of elements of a run of all patches of a task: they stay in the L2 cache.
+const MAX_STRIP: usize = 1 << 15;
+/// Minimum and maximum number of sites of a task, rounded to whole rows of the map.
+const MIN_MAX_SITES: (usize, usize) = (64, 1024);
+/// Desired number of tasks where the map alone gives fewer.
 const TASKS: usize = 8;
-/// Elements of all partial gradients of a kernel.
-const PARTIALS: usize = 1 << 22;
+/// Maximum number of elements of all partial gradients of a kernel.
+const MAX_PARTIALS: usize = 1 << 22;
 
 /// The sizes of a convolution.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Geometry {
-    /// A patch's shape and the distance of two.
+    /// The shape of a patch, and how far one is from the next.
     pub(super) kernel: Kernel,
     /// Images.
     pub(super) batch: usize,
@@ -54,13 +54,13 @@ pub(super) struct Geometry {
 pub(super) enum Reading {
     /// As it stands.
     Straight,
-    /// Turned by half a circle, its channels exchanged: the kernel of the input's gradient.
+    /// Turned by 180 degrees, its channels exchanged: the kernel of the input's gradient.
     Turned,
 }
 
 /// Rows of sites with their patches.
 struct Strip<'a, T> {
-    /// For every run of a patch, where that of each site lies.
+    /// The runs of the patches, `[run][site]`.
     runs: Vec<Vec<&'a [T]>>,
     /// Where each site begins in the smaller map.
     sites: Vec<usize>,
@@ -121,7 +121,7 @@ impl Geometry {
 
     /// Rows of sites in a strip.
     fn strip_rows(&self) -> usize {
-        let sites = (STRIP / self.depth() * self.side()).clamp(SITES.0, SITES.1);
+        let sites = (MAX_STRIP / self.depth() * self.side()).clamp(MIN_MAX_SITES.0, MIN_MAX_SITES.1);
         (sites / self.width).clamp(1, self.rows().max(1))
     }
 
@@ -129,7 +129,7 @@ impl Geometry {
         self.rows().div_ceil(self.strip_rows())
     }
 
-    /// Cuts `columns` so that there are enough tasks beside the strips.
+    /// Cuts `columns` so that strips times cuts are enough tasks.
     fn cut(&self, columns: usize) -> Vec<Range<usize>> {
         cut(columns, TASKS.div_ceil(self.strips().max(1)))
     }
@@ -144,15 +144,15 @@ impl Geometry {
         (rows.start * self.width..rows.end * self.width).map(|site| site * self.channels_small).collect()
     }
 
-    /// Where each patch begins in the larger map; not for neighbours.
+    /// Where each patch begins in the larger map; not for 3x3 kernels.
     fn places(&self, rows: &Range<usize>) -> impl Iterator<Item = usize> {
         let (side, pitch, step) = (self.side(), self.pitch(), self.side() * self.channels_large);
         let width = self.width;
         rows.clone().flat_map(move |row| (0..width).map(move |x| row * side * pitch + x * step))
     }
 
-    /// The runs that reach over an edge of the larger map: one above or below it, then those at the left and at the right end of
-    /// each of its rows, from that above the strip to that below.
+    /// The runs that reach over an edge of the larger map: first one that lies above or below the map, then the left and the right
+    /// end of every row, from the row above the strip to the row below.
     fn over_edges<T: Real>(&self, rows: &Range<usize>, large: &[T]) -> Vec<T> {
         if self.kernel != Kernel::K3 {
             return Vec::new();
@@ -161,7 +161,7 @@ impl Geometry {
         let mut values = zeros(run * (1 + 2 * (rows.len() + 2)));
         let (_, ends) = values.split_at_mut(run);
         for (index, ends) in ends.chunks_exact_mut(2 * run).enumerate() {
-            // the row above the first is none
+            // there is no row above the first
             let Some(row) = (rows.start + index).checked_sub(1).filter(|&row| row < self.rows()) else { continue };
             let row = &large[row * pitch..(row + 1) * pitch];
             let (left, right) = ends.split_at_mut(run);
@@ -172,7 +172,7 @@ impl Geometry {
         values
     }
 
-    /// Some rows of sites, with [what reaches over an edge](Self::over_edges) there.
+    /// The patches of some rows of sites; `over_edges` are [their runs that reach over an edge](Self::over_edges).
     fn patches<'a, T: Real>(&self, rows: &Range<usize>, large: &'a [T], over_edges: &'a [T]) -> Strip<'a, T> {
         let (side, run, pixel, pitch) = (self.side(), self.length(), self.channels_large, self.pitch());
         let sites = self.sites(rows);
@@ -238,7 +238,7 @@ impl Geometry {
             });
         };
         let tasks = self.strips() * cuts.len();
-        // SAFETY: the tasks' strips and columns are all sites and all channels.
+        // SAFETY: the tasks' strips cover all sites, their columns all channels.
         unsafe {
             parallel::written(self.small_size(), |result| {
                 parallel::collect(tasks, |index| task(result, index));
@@ -246,7 +246,7 @@ impl Geometry {
         }
     }
 
-    /// The larger map from the smaller one; not for neighbours, whose patches overlap.
+    /// The larger map from the smaller one; not for 3x3 kernels, whose patches overlap.
     pub(super) fn scatter<T: Real>(
         &self,
         small: &[T],
@@ -254,7 +254,7 @@ impl Geometry {
         bias: Option<&[T]>,
         activation: Activation,
     ) -> Vec<T> {
-        assert!(self.kernel != Kernel::K3, "the patches of neighbours overlap");
+        assert!(self.kernel != Kernel::K3, "the patches of 3x3 kernels overlap");
         let (side, channels, length) = (self.side(), self.channels_large, self.length());
         let size = panels_size(self.channels_small, length);
         let mut matrix = Vec::with_capacity(side * size);
@@ -285,7 +285,8 @@ impl Geometry {
             }
         };
         let tasks = self.strips() * cuts.len();
-        // SAFETY: the tasks' strips and columns are all sites, whose patches do not overlap and leave nothing out.
+        // SAFETY: the tasks' strips cover all sites, their columns all channels; the patches of the sites do not overlap and leave
+        // nothing out.
         unsafe {
             parallel::written(self.large_size(), |result| {
                 parallel::collect(tasks, |index| task(result, index));
@@ -293,10 +294,10 @@ impl Geometry {
         }
     }
 
-    /// The gradient of the kernel, as PyTorch has it.
+    /// The gradient of the kernel, in PyTorch's layout.
     pub(super) fn correlate<T: Real>(&self, large: &[T], small: &[T]) -> Vec<T> {
         let (side, channels, depth) = (self.side(), self.channels_large, self.depth());
-        let groups = (PARTIALS / (depth * self.channels_small)).clamp(1, TASKS).min(self.strips().max(1));
+        let groups = (MAX_PARTIALS / (depth * self.channels_small)).clamp(1, TASKS).min(self.strips().max(1));
         let cuts = cut(self.channels_small, TASKS / groups);
         let parts = parallel::collect(groups * cuts.len(), |task| {
             let columns = &cuts[task % cuts.len()];

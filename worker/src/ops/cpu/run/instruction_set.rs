@@ -3,7 +3,7 @@
 use pulp::{Arch, WithSimd};
 use std::sync::OnceLock;
 
-/// What the whole process is limited to.
+/// The instruction set of the whole process.
 static LIMIT: OnceLock<Arch> = OnceLock::new();
 
 /// An instruction set.
@@ -11,9 +11,9 @@ static LIMIT: OnceLock<Arch> = OnceLock::new();
 pub enum InstructionSet {
     /// The best that this processor has.
     Auto,
-    /// 16 floats at once.
+    /// AVX-512: 16 floats at once.
     Avx512,
-    /// 8 floats at once.
+    /// AVX2: 8 floats at once.
     Avx2,
     /// Any processor of this architecture.
     Portable,

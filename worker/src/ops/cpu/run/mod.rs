@@ -1,4 +1,4 @@
-//! What kernels run on.
+//! What kernels need of the processor and of Candle.
 //!
 //! ```text
 //!  simd             floats and their vector registers

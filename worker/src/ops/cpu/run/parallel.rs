@@ -1,7 +1,7 @@
 //! Independent tasks on the threads of the rayon pool.
 //!
-//! What a task computes never depends on how many threads there are, and no sum crosses tasks, so results have the same bits on
-//! one thread and on many. A pool of one thread is by-passed: handing work over would only cost time.
+//! A task computes the same whatever the number of threads, and no sum crosses tasks, so results have the same bits on one thread
+//! and on many. A pool of one thread is bypassed: handing work over would only cost time.
 
 use rayon::prelude::*;
 use std::marker::PhantomData;
@@ -16,7 +16,7 @@ pub(crate) fn collect<R: Send>(tasks: usize, task: impl Fn(usize) -> R + Sync + 
     if alone() || tasks < 2 { (0..tasks).map(task).collect() } else { (0..tasks).into_par_iter().map(task).collect() }
 }
 
-/// `task(scratch, i)` for every `i`, collected in order; tasks that follow one another on a thread share the scratch.
+/// `task(scratch, i)` for every `i`, collected in order. Successive tasks of a thread share a scratch.
 pub(crate) fn collect_with<W, R: Send>(
     tasks: usize,
     scratch: impl Fn() -> W + Sync + Send,
@@ -72,7 +72,7 @@ pub(crate) unsafe fn written_chunks<T: Send>(
     items
 }
 
-/// A slice of which every task writes other parts, which need not be chunks.
+/// A slice whose parts different tasks write; unlike chunks, the parts of a task need not be adjacent.
 pub(crate) struct Scattered<'a, T> {
     start: *mut T,
     length: usize,
@@ -81,11 +81,11 @@ pub(crate) struct Scattered<'a, T> {
 
 // SAFETY: every part of the slice of `T` is lent to one task only.
 unsafe impl<T: Send> Sync for Scattered<'_, T> {}
-// SAFETY: as above.
+// SAFETY: every part of the slice of `T` is lent to one task only.
 unsafe impl<T: Send> Send for Scattered<'_, T> {}
 
 impl<'a, T> Scattered<'a, T> {
-    /// Takes the slice until the tasks are done.
+    /// Borrows the slice until the tasks are done.
     pub(crate) fn new(items: &'a mut [T]) -> Self {
         Self { start: items.as_mut_ptr(), length: items.len(), borrowed: PhantomData }
     }
@@ -104,7 +104,7 @@ impl<'a, T> Scattered<'a, T> {
 }
 
 impl<'a, T> Scattered<'a, MaybeUninit<T>> {
-    /// Takes items that were written before, for what may also write new memory.
+    /// Borrows initialised items for a kernel that writes memory, initialised or not.
     pub(crate) fn over(items: &'a mut [T]) -> Self {
         Self { start: items.as_mut_ptr().cast(), length: items.len(), borrowed: PhantomData }
     }

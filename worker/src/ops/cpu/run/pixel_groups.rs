@@ -1,9 +1,9 @@
-//! Loops over pixels that take several pixels at once: one over the channels of a single pixel can be too short to be worth its
-//! start. What is known per channel is repeated for each pixel of a group; sums are kept per place in a group and folded in the end.
+//! Groups of pixels for loops over maps: a loop over the channels of one pixel may be too short to pay for its start. Numbers per
+//! channel are repeated for every pixel of a group. Sums are kept per place in a group, and folded to channels in the end.
 
 use super::simd::Real;
 
-/// Elements of a group that are wanted.
+/// Desired number of elements of a group.
 const ELEMENTS: usize = 256;
 
 /// Pixels of a group.
@@ -26,7 +26,7 @@ pub(in crate::ops::cpu) fn sums<T: Real>(channels: usize) -> Vec<T> {
     vec![T::default(); size(channels)]
 }
 
-/// The sums per channel. They may be small beside what they are made of, so they are taken in f64.
+/// The sums per channel, in f64 because they may be small beside their terms.
 pub(in crate::ops::cpu) fn fold<T: Real>(sums: &[T], channels: usize) -> Vec<f64> {
     let mut folded = vec![0.0; channels];
     for pixel in sums.chunks_exact(channels) {

@@ -1,10 +1,10 @@
-//! Floats and their vector registers: what lets one kernel serve `f32` and `f64` on every processor.
+//! Floats and their vector registers, so that one kernel serves `f32` and `f64` on every processor.
 
 use candle_core::{CpuStorage, Result, WithDType};
 use pulp::{Simd, bytemuck};
 use std::mem::MaybeUninit;
 
-/// Numbers in the largest register: `f32` in 512 bits.
+/// Maximum of numbers in a register: `f32` in 512 bits.
 const MAX_LANES: usize = 16;
 
 /// A float that the kernels compute with.
@@ -26,7 +26,7 @@ pub(crate) trait Real: WithDType + bytemuck::Pod + num::Num + PartialOrd + std::
     fn relu<S: Simd>(simd: S, a: Self::Lanes<S>) -> Self::Lanes<S>;
     /// The sum of all lanes.
     fn total<S: Simd>(simd: S, a: Self::Lanes<S>) -> Self;
-    /// Loads as many lanes as `source` has, and zeros.
+    /// Loads as many lanes as `source` has, and zeros into the others.
     fn load_some<S: Simd>(simd: S, source: &[Self]) -> Self::Lanes<S>;
     /// Stores as many lanes as `target` has.
     fn store_some<S: Simd>(simd: S, target: &mut [Self], lanes: Self::Lanes<S>);
@@ -209,7 +209,7 @@ real!(
     partial_store_f64s
 );
 
-/// That many zeros.
+/// `count` zeros.
 pub(crate) fn zeros<T: Real>(count: usize) -> Vec<T> {
     vec![T::default(); count]
 }

@@ -1,4 +1,4 @@
-//! Kernels -> panels for the products, and gradients back to kernels.
+//! Transforms kernels into panels for the products, and their gradients back.
 
 use super::Winograd;
 use super::transforms::{Matrix, Transform, square};
@@ -122,7 +122,7 @@ impl<F: Transform, T: Real> WithSimd for KernelGradient<'_, F, T> {
     }
 }
 
-/// Distance of two elements of a kernel's transformed gradient. No power of two: those would share a place in the nearest cache.
+/// Distance of two elements of a kernel's transformed gradient: not a power of two, at which they would share a place in the L1 cache.
 pub(super) fn part_stride(inputs: usize, outputs: usize) -> usize {
     inputs * outputs + PANEL
 }

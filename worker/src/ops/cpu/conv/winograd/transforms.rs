@@ -50,7 +50,7 @@ const Q: f64 = 1.5;
 const P2: f64 = P * P;
 const Q2: f64 = Q * Q;
 
-/// Vector arithmetic with less ink.
+/// Vector arithmetic in short.
 #[derive(Clone, Copy)]
 struct Vectors<S>(S);
 
@@ -226,7 +226,7 @@ pub(super) enum Matrix {
 ///
 /// Both functions must be inlined, or they would be compiled for another instruction set.
 #[inline(always)]
-#[expect(clippy::needless_range_loop, reason = "a column is no slice")]
+#[expect(clippy::needless_range_loop, reason = "a column is not a slice")]
 pub(super) fn square<F: Transform, T: Real, S: Simd>(
     simd: S,
     matrix: Matrix,
@@ -234,7 +234,7 @@ pub(super) fn square<F: Transform, T: Real, S: Simd>(
     load: impl Fn(usize, usize) -> T::Lanes<S>,
     mut store: impl FnMut(usize, usize, T::Lanes<S>),
 ) {
-    // half way: zeros that nobody reads would be written at every tile
+    // not zeros: nothing reads them, and writing them costs time at every tile
     let mut tile = [[MaybeUninit::<T::Lanes<S>>::uninit(); 6]; 6];
     let zero = T::splat(simd, T::default());
     for column in 0..from {
@@ -260,7 +260,7 @@ pub(super) fn square<F: Transform, T: Real, S: Simd>(
     }
 }
 
-/// No closure: one that is not inlined would be compiled for another instruction set.
+/// A function, because a closure that is not inlined would be compiled for another instruction set.
 #[inline(always)]
 fn multiply<F: Transform, T: Real, S: Simd>(simd: S, matrix: Matrix, line: Line<T, S>) -> Line<T, S> {
     match matrix {
