@@ -228,7 +228,7 @@ fn gradients_of_networks_agree_with_pytorch() {
 }
 
 #[test]
-fn networks_have_the_parameters_of_the_report() {
+fn networks_have_as_many_parameters_as_in_the_reference_protocol() {
     let expected =
         [(Architecture::SegNet, 24_980_929), (Architecture::UNet, 21_978_177), (Architecture::UNet2, 16_755_777)];
     for (architecture, count) in expected {

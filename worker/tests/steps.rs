@@ -70,7 +70,7 @@ fn losses_and_their_gradients_agree_with_pytorch() {
 
 #[test]
 fn confident_logits_keep_their_loss() {
-    // from the report's form log(1 + exp(-x)) comes infinity at -1000 and 0 at 100
+    // the plain form log(1 + exp(-x)) gives infinity at -1000 and 0 at 100
     let loss = |x: f64, y: f64| {
         let tensor = |value| Tensor::full(value, (1, 1, 1, 1), &Device::Cpu).unwrap();
         losses::per_case(&Loss::Bce {}, &tensor(x), &tensor(y)).unwrap().to_vec1::<f64>().unwrap()[0]

@@ -48,7 +48,7 @@ impl SegNet {
         let mut x = x.clone();
         let mut positions = Vec::new();
         for chain in &self.encoder {
-            let (pooled, position) = pass.max_pool2d(&chain.forward(pass, &x)?)?;
+            let (pooled, position) = pass.max_pool2d(&chain.forward(pass, &x)?)?; // [n, h, w, c] -> [n, h / 2, w / 2, c]
             x = pooled;
             positions.push(position);
         }

@@ -50,13 +50,13 @@ impl UNet {
         let mut skips = Vec::new();
         for chain in &self.encoder {
             let skip = chain.forward(pass, &x)?;
-            x = pass.max_pool2d(&skip)?.0;
+            x = pass.max_pool2d(&skip)?.0; // [n, h, w, c] -> [n, h / 2, w / 2, c]
             skips.push(skip);
         }
         x = self.bottleneck.forward(pass, &x)?;
         for (chain, skip) in self.decoder.iter().zip(skips.iter().rev()) {
-            let upsampled = pass.upsample(&x)?;
-            x = chain.forward(pass, &pass.concatenate(&upsampled, skip)?)?;
+            let upsampled = pass.upsample(&x)?; // [n, h, w, c] -> [n, 2 h, 2 w, c]
+            x = chain.forward(pass, &pass.concatenate(&upsampled, skip)?)?; // with the c channels of the skip: [n, 2 h, 2 w, 2 c]
         }
         self.output.forward(pass, &x)
     }

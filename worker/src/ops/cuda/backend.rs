@@ -1,7 +1,7 @@
 //! A CUDA device as a backend.
 
 use super::operand::dtype;
-use super::{conv, maps, norm, steps};
+use super::{concat, conv, elementwise, norm, pool, steps, upsample};
 use crate::ops::backend::{Backend, Blend, ConvGradients, Convolved, Normalized};
 use crate::ops::{Activation, Moments, Precision};
 use candle_core::{DType, Result, Tensor};
@@ -21,12 +21,12 @@ pub(in crate::ops) fn backend(precision: Precision) -> Result<Box<dyn Backend>> 
 
 impl Backend for Cuda {
     fn enter(&self, x: &Tensor) -> Result<Tensor> {
-        maps::cast(x, dtype(self.precision))
+        elementwise::cast(x, dtype(self.precision))
     }
 
     fn leave(&self, x: &Tensor) -> Result<Tensor> {
         match x.dtype() {
-            DType::BF16 => maps::cast(x, DType::F32),
+            DType::BF16 => elementwise::cast(x, DType::F32),
             _ => Ok(x.clone()),
         }
     }
@@ -54,31 +54,31 @@ impl Backend for Cuda {
     }
 
     fn max_pool2d(&self, x: &Tensor) -> Result<(Tensor, Tensor)> {
-        maps::max_pool2d(x)
+        pool::max_pool2d(x)
     }
 
     fn gather(&self, x: &Tensor, positions: &Tensor) -> Result<Tensor> {
-        maps::gather(x, positions)
+        pool::gather(x, positions)
     }
 
     fn scatter(&self, x: &Tensor, positions: &Tensor) -> Result<Tensor> {
-        maps::scatter(x, positions)
+        pool::scatter(x, positions)
     }
 
     fn upsample(&self, x: &Tensor) -> Result<Tensor> {
-        maps::upsample(x)
+        upsample::upsample(x)
     }
 
     fn upsample_backward(&self, grad: &Tensor) -> Result<Tensor> {
-        maps::upsample_backward(grad)
+        upsample::upsample_backward(grad)
     }
 
     fn concatenate(&self, a: &Tensor, b: &Tensor) -> Result<Tensor> {
-        maps::concatenate(a, b)
+        concat::concatenate(a, b)
     }
 
     fn split(&self, grad: &Tensor, channels: usize) -> Result<(Tensor, Tensor)> {
-        maps::split(grad, channels)
+        concat::split(grad, channels)
     }
 
     fn moments(&self, x: &Tensor) -> Result<Moments> {
@@ -101,7 +101,7 @@ impl Backend for Cuda {
     }
 
     fn add(&self, sum: &mut Tensor, operand: &Tensor) -> Result<()> {
-        *sum = maps::add(sum, operand)?;
+        *sum = elementwise::add(sum, operand)?;
         Ok(())
     }
 

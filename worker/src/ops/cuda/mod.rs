@@ -6,7 +6,7 @@
 //!    cudnn       plans: which algorithm a pass takes, its workspace
 //!    algorithms  the deterministic algorithms, as calls of cuDNN
 //!    descriptors convolutions as cuDNN describes them
-//!  norm, maps, steps, batches, losses  one kernel or two each
+//!  norm, pool, upsample, concat, elementwise, steps, batches, losses   one kernel or two each
 //!    engine      the state of a device: compiled kernels, plans, workspace
 //!    compiler    kernels/*.cu -> machine code, at run time
 //!    operand     tensors as addresses
@@ -23,19 +23,22 @@ mod algorithms;
 mod backend;
 mod batches;
 mod compiler;
+mod concat;
 mod conv;
 mod cudnn;
 mod descriptors;
+mod elementwise;
 mod engine;
 mod entries;
 mod libraries;
 mod losses;
-mod maps;
 mod norm;
 mod operand;
+mod pool;
 mod steps;
 #[cfg(test)]
 mod tests;
+mod upsample;
 
 pub(super) use self::backend::backend;
 pub(crate) use self::{

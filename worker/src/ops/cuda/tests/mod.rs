@@ -89,11 +89,11 @@ fn operands_that_do_not_fit_are_refused() {
     assert!(conv(&[8, 3, 3, 3], Precision::F32).is_err());
     assert!(conv(&[8, 4, 2, 2], Precision::F32).is_err());
     assert!(conv(&[8, 4, 5, 5], Precision::F32).is_err());
-    assert!(super::maps::max_pool2d(&x).is_err());
-    assert!(super::maps::concatenate(&x, &zeros(&[1, 5, 6, 4], DType::BF16)).is_err());
-    assert!(super::maps::add(&x, &zeros(&[1, 5, 6, 3], DType::F32)).is_err());
-    assert!(super::maps::upsample(&x.transpose(1, 2).unwrap()).is_err());
-    assert!(super::maps::upsample(&Tensor::zeros((1, 5, 6, 4), DType::F32, &Device::Cpu).unwrap()).is_err());
+    assert!(super::pool::max_pool2d(&x).is_err());
+    assert!(super::concat::concatenate(&x, &zeros(&[1, 5, 6, 4], DType::BF16)).is_err());
+    assert!(super::elementwise::add(&x, &zeros(&[1, 5, 6, 3], DType::F32)).is_err());
+    assert!(super::upsample::upsample(&x.transpose(1, 2).unwrap()).is_err());
+    assert!(super::upsample::upsample(&Tensor::zeros((1, 5, 6, 4), DType::F32, &Device::Cpu).unwrap()).is_err());
 }
 
 #[test]
