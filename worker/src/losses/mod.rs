@@ -11,7 +11,7 @@
 //! the CPU (`ops/cuda/losses.rs` computes them on a CUDA device), where Candle's operations would take some forty passes. A task
 //! takes a case, so sums have the same bits whatever the number of threads.
 //!
-//! To add a loss: its file here, its line in [`of_case`], its variant with its keys in `proto::spec::Loss`, its kernel for CUDA, and
+//! To add a loss: its file here, its line in `of_case`, its variant with its keys in `proto::spec::Loss`, its kernel for CUDA, and
 //! its reference in `selftest/composed/losses.rs`.
 
 mod bce;

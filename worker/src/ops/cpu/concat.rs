@@ -4,6 +4,7 @@ use super::run::parallel;
 use super::run::simd::Real;
 use super::run::storage::{by_float, read, tensor};
 use candle_core::{Result, Tensor};
+use std::mem::MaybeUninit;
 use std::ops::Range;
 
 /// Pixels that a task joins or splits.
@@ -33,28 +34,26 @@ pub(super) fn split(y: &Tensor, in_a: usize) -> Result<(Tensor, Tensor)> {
 /// For every pixel the channels of `a`, then those of `b`.
 fn join<T: Real>(a: &[T], b: &[T], (in_a, in_b): (usize, usize)) -> Vec<T> {
     let size = PIXELS * (in_a + in_b);
+    let write = |chunk: usize, y: &mut [MaybeUninit<T>]| {
+        let a = a[chunk * PIXELS * in_a..].chunks_exact(in_a);
+        let b = b[chunk * PIXELS * in_b..].chunks_exact(in_b);
+        for ((y, a), b) in y.chunks_exact_mut(in_a + in_b).zip(a).zip(b) {
+            y[..in_a].write_copy_of_slice(a);
+            y[in_a..].write_copy_of_slice(b);
+        }
+    };
     // SAFETY: every pixel has channels of `a` and of `b`, which are written.
-    unsafe {
-        parallel::written_chunks(a.len() + b.len(), size, |chunk, y| {
-            let a = a[chunk * PIXELS * in_a..].chunks_exact(in_a);
-            let b = b[chunk * PIXELS * in_b..].chunks_exact(in_b);
-            for ((y, a), b) in y.chunks_exact_mut(in_a + in_b).zip(a).zip(b) {
-                y[..in_a].write_copy_of_slice(a);
-                y[in_a..].write_copy_of_slice(b);
-            }
-        })
-    }
+    unsafe { parallel::written_chunks(a.len() + b.len(), size, write) }
 }
 
 /// A range of every pixel's channels.
 fn cut<T: Real>(y: &[T], channels: usize, range: Range<usize>) -> Vec<T> {
+    let write = |chunk: usize, part: &mut [MaybeUninit<T>]| {
+        let pixels = y[chunk * PIXELS * channels..].chunks_exact(channels);
+        for (part, pixel) in part.chunks_exact_mut(range.len()).zip(pixels) {
+            part.write_copy_of_slice(&pixel[range.clone()]);
+        }
+    };
     // SAFETY: every pixel's channels are written.
-    unsafe {
-        parallel::written_chunks(y.len() / channels * range.len(), PIXELS * range.len(), |chunk, part| {
-            let pixels = y[chunk * PIXELS * channels..].chunks_exact(channels);
-            for (part, pixel) in part.chunks_exact_mut(range.len()).zip(pixels) {
-                part.write_copy_of_slice(&pixel[range.clone()]);
-            }
-        })
-    }
+    unsafe { parallel::written_chunks(y.len() / channels * range.len(), PIXELS * range.len(), write) }
 }

@@ -9,6 +9,7 @@ use super::run::simd::Real;
 use super::run::storage::{by_float, read, tensor};
 use crate::ops::Kernel;
 use candle_core::{Result, Tensor};
+use std::mem::MaybeUninit;
 
 /// Maxima and positions.
 pub(super) fn max_pool2d(x: &Tensor) -> Result<(Tensor, Tensor)> {
@@ -95,76 +96,72 @@ impl Windows {
     fn max<T: Real>(self, x: &[T]) -> (Vec<T>, Vec<u8>) {
         let mut positions = vec![0; self.size()];
         let all = Scattered::new(&mut positions);
-        // SAFETY: the first part of every window is written before it is compared.
-        let maxima = unsafe {
-            parallel::written_chunks(self.size(), self.row(), |row, maxima| {
-                // SAFETY: rows do not overlap.
-                let positions = all.slice(row * self.row(), self.row());
-                dispatch(
-                    #[inline(always)]
-                    || {
-                        let maxima = maxima.chunks_exact_mut(self.channels);
-                        let outputs = maxima.zip(positions.chunks_exact_mut(self.channels));
-                        for ((maxima, positions), [first, others @ ..]) in outputs.zip(self.parts(x, row)) {
-                            let maxima = maxima.write_copy_of_slice(first);
-                            for (part, position) in others.into_iter().zip(1..) {
-                                for ((best, at), &value) in maxima.iter_mut().zip(&mut *positions).zip(part) {
-                                    // As in PyTorch, not-a-number wins, so that a diverged training shows.
-                                    let better = value > *best || value.partial_cmp(&value).is_none();
-                                    *best = if better { value } else { *best };
-                                    *at = if better { position } else { *at };
-                                }
+        let write = |row: usize, maxima: &mut [MaybeUninit<T>]| {
+            // SAFETY: rows do not overlap.
+            let positions = unsafe { all.slice(row * self.row(), self.row()) };
+            dispatch(
+                #[inline(always)]
+                || {
+                    let outputs = maxima.chunks_exact_mut(self.channels).zip(positions.chunks_exact_mut(self.channels));
+                    for ((maxima, positions), [first, others @ ..]) in outputs.zip(self.parts(x, row)) {
+                        let maxima = maxima.write_copy_of_slice(first);
+                        for (part, position) in others.into_iter().zip(1..) {
+                            for ((best, at), &value) in maxima.iter_mut().zip(&mut *positions).zip(part) {
+                                // as in PyTorch, not-a-number wins, so that a diverged training shows
+                                let better = value > *best || value.partial_cmp(&value).is_none();
+                                *best = if better { value } else { *best };
+                                *at = if better { position } else { *at };
                             }
                         }
-                    },
-                );
-            })
+                    }
+                },
+            );
         };
+        // SAFETY: the first part of every window is written.
+        let maxima = unsafe { parallel::written_chunks(self.size(), self.row(), write) };
         (maxima, positions)
     }
 
     fn gather<T: Real>(self, x: &[T], positions: &[u8]) -> Vec<T> {
-        // SAFETY: every window's element is written.
-        unsafe {
-            parallel::written_chunks(self.size(), self.row(), |row, y| {
-                dispatch(
-                    #[inline(always)]
-                    || {
-                        let positions = positions[row * self.row()..].chunks_exact(self.channels);
-                        let parts = self.parts(x, row);
-                        for ((y, at), [a, b, c, d]) in y.chunks_exact_mut(self.channels).zip(positions).zip(parts) {
-                            let parts = a.iter().zip(b).zip(c.iter().zip(d));
-                            for ((y, &at), ((&a, &b), (&c, &d))) in y.iter_mut().zip(at).zip(parts) {
-                                let (upper, lower) = (if at == 0 { a } else { b }, if at == 2 { c } else { d });
-                                y.write(if at < 2 { upper } else { lower });
-                            }
+        let write = |row: usize, y: &mut [MaybeUninit<T>]| {
+            dispatch(
+                #[inline(always)]
+                || {
+                    let positions = positions[row * self.row()..].chunks_exact(self.channels);
+                    let outputs = y.chunks_exact_mut(self.channels).zip(positions);
+                    for ((y, at), [a, b, c, d]) in outputs.zip(self.parts(x, row)) {
+                        let parts = a.iter().zip(b).zip(c.iter().zip(d));
+                        for ((y, &at), ((&a, &b), (&c, &d))) in y.iter_mut().zip(at).zip(parts) {
+                            let (upper, lower) = (if at == 0 { a } else { b }, if at == 2 { c } else { d });
+                            y.write(if at < 2 { upper } else { lower });
                         }
-                    },
-                );
-            })
-        }
+                    }
+                },
+            );
+        };
+        // SAFETY: every window's element is written.
+        unsafe { parallel::written_chunks(self.size(), self.row(), write) }
     }
 
     fn scatter<T: Real>(self, x: &[T], positions: &[u8]) -> Vec<T> {
-        // SAFETY: every part of every window is written.
-        unsafe {
-            parallel::written_chunks(4 * self.size(), 4 * self.row(), |row, y| {
-                dispatch(
-                    #[inline(always)]
-                    || {
-                        for (lower, line) in y.chunks_exact_mut(2 * self.row()).enumerate() {
-                            for (index, part) in line.chunks_exact_mut(self.channels).enumerate() {
-                                let position = (2 * lower + index % 2) as u8;
-                                let start = row * self.row() + index / 2 * self.channels;
-                                let source = x[start..].iter().zip(&positions[start..]);
-                                for (y, (&value, &at)) in part.iter_mut().zip(source) {
-                                    y.write(if at == position { value } else { T::default() });
-                                }
+        let write = |row: usize, y: &mut [MaybeUninit<T>]| {
+            dispatch(
+                #[inline(always)]
+                || {
+                    for (lower, line) in y.chunks_exact_mut(2 * self.row()).enumerate() {
+                        for (index, part) in line.chunks_exact_mut(self.channels).enumerate() {
+                            let position = (2 * lower + index % 2) as u8;
+                            let start = row * self.row() + index / 2 * self.channels;
+                            let source = x[start..].iter().zip(&positions[start..]);
+                            for (y, (&value, &at)) in part.iter_mut().zip(source) {
+                                y.write(if at == position { value } else { T::default() });
                             }
                         }
-                    },
-                );
-            })
-        }
+                    }
+                },
+            );
+        };
+        // SAFETY: every part of every window is written.
+        unsafe { parallel::written_chunks(4 * self.size(), 4 * self.row(), write) }
     }
 }
