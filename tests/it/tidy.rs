@@ -91,6 +91,11 @@ fn what_trains_knows_no_fleet() {
     );
     assert_knows_not(&["worker/src/data"], &["crate::train", "crate::models", "crate::losses", "crate::ops"]);
     assert_knows_not(&["worker/src/ops", "worker/src/losses"], &["crate::train", "crate::data", "crate::models"]);
+    assert_knows_not(&["worker/src/ops"], &["crate::losses", "crate::optimizers"]);
+    // references are for the self-test and the tests: nothing trains with them
+    let trains =
+        ["train", "trainer", "models", "losses", "optimizers", "ops"].map(|place| format!("worker/src/{place}"));
+    assert_knows_not(&trains.each_ref().map(String::as_str), &["crate::selftest"]);
 }
 
 #[test]

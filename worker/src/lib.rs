@@ -16,15 +16,20 @@
 //!  new_file  files that appear whole
 //! ```
 
+#![deny(unsafe_code)]
+#![warn(clippy::undocumented_unsafe_blocks)]
+
 pub mod agent;
 pub mod bench;
 pub mod cli;
 pub mod data;
 pub mod losses;
+#[expect(unsafe_code, reason = "the allocator takes its options in C")]
 pub mod memory;
 pub mod metrics;
 pub mod models;
 mod new_file;
+#[expect(unsafe_code, reason = "kernels handle registers, memory that was not written yet, and CUDA")]
 pub mod ops;
 pub mod optimizers;
 pub mod seed;

@@ -1,9 +1,7 @@
 //! Logits and masks -> the pixel counts of every case. The scores are made of them in `proto::measure`.
 
-#[cfg(feature = "cudnn")]
-use crate::ops;
-use crate::ops::storage::{self, Elements, by_float};
-use crate::ops::{Real, parallel};
+use crate::ops::storage::{by_float, read, tensor};
+use crate::ops::{self, Real, parallel};
 use candle_core::{Device, Result, Tensor};
 use proto::measure::Counts;
 
@@ -18,21 +16,18 @@ pub fn count(logits: &Tensor, targets: &Tensor) -> Result<Tensor> {
     if logits.dims() != targets.dims() {
         candle_core::bail!("targets {:?} for logits {:?}", targets.dims(), logits.dims());
     }
-    #[cfg(feature = "cudnn")]
     if logits.device().is_cuda() {
         return ops::count(logits, targets);
     }
     let (logits, targets) = (logits.flatten_from(1)?.contiguous()?, targets.flatten_from(1)?.to_dtype(logits.dtype())?);
     let (cases, pixels) = logits.dims2()?;
-    let [x, y] = [&logits, &targets].map(Elements::of);
-    by_float!(logits.dtype(), T => {
-        let (x, y) = (x.slice::<T>()?, y.slice::<T>()?);
+    by_float!(logits.dtype(), T => read([&logits, &targets], |[logits, targets]: [&[T]; 2]| {
         let counts = parallel::collect(cases, |index| {
             let range = index * pixels..(index + 1) * pixels;
-            case(&x[range.clone()], &y[range])
+            case(&logits[range.clone()], &targets[range])
         });
-        storage::tensor(counts.concat(), &[cases, 1, 4])
-    })
+        tensor(counts.concat(), &[cases, 1, 4])
+    }))
 }
 
 fn case<T: Real>(logits: &[T], targets: &[T]) -> [u32; 4] {

@@ -1,6 +1,6 @@
-//! Named random streams. Each purpose draws from a stream of its own, made from the purpose's name and its numbers alone, so that
-//! no draw shifts another and the same job draws the same numbers on every machine. What is made of the draws is made here too: a crate
-//! may change its algorithms from release to release.
+//! Named random streams. Each purpose draws from a stream of its own, made from the purpose's name and its numbers alone. So no draw
+//! shifts another, and the same job draws the same numbers on every machine. Shuffling is written out here too, because a crate may
+//! change its algorithms from release to release.
 
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -28,7 +28,7 @@ pub fn shuffle<T>(items: &mut [T], stream: &mut impl Rng) {
 fn below(stream: &mut impl Rng, bound: u64) -> u64 {
     loop {
         let product = u128::from(stream.next_u64()) * u128::from(bound);
-        // the low half falls below this threshold once too often for some numbers
+        // below this threshold some numbers would be drawn once too often
         if product as u64 >= bound.wrapping_neg() % bound {
             return (product >> 64) as u64;
         }

@@ -14,6 +14,7 @@ use std::collections::BTreeMap;
 use worker::losses;
 use worker::ops::Gradients;
 use worker::optimizers;
+use worker::selftest::composed;
 use worker::train::Learner;
 
 fn numbers(value: &serde_json::Value) -> Vec<f64> {
@@ -47,7 +48,7 @@ fn losses_and_their_gradients_agree_with_pytorch() {
                     Tensor::from_vec(values, shape, &Device::Cpu).unwrap().to_dtype(dtype).unwrap()
                 };
                 let x = Var::from_tensor(&operand(x)).unwrap();
-                let composed = losses::composed(&loss, &x, &operand(y)).unwrap();
+                let composed = composed::losses::per_case(&loss, &x, &operand(y)).unwrap();
                 let gradients = composed.sum_all().unwrap().backward().unwrap();
                 let (fused, gradient) = losses::with_gradient(&loss, &x, &operand(y)).unwrap();
                 let evaluated = losses::per_case(&loss, &x, &operand(y)).unwrap();
@@ -69,7 +70,7 @@ fn losses_and_their_gradients_agree_with_pytorch() {
 
 #[test]
 fn confident_logits_keep_their_loss() {
-    // from the report's form log(1 + exp(-x)) comes infinity at -1000 and 0 at 100
+    // the plain form log(1 + exp(-x)) gives infinity at -1000 and 0 at 100
     let loss = |x: f64, y: f64| {
         let tensor = |value| Tensor::full(value, (1, 1, 1, 1), &Device::Cpu).unwrap();
         losses::per_case(&Loss::Bce {}, &tensor(x), &tensor(y)).unwrap().to_vec1::<f64>().unwrap()[0]

@@ -6,7 +6,7 @@
 //! part and are not counted.
 
 use super::Settings;
-use crate::ops::{self, Algorithm, Fused, Kernels};
+use crate::ops::{self, Algorithm};
 use candle_core::Device;
 use proto::cost::{self, Kind, Layer};
 
@@ -39,10 +39,7 @@ fn count(settings: &Settings, device: &Device, passes: impl Fn(usize) -> u64) ->
         u64::from(settings.batch_size) * layers.map(|(index, layer)| passes(index) * flop(layer)).sum::<u64>()
     };
     let direct = sum(&|layer| layer.flop(settings.image_size));
-    let executed = match Kernels::of(device, settings.convolution, settings.precision) {
-        Kernels::Fused(Fused::Cpu(_)) => Some(sum(&|layer| executed(settings, layer))),
-        _ => None,
-    };
+    let executed = device.is_cpu().then(|| sum(&|layer| executed(settings, layer)));
     Flop { direct, executed }
 }
 

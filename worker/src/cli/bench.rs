@@ -4,7 +4,7 @@ use super::choice;
 use super::table::table;
 use crate::bench::{Bench, Measured, Settings, arithmetic, median, memory};
 use crate::new_file::NewFile;
-use crate::ops::{NoVectors, Vectors};
+use crate::ops::{InstructionSet, MissingInstructionSet};
 use crate::train::TrainError;
 use crate::train::device::{self, DeviceError};
 use clap::value_parser;
@@ -39,8 +39,8 @@ pub struct Args {
     #[arg(long, default_value_t = Convolution::Auto, value_parser = choice(Convolution::ALL, Convolution::name))]
     convolution: Convolution,
     /// Instruction set on the CPU
-    #[arg(long, default_value_t = Vectors::Auto, value_parser = choice(Vectors::ALL, Vectors::name))]
-    vectors: Vectors,
+    #[arg(long, default_value_t = InstructionSet::Auto, value_parser = choice(InstructionSet::ALL, InstructionSet::name))]
+    vectors: InstructionSet,
     /// Threads [default: one a core]
     #[arg(long, value_name = "N", value_parser = value_parser!(u32).range(1..=1024))]
     threads: Option<u32>,
@@ -63,7 +63,7 @@ pub enum BenchError {
     Device(#[from] DeviceError),
     /// The instruction set cannot be used.
     #[error(transparent)]
-    Vectors(#[from] NoVectors),
+    Vectors(#[from] MissingInstructionSet),
     /// The network cannot be trained.
     #[error(transparent)]
     Train(#[from] TrainError),

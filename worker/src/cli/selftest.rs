@@ -2,7 +2,7 @@
 
 use super::choice;
 use super::table::table as table_of;
-use crate::ops::{NoVectors, Planned, Vectors};
+use crate::ops::{InstructionSet, MissingInstructionSet, Planned};
 use crate::selftest::{self, Size};
 use crate::train::device::{self, DeviceError};
 use clap::value_parser;
@@ -15,8 +15,8 @@ pub struct Args {
     #[arg(long, value_name = "DEVICE", default_value = "auto")]
     device: String,
     /// Instruction set on the CPU
-    #[arg(long, default_value_t = Vectors::Auto, value_parser = choice(Vectors::ALL, Vectors::name))]
-    vectors: Vectors,
+    #[arg(long, default_value_t = InstructionSet::Auto, value_parser = choice(InstructionSet::ALL, InstructionSet::name))]
+    vectors: InstructionSet,
     /// Also check at the size of a whole training (image size, width and batch size as below)
     #[arg(long)]
     full: bool,
@@ -39,7 +39,7 @@ pub enum SelfTestError {
     Device(#[from] DeviceError),
     /// The instruction set cannot be used.
     #[error(transparent)]
-    Vectors(#[from] NoVectors),
+    Vectors(#[from] MissingInstructionSet),
     /// An operation cannot be run.
     #[error("an operation failed: {0}")]
     Tensor(#[from] candle_core::Error),

@@ -1,42 +1,57 @@
-//! Losses: one file each, from logits and targets `[n, 1, h, w]` to one value a case, `[n]`.
+//! Losses: one file each, from logits and targets `[n, 1, h, w]` to one value per case, `[n]`.
 //!
-//! What is trained on is the mean over the cases of a batch; as all cases have the same number of pixels, that is also the mean
-//! over pixels. Every form is finite for every finite logit, and so is its gradient. They are computed with their gradients in
-//! one pass, on the CPU and on CUDA devices; composed of Candle's operations they are the reference that can be read.
+//! ```text
+//!  bce, dice, focal   formula, value and slope, as they train on the CPU
+//!    case             the pixels of a case, and means over them
+//!    logit            sigmoid and softplus that neither overflow nor cancel
+//! ```
+//!
+//! Training minimises the mean over the cases of a batch. All cases have the same number of pixels, so that is also the mean over
+//! pixels. Every loss and its gradient are finite for every finite logit. Loss and gradient are computed pixel by pixel, in f64 on
+//! the CPU (`ops/cuda/losses.rs` computes them on a CUDA device), where Candle's operations would take some forty passes. A task
+//! takes a case, so sums have the same bits whatever the number of threads.
+//!
+//! To add a loss: its file here, its line in `of_case`, its variant with its keys in `proto::spec::Loss`, its kernel for CUDA, and
+//! its reference in `selftest/composed/losses.rs`.
 
-pub mod bce;
-pub mod dice;
-pub mod focal;
-mod pixels;
+mod bce;
+mod case;
+mod dice;
+mod focal;
+mod logit;
 
-#[cfg(feature = "cudnn")]
-use crate::ops;
-use candle_core::{Result, Tensor};
+use crate::ops::storage::{by_float, read, tensor};
+use crate::ops::{self, Real, parallel};
+use candle_core::{Result, Tensor, WithDType};
+use case::Case;
 use proto::spec::Loss;
 
-/// The loss of every case, `[n]`.
+/// The loss of a case; `slope` gets the index and the slope of every pixel.
+fn of_case<T: Real>(loss: &Loss, case: Case<'_, T>, slope: impl FnMut(usize, f64)) -> f64 {
+    match *loss {
+        Loss::Bce {} => bce::of_case(case, slope),
+        Loss::Dice { smooth } => dice::of_case(case, smooth, slope),
+        Loss::Focal { gamma } => focal::of_case(case, gamma, slope),
+    }
+}
+
+/// The loss of every case, `[n]`; logits and targets `[n, 1, h, w]`.
 ///
 /// # Errors
 /// If the shapes differ.
 pub fn per_case(loss: &Loss, logits: &Tensor, targets: &Tensor) -> Result<Tensor> {
-    #[cfg(feature = "cudnn")]
     if logits.device().is_cuda() {
-        return Ok(ops::losses(loss, logits, targets, false)?.0);
+        return ops::losses(loss, logits, targets);
     }
-    pixels::per_case(loss, logits, targets)
-}
-
-/// The loss of every case, `[n]`, composed of Candle's differentiable operations.
-///
-/// # Errors
-/// If the shapes differ.
-pub fn composed(loss: &Loss, logits: &Tensor, targets: &Tensor) -> Result<Tensor> {
-    let (logits, targets) = (logits.flatten_from(1)?, targets.flatten_from(1)?);
-    match *loss {
-        Loss::Bce {} => bce::per_case(&logits, &targets),
-        Loss::Dice { smooth } => dice::per_case(&logits, &targets, smooth),
-        Loss::Focal { gamma } => focal::per_case(&logits, &targets, gamma),
-    }
+    let Flat { logits, targets, count, pixels } = Flat::of(logits, targets)?;
+    by_float!(logits.dtype(), T => read([&logits, &targets], |[logits, targets]: [&[T]; 2]| {
+        let losses = parallel::collect(count, |index| {
+            let range = index * pixels..(index + 1) * pixels;
+            let case = Case { logits: &logits[range.clone()], targets: &targets[range] };
+            T::from_f64(of_case(loss, case, |_, _| ()))
+        });
+        tensor(losses, &[count])
+    }))
 }
 
 /// The loss of every case, `[n]`, and the gradient of their mean with respect to the logits, in the logits' shape.
@@ -44,39 +59,45 @@ pub fn composed(loss: &Loss, logits: &Tensor, targets: &Tensor) -> Result<Tensor
 /// # Errors
 /// If the shapes differ.
 pub fn with_gradient(loss: &Loss, logits: &Tensor, targets: &Tensor) -> Result<(Tensor, Tensor)> {
-    #[cfg(feature = "cudnn")]
     if logits.device().is_cuda() {
-        return match ops::losses(loss, logits, targets, true)? {
-            (losses, Some(gradient)) => Ok((losses, gradient)),
-            (_, None) => candle_core::bail!("a loss without a gradient"),
-        };
+        return ops::losses_with_gradient(loss, logits, targets);
     }
-    pixels::with_gradient(loss, logits, targets)
+    let shape = logits.dims();
+    let Flat { logits, targets, count, pixels } = Flat::of(logits, targets)?;
+    by_float!(logits.dtype(), T => read([&logits, &targets], |[logits, targets]: [&[T]; 2]| {
+        let cases = parallel::collect(count, |index| {
+            let range = index * pixels..(index + 1) * pixels;
+            let case = Case { logits: &logits[range.clone()], targets: &targets[range] };
+            let mut gradient = vec![T::default(); pixels];
+            let value = of_case(loss, case, |pixel, slope| gradient[pixel] = T::from_f64(slope / count as f64));
+            (T::from_f64(value), gradient)
+        });
+        let (losses, gradients): (Vec<T>, Vec<_>) = cases.into_iter().unzip();
+        Ok((tensor(losses, &[count])?, tensor(gradients.concat(), shape)?))
+    }))
 }
 
-/// `1 / (1 + exp(-x))`
-fn sigmoid(x: &Tensor) -> Result<Tensor> {
-    candle_nn::ops::sigmoid(x)
+/// Logits and targets of a batch, case after case.
+struct Flat {
+    /// `[count, pixels]`
+    logits: Tensor,
+    /// `[count, pixels]`
+    targets: Tensor,
+    /// Cases.
+    count: usize,
+    /// Pixels of a case.
+    pixels: usize,
 }
 
-/// `log(1 + exp(x)) = max(x, 0) + log1p(exp(-|x|))`, with the gradient `sigmoid(x)`.
-///
-/// The gradient is stated, not derived: those of `max` and `| |` at 0 are not the function's.
-fn softplus(x: &Tensor) -> Result<Tensor> {
-    let constant = x.detach();
-    let small = constant.abs()?.neg()?.exp()?;
-    let value = (constant.relu()? + log1p(&small)?)?;
-    let nothing = (x - &constant)?;
-    value + (nothing * sigmoid(&constant)?)?
-}
-
-/// `log(1 + u)` to full precision for small `u`: what `1 + u` rounds away is divided out again.
-fn log1p(u: &Tensor) -> Result<Tensor> {
-    let rounded = u.affine(1.0, 1.0)?;
-    let kept = rounded.affine(1.0, -1.0)?;
-    let lost = kept.eq(&kept.zeros_like()?)?;
-    let safe = lost.where_cond(&kept.ones_like()?, &kept)?;
-    lost.where_cond(u, &((rounded.log()? * u)? / safe)?)
+impl Flat {
+    fn of(logits: &Tensor, targets: &Tensor) -> Result<Self> {
+        let (logits, targets) = (logits.flatten_from(1)?.contiguous()?, targets.flatten_from(1)?.contiguous()?);
+        if logits.dims() != targets.dims() {
+            candle_core::bail!("targets {:?} for logits {:?}", targets.dims(), logits.dims());
+        }
+        let (count, pixels) = logits.dims2()?;
+        Ok(Self { logits, targets, count, pixels })
+    }
 }
 
 #[cfg(test)]

@@ -1,8 +1,8 @@
-//! The networks of the report, layer for layer, under its names: a state dict saved here loads in PyTorch and the other way
-//! round.
+//! The networks of the reference protocol, layer for layer and under its names: a state dict saved here loads in PyTorch and the
+//! other way round.
 //!
 //! ```text
-//!  parameters   variables by name, drawn from named streams
+//!  parameters   variables by name, drawn from named streams: a backend of Candle's `VarBuilder`
 //!  blocks       layers -> chains
 //!  segnet, unet, unet2
 //! ```
@@ -15,15 +15,16 @@ mod segnet;
 mod unet;
 mod unet2;
 
-use crate::ops::{self, Convolution, Gradients, Kernels, Pass, Precision, Tape};
+use crate::ops::{self, Backend, Convolution, Forward, Gradients, Precision, Tape};
+use blocks::Builder;
 use candle_core::{DType, Device, Result, Tensor, Var};
-use parameters::{Builder, Parameters};
+use parameters::Parameters;
 use proto::spec::{Architecture, Initialization, Model};
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// Counts of forward passes in training, which PyTorch keeps beside the running statistics and nothing here reads.
+/// The name of the number of forward passes in training, which PyTorch keeps beside the running statistics. Nothing here reads it.
 const BATCHES: &str = "num_batches_tracked";
 
 #[derive(Debug)]
@@ -39,11 +40,11 @@ pub struct Network {
     layers: Layers,
     parameters: Parameters,
     dtype: DType,
-    kernels: Kernels,
+    backend: Box<dyn Backend>,
     batches: AtomicU64,
 }
 
-/// What height and width of the images must be multiples of.
+/// The number that height and width of the images must be multiples of.
 #[must_use]
 pub fn granularity(architecture: Architecture) -> u32 {
     1 << architecture.halvings()
@@ -52,7 +53,7 @@ pub fn granularity(architecture: Architecture) -> u32 {
 /// Builds a network with initial weights drawn from `init_seed`.
 ///
 /// # Errors
-/// If memory on `device` cannot be had.
+/// If `device` has no kernels in this build, or allocation fails.
 pub fn build(
     architecture: Architecture,
     model: Model,
@@ -62,46 +63,47 @@ pub fn build(
     dtype: DType,
 ) -> Result<Network> {
     let width = model.width as usize;
-    let parameters = Parameters::default();
-    let mut builder = Builder { initialization, init_seed, device: device.clone(), dtype, parameters };
-    let layers = match architecture {
-        Architecture::SegNet => Layers::SegNet(segnet::SegNet::new(&mut builder, width)?),
-        Architecture::UNet => Layers::UNet(unet::UNet::new(&mut builder, width)?),
-        Architecture::UNet2 => Layers::UNet2(unet2::UNet2::new(&mut builder, width)?),
-    };
-    let kernels = Kernels::of(device, Convolution::Auto, Precision::F32);
-    Ok(Network { layers, parameters: builder.parameters, dtype, kernels, batches: AtomicU64::new(0) })
+    let (layers, parameters) = Parameters::drawn(init_seed, dtype, device, |vars| {
+        let builder = Builder { vars, initialization };
+        Ok(match architecture {
+            Architecture::SegNet => Layers::SegNet(segnet::SegNet::new(&builder, width)?),
+            Architecture::UNet => Layers::UNet(unet::UNet::new(&builder, width)?),
+            Architecture::UNet2 => Layers::UNet2(unet2::UNet2::new(&builder, width)?),
+        })
+    })?;
+    let backend = ops::backend(device, Convolution::Auto, Precision::F32)?;
+    Ok(Network { layers, parameters, dtype, backend, batches: AtomicU64::new(0) })
 }
 
 impl Network {
-    /// The same network, computed by `kernels`.
+    /// The same network, computed by `backend`.
     #[must_use]
-    pub fn with_kernels(mut self, kernels: Kernels) -> Self {
-        self.kernels = kernels;
+    pub fn with_backend(mut self, backend: Box<dyn Backend>) -> Self {
+        self.backend = backend;
         self
     }
 
     /// Logits, for evaluation.
     ///
     /// # Errors
-    /// If height or width is no multiple of the [`granularity`].
+    /// If height or width is not a multiple of the [`granularity`].
     pub fn forward(&self, images: &Tensor) -> Result<Tensor> {
-        channels_first(&self.layers(Pass::new(self.kernels), images)?)
+        channels_first(&self.layers(Forward::new(&*self.backend), images)?)
     }
 
     /// A training pass: batch norm uses the statistics of `images`, and the running ones follow.
     ///
     /// # Errors
-    /// If height or width is no multiple of the [`granularity`].
-    pub fn record(&self, images: &Tensor) -> Result<Recorded> {
+    /// If height or width is not a multiple of the [`granularity`].
+    pub fn record(&self, images: &Tensor) -> Result<Recorded<'_>> {
         self.batches.fetch_add(1, Ordering::Relaxed);
         let tape = Tape::default();
-        let output = self.layers(Pass::recorded(self.kernels, &tape), images)?;
-        ops::blend(&tape.take_blends(), 1.0 - blocks::MOMENTUM)?;
-        Ok(Recorded { logits: channels_first(&output)?, output, tape })
+        let output = self.layers(Forward::recorded(&*self.backend, &tape), images)?;
+        self.backend.blend(&tape.take_blends(), 1.0 - blocks::MOMENTUM)?;
+        Ok(Recorded { logits: channels_first(&output)?, output, tape, backend: &*self.backend })
     }
 
-    fn layers(&self, pass: Pass<'_>, images: &Tensor) -> Result<Tensor> {
+    fn layers(&self, pass: Forward<'_>, images: &Tensor) -> Result<Tensor> {
         let x = pass.enter(&images.to_dtype(self.dtype)?.permute((0, 2, 3, 1))?.contiguous()?)?;
         pass.leave(&match &self.layers {
             Layers::SegNet(network) => network.forward(pass, &x)?,
@@ -151,19 +153,19 @@ impl Network {
     /// If they cannot be read from the device.
     pub fn is_finite(&self) -> Result<bool> {
         let tensors: Vec<_> = self.variables().map(|(_, variable)| variable.as_tensor()).collect();
-        ops::are_finite(&tensors)
+        self.backend.are_finite(&tensors)
     }
 
     /// A copy of all variables.
     ///
     /// # Errors
-    /// If memory cannot be had.
+    /// If allocation fails.
     pub fn snapshot(&self) -> Result<Snapshot> {
         let copy = |(name, variable): (&String, &Var)| Ok((name.clone(), variable.as_detached_tensor().copy()?));
         Ok(Snapshot(self.variables().map(copy).collect::<Result<_>>()?))
     }
 
-    /// Takes the variables of a snapshot of this network.
+    /// Sets the variables to those of a snapshot of this network.
     ///
     /// # Errors
     /// If a variable is missing or has another shape.
@@ -186,7 +188,7 @@ impl Network {
         let mut tensors: BTreeMap<_, _> =
             self.variables().map(|(name, variable)| (name.clone(), variable.as_detached_tensor())).collect();
         let batches = Tensor::new(self.batches.load(Ordering::Relaxed) as i64, &Device::Cpu)?;
-        let norms = self.parameters.running.keys().filter_map(|name| name.strip_suffix("running_mean"));
+        let norms = self.parameters.running.keys().filter_map(|name| name.strip_suffix(parameters::RUNNING[0]));
         tensors.extend(norms.map(|norm| (format!("{norm}{BATCHES}"), batches.clone())));
         Ok(safetensors::serialize(tensors, None)?)
     }
@@ -194,7 +196,7 @@ impl Network {
     /// Reads a state dict.
     ///
     /// # Errors
-    /// If the file cannot be read, lacks a variable, has one too many, or one has another shape.
+    /// If the file cannot be read, lacks a variable, has an unknown one, or one has another shape.
     pub fn load(&self, path: &Path) -> Result<()> {
         let tensors = candle_core::safetensors::load(path, &Device::Cpu)?;
         let known = |name: &str| {
@@ -203,7 +205,7 @@ impl Network {
                 || self.parameters.running.contains_key(name)
         };
         if let Some(name) = tensors.keys().find(|name| !known(name)) {
-            candle_core::bail!("`{name}` is no variable of this network");
+            candle_core::bail!("`{name}` is not a variable of this network");
         }
         self.restore(&Snapshot(tensors.into_iter().filter(|(name, _)| !name.ends_with(BATCHES)).collect()))
     }
@@ -216,21 +218,22 @@ fn channels_first(x: &Tensor) -> Result<Tensor> {
 }
 
 /// A training pass.
-pub struct Recorded {
+pub struct Recorded<'a> {
     /// `[n, 1, h, w]`
     pub logits: Tensor,
     output: Tensor,
     tape: Tape,
+    backend: &'a dyn Backend,
 }
 
-impl Recorded {
+impl Recorded<'_> {
     /// The gradients of all variables, from that of the logits.
     ///
     /// # Errors
     /// If the gradient does not fit.
     pub fn backward(self, gradient: &Tensor) -> Result<Gradients> {
         // the way back changes gradients in place
-        self.tape.backward(&self.output, gradient.reshape(self.output.dims())?.copy()?)
+        self.tape.backward(self.backend, &self.output, gradient.reshape(self.output.dims())?.copy()?)
     }
 }
 

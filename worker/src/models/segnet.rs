@@ -1,5 +1,7 @@
 //! SegNet: max pooling remembers where each maximum was, and the decoder puts its values back there.
 //!
+//! Badrinarayanan, Kendall and Cipolla 2017, arXiv 1511.00561, with the widths of the reference protocol.
+//!
 //! ```text
 //!  enc_conv0 w      -- positions ------------>  dec_conv3 w -> 1
 //!    enc_conv1 2w     -- positions -------->  dec_conv2 w
@@ -8,9 +10,8 @@
 //!          bottleneck_conv -> bottleneck_dec_conv 8w
 //! ```
 
-use super::blocks::Chain;
-use super::parameters::Builder;
-use crate::ops::{Activation, Pass};
+use super::blocks::{Builder, Chain};
+use crate::ops::{Activation, Forward};
 use candle_core::{Result, Tensor};
 
 #[derive(Debug)]
@@ -22,8 +23,8 @@ pub(super) struct SegNet {
 }
 
 impl SegNet {
-    pub(super) fn new(builder: &mut Builder, w: usize) -> Result<Self> {
-        let mut chain = |name, channels: &[usize]| Chain::normed_convs(builder, name, channels);
+    pub(super) fn new(builder: &Builder<'_>, w: usize) -> Result<Self> {
+        let chain = |name, channels: &[usize]| Chain::normed_convs(builder, name, channels);
         let encoder = vec![
             chain("enc_conv0", &[3, w, w])?,
             chain("enc_conv1", &[w, 2 * w, 2 * w])?,
@@ -43,11 +44,11 @@ impl SegNet {
         Ok(Self { encoder, decoder })
     }
 
-    pub(super) fn forward(&self, pass: Pass<'_>, x: &Tensor) -> Result<Tensor> {
+    pub(super) fn forward(&self, pass: Forward<'_>, x: &Tensor) -> Result<Tensor> {
         let mut x = x.clone();
         let mut positions = Vec::new();
         for chain in &self.encoder {
-            let (pooled, position) = pass.max_pool2d(&chain.forward(pass, &x)?)?;
+            let (pooled, position) = pass.max_pool2d(&chain.forward(pass, &x)?)?; // [n, h, w, c] -> [n, h / 2, w / 2, c]
             x = pooled;
             positions.push(position);
         }

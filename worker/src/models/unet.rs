@@ -1,4 +1,6 @@
-//! UNet: max pooling down, nearest upsampling up, and what was before each pooling joins again on the way.
+//! UNet: max pooling down, nearest upsampling up, with skips: the map before each pooling is concatenated on the way up.
+//!
+//! Ronneberger, Fischer and Brox 2015, arXiv 1505.04597, with the widths and the upsampling of the reference protocol.
 //!
 //! ```text
 //!  enc_conv0 w      -- skip ------------>  dec_conv3 w -> output 1
@@ -8,9 +10,8 @@
 //!          bottleneck_conv 16w -> 8w
 //! ```
 
-use super::blocks::Chain;
-use super::parameters::Builder;
-use crate::ops::{Activation, Pass};
+use super::blocks::{Builder, Chain};
+use crate::ops::{Activation, Forward};
 use candle_core::{Result, Tensor};
 
 #[derive(Debug)]
@@ -24,8 +25,8 @@ pub(super) struct UNet {
 }
 
 impl UNet {
-    pub(super) fn new(builder: &mut Builder, w: usize) -> Result<Self> {
-        let mut chain = |name, channels: &[usize]| Chain::convs(builder, name, channels);
+    pub(super) fn new(builder: &Builder<'_>, w: usize) -> Result<Self> {
+        let chain = |name, channels: &[usize]| Chain::convs(builder, name, channels);
         let encoder = vec![
             chain("enc_conv0", &[3, w, w])?,
             chain("enc_conv1", &[w, 2 * w, 2 * w])?,
@@ -44,18 +45,18 @@ impl UNet {
         Ok(Self { encoder, bottleneck, decoder, output })
     }
 
-    pub(super) fn forward(&self, pass: Pass<'_>, x: &Tensor) -> Result<Tensor> {
+    pub(super) fn forward(&self, pass: Forward<'_>, x: &Tensor) -> Result<Tensor> {
         let mut x = x.clone();
         let mut skips = Vec::new();
         for chain in &self.encoder {
             let skip = chain.forward(pass, &x)?;
-            x = pass.max_pool2d(&skip)?.0;
+            x = pass.max_pool2d(&skip)?.0; // [n, h, w, c] -> [n, h / 2, w / 2, c]
             skips.push(skip);
         }
         x = self.bottleneck.forward(pass, &x)?;
         for (chain, skip) in self.decoder.iter().zip(skips.iter().rev()) {
-            let upsampled = pass.upsample(&x)?;
-            x = chain.forward(pass, &pass.concatenate(&upsampled, skip)?)?;
+            let upsampled = pass.upsample(&x)?; // [n, h, w, c] -> [n, 2 h, 2 w, c]
+            x = chain.forward(pass, &pass.concatenate(&upsampled, skip)?)?; // with the c channels of the skip: [n, 2 h, 2 w, 2 c]
         }
         self.output.forward(pass, &x)
     }

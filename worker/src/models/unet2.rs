@@ -1,5 +1,5 @@
-//! UNet2: strided convolutions in the place of pooling, transposed ones in the place of upsampling. What joins on the way up is
-//! the pooled output of the encoder.
+//! UNet2: a UNet with strided convolutions instead of pooling and transposed ones instead of upsampling. Its skips are the maps
+//! after each pooling.
 //!
 //! ```text
 //!  enc_conv0 w, pool0      -- skip ------------>  dec_conv3 2w -> w -> w -> output 1
@@ -9,9 +9,8 @@
 //!          bottleneck_conv 16w -> 8w
 //! ```
 
-use super::blocks::Chain;
-use super::parameters::Builder;
-use crate::ops::{Activation, Pass};
+use super::blocks::{Builder, Chain};
+use crate::ops::{Activation, Forward};
 use candle_core::{Result, Tensor};
 
 #[derive(Debug)]
@@ -25,7 +24,7 @@ pub(super) struct UNet2 {
 }
 
 impl UNet2 {
-    pub(super) fn new(builder: &mut Builder, w: usize) -> Result<Self> {
+    pub(super) fn new(builder: &Builder<'_>, w: usize) -> Result<Self> {
         let mut encoder = Vec::new();
         for (index, (inputs, outputs)) in [(3, w), (w, 2 * w), (2 * w, 4 * w), (4 * w, 8 * w)].into_iter().enumerate() {
             let mut chain = Chain::convs(builder, &format!("enc_conv{index}"), &[inputs, outputs])?;
@@ -46,7 +45,7 @@ impl UNet2 {
         Ok(Self { encoder, bottleneck, decoder, output })
     }
 
-    pub(super) fn forward(&self, pass: Pass<'_>, x: &Tensor) -> Result<Tensor> {
+    pub(super) fn forward(&self, pass: Forward<'_>, x: &Tensor) -> Result<Tensor> {
         let mut x = x.clone();
         let mut skips = Vec::new();
         for chain in &self.encoder {

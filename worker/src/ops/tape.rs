@@ -1,16 +1,16 @@
 //! A recorded forward pass, and the way back through it.
 //!
-//! Candle's own backward pass makes, for every gradient, a tensor of zeros, adds to it and keeps all of them; at the speed of
-//! these operations that alone would be a third of a step. Here a step of the way back is a function, a gradient is moved where
-//! it is needed, changed in place, and added only where paths meet, and what a step has kept is freed when it is done.
+//! Candle's own backward pass makes a tensor of zeros for every gradient, adds to it and keeps all of them; at the speed of these
+//! operations that alone would be a third of a step. Here a step of the way back is a function. A gradient is moved to where it is
+//! needed, changed in place, and added only where paths meet. A step frees its operands when it is done.
 
-use super::fused::{self, Blend};
+use super::backend::{Backend, Blend};
 use candle_core::{Result, Tensor, TensorId};
 use std::cell::RefCell;
 use std::collections::{HashMap, HashSet};
 
 /// From the gradient of a step's output to those of its inputs; none for an input that needs none.
-pub(super) type Backward = Box<dyn FnOnce(Tensor) -> Result<Vec<Option<Tensor>>>>;
+pub(super) type Backward = Box<dyn FnOnce(&dyn Backend, Tensor) -> Result<Vec<Option<Tensor>>>>;
 
 struct Step {
     inputs: Vec<TensorId>,
@@ -18,7 +18,7 @@ struct Step {
     backward: Backward,
 }
 
-/// What a forward pass did.
+/// The steps of a forward pass.
 #[derive(Default)]
 pub struct Tape {
     steps: RefCell<Vec<Step>>,
@@ -53,18 +53,19 @@ impl Tape {
         self.blends.take()
     }
 
-    /// The gradients of all variables, from that of the pass's result, whose storage nothing else may share.
+    /// The gradients of all variables, computed by the backend of the pass from the gradient of its result; nothing else may share
+    /// the storage of that.
     ///
     /// # Errors
-    /// If shapes do not fit, or memory cannot be had.
-    pub fn backward(self, output: &Tensor, gradient: Tensor) -> Result<Gradients> {
+    /// If shapes do not fit, or allocation fails.
+    pub fn backward(self, backend: &dyn Backend, output: &Tensor, gradient: Tensor) -> Result<Gradients> {
         let mut gradients = Gradients(HashMap::from([(output.id(), gradient)]));
         let mut steps = self.steps.into_inner();
         while let Some(Step { inputs, output, backward }) = steps.pop() {
             let Some(gradient) = gradients.0.remove(&output) else { continue };
-            for (input, gradient) in inputs.into_iter().zip(backward(gradient)?) {
+            for (input, gradient) in inputs.into_iter().zip(backward(backend, gradient)?) {
                 if let Some(gradient) = gradient {
-                    gradients.add(input, gradient)?;
+                    gradients.add(backend, input, gradient)?;
                 }
             }
         }
@@ -86,9 +87,9 @@ impl Gradients {
         self.0.get(&variable.id())
     }
 
-    fn add(&mut self, id: TensorId, gradient: Tensor) -> Result<()> {
+    fn add(&mut self, backend: &dyn Backend, id: TensorId, gradient: Tensor) -> Result<()> {
         match self.0.get_mut(&id) {
-            Some(sum) => fused::add(sum, &gradient)?,
+            Some(sum) => backend.add(sum, &gradient)?,
             None => {
                 self.0.insert(id, gradient);
             }

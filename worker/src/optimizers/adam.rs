@@ -1,4 +1,5 @@
-//! Adam and AdamW, with PyTorch's defaults: betas .9 and .999, epsilon 1e-8.
+//! Adam (Kingma and Ba 2015, arXiv 1412.6980) and AdamW (Loshchilov and Hutter 2019, arXiv 1711.05101), with PyTorch's defaults:
+//! betas .9 and .999, epsilon 1e-8.
 //!
 //! ```text
 //!  g += weight_decay p                (Adam)        p -= learning_rate weight_decay p    (AdamW)
@@ -8,10 +9,8 @@
 //! ```
 
 use super::Part;
-use super::pass::{self, Update};
-#[cfg(feature = "cudnn")]
-use crate::ops;
-use crate::ops::Real;
+use super::elementwise::{self, Update};
+use crate::ops::{self, Real};
 use candle_core::Result;
 
 const BETAS: (f64, f64) = (0.9, 0.999);
@@ -24,12 +23,12 @@ pub(super) struct Adam {
     pub(super) decoupled: bool,
 }
 
-/// A step of given number.
+/// The factors of one step.
 #[derive(Clone, Copy)]
 struct Step {
     /// Share of the variable that is added to its gradient.
     decay: f64,
-    /// What is left of the variable.
+    /// Share of the variable that is kept.
     keep: f64,
     /// `learning_rate / (1 - beta1^t)`
     size: f64,
@@ -59,7 +58,6 @@ impl Adam {
             size: learning_rate / correction(BETAS.0),
             root: correction(BETAS.1).sqrt(),
         };
-        #[cfg(feature = "cudnn")]
         if parts.first().is_some_and(|part| part.variable.device().is_cuda()) {
             let Step { decay, keep, size, root } = step;
             let step = ops::AdamStep { decay, betas: BETAS, epsilon: EPSILON, keep, size, root };
@@ -69,6 +67,6 @@ impl Adam {
             });
             return ops::adam(&tensors.collect::<Result<Vec<_>>>()?, step);
         }
-        parts.iter().try_for_each(|part| pass::run(part, step))
+        parts.iter().try_for_each(|part| elementwise::run(part, step))
     }
 }

@@ -1,10 +1,10 @@
 //! Update rules, as in `torch.optim`: gradients in, variables changed in place.
 //!
-//! An update is one pass over all numbers: a loop per variable on the CPU, one kernel on a CUDA device. What a rule remembers is flat,
+//! An update is one pass over all numbers: a loop per variable on the CPU, one kernel on a CUDA device. The state of a rule is flat,
 //! one tensor per kind of number for all variables, and can be read.
 
 mod adam;
-mod pass;
+mod elementwise;
 mod sgd;
 
 use crate::ops::Gradients;
@@ -29,7 +29,7 @@ enum Rule {
     Sgd(Sgd),
 }
 
-/// A variable with what its rule remembers of it: its parts of the flat tensors.
+/// A variable with its state: its parts of the flat tensors.
 #[derive(Debug)]
 struct Slot {
     name: String,
@@ -51,7 +51,7 @@ impl Optimizer {
     /// The rule that `training` names, for `variables`.
     ///
     /// # Errors
-    /// If memory for the state cannot be had.
+    /// If allocation of the state fails.
     pub fn new(training: &Training, learning_rate: f64, variables: &BTreeMap<String, Var>) -> Result<Self> {
         let weight_decay = training.weight_decay;
         let rule = match training.optimizer {
@@ -104,7 +104,7 @@ impl Optimizer {
         self.steps
     }
 
-    /// What the rule remembers, flat: Adam's first and second moments, or SGD's velocity, of all variables in the order of their names.
+    /// The state of the rule, flat: Adam's first and second moments, or SGD's velocity, of all variables in the order of their names.
     #[must_use]
     pub fn state(&self) -> &[Tensor] {
         &self.state

@@ -1,4 +1,4 @@
-//! Stochastic gradient descent with momentum.
+//! Stochastic gradient descent with momentum, as in PyTorch.
 //!
 //! ```text
 //!  g += weight_decay p
@@ -7,10 +7,8 @@
 //! ```
 
 use super::Part;
-use super::pass::{self, Update};
-#[cfg(feature = "cudnn")]
-use crate::ops;
-use crate::ops::Real;
+use super::elementwise::{self, Update};
+use crate::ops::{self, Real};
 use candle_core::Result;
 
 #[derive(Debug, Clone, Copy)]
@@ -37,7 +35,6 @@ impl Update<1> for Step {
 
 impl Sgd {
     pub(super) fn update(self, parts: &[Part<'_>], learning_rate: f64) -> Result<()> {
-        #[cfg(feature = "cudnn")]
         if parts.first().is_some_and(|part| part.variable.device().is_cuda()) {
             let step = ops::SgdStep { decay: self.weight_decay, momentum: self.momentum, learning_rate };
             let tensors = parts.iter().map(|Part { variable, gradient, state }| match state {
@@ -46,6 +43,6 @@ impl Sgd {
             });
             return ops::sgd(&tensors.collect::<Result<Vec<_>>>()?, step);
         }
-        parts.iter().try_for_each(|part| pass::run(part, Step { rule: self, learning_rate }))
+        parts.iter().try_for_each(|part| elementwise::run(part, Step { rule: self, learning_rate }))
     }
 }

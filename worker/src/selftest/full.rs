@@ -5,9 +5,9 @@
 //! are numbers that bf16 holds, so every precision multiplies exactly.
 
 use super::reference::{self, Array};
-use super::{SelfTest, Size, distance, numbers};
+use super::{SelfTest, Size, Subject, distance, numbers};
 use crate::ops::parallel;
-use crate::ops::{Activation, Fused, Kernels, Pass, Tape};
+use crate::ops::{Activation, Forward, Tape};
 use crate::seed;
 use candle_core::{Device, Result, Tensor, Var};
 use rand::Rng;
@@ -43,19 +43,20 @@ impl SelfTest<'_> {
         let (x, weight) = (noise(&from, 1), noise(&weight_shape, 2));
         let (bias, mut grad) = (noise(&to[3..], 3), noise(&to, 4));
         let variable = |values: &[f32], shape: &[usize]| Tensor::from_slice(values, shape, self.device);
-        let pass = Pass::new(self.kernels);
+        let backend = self.backend.clone();
+        let pass = Forward::new(&*backend);
         let operands =
             [pass.enter(&variable(&x, &from)?)?, variable(&weight, &weight_shape)?, variable(&bias, &to[3..])?];
         let operands: Vec<_> = operands.iter().map(Var::from_tensor).collect::<Result<_>>()?;
         let tape = Tape::default();
-        let recorded = Pass::recorded(self.kernels, &tape);
+        let recorded = Forward::recorded(&*backend, &tape);
         let [x_there, weight_there, bias_there] = [0, 1, 2].map(|index| operands[index].as_tensor());
         let y = match transposed {
             true => recorded.conv_transpose2d(x_there, weight_there, bias_there, activation)?,
             false => recorded.conv2d(x_there, weight_there, bias_there, activation)?,
         };
         let found = singles(&y)?;
-        let gradients = tape.backward(&y, pass.enter(&variable(&grad, &to)?)?)?;
+        let gradients = tape.backward(&*backend, &y, pass.enter(&variable(&grad, &to)?)?)?;
         if activation == Activation::Relu {
             grad.iter_mut().zip(&found).filter(|(_, found)| **found <= 0.0).for_each(|(grad, _)| *grad = 0.0);
         }
@@ -67,9 +68,9 @@ impl SelfTest<'_> {
             let sum = sum + f64::from(bias[place % to[3]]);
             if activation == Activation::Relu { sum.max(0.0) } else { sum }
         });
-        let limit = match self.kernels {
-            // what Winograd's tiles round
-            Kernels::Fused(Fused::Cpu(_)) => 1e-5,
+        let limit = match self.subject {
+            // Winograd's tiles round more
+            Subject::Cpu(_) => 1e-5,
             _ => 5e-6,
         };
         self.row(name, "result", distance(&picked(&found, &at), &expected), limit);
@@ -111,27 +112,27 @@ impl SelfTest<'_> {
         let (x, pooled) = (array(&whole, 1), array(&half, 2));
         let positions = reference::positions(&x);
         let one = std::slice::from_ref;
-        let pool = |pass: Pass<'_>, x: &[Tensor]| Ok(pass.max_pool2d(&x[0])?.0);
+        let pool = |pass: Forward<'_>, x: &[Tensor]| Ok(pass.max_pool2d(&x[0])?.0);
         self.compare("max pooling, full size", one(&x), 0.0, &pool, &|_, grad| {
             reference::max_pool2d(&x, &positions, grad)
         })?;
         let at = self.bytes(&positions, &half)?;
-        let unpool = |pass: Pass<'_>, x: &[Tensor]| pass.max_unpool2d(&x[0], &at);
+        let unpool = |pass: Forward<'_>, x: &[Tensor]| pass.max_unpool2d(&x[0], &at);
         self.compare("max unpooling, full size", one(&pooled), 0.0, &unpool, &|_, grad| {
             reference::max_unpool2d(&pooled, &positions, grad)
         })?;
-        let upsample = |pass: Pass<'_>, x: &[Tensor]| pass.upsample(&x[0]);
+        let upsample = |pass: Forward<'_>, x: &[Tensor]| pass.upsample(&x[0]);
         self.compare("upsampling, full size", one(&pooled), 5e-7, &upsample, &|_, grad| {
             reference::upsample(&pooled, grad)
         })?;
         let both = [x, array(&whole, 3)];
-        let concatenate = |pass: Pass<'_>, x: &[Tensor]| pass.concatenate(&x[0], &x[1]);
+        let concatenate = |pass: Forward<'_>, x: &[Tensor]| pass.concatenate(&x[0], &x[1]);
         self.compare("concatenation, full size", &both, 0.0, &concatenate, &|_, grad| {
             reference::concatenate(&both[0], &both[1], grad)
         })?;
         let [x, _] = both;
         let operands = [x, array(&[w], 2), array(&[w], 3)];
-        let norm = |pass: Pass<'_>, x: &[Tensor]| Ok(pass.batch_norm(&x[0], &x[1], &x[2], Activation::Relu)?.0);
+        let norm = |pass: Forward<'_>, x: &[Tensor]| Ok(pass.batch_norm(&x[0], &x[1], &x[2], Activation::Relu)?.0);
         self.compare("batch norm, ReLU, full size", &operands, 5e-6, &norm, &|found, grad| {
             reference::batch_norm(&operands, None, Some(found), grad)
         })
@@ -199,7 +200,7 @@ impl Link {
         f64::from(weight[(small * self.large + large) * self.taps() + tap])
     }
 
-    /// What a place of the small map gets of the large map.
+    /// The value of a place of the small map, from the large map.
     fn small_at(&self, large: &[f32], weight: &[f32], place: usize) -> f64 {
         let (pixel, channel) = (place / self.small, place % self.small);
         let through = |tap| {
@@ -212,7 +213,7 @@ impl Link {
         (0..self.taps()).filter_map(through).sum()
     }
 
-    /// What a place of the large map gets of the small map.
+    /// The value of a place of the large map, from the small map.
     fn large_at(&self, small: &[f32], weight: &[f32], place: usize) -> f64 {
         let (pixel, channel) = (place / self.large, place % self.large);
         let through = |tap| {
@@ -225,7 +226,7 @@ impl Link {
         (0..self.taps()).filter_map(through).sum()
     }
 
-    /// What a place of the kernel gets of both maps.
+    /// The value of a place of the kernel, from both maps.
     fn weight_at(&self, large: &[f32], small: &[f32], place: usize) -> f64 {
         let (tap, pair) = (place % self.taps(), place / self.taps());
         let (from, to) = (pair % self.large, pair / self.large);
@@ -251,7 +252,7 @@ fn noise(shape: &[usize], stream: u64) -> Vec<f32> {
     values
 }
 
-/// At most `count` places of so many: the first, the last and those between.
+/// At most `count` of `of` places: the first, the last and those between.
 fn places(of: usize, count: usize) -> Vec<usize> {
     let last = of.saturating_sub(1);
     let mut places: Vec<_> =
@@ -312,7 +313,7 @@ mod tests {
 
     #[test]
     fn the_cpu_passes() {
-        let mut test = SelfTest::new(&Device::Cpu);
+        let mut test = SelfTest::new(&Device::Cpu).unwrap();
         let size = Size { image_size: 32, width: 4, batch_size: 2 };
         test.full_convolutions(size).unwrap();
         test.full_maps(size).unwrap();

@@ -4,19 +4,22 @@
 //!  mod        random operands -> the device's own kernels -> rows of errors
 //!  operations what is compared, on which shapes
 //!  full       the same at the size of a whole training
-//!  reference  the same in loops of f64, on the host
+//!  reference  operations and update rules in loops of f64, on the host
+//!  composed   operations and losses in Candle's operations, on any device
 //! ```
 
+pub mod composed;
 mod full;
 mod operations;
 mod reference;
 
-use crate::ops::{Fused, Kernels, Pass, Tape};
+use crate::ops::{self, Backend, Forward, Tape};
 use crate::seed;
 use candle_core::{DType, Device, Result, Tensor, Var};
 use proto::spec::{Convolution, Precision};
 use rand::Rng;
 use reference::{Array, Expected};
+use std::sync::Arc;
 
 /// One comparison.
 #[derive(Debug, Clone, PartialEq)]
@@ -29,12 +32,12 @@ pub struct Row {
     pub algorithm: &'static str,
     /// Euclidean distance from the reference relative to its norm, the largest over all shapes.
     pub error: f64,
-    /// What it may be.
+    /// The largest error that passes.
     pub limit: f64,
 }
 
 impl Row {
-    /// Whether the error is small enough; one that is not a number is not.
+    /// Whether the error is small enough; not-a-number is not.
     #[must_use]
     pub fn is_ok(&self) -> bool {
         self.error <= self.limit
@@ -57,52 +60,73 @@ pub struct Size {
 /// # Errors
 /// If an operation cannot be run at all.
 pub fn run(device: &Device, full: Option<Size>) -> Result<Vec<Row>> {
-    let kernels = |convolution, precision| Kernels::of(device, convolution, precision);
-    let mut test = SelfTest::new(device);
+    let mut test = SelfTest::new(device)?;
     test.update_rules()?;
     test.losses()?;
     if device.is_cpu() {
-        test.everything_but_neighbours()?;
+        test.other_operations()?;
         for convolution in [Convolution::Direct, Convolution::Winograd2, Convolution::Winograd4] {
-            test.kernels = kernels(convolution, Precision::F32);
-            test.neighbours()?;
+            test.choose(convolution, Precision::F32)?;
+            test.convolutions_3x3()?;
         }
     } else {
         for precision in [Precision::F32, Precision::Tf32, Precision::Bf16] {
-            test.kernels = kernels(Convolution::Auto, precision);
-            test.everything_but_neighbours()?;
-            test.neighbours()?;
+            test.choose(Convolution::Auto, precision)?;
+            test.other_operations()?;
+            test.convolutions_3x3()?;
         }
     }
     if let Some(size) = full {
         let precisions = [Precision::F32, Precision::Tf32, Precision::Bf16];
         for precision in precisions.into_iter().take(if device.is_cpu() { 1 } else { 3 }) {
-            test.kernels = kernels(Convolution::Auto, precision);
+            test.choose(Convolution::Auto, precision)?;
             test.full_convolutions(size)?;
         }
-        // of maps nothing but the type of their elements differs between precisions
-        test.kernels = kernels(Convolution::Auto, Precision::F32);
+        // these operations differ between precisions only in the type of the elements
+        test.choose(Convolution::Auto, Precision::F32)?;
         test.full_maps(size)?;
     }
     Ok(test.rows)
 }
 
 /// An operation on a pass.
-type Operation<'a> = &'a dyn Fn(Pass<'_>, &[Tensor]) -> Result<Tensor>;
+type Operation<'a> = &'a dyn Fn(Forward<'_>, &[Tensor]) -> Result<Tensor>;
 
 /// The operation by the reference, from the result that was found and the gradient of the result.
 type Reference<'a> = &'a dyn Fn(&Array, &Array) -> Expected;
 
+/// The kernels under test, which decide about names and limits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Subject {
+    /// The CPU's kernels; how they compute 3x3 convolutions.
+    Cpu(Convolution),
+    /// A CUDA device's kernels; the numbers that they compute maps in.
+    Cuda(Precision),
+    /// The reference that is composed of Candle's operations.
+    #[cfg(test)]
+    Composed,
+}
+
 struct SelfTest<'a> {
     device: &'a Device,
-    kernels: Kernels,
+    subject: Subject,
+    backend: Arc<dyn Backend>,
     rows: Vec<Row>,
 }
 
 impl<'a> SelfTest<'a> {
     /// Of the device's own kernels, in f32.
-    fn new(device: &'a Device) -> Self {
-        Self { device, kernels: Kernels::of(device, Convolution::Auto, Precision::F32), rows: Vec::new() }
+    fn new(device: &'a Device) -> Result<Self> {
+        let backend = Arc::from(ops::backend(device, Convolution::Auto, Precision::F32)?);
+        let subject = Subject::of(device, Convolution::Auto, Precision::F32);
+        Ok(Self { device, subject, backend, rows: Vec::new() })
+    }
+
+    /// Continues with other kernels of the device.
+    fn choose(&mut self, convolution: Convolution, precision: Precision) -> Result<()> {
+        self.backend = Arc::from(ops::backend(self.device, convolution, precision)?);
+        self.subject = Subject::of(self.device, convolution, precision);
+        Ok(())
     }
 
     /// Compares the result of an operation, recorded and not, and the gradients of its operands.
@@ -114,7 +138,8 @@ impl<'a> SelfTest<'a> {
         operation: Operation<'_>,
         reference: Reference<'_>,
     ) -> Result<()> {
-        let pass = Pass::new(self.kernels);
+        let backend = self.backend.clone();
+        let pass = Forward::new(&*backend);
         // of three operands the others are weights
         let is_map = |index: usize| index == 0 || operands.len() < 3;
         let variable = |(index, operand): (usize, &Array)| {
@@ -124,7 +149,7 @@ impl<'a> SelfTest<'a> {
         let variables: Vec<_> = operands.iter().enumerate().map(variable).collect::<Result<_>>()?;
         let tensors: Vec<_> = variables.iter().map(|variable| variable.as_tensor().clone()).collect();
         let tape = Tape::default();
-        let y = operation(Pass::recorded(self.kernels, &tape), &tensors)?;
+        let y = operation(Forward::recorded(&*backend, &tape), &tensors)?;
         let found = Array { shape: y.dims().to_vec(), values: numbers(&y)? };
         let evaluated = numbers(&operation(pass, &tensors)?)?;
         let [_, _, _, grad] = arrays([&[], &[], &[], &found.shape]);
@@ -132,7 +157,7 @@ impl<'a> SelfTest<'a> {
         let same_shape = found.shape == expected.y.shape;
         let result = distance(&found.values, &expected.y.values).max(distance(&evaluated, &expected.y.values));
         self.row(name, "result", if same_shape { result } else { f64::INFINITY }, limit);
-        let gradients = tape.backward(&y, pass.enter(&self.tensor(&grad)?)?)?;
+        let gradients = tape.backward(&*backend, &y, pass.enter(&self.tensor(&grad)?)?)?;
         let parts = match operands.len() {
             3 if name.starts_with("batch norm") => &["gradient of input", "gradient of scale", "gradient of shift"][..],
             3 => &["gradient of input", "gradient of kernel", "gradient of bias"],
@@ -146,27 +171,9 @@ impl<'a> SelfTest<'a> {
         Ok(())
     }
 
-    /// Adds a comparison, or takes it into the row of the same name.
+    /// Adds a comparison, or merges it into the row of the same name.
     fn row(&mut self, operation: &str, part: &'static str, error: f64, limit: f64) {
-        let algorithm = match self.kernels {
-            Kernels::Fused(Fused::Cpu(convolution)) if operation.contains("3x3") => convolution.name(),
-            Kernels::Fused(Fused::Cpu(_)) => "fused",
-            #[cfg(feature = "cudnn")]
-            Kernels::Fused(Fused::Cuda(precision)) => precision.name(),
-            Kernels::Composed => "composed",
-        };
-        let limit = match self.kernels {
-            // sums of some 2,000 products whose order is the library's: errors near 1e-6 are usual
-            #[cfg(feature = "cudnn")]
-            Kernels::Fused(Fused::Cuda(Precision::F32)) if limit > 0.0 => limit.max(5e-6),
-            // a mantissa of 10 bits: 2.8e-4 if operands are rounded to it, 7e-4 if they are cut
-            #[cfg(feature = "cudnn")]
-            Kernels::Fused(Fused::Cuda(Precision::Tf32)) if limit > 0.0 => limit.max(2e-3),
-            // a mantissa of 7 bits, and results are rounded to it too
-            #[cfg(feature = "cudnn")]
-            Kernels::Fused(Fused::Cuda(Precision::Bf16)) => limit.max(2e-2),
-            _ => limit,
-        };
+        let (algorithm, limit) = (self.subject.algorithm(operation), self.subject.limit(limit));
         let same = |row: &&mut Row| row.operation == operation && row.part == part && row.algorithm == algorithm;
         match self.rows.iter_mut().find(same) {
             // an error that is not a number stays
@@ -188,6 +195,36 @@ impl<'a> SelfTest<'a> {
     }
 }
 
+impl Subject {
+    fn of(device: &Device, convolution: Convolution, precision: Precision) -> Self {
+        if device.is_cpu() { Self::Cpu(convolution) } else { Self::Cuda(precision) }
+    }
+
+    /// How an operation is computed.
+    fn algorithm(self, operation: &str) -> &'static str {
+        match self {
+            Self::Cpu(convolution) if operation.contains("3x3") => convolution.name(),
+            Self::Cpu(_) => "fused",
+            Self::Cuda(precision) => precision.name(),
+            #[cfg(test)]
+            Self::Composed => "composed",
+        }
+    }
+
+    /// The limit of an error whose limit is `limit` for f32 and short sums.
+    fn limit(self, limit: f64) -> f64 {
+        match self {
+            // sums of some 2,000 products whose order is the library's: errors near 1e-6 are usual
+            Self::Cuda(Precision::F32) if limit > 0.0 => limit.max(5e-6),
+            // a mantissa of 10 bits: 2.8e-4 if operands are rounded to it, 7e-4 if they are cut
+            Self::Cuda(Precision::Tf32) if limit > 0.0 => limit.max(2e-3),
+            // a mantissa of 7 bits, and results are rounded to it too
+            Self::Cuda(Precision::Bf16) => limit.max(2e-2),
+            _ => limit,
+        }
+    }
+}
+
 /// Numbers between -1 and 1 that f32 holds, each array from a stream of its own; the same in every run.
 fn arrays<const COUNT: usize>(shapes: [&[usize]; COUNT]) -> [Array; COUNT] {
     let mut index = 0;
@@ -199,7 +236,7 @@ fn arrays<const COUNT: usize>(shapes: [&[usize]; COUNT]) -> [Array; COUNT] {
     })
 }
 
-/// The numbers that f32 makes of them.
+/// The numbers rounded to f32.
 fn rounded(array: &Array) -> Array {
     Array { shape: array.shape.clone(), values: array.values.iter().map(|value| f64::from(*value as f32)).collect() }
 }
@@ -229,12 +266,13 @@ mod tests {
         assert!(failed.is_empty(), "{failed:#?}");
     }
 
-    /// So the composed operations can be what the fused ones are compared with.
+    /// The composed operations are correct, so other tests may compare kernels with them.
     #[test]
     fn composed_operations_pass() {
-        let mut test = SelfTest { device: &Device::Cpu, kernels: Kernels::Composed, rows: Vec::new() };
-        test.everything_but_neighbours().unwrap();
-        test.neighbours().unwrap();
+        let backend = Arc::new(composed::Composed);
+        let mut test = SelfTest { device: &Device::Cpu, subject: Subject::Composed, backend, rows: Vec::new() };
+        test.other_operations().unwrap();
+        test.convolutions_3x3().unwrap();
         assert!(test.rows.iter().all(|row| row.algorithm == "composed"));
         assert_ok(&test.rows);
     }
@@ -250,10 +288,10 @@ mod tests {
 
     #[test]
     fn a_wrong_result_is_no_match() {
-        let mut test = SelfTest::new(&Device::Cpu);
+        let mut test = SelfTest::new(&Device::Cpu).unwrap();
         let [x] = arrays([&[1, 2, 2, 1]]);
         let expected = |_: &Array, grad: &Array| reference::upsample(&x, grad);
-        let wrong = |pass: Pass<'_>, x: &[Tensor]| pass.upsample(&x[0])?.affine(1.001, 0.0);
+        let wrong = |pass: Forward<'_>, x: &[Tensor]| pass.upsample(&x[0])?.affine(1.001, 0.0);
         test.compare("upsampling", std::slice::from_ref(&x), 1e-6, &wrong, &expected).unwrap();
         let of = |part| test.rows.iter().find(|row| row.part == part).unwrap();
         assert!((of("result").error - 1e-3).abs() < 1e-5);

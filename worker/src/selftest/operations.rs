@@ -1,18 +1,17 @@
-//! What is compared: every operation, the losses and the update rules, on shapes that tiles and vectors do and do not divide.
+//! The comparisons: every operation, the losses and the update rules, on shapes that tiles and vectors do and do not divide.
 
+use super::composed;
 use super::reference::{self, Array, Parameter, Rates, Relu};
-use super::{SelfTest, arrays, distance, numbers, rounded};
-use crate::ops::{Activation, Convolution, Fused, Gradients, Kernels, Moments, Pass};
+use super::{SelfTest, Subject, arrays, distance, numbers, rounded};
+use crate::ops::{Activation, Convolution, Forward, Gradients, Moments, Precision};
 use crate::{losses, optimizers};
 use candle_core::{Device, Result, Tensor, Var};
-#[cfg(feature = "cudnn")]
-use proto::spec::Precision;
 use proto::spec::{Loss, Optimizer, Training};
 use std::collections::BTreeMap;
 
 impl SelfTest<'_> {
-    /// What is computed in one way only on a device.
-    pub(super) fn everything_but_neighbours(&mut self) -> Result<()> {
+    /// Everything but 3x3 convolutions: what a device computes in one way only.
+    pub(super) fn other_operations(&mut self) -> Result<()> {
         self.other_convolutions()?;
         self.maps()?;
         self.batch_norm()?;
@@ -20,10 +19,10 @@ impl SelfTest<'_> {
     }
 
     /// 3x3 convolutions, in maps whose sizes tiles do and do not divide.
-    pub(super) fn neighbours(&mut self) -> Result<()> {
-        let limit = match self.kernels {
-            Kernels::Fused(Fused::Cpu(Convolution::Winograd2)) => 4e-6,
-            Kernels::Fused(Fused::Cpu(Convolution::Winograd4)) => 1e-5,
+    pub(super) fn convolutions_3x3(&mut self) -> Result<()> {
+        let limit = match self.subject {
+            Subject::Cpu(Convolution::Winograd2) => 4e-6,
+            Subject::Cpu(Convolution::Winograd4) => 1e-5,
             _ => 2e-6,
         };
         let odd = [[2, 24, 20, 16, 1], [2, 3, 2, 70, 1], [2, 1, 1, 9, 17], [1, 5, 3, 3, 70]];
@@ -103,18 +102,14 @@ impl SelfTest<'_> {
         Ok(())
     }
 
-    /// Whether maps are rounded, so that a maximum can be another.
+    /// Whether maps are rounded, so that another element may be the maximum.
     fn rounds(&self) -> bool {
-        match self.kernels {
-            #[cfg(feature = "cudnn")]
-            Kernels::Fused(Fused::Cuda(precision)) => precision == Precision::Bf16,
-            _ => false,
-        }
+        self.subject == Subject::Cuda(Precision::Bf16)
     }
 
     /// The share of maxima that are found elsewhere.
     fn positions(&mut self, x: &Array, expected: &[usize]) -> Result<()> {
-        let (_, found) = Pass::new(self.kernels).max_pool2d(&self.tensor(x)?)?;
+        let (_, found) = Forward::new(&*self.backend).max_pool2d(&self.tensor(x)?)?;
         let found = found.flatten_all()?.to_device(&Device::Cpu)?.to_vec1::<u8>()?;
         let wrong = found.iter().zip(expected).filter(|(found, expected)| usize::from(**found) != **expected);
         let share = if found.len() == expected.len() { wrong.count() as f64 / expected.len() as f64 } else { 1.0 };
@@ -123,7 +118,7 @@ impl SelfTest<'_> {
     }
 
     fn batch_norm(&mut self) -> Result<()> {
-        // numbers so small that what is added to the variance matters, too
+        // among them numbers so small that epsilon matters
         for (shape, size) in [([3, 5, 7, 4], 1.0), ([2, 32, 24, 16], 1.0), ([2, 6, 10, 8], 3e-3)] {
             let channels = shape[3];
             let channels = [channels];
@@ -156,13 +151,14 @@ impl SelfTest<'_> {
         Ok(())
     }
 
-    /// A convolution and the norm after it, as evaluations have them: where it pays, in one.
+    /// A convolution and the norm after it, as in evaluations: in one operation where that is faster.
     fn normed_convolution(&mut self) -> Result<()> {
         let [c, k]: [&[usize]; 2] = [&[16], &[16, 6, 3, 3]];
         let [x, weight, bias, scale, shift, means, variances] = arrays([&[2, 12, 10, 6], k, c, c, c, c, c]);
         let variances =
             rounded(&Array { values: variances.values.iter().map(|x| x.abs() + 0.5).collect(), ..variances });
-        let pass = Pass::new(self.kernels);
+        let backend = self.backend.clone();
+        let pass = Forward::new(&*backend);
         let moments = Moments { mean: self.tensor(&means)?, variance: self.tensor(&variances)? };
         let [scales, shifts] = [self.tensor(&scale)?, self.tensor(&shift)?];
         let (input, norm) = (pass.enter(&self.tensor(&x)?)?, (&moments, &scales, &shifts));
@@ -188,7 +184,7 @@ impl SelfTest<'_> {
             let (trained_on, along) = losses::with_gradient(&loss, &logits, &targets)?;
             let evaluated = losses::per_case(&loss, &logits, &targets)?;
             let logits = Var::from_tensor(&host(&x)?)?;
-            let values = losses::composed(&loss, &logits, &host(&y)?)?;
+            let values = composed::losses::per_case(&loss, &logits, &host(&y)?)?;
             let gradients = values.mean_all()?.backward()?;
             let gradient = gradients.get(&logits).map(numbers).transpose()?.unwrap_or_default();
             let name = format!("loss {}", loss.name());
@@ -200,7 +196,7 @@ impl SelfTest<'_> {
         Ok(())
     }
 
-    /// What three steps change, by each rule.
+    /// The change of three steps of each rule.
     pub(super) fn update_rules(&mut self) -> Result<()> {
         let rates = Rates { learning: 0.1, decay: 0.1, momentum: 0.9 };
         let [start, gradients @ ..] = arrays([&[1000]; 4]);

@@ -1,4 +1,4 @@
-//! What operations and update rules compute, in plain loops over `f64`: no vectors, no tiles, no threads.
+//! The operations and update rules in plain loops over `f64`: no vectors, no tiles, no threads.
 //!
 //! Every operation but batch norm is a sum over places: of products of an operand with a kernel (`y += x w`), or of what moves from
 //! one place to another (`y += x`). One list of the places gives the operation and its gradients.
@@ -30,7 +30,7 @@ pub(super) struct Expected {
 /// Calls a function with the places in operand, kernel and result of every product.
 type Products<'a> = &'a dyn Fn(&mut dyn FnMut(usize, usize, usize));
 
-/// Calls a function with the number of the operand, the place in it and the place in the result of everything that moves.
+/// Calls a function with the number of the operand, the place in it and the place in the result of every element that moves.
 type Moves<'a> = &'a dyn Fn(&mut dyn FnMut(usize, usize, usize));
 
 /// A convolution of `[x, weight, bias]`, its kernel `[outputs, inputs, k, k]`: 3x3 with a border of 1, 1x1, or 2x2 with stride 2.
@@ -69,9 +69,9 @@ pub(super) fn conv_transpose2d(operands: &[Array], relu: Relu<'_>, grad: &Array)
     product(operands, &[n, 2 * height, 2 * width, outputs], places, relu, grad)
 }
 
-/// Where a ReLU that follows passes: where what was found is positive. None follows if there is nothing.
+/// The result that was found, if ReLU follows: gradients pass where it is positive.
 ///
-/// Rounding may carry a sum over 0, and its gradient then jumps; that is no mistake.
+/// It decides, not the expected result, because rounding may carry a sum over 0, where its gradient jumps; that is not an error.
 pub(super) type Relu<'a> = Option<&'a Array>;
 
 fn rectify(y: &mut Array, relu: Relu<'_>) {
@@ -162,7 +162,7 @@ pub(super) fn concatenate(a: &Array, b: &Array, grad: &Array) -> Expected {
     })
 }
 
-/// What moves to `places`.
+/// Moves elements to `places`.
 fn moved(operands: &[&Array], shape: &[usize], grad: &Array, places: Moves<'_>) -> Expected {
     let mut y = Array::zeros(shape);
     let mut gradients: Vec<_> = operands.iter().map(|operand| Array::zeros(&operand.shape)).collect();
@@ -226,7 +226,7 @@ fn pairs(outer: usize, inner: usize) -> impl Iterator<Item = (usize, usize)> {
     (0..outer).flat_map(move |a| (0..inner).map(move |b| (a, b)))
 }
 
-/// A parameter that a rule changes, and what the rule remembers of it.
+/// A parameter and its state.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Parameter {
     pub(super) value: f64,
@@ -234,7 +234,7 @@ pub(super) struct Parameter {
     second: f64,
 }
 
-/// What every rule is told.
+/// The settings of every rule.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Rates {
     pub(super) learning: f64,

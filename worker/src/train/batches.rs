@@ -1,20 +1,16 @@
 //! Cases -> tensors, and the order in which an epoch sees them.
 
 use crate::data::CaseSet;
-#[cfg(feature = "cudnn")]
 use crate::ops;
 use crate::seed;
-#[cfg(feature = "cudnn")]
-use candle_core::DType;
-use candle_core::{Device, Result, Tensor};
+use candle_core::{DType, Device, Result, Tensor};
 
 /// Where batches come from: cases in the host's memory, and on a CUDA device a copy of them.
 #[derive(Debug)]
 pub struct Batches<'a> {
     cases: &'a CaseSet,
     device: &'a Device,
-    /// Images `[cases, 3, size, size]` and masks `[cases, size, size]`, bytes.
-    #[cfg(feature = "cudnn")]
+    /// On a CUDA device images `[cases, 3, size, size]` and masks `[cases, size, size]`, bytes.
     copy: Option<(Tensor, Tensor)>,
 }
 
@@ -24,19 +20,11 @@ impl<'a> Batches<'a> {
     /// # Errors
     /// If the device has no memory for the cases.
     pub fn new(cases: &'a CaseSet, device: &'a Device) -> Result<Self> {
-        #[cfg(feature = "cudnn")]
-        let copy = {
-            let (count, size) = (cases.inventory.cases.len(), cases.image_size as usize);
-            let images = || Tensor::from_slice(&cases.images, (count, 3, size, size), device);
-            let masks = || Tensor::from_slice(&cases.masks, (count, size, size), device);
-            if device.is_cuda() { Some((images()?, masks()?)) } else { None }
-        };
-        Ok(Self {
-            cases,
-            device,
-            #[cfg(feature = "cudnn")]
-            copy,
-        })
+        let (count, size) = (cases.inventory.cases.len(), cases.image_size as usize);
+        let images = || Tensor::from_slice(&cases.images, (count, 3, size, size), device);
+        let masks = || Tensor::from_slice(&cases.masks, (count, size, size), device);
+        let copy = if device.is_cuda() { Some((images()?, masks()?)) } else { None };
+        Ok(Self { cases, device, copy })
     }
 
     /// Some cases as a network takes them: images `[n, 3, size, size]`, 0 to 1, and targets `[n, 1, size, size]`, 0 or 1.
@@ -45,7 +33,6 @@ impl<'a> Batches<'a> {
     /// If memory cannot be had.
     pub fn tensors(&self, indices: &[u32]) -> Result<(Tensor, Tensor)> {
         let (count, size) = (indices.len(), self.cases.image_size as usize);
-        #[cfg(feature = "cudnn")]
         if let Some((images, masks)) = &self.copy {
             let indices = Tensor::new(indices, self.device)?;
             let (images, targets) = ops::gather_batch(images, masks, &indices, DType::F32)?;

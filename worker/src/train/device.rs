@@ -1,7 +1,7 @@
 //! Where tensors live.
 
 use super::TrainError;
-use crate::ops::Planned;
+use crate::ops::{self, Planned, Versions};
 use candle_core::{Device, DeviceLocation};
 use proto::spec::{Precision, Training};
 
@@ -29,10 +29,10 @@ pub enum DeviceError {
 /// # Errors
 /// If there is no such device, or this build cannot use it.
 pub fn device(name: &str) -> Result<Device, DeviceError> {
-    let cuda = |index| open(index).map_err(|source| DeviceError::Unavailable { name: name.to_owned(), source });
+    let cuda = |index| ops::open(index).map_err(|source| DeviceError::Unavailable { name: name.to_owned(), source });
     match name {
         "auto" if !cfg!(feature = "cudnn") => Ok(Device::Cpu),
-        "auto" => Ok(open(0).unwrap_or_else(|error| {
+        "auto" => Ok(ops::open(0).unwrap_or_else(|error| {
             tracing::warn!(error = %proto::report::line(&error), "no CUDA device can be opened: computing on the CPU");
             Device::Cpu
         })),
@@ -43,16 +43,6 @@ pub fn device(name: &str) -> Result<Device, DeviceError> {
             _ => Err(DeviceError::Unknown { name: name.to_owned() }),
         },
     }
-}
-
-#[cfg(feature = "cudnn")]
-fn open(index: usize) -> candle_core::Result<Device> {
-    crate::ops::open(index)
-}
-
-#[cfg(not(feature = "cudnn"))]
-fn open(index: usize) -> candle_core::Result<Device> {
-    Device::new_cuda(index)
 }
 
 /// Checks that a network is computed in these numbers there: `f32` on every device, `f64` on the CPU, `tf32` and `bf16` on CUDA
@@ -85,9 +75,8 @@ pub fn describe_training(device: &Device, training: &Training) -> String {
 /// The software that computes on a CUDA device, and which algorithms it took.
 #[must_use]
 pub fn software(device: &Device) -> Option<String> {
-    #[cfg(feature = "cudnn")]
     if device.is_cuda() {
-        let crate::ops::Versions { cudnn, nvrtc, driver } = crate::ops::versions();
+        let Versions { cudnn, nvrtc, driver } = ops::versions();
         let mut hasher = blake3::Hasher::new();
         for Planned { convolution, pass, algorithm, bias_apart, .. } in plans(device) {
             hasher.update(format!("{convolution}, {pass}: {algorithm}, {bias_apart}\n").as_bytes());
@@ -95,19 +84,13 @@ pub fn software(device: &Device) -> Option<String> {
         let hash = &hasher.finalize().to_hex()[..8];
         return Some(format!("cuDNN {cudnn} (algorithms {hash}), NVRTC {nvrtc}, driver {driver}"));
     }
-    let _ = device;
     None
 }
 
 /// The algorithms that cuDNN took for each convolution and pass since the last [`release`]; none where there is no cuDNN.
 #[must_use]
 pub fn plans(device: &Device) -> Vec<Planned> {
-    #[cfg(feature = "cudnn")]
-    if device.is_cuda() {
-        return crate::ops::plans(device).unwrap_or_default();
-    }
-    let _ = device;
-    Vec::new()
+    ops::plans(device).unwrap_or_default()
 }
 
 /// Ends a training: forgets what was planned for it, and lets other processes have the memory that it left.
@@ -115,10 +98,7 @@ pub fn plans(device: &Device) -> Vec<Planned> {
 /// # Errors
 /// If the device does not answer.
 pub fn release(device: &Device) -> candle_core::Result<()> {
-    #[cfg(feature = "cudnn")]
-    crate::ops::release(device)?;
-    let _ = device;
-    Ok(())
+    ops::release(device)
 }
 
 /// The device in words: its kind and, where it is known, its model.

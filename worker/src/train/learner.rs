@@ -3,7 +3,7 @@
 use super::{TrainError, device};
 use crate::losses;
 use crate::models::{self, Network};
-use crate::ops::Kernels;
+use crate::ops;
 use crate::optimizers::Optimizer;
 use candle_core::{DType, Device, Tensor};
 use proto::spec::{JobSpec, Loss, Precision};
@@ -32,7 +32,7 @@ impl Learner {
         let seed = spec.seeds.init_seed;
         let dtype = if training.precision == Precision::F64 { DType::F64 } else { DType::F32 };
         let network = models::build(*architecture, *model, training.initialization, seed, device, dtype)?;
-        let network = network.with_kernels(Kernels::of(device, training.convolution, training.precision));
+        let network = network.with_backend(ops::backend(device, training.convolution, training.precision)?);
         let optimizer = Optimizer::new(training, spec.learning_rate, network.parameters())?;
         Ok(Self { network, optimizer, loss: spec.loss })
     }

@@ -12,7 +12,8 @@ use super::cudnn::Epilogue;
 use super::descriptors::Convolution;
 use super::engine::{Argument, Engine, Grid, number};
 use super::operand::{Variant, address, device, empty, expect, full, map};
-use crate::ops::{Activation, Convolved, Precision};
+use crate::ops::backend::{ConvGradients, Convolved};
+use crate::ops::{Activation, Precision};
 use candle_core::{DType, Result, Tensor, bail};
 use std::sync::Arc;
 
@@ -21,83 +22,77 @@ use Argument::{Address, Number};
 /// Inputs that a block of threads packs or unpacks, as in `kernels/conv.cu`.
 const PACKED_INPUTS: usize = 64;
 
-/// Convolution with bias of a map `x` `[n, h, w, c]`, and the packed weight for the way back. The weight's shape `[k, c, size, size]`
+/// Convolution with bias of a map `x` `[n, h, w, c]`; the weight is kept packed for the way back. The weight's shape `[k, c, size, size]`
 /// tells its kind: 3x3 with a border of 1, 1x1, or 2x2 with stride 2; bias `[k]`.
-pub(in crate::ops) fn conv2d(
+pub(super) fn conv2d(
     x: &Tensor,
     weight: &Tensor,
     bias: &Tensor,
     activation: Activation,
     precision: Precision,
-) -> Result<(Tensor, Tensor)> {
+) -> Result<Convolved> {
     let call = Call::of_input(x, weight, precision)?;
     expect(bias, DType::F32, &[call.outputs])?;
     let relu = activation == Activation::Relu;
-    let (x, packed, bias_packed) = (call.fill(x)?, call.pack(weight)?, call.pack_bias(bias)?);
+    let (input, packed, bias_packed) = (call.fill(x)?, call.pack(weight)?, call.pack_bias(bias)?);
     let filled = call.empty(call.convolution.output())?;
-    let fused = call.run(Pass::Forward, [&x, &packed, &filled], Some((&bias_packed, relu)))?;
+    let fused = call.run(Pass::Forward, [&input, &packed, &filled], Some((&bias_packed, relu)))?;
     let y = call.resize(&filled, call.outputs)?;
     if !fused {
         call.add_bias(&y, bias, relu)?;
     }
-    Ok((y, packed))
+    Ok(Convolved { x: x.clone(), weight: weight.detach(), packed: Some(packed), y, activation })
 }
 
 /// The gradients of [`conv2d`] for input (if wanted), weight and bias; `grad` is the gradient of its result.
-pub(in crate::ops) fn conv2d_backward(
-    Convolved { x, weight, packed, y }: &Convolved,
+pub(super) fn conv2d_backward(
+    Convolved { x, weight, packed, y, activation }: &Convolved,
     grad: &Tensor,
-    activation: Activation,
     precision: Precision,
     input_wanted: bool,
-) -> Result<(Option<Tensor>, Tensor, Tensor)> {
+) -> Result<ConvGradients> {
     let call = Call::of_input(x, weight, precision)?;
     let [n, h, w, _] = call.convolution.output();
     expect(grad, call.dtype(), &[n, h, w, call.outputs])?;
-    let (grad, bias) = call.mask_and_sum(grad, y, activation)?;
+    let (grad, bias) = call.mask_and_sum(grad, y, *activation)?;
     let (x, grad) = (call.fill(x)?, call.fill(&grad)?);
     let input = match input_wanted {
         true => Some(call.backward_data(&call.packed(weight, packed.as_ref())?, &grad)?),
         false => None,
     };
-    Ok((input, call.backward_filter(weight, &x, &grad)?, bias))
+    Ok(ConvGradients { x: input, weight: call.backward_filter(weight, &x, &grad)?, bias })
 }
 
-/// Transposed convolution 2x2 with stride 2 and bias of a map `x` `[n, h, w, c]`, and the packed weight for the way back; weight
-/// `[c, k, 2, 2]`, bias `[k]`. It is what the gradient of a strided convolution from `k` to `c` channels does.
-pub(in crate::ops) fn conv_transpose2d(
+/// Transposed convolution 2x2 with stride 2 and bias of a map `x` `[n, h, w, c]`; weight `[c, k, 2, 2]`, which is kept packed for
+/// the way back, bias `[k]`. It is what the gradient of a strided convolution from `k` to `c` channels does.
+pub(super) fn conv_transpose2d(
     x: &Tensor,
     weight: &Tensor,
     bias: &Tensor,
     activation: Activation,
     precision: Precision,
-) -> Result<(Tensor, Tensor)> {
+) -> Result<Convolved> {
     let call = Call::of_output(x, weight, precision)?;
     expect(bias, DType::F32, &[call.inputs])?;
     let packed = call.pack(weight)?;
     let y = call.backward_data(&packed, &call.fill(x)?)?;
     call.add_bias(&y, bias, activation == Activation::Relu)?;
-    Ok((y, packed))
+    Ok(Convolved { x: x.clone(), weight: weight.detach(), packed: Some(packed), y, activation })
 }
 
-/// The gradients of [`conv_transpose2d`] for input (if wanted), weight and bias.
-pub(in crate::ops) fn conv_transpose2d_backward(
-    Convolved { x, weight, packed, y }: &Convolved,
+/// The gradients of [`conv_transpose2d`] for input, weight and bias.
+pub(super) fn conv_transpose2d_backward(
+    Convolved { x, weight, packed, y, activation }: &Convolved,
     grad: &Tensor,
-    activation: Activation,
     precision: Precision,
-    input_wanted: bool,
-) -> Result<(Option<Tensor>, Tensor, Tensor)> {
+) -> Result<ConvGradients> {
     let call = Call::of_output(x, weight, precision)?;
     let [n, h, w, _] = call.convolution.input();
     expect(grad, call.dtype(), &[n, h, w, call.inputs])?;
-    let (grad, bias) = call.mask_and_sum(grad, y, activation)?;
+    let (grad, bias) = call.mask_and_sum(grad, y, *activation)?;
     let (x, grad) = (call.fill(x)?, call.fill(&grad)?);
-    let input = match input_wanted {
-        true => Some(call.forward(&call.packed(weight, packed.as_ref())?, &grad)?),
-        false => None,
-    };
-    Ok((input, call.backward_filter(weight, &grad, &x)?, bias))
+    let input = Some(call.forward(&call.packed(weight, packed.as_ref())?, &grad)?);
+    Ok(ConvGradients { x: input, weight: call.backward_filter(weight, &grad, &x)?, bias })
 }
 
 /// A convolution on its device, with the channels that the caller sees.

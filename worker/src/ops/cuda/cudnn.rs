@@ -14,10 +14,10 @@ use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::sync::Arc;
 
-/// What follows a forward pass in the same call: a bias and perhaps ReLU.
+/// The end of a forward pass in the same call: a bias and perhaps ReLU.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Epilogue {
-    /// One number a channel, of the maps' type.
+    /// One number per channel, of the maps' type.
     pub(super) bias: u64,
     pub(super) relu: bool,
 }
@@ -190,7 +190,7 @@ fn scratch(workspace: &mut Option<CudaSlice<u8>>, stream: &Arc<CudaStream>, byte
     if workspace.as_ref().map_or(0, CudaSlice::num_bytes) < bytes {
         // the old one is freed in the order of the stream, after its last use
         *workspace = None;
-        // SAFETY: nobody reads it before cuDNN wrote it.
+        // SAFETY: cuDNN writes it before it reads it.
         *workspace = Some(unsafe { stream.alloc(bytes)? });
     }
     Ok(workspace.as_ref().map_or(0, |workspace| workspace.device_ptr(stream).0))

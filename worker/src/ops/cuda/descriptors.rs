@@ -42,7 +42,7 @@ impl Convolution {
 
     /// The type of the maps and of the packed weights.
     pub(super) fn dtype(&self) -> DType {
-        super::dtype(self.precision)
+        super::operand::dtype(self.precision)
     }
 
     fn data_type(&self) -> sys::cudnnDataType_t {
@@ -83,7 +83,7 @@ macro_rules! descriptor {
 
         impl Drop for $name {
             fn drop(&mut self) {
-                // SAFETY: it was created by `new`, and nobody else has it. An error would leak it, no more.
+                // SAFETY: `new` created it, and nothing else has it. An error would leak it, no more.
                 let _ = unsafe { sys::$destroy(self.0) };
             }
         }
@@ -110,7 +110,7 @@ impl Map {
 pub(super) struct Described {
     pub(super) x: Map,
     pub(super) y: Map,
-    /// One number a channel of `y`.
+    /// One number per channel of `y`.
     pub(super) bias: Map,
     pub(super) weight: Filter,
     pub(super) kind: Kind,
@@ -143,7 +143,7 @@ impl Described {
 }
 
 /// ReLU or nothing. cuDNN fuses ReLU only if not-a-number may become 0. So the loss may not show that a training diverged;
-/// `Network::is_finite` does, once an epoch.
+/// `Network::is_finite` does, once per epoch.
 pub(super) fn after(relu: bool) -> Result<After> {
     let mode = match relu {
         true => sys::cudnnActivationMode_t::CUDNN_ACTIVATION_RELU,

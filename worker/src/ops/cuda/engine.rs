@@ -1,4 +1,4 @@
-//! What a device keeps from call to call: compiled kernels, cuDNN with its plans, and scratch memory.
+//! The state of a device from call to call: compiled kernels, cuDNN with its plans, and scratch memory.
 
 use super::compiler::compile;
 use super::cudnn::Cudnn;
@@ -23,7 +23,7 @@ const PIXELS: usize = 4;
 /// Never dropped: when the process ends, CUDA may be gone first.
 static ENGINES: LazyLock<Mutex<HashMap<DeviceId, Arc<Engine>>>> = LazyLock::new(Mutex::default);
 
-/// What a device keeps.
+/// The state of a device.
 pub(super) struct Engine {
     pub(super) device: CudaDevice,
     cudnn: Mutex<Cudnn>,
@@ -44,7 +44,7 @@ pub(super) enum Argument<'a> {
     Tensors(&'a Tensors),
 }
 
-/// Most tensors of one launch: their table has to fit into the 4 KiB that all parameters of a kernel may take.
+/// Maximum number of tensors of one launch: their table has to fit into the 4 KiB that all parameters of a kernel may take.
 pub(super) const MAX_TENSORS: usize = 96;
 
 /// Tensors that one launch updates, as `Tensors` of `kernels/steps.cu`: up to four operands each, with as many elements.
@@ -76,7 +76,7 @@ impl Grid {
         Self { blocks: (count.div_ceil(THREADS), 1), threads: (THREADS, 1) }
     }
 
-    /// So many blocks in each of so many rows.
+    /// `rows` rows of blocks.
     pub(super) fn rows(blocks: usize, rows: usize) -> Self {
         Self { blocks: (blocks, rows), threads: (THREADS, 1) }
     }
@@ -90,7 +90,7 @@ impl Grid {
         Self { blocks: (across, shares), threads: (wide, rows) }
     }
 
-    /// What finishes the sums of a walk.
+    /// Threads that finish the sums of a walk.
     pub(super) fn finish(channels: usize) -> Self {
         Self { blocks: (channels.div_ceil(32), 1), threads: (32, 32) }
     }

@@ -134,7 +134,7 @@ announcements! {
     __cudaUnregisterFatBinary
 }
 
-/// What a slot holds until its library is open.
+/// The content of a slot until its library is open.
 extern "C" fn not_open() -> ! {
     let _ = writeln!(std::io::stderr(), "error: a CUDA function was called before its library was opened");
     std::process::abort()

@@ -117,7 +117,7 @@ fn load(wanted: &Wanted, folders: &[PathBuf]) -> Result<bool, LibraryError> {
                     return fill(wanted, &path, library).map(|()| true);
                 }
                 Err(error) => {
-                    // that there is no such file is no fault; that one is there and cannot be loaded is
+                    // a missing file is not a fault; one that exists and cannot be loaded is
                     let why = proto::report::line(&error);
                     if !why.contains(&format!("{name}: cannot open shared object file")) {
                         return Err(LibraryError::Broken(why));
@@ -143,7 +143,7 @@ fn load_builtins(folder: &Path) {
 
 fn fill(wanted: &Wanted, path: &Path, library: Library) -> Result<(), LibraryError> {
     for function in wanted.functions {
-        // SAFETY: only the address is taken; who calls the function knows its type.
+        // SAFETY: only the address is taken; the callers of the function know its type.
         match unsafe { library.get::<*mut c_void>(function.as_bytes()) } {
             Ok(symbol) => entries::set(function, symbol.into_raw()),
             Err(_) => return Err(LibraryError::TooOld { library: path.display().to_string(), function }),

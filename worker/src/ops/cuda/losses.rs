@@ -7,23 +7,28 @@ use proto::spec::Loss;
 
 use Argument::{Address, Factor, Number};
 
-/// Most shares of a case.
+/// Maximum number of shares of a case.
 const MAX_SHARES: usize = 32;
 /// Pixels that a share has at least, if there are more of them: eight for every thread.
 const SHARE: usize = 2048;
 
-/// The loss of every case, `[n]`, and if wanted the gradient of their mean for the logits, in their shape; logits and targets are
-/// contiguous f32 `[n, ...]`.
-pub(crate) fn losses(
-    loss: &Loss,
-    logits: &Tensor,
-    targets: &Tensor,
-    gradient_wanted: bool,
-) -> Result<(Tensor, Option<Tensor>)> {
+/// The loss of every case, `[n]`; logits and targets are contiguous f32 `[n, ...]`.
+pub(crate) fn losses(loss: &Loss, logits: &Tensor, targets: &Tensor) -> Result<Tensor> {
+    compute(loss, logits, targets, None)
+}
+
+/// The loss of every case, `[n]`, and the gradient of their mean for the logits, in their shape; logits and targets are contiguous
+/// f32 `[n, ...]`.
+pub(crate) fn losses_with_gradient(loss: &Loss, logits: &Tensor, targets: &Tensor) -> Result<(Tensor, Tensor)> {
+    let gradient = empty(logits.shape(), DType::F32, device(logits)?)?;
+    Ok((compute(loss, logits, targets, Some(&gradient))?, gradient))
+}
+
+/// The loss of every case, and if wanted the gradient, which is written to the given tensor.
+fn compute(loss: &Loss, logits: &Tensor, targets: &Tensor, gradient: Option<&Tensor>) -> Result<Tensor> {
     let Cases { count, pixels, shares } = Cases::of(logits, targets)?;
     let device = device(logits)?;
     let (sums, values) = (empty((count, shares, 2), DType::F64, device)?, empty(count, DType::F32, device)?);
-    let gradient = if gradient_wanted { Some(empty(logits.shape(), DType::F32, device)?) } else { None };
     // numbers of `losses.cu`
     let (kind, parameter) = match *loss {
         Loss::Bce {} => (0, 0.0),
@@ -31,14 +36,14 @@ pub(crate) fn losses(
         Loss::Focal { gamma } => (2, gamma),
     };
     let operands = [Address(address(logits)?), Address(address(targets)?), Address(address(&sums)?)];
-    let gradients = Address(gradient.as_ref().map_or(Ok(0), address)?);
+    let gradients = Address(gradient.map_or(Ok(0), address)?);
     let settings = [Number(kind), Factor(parameter as f32), Number(number(pixels)?)];
     let (engine, variant) = (Engine::of(device)?, Variant::single(DType::F32));
     let arguments = [&operands[..], &[gradients], &settings].concat();
     engine.launch("loss_sums", variant, Grid::rows(shares, count), &arguments)?;
     let arguments = [&operands[..], &[Address(address(&values)?), gradients], &settings, &[Number(number(shares)?)]];
     engine.launch("finish_losses", variant, Grid::rows(shares, count), &arguments.concat())?;
-    Ok((values, gradient))
+    Ok(values)
 }
 
 /// True positives, false positives, false negatives and true negatives of every case, shared out: u32 `[n, shares, 4]`. Logits and

@@ -1,54 +1,55 @@
 //! The operations on CUDA devices: a forward and a backward function each, on detached tensors.
 //!
 //! ```text
+//!  backend                     the operations on maps as one backend
 //!  conv                        convolutions: pack weights, call cuDNN, add what it does not
 //!    cudnn       plans: which algorithm a pass takes, its workspace
 //!    algorithms  the deterministic algorithms, as calls of cuDNN
 //!    descriptors convolutions as cuDNN describes them
-//!  norm, maps, steps, batches, losses  one kernel or two each
-//!    engine      what a device keeps: compiled kernels, plans, workspace
+//!  norm, pool, upsample, concat, elementwise, steps, batches, losses   one kernel or two each
+//!    engine      the state of a device: compiled kernels, plans, workspace
 //!    compiler    kernels/*.cu -> machine code, at run time
 //!    operand     tensors as addresses
 //!  libraries                   finds CUDA's libraries and opens them; entries: their functions
 //! ```
 //!
 //! Feature maps are contiguous, channels last, `[n, h, w, c]`, of f32 or bf16; weights, moments and their gradients are f32, in
-//! PyTorch's layouts. Only `are_finite` and `release` wait for the device. Results have the same bits from run to run: algorithms are chosen by name, and
-//! sums are split by shape alone.
+//! PyTorch's layouts. Only `are_finite` and `release` wait for the device. Results have the same bits from run to run: algorithms
+//! are chosen by name, and sums are split by shape alone.
 //!
 //! All work of a device goes to one stream of its own, in the order of the calls, whatever thread they come from.
 
 mod algorithms;
+mod backend;
 mod batches;
 mod compiler;
+mod concat;
 mod conv;
 mod cudnn;
 mod descriptors;
+mod elementwise;
 mod engine;
 mod entries;
 mod libraries;
 mod losses;
-mod maps;
 mod norm;
 mod operand;
+mod pool;
 mod steps;
 #[cfg(test)]
 mod tests;
+mod upsample;
 
+pub(super) use self::backend::backend;
 pub(crate) use self::{
     batches::gather_batch,
-    losses::{count, losses},
-    steps::{AdamStep, SgdStep, adam, are_finite, blend, sgd},
-};
-pub(super) use self::{
-    conv::{conv_transpose2d, conv_transpose2d_backward, conv2d, conv2d_backward},
-    maps::{add, cast, concatenate, gather, max_pool2d, scatter, split, upsample, upsample_backward},
-    norm::{moments, normalize, normalize_backward},
+    losses::{count, losses, losses_with_gradient},
+    steps::{adam, sgd},
 };
 
-use crate::ops::{Planned, Precision};
+use crate::ops::{Planned, Versions};
 use candle_core::cuda_backend::cudarc::driver::sys;
-use candle_core::{DType, Device, Result};
+use candle_core::{Device, Result};
 use engine::Engine;
 
 /// Opens the CUDA device of that number, with its libraries and a stream of its own.
@@ -71,20 +72,12 @@ pub(crate) fn release(device: &Device) -> Result<()> {
     engine::trim(device)
 }
 
-/// What cuDNN has planned since the last [`release`], sorted.
+/// The plans that cuDNN made since the last [`release`], sorted.
 pub(crate) fn plans(device: &Device) -> Result<Vec<Planned>> {
     match device {
         Device::Cuda(device) => Ok(Engine::of(device)?.cudnn().plans()),
         _ => Ok(Vec::new()),
     }
-}
-
-/// The versions of what computes: cuDNN's, NVRTC's and the driver's.
-pub(crate) struct Versions {
-    pub(crate) cudnn: String,
-    pub(crate) nvrtc: String,
-    /// Where the system does not tell it, that of the CUDA that the driver knows.
-    pub(crate) driver: String,
 }
 
 /// The versions of the libraries that are open.
@@ -105,15 +98,5 @@ fn driver_version() -> String {
     match unsafe { sys::cuDriverGetVersion(&raw mut cuda) }.result() {
         Ok(()) => format!("for CUDA {}.{}", cuda / 1000, cuda % 1000 / 10),
         Err(_) => "unknown".to_owned(),
-    }
-}
-
-/// The type of feature maps. Convolutions multiply f32 on the ordinary cores; for `tf32` they round it to 10 bits of mantissa, and
-/// take the tensor cores, as they do for bf16. All sum in f32.
-pub(super) fn dtype(precision: Precision) -> DType {
-    match precision {
-        Precision::F32 | Precision::Tf32 => DType::F32,
-        Precision::F64 => DType::F64, // of which there are no kernels: they refuse it
-        Precision::Bf16 => DType::BF16,
     }
 }

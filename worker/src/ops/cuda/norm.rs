@@ -2,6 +2,7 @@
 
 use super::engine::{Argument, Engine, Grid, number};
 use super::operand::{Variant, address, device, empty, expect, map};
+use crate::ops::backend::Normalized;
 use crate::ops::{Activation, Moments};
 use candle_core::{DType, Result, Tensor};
 use std::sync::Arc;
@@ -9,7 +10,7 @@ use std::sync::Arc;
 use Argument::{Address, Number};
 
 /// Mean and biased variance of the channels of `x` `[n, h, w, c]`, f32 `[c]` each.
-pub(in crate::ops) fn moments(x: &Tensor) -> Result<Moments> {
+pub(super) fn moments(x: &Tensor) -> Result<Moments> {
     let walk = Walk::over(x, &[address(x)?])?;
     let (means, squares) = (walk.partial()?, walk.partial()?);
     walk.launch("moments", &[address(x)?, address(&means)?, address(&squares)?], None)?;
@@ -28,7 +29,7 @@ pub(in crate::ops) fn moments(x: &Tensor) -> Result<Moments> {
 }
 
 /// Batch norm of `x` `[n, h, w, c]` by the given moments; mean, variance, gamma and beta are f32 `[c]`.
-pub(in crate::ops) fn normalize(
+pub(super) fn normalize(
     x: &Tensor,
     moments: &Moments,
     gamma: &Tensor,
@@ -43,25 +44,21 @@ pub(in crate::ops) fn normalize(
     Ok(y)
 }
 
-/// The gradients of [`normalize`] for `x`, gamma and beta; `y` is its result, `grad` the gradient of that. If the moments are those
-/// `of_input`, gradients flow through them; else they are constants.
-pub(in crate::ops) fn normalize_backward(
-    (x, gamma, y): (&Tensor, &Tensor, &Tensor),
-    moments: &Moments,
-    grad: Tensor,
-    activation: Activation,
-    of_input: bool,
+/// The gradients of [`normalize`] for `x`, gamma and beta; `grad` is the gradient of its result.
+pub(super) fn normalize_backward(
+    Normalized { x, gamma, y, moments, of_input, activation }: &Normalized,
+    grad: &Tensor,
 ) -> Result<(Tensor, Tensor, Tensor)> {
-    expect(&grad, x.dtype(), x.dims())?;
+    expect(grad, x.dtype(), x.dims())?;
     let dx = empty(x.shape(), x.dtype(), device(x)?)?;
-    let y = match activation {
+    let y = match *activation {
         Activation::Identity => 0,
         Activation::Relu => {
             expect(y, x.dtype(), x.dims())?;
             address(y)?
         }
     };
-    let maps = [address(x)?, y, address(&grad)?];
+    let maps = [address(x)?, y, address(grad)?];
     let [input, _, grad] = maps;
     let walk = Walk::over(x, &[input, y, grad, address(&dx)?])?;
     let (sums, products) = (walk.partial()?, walk.partial()?);
@@ -71,7 +68,7 @@ pub(in crate::ops) fn normalize_backward(
     let gamma = walk.engine.finish_sums(&products, Some(&moments.variance))?;
     let flows = [address(&gamma)?, address(&beta)?, address(&dx)?];
     let addresses: Vec<_> = maps.into_iter().chain([center, spread, scale]).chain(flows).collect();
-    walk.launch("normalize_backward", &addresses, Some(of_input))?;
+    walk.launch("normalize_backward", &addresses, Some(*of_input))?;
     Ok((dx, gamma, beta))
 }
 
@@ -96,17 +93,17 @@ impl Walk {
         Ok(Self { engine: Engine::of(device(x)?)?, variant, grid, pixels, columns, channels })
     }
 
-    /// Room for a number a share and channel.
+    /// Room for one number per share and channel.
     fn partial(&self) -> Result<Tensor> {
         empty((self.grid.shares(), self.channels), DType::F32, &self.engine.device)
     }
 
-    /// Room for a number a channel.
+    /// Room for one number per channel.
     fn numbers(&self) -> Result<Tensor> {
         empty(self.channels, DType::F32, &self.engine.device)
     }
 
-    /// The addresses of numbers a channel.
+    /// The addresses of tensors with one number per channel.
     fn demand<const N: usize>(&self, numbers: [&Tensor; N]) -> Result<[u64; N]> {
         let mut addresses = [0; N];
         for (to, tensor) in addresses.iter_mut().zip(numbers) {

@@ -1,5 +1,6 @@
 //! Tensors as kernels and cuDNN take them: addresses, sizes, and how many elements a thread may move at once.
 
+use crate::ops::Precision;
 use candle_core::cuda_backend::cudarc::driver::{CudaSlice, DevicePtr};
 use candle_core::cuda_backend::{CudaDevice, CudaStorageSlice};
 use candle_core::{DType, Device, Layout, Result, Shape, Storage, Tensor, bail};
@@ -32,6 +33,16 @@ impl Variant {
 /// Elements in 16 bytes: what tensor cores and vectors want channels to be a multiple of.
 pub(super) fn full(dtype: DType) -> usize {
     VECTOR / dtype.size_in_bytes()
+}
+
+/// The type of feature maps. Convolutions multiply f32 on the ordinary cores; for `tf32` they round it to 10 bits of mantissa and
+/// take the tensor cores, as they do for bf16. All sum in f32.
+pub(super) fn dtype(precision: Precision) -> DType {
+    match precision {
+        Precision::F32 | Precision::Tf32 => DType::F32,
+        Precision::F64 => DType::F64, // there are no kernels for it: they refuse it
+        Precision::Bf16 => DType::BF16,
+    }
 }
 
 /// The CUDA device of a tensor.

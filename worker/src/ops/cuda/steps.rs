@@ -2,37 +2,10 @@
 
 use super::engine::{Argument, Engine, Grid, MAX_TENSORS, Tensors, number};
 use super::operand::{Variant, address, device, expect};
+use crate::ops::steps::{AdamStep, SgdStep};
 use candle_core::{DType, Device, Result, Tensor, bail};
 
 use Argument::{Address, Factor};
-
-/// A step of Adam or AdamW, with the names of `optimizers/adam.rs`.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct AdamStep {
-    /// Share of the parameters that is added to their gradients.
-    pub(crate) decay: f64,
-    /// Shares of the moments that are kept.
-    pub(crate) betas: (f64, f64),
-    /// Added to the root of the second moment.
-    pub(crate) epsilon: f64,
-    /// What is left of the parameters.
-    pub(crate) keep: f64,
-    /// `learning_rate / (1 - beta1^t)`
-    pub(crate) size: f64,
-    /// `sqrt(1 - beta2^t)`
-    pub(crate) root: f64,
-}
-
-/// A step of stochastic gradient descent, with the names of `optimizers/sgd.rs`.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct SgdStep {
-    /// Share of the parameters that is added to their gradients.
-    pub(crate) decay: f64,
-    /// Share of the velocity that is kept.
-    pub(crate) momentum: f64,
-    /// Share of the velocity that the parameters move by.
-    pub(crate) learning_rate: f64,
-}
 
 /// Changes parameters and both moments: `[parameters, gradients, first, second]`, contiguous f32 tensors of one size each.
 pub(crate) fn adam(tensors: &[[&Tensor; 4]], step: AdamStep) -> Result<()> {
@@ -49,12 +22,12 @@ pub(crate) fn sgd(tensors: &[[&Tensor; 3]], step: SgdStep) -> Result<()> {
 }
 
 /// `running = keep running + share latest`: `[running, latest]`, contiguous f32 tensors of one size each, and their shares.
-pub(crate) fn blend(tensors: &[[&Tensor; 2]], shares: &[f64], keep: f64) -> Result<()> {
+pub(super) fn blend(tensors: &[[&Tensor; 2]], shares: &[f64], keep: f64) -> Result<()> {
     update("blend", tensors, |index| shares[index], &[Factor(keep as f32)])
 }
 
 /// Whether no element of the contiguous f32 tensors is infinite or not a number. Waits for the device.
-pub(crate) fn are_finite(tensors: &[&Tensor]) -> Result<bool> {
+pub(super) fn are_finite(tensors: &[&Tensor]) -> Result<bool> {
     let Some(first) = tensors.first() else { return Ok(true) };
     let found = Tensor::zeros(1, DType::U32, first.device())?;
     let tensors: Vec<_> = tensors.iter().map(|tensor| [*tensor]).collect();

@@ -1,4 +1,4 @@
-// Losses and counts of cases: see `losses/pixels.rs` and `metrics.rs`. A pixel is computed in f32, sums are taken in f64.
+// Losses and counts of cases: see `losses` and `metrics.rs`. A pixel is computed in f32, sums are taken in f64.
 //
 // Block [s, case] takes share s of a case's pixels. Logits and targets are [cases, pixels].
 

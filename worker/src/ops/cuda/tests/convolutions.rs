@@ -2,8 +2,8 @@
 
 use super::*;
 use crate::ops::Activation::{self, Relu};
-use crate::ops::Convolved;
-use crate::ops::cuda;
+use crate::ops::backend::ConvGradients;
+use crate::ops::cuda::{self, conv};
 
 const PRECISIONS: [Precision; 3] = [Precision::F32, Precision::Tf32, Precision::Bf16];
 
@@ -16,22 +16,24 @@ fn refusals() -> (usize, String) {
 
 type Shapes<'a> = [&'a [usize]; 3];
 
+fn check_gradients(name: &str, y: &Tensor, ConvGradients { x, weight, bias }: ConvGradients) {
+    check(name, y.dtype(), &[("y", &image(y)), ("0", &image(&x.unwrap())), ("1", &weight), ("2", &bias)]);
+}
+
 fn check_conv(name: &str, [x, weight, bias]: Shapes, activation: Activation) {
     let device = device();
     for precision in PRECISIONS {
         let dtype = dtype(precision);
         let x = map(&operand(x, 1), dtype, &device);
         let (weight, bias) = (plain(&operand(weight, 2), &device), plain(&operand(bias, 3), &device));
-        let (y, packed) = cuda::conv2d(&x, &weight, &bias, activation, precision).unwrap();
-        let grad = gradient(&y);
-        let mut convolved = Convolved { x, weight, packed: Some(packed), y };
-        let (dx, dw, db) = cuda::conv2d_backward(&convolved, &grad, activation, precision, true).unwrap();
-        check(name, dtype, &[("y", &image(&convolved.y)), ("0", &image(&dx.unwrap())), ("1", &dw), ("2", &db)]);
+        let mut convolved = conv::conv2d(&x, &weight, &bias, activation, precision).unwrap();
+        let grad = gradient(&convolved.y);
+        check_gradients(name, &convolved.y, conv::conv2d_backward(&convolved, &grad, precision, true).unwrap());
         convolved.packed = None;
-        let (dx, ..) = cuda::conv2d_backward(&convolved, &grad, activation, precision, true).unwrap();
-        let (none, dw, _) = cuda::conv2d_backward(&convolved, &grad, activation, precision, false).unwrap();
-        assert!(none.is_none());
-        check(name, dtype, &[("0", &image(&dx.unwrap())), ("1", &dw)]);
+        check_gradients(name, &convolved.y, conv::conv2d_backward(&convolved, &grad, precision, true).unwrap());
+        let gradients = conv::conv2d_backward(&convolved, &grad, precision, false).unwrap();
+        assert!(gradients.x.is_none());
+        check(name, dtype, &[("1", &gradients.weight)]);
     }
 }
 
@@ -41,11 +43,9 @@ fn check_transpose(name: &str, [x, weight, bias]: Shapes, activation: Activation
         let dtype = dtype(precision);
         let x = map(&operand(x, 1), dtype, &device);
         let (weight, bias) = (plain(&operand(weight, 2), &device), plain(&operand(bias, 3), &device));
-        let (y, packed) = cuda::conv_transpose2d(&x, &weight, &bias, activation, precision).unwrap();
-        let grad = gradient(&y);
-        let convolved = Convolved { x, weight, packed: Some(packed), y };
-        let (dx, dw, db) = cuda::conv_transpose2d_backward(&convolved, &grad, activation, precision, true).unwrap();
-        check(name, dtype, &[("y", &image(&convolved.y)), ("0", &image(&dx.unwrap())), ("1", &dw), ("2", &db)]);
+        let convolved = conv::conv_transpose2d(&x, &weight, &bias, activation, precision).unwrap();
+        let grad = gradient(&convolved.y);
+        check_gradients(name, &convolved.y, conv::conv_transpose2d_backward(&convolved, &grad, precision).unwrap());
     }
 }
 
@@ -72,9 +72,8 @@ fn convolution_plans_tell_what_was_taken_and_what_refused() {
     let device = device();
     let ones = |shape: &[usize]| Tensor::ones(shape, DType::F32, &Device::Cpu).unwrap().to_device(&device).unwrap();
     let (x, weight) = (ones(&[1, 4, 4, 3]), ones(&[8, 3, 3, 3]));
-    let (y, packed) = cuda::conv2d(&x, &weight, &ones(&[8]), Identity, Precision::Tf32).unwrap();
-    let convolved = Convolved { x, weight, packed: Some(packed), y };
-    cuda::conv2d_backward(&convolved, &ones(&[1, 4, 4, 8]), Identity, Precision::Tf32, true).unwrap();
+    let convolved = conv::conv2d(&x, &weight, &ones(&[8]), Identity, Precision::Tf32).unwrap();
+    conv::conv2d_backward(&convolved, &ones(&[1, 4, 4, 8]), Precision::Tf32, true).unwrap();
     let (refused, moment) = refusals();
     let passes = [("Forward", "FWD"), ("BackwardData", "BWD_DATA"), ("BackwardFilter", "BWD_FILTER")];
     for (pass, name) in passes {
@@ -98,7 +97,7 @@ fn without_a_deterministic_algorithm_the_error_names_all_that_were_refused() {
     let device = device();
     let zeros = |shape: &[usize]| Tensor::zeros(shape, DType::F32, &device).unwrap();
     let (x, weight, bias) = (zeros(&[1, 4, 4, 8]), zeros(&[8, 8, 3, 3]), zeros(&[8]));
-    let error = cuda::conv2d(&x, &weight, &bias, Relu, Precision::F32).unwrap_err().to_string();
+    let error = conv::conv2d(&x, &weight, &bias, Relu, Precision::F32).unwrap_err().to_string();
     let (_, moment) = refusals();
     for algorithm in ["IMPLICIT_PRECOMP_GEMM", "IMPLICIT_GEMM", "WINOGRAD"] {
         let refusal = format!("CUDNN_CONVOLUTION_FWD_ALGO_{algorithm} {moment} (CUDNN_STATUS_NOT_SUPPORTED)");

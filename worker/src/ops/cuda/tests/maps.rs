@@ -3,7 +3,8 @@
 use super::*;
 use crate::ops::Activation::Relu;
 use crate::ops::Moments;
-use crate::ops::cuda;
+use crate::ops::backend::Normalized;
+use crate::ops::cuda::{concat, elementwise, norm, pool, upsample};
 
 /// Names and numbers of channels: those that vectors cannot take, and those that they can.
 const KINDS: [(&str, usize); 2] = [("", 3), ("_wide", 16)];
@@ -14,16 +15,16 @@ fn pooling_agrees_with_pytorch() {
     for (kind, channels) in KINDS {
         for dtype in DTYPES {
             let big = map(&operand(&[2, channels, 6, 8], 1), dtype, &device);
-            let (y, positions) = cuda::max_pool2d(&big).unwrap();
-            let dx = cuda::scatter(&gradient(&y), &positions).unwrap();
+            let (y, positions) = pool::max_pool2d(&big).unwrap();
+            let dx = pool::scatter(&gradient(&y), &positions).unwrap();
             check(&format!("pool{kind}"), dtype, &[("y", &image(&y)), ("0", &image(&dx))]);
-            assert_eq!(image(&cuda::gather(&big, &positions).unwrap()).to_string(), image(&y).to_string());
+            assert_eq!(image(&pool::gather(&big, &positions).unwrap()).to_string(), image(&y).to_string());
 
             let like = map(&operand(&[2, channels, 6, 8], 2), dtype, &device);
             let small = map(&operand(&[2, channels, 3, 4], 1), dtype, &device);
-            let (_, positions) = cuda::max_pool2d(&like).unwrap();
-            let y = cuda::scatter(&small, &positions).unwrap();
-            let dx = cuda::gather(&gradient(&y), &positions).unwrap();
+            let (_, positions) = pool::max_pool2d(&like).unwrap();
+            let y = pool::scatter(&small, &positions).unwrap();
+            let dx = pool::gather(&gradient(&y), &positions).unwrap();
             check(&format!("unpool{kind}"), dtype, &[("y", &image(&y)), ("0", &image(&dx))]);
         }
     }
@@ -39,7 +40,7 @@ fn of_equals_the_first_is_pooled_and_not_a_number_wins() {
     for dtype in DTYPES {
         let x = Tensor::from_vec(values.clone(), (1, 2, 2, 4), &Device::Cpu).unwrap();
         let x = x.to_dtype(dtype).unwrap().to_device(&device).unwrap();
-        let (y, positions) = cuda::max_pool2d(&x).unwrap();
+        let (y, positions) = pool::max_pool2d(&x).unwrap();
         assert_eq!(positions.flatten_all().unwrap().to_vec1::<u8>().unwrap(), [0, 1, 1, 2]);
         let y = image(&y).flatten_all().unwrap().to_vec1::<f64>().unwrap();
         assert!(y[..2] == [1.0, 2.0] && y[2].is_nan() && y[3].is_nan(), "{y:?}");
@@ -52,14 +53,14 @@ fn upsampling_and_concatenation_agree_with_pytorch() {
     for (kind, channels) in KINDS {
         for dtype in DTYPES {
             let x = map(&operand(&[2, channels, 3, 5], 1), dtype, &device);
-            let y = cuda::upsample(&x).unwrap();
-            let dx = cuda::upsample_backward(&gradient(&y)).unwrap();
+            let y = upsample::upsample(&x).unwrap();
+            let dx = upsample::upsample_backward(&gradient(&y)).unwrap();
             check(&format!("upsample{kind}"), dtype, &[("y", &image(&y)), ("0", &image(&dx))]);
 
             let a = map(&operand(&[2, channels, 4, 5], 1), dtype, &device);
             let b = map(&operand(&[2, 2 * channels, 4, 5], 2), dtype, &device);
-            let y = cuda::concatenate(&a, &b).unwrap();
-            let (da, db) = cuda::split(&gradient(&y), channels).unwrap();
+            let y = concat::concatenate(&a, &b).unwrap();
+            let (da, db) = concat::split(&gradient(&y), channels).unwrap();
             let found = [("y", &image(&y)), ("0", &image(&da)), ("1", &image(&db))];
             check(&format!("concatenate{kind}"), dtype, &found);
         }
@@ -74,11 +75,12 @@ fn batch_norm_agrees_with_pytorch() {
         for dtype in DTYPES {
             let x = map(&operand(&shape, 1), dtype, &device);
             let [gamma, beta] = [2, 3].map(|stream| plain(&operand(&shape[1..2], stream), &device));
-            let moments = cuda::moments(&x).unwrap();
-            let y = cuda::normalize(&x, &moments, &gamma, &beta, Relu).unwrap();
+            let moments = norm::moments(&x).unwrap();
+            let y = norm::normalize(&x, &moments, &gamma, &beta, Relu).unwrap();
             let grad = gradient(&y);
-            let (dx, dgamma, dbeta) = cuda::normalize_backward((&x, &gamma, &y), &moments, grad, Relu, true).unwrap();
-            let found = [("y", &image(&y)), ("0", &image(&dx)), ("1", &dgamma), ("2", &dbeta)];
+            let normalized = Normalized { x, gamma, y, moments, of_input: true, activation: Relu };
+            let (dx, dgamma, dbeta) = norm::normalize_backward(&normalized, &grad).unwrap();
+            let found = [("y", &image(&normalized.y)), ("0", &image(&dx)), ("1", &dgamma), ("2", &dbeta)];
             check(&format!("norm{kind}"), dtype, &found);
         }
     }
@@ -93,11 +95,11 @@ fn batch_norm_by_given_moments_agrees_with_pytorch() {
             let [gamma, beta, mean] = [2, 3, 5].map(|stream| plain(&operand(&[channels], stream), &device));
             let variance = plain(&bf16(&noise(&[channels], 6, 0.5, 1.0)), &device);
             let moments = Moments { mean, variance };
-            let y = cuda::normalize(&x, &moments, &gamma, &beta, Identity).unwrap();
+            let y = norm::normalize(&x, &moments, &gamma, &beta, Identity).unwrap();
             let grad = gradient(&y);
-            let (dx, dgamma, dbeta) =
-                cuda::normalize_backward((&x, &gamma, &y), &moments, grad, Identity, false).unwrap();
-            let found = [("y", &image(&y)), ("0", &image(&dx)), ("1", &dgamma), ("2", &dbeta)];
+            let normalized = Normalized { x, gamma, y, moments, of_input: false, activation: Identity };
+            let (dx, dgamma, dbeta) = norm::normalize_backward(&normalized, &grad).unwrap();
+            let found = [("y", &image(&normalized.y)), ("0", &image(&dx)), ("1", &dgamma), ("2", &dbeta)];
             check(&format!("norm_by{kind}"), dtype, &found);
         }
     }
@@ -108,7 +110,7 @@ fn moments_are_precise_far_from_zero() {
     let device = device();
     let far = bf16(&noise(&[2, 40, 37, 41], 1, 1.0, 100.0));
     for dtype in DTYPES {
-        let Moments { mean, variance } = cuda::moments(&map(&far, dtype, &device)).unwrap();
+        let Moments { mean, variance } = norm::moments(&map(&far, dtype, &device)).unwrap();
         check("moments", DType::F32, &[("mean", &mean), ("variance", &variance)]);
     }
 }
@@ -120,7 +122,7 @@ fn gradients_add_and_maps_change_their_type() {
         let [a, b] = [1, 2].map(|stream| operand(&[count], stream).to_dtype(DType::F32).unwrap());
         for dtype in DTYPES {
             let [x, y] = [&a, &b].map(|x| x.to_dtype(dtype).unwrap().to_device(&device).unwrap());
-            let sum = cuda::add(&x, &y).unwrap().to_device(&Device::Cpu).unwrap();
+            let sum = elementwise::add(&x, &y).unwrap().to_device(&Device::Cpu).unwrap();
             let expected = (&a + &b).unwrap().to_dtype(dtype).unwrap();
             assert_eq!(sum.to_string(), expected.to_string());
         }
@@ -129,8 +131,8 @@ fn gradients_add_and_maps_change_their_type() {
             vec![1.003, 1.0 + 1.0 / 256.0, 1.0 + 3.0 / 256.0, 3.4e38, f32::INFINITY, f32::NAN, 1e-40, -0.0];
         values.resize(count, -1.2345);
         let x = Tensor::from_vec(values, count, &Device::Cpu).unwrap();
-        let narrow = cuda::cast(&x.to_device(&device).unwrap(), DType::BF16).unwrap();
-        let wide = cuda::cast(&narrow, DType::F32).unwrap();
+        let narrow = elementwise::cast(&x.to_device(&device).unwrap(), DType::BF16).unwrap();
+        let wide = elementwise::cast(&narrow, DType::F32).unwrap();
         let bits = |x: &Tensor| {
             let x = x.to_device(&Device::Cpu).unwrap().to_dtype(DType::F32).unwrap().to_vec1::<f32>().unwrap();
             x.into_iter().map(|x| if x.is_nan() { u32::MAX } else { x.to_bits() }).collect::<Vec<_>>()

@@ -82,18 +82,18 @@ fn operands_that_do_not_fit_are_refused() {
     let zeros = |shape: &[usize], dtype| Tensor::zeros(shape, dtype, &device).unwrap();
     let x = zeros(&[1, 5, 6, 4], DType::F32);
     let conv = |weight: &[usize], precision| {
-        super::conv2d(&x, &zeros(weight, DType::F32), &zeros(&weight[..1], DType::F32), Identity, precision)
+        super::conv::conv2d(&x, &zeros(weight, DType::F32), &zeros(&weight[..1], DType::F32), Identity, precision)
     };
     assert!(conv(&[8, 4, 3, 3], Precision::F32).is_ok());
     assert!(conv(&[8, 4, 3, 3], Precision::Bf16).is_err());
     assert!(conv(&[8, 3, 3, 3], Precision::F32).is_err());
     assert!(conv(&[8, 4, 2, 2], Precision::F32).is_err());
     assert!(conv(&[8, 4, 5, 5], Precision::F32).is_err());
-    assert!(super::max_pool2d(&x).is_err());
-    assert!(super::concatenate(&x, &zeros(&[1, 5, 6, 4], DType::BF16)).is_err());
-    assert!(super::add(&x, &zeros(&[1, 5, 6, 3], DType::F32)).is_err());
-    assert!(super::upsample(&x.transpose(1, 2).unwrap()).is_err());
-    assert!(super::upsample(&Tensor::zeros((1, 5, 6, 4), DType::F32, &Device::Cpu).unwrap()).is_err());
+    assert!(super::pool::max_pool2d(&x).is_err());
+    assert!(super::concat::concatenate(&x, &zeros(&[1, 5, 6, 4], DType::BF16)).is_err());
+    assert!(super::elementwise::add(&x, &zeros(&[1, 5, 6, 3], DType::F32)).is_err());
+    assert!(super::upsample::upsample(&x.transpose(1, 2).unwrap()).is_err());
+    assert!(super::upsample::upsample(&Tensor::zeros((1, 5, 6, 4), DType::F32, &Device::Cpu).unwrap()).is_err());
 }
 
 #[test]

@@ -2,7 +2,8 @@
 
 use super::*;
 use crate::metrics;
-use crate::ops::cuda::{self, AdamStep, SgdStep};
+use crate::ops::cuda::{self, steps};
+use crate::ops::{AdamStep, SgdStep};
 
 #[test]
 fn steps_agree_with_pytorch() {
@@ -45,13 +46,13 @@ fn many_tensors_are_updated_in_one_call() {
     let latest: Vec<_> = sizes.iter().map(|&size| filled(size, 8.0)).collect();
     let tensors: Vec<_> = running.iter().zip(&latest).map(|(running, latest)| [running, latest]).collect();
     let shares: Vec<_> = (0..200).map(|index| f64::from(index) / 4.0).collect();
-    cuda::blend(&tensors, &shares, 0.5).unwrap();
+    steps::blend(&tensors, &shares, 0.5).unwrap();
     for (index, running) in running.iter().enumerate() {
         let expected = index as f32 / 2.0 + 2.0 * index as f32;
         assert!(running.to_vec1::<f32>().unwrap().iter().all(|value| *value == expected), "tensor {index}");
     }
     let all: Vec<_> = running.iter().collect();
-    assert!(cuda::are_finite(&all).unwrap());
+    assert!(steps::are_finite(&all).unwrap());
     for wrong in [f64::NAN, f64::NEG_INFINITY] {
         // the last element of a tensor in the second launch
         let size = sizes[150];
@@ -60,10 +61,10 @@ fn many_tensors_are_updated_in_one_call() {
         let spoilt = Tensor::from_vec(values, size, &Device::Cpu).unwrap().to_device(&device).unwrap();
         let all: Vec<_> =
             running.iter().enumerate().map(|(index, good)| if index == 150 { &spoilt } else { good }).collect();
-        assert!(!cuda::are_finite(&all).unwrap());
+        assert!(!steps::are_finite(&all).unwrap());
     }
     let unequal = filled(2, 0.0);
-    assert!(cuda::blend(&[[&unequal, &latest[1]]], &[1.0], 0.0).is_err());
+    assert!(steps::blend(&[[&unequal, &latest[1]]], &[1.0], 0.0).is_err());
 }
 
 #[test]

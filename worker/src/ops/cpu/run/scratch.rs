@@ -1,4 +1,5 @@
-//! Memory of a task that the thread keeps for its next one: what is as large as a cache is not cleared at every call.
+//! Scratch memory of a task, which the thread keeps for its next task: it is as large as a cache, and clearing it at every call
+//! would cost time.
 
 use super::simd::Real;
 use pulp::bytemuck;
@@ -7,12 +8,12 @@ use std::marker::PhantomData;
 use std::ops::{Deref, DerefMut};
 
 thread_local! {
-    /// What no task of the thread uses now.
+    /// Memory that no task of the thread uses at the moment.
     static SPARE: RefCell<Vec<Vec<u64>>> = const { RefCell::new(Vec::new()) };
 }
 
-/// Numbers that hold anything at first.
-pub(super) struct Scratch<T> {
+/// Numbers, arbitrary at first.
+pub(in crate::ops::cpu) struct Scratch<T> {
     words: Vec<u64>,
     length: usize,
     numbers: PhantomData<T>,
@@ -20,7 +21,7 @@ pub(super) struct Scratch<T> {
 
 impl<T: Real> Scratch<T> {
     /// `length` numbers.
-    pub(super) fn new(length: usize) -> Self {
+    pub(in crate::ops::cpu) fn new(length: usize) -> Self {
         let mut words = SPARE.with_borrow_mut(Vec::pop).unwrap_or_default();
         let least = (length * size_of::<T>()).div_ceil(size_of::<u64>());
         if words.len() < least {

@@ -11,7 +11,7 @@
 //! Lavin and Gray 2016, arXiv 1509.09308. [`Four`] takes the points 0, +-5/8, +-3/2, which oneDNN chose: they lose half as
 //! much precision as 0, +-1, +-2. Arrays hold 6 vectors for both sizes, of which `Two` uses the first 4.
 
-use crate::ops::cpu::simd::Real;
+use crate::ops::cpu::run::simd::Real;
 use pulp::Simd;
 use std::mem::MaybeUninit;
 
@@ -19,7 +19,7 @@ use std::mem::MaybeUninit;
 pub(super) type Line<T, S> = [<T as Real>::Lanes<S>; 6];
 
 /// One size of tiles.
-pub(in crate::ops::cpu) trait Transform: Copy + Send + Sync {
+pub(in crate::ops::cpu::conv) trait Transform: Copy + Send + Sync {
     /// Results along one dimension of a tile.
     const RESULTS: usize;
     /// Data along one dimension of a tile.
@@ -39,18 +39,18 @@ pub(in crate::ops::cpu) trait Transform: Copy + Send + Sync {
 
 /// `F(2, 3)` with the points 0, 1, -1 and infinity.
 #[derive(Debug, Clone, Copy)]
-pub(in crate::ops::cpu) struct Two;
+pub(in crate::ops::cpu::conv) struct Two;
 
 /// `F(4, 3)` with the points 0, `P`, `-P`, `Q`, `-Q` and infinity.
 #[derive(Debug, Clone, Copy)]
-pub(in crate::ops::cpu) struct Four;
+pub(in crate::ops::cpu::conv) struct Four;
 
 const P: f64 = 0.625;
 const Q: f64 = 1.5;
 const P2: f64 = P * P;
 const Q2: f64 = Q * Q;
 
-/// Vector arithmetic with less ink.
+/// Vector arithmetic in short.
 #[derive(Clone, Copy)]
 struct Vectors<S>(S);
 
@@ -226,7 +226,7 @@ pub(super) enum Matrix {
 ///
 /// Both functions must be inlined, or they would be compiled for another instruction set.
 #[inline(always)]
-#[expect(clippy::needless_range_loop, reason = "a column is no slice")]
+#[expect(clippy::needless_range_loop, reason = "a column is not a slice")]
 pub(super) fn square<F: Transform, T: Real, S: Simd>(
     simd: S,
     matrix: Matrix,
@@ -234,7 +234,7 @@ pub(super) fn square<F: Transform, T: Real, S: Simd>(
     load: impl Fn(usize, usize) -> T::Lanes<S>,
     mut store: impl FnMut(usize, usize, T::Lanes<S>),
 ) {
-    // half way: zeros that nobody reads would be written at every tile
+    // not zeros: nothing reads them, and writing them costs time at every tile
     let mut tile = [[MaybeUninit::<T::Lanes<S>>::uninit(); 6]; 6];
     let zero = T::splat(simd, T::default());
     for column in 0..from {
@@ -260,7 +260,7 @@ pub(super) fn square<F: Transform, T: Real, S: Simd>(
     }
 }
 
-/// No closure: one that is not inlined would be compiled for another instruction set.
+/// A function, because a closure that is not inlined would be compiled for another instruction set.
 #[inline(always)]
 fn multiply<F: Transform, T: Real, S: Simd>(simd: S, matrix: Matrix, line: Line<T, S>) -> Line<T, S> {
     match matrix {

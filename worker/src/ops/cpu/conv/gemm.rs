@@ -1,4 +1,4 @@
-//! The two matrix products behind every convolution. Rows may lie anywhere, even in pieces: each is given by its runs.
+//! The two matrix products behind every convolution. Rows may lie anywhere, even in pieces: each is a list of runs.
 //!
 //! ```text
 //!  Multiply    Y[i, n]  = sum over k of A[i, k] B[k, n]      outputs, and gradients of inputs
@@ -8,16 +8,17 @@
 //! A row of `A` is a patch of a feature map: its runs, one after the other. Both products hold a tile of their result in
 //! registers, its columns in vectors, and take the elements of `A` one by one.
 
-use super::parallel::Scattered;
-use super::simd::Real;
 use crate::ops::Activation;
+use crate::ops::cpu::run::parallel::Scattered;
+use crate::ops::cpu::run::simd::Real;
 use pulp::{Simd, WithSimd};
+use std::mem::MaybeUninit;
 
 /// Columns of a panel of `B`.
 pub(super) const PANEL: usize = 16;
 /// Rows of a full tile.
 const ROWS: usize = 6;
-/// Rows of `A` and `D` that [`Correlate`] goes through before it moves to the next tile, so that they stay in the nearest cache.
+/// Rows of `A` and `D` that [`Correlate`] goes through before it moves to the next tile, so that they stay in the L1 cache.
 pub(super) const CHUNK: usize = 128;
 
 /// Elements of the panels of a matrix of `depth` rows.
@@ -28,7 +29,7 @@ pub(super) fn panels_size(depth: usize, columns: usize) -> usize {
 /// The left matrix.
 #[derive(Clone, Copy)]
 pub(super) struct Patches<'a, T> {
-    /// For every run of a row, where that of each row lies; at least one.
+    /// The runs `[run][row]`; at least one run.
     pub(super) runs: &'a [Vec<&'a [T]>],
     /// Elements of a run.
     pub(super) length: usize,
@@ -45,7 +46,7 @@ impl<T> Patches<'_, T> {
         self.runs.len() * self.length
     }
 
-    /// Makes sure that every row has every element.
+    /// Asserts that every row has every element.
     pub(super) fn check(&self) {
         let whole = |rows: &Vec<&[T]>| rows.len() == self.rows() && rows.iter().all(|row| row.len() >= self.length);
         assert!(self.runs.iter().all(whole));
@@ -60,12 +61,12 @@ pub(super) struct Multiply<'a, 'b, T> {
     pub(super) panels: &'a [T],
     /// Columns of `B`.
     pub(super) columns: usize,
-    /// A number a column, or none.
+    /// One number per column, or none.
     pub(super) bias: Option<&'a [T]>,
     /// What follows.
     pub(super) activation: Activation,
     /// Where the result goes.
-    pub(super) result: &'a Scattered<'b, T>,
+    pub(super) result: &'a Scattered<'b, MaybeUninit<T>>,
     /// Where each of its rows begins.
     pub(super) results: &'a [usize],
 }
@@ -82,8 +83,8 @@ impl<T: Real> WithSimd for Multiply<'_, '_, T> {
         let wide = S::REGISTER_COUNT >= 32;
         let mut column = 0;
         while column < self.columns {
-            // SAFETY: all rows lie in their slices, and the panels have whole vectors: asserted above. That the results may be
-            // written is the promise of `Scattered`.
+            // SAFETY: all rows lie in their slices, and the panels have whole vectors: asserted above. The caller of the product
+            // gives every task results of its own.
             unsafe {
                 column += lanes
                     * match (self.columns - column).div_ceil(lanes) {
@@ -97,7 +98,7 @@ impl<T: Real> WithSimd for Multiply<'_, '_, T> {
 }
 
 impl<T: Real> Multiply<'_, '_, T> {
-    /// `V` vectors of columns of all rows; returns `V`.
+    /// Computes `V` vectors of columns of all rows; returns `V`.
     ///
     /// # Safety
     /// See [`with_simd`](WithSimd::with_simd).
@@ -105,7 +106,7 @@ impl<T: Real> Multiply<'_, '_, T> {
     unsafe fn stripe<S: Simd, const V: usize>(&self, simd: S, column: usize) -> usize {
         let rows = self.left.rows();
         let mut row = 0;
-        // SAFETY: passed on.
+        // SAFETY: the caller promises it.
         unsafe {
             while row < rows {
                 row += match rows - row {
@@ -119,7 +120,7 @@ impl<T: Real> Multiply<'_, '_, T> {
         V
     }
 
-    /// `R` rows of `V` vectors; returns `R`.
+    /// Computes `R` rows of `V` vectors; returns `R`.
     ///
     /// # Safety
     /// See [`with_simd`](WithSimd::with_simd).
@@ -130,7 +131,7 @@ impl<T: Real> Multiply<'_, '_, T> {
         let zero = T::splat(simd, T::default());
         let mut sums = [[zero; V]; R];
         let mut panels = [self.panels.as_ptr(); V];
-        // SAFETY: the caller's.
+        // SAFETY: the caller promises it.
         unsafe {
             for (v, panel) in panels.iter_mut().enumerate() {
                 let column = column + v * lanes;
@@ -165,14 +166,8 @@ impl<T: Real> Multiply<'_, '_, T> {
             for (r, sums) in sums.iter().enumerate() {
                 let sum = T::plus(simd, sums[v], bias);
                 let sum = if self.activation == Activation::Relu { T::relu(simd, sum) } else { sum };
-                // SAFETY: the caller's.
-                let target = unsafe { self.result.slice(self.results[row + r] + column, count) };
-                if count == lanes {
-                    // SAFETY: the slice is as long as a register.
-                    unsafe { T::store::<S>(target.as_mut_ptr(), sum) }
-                } else {
-                    T::store_some(simd, target, sum);
-                }
+                // SAFETY: the caller promises it.
+                T::write::<S>(unsafe { self.result.slice(self.results[row + r] + column, count) }, sum);
             }
         }
         R
@@ -223,7 +218,7 @@ impl<T: Real> WithSimd for Correlate<'_, T> {
 }
 
 impl<T: Real> Correlate<'_, T> {
-    /// `V` vectors of `lanes` columns each of the whole result; returns their columns.
+    /// Computes `V` vectors of `lanes` columns each, of all rows of the result; returns the number of columns.
     ///
     /// # Safety
     /// See [`with_simd`](WithSimd::with_simd).
@@ -242,7 +237,7 @@ impl<T: Real> Correlate<'_, T> {
             let mut k = 0;
             while k < length {
                 let place = (patches, k, run * length + k);
-                // SAFETY: passed on.
+                // SAFETY: the caller promises it.
                 unsafe {
                     k += match (length - k, full) {
                         (ROWS.., true) => self.tile::<S, ROWS, V, true>(simd, rows, place, column, lanes),
@@ -258,8 +253,8 @@ impl<T: Real> Correlate<'_, T> {
         V * lanes
     }
 
-    /// `R` rows of `V` vectors of the result; returns `R`. They belong to the columns of `A` from the `k`-th element of these
-    /// patches on, the first of which has this number.
+    /// Computes `R` rows of `V` vectors of the result; returns `R`. The rows are those of the columns of `A` that begin with element
+    /// `k` of these patches; `first` is the number of the first.
     ///
     /// # Safety
     /// See [`with_simd`](WithSimd::with_simd).
@@ -274,7 +269,7 @@ impl<T: Real> Correlate<'_, T> {
     ) -> usize {
         let zero = T::splat(simd, T::default());
         let mut sums = [[zero; V]; R];
-        // SAFETY: the caller's.
+        // SAFETY: the caller promises it.
         unsafe {
             for (patch, &to) in patches.iter().zip(&self.rights[rows.clone()]) {
                 let (left, right) = (patch.as_ptr().add(k), self.right.as_ptr().add(column + to));

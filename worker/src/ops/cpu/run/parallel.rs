@@ -1,10 +1,11 @@
 //! Independent tasks on the threads of the rayon pool.
 //!
-//! What a task computes never depends on how many threads there are, and no sum crosses tasks, so results have the same bits on
-//! one thread and on many. A pool of one thread is by-passed: handing work over would only cost time.
+//! A task computes the same whatever the number of threads, and no sum crosses tasks, so results have the same bits on one thread
+//! and on many. A pool of one thread is bypassed: handing work over would only cost time.
 
 use rayon::prelude::*;
 use std::marker::PhantomData;
+use std::mem::MaybeUninit;
 
 fn alone() -> bool {
     rayon::current_num_threads() == 1
@@ -15,7 +16,7 @@ pub(crate) fn collect<R: Send>(tasks: usize, task: impl Fn(usize) -> R + Sync + 
     if alone() || tasks < 2 { (0..tasks).map(task).collect() } else { (0..tasks).into_par_iter().map(task).collect() }
 }
 
-/// `task(scratch, i)` for every `i`, collected in order; tasks that follow one another on a thread share the scratch.
+/// `task(scratch, i)` for every `i`, collected in order. Successive tasks of a thread share a scratch.
 pub(crate) fn collect_with<W, R: Send>(
     tasks: usize,
     scratch: impl Fn() -> W + Sync + Send,
@@ -29,6 +30,11 @@ pub(crate) fn collect_with<W, R: Send>(
     }
 }
 
+/// `task(part)` for every part.
+pub(crate) fn each<P: Send>(parts: Vec<P>, task: impl Fn(P) + Sync + Send) {
+    if alone() || parts.len() < 2 { parts.into_iter().for_each(task) } else { parts.into_par_iter().for_each(task) }
+}
+
 /// Cuts `items` into chunks of `size` and calls `task(i, chunk)` for each.
 pub(crate) fn chunks<T: Send>(items: &mut [T], size: usize, task: impl Fn(usize, &mut [T]) + Sync + Send) {
     if alone() || items.len() <= size {
@@ -38,14 +44,14 @@ pub(crate) fn chunks<T: Send>(items: &mut [T], size: usize, task: impl Fn(usize,
     }
 }
 
-/// A new vector of `count` items, all of which `write` writes: nobody has to write zeros first.
+/// A new vector of `count` items, all of which `write` writes: no zeros are written first.
 ///
 /// # Safety
-/// `write` writes every item, and reads none before.
-pub(crate) unsafe fn written<T>(count: usize, write: impl FnOnce(&Scattered<'_, T>)) -> Vec<T> {
+/// `write` writes every item.
+pub(crate) unsafe fn written<T>(count: usize, write: impl FnOnce(&Scattered<'_, MaybeUninit<T>>)) -> Vec<T> {
     let mut items = Vec::with_capacity(count);
-    write(&Scattered { start: items.as_mut_ptr(), length: count, borrowed: PhantomData });
-    // SAFETY: there is room for them, and the caller's promise.
+    write(&Scattered::new(&mut items.spare_capacity_mut()[..count]));
+    // SAFETY: there is room for them, and the caller promises that all were written.
     unsafe { items.set_len(count) }
     items
 }
@@ -53,36 +59,33 @@ pub(crate) unsafe fn written<T>(count: usize, write: impl FnOnce(&Scattered<'_, 
 /// A new vector of `count` items, in chunks of `size` that `task(i, chunk)` writes.
 ///
 /// # Safety
-/// `task` writes every item of its chunk, and reads none before.
+/// `task` writes every item of its chunk.
 pub(crate) unsafe fn written_chunks<T: Send>(
     count: usize,
     size: usize,
-    task: impl Fn(usize, &mut [T]) + Sync + Send,
+    task: impl Fn(usize, &mut [MaybeUninit<T>]) + Sync + Send,
 ) -> Vec<T> {
-    // SAFETY: chunks do not overlap; the rest is the caller's promise.
-    unsafe {
-        written(count, |items| {
-            collect(count.div_ceil(size), |chunk| {
-                task(chunk, items.slice(chunk * size, size.min(count - chunk * size)));
-            });
-        })
-    }
+    let mut items = Vec::with_capacity(count);
+    chunks(&mut items.spare_capacity_mut()[..count], size, task);
+    // SAFETY: there is room for them, and the caller promises that all were written.
+    unsafe { items.set_len(count) }
+    items
 }
 
-/// A slice of which every task writes other parts, which need not be chunks.
+/// A slice whose parts different tasks write; unlike chunks, the parts of a task need not be adjacent.
 pub(crate) struct Scattered<'a, T> {
     start: *mut T,
     length: usize,
     borrowed: PhantomData<&'a mut [T]>,
 }
 
-// SAFETY: it is a slice of `T` lent to one task a part.
+// SAFETY: every part of the slice of `T` is lent to one task only.
 unsafe impl<T: Send> Sync for Scattered<'_, T> {}
-// SAFETY: as above.
+// SAFETY: every part of the slice of `T` is lent to one task only.
 unsafe impl<T: Send> Send for Scattered<'_, T> {}
 
 impl<'a, T> Scattered<'a, T> {
-    /// Takes the slice until the tasks are done.
+    /// Borrows the slice until the tasks are done.
     pub(crate) fn new(items: &'a mut [T]) -> Self {
         Self { start: items.as_mut_ptr(), length: items.len(), borrowed: PhantomData }
     }
@@ -90,12 +93,19 @@ impl<'a, T> Scattered<'a, T> {
     /// `count` items from `start` on.
     ///
     /// # Safety
-    /// No one else holds any of them.
+    /// Nothing else refers to any of them. If the slice comes from [`over`](Scattered::over), only initialised items are written.
     #[inline(always)]
     #[expect(clippy::mut_from_ref, reason = "the caller's promise makes the parts disjoint")]
     pub(crate) unsafe fn slice(&self, start: usize, count: usize) -> &mut [T] {
         assert!(start + count <= self.length);
-        // SAFETY: in bounds, and the caller's promise.
+        // SAFETY: in bounds, and the caller promises that nothing else refers to them.
         unsafe { std::slice::from_raw_parts_mut(self.start.add(start), count) }
+    }
+}
+
+impl<'a, T> Scattered<'a, MaybeUninit<T>> {
+    /// Borrows initialised items for a kernel that writes memory, initialised or not.
+    pub(crate) fn over(items: &'a mut [T]) -> Self {
+        Self { start: items.as_mut_ptr().cast(), length: items.len(), borrowed: PhantomData }
     }
 }

@@ -8,10 +8,11 @@
 //! A vector of columns would have one lane in use, so vectors run along `k`.
 
 use super::gemm::{CHUNK, Patches};
-use super::parallel::Scattered;
-use super::simd::Real;
 use crate::ops::Activation;
+use crate::ops::cpu::run::parallel::Scattered;
+use crate::ops::cpu::run::simd::Real;
 use pulp::{Simd, WithSimd};
+use std::mem::MaybeUninit;
 
 /// Rows whose sums are in registers at once.
 const ROWS: usize = 8;
@@ -29,7 +30,7 @@ pub(super) struct Project<'a, 'b, T> {
     /// What follows.
     pub(super) activation: Activation,
     /// Where the result goes.
-    pub(super) result: &'a Scattered<'b, T>,
+    pub(super) result: &'a Scattered<'b, MaybeUninit<T>>,
     /// Where each of its elements lies.
     pub(super) results: &'a [usize],
 }
@@ -52,7 +53,7 @@ impl<T: Real> WithSimd for Project<'_, '_, T> {
 }
 
 impl<T: Real> Project<'_, '_, T> {
-    /// `R` rows; returns `R`.
+    /// Computes `R` rows; returns `R`.
     #[inline(always)]
     fn rows<S: Simd, const R: usize>(&self, simd: S, row: usize) -> usize {
         let (lanes, length) = (T::count::<S>(), self.left.length);
@@ -69,10 +70,10 @@ impl<T: Real> Project<'_, '_, T> {
         }
         for (sum, &at) in sums.into_iter().zip(&self.results[row..]) {
             let total = T::total(simd, sum) + self.bias;
-            // not-a-number is not below zero, and stays
+            // not-a-number is not below zero, so it stays
             let negative = self.activation == Activation::Relu && total < T::default();
-            // SAFETY: the promise of `Scattered`.
-            unsafe { self.result.slice(at, 1)[0] = if negative { T::default() } else { total } };
+            // SAFETY: the caller of the product gives every task results of its own.
+            unsafe { self.result.slice(at, 1)[0].write(if negative { T::default() } else { total }) };
         }
         R
     }
@@ -113,7 +114,8 @@ impl<T: Real> WithSimd for Accumulate<'_, T> {
     }
 }
 
-/// Adds to `V` vectors, the last of which may be short, what the patches have from their `k`-th element on; returns their elements.
+/// Adds the products with the patches' elements from `k` on to `V` vectors, the last of which may be short; returns the number of
+/// elements.
 #[inline(always)]
 fn add<T: Real, S: Simd, const V: usize>(
     simd: S,

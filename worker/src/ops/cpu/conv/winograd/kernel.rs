@@ -1,12 +1,13 @@
-//! Kernels -> panels for the products, and gradients back to kernels.
+//! Transforms kernels into panels for the products, and their gradients back.
 
 use super::Winograd;
 use super::transforms::{Matrix, Transform, square};
-use crate::ops::cpu::direct::Reading;
-use crate::ops::cpu::gemm::PANEL;
-use crate::ops::cpu::parallel::Scattered;
-use crate::ops::cpu::simd::Real;
+use crate::ops::cpu::conv::gemm::PANEL;
+use crate::ops::cpu::conv::patches::Reading;
+use crate::ops::cpu::run::parallel::Scattered;
+use crate::ops::cpu::run::simd::Real;
 use pulp::{Simd, WithSimd};
+use std::mem::MaybeUninit;
 
 /// A panel of `U = G w G^T`.
 pub(super) struct Kernel<'a, 'b, F, T> {
@@ -15,7 +16,7 @@ pub(super) struct Kernel<'a, 'b, F, T> {
     pub(super) reading: Reading,
     pub(super) panel: usize,
     pub(super) size: usize,
-    pub(super) result: &'a Scattered<'b, T>,
+    pub(super) result: &'a Scattered<'b, MaybeUninit<T>>,
 }
 
 impl<F: Transform, T: Real> WithSimd for Kernel<'_, '_, F, T> {
@@ -52,8 +53,8 @@ impl<F: Transform, T: Real> WithSimd for Kernel<'_, '_, F, T> {
                     |row, column, vector| {
                         let element = row * F::DATA + column;
                         let target = element * self.size + (self.panel * inputs + input) * PANEL + lane;
-                        // SAFETY: a panel belongs to one task; the slice is as long as a register.
-                        unsafe { T::store::<S>(self.result.slice(target, lanes).as_mut_ptr(), vector) }
+                        // SAFETY: a panel belongs to one task.
+                        T::write::<S>(unsafe { self.result.slice(target, lanes) }, vector);
                     },
                 );
             }
@@ -121,7 +122,7 @@ impl<F: Transform, T: Real> WithSimd for KernelGradient<'_, F, T> {
     }
 }
 
-/// Distance of two elements of a kernel's transformed gradient. No power of two: those would share a place in the nearest cache.
+/// Distance of two elements of a kernel's transformed gradient: not a power of two, at which they would share a place in the L1 cache.
 pub(super) fn part_stride(inputs: usize, outputs: usize) -> usize {
     inputs * outputs + PANEL
 }

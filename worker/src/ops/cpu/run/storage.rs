@@ -6,7 +6,7 @@ use std::marker::PhantomData;
 use std::sync::{Mutex, PoisonError};
 
 /// The elements of a contiguous operand.
-pub(crate) fn slice<'a, T: WithDType>(storage: &'a CpuStorage, layout: &Layout) -> Result<&'a [T]> {
+fn slice<'a, T: WithDType>(storage: &'a CpuStorage, layout: &Layout) -> Result<&'a [T]> {
     let values = T::cpu_storage_as_slice(storage)?;
     Ok(&values[range(layout)?])
 }
@@ -38,6 +38,19 @@ impl<'a> Elements<'a> {
             _ => candle_core::bail!("an operand is not on the CPU"),
         }
     }
+}
+
+/// Locks contiguous tensors on the CPU for reading, and hands their elements to `call`.
+pub(crate) fn read<T: WithDType, const N: usize, R>(
+    tensors: [&Tensor; N],
+    call: impl FnOnce([&[T]; N]) -> Result<R>,
+) -> Result<R> {
+    let locked = tensors.map(Elements::of);
+    let mut slices: [&[T]; N] = [&[]; N];
+    for (slice, elements) in slices.iter_mut().zip(&locked) {
+        *slice = elements.slice()?;
+    }
+    call(slices)
 }
 
 /// A new tensor on the CPU.

@@ -1,30 +1,30 @@
-//! Which instruction set the kernels run on: the best of this processor, or a lesser one, to measure or check that.
+//! Which instruction set the kernels are compiled for: the best of this processor, or a smaller one, to measure or check that.
 
 use pulp::{Arch, WithSimd};
 use std::sync::OnceLock;
 
-/// What the whole process is limited to.
+/// The instruction set of the whole process.
 static LIMIT: OnceLock<Arch> = OnceLock::new();
 
 /// An instruction set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Vectors {
+pub enum InstructionSet {
     /// The best that this processor has.
     Auto,
-    /// 16 floats at once.
+    /// AVX-512: 16 floats at once.
     Avx512,
-    /// 8 floats at once.
+    /// AVX2: 8 floats at once.
     Avx2,
     /// Any processor of this architecture.
     Portable,
 }
 
-/// An instruction set that this processor has not.
+/// An instruction set that this processor lacks.
 #[derive(Debug, thiserror::Error)]
 #[error("this processor has no {}: choose portable or auto", .0.name())]
-pub struct NoVectors(Vectors);
+pub struct MissingInstructionSet(InstructionSet);
 
-impl Vectors {
+impl InstructionSet {
     /// Every choice, the fastest first.
     pub const ALL: &'static [Self] = &[Self::Auto, Self::Avx512, Self::Avx2, Self::Portable];
 
@@ -43,7 +43,7 @@ impl Vectors {
     ///
     /// # Errors
     /// If the processor does not have it.
-    pub fn limit(self) -> Result<(), NoVectors> {
+    pub fn limit(self) -> Result<(), MissingInstructionSet> {
         let arch = match self {
             Self::Auto => Some(Arch::new()),
             #[cfg(target_arch = "x86_64")]
@@ -55,11 +55,11 @@ impl Vectors {
             Self::Avx512 | Self::Avx2 => None,
         };
         LIMIT.get_or_init(|| arch.unwrap_or_default());
-        arch.map(|_| ()).ok_or(NoVectors(self))
+        arch.map(|_| ()).ok_or(MissingInstructionSet(self))
     }
 }
 
-impl std::fmt::Display for Vectors {
+impl std::fmt::Display for InstructionSet {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.pad(self.name())
     }

@@ -1,26 +1,26 @@
-//! The gradient of what follows a sum: zero where ReLU cut, and its sum over all pixels, which is the bias's gradient.
+//! ReLU and bias on the way back: the gradient becomes zero where ReLU cut, and its sum over all pixels is the bias's gradient.
 
-use super::groups;
-use super::parallel::{self, Scattered};
-use super::simd::Real;
-use super::vectors::dispatch;
 use crate::ops::Activation;
+use crate::ops::cpu::run::instruction_set::dispatch;
+use crate::ops::cpu::run::parallel::{self, Scattered};
+use crate::ops::cpu::run::pixel_groups;
+use crate::ops::cpu::run::simd::Real;
 
 /// Elements of a chunk.
 const CHUNK: usize = 1 << 14;
-/// Pixels of a chunk, at most: a sum of few numbers is rounded less.
-const PIXELS: usize = 256;
+/// Maximum number of pixels of a chunk: a sum of fewer numbers is rounded less.
+const MAX_PIXELS: usize = 256;
 
-/// Masks `grad` by what the activation let through to `y`, and sums it per channel.
+/// Sets `grad` to zero where the activation let nothing through to `y`, and returns its sum per channel.
 pub(super) fn backward<T: Real>(grad: &mut [T], y: &[T], channels: usize, activation: Activation) -> Vec<T> {
-    let size = (CHUNK / channels).clamp(1, PIXELS) * channels;
+    let size = (CHUNK / channels).clamp(1, MAX_PIXELS) * channels;
     let total = grad.len();
     let grad = Scattered::new(grad);
     let sums = parallel::collect(total.div_ceil(size), |chunk| {
         let range = chunk * size..total.min((chunk + 1) * size);
         // SAFETY: chunks do not overlap.
         let grad = unsafe { grad.slice(range.start, range.len()) };
-        let mut sums = groups::sums::<T>(channels);
+        let mut sums = pixel_groups::sums::<T>(channels);
         let group = sums.len();
         dispatch(
             #[inline(always)]
@@ -37,7 +37,7 @@ pub(super) fn backward<T: Real>(grad: &mut [T], y: &[T], channels: usize, activa
                 }
             },
         );
-        groups::fold(&sums, channels)
+        pixel_groups::fold(&sums, channels)
     });
-    groups::join(&sums, channels).into_iter().map(T::from_f64).collect()
+    pixel_groups::join(&sums, channels).into_iter().map(T::from_f64).collect()
 }

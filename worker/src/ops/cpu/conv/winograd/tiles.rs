@@ -1,13 +1,14 @@
-//! Maps -> tiles -> maps: tiles are taken, transformed and put back, a vector of channels at a time.
+//! Takes tiles from maps, transforms them and puts them back, one vector of channels at a time.
 
 use super::Winograd;
 use super::transforms::{Matrix, Transform, square};
 use crate::ops::Activation;
-use crate::ops::cpu::gemm::PANEL;
-use crate::ops::cpu::parallel::Scattered;
-use crate::ops::cpu::scratch::Scratch;
-use crate::ops::cpu::simd::Real;
+use crate::ops::cpu::conv::gemm::PANEL;
+use crate::ops::cpu::run::parallel::Scattered;
+use crate::ops::cpu::run::scratch::Scratch;
+use crate::ops::cpu::run::simd::Real;
 use pulp::{Simd, WithSimd};
+use std::mem::MaybeUninit;
 use std::ops::Range;
 
 /// A map that tiles are taken from.
@@ -19,12 +20,12 @@ pub(super) struct Map<'a, T> {
     pub(super) outside: &'a [T],
 }
 
-/// Tiles after a transformation: for each of its `DATA^2` elements the vectors of all tiles. New ones hold anything.
+/// Tiles after a transformation: for each of its `DATA^2` elements the vectors of all tiles. A new one holds arbitrary numbers.
 pub(super) struct Transformed<T: Real> {
     pub(super) values: Scratch<T>,
     /// Where the vector of each tile begins.
     pub(super) rows: Vec<usize>,
-    /// Distance of two elements. No power of two: those would share a place in the nearest cache.
+    /// Distance of two elements: not a power of two, at which they would share a place in the L1 cache.
     pub(super) stride: usize,
 }
 
@@ -54,7 +55,7 @@ impl<F: Transform> Winograd<F> {
         let (image, y, x) = self.place(tile);
         let mut sources = [[map.outside.as_ptr(); 6]; 6];
         for (row, sources) in sources.iter_mut().enumerate().take(count) {
-            // before the first row or column a number wraps around, and is too large
+            // a number before the first row or column wraps around, and is then too large
             let line = (y + row).wrapping_sub(border);
             for (column, source) in sources.iter_mut().enumerate().take(count) {
                 let pixel = (x + column).wrapping_sub(border);
@@ -85,7 +86,7 @@ impl<F: Transform, T: Real> WithSimd for Data<'_, F, T> {
         let Self { winograd, map, tiles, result } = self;
         for (index, tile) in tiles.enumerate() {
             let sources = winograd.sources(map, tile, 1, F::DATA);
-            // SAFETY: a source is a pixel of the map, or has as many zeros.
+            // SAFETY: from a source on lie the channels of a pixel, or as many zeros.
             unsafe { transform::<F, T, S>(simd, &sources, 0..map.channels, (Matrix::Data, F::DATA), (index, result)) };
         }
     }
@@ -109,7 +110,7 @@ impl<F: Transform, T: Real> WithSimd for Gradients<'_, F, T> {
         for (index, tile) in tiles.enumerate() {
             let sources = winograd.sources(map, tile, 0, F::RESULTS);
             let place = (index, &mut *result);
-            // SAFETY: as above; the columns are channels of the map.
+            // SAFETY: from a source on lie the channels of a pixel, or as many zeros; the columns are among them.
             unsafe { transform::<F, T, S>(simd, &sources, columns.clone(), (Matrix::Gradients, F::RESULTS), place) };
         }
     }
@@ -138,7 +139,7 @@ unsafe fn transform<F: Transform, T: Real, S: Simd>(
             (count, F::DATA),
             #[inline(always)]
             |row, column| {
-                // SAFETY: the caller's promise.
+                // SAFETY: the caller promises that the elements are there.
                 unsafe {
                     let source = sources[row][column].add(channel);
                     if left >= lanes {
@@ -168,7 +169,7 @@ pub(super) struct Results<'a, 'b, F, T: Real> {
     pub(super) columns: Range<usize>,
     pub(super) bias: Option<&'a [T]>,
     pub(super) activation: Activation,
-    pub(super) result: &'a Scattered<'b, T>,
+    pub(super) result: &'a Scattered<'b, MaybeUninit<T>>,
 }
 
 impl<F: Transform, T: Real> WithSimd for Results<'_, '_, F, T> {
@@ -213,15 +214,10 @@ impl<F: Transform, T: Real> WithSimd for Results<'_, '_, F, T> {
                         let result = T::plus(simd, vector, bias);
                         let result = if self.activation == Activation::Relu { T::relu(simd, result) } else { result };
                         let pixel = (image * height + y + row) * width + x + column;
-                        // SAFETY: every pixel is in one tile, and every tile's channels in one task.
+                        // SAFETY: every pixel is in one tile only, and every channel of a tile in one task only.
                         let target =
                             unsafe { self.result.slice(pixel * outputs + self.columns.start + channel, count) };
-                        if count == lanes {
-                            // SAFETY: the slice is as long as a register.
-                            unsafe { T::store::<S>(target.as_mut_ptr(), result) }
-                        } else {
-                            T::store_some(simd, target, result);
-                        }
+                        T::write::<S>(target, result);
                     },
                 );
             }

@@ -1,7 +1,11 @@
-//! Floats and their vector registers: what lets one kernel serve `f32` and `f64` on every processor.
+//! Floats and their vector registers, so that one kernel serves `f32` and `f64` on every processor.
 
 use candle_core::{CpuStorage, Result, WithDType};
 use pulp::{Simd, bytemuck};
+use std::mem::MaybeUninit;
+
+/// Maximum of numbers in a register: `f32` in 512 bits.
+const MAX_LANES: usize = 16;
 
 /// A float that the kernels compute with.
 pub(crate) trait Real: WithDType + bytemuck::Pod + num::Num + PartialOrd + std::iter::Sum {
@@ -22,7 +26,7 @@ pub(crate) trait Real: WithDType + bytemuck::Pod + num::Num + PartialOrd + std::
     fn relu<S: Simd>(simd: S, a: Self::Lanes<S>) -> Self::Lanes<S>;
     /// The sum of all lanes.
     fn total<S: Simd>(simd: S, a: Self::Lanes<S>) -> Self;
-    /// Loads as many lanes as `source` has, and zeros.
+    /// Loads as many lanes as `source` has, and zeros into the others.
     fn load_some<S: Simd>(simd: S, source: &[Self]) -> Self::Lanes<S>;
     /// Stores as many lanes as `target` has.
     fn store_some<S: Simd>(simd: S, target: &mut [Self], lanes: Self::Lanes<S>);
@@ -42,7 +46,7 @@ pub(crate) trait Real: WithDType + bytemuck::Pod + num::Num + PartialOrd + std::
     /// That many elements are readable there.
     #[inline(always)]
     unsafe fn load<S: Simd>(source: *const Self) -> Self::Lanes<S> {
-        // SAFETY: the caller's; the read needs no alignment.
+        // SAFETY: the caller promises that they are readable; the read needs no alignment.
         unsafe { source.cast::<Self::Lanes<S>>().read_unaligned() }
     }
 
@@ -52,8 +56,23 @@ pub(crate) trait Real: WithDType + bytemuck::Pod + num::Num + PartialOrd + std::
     /// That many elements are writable there.
     #[inline(always)]
     unsafe fn store<S: Simd>(target: *mut Self, lanes: Self::Lanes<S>) {
-        // SAFETY: the caller's; the write needs no alignment.
+        // SAFETY: the caller promises that there is room; the write needs no alignment.
         unsafe { target.cast::<Self::Lanes<S>>().write_unaligned(lanes) }
+    }
+
+    /// Writes as many lanes as `target` has, a register at most.
+    #[inline(always)]
+    fn write<S: Simd>(target: &mut [MaybeUninit<Self>], lanes: Self::Lanes<S>) {
+        if target.len() == Self::count::<S>() {
+            // SAFETY: the slice is as long as a register.
+            unsafe { Self::store::<S>(target.as_mut_ptr().cast(), lanes) }
+            return;
+        }
+        const { assert!(size_of::<Self::Lanes<S>>() <= MAX_LANES * size_of::<Self>()) }
+        let mut numbers = [Self::default(); MAX_LANES];
+        // SAFETY: the array is as long as the largest register.
+        unsafe { Self::store::<S>(numbers.as_mut_ptr(), lanes) }
+        target.write_copy_of_slice(&numbers[..target.len()]);
     }
 }
 
@@ -189,3 +208,8 @@ real!(
     partial_load_f64s,
     partial_store_f64s
 );
+
+/// `count` zeros.
+pub(crate) fn zeros<T: Real>(count: usize) -> Vec<T> {
+    vec![T::default(); count]
+}

@@ -5,9 +5,9 @@
 //!  correlate   V = B^T x B, W = A y' A^T -> U' += V^T W; w' = G^T U' G
 //! ```
 //!
-//! Here is which task computes what, in `tiles` what becomes of maps (`V`, `W`, `y`), in `kernel` what of kernels (`U`, `w'`).
-//! A task takes a block of tiles through all three steps, so that `V`, `M` and `W` stay in its cache. Where blocks are few the
-//! channels of the result are cut too. The cut depends on the sizes alone.
+//! This file divides the work into tasks. `tiles` transforms maps (`V`, `W`, `y`), `kernel` transforms kernels (`U`, `w'`). A task
+//! takes a block of tiles through all three steps, so that `V`, `M` and `W` stay in its cache. If there are few blocks, the channels
+//! of the result are divided too. The division depends on the sizes alone.
 
 mod kernel;
 mod tiles;
@@ -15,27 +15,29 @@ mod transforms;
 
 pub(super) use transforms::{Four, Two};
 
-use super::direct::{Reading, cut, zeros};
 use super::gemm::{Correlate, Multiply, PANEL, Patches, panels_size};
-use super::parallel::{self, Scattered};
-use super::simd::Real;
-use super::vectors::dispatch;
+use super::panels::cut;
+use super::patches::{Geometry, Reading};
 use crate::ops::Activation;
+use crate::ops::cpu::run::instruction_set::dispatch;
+use crate::ops::cpu::run::parallel::{self, Scattered};
+use crate::ops::cpu::run::simd::{Real, zeros};
 use kernel::{Kernel, KernelGradient, part_stride};
 use std::marker::PhantomData;
+use std::mem::MaybeUninit;
 use std::ops::Range;
 use tiles::{Data, Gradients, Map, Results, Transformed};
 use transforms::Transform;
 
-/// Elements of a block's `V` and `M` that are wanted: they stay in the second cache.
+/// Desired number of elements of a block's `V` and `M`: they stay in the L2 cache.
 const BLOCK: usize = 1 << 17;
-/// Tiles of a block, at least and at most. Of many channels more than [`BLOCK`] allows: the kernel, which every block reads, is
-/// larger than its `V` and `M`.
-const TILES: (usize, usize) = (24, 192);
-/// Tasks that are wanted where the map alone gives fewer.
+/// Minimum and maximum number of tiles of a block. With many channels the minimum exceeds [`BLOCK`]: every block reads the whole
+/// kernel, which is then larger than its `V` and `M`.
+const MIN_MAX_TILES: (usize, usize) = (24, 192);
+/// Desired number of tasks where the map alone gives fewer.
 const TASKS: usize = 8;
-/// Elements of all partial gradients of a kernel.
-const PARTIALS: usize = 1 << 21;
+/// Maximum number of elements of all partial gradients of a kernel.
+const MAX_PARTIALS: usize = 1 << 21;
 
 /// The sizes of a 3x3 convolution.
 #[derive(Debug, Clone, Copy)]
@@ -60,6 +62,11 @@ type Pair<T> = (Transformed<T>, Transformed<T>);
 impl<F: Transform> Winograd<F> {
     const ELEMENTS: usize = F::DATA * F::DATA;
 
+    /// The 3x3 convolution of these sizes.
+    pub(super) fn of(Geometry { batch, height, width, channels_large, channels_small, .. }: Geometry) -> Self {
+        Self { batch, height, width, inputs: channels_large, outputs: channels_small, size: PhantomData }
+    }
+
     /// Tiles of an image: rows and columns.
     fn grid(&self) -> (usize, usize) {
         (self.height.div_ceil(F::RESULTS), self.width.div_ceil(F::RESULTS))
@@ -73,7 +80,7 @@ impl<F: Transform> Winograd<F> {
     fn block(&self) -> usize {
         let (channels, products) = (self.inputs + self.outputs, self.inputs * self.outputs);
         let tiles = (BLOCK / (Self::ELEMENTS * channels)).max(products / (2 * channels));
-        (tiles / TILES.0 * TILES.0).clamp(TILES.0, TILES.1)
+        (tiles / MIN_MAX_TILES.0 * MIN_MAX_TILES.0).clamp(MIN_MAX_TILES.0, MIN_MAX_TILES.1)
     }
 
     fn blocks(&self) -> usize {
@@ -112,12 +119,12 @@ impl<F: Transform> Winograd<F> {
         let map = Map { values: x, channels: self.inputs, outside: &outside };
         let cuts = cut(self.outputs, TASKS.div_ceil(self.blocks().max(1)));
         let scratch = || self.scratch(&cuts);
-        let task = |result: &Scattered<'_, T>, (data, products): &mut Pair<T>, task: usize| {
+        let task = |result: &Scattered<'_, MaybeUninit<T>>, (data, products): &mut Pair<T>, task: usize| {
             let (tiles, columns) = (self.tiles_of(task / cuts.len()), &cuts[task % cuts.len()]);
             dispatch(Data { winograd: *self, map, tiles: tiles.clone(), result: data });
             let stride = products.stride;
             let rows = &products.rows[..tiles.len()];
-            let all = Scattered::new(&mut products.values);
+            let all = Scattered::over(&mut products.values);
             for element in 0..Self::ELEMENTS {
                 let results: Vec<_> = rows.iter().map(|row| element * stride + row).collect();
                 dispatch(Multiply {
@@ -134,7 +141,7 @@ impl<F: Transform> Winograd<F> {
             let (tiles, columns) = (tiles, columns.clone());
             dispatch(Results { winograd: *self, products, tiles, columns, bias, activation, result });
         };
-        // SAFETY: the tasks' tiles are all pixels, their columns all channels.
+        // SAFETY: the tasks' tiles cover all pixels, their columns all channels.
         unsafe {
             parallel::written(self.batch * self.height * self.width * self.outputs, |result| {
                 parallel::collect_with(self.blocks() * cuts.len(), scratch, |scratch, index| {
@@ -150,7 +157,7 @@ impl<F: Transform> Winograd<F> {
         let x = Map { values: x, channels: self.inputs, outside: &outside };
         let grad = Map { values: grad, channels: self.outputs, outside: &outside };
         let groups =
-            (PARTIALS / (Self::ELEMENTS * self.inputs * self.outputs)).clamp(1, TASKS).min(self.blocks().max(1));
+            (MAX_PARTIALS / (Self::ELEMENTS * self.inputs * self.outputs)).clamp(1, TASKS).min(self.blocks().max(1));
         let cuts = cut(self.outputs, TASKS / groups);
         let scratch = || self.scratch(&cuts);
         let parts = parallel::collect_with(groups * cuts.len(), scratch, |(data, grads), task| {
@@ -193,7 +200,7 @@ impl<F: Transform> Winograd<F> {
     /// `U = G w G^T`: for each of a tile's data a matrix `[inputs, outputs]` in panels.
     fn kernel<T: Real>(&self, weight: &[T], reading: Reading) -> Vec<T> {
         let size = panels_size(self.inputs, self.outputs);
-        // SAFETY: every panel is written in full.
+        // SAFETY: the tasks write every panel in full.
         unsafe {
             parallel::written(Self::ELEMENTS * size, |result| {
                 parallel::collect(self.outputs.div_ceil(PANEL), |panel| {

@@ -1,0 +1,57 @@
+//! Stands in for `cuda` in builds without it. Such a build opens no CUDA device, so nothing ever computes here.
+
+use super::backend::Backend;
+use super::software::{Planned, Versions};
+use super::steps::{AdamStep, SgdStep};
+use candle_core::{DType, Device, Result, Tensor, bail};
+use proto::spec::{Loss, Precision};
+
+fn absent<T>() -> Result<T> {
+    bail!("this build has no kernels for CUDA: build the worker with `--features cudnn`")
+}
+
+pub(crate) fn open(index: usize) -> Result<Device> {
+    Device::new_cuda(index)
+}
+
+#[expect(clippy::unnecessary_wraps, reason = "with CUDA it may fail")]
+pub(crate) fn release(_: &Device) -> Result<()> {
+    Ok(())
+}
+
+#[expect(clippy::unnecessary_wraps, reason = "with CUDA it may fail")]
+pub(crate) fn plans(_: &Device) -> Result<Vec<Planned>> {
+    Ok(Vec::new())
+}
+
+pub(crate) fn versions() -> Versions {
+    Versions::default()
+}
+
+pub(super) fn backend(_: Precision) -> Result<Box<dyn Backend>> {
+    absent()
+}
+
+pub(crate) fn losses(_: &Loss, _: &Tensor, _: &Tensor) -> Result<Tensor> {
+    absent()
+}
+
+pub(crate) fn losses_with_gradient(_: &Loss, _: &Tensor, _: &Tensor) -> Result<(Tensor, Tensor)> {
+    absent()
+}
+
+pub(crate) fn count(_: &Tensor, _: &Tensor) -> Result<Tensor> {
+    absent()
+}
+
+pub(crate) fn gather_batch(_: &Tensor, _: &Tensor, _: &Tensor, _: DType) -> Result<(Tensor, Tensor)> {
+    absent()
+}
+
+pub(crate) fn adam(_: &[[&Tensor; 4]], _: AdamStep) -> Result<()> {
+    absent()
+}
+
+pub(crate) fn sgd(_: &[[&Tensor; 3]], _: SgdStep) -> Result<()> {
+    absent()
+}
