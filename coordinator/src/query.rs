@@ -10,13 +10,13 @@ mod dossier;
 pub use dossier::{Dossier, dossier, epochs, examples};
 
 use crate::analysis::comparison::{Analysis, Options};
-use crate::analysis::observe::observe;
-use crate::analysis::rows::{BaselineRow, CaseRow, JobRow, MeasurementRow, ResultColumns, RowState, SweepHead};
-use crate::analysis::table::Table;
-use crate::analysis::tables::{self, About, Analysed};
+use crate::analysis::observations::from_results::observe;
 use crate::driver::restore;
+use crate::results::{BaselineRow, CaseRow, JobRow, MeasurementRow, ResultColumns, RowState, SweepHead};
 use crate::scheduler::{JobState, Limits, State, Sweep, Timestamp};
 use crate::store::{Reader, StoreError, StoredResult};
+use crate::tables::table::Table;
+use crate::tables::{self, About, Analysed};
 use proto::extras::BaselineCounts;
 use proto::measure::CaseCounts;
 use proto::spec::Subset;

@@ -4,7 +4,7 @@
 mod golden;
 
 use clap::Parser;
-use coordinator::cli::analyze::{self, Args};
+use coordinator::cli::commands::analyze::{self, Args};
 use golden::assert_golden;
 use serde_json::Value;
 use std::fmt::Write as _;

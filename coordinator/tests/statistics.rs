@@ -1,17 +1,17 @@
 //! Every statistic against numbers that numpy and scipy made (`tests/reference/stats.py`), to 1e-8 relative.
 #![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
-use coordinator::analysis::stats::anova::{self, OneWay};
-use coordinator::analysis::stats::clustered::Cells;
-use coordinator::analysis::stats::distributions::{StudentT, studentized_range_quantile};
-use coordinator::analysis::stats::flips::{self, FlipPair};
-use coordinator::analysis::stats::interval::{clopper_pearson, of_mean, wilson};
-use coordinator::analysis::stats::multiple::{benjamini_hochberg, holm};
-use coordinator::analysis::stats::paired::{Moments, e_value, five_by_two_f, five_by_two_t, sign_test};
-use coordinator::analysis::stats::posterior::Correlated;
-use coordinator::analysis::stats::ranks::{Friedman, average_ranks, critical_difference};
-use coordinator::analysis::stats::superiority::{noether_n, paired, unpaired, violation_ratio};
-use coordinator::analysis::stats::{Interval, Summary, Wilcoxon, power};
+use coordinator::stats::anova::{self, OneWay};
+use coordinator::stats::clustered::Cells;
+use coordinator::stats::distributions::{StudentT, studentized_range_quantile};
+use coordinator::stats::flips::{self, FlipPair};
+use coordinator::stats::interval::{clopper_pearson, of_mean, wilson};
+use coordinator::stats::multiple::{benjamini_hochberg, holm};
+use coordinator::stats::paired::{Moments, e_value, five_by_two_f, five_by_two_t, sign_test};
+use coordinator::stats::posterior::Correlated;
+use coordinator::stats::ranks::{Friedman, average_ranks, critical_difference};
+use coordinator::stats::superiority::{noether_n, paired, unpaired, violation_ratio};
+use coordinator::stats::{Interval, Summary, Wilcoxon, power};
 use serde_json::Value;
 use std::collections::BTreeMap;
 

@@ -3,15 +3,15 @@
 
 mod golden;
 
+use coordinator::analysis::answer::answer;
 use coordinator::analysis::comparison::{Analysis, Options};
-use coordinator::analysis::export::{self, Format};
-use coordinator::analysis::observe::observe;
-use coordinator::analysis::rows::{CaseRow, JobRow, MeasurementRow, ResultColumns, RowState, SweepHead};
-use coordinator::analysis::table::{Cell, Table};
-use coordinator::analysis::tables::{self, About, Analysed};
-use coordinator::analysis::words;
-use coordinator::cli;
+use coordinator::analysis::observations::from_results::observe;
+use coordinator::cli::commands;
 use coordinator::plan::{Plan, parse};
+use coordinator::results::{CaseRow, JobRow, MeasurementRow, ResultColumns, RowState, SweepHead};
+use coordinator::tables::export::{self, Format};
+use coordinator::tables::table::{Cell, Table};
+use coordinator::tables::{self, About, Analysed};
 use golden::assert_golden;
 use parquet::file::reader::{FileReader, SerializedFileReader};
 use parquet::record::Field;
@@ -234,7 +234,7 @@ fn nothing_is_averaged_away() {
     assert_eq!(cell(1, "mean_if_trained"), Cell::Empty);
     let Cell::Real(at_worst) = cell(1, "mean_at_worst") else { panic!("no mean at worst") };
     assert!((at_worst - 0.1).abs() < 1e-15);
-    let failures = words::answer(&of.analysis).failures;
+    let failures = answer(&of.analysis).failures;
     for words in [
         &["unet dice", "of 3 jobs", "1 failed", "1 diverged", "1 collapsed to a trivial mask", "of the 1 with a score"]
             [..],
@@ -301,30 +301,30 @@ fn an_empty_sweep_has_tables_too() {
             assert!(!export::render(&table, format).unwrap().is_empty(), "{}", table.rows_name);
         }
     }
-    let words = words::answer(&nothing.analysis).best;
+    let words = answer(&nothing.analysis).best;
     assert_eq!(words, ["No candidate has a score (thresholded_iou) yet: nothing can be said."]);
 }
 
 #[track_caller]
-fn shown(name: &str, text: &str, format: cli::plan::Format) -> String {
+fn shown(name: &str, text: &str, format: commands::plan::Format) -> String {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join(name);
     std::fs::write(&file, text).unwrap();
     let mut out = Vec::new();
-    cli::plan::run(cli::plan::Args { file, format }, &mut out).unwrap();
+    commands::plan::run(commands::plan::Args { file, format }, &mut out).unwrap();
     String::from_utf8(out).unwrap()
 }
 
 #[test]
 fn plans_are_shown() {
-    assert_golden("plan/golden.txt", &shown("golden.yaml", SWEEP, cli::plan::Format::Table));
-    assert_golden("plan/golden.json", &shown("golden.yaml", SWEEP, cli::plan::Format::Json));
+    assert_golden("plan/golden.txt", &shown("golden.yaml", SWEEP, commands::plan::Format::Table));
+    assert_golden("plan/golden.json", &shown("golden.yaml", SWEEP, commands::plan::Format::Json));
     for (name, text) in [
         ("quick", include_str!("../../configs/quick.yaml")),
         ("ph2-small", include_str!("../../configs/ph2-small.yaml")),
         ("full", include_str!("../../configs/full.yaml")),
     ] {
-        assert_golden(&format!("plan/{name}.txt"), &shown(name, text, cli::plan::Format::Table));
+        assert_golden(&format!("plan/{name}.txt"), &shown(name, text, commands::plan::Format::Table));
     }
 }
 
@@ -335,7 +335,7 @@ fn a_plan_of_a_million_jobs_lists_fifty_candidates() {
         "sweep: s\ndataset: {{name: ph2, format: ph2}}\ngrid: {{learning_rate: [{}]}}\nreplicates: {{split_seeds: 1000}}",
         rates.join(", ")
     );
-    let shown = shown("million.yaml", &text, cli::plan::Format::Table);
+    let shown = shown("million.yaml", &text, commands::plan::Format::Table);
     assert!(shown.starts_with("s: 1000000 jobs = 1000 candidates x 1000 replicates\n"), "{shown}");
     assert!(shown.contains("... and 950 more\n"), "{shown}");
     assert!(shown.lines().count() < 70, "{shown}");
@@ -343,12 +343,13 @@ fn a_plan_of_a_million_jobs_lists_fifty_candidates() {
 
 #[test]
 fn a_missing_file_and_a_wrong_one_are_the_users() {
-    let args = |file: &std::path::Path| cli::plan::Args { file: file.to_owned(), format: cli::plan::Format::Table };
+    let args =
+        |file: &std::path::Path| commands::plan::Args { file: file.to_owned(), format: commands::plan::Format::Table };
     let folder = tempfile::tempdir().unwrap();
     let mut out = Vec::new();
-    let missing = cli::plan::run(args(&folder.path().join("none.yaml")), &mut out).unwrap_err();
+    let missing = commands::plan::run(args(&folder.path().join("none.yaml")), &mut out).unwrap_err();
     let wrong = folder.path().join("wrong.yaml");
     std::fs::write(&wrong, "sweep: s").unwrap();
-    let wrong = cli::plan::run(args(&wrong), &mut out).unwrap_err();
+    let wrong = commands::plan::run(args(&wrong), &mut out).unwrap_err();
     assert_eq!((missing.exit_code(), wrong.exit_code(), out.len()), (2, 2, 0));
 }

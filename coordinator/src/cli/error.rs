@@ -1,7 +1,7 @@
 //! The one error of the command line, and its exit codes.
 
-use super::plan::PlanError;
-use crate::analysis::import::ImportError;
+use super::sweep_file::PlanError;
+use crate::analysis::observations::from_csv::ImportError;
 use crate::driver::Refusal;
 use crate::identity::IdentityError;
 use crate::query::QueryError;

@@ -1,7 +1,7 @@
 //! Standard output, where a closed pipe (`| head`) is no error.
 
 use super::CliError;
-use crate::analysis::export::Format;
+use crate::tables::export::Format;
 use std::fs;
 use std::io::{self, IsTerminal, Write};
 use std::path::Path;

@@ -2,11 +2,11 @@
 //! submitted with.
 
 use super::{QueryError, analyse, find, head, job_rows, measurement_rows, state};
-use crate::analysis::racing::Look;
-use crate::analysis::report::Example;
-use crate::analysis::rows::{JobRow, MeasurementRow, SweepHead};
-use crate::analysis::tables::Analysed;
+use crate::race::Look;
+use crate::report::Example;
+use crate::results::{JobRow, MeasurementRow, SweepHead};
 use crate::store::{Reader, Submission};
+use crate::tables::Analysed;
 
 /// A sweep as a report needs it.
 #[derive(Debug)]

@@ -3,7 +3,7 @@
 use super::plausible::SplitKey;
 use super::quarantine::Conduct;
 use super::{Counts, Fact, Found, IllegalTransition, Job, JobState, Listing, Offer, Sweep, Timestamp, WorkerInfo};
-use crate::analysis::racing::Look;
+use crate::race::Look;
 use proto::data::{Dataset, Inventory};
 use proto::ids::{JobId, SplitHash, WorkerId};
 use std::borrow::Cow;
@@ -301,7 +301,7 @@ impl State {
             assert_eq!((&sweep.counts, &sweep.queue, sweep.open), (&counts, &queue, open));
             assert_eq!(sweep.failed, failed);
             if sweep.inventory.is_some() {
-                assert_eq!(sweep.counts.total(), sweep.plan.jobs() as u64, "each job of the grid is counted once");
+                assert_eq!(sweep.counts.total(), sweep.plan.jobs() as u64, "each job of the grid is plural once");
             }
             sweep.course.check_invariants(&sweep.plan);
         }

@@ -1,8 +1,8 @@
 //! A sweep as the scheduler sees it: its grid, its jobs, its queue.
 
 use super::{Course, Grant, Job, JobState, Listing};
-use crate::analysis::racing::{self, Contender, Look, Mark};
 use crate::plan::{Candidate, Plan};
+use crate::race::{self, Contender, Look, Mark};
 use proto::data::Inventory;
 use proto::ids::{JobId, Lease};
 use proto::spec::{JobSpec, Trainer};
@@ -198,7 +198,7 @@ impl Sweep {
         }
     }
 
-    /// Takes a look that is expected: what its places are changes, so all are counted anew.
+    /// Takes a look that is expected: what its places are changes, so all are plural anew.
     pub(super) fn take(&mut self, look: &Look, jobs: &BTreeMap<JobId, Job>) {
         self.course.take(&self.plan, look);
         (self.counts, self.open, self.epochs_succeeded, self.epochs_dropped) = (Counts::default(), 0, 0, 0);
@@ -228,6 +228,6 @@ impl Sweep {
             marks: (0..replicates).map(|replicate| mark(candidate, replicate)).collect(),
         });
         let contenders: Vec<_> = contenders.collect();
-        Some(racing::look(stopping, metric, candidates, &self.plan.draws()[..replicates], &contenders))
+        Some(race::look(stopping, metric, candidates, &self.plan.draws()[..replicates], &contenders))
     }
 }

@@ -1,12 +1,12 @@
 //! The service for people and the command line.
 
 use super::status;
-use crate::analysis::export::{Format, render};
 use crate::driver::Handle;
 use crate::plan;
 use crate::query::{self, QueryError, Rows};
 use crate::scheduler::{RunningView, SweepState, SweepView, View, WorkerView};
 use crate::store::Reader;
+use crate::tables::export::{Format, render};
 use proto::convert::InvalidMessage;
 use proto::ids::Attempt;
 use proto::wire::sweeps_server::Sweeps;

@@ -19,7 +19,7 @@ mod power;
 mod ranks;
 mod row;
 mod selection;
-mod tables;
+mod student;
 #[cfg(test)]
 mod tests;
 mod variance;
@@ -40,7 +40,7 @@ use grid::Grid;
 use pairing::Pairing;
 use row::Summariser;
 use serde::Serialize;
-use tables::Tables;
+use student::Students;
 
 /// Everything that a sweep's scores come to. Candidates are named by their index in the observations, here as everywhere.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -88,13 +88,13 @@ impl Analysis {
     pub fn of(observations: &Observations, options: &Options) -> Self {
         let grid = Grid::of(observations);
         let splits = grid.splits.len();
-        let tables = Tables::new(splits.max(observations.replicates.len()), options.alpha);
+        let students = Students::new(splits.max(observations.replicates.len()), options.alpha);
         let known = options.ratio.or(observations.ratio);
         let ratio = known.unwrap_or(DEFAULT_RATIO);
-        let rows = Summariser { grid: &grid, tables: &tables, options, ratio };
+        let rows = Summariser { grid: &grid, students: &students, options, ratio };
         let candidates = rows.candidates(observations);
         let baselines = rows.baselines(observations);
-        let pairing = Pairing { grid: &grid, tables: &tables, options, ratio };
+        let pairing = Pairing { grid: &grid, students: &students, options, ratio };
         let count = candidates.len();
         let ordered: Vec<_> = (0..count).flat_map(|a| (a + 1..count).map(move |b| (a, b))).collect();
         let against: Vec<_> = (0..count).flat_map(|a| (count..grid.rows.len()).map(move |b| (a, b))).collect();

@@ -1,7 +1,7 @@
 //! Two candidates, paired on the splits that they share.
 
 use super::row::NewData;
-use crate::analysis::stats::Interval;
+use crate::stats::Interval;
 use serde::Serialize;
 
 /// Pairs that were tested together: corrections for many tests are over a family.

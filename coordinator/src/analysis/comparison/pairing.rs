@@ -9,21 +9,21 @@ use super::grid::{End, Grid, GridRow};
 use super::options::Options;
 use super::pair::{Clustered, Comparison, Family, Finding, Flips, Pair, Posterior, Settle, Superiority};
 use super::row::NewData;
-use super::tables::Tables;
-use crate::analysis::stats::clustered::Cells;
-use crate::analysis::stats::flips::{self, FlipPair, FlipTest};
-use crate::analysis::stats::interval::wilson_at;
-use crate::analysis::stats::multiple::{benjamini_hochberg, holm};
-use crate::analysis::stats::paired::Moments;
-use crate::analysis::stats::posterior::Correlated;
-use crate::analysis::stats::power::Needed;
-use crate::analysis::stats::{Interval, Wilcoxon, superiority};
+use super::student::Students;
+use crate::stats::clustered::Cells;
+use crate::stats::flips::{self, FlipPair, FlipTest};
+use crate::stats::interval::wilson_at;
+use crate::stats::multiple::{benjamini_hochberg, holm};
+use crate::stats::paired::Moments;
+use crate::stats::posterior::Correlated;
+use crate::stats::power::Needed;
+use crate::stats::{Interval, Wilcoxon, superiority};
 use rayon::prelude::*;
 
 /// What pairs are compared with.
 pub(super) struct Pairing<'a> {
     pub(super) grid: &'a Grid,
-    pub(super) tables: &'a Tables,
+    pub(super) students: &'a Students,
     pub(super) options: &'a Options,
     pub(super) ratio: f64,
 }
@@ -104,7 +104,7 @@ impl Pairing<'_> {
     fn alone(&self, a: &GridRow, b: &GridRow, moments: Moments, scratch: &mut Scratch) -> Alone {
         let share = superiority::paired(&scratch.differences).unwrap_or(0.5);
         Alone {
-            p_new_data: moments.p_by(self.tables.student(moments.n), self.ratio),
+            p_new_data: moments.p_by(self.students.student(moments.n), self.ratio),
             p_wilcoxon: scratch.wilcoxon.test(&scratch.differences).1,
             superiority: if self.grid.higher_is_better { share } else { 1.0 - share },
             new_cases: self.new_cases(a, b, &mut scratch.cells),
@@ -135,8 +135,8 @@ impl Pairing<'_> {
         Some(Clustered {
             mean: found.mean,
             variance: found.variance,
-            interval: Interval::around(found.mean, self.tables.critical(found.splits) * deviation),
-            p: self.tables.student(found.splits).two_sided(t),
+            interval: Interval::around(found.mean, self.students.critical(found.splits) * deviation),
+            p: self.students.student(found.splits).two_sided(t),
             cases: found.cases,
         })
     }
@@ -183,15 +183,15 @@ impl Pairing<'_> {
 
     fn comparison(&self, alone: &Alone, together: &Together) -> Comparison {
         let Alone { moments, .. } = alone;
-        let student = self.tables.student(moments.n);
+        let student = self.students.student(moments.n);
         let oriented = Moments { mean: self.grid.sign() * moments.mean, ..*moments };
         let [worse, equivalent, better] = Correlated::of(&oriented, self.ratio).split_by(student, self.options.rope);
         let wins = alone.superiority * moments.n as f64;
         Comparison {
             mean: moments.mean,
             sd: moments.sd,
-            this_pool: self.tables.interval(moments, 0.0),
-            new_data: NewData { ratio: self.ratio, interval: self.tables.interval(moments, self.ratio) },
+            this_pool: self.students.interval(moments, 0.0),
+            new_data: NewData { ratio: self.ratio, interval: self.students.interval(moments, self.ratio) },
             p_this_pool: moments.p_by(student, 0.0),
             p_new_data: alone.p_new_data,
             p_holm: together.holm,
@@ -199,7 +199,10 @@ impl Pairing<'_> {
             p_flip: together.flip,
             p_max_t: together.max_t,
             p_wilcoxon: alone.p_wilcoxon,
-            superiority: Superiority { share: alone.superiority, interval: wilson_at(wins, moments.n, self.tables.z) },
+            superiority: Superiority {
+                share: alone.superiority,
+                interval: wilson_at(wins, moments.n, self.students.z),
+            },
             posterior: Posterior { worse, equivalent, better },
             new_cases: alone.new_cases,
         }

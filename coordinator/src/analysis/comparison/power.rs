@@ -1,8 +1,8 @@
 //! What can be detected with so many splits.
 
 use super::options::Options;
-use crate::analysis::stats::Summary;
-use crate::analysis::stats::power::{detectable, floor};
+use crate::stats::Summary;
+use crate::stats::power::{detectable, floor};
 use rayon::prelude::*;
 use serde::Serialize;
 

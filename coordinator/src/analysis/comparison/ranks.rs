@@ -3,9 +3,9 @@
 use super::grid::Grid;
 use super::options::Options;
 use super::pair::Family;
-use crate::analysis::stats::multiple::holm;
-use crate::analysis::stats::random::Random;
-use crate::analysis::stats::ranks::{Friedman, average_ranks, critical_difference};
+use crate::stats::multiple::holm;
+use crate::stats::random::Random;
+use crate::stats::ranks::{Friedman, average_ranks, critical_difference};
 use serde::Serialize;
 
 /// Ranks over the splits on which every candidate ended; rank 1 is the best, and jobs without a score share the last.

@@ -2,12 +2,12 @@
 
 use super::grid::{End, Grid, GridRow};
 use super::options::Options;
-use super::tables::Tables;
+use super::student::Students;
 use crate::analysis::observations::{Ended, Observation, Observations};
-use crate::analysis::stats::additive::Additive;
-use crate::analysis::stats::interval::wilson_at;
-use crate::analysis::stats::paired::Moments;
-use crate::analysis::stats::{Interval, Summary};
+use crate::stats::additive::Additive;
+use crate::stats::interval::wilson_at;
+use crate::stats::paired::Moments;
+use crate::stats::{Interval, Summary};
 use proto::measure::Verdict;
 use serde::Serialize;
 
@@ -98,7 +98,7 @@ pub struct Verdicts {
 /// What all rows are summarised with.
 pub(super) struct Summariser<'a> {
     pub(super) grid: &'a Grid,
-    pub(super) tables: &'a Tables,
+    pub(super) students: &'a Students,
     pub(super) options: &'a Options,
     pub(super) ratio: f64,
 }
@@ -157,7 +157,7 @@ impl Summariser<'_> {
     }
 
     fn share(&self, count: usize, of: usize) -> Share {
-        Share { count, of, interval: wilson_at(count as f64, of, self.tables.z) }
+        Share { count, of, interval: wilson_at(count as f64, of, self.students.z) }
     }
 
     /// The mean score of each split with a score.
@@ -170,7 +170,7 @@ impl Summariser<'_> {
     }
 
     fn interval(&self, splits: &[f64], ratio: f64) -> Option<Interval> {
-        Moments::of(splits).map(|moments| self.tables.interval(&moments, ratio))
+        Moments::of(splits).map(|moments| self.students.interval(&moments, ratio))
     }
 
     fn new_data(&self, splits: &[f64], ratio: f64) -> Option<NewData> {

@@ -2,7 +2,7 @@
 
 use super::grid::{Grid, mean};
 use crate::analysis::observations::{Observation, Observations};
-use crate::analysis::stats::additive::Additive;
+use crate::stats::additive::Additive;
 use serde::Serialize;
 
 /// The best candidate, and what picking does to its score. Every pick is by [`Row::adjusted_mean`](super::Row::adjusted_mean)'s

@@ -3,10 +3,10 @@
 use super::grid::{Grid, GridRow};
 use super::options::Options;
 use crate::analysis::observations::{Observations, Replicate};
-use crate::analysis::stats::Interval;
-use crate::analysis::stats::anova::{self, Term};
-use crate::analysis::stats::paired::Moments;
-use crate::analysis::stats::random::Random;
+use crate::stats::Interval;
+use crate::stats::anova::{self, Term};
+use crate::stats::paired::Moments;
+use crate::stats::random::Random;
 use rayon::prelude::*;
 use serde::Serialize;
 

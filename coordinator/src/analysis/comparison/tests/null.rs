@@ -10,11 +10,11 @@
 
 use crate::analysis::comparison::grid::Grid;
 use crate::analysis::comparison::pairing::Pairing;
-use crate::analysis::comparison::tables::Tables;
+use crate::analysis::comparison::student::Students;
 use crate::analysis::comparison::{Comparison, Family, Options};
 use crate::analysis::observations::{Candidate, CaseScore, Ended, Observation, Observations, Replicate};
-use crate::analysis::stats::paired::Moments;
-use crate::analysis::stats::random::Random;
+use crate::stats::paired::Moments;
+use crate::stats::random::Random;
 use rayon::prelude::*;
 use std::collections::BTreeMap;
 
@@ -105,9 +105,9 @@ fn sweep(regime: Regime, alike: Alike, seed: u64) -> Observations {
 fn family(observations: &Observations) -> Family {
     let options = Options::default();
     let grid = Grid::of(observations);
-    let tables = Tables::new(SPLITS, options.alpha);
+    let students = Students::new(SPLITS, options.alpha);
     let pairs: Vec<_> = (0..CANDIDATES).flat_map(|a| (a + 1..CANDIDATES).map(move |b| (a, b))).collect();
-    Pairing { grid: &grid, tables: &tables, options: &options, ratio: 0.5 }.family(&pairs)
+    Pairing { grid: &grid, students: &students, options: &options, ratio: 0.5 }.family(&pairs)
 }
 
 /// The tests: of the first pair, then of any pair after a correction.
@@ -132,7 +132,7 @@ fn rejections(family: &Family) -> [(&'static str, bool); 10] {
 
 /// The share of sweeps in which each test rejects.
 fn sizes(regime: Regime, alike: Alike) -> BTreeMap<&'static str, f64> {
-    let counted = (0..SWEEPS).into_par_iter().map(|seed| rejections(&family(&sweep(regime, alike, seed))));
+    let plural = (0..SWEEPS).into_par_iter().map(|seed| rejections(&family(&sweep(regime, alike, seed))));
     let add = |mut sizes: BTreeMap<&'static str, f64>, rejections: [(&'static str, bool); 10]| {
         for (name, rejected) in rejections {
             *sizes.entry(name).or_default() += f64::from(u8::from(rejected)) / SWEEPS as f64;
@@ -145,7 +145,7 @@ fn sizes(regime: Regime, alike: Alike) -> BTreeMap<&'static str, f64> {
         }
         sizes
     };
-    counted.fold(BTreeMap::new, add).reduce(BTreeMap::new, merge)
+    plural.fold(BTreeMap::new, add).reduce(BTreeMap::new, merge)
 }
 
 #[test]

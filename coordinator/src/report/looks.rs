@@ -1,0 +1,70 @@
+//! Who was stopped before the end, when, and on what evidence.
+
+use super::Material;
+use super::html::{cell, table};
+use super::lineup::Lineup;
+use crate::race::{Look, Reason, Stop};
+use crate::text::plural;
+use crate::text::signed;
+use maud::{Markup, html};
+
+/// Stops in the page; the table of looks has all.
+const STOPS: usize = 60;
+
+/// The section on looks; nothing for a sweep that has taken none.
+pub(super) fn section(material: &Material<'_>, lineup: &Lineup<'_>) -> Markup {
+    let looks = material.looks;
+    let stops: Vec<(&Look, &Stop)> =
+        looks.iter().flat_map(|look| look.stops.iter().map(move |stop| (look, stop))).collect();
+    let Some(last) = looks.last() else { return html! {} };
+    let left = last.standings.len() - last.stops.len();
+    let rows = stops.iter().take(STOPS).map(|(look, stop)| row(lineup, look, stop));
+    let caption = if stops.len() > STOPS {
+        format!("The first {STOPS} of {} candidates that were stopped", stops.len())
+    } else {
+        "Candidates that were stopped".to_owned()
+    };
+    html! {
+        section id="looks" {
+            h2 { "Who was stopped early" }
+            p {
+                (plural(looks.len() as u64, "look")) ", the last after " (plural(last.replicates.into(), "replicate"))
+                ": " (plural(stops.len() as u64, "candidate")) " stopped, " (plural(left as u64, "candidate"))
+                " left. Looks see validation scores only, so that test scores stay for the comparison."
+            }
+            @if !stops.is_empty() {
+                (table(
+                    &caption,
+                    &[("candidate", false), ("replicates", true), ("validation", true), ("why", false)],
+                    &rows.collect::<Vec<_>>(),
+                ))
+            }
+        }
+    }
+}
+
+fn row(lineup: &Lineup<'_>, look: &Look, stop: &Stop) -> Vec<Markup> {
+    let standing = look.standings.iter().find(|standing| standing.candidate == stop.candidate);
+    let mean = standing.and_then(|standing| standing.mean).map_or("\u{2013}".to_owned(), |mean| signed(mean, 3));
+    let why = match stop.reason {
+        Reason::Beaten { by, pairs, difference, p } => {
+            let needed = look.threshold.map(|threshold| format!(" (needed: below {})", exact(threshold)));
+            format!(
+                "beaten by {} by {} on {}, p {}{}",
+                lineup.name(by as usize),
+                signed(difference, 3),
+                plural(pairs.into(), "split"),
+                exact(p),
+                needed.unwrap_or_default()
+            )
+        }
+        Reason::Unreliable { collapses, of } => format!("{collapses} of its first {of} replicates did not train"),
+        Reason::Settled { half_width } => format!("its mean is known to \u{b1}{}", signed(half_width, 3)),
+    };
+    vec![cell(lineup.name(stop.candidate as usize)), cell(look.replicates.to_string()), cell(mean), cell(why)]
+}
+
+/// A p that is compared with another: small ones too say how small they are.
+fn exact(p: f64) -> String {
+    if p < 0.001 { format!("{p:.1e}") } else { signed(p, 3) }
+}

@@ -1,0 +1,94 @@
+//! The report of a sweep: one page that leads with the answer in words, and its figures as files. Pure: data -> text.
+//!
+//! ```text
+//!  Material --lineup--> who is compared with whom --figures, learning--> Figure --+--> page.rs      one HTML file
+//!                                                      (forest, curves, ... draw)    +--> figures/*.svg
+//! ```
+//!
+//! Nothing in a page is fetched: styles and drawings are in it, images are data in it, and it has no script.
+
+mod cost;
+mod critical;
+mod curves;
+mod draw;
+mod examples;
+mod failures;
+mod figures;
+mod forest;
+mod html;
+mod learning;
+mod lineup;
+mod looks;
+mod page;
+mod provenance;
+mod scale;
+mod variance;
+
+pub use examples::Example;
+pub use lineup::{Lineup, SHOWN};
+pub use provenance::Provenance;
+
+use crate::analysis::answer::{Answer, answer};
+use crate::race::Look;
+use crate::results::{JobRow, MeasurementRow, SweepHead};
+use crate::tables::Analysed;
+use draw::Figure;
+
+/// The stems of all figures that a report may have.
+pub const FIGURES: [&str; 6] = ["scores", "differences", "ranks", "variance", "curves", "cost"];
+
+/// What a report is made of.
+pub struct Material<'a> {
+    /// The sweep.
+    pub sweep: &'a SweepHead,
+    /// Its scores, and what they come to.
+    pub analysed: Analysed,
+    /// All jobs.
+    pub jobs: &'a [JobRow],
+    /// The epochs of the candidates that figures show.
+    pub measurements: &'a [MeasurementRow],
+    /// The looks that were taken, if the sweep stops candidates.
+    pub looks: &'a [Look],
+    /// Segmentations to look at.
+    pub examples: &'a [Example],
+    /// Where the numbers come from.
+    pub provenance: &'a Provenance,
+    /// The tables that are written beside the page: the names of their files, and what they hold.
+    pub tables: &'a [(String, String)],
+}
+
+/// A report.
+pub struct Report {
+    /// The page.
+    pub page: String,
+    /// The stems of the figures' files, and their SVG.
+    pub figures: Vec<(&'static str, String)>,
+}
+
+/// Makes a report.
+#[must_use]
+pub fn report(mut material: Material<'_>) -> Report {
+    lineup::name_for_people(&mut material.analysed);
+    let Analysed { observations, analysis, .. } = &material.analysed;
+    let answer = answer(analysis);
+    let metric = material.sweep.objective.metric;
+    let lineup = Lineup::new(observations, analysis);
+    let figures: Vec<Figure> = [
+        Some(figures::scores(&lineup)),
+        figures::differences(&lineup),
+        figures::ranks(&lineup),
+        figures::variance(&lineup),
+        learning::learning(&lineup, metric, material.jobs, material.measurements),
+        figures::cost(&lineup, material.jobs),
+    ]
+    .into_iter()
+    .flatten()
+    .collect();
+    Report {
+        page: page::page(&material, &answer, &lineup, &figures).into_string(),
+        figures: figures.iter().map(|figure| (figure.name, figure.file())).collect(),
+    }
+}
+
+#[cfg(test)]
+mod tests;
