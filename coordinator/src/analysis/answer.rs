@@ -9,7 +9,7 @@ use super::versus_best::{Standing, against_baselines, best, standings};
 use crate::stats::Interval;
 use crate::text::{interval, measured, number, plural};
 
-/// So many candidates are named in a sentence; the others are plural.
+/// So many candidates are named in a sentence; the others are counted.
 const NAMED: usize = 6;
 
 /// The answer. Each part is a list of sentences, and may be empty.

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 /// Without a terminal a line is written this often.
 const LINE_INTERVAL: Duration = Duration::from_secs(30);
-/// Workers that are listed on a terminal; the rest are plural.
+/// Workers that are listed on a terminal; the rest are counted.
 const WORKERS_SHOWN: usize = 8;
 
 /// Shows how a sweep comes on.

@@ -9,7 +9,7 @@ use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
 use std::fmt;
 use std::ops::Range;
 
-/// So many problems are shown; the rest are plural.
+/// So many problems are shown; the rest are counted.
 const SHOWN: usize = 10;
 
 /// So many problems are kept for sorting, whatever the file holds.
@@ -18,9 +18,9 @@ const KEPT: usize = 1000;
 /// One problem, with its place.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ConfigError {
-    /// The line, plural from 1.
+    /// The line, counted from 1.
     pub line: usize,
-    /// The column, plural in characters from 1.
+    /// The column, counted in characters from 1.
     pub column: usize,
     /// The path of the key, such as `grid.loss[1]`; empty for the whole file.
     pub key: String,

@@ -102,7 +102,7 @@ pub enum Problem {
     /// The same seeds twice.
     #[error("the replicate at position {second} has the same seeds as the one at position {first}")]
     DuplicateReplicate {
-        /// Position of the first, plural from 1.
+        /// Position of the first, counted from 1.
         first: usize,
         /// Position of the second.
         second: usize,

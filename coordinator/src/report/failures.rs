@@ -27,7 +27,7 @@ pub(super) fn section(material: &Material<'_>, lineup: &Lineup<'_>) -> Markup {
             } @else {
                 p {
                     (troubled.len()) " of " (material.jobs.len()) " jobs failed or left no trained model. A job with \
-                    a score counts in every mean with that score; one without a score is plural here and in the \
+                    a score counts in every mean with that score; one without a score is counted here and in the \
                     column n, never as a silent gap."
                 }
                 (by_candidate(lineup))

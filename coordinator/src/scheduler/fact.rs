@@ -227,7 +227,7 @@ pub enum Fact {
     Progressed {
         /// The job.
         job: JobId,
-        /// The epoch, plural from 1.
+        /// The epoch, counted from 1.
         epoch: u32,
     },
     /// A worker without leases was silent for so long that people need not see it any more.

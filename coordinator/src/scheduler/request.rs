@@ -90,7 +90,7 @@ pub struct Synchronization {
     pub measurements: Vec<(Lease, Vec<Measurement>)>,
     /// The coordinator looks again whether there is work for a call that waits: the worker was not heard anew.
     pub repeated: bool,
-    /// Counts the worker's synchronisations, so that one that was overtaken changes nothing; 0 if they are not plural.
+    /// Counts the worker's synchronisations, so that one that was overtaken changes nothing; 0 if they are not counted.
     pub number: u64,
 }
 

@@ -301,7 +301,7 @@ impl State {
             assert_eq!((&sweep.counts, &sweep.queue, sweep.open), (&counts, &queue, open));
             assert_eq!(sweep.failed, failed);
             if sweep.inventory.is_some() {
-                assert_eq!(sweep.counts.total(), sweep.plan.jobs() as u64, "each job of the grid is plural once");
+                assert_eq!(sweep.counts.total(), sweep.plan.jobs() as u64, "each job of the grid is counted once");
             }
             sweep.course.check_invariants(&sweep.plan);
         }

@@ -198,7 +198,7 @@ impl Sweep {
         }
     }
 
-    /// Takes a look that is expected: what its places are changes, so all are plural anew.
+    /// Takes a look that is expected: what its places are changes, so all are counted anew.
     pub(super) fn take(&mut self, look: &Look, jobs: &BTreeMap<JobId, Job>) {
         self.course.take(&self.plan, look);
         (self.counts, self.open, self.epochs_succeeded, self.epochs_dropped) = (Counts::default(), 0, 0, 0);

@@ -10,7 +10,7 @@ use rayon::prelude::*;
 /// Flips are looked at so many at a time: one register's worth of lanes, several times over.
 const BLOCK: usize = 64;
 
-/// Lanes that are plural side by side.
+/// Lanes that are counted side by side.
 const LANES: usize = 8;
 
 /// So many flips of pairs are affordable: some tenths of a second.
@@ -49,7 +49,7 @@ pub struct FlipTest {
 
 /// Tests a family on so many splits. The statistic is `|sum d| / sqrt(sum d²)`, which orders flips as |t| does.
 ///
-/// All `2^splits` flips where that is affordable; otherwise random ones of the seed, the observed one plural in.
+/// All `2^splits` flips where that is affordable; otherwise random ones of the seed, the observed one counted in.
 #[must_use]
 pub fn flip_test(family: &Family<'_>, splits: usize, seed: u64) -> FlipTest {
     if family.pairs.is_empty() {
@@ -142,7 +142,7 @@ impl Flips {
     }
 }
 
-/// What is plural.
+/// What is counted.
 struct Tally {
     /// For each pair, the flips with at least its statistic.
     reached: Vec<u32>,

@@ -10,7 +10,7 @@ use crate::text::{measured, plural};
 
 /// Candidates, in the order of the plan, then baselines.
 ///
-/// `n` counts the jobs that have a score. A job without one failed or diverged, and is plural as such; so nothing is averaged
+/// `n` counts the jobs that have a score. A job without one failed or diverged, and is counted as such; so nothing is averaged
 /// away unseen.
 #[must_use]
 pub fn candidates(of: &Analysed) -> Table {

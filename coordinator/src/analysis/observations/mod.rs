@@ -144,7 +144,7 @@ impl Observation {
         hash(self).zip(hash(other)).is_none_or(|(own, other)| own == other)
     }
 
-    /// Whether the job came to an end and left no score: it is plural, and never averaged away.
+    /// Whether the job came to an end and left no score: it is counted, and never averaged away.
     #[must_use]
     pub fn ended_without_score(&self) -> bool {
         !self.is_missing() && self.score().is_none()

@@ -11,7 +11,7 @@ use std::path::PathBuf;
 /// Compare the candidates of any tool's results: a CSV with a line a run
 ///
 /// The file has a header, columns that tell candidates apart, one that tells a candidate's replicates apart (a split, a seed) and
-/// one with the score. A line without a score is a run that failed: it is plural, and not averaged away.
+/// one with the score. A line without a score is a run that failed: it is counted, and not averaged away.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// The file

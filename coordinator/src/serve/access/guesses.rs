@@ -1,4 +1,4 @@
-//! Wrong tokens, plural by the address that they come from. No clock, no log.
+//! Wrong tokens, counted by the address that they come from. No clock, no log.
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv6Addr};

@@ -132,7 +132,7 @@ fn rejections(family: &Family) -> [(&'static str, bool); 10] {
 
 /// The share of sweeps in which each test rejects.
 fn sizes(regime: Regime, alike: Alike) -> BTreeMap<&'static str, f64> {
-    let plural = (0..SWEEPS).into_par_iter().map(|seed| rejections(&family(&sweep(regime, alike, seed))));
+    let counted = (0..SWEEPS).into_par_iter().map(|seed| rejections(&family(&sweep(regime, alike, seed))));
     let add = |mut sizes: BTreeMap<&'static str, f64>, rejections: [(&'static str, bool); 10]| {
         for (name, rejected) in rejections {
             *sizes.entry(name).or_default() += f64::from(u8::from(rejected)) / SWEEPS as f64;
@@ -145,7 +145,7 @@ fn sizes(regime: Regime, alike: Alike) -> BTreeMap<&'static str, f64> {
         }
         sizes
     };
-    plural.fold(BTreeMap::new, add).reduce(BTreeMap::new, merge)
+    counted.fold(BTreeMap::new, add).reduce(BTreeMap::new, merge)
 }
 
 #[test]

@@ -3,7 +3,7 @@
 //! ```text
 //!  learning_rate,optimizer,seed,score      candidate columns, the replicate column, the score column
 //!  0.1,adam,0,0.702
-//!  0.1,adam,1,                             no score: a run that failed, plural and not averaged away
+//!  0.1,adam,1,                             no score: a run that failed, counted and not averaged away
 //! ```
 //!
 //! Columns are guessed only where a single one can be meant. Every mistake has its line, its column and what would be right.
