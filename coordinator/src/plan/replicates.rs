@@ -94,10 +94,10 @@ impl<'a> Replicates<'a> {
         let section = Section::read(node.clone(), &[STREAMS[0], STREAMS[1], STREAMS[2], "crossed"], problems)?;
         let crossed = section.optional("crossed", are_counts(&section), |node| node.truth(problems))?;
         let (split, init, order) = if crossed {
-            let [split, init, order] = STREAMS.map(|stream| plural(section.required(stream, problems)?, problems));
+            let [split, init, order] = STREAMS.map(|stream| counted(section.required(stream, problems)?, problems));
             (split, init.map(Some), order.map(Some))
         } else {
-            let split = section.optional(STREAMS[0], one, |node| plural(node, problems));
+            let split = section.optional(STREAMS[0], one, |node| counted(node, problems));
             let expected = split.as_ref().map(SeedList::len);
             let [init, order] =
                 [STREAMS[1], STREAMS[2]].map(|stream| following(section.get(stream), expected, problems));
@@ -176,7 +176,7 @@ fn are_counts(section: &Section<'_>) -> bool {
 }
 
 /// A count n (the seeds 0 to n - 1), a list or a range.
-fn plural(node: &Node<'_>, problems: &mut Problems) -> Option<SeedList> {
+fn counted(node: &Node<'_>, problems: &mut Problems) -> Option<SeedList> {
     if node.is_list() || node.is_mapping() {
         return SeedList::read(node, problems);
     }
