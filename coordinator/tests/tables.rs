@@ -4,20 +4,19 @@
 mod golden;
 
 use coordinator::analysis::answer::answer;
-use coordinator::analysis::comparison::{Analysis, Options};
-use coordinator::analysis::observations::from_results::observe;
 use coordinator::cli::commands;
 use coordinator::plan::{Plan, parse};
-use coordinator::results::{CaseRow, JobRow, MeasurementRow, ResultColumns, RowState, SweepHead};
+use coordinator::results::{JobRow, MeasurementRow, RowState, ScoredResult, SweepHead, SweepResults};
 use coordinator::tables::export::{self, Format};
 use coordinator::tables::table::{Cell, Table};
-use coordinator::tables::{self, About, Analysed};
+use coordinator::tables::{self, Analysed};
 use golden::assert_golden;
 use parquet::file::reader::{FileReader, SerializedFileReader};
 use parquet::record::Field;
+use proto::extras::Extras;
 use proto::ids::{Attempt, ContentHash, JobId, SplitHash};
-use proto::measure::{CaseCounts, Counts, Measurement, Scores, Verdict};
-use proto::spec::{Subset, Trainer};
+use proto::measure::{CaseCounts, Counts, Evaluation, JobResult, Measurement, Scores, Verdict};
+use proto::spec::Trainer;
 use std::io::Write;
 
 const SWEEP: &str = "\
@@ -50,11 +49,13 @@ fn head(plan: &Plan) -> SweepHead {
     }
 }
 
-fn analysed(plan: &Plan, jobs: &[JobRow]) -> Analysed {
-    let head = head(plan);
-    let observations = observe(&head, jobs, &[]);
-    let analysis = Analysis::of(&observations, &Options::default());
-    Analysed { about: About::analysis(&head), observations, analysis }
+fn results(plan: &Plan, jobs: Vec<JobRow>) -> SweepResults {
+    let cases = (0..200).map(|case| format!("IMD{case:03}")).collect();
+    SweepResults { head: head(plan), jobs, baselines: Vec::new(), looks: Vec::new(), cases }
+}
+
+fn analysed(plan: &Plan, jobs: Vec<JobRow>) -> Analysed {
+    Analysed::of(&results(plan, jobs))
 }
 
 fn render(table: &Table, format: Format) -> String {
@@ -83,21 +84,20 @@ fn job(candidate: usize, replicate: usize, state: RowState) -> JobRow {
 }
 
 fn succeeded(candidate: usize, replicate: usize, verdict: Verdict, test: Scores) -> JobRow {
-    let result = ResultColumns {
+    let result = JobResult {
         verdict,
         epochs: 40,
         best_epoch: if verdict == Verdict::Diverged { 0 } else { 31 },
-        validation: if verdict == Verdict::Diverged { Scores::default() } else { scores(0.75) },
-        test,
-        validation_cases: Vec::new(),
-        test_cases: Vec::new(),
-        baselines: None,
+        validation: Evaluation::default(),
+        test: Evaluation::default(),
         train_seconds: 123.456_789,
         parameters: 21_978_177,
         device: "cuda:0 (H200)".to_owned(),
-        worker: "gpu-1, slot 0".to_owned(),
         split_hash: (candidate < 3).then_some(SplitHash(replicate as u128)),
+        extras: Extras::default(),
     };
+    let validation = if verdict == Verdict::Diverged { Scores::default() } else { scores(0.75) };
+    let result = ScoredResult { result, validation, test, worker: "gpu-1, slot 0".to_owned(), baselines: None };
     JobRow { attempts: 1, result: Some(result), ..job(candidate, replicate, RowState::Succeeded) }
 }
 
@@ -134,30 +134,31 @@ fn assert_in_every_format(table: &Table) {
 #[test]
 fn candidates_summarise_their_replicates() {
     let plan = plan();
-    assert_in_every_format(&tables::candidates(&analysed(&plan, &jobs())));
+    assert_in_every_format(&tables::candidates(&analysed(&plan, jobs())));
 }
 
 #[test]
 fn jobs_show_state_and_scores() {
     let plan = plan();
-    assert_in_every_format(&tables::jobs(&head(&plan), &jobs()));
+    assert_in_every_format(&tables::jobs(&results(&plan, jobs())));
 }
 
 #[test]
 fn cases_show_their_pixels() {
-    let case = |candidate, subset, case: u32, tp, fp, fn_, tn| CaseRow {
-        job: id(candidate, 0),
-        subset,
-        case: format!("IMD{case:03}"),
-        counts: CaseCounts { case, counts: Counts { tp, fp, fn_, tn } },
-    };
-    let cases = [
-        case(3, Subset::Test, 2, 50, 10, 4, 192),
-        case(0, Subset::Test, 9, 100, 0, 0, 156),
-        case(0, Subset::Test, 4, 75, 25, 0, 156),
-        case(0, Subset::Validation, 8, 0, 0, 0, 256),
-    ];
-    assert_in_every_format(&tables::cases(&head(&plan()), &jobs(), &cases));
+    let case = |case, tp, fp, fn_, tn| CaseCounts { case, counts: Counts { tp, fp, fn_, tn } };
+    let mut jobs = jobs();
+    for job in jobs.iter_mut().filter(|job| job.replicate == 0) {
+        let Some(ScoredResult { result, .. }) = &mut job.result else { continue };
+        match job.candidate {
+            0 => {
+                result.validation.cases = vec![case(8, 0, 0, 0, 256)];
+                result.test.cases = vec![case(9, 100, 0, 0, 156), case(4, 75, 25, 0, 156)];
+            }
+            3 => result.test.cases = vec![case(2, 50, 10, 4, 192)],
+            _ => {}
+        }
+    }
+    assert_in_every_format(&tables::cases(&results(&plan(), jobs)));
 }
 
 #[test]
@@ -173,29 +174,28 @@ fn measurements_show_every_attempt() {
         },
     };
     let rows = [row(1, 2, 1, Some(0.5)), row(1, 1, 2, None), row(1, 1, 1, Some(0.25)), row(0, 1, 1, Some(1e-9))];
-    assert_in_every_format(&tables::measurements(&head(&plan()), &jobs(), &rows));
+    assert_in_every_format(&tables::measurements(&results(&plan(), jobs()), &rows));
 }
 
 #[test]
 fn simulated_sweeps_say_so() {
     let plan = plan().simulated();
-    let head = head(&plan);
-    let table = tables::jobs(&head, &jobs());
+    let table = tables::jobs(&results(&plan, jobs()));
     assert_eq!(table.title, "jobs of golden (simulated: the numbers are made up)");
     let device = table.columns.iter().position(|column| column.name == "device").unwrap();
     let devices: Vec<_> = table.rows.iter().map(|row| row[device].clone()).collect();
     assert_eq!(devices.iter().filter(|cell| **cell == Cell::from("simulated")).count(), 6);
     assert!(devices.iter().all(|cell| matches!(cell, Cell::Empty) || *cell == Cell::from("simulated")));
-    let candidates = render(&tables::candidates(&analysed(&plan, &jobs())), Format::Json);
+    let candidates = render(&tables::candidates(&analysed(&plan, jobs())), Format::Json);
     assert!(candidates.starts_with(r#"{"schema":"splitsweep.candidates/1","sweep":"golden","trainer":"simulated""#));
-    assert_eq!(head.trainer, Trainer::Simulated);
+    assert_eq!(head(&plan).trainer, Trainer::Simulated);
 }
 
 /// What programs read is what the rows hold, to the last digit.
 #[test]
 fn csv_and_json_keep_every_digit() {
     let plan = plan();
-    let table = tables::jobs(&head(&plan), &jobs());
+    let table = tables::jobs(&results(&plan, jobs()));
     let json: serde_json::Value = serde_json::from_str(&render(&table, Format::Json)).unwrap();
     let csv = render(&table, Format::Csv);
     let mut records = csv::Reader::from_reader(csv.as_bytes());
@@ -220,7 +220,7 @@ fn csv_and_json_keep_every_digit() {
 /// A sweep in which everything went wrong that can: each of it is counted, and said in words.
 #[test]
 fn nothing_is_averaged_away() {
-    let of = analysed(&plan(), &jobs());
+    let of = analysed(&plan(), jobs());
     let table = tables::candidates(&of);
     let cell = |row: usize, name: &str| {
         let column = table.columns.iter().position(|column| column.name == name).unwrap();
@@ -252,9 +252,10 @@ fn parquet_is_read_back() {
     let plan = plan();
     let mut big = jobs();
     big[0].replicate = 0;
-    let mut of = head(&plan);
-    of.replicates[0].init_seed = u64::MAX;
-    for table in [tables::jobs(&of, &big), tables::candidates(&analysed(&plan, &jobs())), tables::jobs(&of, &[])] {
+    let mut big = results(&plan, big);
+    big.head.replicates[0].init_seed = u64::MAX;
+    let none = SweepResults { jobs: Vec::new(), ..big.clone() };
+    for table in [tables::jobs(&big), tables::candidates(&analysed(&plan, jobs())), tables::jobs(&none)] {
         let bytes = export::render(&table, Format::Parquet).unwrap();
         assert!(bytes == export::render(&table, Format::Parquet).unwrap(), "bytes change");
         let mut file = tempfile::tempfile().unwrap();
@@ -288,15 +289,15 @@ fn parquet_is_read_back() {
 #[test]
 fn an_empty_sweep_has_tables_too() {
     let plan = plan();
-    let head = head(&plan);
-    for table in [tables::jobs(&head, &[]), tables::cases(&head, &[], &[]), tables::measurements(&head, &[], &[])] {
+    let none = results(&plan, Vec::new());
+    for table in [tables::jobs(&none), tables::cases(&none), tables::measurements(&none, &[])] {
         assert!(table.rows.is_empty());
         let json: serde_json::Value = serde_json::from_str(&render(&table, Format::Json)).unwrap();
         assert_eq!(json["rows"], serde_json::json!([]));
     }
-    let nothing = analysed(&plan, &[]);
+    let nothing = analysed(&plan, Vec::new());
     assert_eq!(tables::candidates(&nothing).rows.len(), plan.candidates.len());
-    for table in nothing.tables() {
+    for table in tables::all(&nothing) {
         for format in [Format::Table, Format::Csv, Format::Json, Format::Markdown, Format::Latex, Format::Parquet] {
             assert!(!export::render(&table, format).unwrap().is_empty(), "{}", table.rows_name);
         }

@@ -4,7 +4,7 @@ use super::sweep_file::PlanError;
 use crate::analysis::observations::from_csv::ImportError;
 use crate::driver::Refusal;
 use crate::identity::IdentityError;
-use crate::query::QueryError;
+use crate::results::ResultsError;
 use crate::store::StoreError;
 use proto::credential::TokenFileError;
 use std::io;
@@ -140,7 +140,7 @@ pub enum CliError {
     Store(#[from] StoreError),
     /// A table.
     #[error(transparent)]
-    Query(#[from] QueryError),
+    Query(#[from] ResultsError),
     /// The coordinator at the other end.
     #[error("{0}")]
     NotReached(String),
@@ -175,7 +175,7 @@ impl CliError {
     pub fn exit_code(&self) -> u8 {
         match self {
             Self::Plan(error) => error.exit_code(),
-            Self::Store(error) | Self::Query(QueryError::Store(error)) => {
+            Self::Store(error) | Self::Query(ResultsError::Store(error)) => {
                 if error.is_users() {
                     exit::USERS_MISTAKE
                 } else {

@@ -1,7 +1,7 @@
 //! Progress for people, on the standard error: a block that redraws itself on a terminal, a line now and then elsewhere.
 
 use super::{CliError, exit};
-use crate::query::QueryError;
+use crate::results::ResultsError;
 use crate::scheduler::{SweepState, SweepView, View, WorkerView};
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::fmt::Write as _;
@@ -140,7 +140,7 @@ pub fn known(view: &View, sweep: &str) -> Result<(), CliError> {
         return Ok(());
     }
     let known = view.sweeps.iter().map(|view| view.sweep.as_str()).collect::<Vec<_>>().join(", ");
-    Err(QueryError::UnknownSweep { name: sweep.to_owned(), known }.into())
+    Err(ResultsError::UnknownSweep { name: sweep.to_owned(), known }.into())
 }
 
 /// How the sweep stands, as an exit code.

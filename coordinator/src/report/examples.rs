@@ -1,6 +1,7 @@
 //! Segmentations to look at: the best, the median and the worst case of a job, as images within the page.
 
 use super::lineup::Lineup;
+use crate::results::Example;
 use crate::text::signed;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -8,37 +9,6 @@ use maud::{Markup, html};
 
 /// What an image shows, from left to right.
 const PARTS: [&str; 4] = ["image", "probabilities", "predicted mask", "true mask"];
-
-/// A test case of a job, segmented.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Example {
-    /// Index of the candidate.
-    pub candidate: usize,
-    /// Name of the split.
-    pub split: String,
-    /// Id of the case.
-    pub case: String,
-    /// Its place among the test cases by IoU: 1 is the best, `of` the worst.
-    pub rank: u32,
-    /// Number of test cases.
-    pub of: u32,
-    /// Its IoU.
-    pub iou: f64,
-    /// PNG, side by side: image, probabilities, predicted mask, true mask.
-    pub png: Vec<u8>,
-}
-
-impl Example {
-    /// Its place in words.
-    fn place(&self) -> String {
-        match self.rank {
-            1 => "the best case".to_owned(),
-            rank if rank == self.of => "the worst case".to_owned(),
-            rank if rank == self.of.div_ceil(2) || rank == self.of / 2 + 1 => "the median case".to_owned(),
-            rank => format!("case {rank} of {}", self.of),
-        }
-    }
-}
 
 /// The section of examples; nothing without any.
 pub(super) fn section(examples: &[Example], lineup: &Lineup<'_>) -> Markup {
@@ -66,11 +36,21 @@ pub(super) fn section(examples: &[Example], lineup: &Lineup<'_>) -> Markup {
     }
 }
 
+/// The place of a case in words.
+fn place(example: &Example) -> String {
+    match example.rank {
+        1 => "the best case".to_owned(),
+        rank if rank == example.of => "the worst case".to_owned(),
+        rank if rank == example.of.div_ceil(2) || rank == example.of / 2 + 1 => "the median case".to_owned(),
+        rank => format!("case {rank} of {}", example.of),
+    }
+}
+
 fn row(example: &Example) -> Markup {
-    let alt = format!("{} of {}, {}: {}", PARTS.join(", "), example.case, example.place(), signed(example.iou, 3));
+    let alt = format!("{} of {}, {}: {}", PARTS.join(", "), example.case, place(example), signed(example.iou, 3));
     html! {
         div class="example" {
-            p { (example.place()) br; b { (example.case) } br; "IoU " (signed(example.iou, 3)) }
+            p { (place(example)) br; b { (example.case) } br; "IoU " (signed(example.iou, 3)) }
             div class="parted" { img src={ "data:image/png;base64," (STANDARD.encode(&example.png)) } alt=(alt); }
         }
     }

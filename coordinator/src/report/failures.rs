@@ -1,10 +1,10 @@
 //! What did not go well, with the evidence: jobs without a result, and trainings that left no model. None is averaged
 //! away unseen.
 
-use super::Material;
 use super::html::{cell, table};
 use super::lineup::Lineup;
-use crate::results::{JobRow, ResultColumns, RowState};
+use super::material::Material;
+use crate::results::{JobRow, RowState, ScoredResult};
 use crate::text::signed;
 use maud::{Markup, html};
 use proto::measure::Verdict;
@@ -15,7 +15,7 @@ const JOBS: usize = 60;
 /// The section on failures and verdicts.
 pub(super) fn section(material: &Material<'_>, lineup: &Lineup<'_>) -> Markup {
     let troubled: Vec<(&JobRow, String, String)> =
-        material.jobs.iter().filter_map(|job| evidence(job).map(|(what, why)| (job, what, why))).collect();
+        material.results.jobs.iter().filter_map(|job| evidence(job).map(|(what, why)| (job, what, why))).collect();
     html! {
         section id="verdicts" {
             h2 { "Failures and verdicts" }
@@ -26,7 +26,7 @@ pub(super) fn section(material: &Material<'_>, lineup: &Lineup<'_>) -> Markup {
                 }
             } @else {
                 p {
-                    (troubled.len()) " of " (material.jobs.len()) " jobs failed or left no trained model. A job with \
+                    (troubled.len()) " of " (material.results.jobs.len()) " jobs failed or left no trained model. A job with \
                     a score counts in every mean with that score; one without a score is counted here and in the \
                     column n, never as a silent gap."
                 }
@@ -71,9 +71,7 @@ fn by_candidate(lineup: &Lineup<'_>) -> Markup {
 }
 
 fn by_job(material: &Material<'_>, lineup: &Lineup<'_>, troubled: &[(&JobRow, String, String)]) -> Markup {
-    let seed = |job: &JobRow| {
-        material.sweep.replicates.get(job.replicate).map_or(String::new(), |seeds| seeds.split_seed.to_string())
-    };
+    let seed = |job: &JobRow| material.results.split_seed(job.replicate);
     let rows = troubled
         .iter()
         .take(JOBS)
@@ -97,16 +95,15 @@ fn evidence(job: &JobRow) -> Option<(String, String)> {
             let message = job.message.clone().unwrap_or_else(|| "no message".to_owned());
             Some(("failed".to_owned(), format!("{} attempts; the last: {message}", job.attempts)))
         }
-        (Some(result), _) if result.verdict != Verdict::Trained => {
-            Some((result.verdict.name().to_owned(), signs(result)))
+        (Some(scored), _) if scored.result.verdict != Verdict::Trained => {
+            Some((scored.result.verdict.name().to_owned(), signs(scored)))
         }
         _ => None,
     }
 }
 
 /// The numbers that a verdict is seen by.
-fn signs(result: &ResultColumns) -> String {
-    let test = &result.test;
+fn signs(ScoredResult { result, test, .. }: &ScoredResult) -> String {
     let number = |score: Option<f64>| score.map_or("none".to_owned(), |score| signed(score, 3));
     match result.verdict {
         Verdict::Diverged if result.best_epoch == 0 => {

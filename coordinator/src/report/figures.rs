@@ -235,7 +235,7 @@ fn source_name(name: &str) -> String {
 pub(super) fn cost(lineup: &Lineup<'_>, jobs: &[JobRow]) -> Option<Figure> {
     let analysis = lineup.analysis;
     let parameters: HashMap<usize, u64> =
-        jobs.iter().filter_map(|job| Some((job.candidate, job.result.as_ref()?.parameters))).collect();
+        jobs.iter().filter_map(|job| Some((job.candidate, job.result.as_ref()?.result.parameters))).collect();
     let (hues, shapes) = (lineup.levels(0, 6), lineup.levels(1, 5));
     let level = |levels: &[String], axis: usize, candidate: usize| {
         let value = lineup.value(axis, candidate)?;

@@ -1,8 +1,8 @@
 //! Who was stopped before the end, when, and on what evidence.
 
-use super::Material;
 use super::html::{cell, table};
 use super::lineup::Lineup;
+use super::material::Material;
 use crate::race::{Look, Reason, Stop};
 use crate::text::plural;
 use crate::text::signed;
@@ -13,7 +13,7 @@ const STOPS: usize = 60;
 
 /// The section on looks; nothing for a sweep that has taken none.
 pub(super) fn section(material: &Material<'_>, lineup: &Lineup<'_>) -> Markup {
-    let looks = material.looks;
+    let looks = &material.results.looks;
     let stops: Vec<(&Look, &Stop)> =
         looks.iter().flat_map(|look| look.stops.iter().map(move |stop| (look, stop))).collect();
     let Some(last) = looks.last() else { return html! {} };

@@ -19,43 +19,22 @@ mod html;
 mod learning;
 mod lineup;
 mod looks;
+mod material;
 mod page;
 mod provenance;
 mod scale;
 mod variance;
 
-pub use examples::Example;
 pub use lineup::{Lineup, SHOWN};
+pub use material::Material;
 pub use provenance::Provenance;
 
-use crate::analysis::answer::{Answer, answer};
-use crate::race::Look;
-use crate::results::{JobRow, MeasurementRow, SweepHead};
+use crate::analysis::answer::answer;
 use crate::tables::Analysed;
 use draw::Figure;
 
 /// The stems of all figures that a report may have.
 pub const FIGURES: [&str; 6] = ["scores", "differences", "ranks", "variance", "curves", "cost"];
-
-/// What a report is made of.
-pub struct Material<'a> {
-    /// The sweep.
-    pub sweep: &'a SweepHead,
-    /// Its scores, and what they come to.
-    pub analysed: Analysed,
-    /// All jobs.
-    pub jobs: &'a [JobRow],
-    /// The epochs of the candidates that figures show.
-    pub measurements: &'a [MeasurementRow],
-    /// The looks that were taken, if the sweep stops candidates.
-    pub looks: &'a [Look],
-    /// Segmentations to look at.
-    pub examples: &'a [Example],
-    /// Where the numbers come from.
-    pub provenance: &'a Provenance,
-    /// The tables that are written beside the page: the names of their files, and what they hold.
-    pub tables: &'a [(String, String)],
-}
 
 /// A report.
 pub struct Report {
@@ -71,15 +50,15 @@ pub fn report(mut material: Material<'_>) -> Report {
     lineup::name_for_people(&mut material.analysed);
     let Analysed { observations, analysis, .. } = &material.analysed;
     let answer = answer(analysis);
-    let metric = material.sweep.objective.metric;
+    let metric = material.results.head.objective.metric;
     let lineup = Lineup::new(observations, analysis);
     let figures: Vec<Figure> = [
         Some(figures::scores(&lineup)),
         figures::differences(&lineup),
         figures::ranks(&lineup),
         figures::variance(&lineup),
-        learning::learning(&lineup, metric, material.jobs, material.measurements),
-        figures::cost(&lineup, material.jobs),
+        learning::learning(&lineup, metric, &material.results.jobs, material.measurements),
+        figures::cost(&lineup, &material.results.jobs),
     ]
     .into_iter()
     .flatten()

@@ -3,9 +3,11 @@
 use super::draw::{self, Figure};
 use super::html::{cell, table};
 use super::lineup::{Lineup, SHOWN};
-use super::{Answer, Material, examples, failures, looks, provenance};
+use super::material::Material;
+use super::{examples, failures, looks, provenance};
+use crate::analysis::answer::Answer;
 use crate::analysis::comparison::Row;
-use crate::results::RowState;
+use crate::results::{RowState, SweepResults};
 use crate::stats::Interval;
 use crate::text::signed;
 use crate::text::{metric_name, p_value};
@@ -22,7 +24,7 @@ const POLICY: &str =
 
 /// The whole page.
 pub(super) fn page(material: &Material<'_>, answer: &Answer, lineup: &Lineup<'_>, figures: &[Figure]) -> Markup {
-    let name = &material.sweep.sweep;
+    let name = &material.results.head.sweep;
     html! {
         (DOCTYPE)
         html lang="en" {
@@ -58,7 +60,7 @@ pub(super) fn page(material: &Material<'_>, answer: &Answer, lineup: &Lineup<'_>
 }
 
 fn head(material: &Material<'_>) -> Markup {
-    let Material { sweep, jobs, .. } = material;
+    let SweepResults { head: sweep, jobs, .. } = material.results;
     let ended = jobs.iter().filter(|job| matches!(job.state, RowState::Succeeded | RowState::Failed)).count();
     html! {
         header {
@@ -80,7 +82,7 @@ fn said(material: &Material<'_>, answer: &Answer) -> Markup {
     html! {
         section id="answer" {
             h2 { "The answer" }
-            @if material.sweep.trainer == Trainer::Simulated {
+            @if material.results.head.trainer == Trainer::Simulated {
                 p class="notice" {
                     b { "Simulated: the numbers are made up." }
                     " They load the coordinator and say nothing of any network."
@@ -118,7 +120,7 @@ fn contents(material: &Material<'_>, figures: &[Figure]) -> Markup {
                 @if index == 0 { a href="#candidates" { "Candidates" } }
             }
             a href="#power" { "What these splits can show" }
-            @if !material.looks.is_empty() { a href="#looks" { "Who was stopped early" } }
+            @if !material.results.looks.is_empty() { a href="#looks" { "Who was stopped early" } }
             a href="#verdicts" { "Failures and verdicts" }
             @if !material.examples.is_empty() { a href="#examples" { "What it looks like" } }
             a href="#reproduce" { "Making these numbers again" }

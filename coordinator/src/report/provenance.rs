@@ -1,7 +1,8 @@
 //! Where a report's numbers come from: what it takes to make them again.
 
-use super::Material;
 use super::html::{Head, cell, table};
+use super::material::Material;
+use crate::results::SweepResults;
 use crate::text::seeds;
 use maud::{Markup, html};
 use std::collections::BTreeMap;
@@ -27,12 +28,14 @@ pub struct Provenance {
 
 /// The section on making the numbers again.
 pub(super) fn section(material: &Material<'_>) -> Markup {
-    let Material { provenance, sweep, jobs, .. } = material;
+    let Material { provenance, results, .. } = material;
+    let SweepResults { head: sweep, jobs, .. } = results;
     let mut devices: BTreeMap<(&str, &str), usize> = BTreeMap::new();
-    for result in jobs.iter().filter_map(|job| job.result.as_ref()) {
+    for scored in jobs.iter().filter_map(|job| job.result.as_ref()) {
+        let device = scored.result.device.as_str();
         // which algorithms a device took depends on the network: that is in the table of jobs
-        let device = result.device.split_once(" (algorithms").map_or(&*result.device, |(device, _)| device);
-        *devices.entry((device, &result.worker)).or_default() += 1;
+        let device = device.split_once(" (algorithms").map_or(device, |(device, _)| device);
+        *devices.entry((device, &scored.worker)).or_default() += 1;
     }
     let devices: Vec<_> = devices
         .into_iter()

@@ -11,11 +11,12 @@ use crate::analysis::observations::Observations;
 use crate::analysis::observations::{Baseline, Candidate, Observation, Replicate};
 use crate::plan::{AxisValue, Objective};
 use crate::race::{Look, Reason, Standing, Stop};
-use crate::results::{ResultColumns, RowState};
+use crate::results::{Example, JobRow, MeasurementRow, RowState, ScoredResult, SweepHead, SweepResults};
 use crate::stats::{Interval, Summary};
 use crate::tables::About;
+use proto::extras::Extras;
 use proto::ids::{Attempt, ContentHash, JobId};
-use proto::measure::{Measurement, Scores, Verdict};
+use proto::measure::{Evaluation, JobResult, Measurement, Scores, Verdict};
 use proto::spec::{Seeds, Split, Trainer};
 
 /// 97.5 % point of Student's t with 11 degrees of freedom.
@@ -44,11 +45,9 @@ fn score(candidate: usize, split: usize) -> f64 {
 
 /// A made-up sweep with what a report is made of.
 struct Made {
-    sweep: SweepHead,
+    results: SweepResults,
     analysed: Analysed,
-    jobs: Vec<JobRow>,
     measurements: Vec<MeasurementRow>,
-    looks: Vec<Look>,
     examples: Vec<Example>,
     provenance: Provenance,
 }
@@ -58,20 +57,20 @@ impl Made {
         let observations = observations(candidates);
         let analysis = analysis(&observations);
         let jobs = jobs(candidates);
+        let head = SweepHead {
+            sweep: "made <up> & small".to_owned(),
+            content: Some(ContentHash(0xfeed)),
+            trainer: Trainer::Candle,
+            axes: observations.axes.clone(),
+            candidates: observations.candidates.iter().map(|candidate| candidate.values.clone()).collect(),
+            replicates: observations.replicates.iter().filter_map(|replicate| replicate.seeds).collect(),
+            objective: Objective::default(),
+            split: Split::default(),
+            cases: Some(200),
+        };
         Self {
-            sweep: SweepHead {
-                sweep: "made <up> & small".to_owned(),
-                content: Some(ContentHash(0xfeed)),
-                trainer: Trainer::Candle,
-                axes: observations.axes.clone(),
-                candidates: observations.candidates.iter().map(|candidate| candidate.values.clone()).collect(),
-                replicates: observations.replicates.iter().filter_map(|replicate| replicate.seeds).collect(),
-                objective: Objective::default(),
-                split: Split::default(),
-                cases: Some(200),
-            },
             measurements: measurements(&jobs),
-            looks: Vec::new(),
+            results: SweepResults { head, jobs, baselines: Vec::new(), looks: Vec::new(), cases: Vec::new() },
             examples: examples(),
             provenance: Provenance {
                 file: "sweep: made  # <script>alert(1)</script>".to_owned(),
@@ -83,18 +82,15 @@ impl Made {
                 )],
             },
             analysed: Analysed { about: About::default(), observations, analysis },
-            jobs,
         }
     }
 
     fn report(self) -> Report {
         let tables = [("tables/candidates.csv".to_owned(), "the candidates".to_owned())];
         report(Material {
-            sweep: &self.sweep,
+            results: &self.results,
             analysed: self.analysed,
-            jobs: &self.jobs,
             measurements: &self.measurements,
-            looks: &self.looks,
             examples: &self.examples,
             provenance: &self.provenance,
             tables: &tables,
@@ -292,19 +288,23 @@ fn jobs(candidates: usize) -> Vec<JobRow> {
     };
     let job = |(candidate, replicate): (usize, usize)| {
         let score = score(candidate, replicate);
-        let result = ResultColumns {
+        let result = JobResult {
             verdict: if score < 0.2 { Verdict::Trivial } else { Verdict::Trained },
             epochs: 20,
             best_epoch: 18,
-            validation: scores(score),
-            test: scores(score),
-            validation_cases: Vec::new(),
-            test_cases: Vec::new(),
+            validation: Evaluation::default(),
+            test: Evaluation::default(),
             train_seconds: 80.0,
             parameters: 1_900_000 * (1 + candidate as u64 % 5),
             device: "cuda:0 (H100)".to_owned(),
-            worker: "gpu-1".to_owned(),
             split_hash: None,
+            extras: Extras::default(),
+        };
+        let result = ScoredResult {
+            result,
+            validation: scores(score),
+            test: scores(score),
+            worker: "gpu-1".to_owned(),
             baselines: None,
         };
         JobRow {
@@ -425,7 +425,7 @@ fn a_sweep_without_results_has_a_report() {
     made.analysed.analysis.pairs.pairs.clear();
     (made.analysed.analysis.ranks, made.analysed.analysis.selection) = (None, None);
     made.analysed.analysis.variance = Variance::default();
-    (made.jobs, made.measurements, made.examples) = (Vec::new(), Vec::new(), Vec::new());
+    (made.results.jobs, made.measurements, made.examples) = (Vec::new(), Vec::new(), Vec::new());
     let report = made.report();
     let names: Vec<_> = report.figures.iter().map(|(name, _)| *name).collect();
     assert_eq!(names, ["scores"], "what cannot be drawn is left out");
@@ -445,7 +445,9 @@ fn a_race_is_told_with_its_evidence() {
             Stop { candidate: 2, reason: beaten },
         ],
     };
-    let report = Made { looks: vec![look], ..Made::new(5) }.report();
+    let mut made = Made::new(5);
+    made.results.looks.push(look);
+    let report = made.report();
     for expected in [
         "1 look, the last after 5 replicates: 2 candidates stopped, 1 candidate left",
         "3 of its first 5 replicates did not train",

@@ -1,10 +1,52 @@
-//! The rows that every table is made of.
+//! The results of a sweep, read once: every table, the statistics and the report are views of them.
+//!
+//! ```text
+//!  store --read.rs--> SweepResults --+--analysis--> Observations --> Analysis
+//!                                    +--tables----> jobs, cases, looks
+//!                                    +--report----> one page
+//! ```
+//!
+//! The types are plain data. Only `read.rs` knows the store and the scheduler's state.
+
+mod read;
+
+pub use read::{ResultsError, examples, measurements, of_state, read, state};
 
 use crate::plan::{AxisValue, Objective};
+use crate::race::Look;
 use proto::extras::Baseline;
-use proto::ids::{Attempt, BaselinesHash, ContentHash, JobId, SplitHash};
-use proto::measure::{CaseCounts, Measurement, Scores, Verdict};
+use proto::ids::{Attempt, BaselinesHash, ContentHash, JobId};
+use proto::measure::{CaseCounts, JobResult, Measurement, Scores};
 use proto::spec::{Seeds, Split, Subset, Trainer};
+
+/// All results of a sweep. Its epochs and pictures are not among them: they would be millions.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SweepResults {
+    /// Which sweep it is.
+    pub head: SweepHead,
+    /// Every job of the plan.
+    pub jobs: Vec<JobRow>,
+    /// What needs no training, on the splits of the replicates.
+    pub baselines: Vec<BaselineRow>,
+    /// The looks that were taken, if the sweep stops candidates.
+    pub looks: Vec<Look>,
+    /// Ids of the data set's cases, by their index; empty until a worker has offered the data set.
+    pub cases: Vec<String>,
+}
+
+impl SweepResults {
+    /// The id of a case. An index beyond the list can only be a worker's mistake: it is shown as it is.
+    #[must_use]
+    pub fn case(&self, index: u32) -> String {
+        self.cases.get(index as usize).cloned().unwrap_or_else(|| index.to_string())
+    }
+
+    /// The seed of the split of a replicate, by the replicate's index in the plan; empty for an index beyond the plan.
+    #[must_use]
+    pub fn split_seed(&self, replicate: usize) -> String {
+        self.head.replicates.get(replicate).map_or_else(String::new, |seeds| seeds.split_seed.to_string())
+    }
+}
 
 /// The state of a job, as tables show it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,35 +80,37 @@ impl RowState {
     }
 }
 
-/// What a succeeded job adds to its row.
+/// The result of a job, with the scores that its pixel counts come to.
 #[derive(Debug, Clone, PartialEq)]
-pub struct ResultColumns {
-    /// Whether it is a model.
-    pub verdict: Verdict,
-    /// Epochs trained.
-    pub epochs: u32,
-    /// The epoch whose weights count; 0 if none was finite.
-    pub best_epoch: u32,
-    /// Scores of the validation subset at that epoch.
+pub struct ScoredResult {
+    /// The result as the worker handed it in, without its extras.
+    pub result: JobResult,
+    /// Scores of the validation subset at the epoch that counts.
     pub validation: Scores,
-    /// Scores of the test subset at that epoch.
+    /// Scores of the test subset at the epoch that counts.
     pub test: Scores,
-    /// Pixels of the validation cases.
-    pub validation_cases: Vec<CaseCounts>,
-    /// Pixels of the test cases.
-    pub test_cases: Vec<CaseCounts>,
-    /// Duration of the training, seconds.
-    pub train_seconds: f64,
-    /// Number of trained parameters.
-    pub parameters: u64,
-    /// What it ran on.
-    pub device: String,
     /// Name of the worker that ran it.
     pub worker: String,
-    /// Which cases it was trained, selected and tested on; `None` where the worker did not say.
-    pub split_hash: Option<SplitHash>,
     /// Where the store has the baselines of its split, if it came with any.
     pub baselines: Option<BaselinesHash>,
+}
+
+impl ScoredResult {
+    /// The scores of a subset; `None` for the training subset, which is not evaluated.
+    #[must_use]
+    pub fn scores(&self, subset: Subset) -> Option<&Scores> {
+        match subset {
+            Subset::Train => None,
+            Subset::Validation => Some(&self.validation),
+            Subset::Test => Some(&self.test),
+        }
+    }
+
+    /// The pixels of each case of a subset; none of the training subset, which is not evaluated.
+    #[must_use]
+    pub fn cases(&self, subset: Subset) -> &[CaseCounts] {
+        self.result.evaluation(subset).map_or(&[], |evaluation| &evaluation.cases)
+    }
 }
 
 /// One job.
@@ -85,20 +129,7 @@ pub struct JobRow {
     /// The last failure's message.
     pub message: Option<String>,
     /// Its result.
-    pub result: Option<ResultColumns>,
-}
-
-/// The counts of the cases of one job's subset.
-#[derive(Debug, Clone, PartialEq)]
-pub struct CaseRow {
-    /// The job.
-    pub job: JobId,
-    /// The subset.
-    pub subset: Subset,
-    /// The case's id.
-    pub case: String,
-    /// Its pixels.
-    pub counts: CaseCounts,
+    pub result: Option<ScoredResult>,
 }
 
 /// What needs no training, on the split of a replicate: every candidate meets the same.
@@ -125,7 +156,26 @@ pub struct MeasurementRow {
     pub measurement: Measurement,
 }
 
-/// What stands above a table: which sweep, on which data.
+/// An example segmentation of a test case.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Example {
+    /// Index of the candidate in the plan.
+    pub candidate: usize,
+    /// Name of the split.
+    pub split: String,
+    /// Id of the case.
+    pub case: String,
+    /// Its place among the test cases by IoU: 1 is the best, `of` the worst.
+    pub rank: u32,
+    /// Number of test cases.
+    pub of: u32,
+    /// Its IoU.
+    pub iou: f64,
+    /// PNG, side by side: image, probabilities, predicted mask, true mask.
+    pub png: Vec<u8>,
+}
+
+/// Which sweep it is, on which data.
 #[derive(Debug, Clone, PartialEq)]
 pub struct SweepHead {
     /// The sweep's name.

@@ -1,11 +1,13 @@
 //! The service for people and the command line.
 
 use super::status;
+use crate::analyst;
 use crate::driver::Handle;
 use crate::plan;
-use crate::query::{self, QueryError, Rows};
+use crate::results::ResultsError;
 use crate::scheduler::{RunningView, SweepState, SweepView, View, WorkerView};
 use crate::store::Reader;
+use crate::tables::TableKind;
 use crate::tables::export::{Format, render};
 use proto::convert::InvalidMessage;
 use proto::ids::Attempt;
@@ -94,7 +96,7 @@ impl Sweeps for SweepsService {
     async fn tables(&self, request: Request<TablesRequest>) -> Result<Response<Self::TablesStream>, Status> {
         let TablesRequest { sweep, rows, format } = request.into_inner();
         let unknown = |field| Status::invalid_argument(InvalidMessage::Value(field).to_string());
-        let rows = Rows::from_name(&rows).ok_or_else(|| unknown("rows"))?;
+        let rows = TableKind::from_name(&rows).ok_or_else(|| unknown("rows"))?;
         let format: Format = clap::ValueEnum::from_str(&format, false).map_err(|_| unknown("format"))?;
         let place = place(&self.tables, "tables")?;
         let turn = Arc::clone(&self.turn).acquire_owned().await;
@@ -114,11 +116,11 @@ impl Sweeps for SweepsService {
     }
 }
 
-fn make_table(store: &Path, sweep: &str, rows: Rows, format: Format) -> Result<Vec<u8>, Status> {
-    let table = Reader::open(store).map_err(QueryError::from).and_then(|reader| query::table(&reader, sweep, rows));
+fn make_table(store: &Path, sweep: &str, rows: TableKind, format: Format) -> Result<Vec<u8>, Status> {
+    let table = Reader::open(store).map_err(ResultsError::from).and_then(|reader| analyst::table(&reader, sweep, rows));
     let table = table.map_err(|error| match error {
-        QueryError::UnknownSweep { .. } | QueryError::NoSweep => Status::not_found(error.to_string()),
-        QueryError::Store(_) => Status::unavailable(error.to_string()),
+        ResultsError::UnknownSweep { .. } | ResultsError::NoSweep => Status::not_found(error.to_string()),
+        ResultsError::Store(_) => Status::unavailable(error.to_string()),
     })?;
     render(&table, format).map_err(|error| Status::internal(error.to_string()))
 }

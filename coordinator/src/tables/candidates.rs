@@ -1,7 +1,8 @@
 //! The result table: each candidate over its replicates, then each baseline.
 
+use super::about::Analysed;
+use super::layout::{self, axis_cells, axis_columns, laid_out};
 use super::table::{Cell, Kind, Show, Table};
-use super::{Analysed, axis_cells, axis_columns, laid_out};
 use crate::analysis::answer::answer;
 use crate::analysis::comparison::{Analysis, Finding, NewData, Row};
 use crate::analysis::versus_best::{best, is_tie, standings};
@@ -36,7 +37,7 @@ pub fn candidates(of: &Analysed) -> Table {
     table
 }
 
-type Field<'a> = super::Field<Line<'a>>;
+type Field<'a> = layout::Field<Line<'a>>;
 
 /// What a row is made of.
 struct Line<'a> {

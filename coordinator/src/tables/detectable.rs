@@ -1,11 +1,12 @@
 //! How many splits it takes: the least difference that is told apart, by number of splits.
 
+use super::about::Analysed;
+use super::layout::{self, laid_out};
 use super::table::{Cell, Show, Table};
-use super::{Analysed, laid_out};
 use crate::analysis::comparison::Detectable;
 use crate::text::measured;
 
-type Field = super::Field<Detectable>;
+type Field = layout::Field<Detectable>;
 
 /// Numbers of splits, ascending. Differences are in standard deviations of the pairs' differences; `typical_sd` above the table
 /// turns them into scores.

@@ -1,7 +1,8 @@
 //! Which axes matter: the exact analysis of variance of a full grid, with every job that ended, and without what did not train.
 
+use super::about::Analysed;
+use super::layout::{self, laid_out};
 use super::table::{Cell, Show, Table};
-use super::{Analysed, laid_out};
 use crate::analysis::comparison::{Effect, EffectTable, LevelMean};
 
 /// Terms, then the mean at each level of each axis; no row where the candidates are no full grid.
@@ -24,7 +25,7 @@ pub fn effects(of: &Analysed) -> Table {
     table
 }
 
-type Field<'a> = super::Field<Line<'a>>;
+type Field<'a> = layout::Field<Line<'a>>;
 
 /// A term, or a level.
 struct Line<'a> {

@@ -2,17 +2,21 @@
 //!
 //! Rows stand in the order of the plan: candidate, replicate, then subset and case, or attempt and epoch.
 
+use super::about::About;
+use super::layout::{axis_cells, axis_columns, exact, measured, text};
 use super::table::{Cell, Column, Kind, Table};
-use super::{About, axis_cells, axis_columns, exact, measured, text};
-use crate::results::{CaseRow, JobRow, MeasurementRow, SweepHead};
-use proto::ids::JobId;
-use proto::measure::Scores;
-use proto::spec::{Metric, Trainer};
+use crate::results::{JobRow, MeasurementRow, SweepHead, SweepResults};
+use proto::measure::{CaseCounts, Scores};
+use proto::spec::{Metric, Subset, Trainer};
 use std::collections::HashMap;
+
+/// The subsets that a job is evaluated on, in the order of the rows.
+const SUBSETS: [Subset; 2] = [Subset::Validation, Subset::Test];
 
 /// All jobs, with the scores of both evaluated subsets.
 #[must_use]
-pub fn jobs(head: &SweepHead, jobs: &[JobRow]) -> Table {
+pub fn jobs(results: &SweepResults) -> Table {
+    let SweepResults { head, jobs, .. } = results;
     let mut columns = job_columns(head);
     columns.extend(exact(&["init_seed", "order_seed"]));
     columns.extend(text(&["split_hash", "state", "verdict"]));
@@ -28,7 +32,8 @@ pub fn jobs(head: &SweepHead, jobs: &[JobRow]) -> Table {
 
 fn job_row(head: &SweepHead, job: &JobRow) -> Vec<Cell> {
     let seeds = head.replicates.get(job.replicate);
-    let result = job.result.as_ref();
+    let scored = job.result.as_ref();
+    let result = scored.map(|scored| &scored.result);
     let device = result.map(|result| match head.trainer {
         Trainer::Simulated => Trainer::Simulated.name(),
         Trainer::Candle => result.device.as_str(),
@@ -44,47 +49,59 @@ fn job_row(head: &SweepHead, job: &JobRow) -> Vec<Cell> {
         result.map(|result| result.epochs).into(),
         result.map(|result| result.best_epoch).filter(|epoch| *epoch > 0).into(),
     ]);
-    row.extend(score_cells(result.map(|result| &result.validation)));
-    row.extend(score_cells(result.map(|result| &result.test)));
+    row.extend(score_cells(scored.map(|scored| &scored.validation)));
+    row.extend(score_cells(scored.map(|scored| &scored.test)));
     row.extend([
         result.map(|result| result.train_seconds).into(),
         result.map(|result| result.parameters).into(),
         device.into(),
-        result.map(|result| result.worker.as_str()).into(),
+        scored.map(|scored| scored.worker.as_str()).into(),
         job.message.as_deref().into(),
     ]);
     row
 }
 
-/// The pixels of every case. Rows of jobs that are not in `jobs` are left out.
+/// The pixels of every evaluated case.
 #[must_use]
-pub fn cases(head: &SweepHead, jobs: &[JobRow], cases: &[CaseRow]) -> Table {
+pub fn cases(results: &SweepResults) -> Table {
+    let head = &results.head;
     let mut columns = job_columns(head);
     columns.extend(text(&["subset", "case"]));
     columns.extend(exact(&["tp", "fp", "fn", "tn"]));
     columns.extend(measured(&["iou", "thresholded_iou", "dice"]));
-    let mut rows = with_job(jobs, cases, |case| case.job);
-    rows.sort_by_key(|(job, case)| (job.candidate, job.replicate, case.subset, case.counts.case));
-    let rows = rows.into_iter().map(|(job, case)| {
-        let counts = &case.counts.counts;
-        let mut row = job_cells(head, job);
-        row.extend([case.subset.name().into(), case.case.as_str().into()]);
-        row.extend([counts.tp, counts.fp, counts.fn_, counts.tn].map(Cell::from));
-        row.extend([counts.iou(), counts.thresholded_iou(), counts.dice()].map(Cell::from));
-        row
+    let rows = in_plan_order(&results.jobs).into_iter().flat_map(|job| {
+        let scored = job.result.iter();
+        let subsets = scored.flat_map(|scored| SUBSETS.map(|subset| (subset, in_order(scored.cases(subset)))));
+        subsets.flat_map(move |(subset, cases)| cases.into_iter().map(move |case| case_row(results, job, subset, case)))
     });
     About::sweep(head).table("cases", columns, rows.collect())
 }
 
-/// The epochs of every attempt. Rows of jobs that are not in `jobs` are left out.
+fn in_order(cases: &[CaseCounts]) -> Vec<&CaseCounts> {
+    let mut cases: Vec<_> = cases.iter().collect();
+    cases.sort_by_key(|case| case.case);
+    cases
+}
+
+fn case_row(results: &SweepResults, job: &JobRow, subset: Subset, case: &CaseCounts) -> Vec<Cell> {
+    let counts = &case.counts;
+    let mut row = job_cells(&results.head, job);
+    row.extend([subset.name().into(), Cell::Text(results.case(case.case))]);
+    row.extend([counts.tp, counts.fp, counts.fn_, counts.tn].map(Cell::from));
+    row.extend([counts.iou(), counts.thresholded_iou(), counts.dice()].map(Cell::from));
+    row
+}
+
+/// The epochs of every attempt. Rows of other sweeps' jobs are left out.
 #[must_use]
-pub fn measurements(head: &SweepHead, jobs: &[JobRow], measurements: &[MeasurementRow]) -> Table {
+pub fn measurements(results: &SweepResults, measurements: &[MeasurementRow]) -> Table {
+    let head = &results.head;
     let mut columns = job_columns(head);
     columns.extend(exact(&["attempt", "epoch"]));
     columns.extend(measured(&["train_loss"]));
     columns.extend(score_columns("val"));
     columns.push(Column::new("seconds", Kind::Seconds));
-    let mut rows = with_job(jobs, measurements, |row| row.job);
+    let mut rows = with_job(&results.jobs, measurements);
     rows.sort_by_key(|(job, row)| (job.candidate, job.replicate, row.attempt, row.measurement.epoch));
     let rows = rows.into_iter().map(|(job, row)| {
         let measurement = &row.measurement;
@@ -103,9 +120,9 @@ fn in_plan_order(jobs: &[JobRow]) -> Vec<&JobRow> {
     jobs
 }
 
-fn with_job<'a, R>(jobs: &'a [JobRow], rows: &'a [R], id: fn(&R) -> JobId) -> Vec<(&'a JobRow, &'a R)> {
+fn with_job<'a>(jobs: &'a [JobRow], rows: &'a [MeasurementRow]) -> Vec<(&'a JobRow, &'a MeasurementRow)> {
     let jobs: HashMap<_, _> = jobs.iter().map(|job| (job.job, job)).collect();
-    rows.iter().filter_map(|row| Some((*jobs.get(&id(row))?, row))).collect()
+    rows.iter().filter_map(|row| Some((*jobs.get(&row.job)?, row))).collect()
 }
 
 /// The columns with which a row says which job it belongs to.

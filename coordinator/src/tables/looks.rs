@@ -1,17 +1,19 @@
 //! The looks of a sweep -> a table: how every candidate that was left stood, what was decided, and on what evidence.
 
+use super::about::About;
+use super::layout::{axis_cells, axis_columns, exact, measured, text};
 use super::table::{Cell, Table};
-use super::{About, axis_cells, axis_columns, exact, measured, text};
 use crate::analysis::observations;
 use crate::race::{Look, Reason, Standing};
-use crate::results::SweepHead;
+use crate::results::{SweepHead, SweepResults};
 
 /// What stands in the column `decision` of a candidate that goes on.
 const GOES_ON: &str = "goes on";
 
 /// A row a candidate at each look, in the order of the plan.
 #[must_use]
-pub fn looks(head: &SweepHead, looks: &[Look]) -> Table {
+pub fn looks(results: &SweepResults) -> Table {
+    let SweepResults { head, looks, .. } = results;
     let mut columns = exact(&["look"]);
     columns.extend(axis_columns(&head.axes, &head.candidates));
     columns.extend(exact(&["n"]));

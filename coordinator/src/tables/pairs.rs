@@ -1,7 +1,8 @@
 //! The paired differences: every candidate with every later one, then with every baseline.
 
+use super::about::Analysed;
+use super::layout::{self, laid_out};
 use super::table::{Cell, Show, Table};
-use super::{Analysed, laid_out};
 use crate::analysis::answer::{answer, settles};
 use crate::analysis::comparison::{Analysis, Clustered, Comparison, Flips, Pair, Settle};
 use crate::analysis::versus_best::best;
@@ -38,7 +39,7 @@ pub fn pairs(of: &Analysed) -> Table {
     table
 }
 
-type Field<'a> = super::Field<Line<'a>>;
+type Field<'a> = layout::Field<Line<'a>>;
 
 /// What a row is made of.
 struct Line<'a> {

@@ -1,7 +1,8 @@
 //! Ranks over the splits. Within this pool: splits of one pool are no independent data sets.
 
+use super::about::Analysed;
+use super::layout::{axis_cells, axis_columns};
 use super::table::{Cell, Column, Kind, Show, Table};
-use super::{Analysed, axis_cells, axis_columns};
 use crate::analysis::comparison::Ranks;
 use crate::text::measured;
 

@@ -1,7 +1,8 @@
 //! Where the spread comes from: components of variance, as far as the sweep's shape lets them be told apart.
 
+use super::about::Analysed;
+use super::layout::{self, laid_out};
 use super::table::{Cell, Show, Table};
-use super::{Analysed, laid_out};
 use crate::analysis::comparison::{Analysis, Component, TestSampling};
 use crate::text::measured;
 
@@ -17,7 +18,7 @@ pub fn variance(of: &Analysed) -> Table {
     table
 }
 
-type Field<'a> = super::Field<Line<'a>>;
+type Field<'a> = layout::Field<Line<'a>>;
 
 /// A component, and the model it is of.
 struct Line<'a> {

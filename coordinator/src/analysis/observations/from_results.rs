@@ -1,14 +1,15 @@
-//! The rows of a sweep -> Observations. Candidates are selected on the validation subset and reported on the test subset; on the
+//! The results of a sweep -> Observations. Candidates are selected on the validation subset and reported on the test subset; on the
 //! objective's, where a sweep has no test cases.
 
 use super::{Baseline, Candidate, CaseScore, Ended, Observation, Observations, Replicate};
-use crate::results::{BaselineRow, JobRow, ResultColumns, RowState, SweepHead};
+use crate::results::{BaselineRow, JobRow, RowState, ScoredResult, SweepHead, SweepResults};
 use proto::measure::{CaseCounts, Scores};
 use proto::spec::{Metric, Scheme, Seeds, Split, Subset};
 
 /// What is known of each candidate on each replicate.
 #[must_use]
-pub fn observe(head: &SweepHead, jobs: &[JobRow], baselines: &[BaselineRow]) -> Observations {
+pub fn observations(results: &SweepResults) -> Observations {
+    let SweepResults { head, jobs, baselines, .. } = results;
     let subset = head.objective.reported(&head.split);
     let blank = || vec![Observation::Missing; head.replicates.len()];
     let candidate = |values: &Vec<_>| Candidate { values: values.clone(), observations: blank() };
@@ -24,7 +25,7 @@ pub fn observe(head: &SweepHead, jobs: &[JobRow], baselines: &[BaselineRow]) -> 
         higher_is_better: head.objective.metric.better(1.0, 0.0),
         axes: head.axes.clone(),
         candidates,
-        baselines: observe_baselines(head, subset, baselines),
+        baselines: scored_baselines(head, subset, baselines),
         replicates: head.replicates.iter().map(|seeds| replicate(head, seeds)).collect(),
         ratio: ratio(head, subset),
         pool: head.cases.map(|cases| match head.split.scheme {
@@ -36,7 +37,7 @@ pub fn observe(head: &SweepHead, jobs: &[JobRow], baselines: &[BaselineRow]) -> 
 }
 
 /// The baselines that have a score: nothing has a loss that is not trained.
-fn observe_baselines(head: &SweepHead, subset: Subset, rows: &[BaselineRow]) -> Vec<Baseline> {
+fn scored_baselines(head: &SweepHead, subset: Subset, rows: &[BaselineRow]) -> Vec<Baseline> {
     let observed = proto::extras::Baseline::ALL.iter().map(|baseline| {
         let mut observations = vec![Observation::Missing; head.replicates.len()];
         for row in rows.iter().filter(|row| row.baseline == *baseline) {
@@ -72,33 +73,17 @@ fn observation(head: &SweepHead, subset: Subset, job: &JobRow) -> Observation {
     }
 }
 
-fn ended(head: &SweepHead, subset: Subset, result: &ResultColumns) -> Ended {
+fn ended(head: &SweepHead, subset: Subset, scored: &ScoredResult) -> Ended {
     let metric = head.objective.metric;
+    let score = |subset| scored.scores(subset).and_then(|scores| scores.get(metric)).filter(|score| score.is_finite());
     Ended {
-        verdict: Some(result.verdict),
-        score: score(result, subset, metric),
+        verdict: Some(scored.result.verdict),
+        score: score(subset),
         // what is selected by the score that is reported is not selected on validation
-        validation: if subset == Subset::Validation { None } else { score(result, Subset::Validation, metric) },
-        seconds: Some(result.train_seconds),
-        split_hash: result.split_hash.map(|hash| hash.to_string()),
-        cases: cases(counts(result, subset), metric),
-    }
-}
-
-fn score(result: &ResultColumns, subset: Subset, metric: Metric) -> Option<f64> {
-    let scores = match subset {
-        Subset::Validation => &result.validation,
-        Subset::Test => &result.test,
-        Subset::Train => return None,
-    };
-    scores.get(metric).filter(|score| score.is_finite())
-}
-
-fn counts(result: &ResultColumns, subset: Subset) -> &[CaseCounts] {
-    match subset {
-        Subset::Validation => &result.validation_cases,
-        Subset::Test => &result.test_cases,
-        Subset::Train => &[],
+        validation: if subset == Subset::Validation { None } else { score(Subset::Validation) },
+        seconds: Some(scored.result.train_seconds),
+        split_hash: scored.result.split_hash.map(|hash| hash.to_string()),
+        cases: cases(scored.cases(subset), metric),
     }
 }
 

@@ -40,7 +40,7 @@ pub struct Args {
     pub json: bool,
     /// One table [default: all of them; in csv, json and parquet the candidates only]
     #[arg(long, value_enum)]
-    pub rows: Option<Rows>,
+    pub rows: Option<AnalysisTable>,
     /// How tables are written
     #[arg(long, value_enum, default_value_t)]
     pub format: Format,
@@ -51,7 +51,7 @@ pub struct Args {
 
 /// The tables of an analysis.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-pub enum Rows {
+pub enum AnalysisTable {
     /// Each over all its replicates
     Candidates,
     /// Every two candidates: their difference on the same replicates, and whether it is real
@@ -66,7 +66,7 @@ pub enum Rows {
     Detectable,
 }
 
-impl Rows {
+impl AnalysisTable {
     fn table(self, analysed: &Analysed) -> Table {
         match self {
             Self::Candidates => tables::candidates(analysed),
@@ -131,7 +131,7 @@ fn about(args: &Args, imported: &Imported) -> About {
 
 /// The tables one after the other; where a format holds a single one, that of the candidates.
 fn all(analysed: &Analysed, format: Format) -> std::io::Result<Vec<u8>> {
-    let mut tables = analysed.tables();
+    let mut tables = tables::all(analysed);
     if matches!(format, Format::Csv | Format::Json | Format::Parquet) {
         tables.truncate(1);
     }

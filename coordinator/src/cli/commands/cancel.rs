@@ -4,7 +4,7 @@ use crate::cli::CliError;
 use crate::cli::client::{Place, Source};
 use crate::cli::output::quietly;
 use crate::driver::{self, Refusal};
-use crate::query;
+use crate::results;
 use crate::scheduler::Limits;
 use crate::store::{Reader, Store};
 use proto::wire::CancelRequest;
@@ -35,7 +35,7 @@ pub async fn run(args: Args) -> Result<(), CliError> {
         }
         Place::Store(store) => {
             // to open a store for writing may make one, and changes the one that is there
-            query::state(&Reader::open(store)?)?.cancel_decision(&sweep).map(drop).map_err(Refusal::Rejected)?;
+            results::state(&Reader::open(store)?)?.cancel_decision(&sweep).map(drop).map_err(Refusal::Rejected)?;
             let (handle, driver) = driver::start(Store::open(store)?, Limits::default())?;
             let cancelled = handle.cancel(sweep.clone()).await;
             handle.stop();

@@ -3,7 +3,7 @@
 use super::tables;
 use crate::cli::CliError;
 use crate::cli::client::Source;
-use crate::query::Rows;
+use crate::tables::TableKind;
 use crate::tables::export::Format;
 
 /// List the jobs of a sweep: where each stands, and its scores
@@ -25,5 +25,5 @@ pub struct Args {
 /// Those of `tables`.
 pub async fn run(args: Args) -> Result<(), CliError> {
     let Args { sweep, format, source } = args;
-    tables::run(tables::Args { sweep, rows: Rows::Jobs, format, out: None, source }).await
+    tables::run(tables::Args { sweep, rows: TableKind::Jobs, format, out: None, source }).await
 }

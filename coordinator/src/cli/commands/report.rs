@@ -2,8 +2,8 @@
 
 use crate::cli::client::DEFAULT_STORE;
 use crate::cli::{CliError, output};
-use crate::query::{self, Dossier};
 use crate::report::{FIGURES, Lineup, Material, Provenance, report};
+use crate::results;
 use crate::store::Reader;
 use crate::tables::export::{Format, render};
 use crate::tables::table::Table;
@@ -39,17 +39,22 @@ pub struct Args {
 /// If there is no such sweep, or its rows cannot be read, or the folder cannot be written or is something else's.
 pub fn run(args: Args) -> Result<(), CliError> {
     let reader = Reader::open(&args.store)?;
-    let dossier = query::dossier(&reader, &args.sweep)?;
+    let results = results::read(&reader, &args.sweep)?;
+    let analysed = Analysed::of(&results);
     let folder = Folder::prepare(&args.out)?;
-    let mut files = folder.write_tables(&dossier.analysed)?;
-    files.extend(folder.write_table(&tables::jobs(&dossier.head, &dossier.jobs))?);
-    if !dossier.looks.is_empty() {
-        files.extend(folder.write_table(&tables::looks(&dossier.head, &dossier.looks))?);
+    let mut files = folder.write_tables(&analysed)?;
+    files.extend(folder.write_table(&tables::jobs(&results))?);
+    if !results.looks.is_empty() {
+        files.extend(folder.write_table(&tables::looks(&results))?);
     }
-    let lineup = Lineup::new(&dossier.analysed.observations, &dossier.analysed.analysis);
-    let measurements = query::epochs(&reader, &dossier.jobs, &lineup.shown())?;
-    let examples = query::examples(&reader, &dossier, &lineup.pictured())?;
-    let Dossier { head, jobs, analysed, looks, submission, .. } = dossier;
+    let lineup = Lineup::new(&analysed.observations, &analysed.analysis);
+    let (shown, pictured) = (lineup.shown(), lineup.pictured());
+    // the epochs of all candidates would be millions
+    let jobs = results.jobs.iter().filter(|job| shown.contains(&job.candidate));
+    let measurements = results::measurements(&reader, jobs)?;
+    let examples = results::examples(&reader, &results, &pictured)?;
+    let head = &results.head;
+    let submission = reader.submission(&head.sweep)?;
     let provenance = Provenance {
         file: submission.text,
         submitted: submission.at,
@@ -57,11 +62,9 @@ pub fn run(args: Args) -> Result<(), CliError> {
         commands: commands(&args, &head.sweep, head.trainer),
     };
     let made = report(Material {
-        sweep: &head,
+        results: &results,
         analysed,
-        jobs: &jobs,
         measurements: &measurements,
-        looks: &looks,
         examples: &examples,
         provenance: &provenance,
         tables: &files,

@@ -1,5 +1,6 @@
 //! `coordinator --sweep FILE`: runs a sweep from its file to its table.
 
+use crate::analyst;
 use crate::cli::interrupt::interrupted;
 use crate::cli::local::{self, LocalArgs, LocalWorkers};
 use crate::cli::progress::{self, Progress};
@@ -7,9 +8,10 @@ use crate::cli::server::{Server, ServerArgs};
 use crate::cli::{CliError, exit, output, sweep_file};
 use crate::driver::Handle;
 use crate::plan::Plan;
-use crate::query::{self, Rows};
+use crate::results;
 use crate::scheduler::{SweepState, View, misfit};
 use crate::store::Reader;
+use crate::tables::TableKind;
 use crate::tables::export::{Format, render};
 use std::ffi::OsStr;
 use std::path::PathBuf;
@@ -63,12 +65,12 @@ pub async fn run(args: Args) -> Result<u8, CliError> {
     server.stop().await?;
     let end = end?;
     // the driver publishes its last view a moment after its last change: the store is what counts
-    let view = match query::state(&Reader::open(&args.server.store)?) {
+    let view = match results::state(&Reader::open(&args.server.store)?) {
         Ok(state) => Arc::new(View { epochs_per_second: 0.0, ..state.view() }),
         Err(_) => view,
     };
     progress.finish(&view, &name);
-    let table = query::table(&Reader::open(&args.server.store)?, &name, Rows::Candidates)?;
+    let table = analyst::table(&Reader::open(&args.server.store)?, &name, TableKind::Candidates)?;
     match end {
         End::Rejected(problem) => return Err(CliError::Rejected { sweep: name, problem }),
         End::Ended | End::Interrupted => {

@@ -3,7 +3,7 @@
 use crate::cli::client::{Place, Source};
 use crate::cli::output::quietly;
 use crate::cli::{CliError, progress};
-use crate::query;
+use crate::results;
 use crate::scheduler::{SweepState, View};
 use crate::serve::status_to_view;
 use crate::store::Reader;
@@ -52,7 +52,7 @@ pub async fn run(args: Args) -> Result<(), CliError> {
 /// If the store cannot be read.
 pub(super) fn stored(store: &Path) -> Result<View, CliError> {
     let reader = Reader::open(store)?;
-    let view = query::state(&reader)?.view();
+    let view = results::state(&reader)?.view();
     if let Some(holder) = reader.holder() {
         let store = store.display();
         // for people: a reader that is gone needs no line

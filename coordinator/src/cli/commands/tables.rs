@@ -1,9 +1,10 @@
 //! `coordinator tables`: the results of a sweep.
 
+use crate::analyst;
 use crate::cli::client::{Place, Source};
 use crate::cli::{CliError, output};
-use crate::query::{self, Rows};
 use crate::store::Reader;
+use crate::tables::TableKind;
 use crate::tables::export::{Format, render};
 use proto::wire::TablesRequest;
 use std::path::PathBuf;
@@ -16,7 +17,7 @@ pub struct Args {
     pub sweep: String,
     /// What the rows are
     #[arg(long, value_enum, default_value_t)]
-    pub rows: Rows,
+    pub rows: TableKind,
     /// How they are written
     #[arg(long, value_enum, default_value_t)]
     pub format: Format,
@@ -37,7 +38,7 @@ pub async fn run(args: Args) -> Result<(), CliError> {
     output::accepts(out.as_deref(), format)?;
     let text = match &source.place() {
         Place::Store(store) => {
-            let table = query::table(&Reader::open(store)?, &sweep, rows)?;
+            let table = analyst::table(&Reader::open(store)?, &sweep, rows)?;
             render(&table, format).map_err(CliError::Output)?
         }
         Place::Coordinator(url) => fetch(&source, url, sweep, rows, format).await?,
@@ -45,7 +46,13 @@ pub async fn run(args: Args) -> Result<(), CliError> {
     output::write(out.as_deref(), &text)
 }
 
-async fn fetch(source: &Source, url: &str, sweep: String, rows: Rows, format: Format) -> Result<Vec<u8>, CliError> {
+async fn fetch(
+    source: &Source,
+    url: &str,
+    sweep: String,
+    rows: TableKind,
+    format: Format,
+) -> Result<Vec<u8>, CliError> {
     let request = TablesRequest { sweep, rows: rows.name().to_owned(), format: format.name().to_owned() };
     let mut coordinator = source.connect(url).await?;
     let pieces = coordinator.calls.tables(request).await;

@@ -4,7 +4,7 @@ use super::status::stored;
 use crate::cli::CliError;
 use crate::cli::client::{Place, Source};
 use crate::cli::progress::{self, Progress};
-use crate::query::QueryError;
+use crate::results::ResultsError;
 use crate::scheduler::SweepState;
 use crate::serve::status_to_view;
 use proto::wire::StatusRequest;
@@ -30,7 +30,7 @@ pub async fn run(args: Args) -> Result<u8, CliError> {
         Place::Store(store) => {
             let view = stored(&store)?;
             progress::known(&view, &sweep)?;
-            let code = progress::exit_code(progress::find(&view, &sweep).ok_or(QueryError::NoSweep)?);
+            let code = progress::exit_code(progress::find(&view, &sweep).ok_or(ResultsError::NoSweep)?);
             crate::cli::output::write(None, progress::describe(&view).as_bytes())?;
             return Ok(code);
         }

@@ -12,7 +12,8 @@ mod markdown;
 mod parquet;
 mod table;
 
-use super::Analysed;
+use super::about::Analysed;
+use super::all;
 use super::table::Table;
 use crate::analysis::answer::answer;
 use std::io;
@@ -81,6 +82,6 @@ pub fn render(table: &Table, format: Format) -> io::Result<Vec<u8>> {
 pub fn document(analysed: &Analysed) -> io::Result<Vec<u8>> {
     let mut out = Vec::new();
     let sentences = answer(&analysed.analysis).sentences();
-    json::write_all("analysis", &analysed.about.head, &sentences, &analysed.tables(), &mut out)?;
+    json::write_all("analysis", &analysed.about.head, &sentences, &all(analysed), &mut out)?;
     Ok(out)
 }
