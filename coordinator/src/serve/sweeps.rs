@@ -5,16 +5,14 @@ use crate::analyst;
 use crate::driver::Handle;
 use crate::plan;
 use crate::results::ResultsError;
-use crate::scheduler::{RunningView, SweepState, SweepView, View, WorkerView};
 use crate::store::Reader;
 use crate::tables::TableKind;
 use crate::tables::export::{Format, render};
 use proto::convert::InvalidMessage;
-use proto::ids::Attempt;
 use proto::wire::sweeps_server::Sweeps;
 use proto::wire::{
-    CancelRequest, CancelResponse, RunningJob, StatusRequest, StatusResponse, SubmitRequest, SubmitResponse,
-    SweepStatus, TablesRequest, TablesResponse, WorkerStatus,
+    CancelRequest, CancelResponse, StatusRequest, StatusResponse, SubmitRequest, SubmitResponse, TablesRequest,
+    TablesResponse,
 };
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -75,7 +73,7 @@ impl Sweeps for SweepsService {
 
     async fn status(&self, request: Request<StatusRequest>) -> Result<Response<StatusResponse>, Status> {
         let view = self.handle.view().borrow().clone();
-        Ok(Response::new(view_to_status(&view, &request.into_inner().sweep)))
+        Ok(Response::new(only(&view, &request.into_inner().sweep)))
     }
 
     type WatchStream = Pieces<StatusResponse>;
@@ -86,7 +84,7 @@ impl Sweeps for SweepsService {
         // made when the reader has room for it, of the newest view
         let views = WatchStream::new(self.handle.view()).map(move |view| {
             let _place = &place;
-            Ok(view_to_status(&view, &sweep))
+            Ok(only(&view, &sweep))
         });
         Ok(Response::new(Box::pin(views)))
     }
@@ -125,120 +123,9 @@ fn make_table(store: &Path, sweep: &str, rows: TableKind, format: Format) -> Res
     render(&table, format).map_err(|error| Status::internal(error.to_string()))
 }
 
-/// The view for the wire; only the sweep of that name, if it is not empty.
-fn view_to_status(view: &View, sweep: &str) -> StatusResponse {
-    let shown = |name: &str| sweep.is_empty() || name == sweep;
-    StatusResponse {
-        sweeps: view.sweeps.iter().filter(|view| shown(&view.sweep)).map(sweep_to_wire).collect(),
-        workers: view.workers.iter().map(worker_to_wire).collect(),
-        epochs_per_second: view.epochs_per_second,
-    }
-}
-
-fn sweep_to_wire(view: &SweepView) -> SweepStatus {
-    use proto::wire::SweepState as Wire;
-    let state = match view.state {
-        SweepState::WaitingForData => Wire::WaitingForData,
-        SweepState::Running => Wire::Running,
-        SweepState::Ended => Wire::Ended,
-        SweepState::Rejected => Wire::Rejected,
-    };
-    SweepStatus {
-        sweep: view.sweep.clone(),
-        state: state.into(),
-        jobs: view.jobs,
-        queued: view.queued,
-        running: view.running,
-        succeeded: view.succeeded,
-        failed: view.failed,
-        cancelled: view.cancelled,
-        epochs: view.epochs,
-        epochs_done: view.epochs_done,
-        simulated: view.simulated,
-        problem: view.problem.clone(),
-        dropped: view.dropped,
-    }
-}
-
-fn worker_to_wire(view: &WorkerView) -> WorkerStatus {
-    WorkerStatus {
-        worker: view.worker.clone(),
-        name: view.name.clone(),
-        host: view.host.clone(),
-        device: view.device.clone(),
-        slots: view.slots,
-        running: view
-            .running
-            .iter()
-            .map(|running| RunningJob {
-                sweep: running.sweep.clone(),
-                job: running.job.to_string(),
-                attempt: running.attempt.0,
-                label: running.label.clone(),
-                epoch: running.epoch,
-                epochs: running.epochs,
-            })
-            .collect(),
-        notices: view.notices.clone(),
-        connected: view.connected,
-        quarantined: view.quarantined,
-    }
-}
-
-/// The view that the service made a message of, at the other end.
-///
-/// # Errors
-/// If the message is not understood.
-pub fn status_to_view(status: StatusResponse) -> Result<View, InvalidMessage> {
-    Ok(View {
-        sweeps: status.sweeps.into_iter().map(sweep_from_wire).collect::<Result<_, _>>()?,
-        workers: status.workers.into_iter().map(worker_from_wire).collect::<Result<_, _>>()?,
-        epochs_per_second: status.epochs_per_second,
-    })
-}
-
-fn sweep_from_wire(status: SweepStatus) -> Result<SweepView, InvalidMessage> {
-    use proto::wire::SweepState as Wire;
-    let state = match status.state() {
-        Wire::Unspecified => return Err(InvalidMessage::Value("sweep.state")),
-        Wire::WaitingForData => SweepState::WaitingForData,
-        Wire::Running => SweepState::Running,
-        Wire::Ended => SweepState::Ended,
-        Wire::Rejected => SweepState::Rejected,
-    };
-    let SweepStatus { sweep, jobs, queued, running, succeeded, failed, cancelled, .. } = status;
-    let SweepStatus { epochs, epochs_done, simulated, problem, dropped, .. } = status;
-    Ok(SweepView {
-        sweep,
-        state,
-        jobs,
-        queued,
-        running,
-        succeeded,
-        failed,
-        cancelled,
-        dropped,
-        epochs,
-        epochs_done,
-        simulated,
-        problem,
-    })
-}
-
-fn worker_from_wire(status: WorkerStatus) -> Result<WorkerView, InvalidMessage> {
-    let running = status.running.into_iter().map(|running| {
-        let RunningJob { sweep, job, attempt, label, epoch, epochs } = running;
-        Ok(RunningView { sweep, job: job.parse()?, attempt: Attempt(attempt), label, epoch, epochs })
-    });
-    Ok(WorkerView {
-        running: running.collect::<Result<_, InvalidMessage>>()?,
-        worker: status.worker,
-        name: status.name,
-        host: status.host,
-        device: status.device,
-        slots: status.slots,
-        notices: status.notices,
-        connected: status.connected,
-        quarantined: status.quarantined,
-    })
+/// The status for the wire; only the sweep of that name, if it is not empty.
+fn only(status: &proto::status::Status, sweep: &str) -> StatusResponse {
+    let mut response = StatusResponse::from(status);
+    response.sweeps.retain(|status| sweep.is_empty() || status.sweep == sweep);
+    response
 }

@@ -9,10 +9,11 @@ use crate::cli::{CliError, exit, output, sweep_file};
 use crate::driver::Handle;
 use crate::plan::Plan;
 use crate::results;
-use crate::scheduler::{SweepState, View, misfit};
+use crate::scheduler::misfit;
 use crate::store::Reader;
 use crate::tables::TableKind;
 use crate::tables::export::{Format, render};
+use proto::status::{Status, SweepState};
 use std::ffi::OsStr;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -66,7 +67,7 @@ pub async fn run(args: Args) -> Result<u8, CliError> {
     let end = end?;
     // the driver publishes its last view a moment after its last change: the store is what counts
     let view = match results::state(&Reader::open(&args.server.store)?) {
-        Ok(state) => Arc::new(View { epochs_per_second: 0.0, ..state.view() }),
+        Ok(state) => Arc::new(Status { epochs_per_second: 0.0, ..state.view() }),
         Err(_) => view,
     };
     progress.finish(&view, &name);
@@ -151,7 +152,7 @@ async fn has_ended(handle: &Handle, sweep: &str) -> Result<Option<End>, CliError
     Ok(end_of(&view, sweep))
 }
 
-fn end_of(view: &View, sweep: &str) -> Option<End> {
+fn end_of(view: &Status, sweep: &str) -> Option<End> {
     let sweep = progress::find(view, sweep)?;
     match sweep.state {
         SweepState::Ended => Some(End::Ended),

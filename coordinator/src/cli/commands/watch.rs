@@ -1,12 +1,11 @@
 //! `coordinator watch`: the live progress of a running coordinator, until its sweep has ended.
 
-use super::status::stored;
 use crate::cli::CliError;
+use crate::cli::client::stored;
 use crate::cli::client::{Place, Source};
 use crate::cli::progress::{self, Progress};
 use crate::results::ResultsError;
-use crate::scheduler::SweepState;
-use crate::serve::status_to_view;
+use proto::status::{Status, SweepState};
 use proto::wire::StatusRequest;
 
 /// Show the progress of a sweep until it has ended
@@ -40,7 +39,7 @@ pub async fn run(args: Args) -> Result<u8, CliError> {
     let mut views = coordinator.answer(views)?.into_inner();
     let mut progress = Progress::new();
     while let Some(status) = coordinator.answer(views.message().await)? {
-        let view = status_to_view(status).map_err(|error| CliError::NotReached(error.to_string()))?;
+        let view = Status::try_from(status).map_err(|error| CliError::NotReached(error.to_string()))?;
         progress::known(&view, &sweep)?;
         progress.show(&view, &sweep);
         if let Some(sweep) = progress::find(&view, &sweep)

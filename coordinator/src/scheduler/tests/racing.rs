@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::race::{Look, Reason};
+use proto::status::SweepState;
 
 /// Four candidates, the last two of them worse; eight replicates.
 pub(super) fn racing(name: &str) -> Plan {
