@@ -1,47 +1,45 @@
 //! The service for people and the command line.
 
 use super::status;
-use crate::analyst;
+use crate::analyst::{Analyst, TableError};
 use crate::driver::Handle;
 use crate::plan;
 use crate::results::ResultsError;
-use crate::store::Reader;
 use crate::tables::TableKind;
-use crate::tables::export::{Format, render};
+use crate::tables::export::Format;
 use proto::convert::InvalidMessage;
 use proto::wire::sweeps_server::Sweeps;
 use proto::wire::{
     CancelRequest, CancelResponse, StatusRequest, StatusResponse, SubmitRequest, SubmitResponse, TablesRequest,
     TablesResponse,
 };
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{Mutex, OwnedSemaphorePermit, Semaphore};
 use tokio_stream::wrappers::WatchStream;
 use tokio_stream::{Stream, StreamExt, iter};
 use tonic::{Request, Response, Status};
 
 /// A table is sent in pieces of this size.
 const PIECE_BYTES: usize = 256 << 10;
-/// Watchers at once. What one has not read yet is kept: two views of 2,000 workers are a megabyte.
+/// Maximum number of watchers at once. A view is kept until its watcher has read it: two of 2,000 workers are a megabyte.
 const MAX_WATCHERS: usize = 64;
-/// Tables that wait to be made or read. One of a million jobs has 60 MB.
+/// Maximum number of tables that wait to be made or read. One of a million jobs has 60 MB.
 const MAX_TABLES: usize = 16;
 
 #[derive(Debug)]
 pub(super) struct SweepsService {
     handle: Handle,
-    store: PathBuf,
     watchers: Arc<Semaphore>,
     tables: Arc<Semaphore>,
-    /// Tables are made one after the other: each takes gigabytes if there are a million jobs.
-    turn: Arc<Semaphore>,
+    /// Makes one table after the other: each takes gigabytes if there are a million jobs.
+    analyst: Arc<Mutex<Analyst>>,
 }
 
 impl SweepsService {
     pub(super) fn new(handle: Handle, store: PathBuf) -> Self {
-        let [watchers, tables, turn] = [MAX_WATCHERS, MAX_TABLES, 1].map(|places| Arc::new(Semaphore::new(places)));
-        Self { handle, store, watchers, tables, turn }
+        let [watchers, tables] = [MAX_WATCHERS, MAX_TABLES].map(|places| Arc::new(Semaphore::new(places)));
+        Self { handle, watchers, tables, analyst: Arc::new(Mutex::new(Analyst::new(store))) }
     }
 }
 
@@ -97,14 +95,10 @@ impl Sweeps for SweepsService {
         let rows = TableKind::from_name(&rows).ok_or_else(|| unknown("rows"))?;
         let format: Format = clap::ValueEnum::from_str(&format, false).map_err(|_| unknown("format"))?;
         let place = place(&self.tables, "tables")?;
-        let turn = Arc::clone(&self.turn).acquire_owned().await;
-        let store = self.store.clone();
-        let made = tokio::task::spawn_blocking(move || {
-            // a table whose reader has gone is made all the same, and others wait for its end
-            let _turn = turn;
-            make_table(&store, &sweep, rows, format)
-        });
-        let text = made.await.map_err(|error| Status::internal(error.to_string()))??;
+        let mut analyst = Arc::clone(&self.analyst).lock_owned().await;
+        // a table whose reader has gone is made all the same, and others wait for its end
+        let made = tokio::task::spawn_blocking(move || analyst.table(&sweep, rows, format));
+        let text = made.await.map_err(|error| Status::internal(error.to_string()))?.map_err(without_table)?;
         let pieces = (0..text.len()).step_by(PIECE_BYTES).map(move |start| {
             let _place = &place;
             let end = text.len().min(start + PIECE_BYTES);
@@ -114,13 +108,14 @@ impl Sweeps for SweepsService {
     }
 }
 
-fn make_table(store: &Path, sweep: &str, rows: TableKind, format: Format) -> Result<Vec<u8>, Status> {
-    let table = Reader::open(store).map_err(ResultsError::from).and_then(|reader| analyst::table(&reader, sweep, rows));
-    let table = table.map_err(|error| match error {
-        ResultsError::UnknownSweep { .. } | ResultsError::NoSweep => Status::not_found(error.to_string()),
-        ResultsError::Store(_) => Status::unavailable(error.to_string()),
-    })?;
-    render(&table, format).map_err(|error| Status::internal(error.to_string()))
+fn without_table(error: TableError) -> Status {
+    match error {
+        TableError::Results(ResultsError::UnknownSweep { .. } | ResultsError::NoSweep) => {
+            Status::not_found(error.to_string())
+        }
+        TableError::Results(ResultsError::Store(_)) => Status::unavailable(error.to_string()),
+        TableError::Render(_) | TableError::Threads(_) => Status::internal(error.to_string()),
+    }
 }
 
 /// The status for the wire; only the sweep of that name, if it is not empty.
