@@ -14,7 +14,7 @@
 //!   enough. To look again and again makes the interval a little narrower than 95 %.
 //! * **Unreliable**, under both: three of the first five replicates, or more, collapsed or failed.
 //!
-//! The leader, who has the highest mean, always stays in a race.
+//! The leader, the candidate with the highest mean, always stays in a race.
 
 use crate::plan::{Rule, Stopping};
 use crate::stats::interval;
@@ -23,7 +23,7 @@ use proto::spec::Metric;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
-/// So many collapses among the first [`EARLY`] replicates make a candidate unreliable.
+/// Number of collapses among the first [`EARLY`] replicates that makes a candidate unreliable.
 const COLLAPSES: u32 = 3;
 const EARLY: usize = 5;
 /// Of the interval that `until` looks at.
@@ -47,7 +47,7 @@ pub struct Contender {
     pub marks: Vec<Mark>,
 }
 
-/// What was seen and decided after so many replicates.
+/// What was seen and decided after a number of replicates.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Look {
     /// Number of replicates of every candidate that was left.
@@ -145,7 +145,7 @@ pub fn look(stopping: &Stopping, metric: Metric, candidates: usize, draws: &[u64
     Look { replicates: draws.len() as u32, threshold, standings, stops }
 }
 
-/// Why each contender leaves the race, if it does. All are judged at once: who leaves at this look still beats others at it.
+/// Why each contender leaves the race, if it does. All are judged at once: one that leaves at this look still beats others at it.
 fn race(
     metric: Metric,
     threshold: f64,

@@ -16,8 +16,8 @@ pub fn one_line(text: &str) -> String {
     text.chars().map(|c| if is_command(c) { ' ' } else { c }).collect()
 }
 
-/// The replicates in a line, no more than `most` of them written out; one number where split, initialisation and order have the
-/// same seed.
+/// The seeds of replicates in a line, at most `most` replicates written out; one number each where split, initialisation and order
+/// have the same seed.
 #[must_use]
 pub fn seeds(replicates: &[Seeds], most: usize) -> String {
     let alike = |seeds: &Seeds| seeds.init_seed == seeds.split_seed && seeds.order_seed == seeds.split_seed;
@@ -57,7 +57,7 @@ pub fn interval(interval: Interval) -> String {
     format!("{} to {}", number(interval.low), number(interval.high))
 }
 
-/// A number with so many decimals and a real minus sign; never `-0`.
+/// A number with `decimals` decimals and a real minus sign; never `-0`.
 #[must_use]
 pub fn signed(value: f64, decimals: usize) -> String {
     let text = format!("{value:.decimals$}");

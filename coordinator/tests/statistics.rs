@@ -4,7 +4,7 @@
 use coordinator::stats::anova::{self, OneWay};
 use coordinator::stats::clustered::Cells;
 use coordinator::stats::distributions::{StudentT, studentized_range_quantile};
-use coordinator::stats::flips::{self, FlipPair};
+use coordinator::stats::flips;
 use coordinator::stats::interval::{clopper_pearson, of_mean, wilson};
 use coordinator::stats::multiple::{benjamini_hochberg, holm};
 use coordinator::stats::paired::{Moments, e_value, five_by_two_f, five_by_two_t, sign_test};
@@ -127,10 +127,13 @@ fn pairs_as_a_family() {
         close(bh, &golden["pairs"][name]["p_nb_bh"]);
     }
     // the two ways to say what is flipped are one
-    let whole: Vec<_> = pairs().iter().map(|(_, a, b)| FlipPair::Whole(*a, *b)).collect();
-    let parts: Vec<_> = pairs().iter().map(|(_, a, b)| FlipPair::Part(differences(&scores[*a], &scores[*b]))).collect();
-    for pairs_of in [whole, parts] {
-        let test = flips::flip_test(&flips::Family { rows: &scores, pairs: &pairs_of }, 12, 0);
+    let rows: Vec<_> = pairs().iter().map(|(_, a, b)| (*a as u32, *b as u32)).collect();
+    let wanted: Vec<_> = (0..rows.len()).collect();
+    let part = |a: usize, b: usize| differences(&scores[a], &scores[b]);
+    for is_whole in [true, false] {
+        let whole = vec![is_whole; scores.len()];
+        let family = flips::Family { rows: &scores, whole: &whole, pairs: &rows, wanted: &wanted, differences: &part };
+        let test = flips::flip_test(&family, 12, 0);
         assert!(test.exact);
         assert_eq!(test.count, 4096);
         for (index, (name, ..)) in pairs().iter().enumerate() {

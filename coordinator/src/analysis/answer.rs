@@ -1,16 +1,17 @@
-//! Analysis -> the answer in words: which candidate is best, better than which others, by how much, for this pool and for new
-//! data; what is undecided and what it would take; what failed. Plain sentences: the same under a table as in a report.
+//! Analysis -> the answer in sentences: which candidate is best, better than which others, by how much, for this pool and for new
+//! data; which comparisons are undecided and how many splits would settle them; which jobs failed. Tables and the report show the
+//! same sentences.
 //!
 //! Every sentence says which question it answers. *This pool*: other random splits of these cases. *New data*: new cases,
 //! trained and tested alike.
 
-use super::comparison::{Analysis, Finding, Row, Selection, Settle, Warning};
-use super::versus_best::{Standing, against_baselines, best, standings};
+use super::comparison::{Analysis, Finding, Performance, Selection, Settle, Warning};
+use super::versus_best::{self, VersusBest, best};
 use crate::stats::Interval;
 use crate::text::{interval, measured, number, plural};
 
-/// So many candidates are named in a sentence; the others are counted.
-const NAMED: usize = 6;
+/// Maximum number of candidates that a sentence names; the others are counted.
+const MAX_NAMED: usize = 6;
 
 /// The answer. Each part is a list of sentences, and may be empty.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -41,12 +42,12 @@ pub fn answer(analysis: &Analysis) -> Answer {
         answer.best.push(format!("No candidate has a score ({}) yet: nothing can be said.", analysis.metric));
         return answer;
     };
-    let standings = standings(analysis, best);
+    let others = versus_best::candidates(analysis, best);
     answer.best.push(headline(analysis, best));
     answer.best.extend(selection(analysis, best));
-    answer.best.extend(comparisons(&standings));
+    answer.best.extend(comparisons(&others));
     answer.best.extend(baselines(analysis, best));
-    answer.undecided.extend(undecided(&standings, analysis));
+    answer.undecided.extend(undecided(&others, analysis));
     answer.undecided.extend(detectable(analysis));
     answer
 }
@@ -99,10 +100,10 @@ fn selection(analysis: &Analysis, best: usize) -> Vec<String> {
 }
 
 /// What is decided between the best and the others, one sentence a finding.
-fn comparisons(standings: &[Standing<'_>]) -> Vec<String> {
+fn comparisons(others: &[VersusBest<'_>]) -> Vec<String> {
     let sentence = |finding, claim: &str| {
-        let found: Vec<_> = standings.iter().filter(|standing| standing.finding == finding).collect();
-        (!found.is_empty()).then(|| format!("{claim} {}.", named(&found, |standing| by(standing, finding))))
+        let found: Vec<_> = others.iter().filter(|other| other.finding == finding).collect();
+        (!found.is_empty()).then(|| format!("{claim} {}.", named(&found, |other| by(other, finding))))
     };
     [
         sentence(Finding::Better, "On new data it is better than"),
@@ -117,8 +118,8 @@ fn comparisons(standings: &[Standing<'_>]) -> Vec<String> {
 }
 
 /// By how much, with the interval of the question that the finding answers.
-fn by(standing: &Standing<'_>, finding: Finding) -> String {
-    let Some(gain) = standing.gain else { return String::new() };
+fn by(other: &VersusBest<'_>, finding: Finding) -> String {
+    let Some(gain) = other.gain else { return String::new() };
     let is_worse = matches!(finding, Finding::Worse | Finding::WorseOnThisPool);
     let turned = |interval: Interval| if is_worse { interval.negated() } else { interval };
     let mean = number(if is_worse { -gain.mean } else { gain.mean });
@@ -138,13 +139,13 @@ fn by(standing: &Standing<'_>, finding: Finding) -> String {
 
 /// The best against each baseline: a network that a rule without training equals has learnt nothing worth having.
 fn baselines(analysis: &Analysis, best: usize) -> Vec<String> {
-    let standings = against_baselines(analysis, best);
-    let mean = |standing: &Standing<'_>| {
-        let mean = analysis.baselines.get(standing.other).and_then(|row| row.scores.mean);
+    let others = versus_best::baselines(analysis, best);
+    let mean = |other: &VersusBest<'_>| {
+        let mean = analysis.baselines.get(other.index).and_then(|row| row.scores.mean);
         mean.map(|mean| format!(" ({})", number(mean))).unwrap_or_default()
     };
     let sentence = |claim: &str, of: &dyn Fn(Finding) -> bool| {
-        let found: Vec<_> = standings.iter().filter(|standing| of(standing.finding)).collect();
+        let found: Vec<_> = others.iter().filter(|other| of(other.finding)).collect();
         (!found.is_empty()).then(|| format!("{claim} {}.", named(&found, mean)))
     };
     [
@@ -164,25 +165,25 @@ fn baselines(analysis: &Analysis, best: usize) -> Vec<String> {
 }
 
 /// Who is not told apart from the best, and how many splits would tell.
-fn undecided(standings: &[Standing<'_>], analysis: &Analysis) -> Vec<String> {
-    let undecided: Vec<_> = standings.iter().filter(|standing| standing.finding == Finding::Undecided).collect();
+fn undecided(others: &[VersusBest<'_>], analysis: &Analysis) -> Vec<String> {
+    let undecided: Vec<_> = others.iter().filter(|other| other.finding == Finding::Undecided).collect();
     if undecided.is_empty() {
         return Vec::new();
     }
-    let never = |standing: &Standing<'_>| standing.settle == Some(Settle::NeverWithThisRatio);
-    let settle = |standing: &Standing<'_>| {
-        let settle = match standing.settle {
+    let never = |other: &VersusBest<'_>| other.settle == Some(Settle::NeverWithThisRatio);
+    let settle = |other: &VersusBest<'_>| {
+        let settle = match other.settle {
             Some(Settle::MoreSplits(more)) => format!("; {} likely to settle it", plural(more, "more split")),
             _ => String::new(),
         };
-        let gain = standing.gain.map_or_else(
+        let gain = other.gain.map_or_else(
             || "fewer than two splits in common".to_owned(),
             |gain| format!("difference {}, new data {}", number(gain.mean), interval(gain.new_data)),
         );
         format!(" ({gain}{settle})")
     };
     let mut sentences = vec![format!("Undecided against {}.", named(&undecided, settle))];
-    let lost = undecided.iter().filter(|standing| never(standing)).count();
+    let lost = undecided.iter().filter(|other| never(other)).count();
     if lost > 0 {
         let whom = if lost == undecided.len() { "this".to_owned() } else { format!("{lost} of these") };
         sentences.push(format!(
@@ -224,18 +225,18 @@ fn detectable(analysis: &Analysis) -> Option<String> {
 /// Every candidate with a job that left no model, and what its mean is made of.
 fn failures(analysis: &Analysis) -> Vec<String> {
     let troubled: Vec<_> = analysis.candidates.iter().filter(|row| row.not_trained.count > 0).collect();
-    let mut sentences: Vec<_> = troubled.iter().take(NAMED).map(|row| trouble(row)).collect();
-    if troubled.len() > NAMED {
-        let jobs: usize = troubled[NAMED..].iter().map(|row| row.not_trained.count).sum();
+    let mut sentences: Vec<_> = troubled.iter().take(MAX_NAMED).map(|row| trouble(row)).collect();
+    if troubled.len() > MAX_NAMED {
+        let jobs: usize = troubled[MAX_NAMED..].iter().map(|row| row.not_trained.count).sum();
         let (candidates, jobs) =
-            (plural((troubled.len() - NAMED) as u64, "more candidate"), plural(jobs as u64, "job"));
+            (plural((troubled.len() - MAX_NAMED) as u64, "more candidate"), plural(jobs as u64, "job"));
         sentences.push(format!("{candidates}: {jobs} left no trained model; the table has them all."));
     }
     sentences
 }
 
 /// `segnet dice: of 12 jobs 1 failed, 2 diverged; the mean is of the 10 with a score, and 0.41 with the worst for the others`.
-fn trouble(row: &Row) -> String {
+fn trouble(row: &Performance) -> String {
     let verdicts = row.verdicts;
     let kinds = [
         (row.failed.count, "failed"),
@@ -279,14 +280,14 @@ fn sentence(text: &str) -> String {
 }
 
 /// The names, each with its detail; the closest first, and no more than can be read.
-fn named(standings: &[&Standing<'_>], detail: impl Fn(&Standing<'_>) -> String) -> String {
-    let mut standings = standings.to_vec();
-    let size = |standing: &Standing<'_>| standing.gain.map_or(0.0, |gain| gain.mean.abs());
-    standings.sort_by(|a, b| size(a).total_cmp(&size(b)));
-    let shown = standings.iter().take(NAMED).map(|standing| format!("{}{}", standing.label, detail(standing)));
+fn named(others: &[&VersusBest<'_>], detail: impl Fn(&VersusBest<'_>) -> String) -> String {
+    let mut others = others.to_vec();
+    let size = |other: &VersusBest<'_>| other.gain.map_or(0.0, |gain| gain.mean.abs());
+    others.sort_by(|a, b| size(a).total_cmp(&size(b)));
+    let shown = others.iter().take(MAX_NAMED).map(|other| format!("{}{}", other.label, detail(other)));
     let mut names: Vec<_> = shown.collect();
-    if standings.len() > NAMED {
-        names.push(plural((standings.len() - NAMED) as u64, "other"));
+    if others.len() > MAX_NAMED {
+        names.push(plural((others.len() - MAX_NAMED) as u64, "other"));
     }
     match names.split_last() {
         Some((last, [])) => last.clone(),

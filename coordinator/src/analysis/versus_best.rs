@@ -7,15 +7,14 @@ use crate::stats::Interval;
 /// The best candidate: by validation where validation scores are known, else by the reported score.
 #[must_use]
 pub fn best(analysis: &Analysis) -> Option<usize> {
-    let selection = analysis.selection.as_ref()?;
-    Some(selection.by_validation.unwrap_or(selection.by_test).candidate)
+    analysis.selection.as_ref().map(|selection| selection.best().candidate)
 }
 
 /// How the best stands against another candidate, or a baseline.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Standing<'a> {
+pub struct VersusBest<'a> {
     /// The other's index.
-    pub other: usize,
+    pub index: usize,
     /// The other's name.
     pub label: &'a str,
     /// What may be said of the best, against the other.
@@ -41,39 +40,39 @@ pub struct Gain {
 
 /// Every other candidate against the best, in the order of the plan.
 #[must_use]
-pub fn standings(analysis: &Analysis, best: usize) -> Vec<Standing<'_>> {
+pub fn candidates(analysis: &Analysis, best: usize) -> Vec<VersusBest<'_>> {
     let others = analysis.candidates.iter().enumerate().filter(|(other, _)| *other != best);
-    let standing = |(other, row)| standing(analysis, &analysis.pairs, best, other, row);
-    others.map(|(other, row)| (other, row.label.as_str())).filter_map(standing).collect()
+    let versus = |(other, row)| versus(analysis, &analysis.pairs, best, other, row);
+    others.map(|(other, row)| (other, row.label.as_str())).filter_map(versus).collect()
 }
 
 /// Every baseline against the best.
 #[must_use]
-pub fn against_baselines(analysis: &Analysis, best: usize) -> Vec<Standing<'_>> {
+pub fn baselines(analysis: &Analysis, best: usize) -> Vec<VersusBest<'_>> {
     let pairs = analysis.against_baselines.pairs.iter().filter(|pair| pair.first == best);
-    let standing = |pair: &Pair| {
+    let versus = |pair: &Pair| {
         let label = analysis.baselines.get(pair.second)?.label.as_str();
         Some(oriented(pair, false, pair.second, label, analysis.higher_is_better))
     };
-    pairs.filter_map(standing).collect()
+    pairs.filter_map(versus).collect()
 }
 
-fn standing<'a>(
+fn versus<'a>(
     analysis: &Analysis,
     family: &Family,
     best: usize,
     other: usize,
     label: &'a str,
-) -> Option<Standing<'a>> {
+) -> Option<VersusBest<'a>> {
     let (first, second) = (best.min(other), best.max(other));
     let place = family.pairs.binary_search_by_key(&(first, second), |pair| (pair.first, pair.second)).ok()?;
     Some(oriented(&family.pairs[place], best > other, other, label, analysis.higher_is_better))
 }
 
 /// The pair with the best first.
-fn oriented<'a>(pair: &Pair, swapped: bool, other: usize, label: &'a str, higher_is_better: bool) -> Standing<'a> {
-    Standing {
-        other,
+fn oriented<'a>(pair: &Pair, swapped: bool, other: usize, label: &'a str, higher_is_better: bool) -> VersusBest<'a> {
+    VersusBest {
+        index: other,
         label,
         finding: if swapped { pair.finding.swapped() } else { pair.finding },
         gain: pair.comparison.as_ref().map(|comparison| Gain::of(comparison, swapped == higher_is_better)),

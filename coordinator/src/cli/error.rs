@@ -164,7 +164,7 @@ pub enum CliError {
     /// The output is closed or the disk is full.
     #[error("cannot write the output: {0}")]
     Output(#[source] io::Error),
-    /// The process cannot be set up, or a part of it died.
+    /// The process failed to start, or a part of it died.
     #[error("{0}")]
     Internal(String),
 }

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 /// Without a terminal a line is written this often.
 const LINE_INTERVAL: Duration = Duration::from_secs(30);
 /// Workers that are listed on a terminal; the rest are counted.
-const WORKERS_SHOWN: usize = 8;
+const MAX_WORKERS: usize = 8;
 
 /// Shows how a sweep comes on.
 pub struct Progress {
@@ -104,9 +104,9 @@ impl Block {
         self.sweep.set_position(sweep.epochs_done);
         self.sweep.set_prefix(sweep.sweep.clone());
         self.sweep.set_message(outlook(view, sweep));
-        let mut texts: Vec<_> = view.workers.iter().take(WORKERS_SHOWN).map(worker_line).collect();
-        if view.workers.len() > WORKERS_SHOWN {
-            texts.push(format!("  ... and {} more workers", view.workers.len() - WORKERS_SHOWN));
+        let mut texts: Vec<_> = view.workers.iter().take(MAX_WORKERS).map(worker_line).collect();
+        if view.workers.len() > MAX_WORKERS {
+            texts.push(format!("  ... and {} more workers", view.workers.len() - MAX_WORKERS));
         }
         while self.workers.len() < texts.len() {
             let bar = self.lines.add(ProgressBar::new_spinner());

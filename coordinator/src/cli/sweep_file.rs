@@ -5,8 +5,8 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
-/// So much of a file is read: one byte more than `parse` accepts is enough for its message.
-const READ_BYTES: u64 = (1 << 20) + 1;
+/// Maximum number of bytes that are read: one more than `parse` accepts is enough for its message.
+const MAX_BYTES: u64 = (1 << 20) + 1;
 
 /// Why there is no plan.
 #[derive(Debug, thiserror::Error)]
@@ -19,7 +19,7 @@ pub enum PlanError {
         /// Why.
         source: io::Error,
     },
-    /// The file is no sweep file.
+    /// The file is not a valid sweep file.
     #[error(transparent)]
     Config(#[from] ConfigErrors),
     /// The plan could not be written.
@@ -41,11 +41,11 @@ impl PlanError {
 /// Reads and expands a sweep file; returns the plan and the file's text.
 ///
 /// # Errors
-/// If the file cannot be read, or is no sweep file.
+/// If the file cannot be read, or is not a valid sweep file.
 pub fn load(path: &Path) -> Result<(Plan, String), PlanError> {
     let mut text = String::new();
     File::open(path)
-        .and_then(|file| file.take(READ_BYTES).read_to_string(&mut text))
+        .and_then(|file| file.take(MAX_BYTES).read_to_string(&mut text))
         .map_err(|source| PlanError::Read { path: path.to_owned(), source })?;
     let plan = parse(&path.display().to_string(), &text)?;
     Ok((plan, text))

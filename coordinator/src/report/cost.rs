@@ -15,8 +15,8 @@ const NUMBERS: f64 = 46.0;
 const GAP: f64 = 20.0;
 /// Room at the right for half of the last number.
 const MARGIN: f64 = 16.0;
-/// So many points have their names beside them, where there is room.
-const NAMED: usize = 12;
+/// Maximum number of points that have their names beside them.
+const MAX_NAMED: usize = 12;
 
 /// What the horizontal axis shows, and how it is read off a point.
 type Plot = (&'static str, fn(&Point) -> Option<f64>);
@@ -79,7 +79,7 @@ impl Cost {
             (y_axis(&y, 0.0, width))
             (x_axis(&x, 0.0, HEIGHT, title))
             (polyline(&frontier(&places, self.higher_is_better, width), "frontier"))
-            @if points.len() <= NAMED { (names(&points, &places, width)) }
+            @if points.len() <= MAX_NAMED { (names(&points, &places, width)) }
             @for ((point, _), place) in points.iter().zip(&places) {
                 g class={ "s" (point.hue % 6) } { (shape(point.shape, *place, 5.0, "mark", &point.label)) }
             }

@@ -108,7 +108,7 @@ pub(super) fn bar(x: (f64, f64), y: f64, height: f64, class: &str) -> Markup {
     html! { rect x=(Px(left)) y=(Px(y)) width=(Px(width)) height=(Px(height)) class=(class) {} }
 }
 
-/// A disc, with words for who points at it.
+/// A disc, with a tooltip.
 #[must_use]
 pub(super) fn dot(at: (f64, f64), radius: f64, class: &str, words: &str) -> Markup {
     html! {

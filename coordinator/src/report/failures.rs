@@ -1,5 +1,4 @@
-//! What did not go well, with the evidence: jobs without a result, and trainings that left no model. None is averaged
-//! away unseen.
+//! Failures, with their evidence: jobs without a result, and trainings that left no model. None is averaged away unseen.
 
 use super::html::{cell, table};
 use super::lineup::Lineup;
@@ -9,8 +8,8 @@ use crate::text::signed;
 use maud::{Markup, html};
 use proto::measure::Verdict;
 
-/// Jobs in the page; the table of jobs has all.
-const JOBS: usize = 60;
+/// Maximum number of jobs in the page; the table of jobs has all.
+const MAX_JOBS: usize = 60;
 
 /// The section on failures and verdicts.
 pub(super) fn section(material: &Material<'_>, lineup: &Lineup<'_>) -> Markup {
@@ -38,8 +37,12 @@ pub(super) fn section(material: &Material<'_>, lineup: &Lineup<'_>) -> Markup {
 }
 
 fn by_candidate(lineup: &Lineup<'_>) -> Markup {
-    let rows = lineup.order.iter().filter(|candidate| lineup.row(**candidate).not_trained.count > 0).take(JOBS).map(
-        |&candidate| {
+    let rows = lineup
+        .order
+        .iter()
+        .filter(|candidate| lineup.row(**candidate).not_trained.count > 0)
+        .take(MAX_JOBS)
+        .map(|&candidate| {
             let row = lineup.row(candidate);
             let share = row.not_trained;
             let counts = [row.verdicts.trivial, row.verdicts.degenerate, row.verdicts.diverged, row.failed.count];
@@ -54,8 +57,7 @@ fn by_candidate(lineup: &Lineup<'_>) -> Markup {
             cells.extend(counts.map(|count| cell(if count == 0 { "\u{2013}".to_owned() } else { count.to_string() })));
             cells.extend([number(row.scores.mean), number(row.mean_if_trained)]);
             cells
-        },
-    );
+        });
     let heads = [
         ("candidate", false),
         ("not trained", true),
@@ -74,10 +76,10 @@ fn by_job(material: &Material<'_>, lineup: &Lineup<'_>, troubled: &[(&JobRow, St
     let seed = |job: &JobRow| material.results.split_seed(job.replicate);
     let rows = troubled
         .iter()
-        .take(JOBS)
+        .take(MAX_JOBS)
         .map(|(job, what, why)| vec![cell(lineup.name(job.candidate)), cell(seed(job)), cell(what), cell(why)]);
-    let caption = if troubled.len() > JOBS {
-        format!("The first {JOBS} of {} such jobs", troubled.len())
+    let caption = if troubled.len() > MAX_JOBS {
+        format!("The first {MAX_JOBS} of {} such jobs", troubled.len())
     } else {
         "The jobs".to_owned()
     };

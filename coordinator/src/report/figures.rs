@@ -3,7 +3,7 @@
 use super::cost::{Cost, Point};
 use super::critical::Critical;
 use super::draw::Figure;
-use super::forest::{Against, Forest, Row};
+use super::forest::{Against, Forest, ForestRow};
 use super::lineup::{Lineup, ends};
 use super::variance;
 use crate::analysis::comparison;
@@ -12,8 +12,8 @@ use crate::text::{p_value, signed};
 use maud::html;
 use std::collections::HashMap;
 
-/// Candidates in a diagram of ranks: with more its lines cannot be followed.
-const RANKED: usize = 20;
+/// Maximum number of candidates in a diagram of ranks: the lines of more could not be followed.
+const MAX_RANKED: usize = 20;
 
 /// A figure that has its words and no marks yet.
 pub(super) fn figure(name: &'static str, title: &str, see: String, caution: &str) -> Figure {
@@ -28,14 +28,14 @@ pub(super) fn scores(lineup: &Lineup<'_>) -> Figure {
     let dots = |splits: Vec<(String, f64)>| {
         splits.into_iter().map(|(split, score)| (score, format!("split {split}: {}", signed(score, 4)))).collect()
     };
-    let candidates = shown.iter().map(|&candidate| Row {
+    let candidates = shown.iter().map(|&candidate| ForestRow {
         label: lineup.name(candidate).to_owned(),
         against: lineup.against(candidate),
         dots: dots(lineup.by_split(candidate)),
         cells: cells(lineup.row(candidate), lineup.verdict(candidate)),
         ..intervals(lineup.row(candidate))
     });
-    let baselines = analysis.baselines.iter().zip(&lineup.observations.baselines).map(|(row, baseline)| Row {
+    let baselines = analysis.baselines.iter().zip(&lineup.observations.baselines).map(|(row, baseline)| ForestRow {
         label: row.label.clone(),
         against: Against::Baseline,
         dots: dots(lineup.split_means(&baseline.observations, |_| true)),
@@ -65,8 +65,8 @@ pub(super) fn scores(lineup: &Lineup<'_>) -> Figure {
     forest.draw(figure("scores", "Scores", see, caution))
 }
 
-fn intervals(row: &comparison::Row) -> Row {
-    Row {
+fn intervals(row: &comparison::Performance) -> ForestRow {
+    ForestRow {
         label: String::new(),
         against: Against::Open,
         dots: Vec::new(),
@@ -77,7 +77,7 @@ fn intervals(row: &comparison::Row) -> Row {
     }
 }
 
-fn cells(row: &comparison::Row, verdict: String) -> Vec<String> {
+fn cells(row: &comparison::Performance, verdict: String) -> Vec<String> {
     let number = |number: Option<f64>| number.map_or("\u{2013}".to_owned(), |number| signed(number, 3));
     let n = if row.scores.n == row.jobs { row.jobs.to_string() } else { format!("{} of {}", row.scores.n, row.jobs) };
     vec![number(row.scores.mean), number(row.scores.sd), n, verdict]
@@ -88,11 +88,11 @@ fn cells(row: &comparison::Row, verdict: String) -> Vec<String> {
 pub(super) fn differences(lineup: &Lineup<'_>) -> Option<Figure> {
     let (analysis, best) = (lineup.analysis, lineup.best?);
     let others = lineup.shown().into_iter().filter(|candidate| *candidate != best);
-    let rows: Vec<Row> = others
+    let rows: Vec<ForestRow> = others
         .filter_map(|candidate| {
             let comparison = lineup.against_best(candidate)?.comparison?;
             let dots = lineup.differences_by_split(candidate).into_iter();
-            Some(Row {
+            Some(ForestRow {
                 label: lineup.name(candidate).to_owned(),
                 against: lineup.against(candidate),
                 dots: dots
@@ -123,7 +123,7 @@ pub(super) fn differences(lineup: &Lineup<'_>) -> Option<Figure> {
          The band is the region of practical equivalence, \u{b1}{}.{}",
         analysis.metric,
         lineup.name(best),
-        analysis.pairs.pairs.len(),
+        analysis.pairs.count,
         signed(rope, 3),
         lineup.left_out(),
     );
@@ -137,7 +137,7 @@ pub(super) fn differences(lineup: &Lineup<'_>) -> Option<Figure> {
 #[must_use]
 pub(super) fn ranks(lineup: &Lineup<'_>) -> Option<Figure> {
     let ranks = lineup.analysis.ranks.as_ref()?;
-    let shown = ranks.order.len().min(RANKED);
+    let shown = ranks.order.len().min(MAX_RANKED);
     let named = ranks
         .order
         .iter()

@@ -13,8 +13,8 @@ const ROW: f64 = 28.0;
 const TOP: f64 = 58.0;
 /// How much wider strong letters are.
 const STRONG: f64 = 1.08;
-/// The most room for the rows' names.
-const MOST_LABEL: f64 = 250.0;
+/// Maximum width of the rows' names.
+const MAX_LABEL: f64 = 250.0;
 /// Room between names, plot and columns.
 const GAP: f64 = 18.0;
 
@@ -49,7 +49,7 @@ impl Against {
 
 /// A row.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Row {
+pub(super) struct ForestRow {
     /// Its name.
     pub(super) label: String,
     /// Its colour's meaning.
@@ -75,7 +75,7 @@ pub(super) struct Forest {
     /// The heads of the columns.
     pub(super) heads: Vec<&'static str>,
     /// The rows, from above.
-    pub(super) rows: Vec<Row>,
+    pub(super) rows: Vec<ForestRow>,
     /// A stretch of the axis that means no difference.
     pub(super) band: Option<(f64, f64)>,
     /// A value to compare with.
@@ -87,7 +87,7 @@ impl Forest {
     #[must_use]
     pub(super) fn draw(&self, figure: Figure) -> Figure {
         let columns = self.columns();
-        let labels = self.rows.iter().map(|row| STRONG * width_of(&row.label)).fold(60.0, f64::max).min(MOST_LABEL);
+        let labels = self.rows.iter().map(|row| STRONG * width_of(&row.label)).fold(60.0, f64::max).min(MAX_LABEL);
         let right = columns.first().map_or(WIDTH, |column| column.left) - GAP;
         let scale = self.scale((labels + GAP, right));
         let bottom = TOP + ROW * self.rows.len() as f64;
@@ -146,7 +146,7 @@ struct Column {
     right: f64,
 }
 
-fn draw_row(row: &Row, scale: &Scale, y: f64, labels: f64, columns: &[Column]) -> Markup {
+fn draw_row(row: &ForestRow, scale: &Scale, y: f64, labels: f64, columns: &[Column]) -> Markup {
     let weight = if row.against == Against::Best { "strong" } else { "" };
     let (above, below) = (y - 3.5, y + 7.0);
     html! {

@@ -15,10 +15,10 @@ use std::collections::{BTreeMap, HashMap};
 
 /// The axis that makes the groups.
 const GROUPED_BY: &str = "loss";
-/// Curves in a plot: with more, colours and lines cannot be told apart.
-const CURVES: usize = 6;
-/// Groups in the figure.
-const GROUPS: usize = 8;
+/// Maximum number of curves in a plot: the colours and lines of more could not be told apart.
+const MAX_CURVES: usize = 6;
+/// Maximum number of groups in the figure.
+const MAX_GROUPS: usize = 8;
 
 /// Losses and scores by epoch (IoU where the metric is the loss); `None` without measurements of a candidate that is shown.
 #[must_use]
@@ -56,7 +56,7 @@ pub(super) fn learning(
         if drawn == all {
             String::new()
         } else {
-            format!(" Drawn are {drawn} of {all} candidates: of each loss function the best {CURVES} at most.")
+            format!(" Drawn are {drawn} of {all} candidates: of each loss function the best {MAX_CURVES} at most.")
         },
     );
     let caution = "Heights of losses can be compared within a plot only: each loss function has its own scale. The \
@@ -78,11 +78,11 @@ fn chosen(lineup: &Lineup<'_>, epochs: &HashMap<usize, Vec<Vec<Measurement>>>) -
     let mut chosen = Vec::new();
     for candidate in lineup.shown().into_iter().filter(|candidate| epochs.contains_key(candidate)) {
         let (group, name) = lineup.name_beside(candidate, GROUPED_BY);
-        if counts.len() == GROUPS && !counts.contains_key(&group) {
+        if counts.len() == MAX_GROUPS && !counts.contains_key(&group) {
             continue;
         }
         let count = counts.entry(group.clone()).or_default();
-        if *count < CURVES {
+        if *count < MAX_CURVES {
             *count += 1;
             chosen.push((candidate, group, name));
         }

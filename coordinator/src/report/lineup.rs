@@ -2,7 +2,7 @@
 //! sorts; computes nothing that the analysis has not.
 
 use super::forest::Against;
-use crate::analysis::comparison::{Analysis, Finding, Pair, Row};
+use crate::analysis::comparison::{Analysis, Finding, Pair, Performance};
 use crate::analysis::observations::{Observation, Observations};
 use crate::analysis::versus_best;
 use crate::plan::AxisValue;
@@ -10,8 +10,8 @@ use crate::stats::Interval;
 use crate::tables::Analysed;
 use crate::text::metric_name;
 
-/// So many candidates are in a figure at most.
-pub const SHOWN: usize = 30;
+/// Maximum number of candidates in a figure.
+pub const MAX_SHOWN: usize = 30;
 /// Between the values of a name.
 const SEPARATOR: &str = " \u{b7} ";
 
@@ -45,7 +45,7 @@ impl<'a> Lineup<'a> {
 
     /// A candidate's numbers.
     #[must_use]
-    pub fn row(&self, candidate: usize) -> &'a Row {
+    pub fn row(&self, candidate: usize) -> &'a Performance {
         &self.analysis.candidates[candidate]
     }
 
@@ -89,7 +89,7 @@ impl<'a> Lineup<'a> {
     /// The candidates that figures show: the first of the order, and the best wherever it stands.
     #[must_use]
     pub fn shown(&self) -> Vec<usize> {
-        let mut shown: Vec<usize> = self.order.iter().copied().take(SHOWN).collect();
+        let mut shown: Vec<usize> = self.order.iter().copied().take(MAX_SHOWN).collect();
         if let Some(best) = self.best.filter(|best| !shown.contains(best)) {
             shown.pop();
             shown.push(best);

@@ -1,4 +1,4 @@
-//! Who was stopped before the end, when, and on what evidence.
+//! The candidates that were stopped early: when, and on what evidence.
 
 use super::html::{cell, table};
 use super::lineup::Lineup;
@@ -8,8 +8,8 @@ use crate::text::plural;
 use crate::text::signed;
 use maud::{Markup, html};
 
-/// Stops in the page; the table of looks has all.
-const STOPS: usize = 60;
+/// Maximum number of stops in the page; the table of looks has all.
+const MAX_STOPS: usize = 60;
 
 /// The section on looks; nothing for a sweep that has taken none.
 pub(super) fn section(material: &Material<'_>, lineup: &Lineup<'_>) -> Markup {
@@ -18,9 +18,9 @@ pub(super) fn section(material: &Material<'_>, lineup: &Lineup<'_>) -> Markup {
         looks.iter().flat_map(|look| look.stops.iter().map(move |stop| (look, stop))).collect();
     let Some(last) = looks.last() else { return html! {} };
     let left = last.standings.len() - last.stops.len();
-    let rows = stops.iter().take(STOPS).map(|(look, stop)| row(lineup, look, stop));
-    let caption = if stops.len() > STOPS {
-        format!("The first {STOPS} of {} candidates that were stopped", stops.len())
+    let rows = stops.iter().take(MAX_STOPS).map(|(look, stop)| row(lineup, look, stop));
+    let caption = if stops.len() > MAX_STOPS {
+        format!("The first {MAX_STOPS} of {} candidates that were stopped", stops.len())
     } else {
         "Candidates that were stopped".to_owned()
     };

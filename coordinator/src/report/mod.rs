@@ -1,8 +1,8 @@
 //! The report of a sweep: one page that leads with the answer in words, and its figures as files. Pure: data -> text.
 //!
 //! ```text
-//!  Material --lineup--> who is compared with whom --figures, learning--> Figure --+--> page.rs      one HTML file
-//!                                                      (forest, curves, ... draw)    +--> figures/*.svg
+//!  Material --lineup--> candidates in order --figures, learning--> Figure --+--> page.rs      one HTML file
+//!                                                (forest, curves, ... draw)    +--> figures/*.svg
 //! ```
 //!
 //! Nothing in a page is fetched: styles and drawings are in it, images are data in it, and it has no script.
@@ -25,7 +25,7 @@ mod provenance;
 mod scale;
 mod variance;
 
-pub use lineup::{Lineup, SHOWN};
+pub use lineup::{Lineup, MAX_SHOWN};
 pub use material::Material;
 pub use provenance::Provenance;
 

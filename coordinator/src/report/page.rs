@@ -2,11 +2,11 @@
 
 use super::draw::{self, Figure};
 use super::html::{cell, table};
-use super::lineup::{Lineup, SHOWN};
+use super::lineup::{Lineup, MAX_SHOWN};
 use super::material::Material;
 use super::{examples, failures, looks, provenance};
 use crate::analysis::answer::Answer;
-use crate::analysis::comparison::Row;
+use crate::analysis::comparison::Performance;
 use crate::results::{RowState, SweepResults};
 use crate::stats::Interval;
 use crate::text::signed;
@@ -16,8 +16,8 @@ use proto::spec::Trainer;
 
 /// The styles of the page, beside those of the drawings.
 const STYLE: &str = include_str!("page.css");
-/// Caveats that are spelled out.
-const CAVEATS: usize = 12;
+/// Maximum number of caveats that are spelled out.
+const MAX_CAVEATS: usize = 12;
 /// Nothing may be fetched, and nothing run.
 const POLICY: &str =
     "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'";
@@ -105,8 +105,8 @@ fn caveats(caveats: &[String]) -> Markup {
         @if !caveats.is_empty() {
             aside class="notice" aria-label="Before you believe the numbers" {
                 b { "Before you believe the numbers" }
-                ul { @for caveat in caveats.iter().take(CAVEATS) { li { (caveat) } } }
-                @if caveats.len() > CAVEATS { p { "\u{2026} and " (caveats.len() - CAVEATS) " more like these" } }
+                ul { @for caveat in caveats.iter().take(MAX_CAVEATS) { li { (caveat) } } }
+                @if caveats.len() > MAX_CAVEATS { p { "\u{2026} and " (caveats.len() - MAX_CAVEATS) " more like these" } }
             }
         }
     }
@@ -177,7 +177,7 @@ fn range(interval: Interval) -> String {
     format!("{} \u{2026} {}", signed(interval.low, 3), signed(interval.high, 3))
 }
 
-fn row(name: &str, row: &Row, verdict: &str) -> Vec<Markup> {
+fn row(name: &str, row: &Performance, verdict: &str) -> Vec<Markup> {
     let number = |number: Option<f64>| cell(number.map_or("\u{2013}".to_owned(), |number| signed(number, 3)));
     let interval = |interval: Option<Interval>| cell(interval.map_or("\u{2013}".to_owned(), range));
     let n = if row.scores.n == row.jobs { row.jobs.to_string() } else { format!("{} of {}", row.scores.n, row.jobs) };
@@ -215,7 +215,7 @@ fn drawn(figure: &Figure) -> Markup {
     }
 }
 
-/// What can be detected with so many splits, and with more.
+/// The differences that these splits can detect, and more splits could.
 fn power(lineup: &Lineup<'_>) -> Markup {
     let power = &lineup.analysis.power;
     let in_scores = |units: f64| match power.typical_sd {
@@ -289,8 +289,8 @@ fn files(material: &Material<'_>, figures: &[Figure]) -> Markup {
                     li { a href=(file) { (file) } " \u{2013} " (figure.title) }
                 }
             }
-            @if material.analysed.analysis.candidates.len() > SHOWN {
-                p class="note" { "Figures and tables of this page show " (SHOWN) " candidates; tables/candidates.csv has all." }
+            @if material.analysed.analysis.candidates.len() > MAX_SHOWN {
+                p class="note" { "Figures and tables of this page show " (MAX_SHOWN) " candidates; tables/candidates.csv has all." }
             }
         }
     }

@@ -1,4 +1,4 @@
-//! Where a report's numbers come from: what it takes to make them again.
+//! The provenance of a report's numbers: all that it takes to make them again.
 
 use super::html::{Head, cell, table};
 use super::material::Material;
@@ -7,8 +7,8 @@ use crate::text::seeds;
 use maud::{Markup, html};
 use std::collections::BTreeMap;
 
-/// Seeds that are written out; a sweep may have thousands.
-const SEEDS: usize = 60;
+/// Maximum number of seeds that are written out; a sweep may have thousands.
+const MAX_SEEDS: usize = 60;
 
 /// The columns of what the jobs ran on.
 const DEVICES: [Head<'_>; 3] = [("device", false), ("worker", false), ("jobs", true)];
@@ -58,7 +58,7 @@ pub(super) fn section(material: &Material<'_>) -> Markup {
                 dt { "Submitted" } dd { (provenance.submitted) }
                 dt { "Program" } dd { "coordinator " (provenance.version) }
                 dt { "Trainer" } dd { (sweep.trainer) }
-                dt { "Replicates" } dd { (seeds(&sweep.replicates, SEEDS)) }
+                dt { "Replicates" } dd { (seeds(&sweep.replicates, MAX_SEEDS)) }
             }
             @if !devices.is_empty() { (table("What the jobs ran on", &DEVICES, &devices)) }
             @if !provenance.commands.is_empty() {

@@ -4,8 +4,8 @@
 use super::*;
 use crate::analysis::comparison::Analysis;
 use crate::analysis::comparison::{
-    Comparison, Component, Crossed, Detectable, Family, Finding, Flips, NewData, Options, Pair, Pick, Posterior, Power,
-    Ranks, Row, Selection, Share, Superiority, Test, TestSampling, TwoWay, Variance, Verdicts, Warning,
+    Comparison, Component, Crossed, Detectable, Family, Finding, Flips, NewData, Options, Pair, Performance, Pick,
+    Posterior, Power, Ranks, Selection, Share, Superiority, Test, TestSampling, TwoWay, Variance, Verdicts, Warning,
 };
 use crate::analysis::observations::Observations;
 use crate::analysis::observations::{Baseline, Candidate, Observation, Replicate};
@@ -134,11 +134,11 @@ fn intervals(numbers: &[f64]) -> (Summary, Interval, NewData) {
     (summary, Interval::around(mean, half(0.0)), NewData { ratio: 0.5, interval: Interval::around(mean, half(0.5)) })
 }
 
-fn row(label: String, scores: &[f64]) -> Row {
+fn row(label: String, scores: &[f64]) -> Performance {
     let (summary, this_pool, new_data) = intervals(scores);
     let collapsed = scores.iter().filter(|score| **score < 0.2).count();
     let share = |count| Share { count, of: SPLITS, interval: Interval { low: 0.0, high: 0.3 } };
-    Row {
+    Performance {
         label,
         jobs: SPLITS,
         missing: 0,
@@ -206,8 +206,8 @@ fn component(name: &str, raw: f64, share: f64) -> Component {
 fn analysis(observations: &Observations) -> Analysis {
     let count = observations.candidates.len();
     let scores = |index: usize| (0..SPLITS).map(|split| score(index, split)).collect::<Vec<_>>();
-    let pairs = (1..count).map(|second| pair(0, second)).collect();
-    let none = Family { pairs: Vec::new(), flips: Flips::default() };
+    let pairs: Vec<_> = (1..count).map(|second| pair(0, second)).collect();
+    let none = Family { pairs: Vec::new(), count: 0, flips: Flips::default() };
     let test = Test { statistic: 43.9, df: (4.0, f64::INFINITY), p: 6.8e-9 };
     let pick = Pick { candidate: 0, picked_by: 0.72, test: Some(0.71) };
     let components = vec![
@@ -230,7 +230,7 @@ fn analysis(observations: &Observations) -> Analysis {
             .map(|(index, one)| row(one.label(), &scores(index)))
             .collect(),
         baselines: vec![row("Otsu".to_owned(), &scores(3))],
-        pairs: Family { pairs, flips: Flips { count: 4096, exact: true } },
+        pairs: Family { count: pairs.len(), pairs, flips: Flips { count: 4096, exact: true } },
         against_baselines: none,
         ranks: Some(Ranks {
             splits: SPLITS,
@@ -407,7 +407,7 @@ fn nothing_that_users_write_is_markup() {
 #[test]
 fn many_candidates_are_cut_and_the_page_says_so() {
     let report = Made::new(100).report();
-    assert_eq!(count(&report.figures[0].1, "class=\"mean\""), SHOWN + 1 + 1, "the candidates, a baseline, the key");
+    assert_eq!(count(&report.figures[0].1, "class=\"mean\""), MAX_SHOWN + 1 + 1, "the candidates, a baseline, the key");
     assert!(report.page.contains("Only the first 30 of 100 candidates are shown; tables/candidates.csv has all."));
     assert!(report.page.len() < 1_000_000, "{} bytes", report.page.len());
 }

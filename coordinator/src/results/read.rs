@@ -127,7 +127,7 @@ impl SweepHead {
             candidates: plan.candidates.iter().map(|candidate| candidate.values.clone()).collect(),
             replicates: plan.replicates.clone(),
             objective: plan.objective,
-            // every candidate is split alike: the section is no axis
+            // every candidate is split alike: the section is never an axis
             split: plan.candidates.first().map(|candidate| candidate.template.split).unwrap_or_default(),
             cases: sweep.inventory.as_ref().map(|inventory| inventory.cases.len()),
         }

@@ -15,7 +15,7 @@ impl Additive {
     pub fn fit(cells: &[Vec<f64>]) -> Self {
         let width = cells.iter().map(Vec::len).max().unwrap_or(0);
         let mut fit = Self { rows: vec![None; cells.len()], columns: vec![0.0; width] };
-        for _ in 0..MOST_TURNS {
+        for _ in 0..MAX_TURNS {
             fit.fit_rows(cells);
             if fit.fit_columns(cells) <= 1e-13 {
                 break;
@@ -60,7 +60,7 @@ impl Additive {
 }
 
 /// Enough for gaps in half of a table; each turn takes a constant part of the error away.
-const MOST_TURNS: usize = 1000;
+const MAX_TURNS: usize = 1000;
 
 fn mean(numbers: impl Iterator<Item = f64>) -> Option<f64> {
     let (sum, n) = numbers.fold((0.0, 0.0), |(sum, n), number| (sum + number, n + 1.0));

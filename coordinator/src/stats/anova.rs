@@ -19,7 +19,7 @@ impl Term {
     }
 }
 
-/// The terms of a full crossing of factors with so many levels, in order of their bits: `terms[factors - 1]`. `values` has the last
+/// The terms of a full crossing of factors with these numbers of levels, in order of their bits: `terms[factors - 1]`. `values` has the last
 /// factor varying fastest. The term of all factors together is the residual.
 ///
 /// The effect of a term at its levels is the mean there without all effects of its parts: `sum over parts of (-1)^(missing factors)

@@ -7,39 +7,44 @@
 use super::random::Random;
 use rayon::prelude::*;
 
-/// Flips are looked at so many at a time: one register's worth of lanes, several times over.
+/// Number of flips that are looked at together: one register's worth of lanes, several times over.
 const BLOCK: usize = 64;
 
 /// Lanes that are counted side by side.
 const LANES: usize = 8;
 
-/// So many flips of pairs are affordable: some tenths of a second.
+/// Maximum number of flips of all pairs together: they take some tenths of a second.
 const BUDGET: usize = 400_000_000;
 
 /// What is flipped: the differences `rows[first] - rows[second]` of pairs.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone, Copy)]
 pub struct Family<'a> {
     /// Scores of each row on each split.
     pub rows: &'a [Vec<f64>],
-    /// The pairs.
-    pub pairs: &'a [FlipPair],
+    /// For each row, whether it has a score on every split, and of the same cases as the other such rows.
+    pub whole: &'a [bool],
+    /// The pairs of rows.
+    pub pairs: &'a [(u32, u32)],
+    /// The pairs whose p-values are wanted, as places in `pairs`, in ascending order.
+    pub wanted: &'a [usize],
+    /// The differences of a pair of rows that are not both whole: one per split, zero where the two share none.
+    pub differences: &'a (dyn Fn(usize, usize) -> Vec<f64> + Sync),
 }
 
-/// A pair.
-#[derive(Debug, Clone, PartialEq)]
-pub enum FlipPair {
-    /// Two rows that share all splits.
-    Whole(usize, usize),
-    /// Differences, one a split, with zero where the two share none.
-    Part(Vec<f64>),
+impl Family<'_> {
+    /// The differences of a pair that does not share all splits; `None` for one that does.
+    fn part(&self, (a, b): (u32, u32)) -> Option<Vec<f64>> {
+        let (a, b) = (a as usize, b as usize);
+        (!self.whole[a] || !self.whole[b]).then(|| (self.differences)(a, b))
+    }
 }
 
 /// The p-values.
 #[derive(Debug, Clone, PartialEq)]
 pub struct FlipTest {
-    /// Each pair's own two-sided p.
+    /// The own two-sided p of each wanted pair.
     pub p: Vec<f64>,
-    /// Each pair's p of the greatest statistic of the family.
+    /// The p of the greatest statistic of the family, of each wanted pair.
     pub p_max: Vec<f64>,
     /// Number of flips looked at.
     pub count: u64,
@@ -47,7 +52,7 @@ pub struct FlipTest {
     pub exact: bool,
 }
 
-/// Tests a family on so many splits. The statistic is `|sum d| / sqrt(sum d²)`, which orders flips as |t| does.
+/// Tests a family on `splits` splits. The statistic is `|sum d| / sqrt(sum d²)`, which orders flips as |t| does.
 ///
 /// All `2^splits` flips where that is affordable; otherwise random ones of the seed, the observed one counted in.
 #[must_use]
@@ -56,8 +61,9 @@ pub fn flip_test(family: &Family<'_>, splits: usize, seed: u64) -> FlipTest {
         return FlipTest { p: Vec::new(), p_max: Vec::new(), count: 0, exact: true };
     }
     let prepared = Prepared::of(family, splits);
-    let cost = family.pairs.iter().map(|pair| if matches!(pair, FlipPair::Whole(..)) { 1 } else { splits });
-    let affordable = BUDGET / (cost.sum::<usize>() + family.rows.len() * splits).max(1);
+    let cost = |&(a, b): &(u32, u32)| if family.whole[a as usize] && family.whole[b as usize] { 1 } else { splits };
+    let cost: usize = family.pairs.iter().map(cost).sum();
+    let affordable = BUDGET / (cost + family.rows.len() * splits).max(1);
     // a flip and its opposite have the same statistic: half of them are enough
     let all = 1_u64.checked_shl(splits.saturating_sub(1) as u32).filter(|_| splits < 40);
     let exact = all.filter(|all| *all <= affordable as u64);
@@ -67,7 +73,7 @@ pub fn flip_test(family: &Family<'_>, splits: usize, seed: u64) -> FlipTest {
         Flips::of(first, BLOCK.min((count - first) as usize), splits, exact.is_none().then_some(seed))
     };
     let blocks = (0..count.div_ceil(BLOCK as u64)).into_par_iter().map(block);
-    let none = || Tally::new(family.pairs.len());
+    let none = || Tally::new(family.wanted.len());
     let tally = blocks.fold(none, |tally, flips| tally.with(&prepared, &flips)).reduce(none, Tally::and);
     tally.into_test(&prepared.observed, count, exact.is_some())
 }
@@ -76,31 +82,35 @@ pub fn flip_test(family: &Family<'_>, splits: usize, seed: u64) -> FlipTest {
 struct Prepared<'a> {
     family: Family<'a>,
     splits: usize,
-    /// `1 / sqrt(sum d²)`, or zero where all are zero.
+    /// Of each pair `1 / sqrt(sum d²)`, or zero where all are zero.
     scale: Vec<f64>,
-    /// The observed statistic, less what rounding may take.
+    /// The observed statistic of each wanted pair, less what rounding may take.
     observed: Vec<f64>,
 }
 
 impl<'a> Prepared<'a> {
     fn of(family: &Family<'a>, splits: usize) -> Self {
-        let sums = |pair: &FlipPair| -> (f64, f64) {
+        let sums = |pair: (u32, u32)| -> (f64, f64) {
             let add = |(sum, squares): (f64, f64), d: f64| (sum + d, squares + d * d);
-            match pair {
-                FlipPair::Whole(a, b) => {
-                    let (a, b) = (&family.rows[*a], &family.rows[*b]);
+            match family.part(pair) {
+                None => {
+                    let (a, b) = (&family.rows[pair.0 as usize], &family.rows[pair.1 as usize]);
                     a.iter().zip(b).map(|(a, b)| a - b).fold((0.0, 0.0), add)
                 }
-                FlipPair::Part(differences) => differences.iter().copied().fold((0.0, 0.0), add),
+                Some(differences) => differences.into_iter().fold((0.0, 0.0), add),
             }
         };
-        let of = family.pairs.par_iter().map(|pair| {
-            let (sum, squares) = sums(pair);
-            let scale = if squares > 0.0 { 1.0 / squares.sqrt() } else { 0.0 };
-            (scale, (sum.abs() * scale) * (1.0 - 1e-10))
-        });
-        let (scale, observed) = of.unzip();
-        Self { family: *family, splits, scale, observed }
+        let scale = |squares: f64| if squares > 0.0 { 1.0 / squares.sqrt() } else { 0.0 };
+        let observed = |place: &usize| {
+            let (sum, squares) = sums(family.pairs[*place]);
+            (sum.abs() * scale(squares)) * (1.0 - 1e-10)
+        };
+        Self {
+            family: *family,
+            splits,
+            scale: family.pairs.par_iter().map(|pair| scale(sums(*pair).1)).collect(),
+            observed: family.wanted.par_iter().map(observed).collect(),
+        }
     }
 }
 
@@ -144,29 +154,35 @@ impl Flips {
 
 /// What is counted.
 struct Tally {
-    /// For each pair, the flips with at least its statistic.
+    /// For each wanted pair, the flips with at least its statistic.
     reached: Vec<u32>,
     /// The greatest statistic of each flip.
     greatest: Vec<f64>,
 }
 
 impl Tally {
-    fn new(pairs: usize) -> Self {
-        Self { reached: vec![0; pairs], greatest: Vec::new() }
+    fn new(wanted: usize) -> Self {
+        Self { reached: vec![0; wanted], greatest: Vec::new() }
     }
 
     fn with(mut self, prepared: &Prepared<'_>, flips: &Flips) -> Self {
-        let Family { rows, pairs } = prepared.family;
+        let family = &prepared.family;
         let whole = |row: &Vec<f64>| if row.len() == prepared.splits { flips.project(row) } else { [0.0; BLOCK] };
-        let rows: Vec<_> = rows.iter().map(whole).collect();
+        let rows: Vec<_> = family.rows.iter().map(whole).collect();
         let mut greatest = [0.0_f64; BLOCK];
-        for (index, pair) in pairs.iter().enumerate() {
-            let scale = prepared.scale[index];
-            let statistics = match pair {
-                FlipPair::Whole(a, b) => std::array::from_fn(|flip| (rows[*a][flip] - rows[*b][flip]).abs() * scale),
-                FlipPair::Part(differences) => flips.project(differences).map(|sum| sum.abs() * scale),
+        let mut wanted = family.wanted.iter().enumerate().peekable();
+        for (place, (pair, scale)) in family.pairs.iter().zip(&prepared.scale).enumerate() {
+            let statistics = match family.part(*pair) {
+                None => {
+                    let (a, b) = (&rows[pair.0 as usize], &rows[pair.1 as usize]);
+                    std::array::from_fn(|flip| (a[flip] - b[flip]).abs() * scale)
+                }
+                Some(differences) => flips.project(&differences).map(|sum| sum.abs() * scale),
             };
-            self.reached[index] += reached(&statistics, &mut greatest, prepared.observed[index]);
+            keep_greatest(&statistics, &mut greatest);
+            if let Some((index, _)) = wanted.next_if(|(_, wanted)| **wanted == place) {
+                self.reached[index] += reached(&statistics, prepared.observed[index]);
+            }
         }
         self.greatest.extend_from_slice(&greatest[..flips.len]);
         self
@@ -197,14 +213,19 @@ impl Tally {
     }
 }
 
-/// Counts the flips that reach the observed statistic, and keeps the greatest of each.
-fn reached(statistics: &[f64; BLOCK], greatest: &mut [f64; BLOCK], observed: f64) -> u32 {
+/// Keeps the greatest statistic of each flip.
+fn keep_greatest(statistics: &[f64; BLOCK], greatest: &mut [f64; BLOCK]) {
+    for (statistic, greatest) in statistics.iter().zip(greatest) {
+        *greatest = if *statistic > *greatest { *statistic } else { *greatest };
+    }
+}
+
+/// Counts the flips that reach the observed statistic.
+fn reached(statistics: &[f64; BLOCK], observed: f64) -> u32 {
     let mut reached = [0.0; LANES];
-    for (statistics, greatest) in statistics.chunks_exact(LANES).zip(greatest.chunks_exact_mut(LANES)) {
-        for lane in 0..LANES {
-            let statistic = statistics[lane];
-            greatest[lane] = if statistic > greatest[lane] { statistic } else { greatest[lane] };
-            reached[lane] += if statistic >= observed { 1.0 } else { 0.0 };
+    for statistics in statistics.chunks_exact(LANES) {
+        for (reached, statistic) in reached.iter_mut().zip(statistics) {
+            *reached += if *statistic >= observed { 1.0 } else { 0.0 };
         }
     }
     reached.iter().sum::<f64>() as u32

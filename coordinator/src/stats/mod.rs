@@ -1,4 +1,4 @@
-//! Statistics of lists of numbers: small pure functions, one file a family. Knows nothing of sweeps.
+//! Statistics of lists of numbers: small pure functions, one file per family. Knows nothing of sweeps.
 //!
 //! ```text
 //!  one list       summary, interval

@@ -67,7 +67,7 @@ pub fn e_value(t: f64, n: usize, g: f64) -> f64 {
     ratio.powf((df + 1.0) / 2.0) / spread.sqrt()
 }
 
-/// Two-sided sign test: P of so many or fewer of the rarer sign among `positive + negative` fair coins.
+/// Two-sided sign test: P of as many or fewer of the rarer sign among `positive + negative` fair coins.
 #[must_use]
 pub fn sign_test(positive: usize, negative: usize) -> f64 {
     let n = positive + negative;

@@ -42,7 +42,7 @@ pub fn splits_needed(effect: f64, ratio: f64, alpha: f64, power: f64) -> Option<
 }
 
 /// Greatest number of splits whose detectable effect is computed; beyond, the normal approximation is as good.
-const MOST_EXACT: usize = 128;
+const MAX_EXACT: usize = 128;
 
 /// Numbers of splits for many effects at one level: what a number of splits can detect is computed once, when it is asked for.
 #[derive(Debug, Clone)]
@@ -60,7 +60,7 @@ impl Needed {
     /// Prepares a level.
     #[must_use]
     pub fn new(ratio: f64, alpha: f64, power: f64) -> Self {
-        let detectable = (2..=MOST_EXACT).map(|_| OnceLock::new()).collect();
+        let detectable = (2..=MAX_EXACT).map(|_| OnceLock::new()).collect();
         Self { detectable, ratio, alpha, power, distance: floor(1.0, alpha, power) }
     }
 
@@ -72,7 +72,7 @@ impl Needed {
             // below what any number of splits can detect
             return None;
         }
-        let (mut few, mut many) = (2, MOST_EXACT + 1);
+        let (mut few, mut many) = (2, MAX_EXACT + 1);
         while few < many {
             let n = usize::midpoint(few, many);
             let detected = || detectable(n, self.ratio, self.alpha, self.power);
@@ -82,10 +82,10 @@ impl Needed {
                 many = n;
             }
         }
-        if few <= MOST_EXACT {
+        if few <= MAX_EXACT {
             return Some(few as u64);
         }
         let n = (1.0 / rest).ceil();
-        (n < 1e9).then(|| (n as u64).max(MOST_EXACT as u64 + 1))
+        (n < 1e9).then(|| (n as u64).max(MAX_EXACT as u64 + 1))
     }
 }

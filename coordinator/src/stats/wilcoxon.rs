@@ -4,13 +4,13 @@ use super::distributions::normal_tail;
 use std::sync::LazyLock;
 
 /// Greatest number of differences for which the exact distribution is used.
-const MOST_EXACT: usize = 50;
+const MAX_EXACT: usize = 50;
 
 /// For each n, P(W <= w) of the sum of ranks with a positive sign.
 static EXACT: LazyLock<Vec<Vec<f64>>> = LazyLock::new(|| {
     let mut counts = vec![1.0];
     let mut tables = vec![vec![1.0]];
-    for n in 1..=MOST_EXACT {
+    for n in 1..=MAX_EXACT {
         let mut next = vec![0.0; counts.len() + n];
         for (sum, count) in counts.iter().enumerate() {
             next[sum] += count / 2.0;
@@ -56,7 +56,7 @@ impl Wilcoxon {
         if self.sorted.is_empty() {
             return (0.0, 1.0);
         }
-        if ties == 0.0 && !has_zeros && self.sorted.len() <= MOST_EXACT {
+        if ties == 0.0 && !has_zeros && self.sorted.len() <= MAX_EXACT {
             let below = EXACT[self.sorted.len()].get(lesser as usize).copied().unwrap_or(1.0);
             return (lesser, (2.0 * below).min(1.0));
         }

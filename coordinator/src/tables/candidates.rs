@@ -4,8 +4,8 @@ use super::about::Analysed;
 use super::layout::{self, axis_cells, axis_columns, laid_out};
 use super::table::{Cell, Kind, Show, Table};
 use crate::analysis::answer::answer;
-use crate::analysis::comparison::{Analysis, Finding, NewData, Row};
-use crate::analysis::versus_best::{best, is_tie, standings};
+use crate::analysis::comparison::{Analysis, Finding, NewData, Performance};
+use crate::analysis::versus_best::{self, best, is_tie};
 use crate::stats::Interval;
 use crate::text::{measured, plural};
 
@@ -41,7 +41,7 @@ type Field<'a> = layout::Field<Line<'a>>;
 
 /// What a row is made of.
 struct Line<'a> {
-    row: &'a Row,
+    row: &'a Performance,
     is_baseline: bool,
     /// What may be said of the best against it; `None` for baselines, and for the best itself.
     best_is: Option<Finding>,
@@ -74,9 +74,9 @@ impl Line<'_> {
 fn lines(analysis: &Analysis) -> Vec<Line<'_>> {
     let best = best(analysis);
     let mut findings = vec![(None, false); analysis.candidates.len()];
-    for standing in best.map(|best| standings(analysis, best)).unwrap_or_default() {
-        let is_tied = standing.gain.is_some() && is_tie(standing.finding);
-        findings[standing.other] = (Some(standing.finding), is_tied);
+    for other in best.map(|best| versus_best::candidates(analysis, best)).unwrap_or_default() {
+        let is_tied = other.gain.is_some() && is_tie(other.finding);
+        findings[other.index] = (Some(other.finding), is_tied);
     }
     let ranks = analysis.ranks.as_ref();
     let candidate = |(index, row): (usize, _)| Line {
@@ -165,7 +165,7 @@ fn sensitivity<'a>(analysis: &Analysis) -> Vec<Field<'a>> {
     fields.collect()
 }
 
-fn new_data(row: &Row) -> Option<Interval> {
+fn new_data(row: &Performance) -> Option<Interval> {
     row.new_data.map(|NewData { interval, .. }| interval)
 }
 

@@ -1,4 +1,4 @@
-//! The looks of a sweep -> a table: how every candidate that was left stood, what was decided, and on what evidence.
+//! The looks of a sweep -> a table: how every candidate that was left stood, the decision, and its evidence.
 
 use super::about::About;
 use super::layout::{axis_cells, axis_columns, exact, measured, text};
@@ -10,7 +10,7 @@ use crate::results::{SweepHead, SweepResults};
 /// What stands in the column `decision` of a candidate that goes on.
 const GOES_ON: &str = "goes on";
 
-/// A row a candidate at each look, in the order of the plan.
+/// One row per candidate at each look, in the order of the plan.
 #[must_use]
 pub fn looks(results: &SweepResults) -> Table {
     let SweepResults { head, looks, .. } = results;

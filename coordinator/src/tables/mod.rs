@@ -1,16 +1,16 @@
 //! Results and Analysis -> tables -> text.
 //!
 //! ```text
-//!  candidates    a row a candidate, then a row a baseline: scores, intervals, failures
-//!  pairs         a row a pair of candidates, then of a candidate and a baseline: difference, tests, finding
-//!  ranks         a row a candidate: ranks over the splits
-//!  effects       a row a term of the analysis of variance, and a level of an axis
-//!  variance      a row a component of variance
-//!  detectable    a row a number of splits: what they can tell apart
-//!  jobs          a row a job: seeds, state, scores of both subsets
-//!  cases         a row a case of a job's subset: counts of pixels
-//!  measurements  a row an epoch of an attempt
-//!  looks         a row a candidate that was left at a look: what was decided, on what evidence
+//!  candidates    one row per candidate, then one per baseline: scores, intervals, failures
+//!  pairs         one row per pair of candidates, then per candidate and baseline: difference, tests, finding
+//!  ranks         one row per candidate: ranks over the splits
+//!  effects       one row per term of the analysis of variance, then per level of an axis
+//!  variance      one row per component of variance
+//!  detectable    one row per number of splits: the least difference that they tell apart
+//!  jobs          one row per job: seeds, state, scores of both subsets
+//!  cases         one row per case of a job's subset: counts of pixels
+//!  measurements  one row per epoch of an attempt
+//!  looks         one row per candidate that was left at a look: the decision and its evidence
 //! ```
 //!
 //! Columns are only ever added, at the end.

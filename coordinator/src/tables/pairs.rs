@@ -8,10 +8,8 @@ use crate::analysis::comparison::{Analysis, Clustered, Comparison, Flips, Pair, 
 use crate::analysis::versus_best::best;
 use crate::text::measured;
 
-/// So many pairs are shown to people; of more, those with the best.
-const LISTED: usize = 200;
-/// So many pairs are in the table: those of 200 candidates. Of more, those with the best: half a million rows are no answer.
-const MOST: usize = 19_900;
+/// Maximum number of pairs that are shown to people; of more, those with the best.
+const MAX_LISTED: usize = 200;
 
 /// Pairs of candidates, by first and second, then pairs of a candidate with a baseline.
 ///
@@ -22,15 +20,15 @@ pub fn pairs(of: &Analysed) -> Table {
     let analysis = &of.analysis;
     let best = best(analysis);
     let mut lines = lines(analysis);
-    let all = lines.len();
-    let is_whole = analysis.pairs.pairs.len() <= MOST;
+    let all = analysis.pairs.count + analysis.against_baselines.count;
+    let is_whole = analysis.pairs.is_whole();
     lines.retain(|line| is_whole || line.has(best));
     let (columns, rows) = laid_out(fields(), &lines);
     let mut table = of.about.table("pairs", columns, rows);
     table.head.extend(head(analysis));
     table.head.push(("rows_are", if is_whole { "all" } else { "with_best" }.into()));
     table.notes = notes(analysis);
-    if all > LISTED {
+    if all > MAX_LISTED {
         let listed: Vec<_> = (0..lines.len()).filter(|index| lines[*index].has(best)).collect();
         table.notes.push(format!("Shown are the {} pairs with the best, of {all}.", listed.len()));
         table.listed = Some(listed);

@@ -3,11 +3,8 @@
 use super::about::Analysed;
 use super::layout::{axis_cells, axis_columns};
 use super::table::{Cell, Column, Kind, Show, Table};
-use crate::analysis::comparison::Ranks;
+use crate::analysis::comparison::{MAX_IN_HISTOGRAM, Ranks};
 use crate::text::measured;
-
-/// For more candidates there is no histogram: it is their number squared.
-const MOST_IN_HISTOGRAM: usize = 100;
 
 /// Candidates, best mean rank first; no row where there are no ranks.
 ///
@@ -17,7 +14,7 @@ const MOST_IN_HISTOGRAM: usize = 100;
 pub fn ranks(of: &Analysed) -> Table {
     let Analysed { about, observations, analysis } = of;
     let values: Vec<_> = observations.candidates.iter().map(|candidate| candidate.values.clone()).collect();
-    let places = if values.len() > MOST_IN_HISTOGRAM { 0 } else { values.len() };
+    let places = if values.len() > MAX_IN_HISTOGRAM { 0 } else { values.len() };
     let mut columns = axis_columns(&observations.axes, &values);
     columns.extend([
         Column::new("mean_rank", Kind::Measured),

@@ -70,7 +70,7 @@ pub enum Show {
     Interval(&'static str),
 }
 
-/// What people see.
+/// A table as people see it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct View {
     /// The columns' titles, and whether they are aligned at their right edges.
@@ -256,7 +256,7 @@ impl From<usize> for Cell {
 }
 
 impl From<f64> for Cell {
-    /// A number that is not finite is no number.
+    /// A number that is not finite makes an empty cell.
     fn from(number: f64) -> Self {
         if number.is_finite() { Self::Real(number) } else { Self::Empty }
     }

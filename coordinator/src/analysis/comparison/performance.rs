@@ -1,4 +1,4 @@
-//! One candidate or baseline by itself.
+//! The performance of one candidate or baseline by itself.
 
 use super::grid::{End, Grid, GridRow};
 use super::options::Options;
@@ -16,10 +16,10 @@ use serde::Serialize;
 /// A job that diverged, collapsed or failed is never averaged away: with a score it counts with that score, without one it stands
 /// in `without_score`, and `mean_at_worst` says what the mean were with the worst score of the sweep in its place.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Row {
+pub struct Performance {
     /// Its name in words.
     pub label: String,
-    /// Number of jobs: one a replicate.
+    /// Number of jobs: one per replicate.
     pub jobs: usize,
     /// Jobs that have not ended.
     pub missing: usize,
@@ -41,7 +41,7 @@ pub struct Row {
     pub new_data: Option<NewData>,
     /// The same with each ratio of [`Options::sensitivity`](super::Options::sensitivity).
     pub sensitivity: Vec<NewData>,
-    /// The mean of the scores of models with the verdict `trained`; `None` if there is none, or nobody looked.
+    /// The mean of the scores of models with the verdict `trained`; `None` if there is none, or verdicts are not known.
     pub mean_if_trained: Option<f64>,
     /// Number of scores in `mean_if_trained`.
     pub trained: usize,
@@ -91,21 +91,21 @@ pub struct Verdicts {
     pub degenerate: usize,
     /// The loss became infinite or not a number.
     pub diverged: usize,
-    /// Nobody looked.
+    /// The verdict is not known.
     pub unknown: usize,
 }
 
 /// What all rows are summarised with.
-pub(super) struct Summariser<'a> {
+pub(super) struct Performances<'a> {
     pub(super) grid: &'a Grid,
     pub(super) students: &'a Students,
     pub(super) options: &'a Options,
     pub(super) ratio: f64,
 }
 
-impl Summariser<'_> {
+impl Performances<'_> {
     /// The candidates' rows.
-    pub(super) fn candidates(&self, observations: &Observations) -> Vec<Row> {
+    pub(super) fn candidates(&self, observations: &Observations) -> Vec<Performance> {
         let cells: Vec<_> = self.grid.of_candidates().iter().map(|row| self.grid.at_worst(row)).collect();
         let adjusted = Additive::fit(&cells).rows;
         let all = observations.candidates.iter().zip(self.grid.of_candidates()).zip(adjusted);
@@ -113,13 +113,13 @@ impl Summariser<'_> {
     }
 
     /// The baselines' rows.
-    pub(super) fn baselines(&self, observations: &Observations) -> Vec<Row> {
+    pub(super) fn baselines(&self, observations: &Observations) -> Vec<Performance> {
         let all = observations.baselines.iter().zip(&self.grid.rows[self.grid.candidates..]);
         all.map(|(of, row)| self.row(of.name.clone(), &of.observations, row, None)).collect()
     }
 
     /// One row; `adjusted` is its mean in the additive model.
-    fn row(&self, label: String, jobs: &[Observation], row: &GridRow, adjusted: Option<f64>) -> Row {
+    fn row(&self, label: String, jobs: &[Observation], row: &GridRow, adjusted: Option<f64>) -> Performance {
         let count = |is: fn(&End) -> bool| row.ends.iter().filter(|end| is(end)).count();
         let not_run = count(|end| *end == End::Missing);
         let dropped = jobs.iter().filter(|job| matches!(job, Observation::Dropped)).count();
@@ -132,7 +132,7 @@ impl Summariser<'_> {
         let at_worst: Vec<f64> = self.grid.at_worst(row).into_iter().filter(|score| !score.is_nan()).collect();
         let validation: Vec<f64> = results.iter().filter_map(|ended| ended.validation).collect();
         let seconds: Vec<f64> = results.iter().filter_map(|ended| ended.seconds).collect();
-        Row {
+        Performance {
             label,
             jobs: row.ends.len(),
             missing: not_run - dropped,

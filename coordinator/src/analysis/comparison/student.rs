@@ -1,4 +1,4 @@
-//! What many pairs need of the same numbers of splits, computed once.
+//! A cache of Student's t distribution by number of splits: millions of pairs need the same few.
 
 use crate::stats::Interval;
 use crate::stats::distributions::{StudentT, normal_quantile};

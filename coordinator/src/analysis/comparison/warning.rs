@@ -2,7 +2,7 @@
 
 use super::grid::Grid;
 use super::options::Options;
-use super::row::Row;
+use super::performance::Performance;
 use crate::analysis::observations::{DEFAULT_RATIO, Observations};
 use crate::text::plural;
 use serde::Serialize;
@@ -113,7 +113,7 @@ impl fmt::Display for Warning {
 
 impl Warning {
     /// All that there is to warn of.
-    pub(super) fn all(grid: &Grid, rows: &[Row], observations: &Observations, options: &Options) -> Vec<Self> {
+    pub(super) fn all(grid: &Grid, rows: &[Performance], observations: &Observations, options: &Options) -> Vec<Self> {
         let mut warnings = Vec::new();
         for row in rows {
             let (candidate, jobs) = (row.label.clone(), row.jobs);

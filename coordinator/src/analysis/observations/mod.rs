@@ -1,8 +1,9 @@
-//! What is compared: candidates and baselines over replicates, one score each. Knows neither where the scores come from (a
-//! sweep's rows, or a table of another tool) nor what is made of them.
+//! The scores that are compared: of candidates and baselines over replicates, one each. The types know neither where the scores
+//! come from nor what is made of them.
 //!
 //! ```text
-//!  rows of a sweep, or a CSV file --> Observations --comparison--> Analysis
+//!  results of a sweep --from_results--+--> Observations --comparison--> Analysis
+//!  CSV of any tool ------from_csv-----+
 //! ```
 
 pub mod from_csv;
@@ -12,7 +13,7 @@ use crate::plan::AxisValue;
 use proto::measure::Verdict;
 use proto::spec::Seeds;
 
-/// Default ratio of test to training cases, where nobody says it: 50 to 100.
+/// Ratio of test to training cases where it is not known: 50 to 100.
 pub const DEFAULT_RATIO: f64 = 0.5;
 
 /// All scores of a sweep, on a grid of candidate x replicate.
@@ -41,7 +42,7 @@ pub struct Observations {
 pub struct Candidate {
     /// Its value on each axis; `None` where the axis does not concern it.
     pub values: Vec<Option<AxisValue>>,
-    /// One a replicate.
+    /// One per replicate.
     pub observations: Vec<Observation>,
 }
 
@@ -50,7 +51,7 @@ pub struct Candidate {
 pub struct Baseline {
     /// Its name.
     pub name: String,
-    /// One a replicate; [`Observation::Missing`] where it was not evaluated.
+    /// One per replicate; [`Observation::Missing`] where it was not evaluated.
     pub observations: Vec<Observation>,
 }
 
@@ -85,7 +86,7 @@ pub enum Observation {
 /// The result of one job.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Ended {
-    /// Whether it is a model; `None` if nobody looked.
+    /// Whether it is a model; `None` if not known.
     pub verdict: Option<Verdict>,
     /// The score that is reported: of the test subset. A training that diverged or collapsed has the score it has; `None` only
     /// if there is no finite one.

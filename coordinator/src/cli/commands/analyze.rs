@@ -8,7 +8,7 @@ use crate::tables::table::{Cell, Table};
 use crate::tables::{self, About, Analysed};
 use std::path::PathBuf;
 
-/// Compare the candidates of any tool's results: a CSV with a line a run
+/// Compare the candidates of any tool's results: a CSV with one line per run
 ///
 /// The file has a header, columns that tell candidates apart, one that tells a candidate's replicates apart (a split, a seed) and
 /// one with the score. A line without a score is a run that failed: it is counted, and not averaged away.
@@ -29,7 +29,7 @@ pub struct Args {
     /// Test cases by training cases of a replicate, such as 0.5 or 50/100 [default: 0.5, with a warning]
     #[arg(long, value_name = "RATIO", value_parser = ratio)]
     pub ratio: Option<f64>,
-    /// A smaller score is a better one
+    /// Lower scores are better
     #[arg(long)]
     pub minimize: bool,
     /// Differences up to this size do not matter
@@ -82,7 +82,7 @@ impl AnalysisTable {
 /// Runs the subcommand.
 ///
 /// # Errors
-/// If the file cannot be read, or is no table of results, or the output cannot be written.
+/// If the file cannot be read, or is not a table of results, or the output cannot be written.
 pub fn run(args: &Args) -> Result<(), CliError> {
     output::accepts(args.out.as_deref(), args.format)?;
     let analysed = analysed(args)?;
@@ -97,7 +97,7 @@ pub fn run(args: &Args) -> Result<(), CliError> {
 /// Reads the file and analyses what it says.
 ///
 /// # Errors
-/// If it cannot be read, or is no table of results.
+/// If it cannot be read, or is not a table of results.
 pub fn analysed(args: &Args) -> Result<Analysed, CliError> {
     let failed = |source| CliError::File { action: "read", path: args.file.clone(), source };
     let bytes = std::fs::read(&args.file).map_err(failed)?;

@@ -23,7 +23,7 @@ pub struct Args {
 /// Runs the subcommand.
 ///
 /// # Errors
-/// If there is no such sweep, or nobody takes the wish.
+/// If there is no such sweep, or neither a coordinator nor a store takes the wish.
 pub async fn run(args: Args) -> Result<(), CliError> {
     let Args { sweep, source } = args;
     let cancelled = match &source.place() {

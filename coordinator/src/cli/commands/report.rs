@@ -16,8 +16,8 @@ use std::{fs, io};
 const PAGE: &str = "report.html";
 /// The folders beside it.
 const PARTS: [&str; 2] = ["figures", "tables"];
-/// Rows of a table that is written in LaTeX too: nobody prints more.
-const PRINTED: usize = 200;
+/// Maximum number of rows of a table that is written in LaTeX too: more are not printed.
+const MAX_PRINTED: usize = 200;
 
 /// Write the report of a sweep: one page that works offline, its figures (SVG) and its tables (CSV, LaTeX)
 #[derive(Debug, clap::Args)]
@@ -156,7 +156,7 @@ impl<'a> Folder<'a> {
 
     /// Writes a table; the names of its files, with its title.
     fn write_table(&self, table: &Table) -> Result<Vec<(String, String)>, CliError> {
-        let formats = if table.rows.len() <= PRINTED {
+        let formats = if table.rows.len() <= MAX_PRINTED {
             &[(Format::Csv, "csv"), (Format::Latex, "tex")][..]
         } else {
             &[(Format::Csv, "csv")]

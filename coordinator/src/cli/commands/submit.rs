@@ -25,7 +25,7 @@ pub struct Args {
 /// Runs the subcommand.
 ///
 /// # Errors
-/// If the file cannot be used, or nobody takes it.
+/// If the file is not valid, or neither a coordinator nor a store takes it.
 pub async fn run(args: Args) -> Result<(), CliError> {
     let Args { file, simulated, source } = args;
     let (plan, text) = sweep_file::load(&file)?;

@@ -1,4 +1,4 @@
-//! `{"schema": "splitsweep.<rows>/1", "sweep": .., "rows": [{..}, ..]}`, a row a line; or several tables in one object, each under
+//! `{"schema": "splitsweep.<rows>/1", "sweep": .., "rows": [{..}, ..]}`, one row per line; or several tables in one object, each under
 //! the name of its rows. Keys are only ever added.
 
 use crate::tables::table::{Cell, Column, Table};
@@ -48,17 +48,17 @@ fn rows(table: &Table, out: &mut dyn Write) -> io::Result<()> {
     write!(out, "[")?;
     for (index, row) in table.rows.iter().enumerate() {
         out.write_all(if index == 0 { b"\n" } else { b",\n" })?;
-        serde_json::to_writer(&mut *out, &Row { columns: &table.columns, cells: row })?;
+        serde_json::to_writer(&mut *out, &JsonRow { columns: &table.columns, cells: row })?;
     }
     write!(out, "\n]")
 }
 
-struct Row<'a> {
+struct JsonRow<'a> {
     columns: &'a [Column],
     cells: &'a [Cell],
 }
 
-impl Serialize for Row<'_> {
+impl Serialize for JsonRow<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(Some(self.cells.len()))?;
         for (column, cell) in self.columns.iter().zip(self.cells) {

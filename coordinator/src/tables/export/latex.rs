@@ -1,5 +1,5 @@
-//! A table in LaTeX, for the package `booktabs`. What a caption must say stands above it in comments, escaped, so that it can
-//! be pasted into `\caption`. Rows that stand out have their `mean ± sd` in bold.
+//! A table in LaTeX, for the package `booktabs`. Its title, notes and answer stand above it in comments, escaped, to be pasted
+//! into `\caption`. Rows that stand out have their `mean ± sd` in bold.
 //!
 //! Numbers are set in mathematics, for the sake of their signs and exponents; words are escaped, whatever they hold.
 

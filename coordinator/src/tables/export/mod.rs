@@ -50,7 +50,7 @@ impl Format {
         }
     }
 
-    /// Whether it is no text.
+    /// Whether it is not text.
     #[must_use]
     pub fn is_binary(self) -> bool {
         self == Self::Parquet

@@ -1,4 +1,4 @@
-//! Apache Parquet: a column a column, typed and optional, in one uncompressed row group. What stands above the table is in the
+//! Apache Parquet: one column per column, typed and optional, in one uncompressed row group. What stands above the table is in the
 //! file's metadata, under the keys that JSON gives it.
 //!
 //! ```text

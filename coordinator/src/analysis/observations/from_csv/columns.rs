@@ -6,8 +6,8 @@ use super::ImportError;
 const SCORE_NAMES: &[&str] = &["score", "value", "metric", "test_score", "mean_test_score"];
 /// Names that a replicate column has, in lower case.
 const REPLICATE_NAMES: &[&str] = &["replicate", "split_seed", "split", "seed", "fold", "repeat"];
-/// A list in a message ends after so many names.
-const LISTED: usize = 12;
+/// Maximum number of names that a message lists.
+const MAX_LISTED: usize = 12;
 
 /// Which columns mean what; all are guessed where they are not named.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -83,8 +83,8 @@ fn place(header: &[&str], name: Option<&str>, option: &str, usual: &[&str]) -> R
 
 /// The names, for a message.
 pub(super) fn listed(names: &[impl AsRef<str>]) -> String {
-    let mut listed = names.iter().take(LISTED).map(|name| name.as_ref().to_owned()).collect::<Vec<_>>().join(", ");
-    if names.len() > LISTED {
+    let mut listed = names.iter().take(MAX_LISTED).map(|name| name.as_ref().to_owned()).collect::<Vec<_>>().join(", ");
+    if names.len() > MAX_LISTED {
         listed.push_str(", ...");
     }
     listed

@@ -1,4 +1,4 @@
-//! The results of any tool -> runs: a long CSV, a line a run.
+//! The results of any tool -> runs: a long CSV, one line per run.
 //!
 //! ```text
 //!  learning_rate,optimizer,seed,score      candidate columns, the replicate column, the score column
@@ -74,10 +74,10 @@ impl ImportError {
     }
 }
 
-/// Reads a long CSV: a header, then a line a run.
+/// Reads a long CSV: a header, then one line per run.
 ///
 /// # Errors
-/// If it is no CSV, a column is missing or cannot be guessed, a score is no number, or a run appears twice.
+/// If it is not a valid CSV, a column is missing or has several candidates, a score is not a number, or a run appears twice.
 pub fn read(bytes: &[u8], columns: &Columns) -> Result<Imported, ImportError> {
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
     let mut reader = csv::ReaderBuilder::new().trim(csv::Trim::All).from_reader(bytes);
@@ -184,7 +184,7 @@ impl Imported {
     }
 }
 
-/// A run whose score is infinite diverged; what the others are worth as models, nobody has looked at.
+/// A run with an infinite score diverged. Whether the others are models is not known.
 fn of_score(score: f64) -> Observation {
     if score.is_finite() {
         return Observation::scored(score);
