@@ -68,6 +68,18 @@ pub fn signed(value: f64, decimals: usize) -> String {
     }
 }
 
+/// A number as [`signed`], or a dash where there is none.
+#[must_use]
+pub fn signed_or_dash(value: Option<f64>, decimals: usize) -> String {
+    value.map_or_else(|| "\u{2013}".to_owned(), |value| signed(value, decimals))
+}
+
+/// An interval in a cell: `0.694 … 0.727`.
+#[must_use]
+pub fn range(interval: Interval, decimals: usize) -> String {
+    format!("{} \u{2026} {}", signed(interval.low, decimals), signed(interval.high, decimals))
+}
+
 /// An amount, shortened: `0.02`, `5`, `300`, `20k`, `1.5M`.
 #[must_use]
 pub fn amount(value: f64) -> String {
@@ -98,6 +110,20 @@ pub fn metric_name(name: &str) -> String {
         "dice" => "Dice".to_owned(),
         name => name.replace('_', " "),
     }
+}
+
+/// A p that is compared with another: a small one too says how small it is.
+#[must_use]
+pub fn exact_p(p: f64) -> String {
+    if p < 0.001 { format!("{p:.1e}") } else { signed(p, 3) }
+}
+
+/// A number of floating-point operations with a unit: `1.5 TFLOP`.
+#[must_use]
+pub fn flop(number: f64) -> String {
+    let units = [("EFLOP", 1e18), ("PFLOP", 1e15), ("TFLOP", 1e12), ("GFLOP", 1e9), ("MFLOP", 1e6)];
+    let (unit, size) = units.into_iter().find(|(_, size)| number >= *size).unwrap_or(("FLOP", 1.0));
+    format!("{:.1} {unit}", number / size)
 }
 
 /// A p, shortened where it is small.

@@ -4,7 +4,7 @@ use super::html::{cell, table};
 use super::lineup::Lineup;
 use super::material::Material;
 use crate::results::{JobRow, RowState, ScoredResult};
-use crate::text::signed;
+use crate::text::{signed, signed_or_dash};
 use maud::{Markup, html};
 use proto::measure::Verdict;
 
@@ -46,7 +46,7 @@ fn by_candidate(lineup: &Lineup<'_>) -> Markup {
             let row = lineup.row(candidate);
             let share = row.not_trained;
             let counts = [row.verdicts.trivial, row.verdicts.degenerate, row.verdicts.diverged, row.failed.count];
-            let number = |number: Option<f64>| cell(number.map_or("\u{2013}".to_owned(), |number| signed(number, 3)));
+            let number = |number: Option<f64>| cell(signed_or_dash(number, 3));
             let interval = format!(
                 "{}\u{2013}{} %",
                 signed(100.0 * share.interval.low, 0),

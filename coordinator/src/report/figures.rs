@@ -8,7 +8,7 @@ use super::lineup::{Lineup, ends};
 use super::variance;
 use crate::analysis::comparison;
 use crate::results::JobRow;
-use crate::text::{p_value, signed};
+use crate::text::{p_value, signed, signed_or_dash};
 use maud::html;
 use std::collections::HashMap;
 
@@ -78,9 +78,8 @@ fn intervals(row: &comparison::Performance) -> ForestRow {
 }
 
 fn cells(row: &comparison::Performance, verdict: String) -> Vec<String> {
-    let number = |number: Option<f64>| number.map_or("\u{2013}".to_owned(), |number| signed(number, 3));
     let n = if row.scores.n == row.jobs { row.jobs.to_string() } else { format!("{} of {}", row.scores.n, row.jobs) };
-    vec![number(row.scores.mean), number(row.scores.sd), n, verdict]
+    vec![signed_or_dash(row.scores.mean, 3), signed_or_dash(row.scores.sd, 3), n, verdict]
 }
 
 /// Differences to the best candidate, paired by split; `None` without a pair.

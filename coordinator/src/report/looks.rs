@@ -4,8 +4,7 @@ use super::html::{cell, table};
 use super::lineup::Lineup;
 use super::material::Material;
 use crate::race::{Look, Reason, Stop};
-use crate::text::plural;
-use crate::text::signed;
+use crate::text::{exact_p, plural, signed, signed_or_dash};
 use maud::{Markup, html};
 
 /// Maximum number of stops in the page; the table of looks has all.
@@ -45,16 +44,16 @@ pub(super) fn section(material: &Material<'_>, lineup: &Lineup<'_>) -> Markup {
 
 fn row(lineup: &Lineup<'_>, look: &Look, stop: &Stop) -> Vec<Markup> {
     let standing = look.standings.iter().find(|standing| standing.candidate == stop.candidate);
-    let mean = standing.and_then(|standing| standing.mean).map_or("\u{2013}".to_owned(), |mean| signed(mean, 3));
+    let mean = signed_or_dash(standing.and_then(|standing| standing.mean), 3);
     let why = match stop.reason {
         Reason::Beaten { by, pairs, difference, p } => {
-            let needed = look.threshold.map(|threshold| format!(" (needed: below {})", exact(threshold)));
+            let needed = look.threshold.map(|threshold| format!(" (needed: below {})", exact_p(threshold)));
             format!(
                 "beaten by {} by {} on {}, p {}{}",
                 lineup.name(by as usize),
                 signed(difference, 3),
                 plural(pairs.into(), "split"),
-                exact(p),
+                exact_p(p),
                 needed.unwrap_or_default()
             )
         }
@@ -62,9 +61,4 @@ fn row(lineup: &Lineup<'_>, look: &Look, stop: &Stop) -> Vec<Markup> {
         Reason::Settled { half_width } => format!("its mean is known to \u{b1}{}", signed(half_width, 3)),
     };
     vec![cell(lineup.name(stop.candidate as usize)), cell(look.replicates.to_string()), cell(mean), cell(why)]
-}
-
-/// A p that is compared with another: small ones too say how small they are.
-fn exact(p: f64) -> String {
-    if p < 0.001 { format!("{p:.1e}") } else { signed(p, 3) }
 }

@@ -1,6 +1,5 @@
 //! What a report is made of.
 
-use super::provenance::Provenance;
 use crate::results::{Example, MeasurementRow, SweepResults};
 use crate::tables::Analysed;
 
@@ -18,4 +17,17 @@ pub struct Material<'a> {
     pub provenance: &'a Provenance,
     /// The tables that are written beside the page: the names of their files, and what they hold.
     pub tables: &'a [(String, String)],
+}
+
+/// What is known of a sweep beside its rows.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Provenance {
+    /// The text of the sweep file.
+    pub file: String,
+    /// When it was submitted, as the journal has it.
+    pub submitted: String,
+    /// Version of the coordinator that made the report.
+    pub version: String,
+    /// What to type, and what it does.
+    pub commands: Vec<(String, String)>,
 }

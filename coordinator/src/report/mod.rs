@@ -26,8 +26,7 @@ mod scale;
 mod variance;
 
 pub use lineup::{Lineup, MAX_SHOWN};
-pub use material::Material;
-pub use provenance::Provenance;
+pub use material::{Material, Provenance};
 
 use crate::analysis::answer::answer;
 use crate::tables::Analysed;

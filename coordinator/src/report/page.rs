@@ -9,8 +9,7 @@ use crate::analysis::answer::Answer;
 use crate::analysis::comparison::Performance;
 use crate::results::{RowState, SweepResults};
 use crate::stats::Interval;
-use crate::text::signed;
-use crate::text::{metric_name, p_value};
+use crate::text::{metric_name, p_value, range, signed, signed_or_dash};
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 use proto::spec::Trainer;
 
@@ -165,7 +164,7 @@ fn candidates(lineup: &Lineup<'_>) -> Markup {
 fn sensitivity(lineup: &Lineup<'_>) -> String {
     let Some(best) = lineup.best.filter(|best| !lineup.row(*best).sensitivity.is_empty()) else { return String::new() };
     let intervals = lineup.row(best).sensitivity.iter();
-    let intervals = intervals.map(|new| format!("{} with {}", range(new.interval), signed(new.ratio, 2)));
+    let intervals = intervals.map(|new| format!("{} with {}", range(new.interval, 3), signed(new.ratio, 2)));
     format!(
         " The interval for new data depends on the ratio of test to training cases that is assumed to matter; for \
          the best it is {}.",
@@ -173,13 +172,9 @@ fn sensitivity(lineup: &Lineup<'_>) -> String {
     )
 }
 
-fn range(interval: Interval) -> String {
-    format!("{} \u{2026} {}", signed(interval.low, 3), signed(interval.high, 3))
-}
-
 fn row(name: &str, row: &Performance, verdict: &str) -> Vec<Markup> {
-    let number = |number: Option<f64>| cell(number.map_or("\u{2013}".to_owned(), |number| signed(number, 3)));
-    let interval = |interval: Option<Interval>| cell(interval.map_or("\u{2013}".to_owned(), range));
+    let number = |number: Option<f64>| cell(signed_or_dash(number, 3));
+    let interval = |of: Option<Interval>| cell(of.map_or("\u{2013}".to_owned(), |of| range(of, 3)));
     let n = if row.scores.n == row.jobs { row.jobs.to_string() } else { format!("{} of {}", row.scores.n, row.jobs) };
     let not_trained = if row.not_trained.count == 0 {
         "\u{2013}".to_owned()
@@ -254,13 +249,12 @@ fn power(lineup: &Lineup<'_>) -> Markup {
 fn effects(lineup: &Lineup<'_>) -> Markup {
     let Some(effects) = &lineup.analysis.effects else { return html! {} };
     let rows = effects.all.terms.iter().map(|term| {
-        let f = |number: Option<f64>| cell(number.map_or("\u{2013}".to_owned(), |number| signed(number, 1)));
         let p = cell(term.p.map_or("\u{2013}".to_owned(), p_value));
         vec![
             cell(&term.name),
             cell(term.df.to_string()),
             cell(format!("{} %", signed(100.0 * term.share, 1))),
-            f(term.f),
+            cell(signed_or_dash(term.f, 1)),
             p,
         ]
     });

@@ -13,19 +13,6 @@ const MAX_SEEDS: usize = 60;
 /// The columns of what the jobs ran on.
 const DEVICES: [Head<'_>; 3] = [("device", false), ("worker", false), ("jobs", true)];
 
-/// What is known of a sweep beside its rows.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Provenance {
-    /// The text of the sweep file.
-    pub file: String,
-    /// When it was submitted, as the journal has it.
-    pub submitted: String,
-    /// Version of the coordinator that made the report.
-    pub version: String,
-    /// What to type, and what it does.
-    pub commands: Vec<(String, String)>,
-}
-
 /// The section on making the numbers again.
 pub(super) fn section(material: &Material<'_>) -> Markup {
     let Material { provenance, results, .. } = material;

@@ -5,7 +5,7 @@
 //!  result tables -----------------------------------------------------------+
 //! ```
 
-use super::{BaselineRow, Example, JobRow, MeasurementRow, RowState, ScoredResult, SweepHead, SweepResults};
+use super::types::{BaselineRow, Example, JobRow, MeasurementRow, RowState, ScoredResult, SweepHead, SweepResults};
 use crate::driver::restore;
 use crate::scheduler::{JobState, Limits, State, Sweep, Timestamp};
 use crate::store::{Reader, StoreError, StoredResult};
@@ -44,16 +44,9 @@ pub fn state(reader: &Reader) -> Result<State, StoreError> {
 /// # Errors
 /// If the store cannot be read, or has no such sweep.
 pub fn read(reader: &Reader, sweep: &str) -> Result<SweepResults, ResultsError> {
-    of_state(reader, &state(reader)?, sweep)
-}
-
-/// The same, of a state that was read before.
-///
-/// # Errors
-/// If the store cannot be read, or has no such sweep.
-pub fn of_state(reader: &Reader, state: &State, sweep: &str) -> Result<SweepResults, ResultsError> {
-    let sweep = find(state, sweep)?;
-    let jobs = job_rows(reader, state, sweep)?;
+    let state = state(reader)?;
+    let sweep = find(&state, sweep)?;
+    let jobs = job_rows(reader, &state, sweep)?;
     Ok(SweepResults {
         head: SweepHead::of(sweep),
         baselines: baseline_rows(reader, &jobs)?,

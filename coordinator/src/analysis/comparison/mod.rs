@@ -102,7 +102,8 @@ impl Analysis {
         let selection = Selection::of(&grid, observations, &tests);
         let best = selection.as_ref().map(|selection| selection.best().candidate);
         let (count, rows) = (candidates.len() as u32, grid.rows.len() as u32);
-        let among: Vec<_> = (0..count).flat_map(|a| (a + 1..count).map(move |b| (a, b))).collect();
+        let mut among = Vec::with_capacity(candidates.len() * candidates.len().saturating_sub(1) / 2);
+        among.extend((0..count).flat_map(|a| (a + 1..count).map(move |b| (a, b))));
         let against: Vec<_> = (0..count).flat_map(|a| (count..rows).map(move |b| (a, b))).collect();
         let is_kept = |(a, b)| among.len() <= MAX_PAIRS || best == Some(a) || best == Some(b);
         let Compared { family: pairs, typical_sd, tested } = pairing.family(&among, is_kept);

@@ -88,8 +88,7 @@ pub(super) struct Compared {
 }
 
 impl Pairing<'_> {
-    /// Compares pairs of rows, as one family, and keeps some of them.
-    /// The pairs are in ascending order.
+    /// Compares pairs of rows, in ascending order, as one family, and keeps some of them.
     pub(super) fn family(&self, pairs: &[RowPair], keep: impl Fn((usize, usize)) -> bool) -> Compared {
         let kept: Vec<usize> = (0..pairs.len()).filter(|place| keep(rows(pairs[*place]))).collect();
         let drafts: Vec<Draft> = kept
@@ -126,11 +125,12 @@ impl Pairing<'_> {
         let moments = pairs.par_iter().map_init(Vec::new, |differences, pair| {
             self.moments(rows(*pair), differences).map_or((f64::NAN, f64::NAN), |of| (self.p_new_data(&of), of.sd))
         });
-        let (mut p, mut sds): (Vec<f64>, Vec<f64>) = moments.unzip();
-        let is_tested = |(pair, p): (&RowPair, &f64)| (!p.is_nan()).then_some(*pair);
-        let tested = match p.iter().any(|p| p.is_nan()) {
-            false => Cow::Borrowed(pairs),
-            true => pairs.iter().zip(&p).filter_map(is_tested).collect(),
+        let (mut p, mut sds) = (Vec::new(), Vec::new());
+        moments.unzip_into_vecs(&mut p, &mut sds);
+        let tested = if p.iter().any(|p| p.is_nan()) {
+            pairs.iter().zip(&p).filter(|(_, p)| !p.is_nan()).map(|(pair, _)| *pair).collect()
+        } else {
+            Cow::Borrowed(pairs)
         };
         p.retain(|p| !p.is_nan());
         sds.retain(|sd| !sd.is_nan());

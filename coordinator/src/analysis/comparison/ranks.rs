@@ -48,7 +48,8 @@ pub struct Test {
 }
 
 impl Ranks {
-    /// The ranks of all candidates. `wilcoxon` makes the p of every pair, row by row, NaN where they share no two splits. `None` for fewer than two of them, or of splits on which all ended.
+    /// The ranks of all candidates; `None` for fewer than two of them, or of splits on which all ended. `wilcoxon` makes the p of every
+    /// pair, row by row, NaN where they share no two splits.
     pub(super) fn of(grid: &Grid, wilcoxon: impl FnOnce() -> Vec<f64>, options: &Options) -> Option<Self> {
         if grid.worst.is_nan() {
             return None; // nothing has a score

@@ -5,8 +5,9 @@ use crate::analysis::observations::{Observation, Observations};
 use crate::stats::additive::Additive;
 use serde::Serialize;
 
-/// The best candidate, and what picking does to its score. Every pick is by [`Performance::adjusted_mean`](super::Performance::adjusted_mean)'s
-/// rule, so that a candidate gains nothing by having failed, nor by having run on easy splits only.
+/// The best candidate, and how far picking it flatters its score. Every pick follows the rule of
+/// [`Performance::adjusted_mean`](super::Performance::adjusted_mean), so that a candidate gains nothing by having failed, nor by having
+/// run on easy splits only.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Selection {
     /// The best by validation: the one to report. `None` if no validation scores are known.

@@ -4,7 +4,7 @@ use crate::cli::sweep_file::{self, PlanError};
 use crate::plan::{Candidate, Objective, Plan, Rule, Stopping};
 use crate::tables::export::{self, Format as TableFormat};
 use crate::tables::table::{Cell, Column, Kind, Table};
-use crate::text::{plural, seeds};
+use crate::text::{flop, plural, seeds};
 use proto::cost;
 use proto::data::Dataset;
 use proto::spec::{Convolution, JobSpec, Precision, Seeds, Stratify};
@@ -164,13 +164,6 @@ fn grid(plan: &Plan) -> Table {
 fn total_flop(plan: &Plan) -> f64 {
     let replicate: f64 = plan.candidates.iter().map(|candidate| cost::job_flop(&candidate.template)).sum();
     replicate * plan.replicates.len() as f64
-}
-
-/// A number of operations with a unit.
-fn flop(number: f64) -> String {
-    let units = [("EFLOP", 1e18), ("PFLOP", 1e15), ("TFLOP", 1e12), ("GFLOP", 1e9), ("MFLOP", 1e6)];
-    let (unit, size) = units.into_iter().find(|(_, size)| number >= *size).unwrap_or(("FLOP", 1.0));
-    format!("{:.1} {unit}", number / size)
 }
 
 /// The plan for programs.

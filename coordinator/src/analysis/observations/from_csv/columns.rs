@@ -1,6 +1,6 @@
 //! Which column of a file means what: said by name, or guessed where a single one can be meant.
 
-use super::ImportError;
+use super::error::ImportError;
 
 /// Names that a score column has in the tables of many tools, in lower case.
 const SCORE_NAMES: &[&str] = &["score", "value", "metric", "test_score", "mean_test_score"];

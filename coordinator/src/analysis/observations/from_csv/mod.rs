@@ -10,10 +10,12 @@
 //! Knows neither files nor what is computed of the runs.
 
 mod columns;
+mod error;
 #[cfg(test)]
 mod tests;
 
 pub use columns::Columns;
+pub use error::ImportError;
 
 use super::{Candidate, Ended, Observation, Observations, Replicate};
 use crate::plan::AxisValue;
@@ -50,28 +52,6 @@ pub struct Run {
     pub replicate: usize,
     /// The score; `None` for a run that failed. An infinite one is a run that diverged.
     pub score: Option<f64>,
-}
-
-/// A mistake in a file of results, or in what was said about it: the place, and what would be right.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("line {line}{}: {problem}", .column.as_ref().map(|column| format!(", column `{column}`")).unwrap_or_default())]
-pub struct ImportError {
-    /// Line of the file, from 1.
-    pub line: u64,
-    /// Name of the column, if the mistake is in one.
-    pub column: Option<String>,
-    /// What is wrong, and what would be right.
-    pub problem: String,
-}
-
-impl ImportError {
-    fn line(line: u64, problem: impl Into<String>) -> Self {
-        Self { line, column: None, problem: problem.into() }
-    }
-
-    fn cell(line: u64, column: &str, problem: impl Into<String>) -> Self {
-        Self { line, column: Some(column.to_owned()), problem: problem.into() }
-    }
 }
 
 /// Reads a long CSV: a header, then one line per run.
