@@ -190,7 +190,7 @@ fn what_cannot_be_read_is_the_users() {
     let error = run(&file, &[]);
     assert_eq!(error.exit_code(), 2);
     let expected = format!(
-        "{}: line 3, column `score`: `o.6` is no number: write a number with a decimal point, or nothing for a run that failed",
+        "{}: line 3, column `score`: `o.6` is not a number: write a number with a decimal point, or nothing for a run that failed",
         file.display()
     );
     assert_eq!(error.to_string(), expected);

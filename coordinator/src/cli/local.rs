@@ -53,7 +53,7 @@ fn program() -> PathBuf {
 /// images, so the work is not lost.
 ///
 /// # Errors
-/// If there is no folder, or what lies there cannot be used.
+/// If there is no folder, or its content is not usable.
 pub async fn inspect(args: &LocalArgs, dataset: &Dataset, image_size: u32) -> Result<u64, CliError> {
     if let Some((name, path)) = args.data.iter().find(|(_, path)| !path.is_dir()) {
         return Err(CliError::NoFolder { name: name.clone(), path: path.clone() });

@@ -1,7 +1,6 @@
 //! The candidates in the order in which people want to see them, and where each stands against the best. Chooses and
 //! sorts; computes nothing that the analysis has not.
 
-use super::forest::Against;
 use crate::analysis::comparison::{Analysis, Finding, Pair, Performance};
 use crate::analysis::observations::{Observation, Observations};
 use crate::analysis::versus_best;
@@ -27,6 +26,35 @@ pub struct Lineup<'a> {
     pub best: Option<usize>,
     /// The axes on which candidates differ.
     telling: Vec<usize>,
+}
+
+/// The place of a row against the best: its colour.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Against {
+    /// The best.
+    Best,
+    /// Practically equal to it.
+    Equal,
+    /// Not decided.
+    Open,
+    /// Worse.
+    Behind,
+    /// Not trained: a line of comparison.
+    Baseline,
+}
+
+impl Against {
+    /// The class of its marks.
+    #[must_use]
+    pub(super) fn class(self) -> &'static str {
+        match self {
+            Self::Best => "best",
+            Self::Equal => "equal",
+            Self::Open => "open",
+            Self::Behind => "behind",
+            Self::Baseline => "baseline",
+        }
+    }
 }
 
 impl<'a> Lineup<'a> {

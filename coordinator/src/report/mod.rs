@@ -1,36 +1,28 @@
 //! The report of a sweep: one page that leads with the answer in words, and its figures as files. Pure: data -> text.
 //!
 //! ```text
-//!  Material --lineup--> candidates in order --figures, learning--> Figure --+--> page.rs      one HTML file
-//!                                                (forest, curves, ... draw)    +--> figures/*.svg
+//!  Material --lineup--> candidates in order --figures--> Figure --+--> page.rs      one HTML file
+//!                                                                  +--> figures/*.svg
 //! ```
 //!
 //! Nothing in a page is fetched: styles and drawings are in it, images are data in it, and it has no script.
 
-mod cost;
-mod critical;
-mod curves;
-mod draw;
 mod examples;
 mod failures;
 mod figures;
-mod forest;
 mod html;
-mod learning;
 mod lineup;
 mod looks;
 mod material;
 mod page;
 mod provenance;
-mod scale;
-mod variance;
 
 pub use lineup::{Lineup, MAX_SHOWN};
 pub use material::{Material, Provenance};
 
 use crate::analysis::answer::answer;
 use crate::tables::Analysed;
-use draw::Figure;
+use figures::Figure;
 
 /// The stems of all figures that a report may have.
 pub const FIGURES: [&str; 6] = ["scores", "differences", "ranks", "variance", "curves", "cost"];
@@ -56,7 +48,7 @@ pub fn report(mut material: Material<'_>) -> Report {
         figures::differences(&lineup),
         figures::ranks(&lineup),
         figures::variance(&lineup),
-        learning::learning(&lineup, metric, &material.results.jobs, material.measurements),
+        figures::learning(&lineup, metric, &material.results.jobs, material.measurements),
         figures::cost(&lineup, &material.results.jobs),
     ]
     .into_iter()

@@ -1,6 +1,6 @@
 //! The page: what stands where. The answer comes first, then the evidence, then what it takes to check it.
 
-use super::draw::{self, Figure};
+use super::figures::{self, Figure};
 use super::html::{cell, table};
 use super::lineup::{Lineup, MAX_SHOWN};
 use super::material::Material;
@@ -34,7 +34,7 @@ pub(super) fn page(material: &Material<'_>, answer: &Answer, lineup: &Lineup<'_>
                 meta name="color-scheme" content="light dark";
                 title { (name) " \u{2013} report" }
                 link rel="icon" href="data:,";
-                style { (PreEscaped(draw::STYLE)) (PreEscaped(STYLE)) }
+                style { (PreEscaped(figures::STYLE)) (PreEscaped(STYLE)) }
             }
             body {
                 main {

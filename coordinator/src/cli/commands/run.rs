@@ -30,7 +30,7 @@ pub struct Args {
     server: ServerArgs,
     #[command(flatten)]
     local: LocalArgs,
-    /// Have simulated workers make the results up, taking this long for a job (such as 50ms)
+    /// Fabricate results, this long per job (such as 50ms), to exercise a coordinator without training
     #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
     simulate: Option<Duration>,
 }

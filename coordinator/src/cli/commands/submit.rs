@@ -15,7 +15,7 @@ use std::path::PathBuf;
 pub struct Args {
     /// The sweep file (YAML)
     file: PathBuf,
-    /// Have simulated workers make the results up
+    /// Fabricate the results by simulated workers
     #[arg(long)]
     simulated: bool,
     #[command(flatten)]

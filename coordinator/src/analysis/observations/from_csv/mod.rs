@@ -66,7 +66,7 @@ pub fn read(bytes: &[u8], columns: &Columns) -> Result<Imported, ImportError> {
     let lines = reader.into_records().map(|record| record.map_err(|error| unreadable(bytes, &error)));
     let lines: Vec<_> = lines.collect::<Result<_, _>>()?;
     if lines.is_empty() {
-        return Err(ImportError::line(2, "there is no run: write a line a run beneath the header"));
+        return Err(ImportError::line(2, "there is no run: write one line per run beneath the header"));
     }
     let names = |places: &[usize]| places.iter().map(|place| header[*place].to_owned()).collect();
     let mut imported = Imported {
@@ -212,7 +212,7 @@ fn score(text: &str) -> Result<Option<f64>, String> {
         return Ok(None);
     }
     let remedy = "write a number with a decimal point, or nothing for a run that failed";
-    text.parse().map(Some).map_err(|_| format!("`{text}` is no number: {remedy}"))
+    text.parse().map(Some).map_err(|_| format!("`{text}` is not a number: {remedy}"))
 }
 
 /// The line of a record, from 1. The reader's own number is that of the blank lines before it.
@@ -230,7 +230,7 @@ fn unreadable(bytes: &[u8], error: &csv::Error) -> ImportError {
             let fields = format!("has {len} fields, and the header has {expected_len}");
             ImportError::line(line, format!("{fields}: write every field, and put those with a comma in quotes"))
         }
-        csv::ErrorKind::Utf8 { .. } => ImportError::line(line, "is no UTF-8: save the file as UTF-8"),
+        csv::ErrorKind::Utf8 { .. } => ImportError::line(line, "is not UTF-8: save the file as UTF-8"),
         _ => ImportError::line(line, error.to_string()),
     }
 }

@@ -12,18 +12,18 @@ const MARGIN: f64 = 16.0;
 /// Size of the letters, as `figure.css` has it.
 const LETTERS: f64 = 12.0;
 /// The styles of all marks.
-pub(super) const STYLE: &str = include_str!("figure.css");
+pub(in crate::report) const STYLE: &str = include_str!("figure.css");
 
 /// A figure with what must be said about it.
-pub(super) struct Figure {
+pub(in crate::report) struct Figure {
     /// The stem of its file.
-    pub(super) name: &'static str,
+    pub(in crate::report) name: &'static str,
     /// A heading.
-    pub(super) title: String,
+    pub(in crate::report) title: String,
     /// What can be seen.
-    pub(super) see: String,
+    pub(in crate::report) see: String,
     /// What must not be concluded.
-    pub(super) caution: String,
+    pub(in crate::report) caution: String,
     /// The height, in the units of [`WIDTH`].
     pub(super) height: f64,
     /// The marks.
@@ -31,15 +31,20 @@ pub(super) struct Figure {
 }
 
 impl Figure {
+    /// A figure that has its words and no marks yet.
+    pub(super) fn worded(name: &'static str, title: &str, see: String, caution: &str) -> Self {
+        Self { name, title: title.to_owned(), see, caution: caution.to_owned(), height: 0.0, marks: html! {} }
+    }
+
     /// The drawing as a part of the page, which has the styles.
     #[must_use]
-    pub(super) fn inline(&self) -> Markup {
+    pub(in crate::report) fn inline(&self) -> Markup {
         self.svg(None, 0.0)
     }
 
     /// The drawing as a file of its own.
     #[must_use]
-    pub(super) fn file(&self) -> String {
+    pub(in crate::report) fn file(&self) -> String {
         self.svg(Some("http://www.w3.org/2000/svg"), MARGIN).into_string()
     }
 

@@ -3,8 +3,7 @@
 
 use super::curves::{self, Curve, Group, Point};
 use super::draw::Figure;
-use super::figures::figure;
-use super::lineup::Lineup;
+use crate::report::lineup::Lineup;
 use crate::results::{JobRow, MeasurementRow};
 use crate::stats::Summary;
 use crate::text::metric_name;
@@ -22,7 +21,7 @@ const MAX_GROUPS: usize = 8;
 
 /// Losses and scores by epoch (IoU where the metric is the loss); `None` without measurements of a candidate that is shown.
 #[must_use]
-pub(super) fn learning(
+pub(in crate::report) fn learning(
     lineup: &Lineup<'_>,
     metric: Metric,
     jobs: &[JobRow],
@@ -66,7 +65,7 @@ pub(super) fn learning(
         &groups,
         &series,
         &format!("validation {}", metric_name(metric.name())),
-        figure("curves", "Learning curves", see, caution),
+        Figure::worded("curves", "Learning curves", see, caution),
     );
     (!groups.is_empty()).then_some(drawn)
 }

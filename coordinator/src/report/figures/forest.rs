@@ -2,8 +2,9 @@
 //! mean, the interval for this pool (thick), that for new data (thin) and a dot for every split. Knows places and
 //! words, no statistics.
 
-use super::draw::{Anchor, Figure, WIDTH, bar, dot, fitted, line, polygon, text, width_of, x_axis};
+use super::draw::{Anchor, Figure, Px, WIDTH, bar, dot, fitted, line, polygon, text, width_of, x_axis};
 use super::scale::Scale;
+use crate::report::lineup::Against;
 use crate::text::signed;
 use maud::{Markup, html};
 
@@ -17,35 +18,6 @@ const STRONG: f64 = 1.08;
 const MAX_LABEL: f64 = 250.0;
 /// Room between names, plot and columns.
 const GAP: f64 = 18.0;
-
-/// What a row's colour says of its place against the best.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Against {
-    /// The best.
-    Best,
-    /// Practically equal to it.
-    Equal,
-    /// Not decided.
-    Open,
-    /// Worse.
-    Behind,
-    /// Not trained: a line of comparison.
-    Baseline,
-}
-
-impl Against {
-    /// The class of its marks.
-    #[must_use]
-    pub(super) fn class(self) -> &'static str {
-        match self {
-            Self::Best => "best",
-            Self::Equal => "equal",
-            Self::Open => "open",
-            Self::Behind => "behind",
-            Self::Baseline => "baseline",
-        }
-    }
-}
 
 /// A row.
 #[derive(Debug, Clone, PartialEq)]
@@ -228,7 +200,7 @@ fn key(left: f64, has_band: bool) -> Markup {
     let mut x = left;
     html! {
         @for (words, width, mark) in entries.into_iter().take(shown) {
-            g class="behind" transform={ "translate(" (super::draw::Px(x)) " 0)" } {
+            g class="behind" transform={ "translate(" (Px(x)) " 0)" } {
                 (mark)
                 (text(width + 5.0, y, Anchor::Start, "key", words))
             }

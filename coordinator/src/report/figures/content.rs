@@ -1,28 +1,22 @@
 //! From the analysis to each figure: which numbers are drawn, and what the caption says of them. Knows no places.
 
+use super::bars;
 use super::cost::{Cost, Point};
 use super::critical::Critical;
 use super::draw::Figure;
-use super::forest::{Against, Forest, ForestRow};
-use super::lineup::{Lineup, ends};
-use super::variance;
+use super::forest::{Forest, ForestRow};
 use crate::analysis::comparison;
+use crate::report::lineup::{Against, Lineup, ends};
 use crate::results::JobRow;
 use crate::text::{p_value, signed, signed_or_dash};
-use maud::html;
 use std::collections::HashMap;
 
 /// Maximum number of candidates in a diagram of ranks: the lines of more could not be followed.
 const MAX_RANKED: usize = 20;
 
-/// A figure that has its words and no marks yet.
-pub(super) fn figure(name: &'static str, title: &str, see: String, caution: &str) -> Figure {
-    Figure { name, title: title.to_owned(), see, caution: caution.to_owned(), height: 0.0, marks: html! {} }
-}
-
 /// Scores by candidate: means, both intervals, every split.
 #[must_use]
-pub(super) fn scores(lineup: &Lineup<'_>) -> Figure {
+pub(in crate::report) fn scores(lineup: &Lineup<'_>) -> Figure {
     let analysis = lineup.analysis;
     let shown = lineup.shown();
     let dots = |splits: Vec<(String, f64)>| {
@@ -62,7 +56,7 @@ pub(super) fn scores(lineup: &Lineup<'_>) -> Figure {
     let caution = "Intervals that overlap do not mean that two candidates are equal, nor do separate ones settle it: \
                    all candidates ran on the same splits, so compare them by their differences, in the next figure. \
                    The thick interval says nothing about new data.";
-    forest.draw(figure("scores", "Scores", see, caution))
+    forest.draw(Figure::worded("scores", "Scores", see, caution))
 }
 
 fn intervals(row: &comparison::Performance) -> ForestRow {
@@ -84,7 +78,7 @@ fn cells(row: &comparison::Performance, verdict: String) -> Vec<String> {
 
 /// Differences to the best candidate, paired by split; `None` without a pair.
 #[must_use]
-pub(super) fn differences(lineup: &Lineup<'_>) -> Option<Figure> {
+pub(in crate::report) fn differences(lineup: &Lineup<'_>) -> Option<Figure> {
     let (analysis, best) = (lineup.analysis, lineup.best?);
     let others = lineup.shown().into_iter().filter(|candidate| *candidate != best);
     let rows: Vec<ForestRow> = others
@@ -129,12 +123,12 @@ pub(super) fn differences(lineup: &Lineup<'_>) -> Option<Figure> {
     let caution = "\u{201c}Undecided\u{201d} is not \u{201c}equal\u{201d}: it says that these splits cannot tell. \
                    The intervals are not corrected for the number of pairs, p is; where they seem to disagree, p and \
                    the words count.";
-    Some(forest.draw(figure("differences", "Differences to the best", see, caution)))
+    Some(forest.draw(Figure::worded("differences", "Differences to the best", see, caution)))
 }
 
 /// The critical-difference diagram; `None` without ranks.
 #[must_use]
-pub(super) fn ranks(lineup: &Lineup<'_>) -> Option<Figure> {
+pub(in crate::report) fn ranks(lineup: &Lineup<'_>) -> Option<Figure> {
     let ranks = lineup.analysis.ranks.as_ref()?;
     let shown = ranks.order.len().min(MAX_RANKED);
     let named = ranks
@@ -165,12 +159,12 @@ pub(super) fn ranks(lineup: &Lineup<'_>) -> Option<Figure> {
     );
     let caution = "Ranks forget how large a difference is, and a candidate's rank depends on which others are in the \
                    sweep. Nothing here holds for new data: all splits are drawn from one pool of cases.";
-    Some(critical.draw(figure("ranks", "Ranks within the pool", see, caution)))
+    Some(critical.draw(Figure::worded("ranks", "Ranks within the pool", see, caution)))
 }
 
 /// Components of variance: over all candidates, or of those with crossed seeds; `None` without any.
 #[must_use]
-pub(super) fn variance(lineup: &Lineup<'_>) -> Option<Figure> {
+pub(in crate::report) fn variance(lineup: &Lineup<'_>) -> Option<Figure> {
     let variance = &lineup.analysis.variance;
     let mean = variance.crossed.iter().find(|crossed| crossed.candidate.is_none()).or(variance.crossed.first());
     let (components, of) = match (mean, &variance.two_way) {
@@ -195,7 +189,7 @@ pub(super) fn variance(lineup: &Lineup<'_>) -> Option<Figure> {
         (None, None) => return None,
     };
     let sampling = variance.test_sampling.as_ref();
-    let sources = components.iter().enumerate().map(|(index, component)| variance::Source {
+    let sources = components.iter().enumerate().map(|(index, component)| bars::Source {
         name: source_name(&component.name),
         hue: ["s0", "s1", "s2", "s3", "s4", "s5"][index % 6],
         variance: component.raw,
@@ -218,7 +212,7 @@ pub(super) fn variance(lineup: &Lineup<'_>) -> Option<Figure> {
     let caution = "Components from few splits are rough, and one that comes out below zero is drawn as zero. A large \
                    share of the split says that the cases differ, not that training is unstable.";
     let sources: Vec<_> = sources.collect();
-    Some(variance::draw(&sources, figure("variance", "Where the spread comes from", see, caution)))
+    Some(bars::draw(&sources, Figure::worded("variance", "Where the spread comes from", see, caution)))
 }
 
 fn source_name(name: &str) -> String {
@@ -231,7 +225,7 @@ fn source_name(name: &str) -> String {
 
 /// Score against the time of training and the number of parameters; `None` without either.
 #[must_use]
-pub(super) fn cost(lineup: &Lineup<'_>, jobs: &[JobRow]) -> Option<Figure> {
+pub(in crate::report) fn cost(lineup: &Lineup<'_>, jobs: &[JobRow]) -> Option<Figure> {
     let analysis = lineup.analysis;
     let parameters: HashMap<usize, u64> =
         jobs.iter().filter_map(|job| Some((job.candidate, job.result.as_ref()?.result.parameters))).collect();
@@ -270,5 +264,5 @@ pub(super) fn cost(lineup: &Lineup<'_>, jobs: &[JobRow]) -> Option<Figure> {
         metric: format!("mean {}", analysis.metric),
         higher_is_better: analysis.higher_is_better,
     };
-    Some(cost.draw(figure("cost", "Score against cost", see, caution)))
+    Some(cost.draw(Figure::worded("cost", "Score against cost", see, caution)))
 }
