@@ -71,3 +71,48 @@ fn ascending(p: &[f64]) -> Vec<usize> {
     order.sort_unstable_by(|&a, &b| p[a].total_cmp(&p[b]).then(a.cmp(&b)));
     order
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::stats::random::Random;
+
+    /// Both corrections by their definitions: step by step through the whole family.
+    fn by_definition(p: &[f64]) -> (Vec<f64>, Vec<f64>) {
+        let order = ascending(p);
+        let (mut holm, mut bh) = (vec![0.0; p.len()], vec![0.0; p.len()]);
+        let mut greatest = 0.0_f64;
+        for (rank, &index) in order.iter().enumerate() {
+            greatest = greatest.max(p[index] * (p.len() - rank) as f64).min(1.0);
+            holm[index] = greatest;
+        }
+        let mut least = 1.0_f64;
+        for (rank, &index) in order.iter().enumerate().rev() {
+            least = least.min(p[index] * p.len() as f64 / (rank + 1) as f64);
+            bh[index] = least;
+        }
+        (holm, bh)
+    }
+
+    #[test]
+    fn some_of_a_family_are_corrected_as_in_the_whole_ties_included() {
+        let mut random = Random::of(1);
+        for size in [1, 2, 7, 100] {
+            // few different values, so that many are equal
+            let p: Vec<f64> = (0..size).map(|_| random.below(20) as f64 / 400.0).collect();
+            let (all_holm, all_bh) = by_definition(&p);
+            assert_eq!((holm(&p), benjamini_hochberg(&p)), (all_holm.clone(), all_bh.clone()));
+            let family = SortedFamily::of(p.clone());
+            let every_third = |all: &[f64]| all.iter().copied().step_by(3).collect::<Vec<_>>();
+            let some = every_third(&p);
+            assert_eq!(family.holm(&some), every_third(&all_holm));
+            assert_eq!(family.benjamini_hochberg(&some), every_third(&all_bh));
+            for alpha in [0.0, 0.05, 0.2, 0.9] {
+                let threshold = family.holm_threshold(alpha);
+                for (p, corrected) in p.iter().zip(&all_holm) {
+                    assert_eq!(threshold.is_some_and(|threshold| *p <= threshold), *corrected <= alpha, "{p} {alpha}");
+                }
+            }
+        }
+    }
+}
