@@ -3,6 +3,8 @@
 //! Both corrections depend on a test's own p and on the sorted p-values of its family. So a family of millions is sorted once, and
 //! the few of its tests that somebody looks at are corrected.
 
+use rayon::prelude::*;
+
 /// The p-values of a whole family, in ascending order.
 #[derive(Debug, Clone, PartialEq)]
 pub struct SortedFamily(Vec<f64>);
@@ -11,7 +13,7 @@ impl SortedFamily {
     /// The family of these p-values.
     #[must_use]
     pub fn of(mut p: Vec<f64>) -> Self {
-        p.sort_unstable_by(f64::total_cmp);
+        p.par_sort_unstable_by(f64::total_cmp);
         Self(p)
     }
 
