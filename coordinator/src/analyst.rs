@@ -11,8 +11,8 @@
 
 use crate::analysis::comparison::{Analysis, Options};
 use crate::analysis::observations::from_results;
-use crate::results::{self, ResultsError, SweepResults};
-use crate::store::{Reader, StoreError};
+use crate::results::{self, MeasurementRow, ResultsError, SweepResults};
+use crate::store::Reader;
 use crate::tables::export::{Format, render};
 use crate::tables::table::Table;
 use crate::tables::{self, About, Analysed, TableKind};
@@ -46,32 +46,34 @@ pub enum TableError {
 /// If the store cannot be read, or has no such sweep.
 pub fn table(reader: &Reader, sweep: &str, kind: TableKind) -> Result<Table, ResultsError> {
     let results = results::read(reader, sweep)?;
-    match of_analysis(kind) {
-        Some(table) => Ok(table(&Analysed::of(&results))),
-        None => Ok(recorded(reader, &results, kind)?),
-    }
-}
-
-/// How a table of that kind is made of an analysis; `None` for a table of what was recorded.
-fn of_analysis(kind: TableKind) -> Option<fn(&Analysed) -> Table> {
-    match kind {
-        TableKind::Candidates => Some(tables::candidates),
-        TableKind::Pairs => Some(tables::pairs),
-        TableKind::Ranks => Some(tables::ranks),
-        TableKind::Effects => Some(tables::effects),
-        TableKind::Variance => Some(tables::variance),
-        TableKind::Jobs | TableKind::Cases | TableKind::Measurements | TableKind::Looks => None,
-    }
-}
-
-/// A table of what was recorded.
-fn recorded(reader: &Reader, results: &SweepResults, kind: TableKind) -> Result<Table, StoreError> {
-    Ok(match kind {
-        TableKind::Cases => tables::cases(results),
-        TableKind::Measurements => tables::measurements(results, &results::measurements(reader, &results.jobs)?),
-        TableKind::Looks => tables::looks(results),
-        _ => tables::jobs(results),
+    Ok(match Maker::of(kind) {
+        Maker::Analysis(make) => make(&Analysed::of(&results)),
+        Maker::Results(make) => make(&results),
+        Maker::Epochs(make) => make(&results, &results::measurements(reader, &results.jobs)?),
     })
+}
+
+/// What a table is made of, and how.
+enum Maker {
+    Analysis(fn(&Analysed) -> Table),
+    Results(fn(&SweepResults) -> Table),
+    Epochs(fn(&SweepResults, &[MeasurementRow]) -> Table),
+}
+
+impl Maker {
+    fn of(kind: TableKind) -> Self {
+        match kind {
+            TableKind::Candidates => Self::Analysis(tables::candidates),
+            TableKind::Pairs => Self::Analysis(tables::pairs),
+            TableKind::Ranks => Self::Analysis(tables::ranks),
+            TableKind::Effects => Self::Analysis(tables::effects),
+            TableKind::Variance => Self::Analysis(tables::variance),
+            TableKind::Jobs => Self::Results(tables::jobs),
+            TableKind::Cases => Self::Results(tables::cases),
+            TableKind::Looks => Self::Results(tables::looks),
+            TableKind::Measurements => Self::Epochs(tables::measurements),
+        }
+    }
 }
 
 /// Makes the tables of one store.
@@ -111,12 +113,9 @@ impl Analyst {
         };
         let made = threads.install(|| {
             let reader = Reader::open(&self.store).map_err(ResultsError::from)?;
-            let table = match of_analysis(kind) {
-                Some(table) => table(&*self.analysed(&reader, sweep)?),
-                None => {
-                    let results = results::read(&reader, sweep)?;
-                    recorded(&reader, &results, kind).map_err(ResultsError::from)?
-                }
+            let table = match Maker::of(kind) {
+                Maker::Analysis(make) => make(&*self.analysed(&reader, sweep)?),
+                Maker::Results(_) | Maker::Epochs(_) => table(&reader, sweep, kind)?,
             };
             Ok(render(&table, format)?)
         });

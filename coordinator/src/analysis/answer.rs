@@ -225,7 +225,7 @@ fn detectable(analysis: &Analysis) -> Option<String> {
 /// Every candidate with a job that left no model, and what its mean is made of.
 fn failures(analysis: &Analysis) -> Vec<String> {
     let troubled: Vec<_> = analysis.candidates.iter().filter(|row| row.not_trained.count > 0).collect();
-    let mut sentences: Vec<_> = troubled.iter().take(MAX_NAMED).map(|row| trouble(row)).collect();
+    let mut sentences: Vec<_> = troubled.iter().take(MAX_NAMED).map(|row| failure(row)).collect();
     if troubled.len() > MAX_NAMED {
         let jobs: usize = troubled[MAX_NAMED..].iter().map(|row| row.not_trained.count).sum();
         let (candidates, jobs) =
@@ -236,7 +236,7 @@ fn failures(analysis: &Analysis) -> Vec<String> {
 }
 
 /// `segnet dice: of 12 jobs 1 failed, 2 diverged; the mean is of the 10 with a score, and 0.41 with the worst for the others`.
-fn trouble(row: &Performance) -> String {
+fn failure(row: &Performance) -> String {
     let verdicts = row.verdicts;
     let kinds = [
         (row.failed.count, "failed"),
