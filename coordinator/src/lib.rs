@@ -1,25 +1,37 @@
 //! The coordinator: expands a sweep file into jobs, leases them to workers, keeps their results, makes tables of them.
 //!
 //! ```text
-//!  cli        one file a subcommand
+//!  cli        the command line; one file per subcommand
 //!  plan       YAML -> grid -> jobs                                  pure
+//!  stats      statistics of lists of numbers                        pure
+//!  race       which candidates of a race go on                      pure
 //!  scheduler  decides who runs what: decide, apply                  pure
 //!  identity   certificates, tokens and their files
 //!  store      SQLite: the journal and the result tables             the only writer of the disk
 //!  driver     owns scheduler and store; decide -> append -> apply -> reply
 //!  serve      tonic services; the only users of wire types here, but for the clients in cli
-//!  analysis   rows -> statistics -> tables                          pure
-//!  query      store -> rows
+//!  results    store -> the results of a sweep
+//!  analysis   results -> how large differences are -> sentences     pure
+//!  tables     results, analysis -> tables -> text                   pure
+//!  report     results, analysis -> one page                         pure
+//!  text       numbers and plurals for people                        pure
+//!  analyst    store -> the table that somebody asks for
 //!  salvage    damaged store -> what is sound of it
 //! ```
 
 pub mod analysis;
+pub mod analyst;
 pub mod cli;
 pub mod driver;
 pub mod identity;
 pub mod plan;
-pub mod query;
+pub mod race;
+pub mod report;
+pub mod results;
 pub mod salvage;
 pub mod scheduler;
 pub mod serve;
+pub mod stats;
 pub mod store;
+pub mod tables;
+pub mod text;

@@ -1,9 +1,10 @@
 //! Entry point of `coordinator`: parses, sets tracing up, maps errors to exit codes.
 
 use clap::{Parser, Subcommand};
-use coordinator::cli::{
-    CliError, analyze, cancel, certs, exit, jobs, plan, report, run, serve, status, store, submit, tables, watch,
+use coordinator::cli::commands::{
+    analyze, cancel, certs, jobs, plan, report, run, serve, status, store, submit, tables, watch,
 };
+use coordinator::cli::{CliError, exit};
 use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
 use tracing_subscriber::EnvFilter;

@@ -4,7 +4,7 @@
 mod golden;
 
 use clap::Parser;
-use coordinator::cli::analyze::{self, Args};
+use coordinator::cli::commands::analyze::{self, Args};
 use golden::assert_golden;
 use serde_json::Value;
 use std::fmt::Write as _;
@@ -190,7 +190,7 @@ fn what_cannot_be_read_is_the_users() {
     let error = run(&file, &[]);
     assert_eq!(error.exit_code(), 2);
     let expected = format!(
-        "{}: line 3, column `score`: `o.6` is no number: write a number with a decimal point, or nothing for a run that failed",
+        "{}: line 3, column `score`: `o.6` is not a number: write a number with a decimal point, or nothing for a run that failed",
         file.display()
     );
     assert_eq!(error.to_string(), expected);

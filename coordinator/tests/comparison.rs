@@ -1,11 +1,11 @@
 //! The comparison of candidates as its readers see it. Numbers are those of `tests/reference/stats.py`.
 #![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
+use coordinator::analysis::answer::answer;
 use coordinator::analysis::comparison::{Analysis, Finding, Options, Pair, Settle, Warning};
 use coordinator::analysis::observations::{
     Baseline, Candidate, CaseScore, Ended, Observation, Observations, Replicate,
 };
-use coordinator::analysis::words::answer;
 use coordinator::plan::AxisValue;
 use proto::measure::Verdict;
 use proto::spec::Seeds;

@@ -1,8 +1,8 @@
 //! Races: decisions against those of tests/reference/racing.py, and what they save and lose over many made-up sweeps.
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a panic is how a test fails")]
 
-use coordinator::analysis::racing::{Contender, Look, Mark, Reason, look};
 use coordinator::plan::{Rule, Stopping};
+use coordinator::race::{Contender, Look, Mark, Reason, look};
 use proto::spec::Metric;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;

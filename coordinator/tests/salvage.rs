@@ -3,7 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test ends at the first surprise")]
 
 use coordinator::plan;
-use coordinator::query;
+use coordinator::results;
 use coordinator::salvage::{Saved, check, salvage};
 use coordinator::scheduler::{Fact, Grade, JobState, Limits, Record, State, Timestamp};
 use coordinator::store::{Reader, Store, StoreError, backup};
@@ -94,7 +94,7 @@ fn result(index: u32) -> JobResult {
 /// All that a reader is told of the store, or the first thing that is wrong with it.
 fn content(path: &Path, jobs: &[JobId]) -> Result<String, StoreError> {
     let reader = Reader::open(path)?;
-    let state = query::state(&reader)?;
+    let state = results::state(&reader)?;
     let mut told = format!("{:?}{:?}", state.view(), reader.submission("s")?.text);
     for job in jobs {
         let result = reader.result(*job)?;
@@ -127,7 +127,7 @@ fn a_sound_store_is_sound_and_so_are_its_copies() {
     drop(Store::open(&bench.path("copy.db")).unwrap());
     drop(store);
     assert_eq!(bench.salvage(), Saved { sweeps: 1, results: DONE as u64, ..Saved::default() });
-    let state = query::state(&Reader::open(&bench.path("new.db")).unwrap()).unwrap();
+    let state = results::state(&Reader::open(&bench.path("new.db")).unwrap()).unwrap();
     let is_cancelled = |job: &&JobId| state.job(**job).unwrap().state == JobState::Cancelled;
     assert_eq!(bench.jobs.iter().filter(is_cancelled).count(), JOBS - DONE);
     assert!(check(&bench.path("new.db"), |_| {}).unwrap().findings.is_empty());
@@ -196,7 +196,7 @@ fn a_journal_that_contradicts_itself_is_saved_with_all_results() {
     let path = bench.path("s.db");
     let again = Fact::Granted { job: bench.jobs[0], attempt: Attempt(3), token: Token(2), worker: WorkerId(3) };
     Store::open(&path).unwrap().append(&[again], &[]).unwrap();
-    assert!(matches!(query::state(&Reader::open(&path).unwrap()), Err(StoreError::Damaged { .. })));
+    assert!(matches!(results::state(&Reader::open(&path).unwrap()), Err(StoreError::Damaged { .. })));
     assert_eq!(bench.salvage(), Saved { sweeps: 1, results: DONE as u64, ..Saved::default() });
     let reader = Reader::open(&bench.path("new.db")).unwrap();
     let saved = reader.result(bench.jobs[3]).unwrap().unwrap();

@@ -1,17 +1,17 @@
 //! Every statistic against numbers that numpy and scipy made (`tests/reference/stats.py`), to 1e-8 relative.
 #![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
-use coordinator::analysis::stats::anova::{self, OneWay};
-use coordinator::analysis::stats::clustered::Cells;
-use coordinator::analysis::stats::distributions::{StudentT, studentized_range_quantile};
-use coordinator::analysis::stats::flips::{self, FlipPair};
-use coordinator::analysis::stats::interval::{clopper_pearson, of_mean, wilson};
-use coordinator::analysis::stats::multiple::{benjamini_hochberg, holm};
-use coordinator::analysis::stats::paired::{Moments, e_value, five_by_two_f, five_by_two_t, sign_test};
-use coordinator::analysis::stats::posterior::Correlated;
-use coordinator::analysis::stats::ranks::{Friedman, average_ranks, critical_difference};
-use coordinator::analysis::stats::superiority::{noether_n, paired, unpaired, violation_ratio};
-use coordinator::analysis::stats::{Interval, Summary, Wilcoxon, power};
+use coordinator::stats::anova::{self, OneWay};
+use coordinator::stats::clustered::Cells;
+use coordinator::stats::distributions::{StudentT, studentized_range_quantile};
+use coordinator::stats::flips;
+use coordinator::stats::interval::{clopper_pearson, of_mean, wilson};
+use coordinator::stats::multiple::{benjamini_hochberg, holm};
+use coordinator::stats::paired::{Moments, e_value, five_by_two_f, five_by_two_t, sign_test};
+use coordinator::stats::posterior::Correlated;
+use coordinator::stats::ranks::{Friedman, average_ranks, critical_difference};
+use coordinator::stats::superiority::{noether_n, paired, unpaired, violation_ratio};
+use coordinator::stats::{Interval, Summary, Wilcoxon, power};
 use serde_json::Value;
 use std::collections::BTreeMap;
 
@@ -70,7 +70,7 @@ fn entries(value: &Value) -> BTreeMap<&str, &Value> {
 }
 
 #[test]
-fn candidates_by_themselves() {
+fn summaries_and_intervals_of_a_candidate_equal_the_reference() {
     let golden = golden();
     for (name, scores) in NAMES.iter().zip(scores(&golden)) {
         let (expected, summary) = (&golden["marginal"][name], Summary::of(&scores));
@@ -86,7 +86,7 @@ fn candidates_by_themselves() {
 }
 
 #[test]
-fn pairs_by_themselves() {
+fn tests_of_a_pair_by_itself_equal_the_reference() {
     let golden = golden();
     let scores = scores(&golden);
     for (name, a, b) in pairs() {
@@ -117,7 +117,7 @@ fn pairs_by_themselves() {
 }
 
 #[test]
-fn pairs_as_a_family() {
+fn corrections_and_sign_flips_of_a_family_equal_the_reference() {
     let golden = golden();
     let scores = scores(&golden);
     let p = |(_, a, b): &(String, usize, usize)| Moments::of(&differences(&scores[*a], &scores[*b])).unwrap().p(RATIO);
@@ -127,10 +127,13 @@ fn pairs_as_a_family() {
         close(bh, &golden["pairs"][name]["p_nb_bh"]);
     }
     // the two ways to say what is flipped are one
-    let whole: Vec<_> = pairs().iter().map(|(_, a, b)| FlipPair::Whole(*a, *b)).collect();
-    let parts: Vec<_> = pairs().iter().map(|(_, a, b)| FlipPair::Part(differences(&scores[*a], &scores[*b]))).collect();
-    for pairs_of in [whole, parts] {
-        let test = flips::flip_test(&flips::Family { rows: &scores, pairs: &pairs_of }, 12, 0);
+    let rows: Vec<_> = pairs().iter().map(|(_, a, b)| (*a as u32, *b as u32)).collect();
+    let wanted: Vec<_> = (0..rows.len()).collect();
+    let part = |a: usize, b: usize| differences(&scores[a], &scores[b]);
+    for is_whole in [true, false] {
+        let whole = vec![is_whole; scores.len()];
+        let family = flips::Family { rows: &scores, whole: &whole, pairs: &rows, wanted: &wanted, differences: &part };
+        let test = flips::flip_test(&family, 12, 0);
         assert!(test.exact);
         assert_eq!(test.count, 4096);
         for (index, (name, ..)) in pairs().iter().enumerate() {
@@ -141,7 +144,7 @@ fn pairs_as_a_family() {
 }
 
 #[test]
-fn ranks() {
+fn ranks_and_friedmans_test_equal_the_reference() {
     let golden = golden();
     let mut ties = 0.0;
     let ranks: Vec<Vec<f64>> = rows(&golden["Y"])
@@ -180,7 +183,7 @@ fn ranks() {
 }
 
 #[test]
-fn planning() {
+fn numbers_of_splits_and_detectable_differences_equal_the_reference() {
     let golden = golden();
     for (p, expected) in entries(&golden["noether_n"]) {
         close(noether_n(p.parse().unwrap(), 0.05, 0.05), expected);
@@ -201,7 +204,7 @@ fn planning() {
 }
 
 #[test]
-fn components_of_variance() {
+fn components_of_variance_equal_the_reference() {
     let golden = golden();
     let expected = &golden["varcomp_oneway"];
     let one = OneWay::of(&rows(&expected["Z"])).unwrap();
@@ -235,7 +238,7 @@ fn components_of_variance() {
 }
 
 #[test]
-fn clustered_by_case_and_split() {
+fn variances_clustered_by_case_and_split_equal_the_reference() {
     let expected = &golden()["twoway_cluster"];
     let mut cells = Cells::default();
     cells.clear(4);
@@ -253,7 +256,7 @@ fn clustered_by_case_and_split() {
 }
 
 #[test]
-fn what_is_optional() {
+fn anytime_evidence_halved_splits_and_order_violations_equal_the_reference() {
     let golden = golden();
     let scores = scores(&golden);
     for (name, b) in [("evalue_t_AD", 3), ("evalue_t_AB", 1)] {
@@ -277,7 +280,7 @@ fn what_is_optional() {
 }
 
 #[test]
-fn probabilities() {
+fn intervals_of_a_probability_equal_the_reference() {
     let golden = golden();
     for (case, expected) in entries(&golden["wilson"]) {
         let (count, of) = case.split_once('/').unwrap();
@@ -288,7 +291,7 @@ fn probabilities() {
 }
 
 #[test]
-fn vectors_of_published_tests() {
+fn published_libraries_find_the_same_numbers() {
     // rliable: metrics_test.py
     let (x, y) = ([[1.0, 2.0], [2.0, 2.0], [1.0, 1.0], [2.0, 1.0]], [[1.0, 1.0], [2.0, 2.0], [3.0, 3.0]]);
     let of_task = |task: usize| unpaired(&x.map(|run| run[task]), &y.map(|run| run[task])).unwrap();

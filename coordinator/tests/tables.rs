@@ -3,21 +3,20 @@
 
 mod golden;
 
-use coordinator::analysis::comparison::{Analysis, Options};
-use coordinator::analysis::export::{self, Format};
-use coordinator::analysis::observe::observe;
-use coordinator::analysis::rows::{CaseRow, JobRow, MeasurementRow, ResultColumns, RowState, SweepHead};
-use coordinator::analysis::table::{Cell, Table};
-use coordinator::analysis::tables::{self, About, Analysed};
-use coordinator::analysis::words;
-use coordinator::cli;
+use coordinator::analysis::answer::answer;
+use coordinator::cli::commands;
 use coordinator::plan::{Plan, parse};
+use coordinator::results::{JobRow, MeasurementRow, RowState, ScoredResult, SweepHead, SweepResults};
+use coordinator::tables::export::{self, Format};
+use coordinator::tables::table::{Cell, Table};
+use coordinator::tables::{self, Analysed};
 use golden::assert_golden;
 use parquet::file::reader::{FileReader, SerializedFileReader};
 use parquet::record::Field;
+use proto::extras::Extras;
 use proto::ids::{Attempt, ContentHash, JobId, SplitHash};
-use proto::measure::{CaseCounts, Counts, Measurement, Scores, Verdict};
-use proto::spec::{Subset, Trainer};
+use proto::measure::{CaseCounts, Counts, Evaluation, JobResult, Measurement, Scores, Verdict};
+use proto::spec::Trainer;
 use std::io::Write;
 
 const SWEEP: &str = "\
@@ -50,11 +49,13 @@ fn head(plan: &Plan) -> SweepHead {
     }
 }
 
-fn analysed(plan: &Plan, jobs: &[JobRow]) -> Analysed {
-    let head = head(plan);
-    let observations = observe(&head, jobs, &[]);
-    let analysis = Analysis::of(&observations, &Options::default());
-    Analysed { about: About::analysis(&head), observations, analysis }
+fn results(plan: &Plan, jobs: Vec<JobRow>) -> SweepResults {
+    let cases = (0..200).map(|case| format!("IMD{case:03}")).collect();
+    SweepResults { head: head(plan), jobs, baselines: Vec::new(), looks: Vec::new(), cases }
+}
+
+fn analysed(plan: &Plan, jobs: Vec<JobRow>) -> Analysed {
+    Analysed::of(&results(plan, jobs))
 }
 
 fn render(table: &Table, format: Format) -> String {
@@ -83,21 +84,20 @@ fn job(candidate: usize, replicate: usize, state: RowState) -> JobRow {
 }
 
 fn succeeded(candidate: usize, replicate: usize, verdict: Verdict, test: Scores) -> JobRow {
-    let result = ResultColumns {
+    let result = JobResult {
         verdict,
         epochs: 40,
         best_epoch: if verdict == Verdict::Diverged { 0 } else { 31 },
-        validation: if verdict == Verdict::Diverged { Scores::default() } else { scores(0.75) },
-        test,
-        validation_cases: Vec::new(),
-        test_cases: Vec::new(),
-        baselines: None,
+        validation: Evaluation::default(),
+        test: Evaluation::default(),
         train_seconds: 123.456_789,
         parameters: 21_978_177,
         device: "cuda:0 (H200)".to_owned(),
-        worker: "gpu-1, slot 0".to_owned(),
         split_hash: (candidate < 3).then_some(SplitHash(replicate as u128)),
+        extras: Extras::default(),
     };
+    let validation = if verdict == Verdict::Diverged { Scores::default() } else { scores(0.75) };
+    let result = ScoredResult { result, validation, test, worker: "gpu-1, slot 0".to_owned(), baselines: None };
     JobRow { attempts: 1, result: Some(result), ..job(candidate, replicate, RowState::Succeeded) }
 }
 
@@ -134,30 +134,31 @@ fn assert_in_every_format(table: &Table) {
 #[test]
 fn candidates_summarise_their_replicates() {
     let plan = plan();
-    assert_in_every_format(&tables::candidates(&analysed(&plan, &jobs())));
+    assert_in_every_format(&tables::candidates(&analysed(&plan, jobs())));
 }
 
 #[test]
 fn jobs_show_state_and_scores() {
     let plan = plan();
-    assert_in_every_format(&tables::jobs(&head(&plan), &jobs()));
+    assert_in_every_format(&tables::jobs(&results(&plan, jobs())));
 }
 
 #[test]
 fn cases_show_their_pixels() {
-    let case = |candidate, subset, case: u32, tp, fp, fn_, tn| CaseRow {
-        job: id(candidate, 0),
-        subset,
-        case: format!("IMD{case:03}"),
-        counts: CaseCounts { case, counts: Counts { tp, fp, fn_, tn } },
-    };
-    let cases = [
-        case(3, Subset::Test, 2, 50, 10, 4, 192),
-        case(0, Subset::Test, 9, 100, 0, 0, 156),
-        case(0, Subset::Test, 4, 75, 25, 0, 156),
-        case(0, Subset::Validation, 8, 0, 0, 0, 256),
-    ];
-    assert_in_every_format(&tables::cases(&head(&plan()), &jobs(), &cases));
+    let case = |case, tp, fp, fn_, tn| CaseCounts { case, counts: Counts { tp, fp, fn_, tn } };
+    let mut jobs = jobs();
+    for job in jobs.iter_mut().filter(|job| job.replicate == 0) {
+        let Some(ScoredResult { result, .. }) = &mut job.result else { continue };
+        match job.candidate {
+            0 => {
+                result.validation.cases = vec![case(8, 0, 0, 0, 256)];
+                result.test.cases = vec![case(9, 100, 0, 0, 156), case(4, 75, 25, 0, 156)];
+            }
+            3 => result.test.cases = vec![case(2, 50, 10, 4, 192)],
+            _ => {}
+        }
+    }
+    assert_in_every_format(&tables::cases(&results(&plan(), jobs)));
 }
 
 #[test]
@@ -173,29 +174,28 @@ fn measurements_show_every_attempt() {
         },
     };
     let rows = [row(1, 2, 1, Some(0.5)), row(1, 1, 2, None), row(1, 1, 1, Some(0.25)), row(0, 1, 1, Some(1e-9))];
-    assert_in_every_format(&tables::measurements(&head(&plan()), &jobs(), &rows));
+    assert_in_every_format(&tables::measurements(&results(&plan(), jobs()), &rows));
 }
 
 #[test]
 fn simulated_sweeps_say_so() {
     let plan = plan().simulated();
-    let head = head(&plan);
-    let table = tables::jobs(&head, &jobs());
+    let table = tables::jobs(&results(&plan, jobs()));
     assert_eq!(table.title, "jobs of golden (simulated: the numbers are made up)");
     let device = table.columns.iter().position(|column| column.name == "device").unwrap();
     let devices: Vec<_> = table.rows.iter().map(|row| row[device].clone()).collect();
     assert_eq!(devices.iter().filter(|cell| **cell == Cell::from("simulated")).count(), 6);
     assert!(devices.iter().all(|cell| matches!(cell, Cell::Empty) || *cell == Cell::from("simulated")));
-    let candidates = render(&tables::candidates(&analysed(&plan, &jobs())), Format::Json);
+    let candidates = render(&tables::candidates(&analysed(&plan, jobs())), Format::Json);
     assert!(candidates.starts_with(r#"{"schema":"splitsweep.candidates/1","sweep":"golden","trainer":"simulated""#));
-    assert_eq!(head.trainer, Trainer::Simulated);
+    assert_eq!(head(&plan).trainer, Trainer::Simulated);
 }
 
 /// What programs read is what the rows hold, to the last digit.
 #[test]
 fn csv_and_json_keep_every_digit() {
     let plan = plan();
-    let table = tables::jobs(&head(&plan), &jobs());
+    let table = tables::jobs(&results(&plan, jobs()));
     let json: serde_json::Value = serde_json::from_str(&render(&table, Format::Json)).unwrap();
     let csv = render(&table, Format::Csv);
     let mut records = csv::Reader::from_reader(csv.as_bytes());
@@ -220,7 +220,7 @@ fn csv_and_json_keep_every_digit() {
 /// A sweep in which everything went wrong that can: each of it is counted, and said in words.
 #[test]
 fn nothing_is_averaged_away() {
-    let of = analysed(&plan(), &jobs());
+    let of = analysed(&plan(), jobs());
     let table = tables::candidates(&of);
     let cell = |row: usize, name: &str| {
         let column = table.columns.iter().position(|column| column.name == name).unwrap();
@@ -234,7 +234,7 @@ fn nothing_is_averaged_away() {
     assert_eq!(cell(1, "mean_if_trained"), Cell::Empty);
     let Cell::Real(at_worst) = cell(1, "mean_at_worst") else { panic!("no mean at worst") };
     assert!((at_worst - 0.1).abs() < 1e-15);
-    let failures = words::answer(&of.analysis).failures;
+    let failures = answer(&of.analysis).failures;
     for words in [
         &["unet dice", "of 3 jobs", "1 failed", "1 diverged", "1 collapsed to a trivial mask", "of the 1 with a score"]
             [..],
@@ -252,9 +252,10 @@ fn parquet_is_read_back() {
     let plan = plan();
     let mut big = jobs();
     big[0].replicate = 0;
-    let mut of = head(&plan);
-    of.replicates[0].init_seed = u64::MAX;
-    for table in [tables::jobs(&of, &big), tables::candidates(&analysed(&plan, &jobs())), tables::jobs(&of, &[])] {
+    let mut big = results(&plan, big);
+    big.head.replicates[0].init_seed = u64::MAX;
+    let none = SweepResults { jobs: Vec::new(), ..big.clone() };
+    for table in [tables::jobs(&big), tables::candidates(&analysed(&plan, jobs())), tables::jobs(&none)] {
         let bytes = export::render(&table, Format::Parquet).unwrap();
         assert!(bytes == export::render(&table, Format::Parquet).unwrap(), "bytes change");
         let mut file = tempfile::tempfile().unwrap();
@@ -288,43 +289,43 @@ fn parquet_is_read_back() {
 #[test]
 fn an_empty_sweep_has_tables_too() {
     let plan = plan();
-    let head = head(&plan);
-    for table in [tables::jobs(&head, &[]), tables::cases(&head, &[], &[]), tables::measurements(&head, &[], &[])] {
+    let none = results(&plan, Vec::new());
+    for table in [tables::jobs(&none), tables::cases(&none), tables::measurements(&none, &[])] {
         assert!(table.rows.is_empty());
         let json: serde_json::Value = serde_json::from_str(&render(&table, Format::Json)).unwrap();
         assert_eq!(json["rows"], serde_json::json!([]));
     }
-    let nothing = analysed(&plan, &[]);
+    let nothing = analysed(&plan, Vec::new());
     assert_eq!(tables::candidates(&nothing).rows.len(), plan.candidates.len());
-    for table in nothing.tables() {
+    for table in tables::all(&nothing) {
         for format in [Format::Table, Format::Csv, Format::Json, Format::Markdown, Format::Latex, Format::Parquet] {
             assert!(!export::render(&table, format).unwrap().is_empty(), "{}", table.rows_name);
         }
     }
-    let words = words::answer(&nothing.analysis).best;
+    let words = answer(&nothing.analysis).best;
     assert_eq!(words, ["No candidate has a score (thresholded_iou) yet: nothing can be said."]);
 }
 
 #[track_caller]
-fn shown(name: &str, text: &str, format: cli::plan::Format) -> String {
+fn shown(name: &str, text: &str, format: commands::plan::Format) -> String {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join(name);
     std::fs::write(&file, text).unwrap();
     let mut out = Vec::new();
-    cli::plan::run(cli::plan::Args { file, format }, &mut out).unwrap();
+    commands::plan::run(commands::plan::Args { file, format }, &mut out).unwrap();
     String::from_utf8(out).unwrap()
 }
 
 #[test]
 fn plans_are_shown() {
-    assert_golden("plan/golden.txt", &shown("golden.yaml", SWEEP, cli::plan::Format::Table));
-    assert_golden("plan/golden.json", &shown("golden.yaml", SWEEP, cli::plan::Format::Json));
+    assert_golden("plan/golden.txt", &shown("golden.yaml", SWEEP, commands::plan::Format::Table));
+    assert_golden("plan/golden.json", &shown("golden.yaml", SWEEP, commands::plan::Format::Json));
     for (name, text) in [
         ("quick", include_str!("../../configs/quick.yaml")),
         ("ph2-small", include_str!("../../configs/ph2-small.yaml")),
         ("full", include_str!("../../configs/full.yaml")),
     ] {
-        assert_golden(&format!("plan/{name}.txt"), &shown(name, text, cli::plan::Format::Table));
+        assert_golden(&format!("plan/{name}.txt"), &shown(name, text, commands::plan::Format::Table));
     }
 }
 
@@ -335,7 +336,7 @@ fn a_plan_of_a_million_jobs_lists_fifty_candidates() {
         "sweep: s\ndataset: {{name: ph2, format: ph2}}\ngrid: {{learning_rate: [{}]}}\nreplicates: {{split_seeds: 1000}}",
         rates.join(", ")
     );
-    let shown = shown("million.yaml", &text, cli::plan::Format::Table);
+    let shown = shown("million.yaml", &text, commands::plan::Format::Table);
     assert!(shown.starts_with("s: 1000000 jobs = 1000 candidates x 1000 replicates\n"), "{shown}");
     assert!(shown.contains("... and 950 more\n"), "{shown}");
     assert!(shown.lines().count() < 70, "{shown}");
@@ -343,12 +344,13 @@ fn a_plan_of_a_million_jobs_lists_fifty_candidates() {
 
 #[test]
 fn a_missing_file_and_a_wrong_one_are_the_users() {
-    let args = |file: &std::path::Path| cli::plan::Args { file: file.to_owned(), format: cli::plan::Format::Table };
+    let args =
+        |file: &std::path::Path| commands::plan::Args { file: file.to_owned(), format: commands::plan::Format::Table };
     let folder = tempfile::tempdir().unwrap();
     let mut out = Vec::new();
-    let missing = cli::plan::run(args(&folder.path().join("none.yaml")), &mut out).unwrap_err();
+    let missing = commands::plan::run(args(&folder.path().join("none.yaml")), &mut out).unwrap_err();
     let wrong = folder.path().join("wrong.yaml");
     std::fs::write(&wrong, "sweep: s").unwrap();
-    let wrong = cli::plan::run(args(&wrong), &mut out).unwrap_err();
+    let wrong = commands::plan::run(args(&wrong), &mut out).unwrap_err();
     assert_eq!((missing.exit_code(), wrong.exit_code(), out.len()), (2, 2, 0));
 }

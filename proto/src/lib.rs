@@ -7,6 +7,7 @@
 //!  measure  counts -> scores, results              (domain)
 //!  extras   baselines, example segmentations       (domain)
 //!  data     which data set, with which content     (domain)
+//!  status   where sweeps and workers stand         (domain)
 //!  wire     generated from sweep/v1/*.proto        (only the edges use it)
 //!  address  where a coordinator is called
 //!  bearer   the token of every call
@@ -32,6 +33,7 @@ pub mod local;
 pub mod measure;
 pub mod report;
 pub mod spec;
+pub mod status;
 pub mod target;
 pub mod text;
 pub mod tls;

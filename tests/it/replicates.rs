@@ -1,7 +1,7 @@
 //! Replicates of real trainings: rotations, crossed seeds, and what comes with a result beside its scores.
 
 use crate::harness::{Lab, Row, tiny};
-use coordinator::query;
+use coordinator::results;
 use coordinator::store::Reader;
 use proto::ids::JobId;
 use std::collections::{BTreeMap, BTreeSet};
@@ -54,7 +54,7 @@ fn crossed_seeds_share_their_splits_and_their_baselines() {
     assert_eq!(losses.len(), 4, "other weights, other losses");
 
     let reader = Reader::open(&lab.store()).unwrap();
-    let baselines = query::baselines(&reader, "").unwrap();
+    let baselines = results::read(&reader, "").unwrap().baselines;
     let names: Vec<_> = baselines.iter().map(|row| (row.replicate, row.baseline.name())).collect();
     let expected = (0..4).flat_map(|replicate| ["all_foreground", "mean_mask", "otsu"].map(|name| (replicate, name)));
     assert_eq!(names, expected.collect::<Vec<_>>());

@@ -131,5 +131,5 @@ fn mistakes_are_said_with_their_remedy() {
     );
     fs::write(lab.path("file"), "").unwrap();
     let file = lab.run(["report", "--out", "file"]).expect(2);
-    assert!(file.stderr.contains("file is no folder: choose another with --out"), "{}", file.stderr);
+    assert!(file.stderr.contains("file is not a folder: choose another with --out"), "{}", file.stderr);
 }

@@ -1,6 +1,6 @@
 //! The design's rules, read off the sources: which part knows which.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -58,23 +58,55 @@ fn assert_knows_not(places: &[&str], paths: &[&str]) {
 #[test]
 fn what_decides_is_pure() {
     let outside = ["tokio", "tonic", "rusqlite", "prost", "std::fs", "std::net", "Instant::now", "SystemTime", "rand"];
-    let pure = ["coordinator/src/plan", "coordinator/src/scheduler", "coordinator/src/analysis"];
-    assert_knows_not(&pure, &outside);
-    assert_knows_not(
-        &pure,
-        &["crate::store", "crate::driver", "crate::serve", "crate::query", "crate::cli", "proto::wire"],
-    );
-    assert_knows_not(&["coordinator/src/plan"], &["crate::scheduler", "crate::analysis"]);
-    assert_knows_not(&["coordinator/src/analysis"], &["crate::scheduler"]);
-    assert_knows_not(&["coordinator/src/analysis/stats"], &["crate::plan", "proto", "observations", "comparison"]);
-    assert_knows_not(&["coordinator/src/analysis/comparison"], &["analysis::tables", "analysis::words"]);
+    let room = |name: &str| format!("coordinator/src/{name}");
+    let decides = ["plan", "scheduler", "race.rs", "stats"].map(room);
+    let says = ["analysis", "results/types.rs", "tables", "report", "text.rs"].map(room);
+    let (decides, says) = (decides.each_ref().map(String::as_str), says.each_ref().map(String::as_str));
+    let edge = ["crate::store", "crate::driver", "crate::serve", "crate::analyst", "crate::cli", "proto::wire"];
+    for pure in [&decides[..], &says] {
+        assert_knows_not(pure, &outside);
+        assert_knows_not(pure, &edge);
+    }
+    // what decides does not stand on what draws
+    assert_knows_not(&decides, &["crate::results", "crate::analysis", "crate::tables", "crate::report", "crate::text"]);
+    assert_knows_not(&says, &["crate::scheduler"]);
+    assert_knows_not(&decides[..1], &["crate::scheduler", "crate::race", "crate::stats"]);
+    assert_knows_not(&["coordinator/src/stats"], &["crate::plan", "proto", "observations", "comparison"]);
+    assert_knows_not(&["coordinator/src/analysis"], &["crate::tables", "crate::report"]);
+    assert_knows_not(&["coordinator/src/analysis/comparison"], &["analysis::answer", "analysis::versus_best"]);
+    assert_knows_not(&["coordinator/src/tables"], &["crate::report"]);
+}
+
+/// `use crate::` of every file, as arrows between the rooms of the coordinator: its files and folders in `src`.
+#[test]
+fn the_coordinators_rooms_import_each_other_in_one_direction() {
+    let src = Path::new("coordinator/src");
+    let room = |file: &Path| {
+        let path = file.strip_prefix(src).unwrap();
+        path.components().next().unwrap().as_os_str().to_string_lossy().trim_end_matches(".rs").to_owned()
+    };
+    let sources = sources("coordinator/src");
+    let rooms: BTreeSet<String> = sources.keys().map(|file| room(file)).collect();
+    let mut imports: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for (file, text) in &sources {
+        let own = room(file);
+        let text = code(file, text).join("\n");
+        let named = rooms.iter().filter(|other| **other != own && mentions(&text, &format!("crate::{other}")));
+        imports.entry(own.clone()).or_default().extend(named.cloned());
+    }
+    // rooms that import nothing that is left are taken away, until none is left
+    while !imports.is_empty() {
+        let left: BTreeSet<String> = imports.keys().cloned().collect();
+        imports.retain(|_, others| others.iter().any(|other| left.contains(other)));
+        assert!(imports.len() < left.len(), "these rooms import each other in a circle: {left:?}");
+    }
 }
 
 #[test]
 fn the_store_knows_no_decisions_and_the_driver_no_wire() {
     assert_knows_not(&["coordinator/src/store"], &["tokio", "tonic", "crate::driver", "crate::serve", "crate::cli"]);
     assert_knows_not(
-        &["coordinator/src/driver", "coordinator/src/query.rs"],
+        &["coordinator/src/driver", "coordinator/src/results", "coordinator/src/analyst.rs"],
         &["tonic", "proto::wire", "crate::serve"],
     );
 }

@@ -1,23 +1,11 @@
-//! Rows -> statistics -> tables and words. Pure: knows neither the store nor the wire.
+//! Scores -> how large the differences are -> what may be said of them. Pure: knows neither the store, the wire, nor a table.
 //!
 //! ```text
-//!  rows of a sweep --observe--+--> Observations --comparison, stats--> Analysis --standing--+--tables--> Table --export--> text
-//!  CSV of a tool --import-----+                                                             +--words---> sentences
-//!  rows of a sweep --tables--> Table: jobs, cases, measurements
-//!  marks --racing--> Look --tables--> Table
+//!  results of a sweep --from_results--+--> Observations --comparison--> Analysis --+--versus_best--> the best, against each other one
+//!  CSV of any tool ------from_csv-----+                                            +--answer-------> sentences
 //! ```
 
+pub mod answer;
 pub mod comparison;
-pub mod export;
-pub mod import;
 pub mod observations;
-pub mod observe;
-pub mod racing;
-pub mod report;
-pub mod rows;
-pub mod standing;
-pub mod stats;
-pub mod table;
-pub mod tables;
-pub mod text;
-pub mod words;
+pub mod versus_best;

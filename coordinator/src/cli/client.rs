@@ -1,18 +1,22 @@
 //! Where a command looks: a running coordinator, or a store.
 
 use super::CliError;
+use crate::results;
+use crate::store::Reader;
 use proto::bearer::Bearer;
 use proto::credential::{Credential, Secret};
 use proto::report;
+use proto::status::Status;
 use proto::target::Target;
 use proto::tls::{Connector, TlsError};
 use proto::wire::sweeps_client::SweepsClient;
 use std::error::Error;
-use std::path::PathBuf;
+use std::io::{Write, stderr};
+use std::path::{Path, PathBuf};
 use std::time::Duration;
+use tonic::Code;
 use tonic::service::interceptor::InterceptedService;
 use tonic::transport::Channel;
-use tonic::{Code, Status};
 
 /// The store, unless another is named.
 pub const DEFAULT_STORE: &str = "sweeps.db";
@@ -51,12 +55,12 @@ impl Coordinator {
     ///
     /// # Errors
     /// If it refuses, or does not answer.
-    pub fn answer<T>(&self, answer: Result<T, Status>) -> Result<T, CliError> {
+    pub fn answer<T>(&self, answer: Result<T, tonic::Status>) -> Result<T, CliError> {
         answer.map_err(|status| self.failed(&status))
     }
 
     /// What a call that failed means for the user.
-    fn failed(&self, status: &Status) -> CliError {
+    fn failed(&self, status: &tonic::Status) -> CliError {
         let (url, message) = (&self.url, status.message());
         match (status.code(), status.source().map(report::line)) {
             (Code::InvalidArgument | Code::NotFound, _) => CliError::Refused(message.to_owned()),
@@ -132,4 +136,20 @@ impl Source {
         let calls = SweepsClient::with_interceptor(channel, bearer).max_decoding_message_size(proto::MAX_MESSAGE_BYTES);
         Ok(Coordinator { url: url.to_owned(), calls })
     }
+}
+
+/// Where everything stands on the disk. What workers do meanwhile is known to the coordinator alone.
+///
+/// # Errors
+/// If the store cannot be read.
+pub fn stored(store: &Path) -> Result<Status, CliError> {
+    let reader = Reader::open(store)?;
+    let view = results::state(&reader)?.view();
+    if let Some(holder) = reader.holder() {
+        let store = store.display();
+        // for people: a reader that is gone needs no line
+        let _ =
+            writeln!(stderr(), "{store} is in use by {holder}: ask it with --coordinator for what its workers do now");
+    }
+    Ok(view)
 }

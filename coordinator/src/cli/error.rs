@@ -1,10 +1,10 @@
 //! The one error of the command line, and its exit codes.
 
-use super::plan::PlanError;
-use crate::analysis::import::ImportError;
+use super::sweep_file::PlanError;
+use crate::analysis::observations::from_csv::ImportError;
 use crate::driver::Refusal;
 use crate::identity::IdentityError;
-use crate::query::QueryError;
+use crate::results::ResultsError;
 use crate::store::StoreError;
 use proto::credential::TokenFileError;
 use std::io;
@@ -17,7 +17,7 @@ pub mod exit {
     pub const COMPLETE: u8 = 0;
     /// A defect or a failure of the machine.
     pub const INTERNAL: u8 = 1;
-    /// Something that the user wrote or chose cannot be.
+    /// Something that the user wrote or chose is not valid.
     pub const USERS_MISTAKE: u8 = 2;
     /// The sweep has ended, and some jobs have no result.
     pub const FAILED_JOBS: u8 = 3;
@@ -30,7 +30,7 @@ pub mod exit {
 /// Why a command failed.
 #[derive(Debug, thiserror::Error)]
 pub enum CliError {
-    /// The sweep file cannot be used.
+    /// The sweep file is not valid.
     #[error(transparent)]
     Plan(#[from] PlanError),
     /// The coordinator refuses the sweep file; the whole report.
@@ -58,7 +58,7 @@ pub enum CliError {
         /// Name of the data set.
         name: String,
     },
-    /// The data set was looked at here and cannot be used; the worker's words.
+    /// The data set on this machine is not usable; in the words of the worker that looked at it.
     #[error("data set `{name}`: {reason}")]
     Data {
         /// Name of the data set.
@@ -66,7 +66,7 @@ pub enum CliError {
         /// Why.
         reason: String,
     },
-    /// The address cannot be listened on.
+    /// Listening on the address failed.
     #[error("cannot listen on {address}: {source}: stop what uses it, or choose another with --listen")]
     Listen {
         /// The address.
@@ -94,12 +94,12 @@ pub enum CliError {
         /// The file.
         path: PathBuf,
     },
-    /// The token for this user cannot be written.
+    /// Writing the token for this user failed.
     #[error(
         "cannot keep other users of this machine out: {0}; give --token-file FILE, or --insecure-listen to let them in"
     )]
     LocalToken(#[source] io::Error),
-    /// A file cannot be read or written.
+    /// Reading or writing a file failed.
     #[error("cannot {action} {path}: {source}", path = .path.display())]
     File {
         /// What was tried.
@@ -116,7 +116,7 @@ pub enum CliError {
         path: PathBuf,
     },
     /// A report is to be written into a file.
-    #[error("{path} is no folder: choose another with --out", path = .path.display())]
+    #[error("{path} is not a folder: choose another with --out", path = .path.display())]
     NotAFolder {
         /// The file.
         path: PathBuf,
@@ -130,24 +130,24 @@ pub enum CliError {
         source: io::Error,
     },
     /// A local worker ended because of something that the user chose; it has said what.
-    #[error("a local worker could not work; see its message above")]
+    #[error("a local worker failed to start; see its message above")]
     LocalWorker,
-    /// Somebody wants no sweep after all.
+    /// The user interrupted the command before anything was stored.
     #[error("interrupted while the data set was looked at; nothing was stored, the same command begins again")]
     Interrupted,
     /// The store.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// A table.
+    /// The results of a sweep.
     #[error(transparent)]
-    Query(#[from] QueryError),
+    Results(#[from] ResultsError),
     /// The coordinator at the other end.
     #[error("{0}")]
     NotReached(String),
     /// The driver does not do what it was asked.
     #[error(transparent)]
     Driver(#[from] Refusal),
-    /// A file of results cannot be used.
+    /// A file of results is not valid.
     #[error("{path}: {source}", path = .path.display())]
     Import {
         /// The file.
@@ -164,7 +164,7 @@ pub enum CliError {
     /// The output is closed or the disk is full.
     #[error("cannot write the output: {0}")]
     Output(#[source] io::Error),
-    /// The process cannot be set up, or a part of it died.
+    /// The process failed to start, or a part of it died.
     #[error("{0}")]
     Internal(String),
 }
@@ -175,7 +175,7 @@ impl CliError {
     pub fn exit_code(&self) -> u8 {
         match self {
             Self::Plan(error) => error.exit_code(),
-            Self::Store(error) | Self::Query(QueryError::Store(error)) => {
+            Self::Store(error) | Self::Results(ResultsError::Store(error)) => {
                 if error.is_users() {
                     exit::USERS_MISTAKE
                 } else {
@@ -201,7 +201,7 @@ impl CliError {
             | Self::LocalWorker
             | Self::Import { .. }
             | Self::Binary { .. }
-            | Self::Query(_) => exit::USERS_MISTAKE,
+            | Self::Results(_) => exit::USERS_MISTAKE,
             Self::Interrupted => exit::INTERRUPTED,
             Self::NotReached(_) => exit::NOT_REACHED,
             Self::Driver(_) | Self::Output(_) | Self::Internal(_) => exit::INTERNAL,

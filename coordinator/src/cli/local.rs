@@ -14,7 +14,7 @@ const DRAIN: Duration = Duration::from_secs(10);
 /// A worker that ends so soon may never have worked.
 const EARLY: Duration = Duration::from_secs(10);
 /// That many of these in a row, and there will be no other.
-const MOST_EARLY_ENDS: u32 = 3;
+const MAX_EARLY_ENDS: u32 = 3;
 
 /// Options for workers on this machine.
 #[derive(Debug, Clone, clap::Args)]
@@ -53,7 +53,7 @@ fn program() -> PathBuf {
 /// images, so the work is not lost.
 ///
 /// # Errors
-/// If there is no folder, or what lies there cannot be used.
+/// If there is no folder, or its content is not usable.
 pub async fn inspect(args: &LocalArgs, dataset: &Dataset, image_size: u32) -> Result<u64, CliError> {
     if let Some((name, path)) = args.data.iter().find(|(_, path)| !path.is_dir()) {
         return Err(CliError::NoFolder { name: name.clone(), path: path.clone() });
@@ -96,7 +96,7 @@ impl LocalWorker {
     /// Starts another in the place of one that has ended; says whether there is one now.
     fn replace(&mut self, status: ExitStatus) -> bool {
         self.early_ends = if self.started.elapsed() < EARLY { self.early_ends + 1 } else { 0 };
-        if self.early_ends == MOST_EARLY_ENDS {
+        if self.early_ends == MAX_EARLY_ENDS {
             tracing::warn!(%status, "a local worker ended unexpectedly, as those before it; no other takes its place");
             return false;
         }

@@ -1,24 +1,19 @@
-//! The command line: one file a subcommand, and what they share.
+//! The command line.
+//!
+//! ```text
+//!  commands    one file per subcommand
+//!  beside it   what several of them share: where to look, how to start a coordinator and its workers, progress, output, errors
+//! ```
 
-pub mod analyze;
-pub mod cancel;
-pub mod certs;
 pub mod client;
+pub mod commands;
 pub mod error;
-pub mod jobs;
+mod interrupt;
 pub mod local;
 pub mod output;
-pub mod plan;
 pub mod progress;
 mod protection;
-pub mod report;
-pub mod run;
-pub mod serve;
 pub mod server;
-pub mod status;
-pub mod store;
-pub mod submit;
-pub mod tables;
-pub mod watch;
+pub mod sweep_file;
 
 pub use error::{CliError, exit};

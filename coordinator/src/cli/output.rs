@@ -1,7 +1,7 @@
-//! Standard output, where a closed pipe (`| head`) is no error.
+//! Standard output, where a closed pipe (`| head`) is not an error.
 
 use super::CliError;
-use crate::analysis::export::Format;
+use crate::tables::export::Format;
 use std::fs;
 use std::io::{self, IsTerminal, Write};
 use std::path::Path;
@@ -31,7 +31,7 @@ pub fn write(file: Option<&Path>, text: &[u8]) -> Result<(), CliError> {
 }
 
 fn place(path: &Path, text: &[u8]) -> io::Result<()> {
-    // a link stays, and what is no file (a device, a pipe) is written to, not replaced
+    // a link stays, and a device or a pipe is written to, not replaced
     let path = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
     if path.metadata().is_ok_and(|found| !found.is_file() && !found.is_dir()) {
         return fs::OpenOptions::new().write(true).open(path)?.write_all(text);

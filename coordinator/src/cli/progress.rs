@@ -1,9 +1,9 @@
 //! Progress for people, on the standard error: a block that redraws itself on a terminal, a line now and then elsewhere.
 
 use super::{CliError, exit};
-use crate::query::QueryError;
-use crate::scheduler::{SweepState, SweepView, View, WorkerView};
+use crate::results::ResultsError;
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
+use proto::status::{Status, SweepState, SweepStatus, WorkerStatus};
 use std::fmt::Write as _;
 use std::io::{IsTerminal, Write as _, stderr};
 use std::time::{Duration, Instant};
@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 /// Without a terminal a line is written this often.
 const LINE_INTERVAL: Duration = Duration::from_secs(30);
 /// Workers that are listed on a terminal; the rest are counted.
-const WORKERS_SHOWN: usize = 8;
+const MAX_WORKERS: usize = 8;
 
 /// Shows how a sweep comes on.
 pub struct Progress {
@@ -43,7 +43,7 @@ impl Progress {
     }
 
     /// Shows the view; the sweep of that name, or the one submitted last if it is empty.
-    pub fn show(&mut self, view: &View, sweep: &str) {
+    pub fn show(&mut self, view: &Status, sweep: &str) {
         let Some(sweep) = find(view, sweep) else { return };
         let notices: Vec<_> = view
             .workers
@@ -80,7 +80,7 @@ impl Progress {
     }
 
     /// Takes the block away and leaves a last line.
-    pub fn finish(&mut self, view: &View, sweep: &str) {
+    pub fn finish(&mut self, view: &Status, sweep: &str) {
         if let Some(block) = self.block.take() {
             drop(block.lines.clear());
         }
@@ -99,14 +99,14 @@ impl Block {
         Self { lines, sweep, workers: Vec::new() }
     }
 
-    fn show(&mut self, view: &View, sweep: &SweepView) {
+    fn show(&mut self, view: &Status, sweep: &SweepStatus) {
         self.sweep.set_length(sweep.epochs.max(1));
         self.sweep.set_position(sweep.epochs_done);
         self.sweep.set_prefix(sweep.sweep.clone());
         self.sweep.set_message(outlook(view, sweep));
-        let mut texts: Vec<_> = view.workers.iter().take(WORKERS_SHOWN).map(worker_line).collect();
-        if view.workers.len() > WORKERS_SHOWN {
-            texts.push(format!("  ... and {} more workers", view.workers.len() - WORKERS_SHOWN));
+        let mut texts: Vec<_> = view.workers.iter().take(MAX_WORKERS).map(worker_line).collect();
+        if view.workers.len() > MAX_WORKERS {
+            texts.push(format!("  ... and {} more workers", view.workers.len() - MAX_WORKERS));
         }
         while self.workers.len() < texts.len() {
             let bar = self.lines.add(ProgressBar::new_spinner());
@@ -124,7 +124,7 @@ impl Block {
 
 /// The sweep of that name, or the one submitted last if it is empty.
 #[must_use]
-pub fn find<'a>(view: &'a View, sweep: &str) -> Option<&'a SweepView> {
+pub fn find<'a>(view: &'a Status, sweep: &str) -> Option<&'a SweepStatus> {
     match sweep {
         "" => view.sweeps.last(),
         name => view.sweeps.iter().find(|sweep| sweep.sweep == name),
@@ -135,17 +135,17 @@ pub fn find<'a>(view: &'a View, sweep: &str) -> Option<&'a SweepView> {
 ///
 /// # Errors
 /// If there is none, with those that there are.
-pub fn known(view: &View, sweep: &str) -> Result<(), CliError> {
+pub fn known(view: &Status, sweep: &str) -> Result<(), CliError> {
     if sweep.is_empty() || find(view, sweep).is_some() {
         return Ok(());
     }
     let known = view.sweeps.iter().map(|view| view.sweep.as_str()).collect::<Vec<_>>().join(", ");
-    Err(QueryError::UnknownSweep { name: sweep.to_owned(), known }.into())
+    Err(ResultsError::UnknownSweep { name: sweep.to_owned(), known }.into())
 }
 
 /// How the sweep stands, as an exit code.
 #[must_use]
-pub fn exit_code(sweep: &SweepView) -> u8 {
+pub fn exit_code(sweep: &SweepStatus) -> u8 {
     match sweep.state {
         SweepState::Rejected => exit::USERS_MISTAKE,
         SweepState::WaitingForData | SweepState::Running => exit::INTERRUPTED,
@@ -156,7 +156,7 @@ pub fn exit_code(sweep: &SweepView) -> u8 {
 
 /// Everything, in lines.
 #[must_use]
-pub fn describe(view: &View) -> String {
+pub fn describe(view: &Status) -> String {
     let mut text = String::new();
     for sweep in &view.sweeps {
         text.push_str(&line(view, sweep));
@@ -176,13 +176,13 @@ pub fn describe(view: &View) -> String {
     text
 }
 
-fn line(view: &View, sweep: &SweepView) -> String {
+fn line(view: &Status, sweep: &SweepStatus) -> String {
     format!("{}: {}", sweep.sweep, outlook(view, sweep))
 }
 
 /// How many jobs are where.
-fn counts(sweep: &SweepView) -> String {
-    let SweepView { succeeded, jobs, running, failed, dropped, .. } = sweep;
+fn counts(sweep: &SweepStatus) -> String {
+    let SweepStatus { succeeded, jobs, running, failed, dropped, .. } = sweep;
     let mut text = format!("{succeeded}/{jobs} jobs done, {running} running, {failed} failed");
     if *dropped > 0 {
         let _ = write!(text, ", {dropped} dropped");
@@ -197,7 +197,7 @@ fn counts(sweep: &SweepView) -> String {
 }
 
 /// How many jobs are where, and what is to be expected.
-fn outlook(view: &View, sweep: &SweepView) -> String {
+fn outlook(view: &Status, sweep: &SweepStatus) -> String {
     let mut text = counts(sweep);
     match sweep.state {
         SweepState::WaitingForData if view.workers.is_empty() => text.push_str(", waiting for workers"),
@@ -217,7 +217,7 @@ fn outlook(view: &View, sweep: &SweepView) -> String {
     text
 }
 
-fn worker_line(worker: &WorkerView) -> String {
+fn worker_line(worker: &WorkerStatus) -> String {
     let mut text = format!("  {}", worker.name);
     if !worker.connected {
         text.push_str(" (not connected)");

@@ -112,7 +112,7 @@ impl Server {
     }
 }
 
-/// The address of this machine for who listens on `address`.
+/// The URL of a coordinator on this machine that listens on `address`.
 fn url(address: SocketAddr, is_tls: bool) -> String {
     let host = match address.ip() {
         IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),

@@ -2,11 +2,12 @@
 
 use crate::plan::Plan;
 use crate::scheduler::{
-    Breach, Completed, Completion, Listing, Offer, Rejection, State, Submitted, Synchronization, Synchronized, View,
+    Breach, Completed, Completion, Listing, Offer, Rejection, State, Submitted, Synchronization, Synchronized,
     WorkerInfo,
 };
 use crate::store::StoreError;
 use proto::ids::WorkerId;
+use proto::status::Status;
 use std::sync::Arc;
 use std::sync::mpsc::Sender;
 use tokio::sync::{oneshot, watch};
@@ -56,7 +57,7 @@ pub enum Request {
 #[derive(Debug, Clone)]
 pub struct Handle {
     pub(super) requests: Sender<Request>,
-    pub(super) view: watch::Receiver<Arc<View>>,
+    pub(super) view: watch::Receiver<Arc<Status>>,
     pub(super) work: watch::Receiver<u64>,
     pub(super) keeps: watch::Receiver<bool>,
 }
@@ -119,7 +120,7 @@ impl Handle {
 
     /// Where everything stands, now and after each change; ends with the driver.
     #[must_use]
-    pub fn view(&self) -> watch::Receiver<Arc<View>> {
+    pub fn view(&self) -> watch::Receiver<Arc<Status>> {
         self.view.clone()
     }
 

@@ -14,8 +14,9 @@ mod handle;
 pub use self::core::{Core, Keeper, Written};
 pub use handle::{Handle, Refusal, Reply, Request};
 
-use crate::scheduler::{Fact, Limits, Record, State, Timestamp, View};
+use crate::scheduler::{Fact, Limits, Record, State, Timestamp};
 use crate::store::{Reader, Store, StoreError};
+use proto::status::Status;
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
@@ -114,7 +115,7 @@ struct Driver {
     place_checked: Instant,
     inbox: Receiver<Request>,
     started: Instant,
-    view: watch::Sender<Arc<View>>,
+    view: watch::Sender<Arc<Status>>,
     /// When the view was last published.
     view_published: Instant,
     /// Whether anything has changed since.
@@ -221,7 +222,7 @@ impl Driver {
         if self.view_stale && (urgent || now >= self.view_published + VIEW_INTERVAL) {
             let seconds = self.epochs.front().map_or(0.0, |(at, _)| now.duration_since(*at).as_secs_f64()).max(1.0);
             let epochs: usize = self.epochs.iter().map(|(_, epochs)| epochs).sum();
-            let mut view = View { epochs_per_second: epochs as f64 / seconds, ..self.core.state().view() };
+            let mut view = Status { epochs_per_second: epochs as f64 / seconds, ..self.core.state().view() };
             if let Some(problem) = self.core.problem() {
                 // it stops every sweep, and comes before what happened to their jobs
                 let problem = format!("the store fails, nothing is acknowledged until it works: {problem}");

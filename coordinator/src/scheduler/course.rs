@@ -9,8 +9,8 @@
 //! Nothing runs ahead of a look, so that what is known at it, and n of every candidate, is the same however many workers there are. Workers
 //! that find nothing open meanwhile serve other sweeps.
 
-use crate::analysis::racing::{Look, Stop};
 use crate::plan::{Plan, Rule};
+use crate::race::{Look, Stop};
 
 /// How far each candidate of a sweep may go.
 #[derive(Debug, Clone, PartialEq, Default)]

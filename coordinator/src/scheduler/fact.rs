@@ -1,8 +1,8 @@
 //! What happened. The journal is a list of the durable facts; the state is their fold.
 
 use super::Timestamp;
-use crate::analysis::racing::Look;
 use crate::plan::Plan;
+use crate::race::Look;
 use proto::data::{Dataset, Inventory};
 use proto::ids::{Attempt, JobId, SplitHash, Token, WorkerId};
 use proto::measure::{FailureKind, JobResult, Scores, Verdict};

@@ -14,7 +14,7 @@
 //! has the job meanwhile: the first result counts.
 
 use super::{Fact, Grade, Timestamp};
-use crate::analysis::racing::Mark;
+use crate::race::Mark;
 use proto::ids::{Attempt, JobId, Lease, Token, WorkerId};
 use proto::measure::{FailureKind, Verdict};
 use proto::spec::Metric;

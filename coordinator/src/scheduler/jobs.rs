@@ -4,7 +4,7 @@
 //! for is kept, and the sweeps that want them are found by their lists. A job that failed or was lost on its way keeps its story.
 
 use super::{Grade, Job, JobState};
-use crate::analysis::racing::Mark;
+use crate::race::Mark;
 use proto::ids::{Attempt, JobId, Token};
 use proto::measure::{Scores, Verdict};
 use proto::spec::Metric;

@@ -39,7 +39,6 @@ pub use request::{
 };
 pub use state::{Limits, State};
 pub use sweep::{Counts, Sweep};
-pub use view::{RunningView, SweepState, SweepView, View, WorkerView};
 
 /// Milliseconds on the coordinator's monotonic clock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]

@@ -4,7 +4,7 @@ use super::jobs::Jobs;
 use super::plausible::SplitKey;
 use super::quarantine::Conduct;
 use super::{Counts, Fact, Found, IllegalTransition, Job, JobState, Listing, Offer, Sweep, Timestamp, WorkerInfo};
-use crate::analysis::racing::Look;
+use crate::race::Look;
 use proto::data::{Dataset, Inventory};
 use proto::ids::{JobId, SplitHash, WorkerId};
 use std::borrow::Cow;

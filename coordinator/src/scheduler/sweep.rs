@@ -2,8 +2,8 @@
 
 use super::jobs::Jobs;
 use super::{Course, Grant, JobState, Listing};
-use crate::analysis::racing::{self, Contender, Look, Mark};
 use crate::plan::{Candidate, Plan};
+use crate::race::{self, Contender, Look, Mark};
 use proto::data::Inventory;
 use proto::ids::Lease;
 use proto::spec::{JobSpec, Trainer};
@@ -229,6 +229,6 @@ impl Sweep {
             marks: (0..replicates).map(|replicate| mark(candidate, replicate)).collect(),
         });
         let contenders: Vec<_> = contenders.collect();
-        Some(racing::look(stopping, metric, candidates, &self.plan.draws()[..replicates], &contenders))
+        Some(race::look(stopping, metric, candidates, &self.plan.draws()[..replicates], &contenders))
     }
 }

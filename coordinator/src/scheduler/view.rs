@@ -1,116 +1,22 @@
-//! What people look at: counts, workers, running jobs. Made from the state, never the other way round.
+//! Where sweeps and workers stand, for people: made from the state, never the other way round.
 
 use super::{Found, JobState, State, Sweep};
-use proto::ids::{Attempt, JobId, WorkerId};
+use proto::ids::{JobId, WorkerId};
 use proto::spec::Trainer;
-
-/// Where a sweep stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum SweepState {
-    /// No worker has offered the data set yet.
-    WaitingForData,
-    /// Jobs wait or run.
-    Running,
-    /// Every job has ended.
-    Ended,
-    /// The data set cannot serve the sweep.
-    Rejected,
-}
-
-/// A sweep, for people.
-#[derive(Debug, Clone, PartialEq)]
-pub struct SweepView {
-    /// Its name.
-    pub sweep: String,
-    /// Where it stands.
-    pub state: SweepState,
-    /// Number of its jobs.
-    pub jobs: u64,
-    /// Jobs by state.
-    pub queued: u64,
-    /// Running jobs.
-    pub running: u64,
-    /// Jobs with a result.
-    pub succeeded: u64,
-    /// Jobs that failed.
-    pub failed: u64,
-    /// Jobs that were cancelled.
-    pub cancelled: u64,
-    /// Jobs that will not be needed, as their candidates were stopped before.
-    pub dropped: u64,
-    /// Epochs of all its jobs, without the dropped.
-    pub epochs: u64,
-    /// Epochs of the jobs that succeeded, and of the running attempts so far.
-    pub epochs_done: u64,
-    /// Whether its results are made up.
-    pub simulated: bool,
-    /// The last failure, or why it was rejected.
-    pub problem: String,
-}
-
-/// A running attempt, for people.
-#[derive(Debug, Clone, PartialEq)]
-pub struct RunningView {
-    /// The sweep.
-    pub sweep: String,
-    /// The job.
-    pub job: JobId,
-    /// The attempt.
-    pub attempt: Attempt,
-    /// The candidate and the split seed.
-    pub label: String,
-    /// The last epoch that was measured.
-    pub epoch: u32,
-    /// Epochs in all.
-    pub epochs: u32,
-}
-
-/// A worker, for people.
-#[derive(Debug, Clone, PartialEq)]
-pub struct WorkerView {
-    /// Its id.
-    pub worker: String,
-    /// Its name.
-    pub name: String,
-    /// Its host.
-    pub host: String,
-    /// What it runs on.
-    pub device: String,
-    /// Jobs it runs at once.
-    pub slots: u32,
-    /// What it runs.
-    pub running: Vec<RunningView>,
-    /// Why it gets no jobs of some sweep.
-    pub notices: Vec<String>,
-    /// Whether it has registered since the coordinator started.
-    pub connected: bool,
-    /// Whether its last jobs failed, so that it gets none that another worker can take.
-    pub quarantined: bool,
-}
-
-/// Where everything stands.
-#[derive(Debug, Clone, PartialEq, Default)]
-pub struct View {
-    /// Every sweep, in the order of submission.
-    pub sweeps: Vec<SweepView>,
-    /// Every worker that is connected or holds a lease.
-    pub workers: Vec<WorkerView>,
-    /// Epochs per second over the last minute, all workers together.
-    pub epochs_per_second: f64,
-}
+use proto::status::{RunningJob, Status, SweepState, SweepStatus, WorkerStatus};
 
 impl State {
     /// Where everything stands; the rate is the driver's to add.
     #[must_use]
-    pub fn view(&self) -> View {
-        View {
-            sweeps: self.sweeps.values().map(|sweep| self.sweep_view(sweep)).collect(),
-            workers: self.worker_views(),
+    pub fn view(&self) -> Status {
+        Status {
+            sweeps: self.sweeps.values().map(|sweep| self.sweep_status(sweep)).collect(),
+            workers: self.worker_statuses(),
             epochs_per_second: 0.0,
         }
     }
 
-    fn sweep_view(&self, sweep: &Sweep) -> SweepView {
+    fn sweep_status(&self, sweep: &Sweep) -> SweepStatus {
         let state = match &sweep.inventory {
             _ if sweep.rejected.is_some() => SweepState::Rejected,
             _ if sweep.is_ended() => SweepState::Ended,
@@ -135,7 +41,7 @@ impl State {
             .sum();
         let failure = |place: &u32| self.jobs.get(sweep.jobs.get(*place as usize)?)?.message.clone();
         let problem = sweep.rejected.clone().or_else(|| sweep.failed.last().and_then(failure));
-        SweepView {
+        SweepStatus {
             sweep: sweep.plan.sweep.clone(),
             state,
             jobs: sweep.plan.jobs() as u64,
@@ -152,7 +58,7 @@ impl State {
         }
     }
 
-    fn worker_views(&self) -> Vec<WorkerView> {
+    fn worker_statuses(&self) -> Vec<WorkerStatus> {
         let unknown = self.leases.keys().filter(|worker| !self.workers.contains_key(worker));
         // one that was told to go is gone once it has given everything back
         let gone =
@@ -172,7 +78,7 @@ impl State {
                         }
                     })
                 });
-                WorkerView {
+                WorkerStatus {
                     worker: id.alias(),
                     name: known.map_or_else(|| id.alias(), |worker| worker.info.name.to_string()),
                     host: known.map_or_else(String::new, |worker| worker.info.host.to_string()),
@@ -183,7 +89,7 @@ impl State {
                         .get(id)
                         .into_iter()
                         .flatten()
-                        .filter_map(|job| self.running_view(*job))
+                        .filter_map(|job| self.running_job(*job))
                         .collect(),
                     notices: self.quarantine_notice(*id).into_iter().chain(notices).collect(),
                     connected: known.is_some(),
@@ -195,7 +101,7 @@ impl State {
         views
     }
 
-    fn running_view(&self, id: JobId) -> Option<RunningView> {
+    fn running_job(&self, id: JobId) -> Option<RunningJob> {
         let job = self.jobs.get(&id)?;
         let JobState::Leased { holder, epoch, .. } = &job.state else { return None };
         let &(number, place) = job.places.first()?;
@@ -203,7 +109,7 @@ impl State {
         let candidate = sweep.candidate(place);
         let seeds = sweep.plan.replicates.get(sweep.coordinates(place).1)?;
         let values = candidate.values.iter().flatten().map(ToString::to_string).collect::<Vec<_>>().join(" ");
-        Some(RunningView {
+        Some(RunningJob {
             sweep: sweep.plan.sweep.clone(),
             job: id,
             attempt: holder.attempt,

@@ -27,7 +27,6 @@ use tonic::transport::Server;
 use tonic_reflection::server::v1::{ServerReflection, ServerReflectionServer};
 
 pub use access::Guard;
-pub use sweeps::status_to_view;
 
 /// Closes connections whose peer has vanished without a word.
 const KEEPALIVE: Duration = Duration::from_secs(20);

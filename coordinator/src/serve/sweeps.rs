@@ -1,47 +1,45 @@
 //! The service for people and the command line.
 
 use super::status;
-use crate::analysis::export::{Format, render};
+use crate::analyst::{Analyst, TableError};
 use crate::driver::Handle;
 use crate::plan;
-use crate::query::{self, QueryError, Rows};
-use crate::scheduler::{RunningView, SweepState, SweepView, View, WorkerView};
-use crate::store::Reader;
+use crate::results::ResultsError;
+use crate::tables::TableKind;
+use crate::tables::export::Format;
 use proto::convert::InvalidMessage;
-use proto::ids::Attempt;
 use proto::wire::sweeps_server::Sweeps;
 use proto::wire::{
-    CancelRequest, CancelResponse, RunningJob, StatusRequest, StatusResponse, SubmitRequest, SubmitResponse,
-    SweepStatus, TablesRequest, TablesResponse, WorkerStatus,
+    CancelRequest, CancelResponse, StatusRequest, StatusResponse, SubmitRequest, SubmitResponse, TablesRequest,
+    TablesResponse,
 };
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{Mutex, OwnedSemaphorePermit, Semaphore};
 use tokio_stream::wrappers::WatchStream;
 use tokio_stream::{Stream, StreamExt, iter};
 use tonic::{Request, Response, Status};
 
 /// A table is sent in pieces of this size.
 const PIECE_BYTES: usize = 256 << 10;
-/// Watchers at once. What one has not read yet is kept: two views of 2,000 workers are a megabyte.
+/// Maximum number of watchers at once. A view is kept until its watcher has read it: two of 2,000 workers are a megabyte.
 const MAX_WATCHERS: usize = 64;
-/// Tables that wait to be made or read. One of a million jobs has 60 MB.
+/// Maximum number of tables that wait to be made or read. One of a million jobs has 60 MB.
 const MAX_TABLES: usize = 16;
 
 #[derive(Debug)]
 pub(super) struct SweepsService {
     handle: Handle,
-    store: PathBuf,
     watchers: Arc<Semaphore>,
     tables: Arc<Semaphore>,
-    /// Tables are made one after the other: each takes gigabytes if there are a million jobs.
-    turn: Arc<Semaphore>,
+    /// Makes one table after the other: each takes gigabytes if there are a million jobs.
+    analyst: Arc<Mutex<Analyst>>,
 }
 
 impl SweepsService {
     pub(super) fn new(handle: Handle, store: PathBuf) -> Self {
-        let [watchers, tables, turn] = [MAX_WATCHERS, MAX_TABLES, 1].map(|places| Arc::new(Semaphore::new(places)));
-        Self { handle, store, watchers, tables, turn }
+        let [watchers, tables] = [MAX_WATCHERS, MAX_TABLES].map(|places| Arc::new(Semaphore::new(places)));
+        Self { handle, watchers, tables, analyst: Arc::new(Mutex::new(Analyst::new(store))) }
     }
 }
 
@@ -73,7 +71,7 @@ impl Sweeps for SweepsService {
 
     async fn status(&self, request: Request<StatusRequest>) -> Result<Response<StatusResponse>, Status> {
         let view = self.handle.view().borrow().clone();
-        Ok(Response::new(view_to_status(&view, &request.into_inner().sweep)))
+        Ok(Response::new(only(&view, &request.into_inner().sweep)))
     }
 
     type WatchStream = Pieces<StatusResponse>;
@@ -84,7 +82,7 @@ impl Sweeps for SweepsService {
         // made when the reader has room for it, of the newest view
         let views = WatchStream::new(self.handle.view()).map(move |view| {
             let _place = &place;
-            Ok(view_to_status(&view, &sweep))
+            Ok(only(&view, &sweep))
         });
         Ok(Response::new(Box::pin(views)))
     }
@@ -94,17 +92,13 @@ impl Sweeps for SweepsService {
     async fn tables(&self, request: Request<TablesRequest>) -> Result<Response<Self::TablesStream>, Status> {
         let TablesRequest { sweep, rows, format } = request.into_inner();
         let unknown = |field| Status::invalid_argument(InvalidMessage::Value(field).to_string());
-        let rows = Rows::from_name(&rows).ok_or_else(|| unknown("rows"))?;
+        let rows = TableKind::from_name(&rows).ok_or_else(|| unknown("rows"))?;
         let format: Format = clap::ValueEnum::from_str(&format, false).map_err(|_| unknown("format"))?;
         let place = place(&self.tables, "tables")?;
-        let turn = Arc::clone(&self.turn).acquire_owned().await;
-        let store = self.store.clone();
-        let made = tokio::task::spawn_blocking(move || {
-            // a table whose reader has gone is made all the same, and others wait for its end
-            let _turn = turn;
-            make_table(&store, &sweep, rows, format)
-        });
-        let text = made.await.map_err(|error| Status::internal(error.to_string()))??;
+        let mut analyst = Arc::clone(&self.analyst).lock_owned().await;
+        // a table whose reader has gone is made all the same, and others wait for its end
+        let made = tokio::task::spawn_blocking(move || analyst.table(&sweep, rows, format));
+        let text = made.await.map_err(|error| Status::internal(error.to_string()))?.map_err(without_table)?;
         let pieces = (0..text.len()).step_by(PIECE_BYTES).map(move |start| {
             let _place = &place;
             let end = text.len().min(start + PIECE_BYTES);
@@ -114,129 +108,19 @@ impl Sweeps for SweepsService {
     }
 }
 
-fn make_table(store: &Path, sweep: &str, rows: Rows, format: Format) -> Result<Vec<u8>, Status> {
-    let table = Reader::open(store).map_err(QueryError::from).and_then(|reader| query::table(&reader, sweep, rows));
-    let table = table.map_err(|error| match error {
-        QueryError::UnknownSweep { .. } | QueryError::NoSweep => Status::not_found(error.to_string()),
-        QueryError::Store(_) => Status::unavailable(error.to_string()),
-    })?;
-    render(&table, format).map_err(|error| Status::internal(error.to_string()))
-}
-
-/// The view for the wire; only the sweep of that name, if it is not empty.
-fn view_to_status(view: &View, sweep: &str) -> StatusResponse {
-    let shown = |name: &str| sweep.is_empty() || name == sweep;
-    StatusResponse {
-        sweeps: view.sweeps.iter().filter(|view| shown(&view.sweep)).map(sweep_to_wire).collect(),
-        workers: view.workers.iter().map(worker_to_wire).collect(),
-        epochs_per_second: view.epochs_per_second,
+fn without_table(error: TableError) -> Status {
+    match error {
+        TableError::Results(ResultsError::UnknownSweep { .. } | ResultsError::NoSweep) => {
+            Status::not_found(error.to_string())
+        }
+        TableError::Results(ResultsError::Store(_)) => Status::unavailable(error.to_string()),
+        TableError::Render(_) | TableError::Threads(_) => Status::internal(error.to_string()),
     }
 }
 
-fn sweep_to_wire(view: &SweepView) -> SweepStatus {
-    use proto::wire::SweepState as Wire;
-    let state = match view.state {
-        SweepState::WaitingForData => Wire::WaitingForData,
-        SweepState::Running => Wire::Running,
-        SweepState::Ended => Wire::Ended,
-        SweepState::Rejected => Wire::Rejected,
-    };
-    SweepStatus {
-        sweep: view.sweep.clone(),
-        state: state.into(),
-        jobs: view.jobs,
-        queued: view.queued,
-        running: view.running,
-        succeeded: view.succeeded,
-        failed: view.failed,
-        cancelled: view.cancelled,
-        epochs: view.epochs,
-        epochs_done: view.epochs_done,
-        simulated: view.simulated,
-        problem: view.problem.clone(),
-        dropped: view.dropped,
-    }
-}
-
-fn worker_to_wire(view: &WorkerView) -> WorkerStatus {
-    WorkerStatus {
-        worker: view.worker.clone(),
-        name: view.name.clone(),
-        host: view.host.clone(),
-        device: view.device.clone(),
-        slots: view.slots,
-        running: view
-            .running
-            .iter()
-            .map(|running| RunningJob {
-                sweep: running.sweep.clone(),
-                job: running.job.to_string(),
-                attempt: running.attempt.0,
-                label: running.label.clone(),
-                epoch: running.epoch,
-                epochs: running.epochs,
-            })
-            .collect(),
-        notices: view.notices.clone(),
-        connected: view.connected,
-        quarantined: view.quarantined,
-    }
-}
-
-/// The view that the service made a message of, at the other end.
-///
-/// # Errors
-/// If the message is not understood.
-pub fn status_to_view(status: StatusResponse) -> Result<View, InvalidMessage> {
-    Ok(View {
-        sweeps: status.sweeps.into_iter().map(sweep_from_wire).collect::<Result<_, _>>()?,
-        workers: status.workers.into_iter().map(worker_from_wire).collect::<Result<_, _>>()?,
-        epochs_per_second: status.epochs_per_second,
-    })
-}
-
-fn sweep_from_wire(status: SweepStatus) -> Result<SweepView, InvalidMessage> {
-    use proto::wire::SweepState as Wire;
-    let state = match status.state() {
-        Wire::Unspecified => return Err(InvalidMessage::Value("sweep.state")),
-        Wire::WaitingForData => SweepState::WaitingForData,
-        Wire::Running => SweepState::Running,
-        Wire::Ended => SweepState::Ended,
-        Wire::Rejected => SweepState::Rejected,
-    };
-    let SweepStatus { sweep, jobs, queued, running, succeeded, failed, cancelled, .. } = status;
-    let SweepStatus { epochs, epochs_done, simulated, problem, dropped, .. } = status;
-    Ok(SweepView {
-        sweep,
-        state,
-        jobs,
-        queued,
-        running,
-        succeeded,
-        failed,
-        cancelled,
-        dropped,
-        epochs,
-        epochs_done,
-        simulated,
-        problem,
-    })
-}
-
-fn worker_from_wire(status: WorkerStatus) -> Result<WorkerView, InvalidMessage> {
-    let running = status.running.into_iter().map(|running| {
-        let RunningJob { sweep, job, attempt, label, epoch, epochs } = running;
-        Ok(RunningView { sweep, job: job.parse()?, attempt: Attempt(attempt), label, epoch, epochs })
-    });
-    Ok(WorkerView {
-        running: running.collect::<Result<_, InvalidMessage>>()?,
-        worker: status.worker,
-        name: status.name,
-        host: status.host,
-        device: status.device,
-        slots: status.slots,
-        notices: status.notices,
-        connected: status.connected,
-        quarantined: status.quarantined,
-    })
+/// The status for the wire; only the sweep of that name, if it is not empty.
+fn only(status: &proto::status::Status, sweep: &str) -> StatusResponse {
+    let mut response = StatusResponse::from(status);
+    response.sweeps.retain(|status| sweep.is_empty() || status.sweep == sweep);
+    response
 }

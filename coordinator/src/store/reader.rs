@@ -157,6 +157,15 @@ impl Reader {
         Ok(())
     }
 
+    /// Number of the last fact of the journal; 0 if there is none.
+    ///
+    /// # Errors
+    /// If it cannot be read.
+    pub fn last_fact(&self) -> Result<i64, StoreError> {
+        let last = self.prepare("SELECT coalesce(max(seq), 0) FROM journal")?.query_row([], |row| row.get(0));
+        last.map_err(|source| self.sqlite(source))
+    }
+
     /// The file that a sweep was last submitted with; empty if it never was.
     ///
     /// # Errors

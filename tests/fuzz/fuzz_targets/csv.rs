@@ -2,9 +2,9 @@
 #![no_main]
 
 use coordinator::analysis::comparison::{Analysis, Options};
-use coordinator::analysis::export::{Format, render};
-use coordinator::analysis::import::{self, Columns};
-use coordinator::analysis::tables::{About, Analysed};
+use coordinator::tables::export::{Format, render};
+use coordinator::analysis::observations::from_csv::{self, Columns};
+use coordinator::tables::{About, Analysed};
 
 libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
     let imported = match import::read(bytes, &Columns::default()) {

@@ -3,9 +3,9 @@
 use super::factors::Factors;
 use super::grid::{End, Grid, GridRow, mean};
 use crate::analysis::observations::Observations;
-use crate::analysis::stats::additive::Additive;
-use crate::analysis::stats::anova::{self, Term};
-use crate::analysis::stats::distributions::f_tail;
+use crate::stats::additive::Additive;
+use crate::stats::anova::{self, Term};
+use crate::stats::distributions::f_tail;
 use serde::Serialize;
 
 /// The analysis with and without what did not train.

@@ -4,7 +4,7 @@ use crate::analysis::observations::Observations;
 use std::collections::HashSet;
 
 /// More factors than this have too many interactions to tell apart.
-const MOST_FACTORS: usize = 8;
+const MAX_FACTORS: usize = 8;
 
 /// Factors that are fully crossed: each combination of their levels is one candidate.
 pub(super) struct Factors {
@@ -49,7 +49,7 @@ impl Factors {
         factors.retain(|factor| factor.levels().len() > 1);
         while !factors.is_empty() {
             if let Some(crossed) = Self::crossed(&factors, candidates.len()) {
-                return (factors.len() <= MOST_FACTORS).then_some(crossed);
+                return (factors.len() <= MAX_FACTORS).then_some(crossed);
             }
             let (a, b) = most_nested(&factors)?;
             let merged = factors[a].merged(&factors[b]);

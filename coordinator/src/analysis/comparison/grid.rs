@@ -22,7 +22,7 @@ pub(super) struct Grid {
     pub(super) worst: f64,
 }
 
-/// A row: a number a replicate.
+/// A row: one number per replicate.
 pub(super) struct GridRow {
     /// The score, or NaN.
     pub(super) scores: Vec<f64>,
@@ -43,9 +43,9 @@ pub(super) enum End {
     Missing,
     /// It ended without a score.
     WithoutScore,
-    /// It has a score, but is no model.
+    /// It has a score, but its verdict is not `trained`.
     NotTrained,
-    /// It has a score, and is a model as far as anybody knows.
+    /// It has a score, and its verdict is `trained` or not known.
     Trained,
 }
 

@@ -1,5 +1,5 @@
 //! Observations -> Analysis: how large the differences between candidates are, and which of them are real. Every table, figure
-//! and word of a report takes its numbers from here. Knows neither tables nor words.
+//! and sentence takes its numbers from here. Knows neither tables nor sentences.
 //!
 //! Three questions have three answers, and each number says which it belongs to:
 //!
@@ -15,11 +15,11 @@ mod grid;
 mod options;
 mod pair;
 mod pairing;
+mod performance;
 mod power;
 mod ranks;
-mod row;
 mod selection;
-mod tables;
+mod student;
 #[cfg(test)]
 mod tests;
 mod variance;
@@ -28,19 +28,22 @@ mod warning;
 pub use effects::{Effect, EffectTable, Effects, LevelMean};
 pub use options::Options;
 pub use pair::{Clustered, Comparison, Family, Finding, Flips, Pair, Posterior, Settle, Superiority};
+pub use performance::{NewData, Performance, Share, Verdicts};
 pub use power::{Detectable, Power};
-pub use ranks::{Ranks, Test};
-pub use row::{NewData, Row, Share, Verdicts};
+pub use ranks::{MAX_IN_HISTOGRAM, Ranks, Test};
 pub use selection::{Pick, Selection};
 pub use variance::{Component, Crossed, TestSampling, TwoWay, Variance};
 pub use warning::Warning;
 
 use super::observations::{DEFAULT_RATIO, Observations};
 use grid::Grid;
-use pairing::Pairing;
-use row::Summariser;
+use pairing::{Compared, Pairing};
+use performance::Performances;
 use serde::Serialize;
-use tables::Tables;
+use student::Students;
+
+/// Maximum number of pairs that are kept: those of 200 candidates. Of more, those with the best: half a million are no answer.
+const MAX_PAIRS: usize = 19_900;
 
 /// Everything that a sweep's scores come to. Candidates are named by their index in the observations, here as everywhere.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -59,11 +62,11 @@ pub struct Analysis {
     pub replicates: usize,
     /// Number of different splits among them.
     pub splits: usize,
-    /// One a candidate, in the order of the plan.
-    pub candidates: Vec<Row>,
-    /// One a baseline.
-    pub baselines: Vec<Row>,
-    /// Every candidate with every later one.
+    /// One per candidate, in the order of the plan.
+    pub candidates: Vec<Performance>,
+    /// One per baseline.
+    pub baselines: Vec<Performance>,
+    /// Every candidate with every later one; of many candidates, every one with the best.
     pub pairs: Family,
     /// Every candidate (`first`) with every baseline (`second`, an index of `baselines`): a family of its own, so that baselines
     /// cost the candidates' comparisons no power.
@@ -78,7 +81,7 @@ pub struct Analysis {
     pub power: Power,
     /// The best candidate by validation, and what it costs to pick by test; `None` without scores.
     pub selection: Option<Selection>,
-    /// What a reader must know before believing the numbers.
+    /// Reservations that a reader must know before believing the numbers.
     pub warnings: Vec<Warning>,
 }
 
@@ -88,19 +91,22 @@ impl Analysis {
     pub fn of(observations: &Observations, options: &Options) -> Self {
         let grid = Grid::of(observations);
         let splits = grid.splits.len();
-        let tables = Tables::new(splits.max(observations.replicates.len()), options.alpha);
+        let students = Students::new(splits.max(observations.replicates.len()), options.alpha);
         let known = options.ratio.or(observations.ratio);
         let ratio = known.unwrap_or(DEFAULT_RATIO);
-        let rows = Summariser { grid: &grid, tables: &tables, options, ratio };
+        let rows = Performances { grid: &grid, students: &students, options, ratio };
         let candidates = rows.candidates(observations);
         let baselines = rows.baselines(observations);
-        let pairing = Pairing { grid: &grid, tables: &tables, options, ratio };
-        let count = candidates.len();
-        let ordered: Vec<_> = (0..count).flat_map(|a| (a + 1..count).map(move |b| (a, b))).collect();
-        let against: Vec<_> = (0..count).flat_map(|a| (count..grid.rows.len()).map(move |b| (a, b))).collect();
-        let pairs = pairing.family(&ordered);
-        let sds: Vec<f64> = pairs.pairs.iter().filter_map(|pair| Some(pair.comparison.as_ref()?.sd)).collect();
+        let pairing = Pairing { grid: &grid, students: &students, options, ratio };
         let tests: Vec<Option<f64>> = candidates.iter().map(|row| row.scores.mean).collect();
+        let selection = Selection::of(&grid, observations, &tests);
+        let best = selection.as_ref().map(|selection| selection.best().candidate);
+        let (count, rows) = (candidates.len() as u32, grid.rows.len() as u32);
+        let mut among = Vec::with_capacity(candidates.len() * candidates.len().saturating_sub(1) / 2);
+        among.extend((0..count).flat_map(|a| (a + 1..count).map(move |b| (a, b))));
+        let against: Vec<_> = (0..count).flat_map(|a| (count..rows).map(move |b| (a, b))).collect();
+        let is_kept = |(a, b)| among.len() <= MAX_PAIRS || best == Some(a) || best == Some(b);
+        let Compared { family: pairs, typical_sd, tested } = pairing.family(&among, is_kept);
         Self {
             metric: observations.metric.clone(),
             higher_is_better: observations.higher_is_better,
@@ -109,12 +115,12 @@ impl Analysis {
             ratio_is_known: known.is_some(),
             replicates: observations.replicates.len(),
             splits,
-            against_baselines: pairing.family(&against),
-            ranks: Ranks::of(&grid, &pairs, options),
+            against_baselines: pairing.family(&against, |_| true).family,
+            ranks: Ranks::of(&grid, || pairing.wilcoxon(&among), options),
             effects: Effects::of(&grid, observations),
             variance: Variance::of(&grid, observations, options),
-            power: Power::of(splits, &sds, ratio, options),
-            selection: Selection::of(&grid, observations, &tests),
+            power: Power::of(splits, typical_sd, tested, ratio, options),
+            selection,
             warnings: Warning::all(&grid, &candidates, observations, options),
             candidates,
             baselines,

@@ -1,14 +1,16 @@
 //! Two candidates, paired on the splits that they share.
 
-use super::row::NewData;
-use crate::analysis::stats::Interval;
+use super::performance::NewData;
+use crate::stats::Interval;
 use serde::Serialize;
 
-/// Pairs that were tested together: corrections for many tests are over a family.
+/// Pairs that were tested together: corrections for many tests are over all pairs of a family.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Family {
-    /// The pairs: by `first`, then by `second`.
+    /// The pairs that are kept: by `first`, then by `second`.
     pub pairs: Vec<Pair>,
+    /// Number of all its pairs. If more than those of 200 candidates, only the pairs with the best candidate are kept.
+    pub count: usize,
     /// How the sign flips of the family were made.
     pub flips: Flips,
 }
@@ -168,6 +170,12 @@ impl Finding {
 }
 
 impl Family {
+    /// Whether all its pairs are kept.
+    #[must_use]
+    pub fn is_whole(&self) -> bool {
+        self.pairs.len() == self.count
+    }
+
     /// The pair of the two, if they were compared; `first` and `second` as in [`Pair`].
     #[must_use]
     pub fn get(&self, first: usize, second: usize) -> Option<&Pair> {

@@ -2,28 +2,32 @@
 //!
 //! ```text
 //!  two rows --draft--> differences on shared splits, and what they say by themselves
-//!  all drafts --Holm, Benjamini-Hochberg, sign flips--> what they say together --> Family
+//!  all pairs --Holm, Benjamini-Hochberg, sign flips--> what they say together --> Family
 //! ```
+//!
+//! Thousands of candidates make millions of pairs. Each takes part in the corrections, which need two numbers of it; compared in
+//! full are only the pairs that are kept.
 
 use super::grid::{End, Grid, GridRow};
 use super::options::Options;
 use super::pair::{Clustered, Comparison, Family, Finding, Flips, Pair, Posterior, Settle, Superiority};
-use super::row::NewData;
-use super::tables::Tables;
-use crate::analysis::stats::clustered::Cells;
-use crate::analysis::stats::flips::{self, FlipPair, FlipTest};
-use crate::analysis::stats::interval::wilson_at;
-use crate::analysis::stats::multiple::{benjamini_hochberg, holm};
-use crate::analysis::stats::paired::Moments;
-use crate::analysis::stats::posterior::Correlated;
-use crate::analysis::stats::power::Needed;
-use crate::analysis::stats::{Interval, Wilcoxon, superiority};
+use super::performance::NewData;
+use super::student::Students;
+use crate::stats::clustered::Cells;
+use crate::stats::flips::{self, FlipTest};
+use crate::stats::interval::wilson_at;
+use crate::stats::multiple::SortedFamily;
+use crate::stats::paired::Moments;
+use crate::stats::posterior::Correlated;
+use crate::stats::power::Needed;
+use crate::stats::{Interval, Wilcoxon, superiority};
 use rayon::prelude::*;
+use std::borrow::Cow;
 
 /// What pairs are compared with.
 pub(super) struct Pairing<'a> {
     pub(super) grid: &'a Grid,
-    pub(super) tables: &'a Tables,
+    pub(super) students: &'a Students,
     pub(super) options: &'a Options,
     pub(super) ratio: f64,
 }
@@ -62,33 +66,100 @@ struct Scratch {
     cells: Cells,
 }
 
+/// Two rows, by their indices in the grid. Millions of them are kept for a while: they have 8 bytes each.
+pub(super) type RowPair = (u32, u32);
+
+/// What the corrections need of all pairs that share two splits.
+struct OfAll<'a> {
+    p_new_data: SortedFamily,
+    /// Median of the standard deviations of their differences; `None` without any.
+    typical_sd: Option<f64>,
+    /// Which they are.
+    tested: Cow<'a, [RowPair]>,
+}
+
+/// A family, and how large its differences are.
+pub(super) struct Compared {
+    pub(super) family: Family,
+    /// Median of the standard deviations of the differences of all pairs; `None` without any.
+    pub(super) typical_sd: Option<f64>,
+    /// Number of pairs that share two splits.
+    pub(super) tested: usize,
+}
+
 impl Pairing<'_> {
-    /// Compares pairs of rows, as one family.
-    pub(super) fn family(&self, pairs: &[(usize, usize)]) -> Family {
-        let drafts: Vec<Draft> =
-            pairs.par_iter().map_init(Scratch::default, |scratch, rows| self.draft(*rows, scratch)).collect();
-        let tested: Vec<usize> = (0..drafts.len()).filter(|index| drafts[*index].alone.is_some()).collect();
+    /// Compares pairs of rows, in ascending order, as one family, and keeps some of them.
+    pub(super) fn family(&self, pairs: &[RowPair], keep: impl Fn((usize, usize)) -> bool) -> Compared {
+        let kept: Vec<usize> = (0..pairs.len()).filter(|place| keep(rows(pairs[*place]))).collect();
+        let drafts: Vec<Draft> = kept
+            .par_iter()
+            .map_init(Scratch::default, |scratch, place| self.draft(rows(pairs[*place]), scratch))
+            .collect();
+        let is_tested = |place: &usize| drafts[*place].alone.is_some();
+        let tested: Vec<usize> = (0..drafts.len()).filter(is_tested).collect();
         let raw: Vec<f64> = drafts.iter().filter_map(|draft| Some(draft.alone.as_ref()?.p_new_data)).collect();
-        let (holm, bh) = rayon::join(|| holm(&raw), || benjamini_hochberg(&raw));
-        let test = self.flip(&drafts);
+        let OfAll { p_new_data, typical_sd, tested: all_tested } = self.of_all(pairs);
+        let (holm, bh) = rayon::join(|| p_new_data.holm(&raw), || p_new_data.benjamini_hochberg(&raw));
+        drop(p_new_data);
+        let wanted = tested.iter().filter_map(|place| all_tested.binary_search(&pairs[kept[*place]]).ok());
+        let test = self.flip(&all_tested, &wanted.collect::<Vec<_>>());
+        let count = all_tested.len();
         let mut together: Vec<Option<Together>> = drafts.iter().map(|_| None).collect();
         for (place, index) in tested.iter().enumerate() {
             let (flip, max_t) = (test.p[place], test.p_max[place]);
             together[*index] = Some(Together { holm: holm[place], bh: bh[place], flip, max_t });
         }
-        let level = self.options.alpha / tested.len().max(1) as f64;
+        let level = self.options.alpha / count.max(1) as f64;
         let needed = Needed::new(self.ratio, level, self.options.power);
         let finish = |(draft, together)| self.pair(draft, together, &needed);
-        Family {
+        let family = Family {
             pairs: drafts.into_par_iter().zip(together).map(finish).collect(),
+            count: pairs.len(),
             flips: Flips { count: test.count, exact: test.exact },
-        }
+        };
+        Compared { family, typical_sd, tested: count }
+    }
+
+    /// The numbers of all pairs that share two splits.
+    fn of_all<'p>(&self, pairs: &'p [RowPair]) -> OfAll<'p> {
+        let moments = pairs.par_iter().map_init(Vec::new, |differences, pair| {
+            self.moments(rows(*pair), differences).map_or((f64::NAN, f64::NAN), |of| (self.p_new_data(&of), of.sd))
+        });
+        let (mut p, mut sds) = (Vec::new(), Vec::new());
+        moments.unzip_into_vecs(&mut p, &mut sds);
+        let tested = if p.iter().any(|p| p.is_nan()) {
+            pairs.iter().zip(&p).filter(|(_, p)| !p.is_nan()).map(|(pair, _)| *pair).collect()
+        } else {
+            Cow::Borrowed(pairs)
+        };
+        p.retain(|p| !p.is_nan());
+        sds.retain(|sd| !sd.is_nan());
+        OfAll { p_new_data: SortedFamily::of(p), typical_sd: median(sds), tested }
+    }
+
+    /// Wilcoxon's p of each pair; NaN for fewer than two shared splits.
+    pub(super) fn wilcoxon(&self, pairs: &[RowPair]) -> Vec<f64> {
+        let p = pairs.par_iter().map_init(Scratch::default, |scratch, pair| {
+            let is_tested = self.moments(rows(*pair), &mut scratch.differences).is_some();
+            if is_tested { scratch.wilcoxon.test(&scratch.differences).1 } else { f64::NAN }
+        });
+        p.collect()
+    }
+
+    fn moments(&self, (a, b): (usize, usize), differences: &mut Vec<f64>) -> Option<Moments> {
+        let (a, b) = (&self.grid.rows[a], &self.grid.rows[b]);
+        differences.clear();
+        differences.extend(self.differences(a, b).filter(|difference| !difference.is_nan()));
+        Moments::of(differences)
+    }
+
+    fn p_new_data(&self, moments: &Moments) -> f64 {
+        moments.p_by(self.students.student(moments.n), self.ratio)
     }
 
     fn draft(&self, rows: (usize, usize), scratch: &mut Scratch) -> Draft {
         let (a, b) = (&self.grid.rows[rows.0], &self.grid.rows[rows.1]);
-        scratch.differences.clear();
-        scratch.differences.extend(self.differences(a, b).filter(|difference| !difference.is_nan()));
+        let moments = self.moments(rows, &mut scratch.differences);
         let replicates = 0..a.scores.len();
         let ended = |row: &GridRow, replicate: usize| row.ends[replicate] != End::Missing;
         let without = |row: &GridRow, replicate: usize| row.ends[replicate] == End::WithoutScore;
@@ -97,14 +168,14 @@ impl Pairing<'_> {
             without_score: replicates.clone().filter(|index| without(a, *index) || without(b, *index)).count(),
             split_differs: replicates.filter(|r| ended(a, *r) && ended(b, *r) && !same_split(a, b, *r)).count(),
             shared: scratch.differences.len(),
-            alone: Moments::of(&scratch.differences).map(|moments| self.alone(a, b, moments, scratch)),
+            alone: moments.map(|moments| self.alone(a, b, moments, scratch)),
         }
     }
 
     fn alone(&self, a: &GridRow, b: &GridRow, moments: Moments, scratch: &mut Scratch) -> Alone {
         let share = superiority::paired(&scratch.differences).unwrap_or(0.5);
         Alone {
-            p_new_data: moments.p_by(self.tables.student(moments.n), self.ratio),
+            p_new_data: self.p_new_data(&moments),
             p_wilcoxon: scratch.wilcoxon.test(&scratch.differences).1,
             superiority: if self.grid.higher_is_better { share } else { 1.0 - share },
             new_cases: self.new_cases(a, b, &mut scratch.cells),
@@ -135,30 +206,26 @@ impl Pairing<'_> {
         Some(Clustered {
             mean: found.mean,
             variance: found.variance,
-            interval: Interval::around(found.mean, self.tables.critical(found.splits) * deviation),
-            p: self.tables.student(found.splits).two_sided(t),
+            interval: Interval::around(found.mean, self.students.critical(found.splits) * deviation),
+            p: self.students.student(found.splits).two_sided(t),
             cases: found.cases,
         })
     }
 
-    /// The sign flips of all pairs with numbers.
-    fn flip(&self, drafts: &[Draft]) -> FlipTest {
+    /// The sign flips of all pairs that share two splits; those of the wanted ones have p-values.
+    fn flip(&self, pairs: &[RowPair], wanted: &[usize]) -> FlipTest {
         let splits = self.grid.splits.len();
         let is_whole = |row: &GridRow| {
             row.by_split.iter().all(|score| !score.is_nan()) && row.split_ids.iter().all(|split| *split <= 1)
         };
         let whole: Vec<bool> = self.grid.rows.iter().map(is_whole).collect();
-        let pairs = drafts.par_iter().filter(|draft| draft.alone.is_some()).map(|draft| {
-            let (a, b) = draft.rows;
-            if whole[a] && whole[b] {
-                return FlipPair::Whole(a, b);
-            }
-            let differences = self.differences(&self.grid.rows[a], &self.grid.rows[b]);
-            FlipPair::Part(differences.map(|difference| if difference.is_nan() { 0.0 } else { difference }).collect())
-        });
-        let pairs: Vec<FlipPair> = pairs.collect();
         let rows: Vec<Vec<f64>> = self.grid.rows.iter().map(|row| row.by_split.clone()).collect();
-        flips::flip_test(&flips::Family { rows: &rows, pairs: &pairs }, splits, self.options.seed)
+        let differences = |a: usize, b: usize| -> Vec<f64> {
+            let differences = self.differences(&self.grid.rows[a], &self.grid.rows[b]);
+            differences.map(|difference| if difference.is_nan() { 0.0 } else { difference }).collect()
+        };
+        let family = flips::Family { rows: &rows, whole: &whole, pairs, wanted, differences: &differences };
+        flips::flip_test(&family, splits, self.options.seed)
     }
 
     fn pair(&self, draft: Draft, together: Option<Together>, needed: &Needed) -> Pair {
@@ -183,15 +250,15 @@ impl Pairing<'_> {
 
     fn comparison(&self, alone: &Alone, together: &Together) -> Comparison {
         let Alone { moments, .. } = alone;
-        let student = self.tables.student(moments.n);
+        let student = self.students.student(moments.n);
         let oriented = Moments { mean: self.grid.sign() * moments.mean, ..*moments };
         let [worse, equivalent, better] = Correlated::of(&oriented, self.ratio).split_by(student, self.options.rope);
         let wins = alone.superiority * moments.n as f64;
         Comparison {
             mean: moments.mean,
             sd: moments.sd,
-            this_pool: self.tables.interval(moments, 0.0),
-            new_data: NewData { ratio: self.ratio, interval: self.tables.interval(moments, self.ratio) },
+            this_pool: self.students.interval(moments, 0.0),
+            new_data: NewData { ratio: self.ratio, interval: self.students.interval(moments, self.ratio) },
             p_this_pool: moments.p_by(student, 0.0),
             p_new_data: alone.p_new_data,
             p_holm: together.holm,
@@ -199,7 +266,10 @@ impl Pairing<'_> {
             p_flip: together.flip,
             p_max_t: together.max_t,
             p_wilcoxon: alone.p_wilcoxon,
-            superiority: Superiority { share: alone.superiority, interval: wilson_at(wins, moments.n, self.tables.z) },
+            superiority: Superiority {
+                share: alone.superiority,
+                interval: wilson_at(wins, moments.n, self.students.z),
+            },
             posterior: Posterior { worse, equivalent, better },
             new_cases: alone.new_cases,
         }
@@ -229,6 +299,19 @@ impl Pairing<'_> {
             None => (self.ratio > 0.0).then_some(Settle::NeverWithThisRatio),
         }
     }
+}
+
+fn rows((a, b): RowPair) -> (usize, usize) {
+    (a as usize, b as usize)
+}
+
+/// The middle number, or the mean of the middle two.
+fn median(mut numbers: Vec<f64>) -> Option<f64> {
+    let middle = numbers.len().checked_sub(1)? / 2;
+    let is_even = numbers.len().is_multiple_of(2);
+    let (_, low, above) = numbers.select_nth_unstable_by(middle, f64::total_cmp);
+    let next = above.iter().copied().min_by(f64::total_cmp).filter(|_| is_even);
+    Some(next.map_or(*low, |high| (*low + high) / 2.0))
 }
 
 /// Whether both have a score of the replicate, on the same split.

@@ -1,8 +1,7 @@
-//! What can be detected with so many splits.
+//! Which differences a number of splits can detect.
 
 use super::options::Options;
-use crate::analysis::stats::Summary;
-use crate::analysis::stats::power::{detectable, floor};
+use crate::stats::power::{detectable, floor};
 use rayon::prelude::*;
 use serde::Serialize;
 
@@ -33,25 +32,20 @@ pub struct Detectable {
 }
 
 impl Power {
-    /// What so many splits can detect; `sds` are the standard deviations of the pairs' differences.
-    pub(super) fn of(splits: usize, sds: &[f64], ratio: f64, options: &Options) -> Self {
+    /// The differences that `splits` can detect, given the median deviation and the number of the pairs.
+    pub(super) fn of(splits: usize, typical_sd: Option<f64>, pairs: usize, ratio: f64, options: &Options) -> Self {
         let mut numbers = vec![5, 8, 10, 12, 15, 20, 30, 100];
         numbers.extend((splits > 1).then_some(splits));
         numbers.sort_unstable();
         numbers.dedup();
         let Options { alpha, power, .. } = *options;
-        let one_of_all = alpha / sds.len().max(1) as f64;
+        let one_of_all = alpha / pairs.max(1) as f64;
         let detectable = numbers.into_par_iter().map(|splits| Detectable {
             splits,
             this_pool: detectable(splits, 0.0, alpha, power),
             new_data: detectable(splits, ratio, alpha, power),
             new_data_all_pairs: detectable(splits, ratio, one_of_all, power),
         });
-        Self {
-            typical_sd: Summary::of(sds).median,
-            pairs: sds.len(),
-            detectable: detectable.collect(),
-            floor: floor(ratio, alpha, power),
-        }
+        Self { typical_sd, pairs, detectable: detectable.collect(), floor: floor(ratio, alpha, power) }
     }
 }

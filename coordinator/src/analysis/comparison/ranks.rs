@@ -2,11 +2,13 @@
 
 use super::grid::Grid;
 use super::options::Options;
-use super::pair::Family;
-use crate::analysis::stats::multiple::holm;
-use crate::analysis::stats::random::Random;
-use crate::analysis::stats::ranks::{Friedman, average_ranks, critical_difference};
+use crate::stats::multiple::SortedFamily;
+use crate::stats::random::Random;
+use crate::stats::ranks::{Friedman, average_ranks, critical_difference};
 use serde::Serialize;
+
+/// Maximum number of candidates with a histogram.
+pub const MAX_IN_HISTOGRAM: usize = 100;
 
 /// Ranks over the splits on which every candidate ended; rank 1 is the best, and jobs without a score share the last.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -15,7 +17,8 @@ pub struct Ranks {
     pub splits: usize,
     /// Mean rank of each candidate, ties averaged.
     pub mean: Vec<f64>,
-    /// For each candidate, on how many splits it had rank 1, 2, ...; of tied ones all have the least.
+    /// For each candidate, on how many splits it had rank 1, 2, ...; of tied ones all have the least. Empty for more than 100
+    /// candidates: it is their number squared.
     pub histogram: Vec<Vec<u32>>,
     /// For each candidate, the share of bootstrap resamples of the splits in which its mean rank is the best; ties share.
     pub p_best: Vec<f64>,
@@ -45,8 +48,9 @@ pub struct Test {
 }
 
 impl Ranks {
-    /// The ranks of all candidates; `None` for fewer than two of them, or of splits on which all ended.
-    pub(super) fn of(grid: &Grid, pairs: &Family, options: &Options) -> Option<Self> {
+    /// The ranks of all candidates; `None` for fewer than two of them, or of splits on which all ended. `wilcoxon` makes the p of every
+    /// pair, row by row, NaN where they share no two splits.
+    pub(super) fn of(grid: &Grid, wilcoxon: impl FnOnce() -> Vec<f64>, options: &Options) -> Option<Self> {
         if grid.worst.is_nan() {
             return None; // nothing has a score
         }
@@ -61,15 +65,16 @@ impl Ranks {
         order.sort_by(|a, b| friedman.mean_ranks[*a].total_cmp(&friedman.mean_ranks[*b]));
         let (f, df, p) = friedman.iman_davenport();
         let columns = friedman.columns as f64;
+        let counted = 0..if grid.candidates > MAX_IN_HISTOGRAM { 0 } else { grid.candidates };
         Some(Self {
             splits: blocks.len(),
-            histogram: (0..grid.candidates).map(|candidate| histogram(&blocks, candidate)).collect(),
+            histogram: counted.map(|candidate| histogram(&blocks, candidate)).collect(),
             p_best: p_best(&ranks, options),
             friedman: Test { statistic: friedman.chi_squared, df: (columns - 1.0, f64::INFINITY), p: friedman.p() },
             iman_davenport: Test { statistic: f, df, p },
             kendall_w: friedman.kendall_w(),
             critical_difference: critical_difference(grid.candidates, blocks.len(), options.alpha),
-            cliques: cliques(&order, pairs, options.alpha),
+            cliques: cliques(&order, &wilcoxon(), options.alpha),
             mean: friedman.mean_ranks,
             order,
         })
@@ -112,16 +117,14 @@ fn p_best(ranks: &[Vec<f64>], options: &Options) -> Vec<f64> {
 }
 
 /// The greatest groups of neighbours in which no two differ.
-fn cliques(order: &[usize], pairs: &Family, alpha: f64) -> Vec<(usize, usize)> {
-    let compared = || pairs.pairs.iter().map(|pair| pair.comparison.as_ref());
-    let tested: Vec<f64> = compared().flatten().map(|of| of.p_wilcoxon).collect();
-    let mut corrected = holm(&tested).into_iter();
-    let corrected: Vec<Option<f64>> = compared().map(|of| of.and_then(|_| corrected.next())).collect();
+fn cliques(order: &[usize], p: &[f64], alpha: f64) -> Vec<(usize, usize)> {
+    let tested = SortedFamily::of(p.iter().copied().filter(|p| !p.is_nan()).collect());
+    let threshold = tested.holm_threshold(alpha).unwrap_or(f64::NEG_INFINITY);
+    drop(tested);
     // pairs stand row by row: those of the first, then those of the second, ...
     let place = |a: usize, b: usize| a * (2 * order.len() - a - 1) / 2 + b - a - 1;
-    // nobody compared what failed wherever the other did not: ranks tell the two apart
-    let differ =
-        |a: usize, b: usize| corrected.get(place(a.min(b), a.max(b))).is_some_and(|p| p.is_none_or(|p| p <= alpha));
+    // two candidates without a common score are not compared: their ranks differ
+    let differ = |a: usize, b: usize| p.get(place(a.min(b), a.max(b))).is_some_and(|p| p.is_nan() || *p <= threshold);
     let mut cliques: Vec<(usize, usize)> = Vec::new();
     let mut from = 0;
     for (last, candidate) in order.iter().enumerate() {

@@ -2,11 +2,12 @@
 
 use super::grid::{Grid, mean};
 use crate::analysis::observations::{Observation, Observations};
-use crate::analysis::stats::additive::Additive;
+use crate::stats::additive::Additive;
 use serde::Serialize;
 
-/// The best candidate, and what picking does to its score. Every pick is by [`Row::adjusted_mean`](super::Row::adjusted_mean)'s
-/// rule, so that a candidate gains nothing by having failed, nor by having run on easy splits only.
+/// The best candidate, and how far picking it flatters its score. Every pick follows the rule of
+/// [`Performance::adjusted_mean`](super::Performance::adjusted_mean), so that a candidate gains nothing by having failed, nor by having
+/// run on easy splits only.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Selection {
     /// The best by validation: the one to report. `None` if no validation scores are known.
@@ -35,6 +36,12 @@ pub struct Pick {
 }
 
 impl Selection {
+    /// The best candidate: by validation where validation scores are known, else by the reported score.
+    #[must_use]
+    pub fn best(&self) -> &Pick {
+        self.by_validation.as_ref().unwrap_or(&self.by_test)
+    }
+
     /// Picks; `None` if no candidate has a score.
     pub(super) fn of(grid: &Grid, observations: &Observations, tests: &[Option<f64>]) -> Option<Self> {
         let cells: Vec<Vec<f64>> = grid.of_candidates().iter().map(|row| grid.at_worst(row)).collect();

@@ -3,10 +3,10 @@
 use super::grid::{Grid, GridRow};
 use super::options::Options;
 use crate::analysis::observations::{Observations, Replicate};
-use crate::analysis::stats::Interval;
-use crate::analysis::stats::anova::{self, Term};
-use crate::analysis::stats::paired::Moments;
-use crate::analysis::stats::random::Random;
+use crate::stats::Interval;
+use crate::stats::anova::{self, Term};
+use crate::stats::paired::Moments;
+use crate::stats::random::Random;
 use rayon::prelude::*;
 use serde::Serialize;
 
@@ -80,7 +80,7 @@ pub struct TestSampling {
 }
 
 /// Crossed candidates for which intervals are made; their bootstrap is the dearest of all.
-const MOST_WITH_INTERVALS: usize = 16;
+const MAX_WITH_INTERVALS: usize = 16;
 
 impl Variance {
     pub(super) fn of(grid: &Grid, observations: &Observations, options: &Options) -> Self {
@@ -203,7 +203,7 @@ fn crossed(grid: &Grid, observations: &Observations, options: &Options) -> Vec<C
     let values = |row: &GridRow| crossing.cells.iter().map(|replicate| row.scores[*replicate]).collect::<Vec<f64>>();
     let complete = grid.of_candidates().iter().map(values).enumerate();
     let complete: Vec<_> = complete.filter(|(_, values)| values.iter().all(|value| !value.is_nan())).collect();
-    let with_intervals = complete.len() <= MOST_WITH_INTERVALS;
+    let with_intervals = complete.len() <= MAX_WITH_INTERVALS;
     let one = |(candidate, values): &(usize, Vec<f64>)| {
         Crossed::of(Some(*candidate), &crossing, &[values], with_intervals.then_some(options))
     };

@@ -2,9 +2,9 @@
 
 use super::grid::Grid;
 use super::options::Options;
-use super::row::Row;
+use super::performance::Performance;
 use crate::analysis::observations::{DEFAULT_RATIO, Observations};
-use crate::analysis::text::counted;
+use crate::text::plural;
 use serde::Serialize;
 use std::collections::BTreeSet;
 use std::fmt;
@@ -88,8 +88,8 @@ impl fmt::Display for Warning {
                 write!(
                     f,
                     "{} stopped early, {} not run; they are compared on the splits that they share with others",
-                    counted(*candidates as u64, "candidate"),
-                    counted(*jobs as u64, "job")
+                    plural(*candidates as u64, "candidate"),
+                    plural(*jobs as u64, "job")
                 )
             }
             Self::SplitsDiffer { replicate, candidates } => {
@@ -100,11 +100,11 @@ impl fmt::Display for Warning {
                 write!(f, "the ratio of test to training cases is not known; intervals for new data assume {ratio}")
             }
             Self::Rotated { permutations, splits } => {
-                let permutations = counted(*permutations as u64, "permutation");
+                let permutations = plural(*permutations as u64, "permutation");
                 write!(f, "the {splits} splits are turns of {permutations}; intervals are on the safe side")
             }
             Self::FewSplits { splits, needed } => {
-                let splits = counted(*splits as u64, "split");
+                let splits = plural(*splits as u64, "split");
                 write!(f, "with {splits} no difference can be shown on this pool by sign flips; that takes {needed}")
             }
         }
@@ -113,7 +113,7 @@ impl fmt::Display for Warning {
 
 impl Warning {
     /// All that there is to warn of.
-    pub(super) fn all(grid: &Grid, rows: &[Row], observations: &Observations, options: &Options) -> Vec<Self> {
+    pub(super) fn all(grid: &Grid, rows: &[Performance], observations: &Observations, options: &Options) -> Vec<Self> {
         let mut warnings = Vec::new();
         for row in rows {
             let (candidate, jobs) = (row.label.clone(), row.jobs);

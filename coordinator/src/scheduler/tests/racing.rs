@@ -1,7 +1,8 @@
 //! Sweeps that stop candidates: who is dropped, what still runs, and that a restart decides the same.
 
 use super::*;
-use crate::analysis::racing::{Look, Reason};
+use crate::race::{Look, Reason};
+use proto::status::SweepState;
 
 /// Four candidates, the last two of them worse; eight replicates.
 pub(super) fn racing(name: &str) -> Plan {

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::plan::Artifacts;
+use proto::status::SweepState;
 
 #[test]
 fn jobs_run_in_blocks_of_one_replicate_and_each_once() {

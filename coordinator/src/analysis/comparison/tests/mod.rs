@@ -1,3 +1,4 @@
-//! Simulations of the comparison. What needs only its public face is tested in `tests/comparison.rs`.
+//! Tests of the comparison from within; `tests/comparison.rs` tests its public face.
 
+mod families;
 mod null;

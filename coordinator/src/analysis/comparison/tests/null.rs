@@ -10,11 +10,11 @@
 
 use crate::analysis::comparison::grid::Grid;
 use crate::analysis::comparison::pairing::Pairing;
-use crate::analysis::comparison::tables::Tables;
+use crate::analysis::comparison::student::Students;
 use crate::analysis::comparison::{Comparison, Family, Options};
 use crate::analysis::observations::{Candidate, CaseScore, Ended, Observation, Observations, Replicate};
-use crate::analysis::stats::paired::Moments;
-use crate::analysis::stats::random::Random;
+use crate::stats::paired::Moments;
+use crate::stats::random::Random;
 use rayon::prelude::*;
 use std::collections::BTreeMap;
 
@@ -105,9 +105,10 @@ fn sweep(regime: Regime, alike: Alike, seed: u64) -> Observations {
 fn family(observations: &Observations) -> Family {
     let options = Options::default();
     let grid = Grid::of(observations);
-    let tables = Tables::new(SPLITS, options.alpha);
-    let pairs: Vec<_> = (0..CANDIDATES).flat_map(|a| (a + 1..CANDIDATES).map(move |b| (a, b))).collect();
-    Pairing { grid: &grid, tables: &tables, options: &options, ratio: 0.5 }.family(&pairs)
+    let students = Students::new(SPLITS, options.alpha);
+    let count = CANDIDATES as u32;
+    let pairs: Vec<_> = (0..count).flat_map(|a| (a + 1..count).map(move |b| (a, b))).collect();
+    Pairing { grid: &grid, students: &students, options: &options, ratio: 0.5 }.family(&pairs, |_| true).family
 }
 
 /// The tests: of the first pair, then of any pair after a correction.

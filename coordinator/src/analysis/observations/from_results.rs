@@ -1,0 +1,106 @@
+//! The results of a sweep -> Observations. Candidates are selected on the validation subset and reported on the test subset; on the
+//! objective's, where a sweep has no test cases.
+
+use super::{Baseline, Candidate, CaseScore, Ended, Observation, Observations, Replicate};
+use crate::results::{BaselineRow, JobRow, RowState, ScoredResult, SweepHead, SweepResults};
+use proto::measure::{CaseCounts, Scores};
+use proto::spec::{Metric, Scheme, Seeds, Split, Subset};
+
+/// What is known of each candidate on each replicate.
+#[must_use]
+pub fn observations(results: &SweepResults) -> Observations {
+    let SweepResults { head, jobs, baselines, .. } = results;
+    let subset = head.objective.reported(&head.split);
+    let blank = || vec![Observation::Missing; head.replicates.len()];
+    let candidate = |values: &Vec<_>| Candidate { values: values.clone(), observations: blank() };
+    let mut candidates: Vec<_> = head.candidates.iter().map(candidate).collect();
+    for job in jobs {
+        let candidate = candidates.get_mut(job.candidate);
+        if let Some(place) = candidate.and_then(|candidate| candidate.observations.get_mut(job.replicate)) {
+            *place = observation(head, subset, job);
+        }
+    }
+    Observations {
+        metric: head.objective.metric.name().to_owned(),
+        higher_is_better: head.objective.metric.better(1.0, 0.0),
+        axes: head.axes.clone(),
+        candidates,
+        baselines: scored_baselines(head, subset, baselines),
+        replicates: head.replicates.iter().map(|seeds| replicate(head, seeds)).collect(),
+        ratio: ratio(head, subset),
+        pool: head.cases.map(|cases| match head.split.scheme {
+            // the other cases are in no split
+            Scheme::Rotation => cases.min(head.split.total() as usize),
+            Scheme::Random => cases,
+        }),
+    }
+}
+
+/// The baselines that have a score: nothing has a loss that is not trained.
+fn scored_baselines(head: &SweepHead, subset: Subset, rows: &[BaselineRow]) -> Vec<Baseline> {
+    let observed = proto::extras::Baseline::ALL.iter().map(|baseline| {
+        let mut observations = vec![Observation::Missing; head.replicates.len()];
+        for row in rows.iter().filter(|row| row.baseline == *baseline) {
+            let counts = if subset == Subset::Test { &row.test } else { &row.validation };
+            let score = Scores::of(f64::NAN, counts).get(head.objective.metric);
+            if let Some((place, score)) = observations.get_mut(row.replicate).zip(score) {
+                let cases = cases(counts, head.objective.metric);
+                *place = Observation::Ended(Ended { score: Some(score), cases, ..Ended::default() });
+            }
+        }
+        Baseline { name: baseline.name().to_owned(), observations }
+    });
+    observed.filter(|baseline| baseline.observations.iter().any(|found| found.score().is_some())).collect()
+}
+
+fn replicate(head: &SweepHead, seeds: &Seeds) -> Replicate {
+    let rotates = head.split.scheme == Scheme::Rotation;
+    Replicate {
+        label: seeds.split_seed.to_string(),
+        seeds: Some(*seeds),
+        split: Some(seeds.split_seed),
+        permutation: rotates.then(|| Split::turn(seeds.split_seed).0),
+    }
+}
+
+/// A job that is not over, or was called off, is missing: only one that failed for good counts as failed.
+fn observation(head: &SweepHead, subset: Subset, job: &JobRow) -> Observation {
+    match (&job.state, &job.result) {
+        (RowState::Failed, _) => Observation::Failed,
+        (RowState::Dropped, _) => Observation::Dropped,
+        (RowState::Succeeded, Some(result)) => Observation::Ended(ended(head, subset, result)),
+        _ => Observation::Missing,
+    }
+}
+
+fn ended(head: &SweepHead, subset: Subset, scored: &ScoredResult) -> Ended {
+    let metric = head.objective.metric;
+    let score = |subset| scored.scores(subset).and_then(|scores| scores.get(metric)).filter(|score| score.is_finite());
+    Ended {
+        verdict: Some(scored.result.verdict),
+        score: score(subset),
+        // what is selected by the score that is reported is not selected on validation
+        validation: if subset == Subset::Validation { None } else { score(Subset::Validation) },
+        seconds: Some(scored.result.train_seconds),
+        split_hash: scored.result.split_hash.map(|hash| hash.to_string()),
+        cases: cases(scored.cases(subset), metric),
+    }
+}
+
+/// The cases' own scores; none for a metric that is not made of pixel counts.
+fn cases(counts: &[CaseCounts], metric: Metric) -> Vec<CaseScore> {
+    let score = |case: &CaseCounts| Some(CaseScore { case: case.case, score: case.counts.score(metric)? });
+    let mut cases: Vec<_> = counts.iter().filter_map(score).collect();
+    cases.sort_by_key(|case| case.case);
+    cases
+}
+
+/// Cases that are reported on, by those that are trained on.
+fn ratio(head: &SweepHead, subset: Subset) -> Option<f64> {
+    let reported = match subset {
+        Subset::Validation => head.split.validation,
+        Subset::Test => head.split.test,
+        Subset::Train => return None,
+    };
+    (head.split.train > 0).then(|| f64::from(reported) / f64::from(head.split.train))
+}

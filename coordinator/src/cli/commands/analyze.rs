@@ -1,0 +1,165 @@
+//! `coordinator analyze`: the analysis of results that another tool made.
+
+use crate::analysis::comparison::{Analysis, Options};
+use crate::analysis::observations::from_csv::{self, Columns, Imported};
+use crate::cli::{CliError, output};
+use crate::tables::export::{Format, document, render};
+use crate::tables::table::{Cell, Table};
+use crate::tables::{self, About, Analysed};
+use std::path::PathBuf;
+
+/// Compare the candidates of any tool's results: a CSV with one line per run
+///
+/// The file has a header, columns that tell candidates apart, one that tells a candidate's replicates apart (a split, a seed) and
+/// one with the score. A line without a score is a run that failed: it is counted, and not averaged away.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// The file
+    #[arg(value_name = "FILE.csv")]
+    pub file: PathBuf,
+    /// Column with the score [default: `score`, `value`, ..., if there is one such]
+    #[arg(long, value_name = "COLUMN")]
+    pub score: Option<String>,
+    /// Column with the replicate [default: `replicate`, `split`, `seed`, ..., if there is one such]
+    #[arg(long, value_name = "COLUMN")]
+    pub replicate: Option<String>,
+    /// Columns that tell candidates apart [default: all others]
+    #[arg(long, value_name = "COLUMN,...", value_delimiter = ',')]
+    pub candidate: Vec<String>,
+    /// Test cases by training cases of a replicate, such as 0.5 or 50/100 [default: 0.5, with a warning]
+    #[arg(long, value_name = "RATIO", value_parser = ratio)]
+    pub ratio: Option<f64>,
+    /// Lower scores are better
+    #[arg(long)]
+    pub minimize: bool,
+    /// Differences up to this size do not matter
+    #[arg(long, value_name = "DIFFERENCE", default_value_t = Options::default().rope, value_parser = rope)]
+    pub rope: f64,
+    /// One object with all tables, for programs
+    #[arg(long, conflicts_with_all = ["rows", "format"])]
+    pub json: bool,
+    /// One table [default: all of them; in csv, json and parquet the candidates only]
+    #[arg(long, value_enum)]
+    pub rows: Option<AnalysisTable>,
+    /// How tables are written
+    #[arg(long, value_enum, default_value_t)]
+    pub format: Format,
+    /// File to write [default: the standard output]
+    #[arg(long, value_name = "FILE")]
+    pub out: Option<PathBuf>,
+}
+
+/// The tables of an analysis.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum AnalysisTable {
+    /// Each over all its replicates
+    Candidates,
+    /// Every two candidates: their difference on the same replicates, and whether it is real
+    Pairs,
+    /// The candidates' ranks over the replicates
+    Ranks,
+    /// The candidate columns: which matter
+    Effects,
+    /// Where the spread of the scores comes from
+    Variance,
+    /// How many replicates it takes
+    Detectable,
+}
+
+impl AnalysisTable {
+    fn table(self, analysed: &Analysed) -> Table {
+        match self {
+            Self::Candidates => tables::candidates(analysed),
+            Self::Pairs => tables::pairs(analysed),
+            Self::Ranks => tables::ranks(analysed),
+            Self::Effects => tables::effects(analysed),
+            Self::Variance => tables::variance(analysed),
+            Self::Detectable => tables::detectable(analysed),
+        }
+    }
+}
+
+/// Runs the subcommand.
+///
+/// # Errors
+/// If the file cannot be read, or is not a table of results, or the output cannot be written.
+pub fn run(args: &Args) -> Result<(), CliError> {
+    output::accepts(args.out.as_deref(), args.format)?;
+    let analysed = analysed(args)?;
+    let bytes = match args.rows {
+        _ if args.json => document(&analysed),
+        Some(rows) => render(&rows.table(&analysed), args.format),
+        None => all(&analysed, args.format),
+    };
+    output::write(args.out.as_deref(), &bytes.map_err(CliError::Output)?)
+}
+
+/// Reads the file and analyses what it says.
+///
+/// # Errors
+/// If it cannot be read, or is not a table of results.
+pub fn analysed(args: &Args) -> Result<Analysed, CliError> {
+    let failed = |source| CliError::File { action: "read", path: args.file.clone(), source };
+    let bytes = std::fs::read(&args.file).map_err(failed)?;
+    let columns =
+        Columns { score: args.score.clone(), replicate: args.replicate.clone(), candidate: args.candidate.clone() };
+    let imported =
+        from_csv::read(&bytes, &columns).map_err(|source| CliError::Import { path: args.file.clone(), source })?;
+    let about = about(args, &imported);
+    let observations = imported.observations(args.minimize, args.ratio);
+    let options = Options { rope: args.rope, ratio: args.ratio, ..Options::default() };
+    let analysis = Analysis::of(&observations, &options);
+    Ok(Analysed { about, observations, analysis })
+}
+
+fn about(args: &Args, imported: &Imported) -> About {
+    let name = args.file.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
+    let direction = if args.minimize { "less is better" } else { "more is better" };
+    About {
+        scores: format!("{}, {direction}", imported.score),
+        head: vec![
+            ("file", name.as_str().into()),
+            ("metric", imported.score.as_str().into()),
+            ("better", if args.minimize { "less" } else { "more" }.into()),
+            ("replicate", imported.replicate.as_str().into()),
+            ("replicates", Cell::from(imported.replicates.len())),
+        ],
+        name,
+        simulated: false,
+    }
+}
+
+/// The tables one after the other; where a format holds a single one, that of the candidates.
+fn all(analysed: &Analysed, format: Format) -> std::io::Result<Vec<u8>> {
+    let mut tables = tables::all(analysed);
+    if matches!(format, Format::Csv | Format::Json | Format::Parquet) {
+        tables.truncate(1);
+    }
+    // the answer stands once, at the end
+    let answer = std::mem::take(&mut tables[0].answer);
+    tables.iter_mut().for_each(|table| table.answer.clear());
+    if let Some(last) = tables.last_mut() {
+        last.answer = answer;
+    }
+    let written: Vec<_> = tables.iter().map(|table| render(table, format)).collect::<Result<_, _>>()?;
+    Ok(written.join(&b'\n'))
+}
+
+/// A number, or two with a stroke between them.
+fn ratio(text: &str) -> Result<f64, String> {
+    let number = match text.split_once('/') {
+        None => text.trim().parse::<f64>().ok(),
+        Some((test, train)) => {
+            let train = train.trim().parse::<f64>().ok().filter(|train| *train > 0.0);
+            test.trim().parse::<f64>().ok().zip(train).map(|(test, train)| test / train)
+        }
+    };
+    number
+        .filter(|ratio| ratio.is_finite() && *ratio >= 0.0)
+        .ok_or_else(|| "give test cases by training cases, such as 0.5 or 50/100".to_owned())
+}
+
+fn rope(text: &str) -> Result<f64, String> {
+    let number = text.parse().ok().filter(|rope: &f64| rope.is_finite() && *rope >= 0.0);
+    number.ok_or_else(|| "give a number that is not negative, in units of the score".to_owned())
+}

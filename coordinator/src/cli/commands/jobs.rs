@@ -1,0 +1,29 @@
+//! `coordinator jobs`: the table of the jobs, under its own name.
+
+use super::tables;
+use crate::cli::CliError;
+use crate::cli::client::Source;
+use crate::tables::TableKind;
+use crate::tables::export::Format;
+
+/// List the jobs of a sweep: where each stands, and its scores
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// The sweep [default: the one submitted last]
+    #[arg(long, default_value = "", hide_default_value = true)]
+    sweep: String,
+    /// How they are written
+    #[arg(long, value_enum, default_value_t)]
+    format: Format,
+    #[command(flatten)]
+    source: Source,
+}
+
+/// Runs the subcommand.
+///
+/// # Errors
+/// Those of `tables`.
+pub async fn run(args: Args) -> Result<(), CliError> {
+    let Args { sweep, format, source } = args;
+    tables::run(tables::Args { sweep, rows: TableKind::Jobs, format, out: None, source }).await
+}

@@ -1,0 +1,15 @@
+//! The subcommands, one file each: its arguments, and `run`.
+
+pub mod analyze;
+pub mod cancel;
+pub mod certs;
+pub mod jobs;
+pub mod plan;
+pub mod report;
+pub mod run;
+pub mod serve;
+pub mod status;
+pub mod store;
+pub mod submit;
+pub mod tables;
+pub mod watch;

@@ -1,0 +1,176 @@
+//! `coordinator --sweep FILE`: runs a sweep from its file to its table.
+
+use crate::analyst;
+use crate::cli::interrupt::interrupted;
+use crate::cli::local::{self, LocalArgs, LocalWorkers};
+use crate::cli::progress::{self, Progress};
+use crate::cli::server::{Server, ServerArgs};
+use crate::cli::{CliError, exit, output, sweep_file};
+use crate::driver::Handle;
+use crate::plan::Plan;
+use crate::results;
+use crate::scheduler::misfit;
+use crate::store::Reader;
+use crate::tables::TableKind;
+use crate::tables::export::{Format, render};
+use proto::status::{Status, SweepState};
+use std::ffi::OsStr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use tokio::sync::mpsc;
+
+/// Run a sweep from its file to its table.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// The sweep file (YAML)
+    #[arg(long, value_name = "FILE", required = true)]
+    sweep: Option<PathBuf>,
+    #[command(flatten)]
+    server: ServerArgs,
+    #[command(flatten)]
+    local: LocalArgs,
+    /// Fabricate results, this long per job (such as 50ms), to exercise a coordinator without training
+    #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
+    simulate: Option<Duration>,
+}
+
+/// How the sweep left the loop.
+enum End {
+    Ended,
+    Rejected(String),
+    Interrupted,
+}
+
+/// Runs the sweep; the exit code says how it ended.
+///
+/// # Errors
+/// If something the user chose cannot be, or the store fails.
+pub async fn run(args: Args) -> Result<u8, CliError> {
+    let started = Instant::now();
+    let (plan, text) = sweep_file::load(&args.sweep.clone().unwrap_or_default())?;
+    let plan = if args.simulate.is_some() { plan.simulated() } else { plan };
+    let mut interrupts = interrupted()?;
+    if args.local.local_workers > 0 && args.simulate.is_none() {
+        tokio::select! {
+            checked = check_data(&args.local, &plan) => checked?,
+            _ = interrupts.recv() => return Err(CliError::Interrupted),
+        }
+    }
+    let name = plan.sweep.clone();
+    let server = Server::start(&args.server, Some(name.clone())).await?;
+    server.handle.submit(plan, text).await?;
+    let mut progress = Progress::new();
+    let end = follow(&args, &server, &name, &mut progress, &mut interrupts).await;
+    let view = server.handle.view().borrow().clone();
+    server.stop().await?;
+    let end = end?;
+    // the driver publishes its last view a moment after its last change: the store is what counts
+    let view = match results::state(&Reader::open(&args.server.store)?) {
+        Ok(state) => Arc::new(Status { epochs_per_second: 0.0, ..state.view() }),
+        Err(_) => view,
+    };
+    progress.finish(&view, &name);
+    let table = analyst::table(&Reader::open(&args.server.store)?, &name, TableKind::Candidates)?;
+    match end {
+        End::Rejected(problem) => return Err(CliError::Rejected { sweep: name, problem }),
+        End::Ended | End::Interrupted => {
+            output::write(None, &render(&table, Format::Table).map_err(CliError::Output)?)?;
+        }
+    }
+    let code = progress::find(&view, &name).map_or(exit::INTERNAL, progress::exit_code);
+    progress.say(&last_words(code, &args, started.elapsed()));
+    Ok(code)
+}
+
+/// Looks at the data before anything is stored.
+async fn check_data(local: &LocalArgs, plan: &Plan) -> Result<(), CliError> {
+    let Some(template) = plan.candidates.first().map(|candidate| &candidate.template) else { return Ok(()) };
+    let cases = local::inspect(local, &plan.dataset, template.data.image_size).await?;
+    match misfit(plan, cases) {
+        Some(problem) => Err(CliError::Rejected { sweep: plan.sweep.clone(), problem }),
+        None => Ok(()),
+    }
+}
+
+/// Shows the progress until the sweep has ended or somebody interrupts it; local workers live as long.
+async fn follow(
+    args: &Args,
+    server: &Server,
+    sweep: &str,
+    progress: &mut Progress,
+    interrupts: &mut mpsc::UnboundedReceiver<()>,
+) -> Result<End, CliError> {
+    if let Some(end) = has_ended(&server.handle, sweep).await? {
+        return Ok(end);
+    }
+    if args.local.local_workers == 0 {
+        let command = [vec!["worker --coordinator".into(), server.url().into()], server.credentials()].concat();
+        progress.say(&format!("waiting for workers: {}", command.join(OsStr::new(" ")).display()));
+    }
+    let mut workers = LocalWorkers::start(&args.local, &server.url(), &server.credentials(), args.simulate)?;
+    let result = tokio::select! {
+        end = watch(&server.handle, sweep, progress) => end,
+        status = workers.ended() => match status.code() {
+            Some(code) if code == i32::from(exit::USERS_MISTAKE) => Err(CliError::LocalWorker),
+            _ => Err(CliError::Internal(format!("the last local worker ended unexpectedly ({status}); the same command goes on from here"))),
+        },
+        _ = interrupts.recv() => Ok(End::Interrupted),
+    };
+    if matches!(result, Ok(End::Interrupted)) {
+        progress.say("stopping: running jobs are given back; again to stop at once (nothing is lost)");
+    }
+    tokio::select! {
+        () = workers.drain() => {}
+        _ = interrupts.recv() => {}
+    }
+    result
+}
+
+async fn watch(handle: &Handle, sweep: &str, progress: &mut Progress) -> Result<End, CliError> {
+    let mut views = handle.view();
+    loop {
+        let view = views.borrow_and_update().clone();
+        progress.show(&view, sweep);
+        if let Some(end) = end_of(&view, sweep) {
+            return Ok(end);
+        }
+        tokio::select! {
+            changed = views.changed() => {
+                changed.map_err(|_| CliError::Internal("the driver died; see the messages above".to_owned()))?;
+            }
+            () = tokio::time::sleep(progress.next_line()) => {}
+        }
+    }
+}
+
+/// Whether there is nothing to do. The first view after the submission knows.
+async fn has_ended(handle: &Handle, sweep: &str) -> Result<Option<End>, CliError> {
+    let mut views = handle.view();
+    let view = views.wait_for(|view| progress::find(view, sweep).is_some()).await;
+    let view = view.map_err(|_| CliError::Internal("the driver died; see the messages above".to_owned()))?.clone();
+    Ok(end_of(&view, sweep))
+}
+
+fn end_of(view: &Status, sweep: &str) -> Option<End> {
+    let sweep = progress::find(view, sweep)?;
+    match sweep.state {
+        SweepState::Ended => Some(End::Ended),
+        SweepState::Rejected => Some(End::Rejected(sweep.problem.clone())),
+        SweepState::WaitingForData | SweepState::Running => None,
+    }
+}
+
+fn last_words(code: u8, args: &Args, elapsed: Duration) -> String {
+    let store = args.server.store.display();
+    let time = humantime::format_duration(Duration::from_secs(elapsed.as_secs()));
+    match code {
+        exit::COMPLETE => format!("complete after {time}; next: coordinator report --store {store} --out report"),
+        exit::FAILED_JOBS => {
+            format!(
+                "ended after {time} with jobs that have no result: coordinator jobs --store {store} shows which; the same command tries them again"
+            )
+        }
+        _ => format!("interrupted after {time}; the same command goes on from here"),
+    }
+}

@@ -1,0 +1,49 @@
+//! `coordinator status`: where everything stands.
+
+use crate::cli::client::{Place, Source, stored};
+use crate::cli::output::quietly;
+use crate::cli::{CliError, progress};
+use proto::status::Status;
+use proto::wire::StatusRequest;
+use std::io::Write;
+
+/// Show where sweeps and workers stand
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Only this sweep
+    #[arg(long, default_value = "", hide_default_value = true)]
+    sweep: String,
+    /// For programs
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    source: Source,
+}
+
+/// Runs the subcommand.
+///
+/// # Errors
+/// If the store cannot be read, or the coordinator is not reached.
+pub async fn run(args: Args) -> Result<(), CliError> {
+    let Args { sweep, json, source } = args;
+    let mut view = match &source.place() {
+        Place::Store(store) => stored(store)?,
+        Place::Coordinator(url) => {
+            let mut coordinator = source.connect(url).await?;
+            let status = coordinator.calls.status(StatusRequest { sweep: String::new() }).await;
+            Status::try_from(coordinator.answer(status)?.into_inner())
+                .map_err(|error| CliError::NotReached(error.to_string()))?
+        }
+    };
+    progress::known(&view, &sweep)?;
+    view.sweeps.retain(|view| sweep.is_empty() || view.sweep == sweep);
+    let text = if json { to_json(&view)? } else { progress::describe(&view) };
+    quietly(std::io::stdout().lock().write_all(text.as_bytes()))
+}
+
+/// The status as it is serialised, under its schema.
+fn to_json(status: &Status) -> Result<String, CliError> {
+    let mut document = serde_json::to_value(status).map_err(|error| CliError::Output(error.into()))?;
+    document["schema"] = "splitsweep.status/1".into();
+    Ok(format!("{document}\n"))
+}

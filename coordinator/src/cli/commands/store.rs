@@ -1,0 +1,149 @@
+//! `coordinator store`: copies of stores, and what to do with a damaged one.
+
+use crate::cli::client::DEFAULT_STORE;
+use crate::cli::output::quietly;
+use crate::cli::{CliError, exit};
+use crate::salvage::{self, Checked, Saved};
+use crate::store::{Entry, Reader, StoreError, backup};
+use std::fmt::Write as _;
+use std::io::{BufWriter, Write, stderr, stdout};
+use std::path::{Path, PathBuf};
+
+/// Check, copy or save a store
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Command {
+    /// Look through a whole store, also one that is in use: is all of it as it was written?
+    Check {
+        /// The store
+        #[arg(value_name = "FILE", default_value = DEFAULT_STORE)]
+        store: PathBuf,
+    },
+    /// Make a new store of all that is sound in a damaged one; what is lost is queued again
+    Salvage {
+        /// The damaged store
+        #[arg(value_name = "FILE")]
+        store: PathBuf,
+        /// The new store
+        #[arg(long, value_name = "NEW")]
+        into: PathBuf,
+    },
+    /// Copy a store, also one that is in use
+    Backup {
+        /// The store
+        #[arg(value_name = "FILE", default_value = DEFAULT_STORE)]
+        store: PathBuf,
+        /// The copy [default: FILE.backup]
+        #[arg(long, value_name = "COPY")]
+        into: Option<PathBuf>,
+    },
+    /// Print what happened, a line of JSON per fact
+    Journal {
+        /// The store
+        #[arg(value_name = "FILE", default_value = DEFAULT_STORE)]
+        store: PathBuf,
+    },
+}
+
+/// Runs the subcommand; the exit code tells of a check whether the store is sound.
+///
+/// # Errors
+/// If there is no store, it cannot be read, or what is asked for cannot be written.
+pub fn run(args: Args) -> Result<u8, CliError> {
+    let (text, is_sound) = match args.command {
+        Command::Check { store } => {
+            let checked = salvage::check(&store, say)?;
+            (describe(&store, &checked), checked.findings.is_empty())
+        }
+        Command::Salvage { store, into } => {
+            let saved = salvage::salvage(&store, &into, say)?;
+            (told(&into, &saved), true)
+        }
+        Command::Backup { store, into } => {
+            let into = into.unwrap_or_else(|| {
+                let mut name = store.clone().into_os_string();
+                name.push(".backup");
+                name.into()
+            });
+            let bytes = backup(&store, &into)?;
+            (format!("{} is a copy of {}: {:.1} MB\n", into.display(), store.display(), bytes as f64 / 1e6), true)
+        }
+        Command::Journal { store } => {
+            print_journal(&Reader::open(&store)?)?;
+            return Ok(exit::COMPLETE);
+        }
+    };
+    quietly(stdout().lock().write_all(text.as_bytes()))?;
+    Ok(if is_sound { exit::COMPLETE } else { exit::INTERNAL })
+}
+
+/// Why the journal is not printed to its end.
+enum Unprinted {
+    Store(StoreError),
+    Output(std::io::Error),
+}
+
+impl From<StoreError> for Unprinted {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error)
+    }
+}
+
+fn print_journal(reader: &Reader) -> Result<(), CliError> {
+    let mut lines = BufWriter::new(stdout().lock());
+    let printed = reader.entries(|entry| writeln!(lines, "{}", line(&entry)).map_err(Unprinted::Output));
+    match printed {
+        Err(Unprinted::Store(error)) => {
+            quietly(lines.flush())?;
+            Err(error.into())
+        }
+        Err(Unprinted::Output(error)) => quietly(Err(error)),
+        Ok(()) => quietly(lines.flush()),
+    }
+}
+
+/// A fact as JSON: its number and time before what it says.
+fn line(Entry { seq, at, fact }: &Entry) -> String {
+    let fact = serde_json::to_string(fact).unwrap_or_default();
+    format!("{{\"seq\":{seq},\"at\":\"{at}\",{}", fact.strip_prefix('{').unwrap_or("}"))
+}
+
+/// For people: a reader that is gone needs no line.
+fn say(what: &str) {
+    let _ = writeln!(stderr(), "{what}");
+}
+
+fn describe(store: &Path, checked: &Checked) -> String {
+    let mut text = String::new();
+    for (table, rows, unsound) in &checked.tables {
+        let _ = writeln!(text, "{table:<13} {rows:>10} rows, {unsound} not as written");
+    }
+    let _ = writeln!(text, "{:<13} {:>10} fit their facts", "results", checked.results);
+    if !checked.is_sealed {
+        let _ = writeln!(text, "older stores have no checksums: a flipped bit may be unseen");
+    }
+    for finding in &checked.findings {
+        let _ = writeln!(text, "damaged: {finding}");
+    }
+    let store = store.display();
+    let _ = match checked.findings.len() {
+        0 => writeln!(text, "{store} is sound"),
+        _ => writeln!(text, "{store} is damaged: coordinator store salvage {store} --into NEW"),
+    };
+    text
+}
+
+fn told(into: &Path, saved: &Saved) -> String {
+    let Saved { sweeps, results, lost, facts_lost, strays } = saved;
+    let mut text = format!("{} has {sweeps} sweeps and {results} results\n", into.display());
+    let _ = writeln!(text, "lost: {lost} results, whose jobs are queued again; {facts_lost} facts");
+    if *strays > 0 {
+        let _ = writeln!(text, "{strays} sound results stay behind: the sweeps that they belong to cannot be read");
+    }
+    text
+}

@@ -1,0 +1,152 @@
+//! Score against cost: a plot for the time of training and one for the parameters. The broken line joins what nothing
+//! cheaper beats. Knows points and names.
+
+use super::draw::{Anchor, Figure, Px, WIDTH, bar, polyline, shape, text, width_of, x_axis, y_axis};
+use super::scale::Scale;
+use maud::{Markup, html};
+
+/// Height of a plot.
+const HEIGHT: f64 = 250.0;
+/// Above the plots: the key.
+const TOP: f64 = 40.0;
+/// Room for the numbers at the left of a plot.
+const NUMBERS: f64 = 46.0;
+/// Between the two plots.
+const GAP: f64 = 20.0;
+/// Room at the right for half of the last number.
+const MARGIN: f64 = 16.0;
+/// Maximum number of points that have their names beside them.
+const MAX_NAMED: usize = 12;
+
+/// What the horizontal axis shows, and how it is read off a point.
+type Plot = (&'static str, fn(&Point) -> Option<f64>);
+
+/// A candidate.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Point {
+    /// Its name.
+    pub(super) label: String,
+    /// Index of its hue in the key.
+    pub(super) hue: usize,
+    /// Index of its shape in the key.
+    pub(super) shape: usize,
+    /// Its mean score.
+    pub(super) score: f64,
+    /// Mean duration of its trainings, seconds.
+    pub(super) seconds: Option<f64>,
+    /// Number of trained parameters.
+    pub(super) parameters: Option<f64>,
+}
+
+/// What is drawn.
+pub(super) struct Cost {
+    /// The candidates.
+    pub(super) points: Vec<Point>,
+    /// Names of the hues, then of the shapes.
+    pub(super) key: (Vec<String>, Vec<String>),
+    /// What the scores are.
+    pub(super) metric: String,
+    /// Whether a greater score is a better one.
+    pub(super) higher_is_better: bool,
+}
+
+impl Cost {
+    /// Draws it into a figure that has its words.
+    #[must_use]
+    pub(super) fn draw(&self, figure: Figure) -> Figure {
+        let width = (WIDTH - 2.0 * NUMBERS - GAP - MARGIN) / 2.0;
+        let plots: [Plot; 2] =
+            [("training of a job, seconds", |point| point.seconds), ("trained parameters", |point| point.parameters)];
+        let is_known = |(_, cost): &Plot| self.points.iter().any(|point| cost(point).is_some_and(|cost| cost > 0.0));
+        let marks = html! {
+            (self.draw_key())
+            (text(NUMBERS, TOP - 10.0, Anchor::Start, "head", &self.metric))
+            @for (index, (title, cost)) in plots.into_iter().filter(is_known).enumerate() {
+                @let left = NUMBERS + (width + NUMBERS + GAP) * index as f64;
+                g transform={ "translate(" (Px(left)) " " (Px(TOP)) ")" } { (self.plot(title, cost, width)) }
+            }
+        };
+        Figure { height: TOP + HEIGHT + 42.0, marks, ..figure }
+    }
+
+    fn plot(&self, title: &str, cost: fn(&Point) -> Option<f64>, width: f64) -> Markup {
+        let points: Vec<_> =
+            self.points.iter().filter_map(|point| Some((point, cost(point).filter(|cost| *cost > 0.0)?))).collect();
+        let x = Scale::log(points.iter().map(|(_, cost)| *cost), (0.0, width));
+        let y = Scale::linear(self.points.iter().map(|point| point.score), (HEIGHT, 0.0));
+        let places: Vec<_> = points.iter().map(|(point, cost)| (x.at(*cost), y.at(point.score))).collect();
+        html! {
+            (y_axis(&y, 0.0, width))
+            (x_axis(&x, 0.0, HEIGHT, title))
+            (polyline(&frontier(&places, self.higher_is_better, width), "frontier"))
+            @if points.len() <= MAX_NAMED { (names(&points, &places, width)) }
+            @for ((point, _), place) in points.iter().zip(&places) {
+                g class={ "s" (point.hue % 6) } { (shape(point.shape, *place, 5.0, "mark", &point.label)) }
+            }
+        }
+    }
+
+    fn draw_key(&self) -> Markup {
+        let (hues, shapes) = &self.key;
+        let mut x = NUMBERS;
+        let y = 10.0;
+        let entries = hues.iter().enumerate().map(|(index, name)| (name, Some(index), 0));
+        let entries: Vec<_> =
+            entries.chain(shapes.iter().enumerate().map(|(index, name)| (name, None, index))).collect();
+        html! {
+            @for (name, hue, number) in entries {
+                g class=(hue.map_or("behind".to_owned(), |hue| format!("s{}", hue % 6))) {
+                    @if hue.is_some() { rect x=(Px(x)) y=(Px(y - 5.0)) width="16" height="10" rx="3" class="column" {} }
+                    @else { (shape(number, (x + 8.0, y), 4.5, "mark", "")) }
+                    (text(x + 22.0, y, Anchor::Start, "key", name))
+                }
+                @let () = x += width_of(name) + 40.0;
+            }
+        }
+    }
+}
+
+/// The steps through the points that no cheaper point reaches, from the cheapest to the right edge.
+fn frontier(places: &[(f64, f64)], higher_is_better: bool, width: f64) -> Vec<(f64, f64)> {
+    let mut sorted = places.to_vec();
+    sorted.sort_by(|a, b| a.0.total_cmp(&b.0));
+    let mut steps: Vec<(f64, f64)> = Vec::new();
+    for (x, y) in sorted {
+        match steps.last() {
+            // drawings grow downwards: a better score is a smaller y where higher is better
+            Some((_, best)) if (y >= *best) == higher_is_better => {}
+            Some((_, best)) => steps.extend([(x, *best), (x, y)]),
+            None => steps.push((x, y)),
+        }
+    }
+    if let Some((_, y)) = steps.last().copied() {
+        steps.push((width, y));
+    }
+    steps
+}
+
+/// The names beside their points, but for those that would lie on another name or point. What is behind them shines
+/// through faintly.
+fn names(points: &[(&Point, f64)], places: &[(f64, f64)], width: f64) -> Markup {
+    let mut taken: Vec<(f64, f64, f64)> = places.iter().map(|(x, y)| (x - 6.0, x + 6.0, *y)).collect();
+    let mut shown = Vec::new();
+    for ((point, _), (x, y)) in points.iter().zip(places) {
+        let long = width_of(&point.label);
+        let sides = [(x + 9.0, Anchor::Start), (x - 9.0 - long, Anchor::End)];
+        let is_free = |left: f64| {
+            let right = left + long;
+            let touches = |(l, r, at): &(f64, f64, f64)| left <= *r && *l <= right && (at - y).abs() <= 12.0;
+            left >= 0.0 && right <= width && !taken.iter().any(touches)
+        };
+        if let Some((left, anchor)) = sides.into_iter().find(|(left, _)| is_free(*left)) {
+            taken.push((left, left + long, *y));
+            shown.push((left, left + long, *y, anchor, &point.label));
+        }
+    }
+    html! {
+        @for (left, right, y, anchor, label) in shown {
+            (bar((left, right), y - 7.0, 14.0, "veil"))
+            (text(if anchor == Anchor::Start { left } else { right }, y, anchor, "quiet", label))
+        }
+    }
+}

@@ -1,0 +1,15 @@
+//! The results of a sweep, read once: every table, the statistics and the report are views of them.
+//!
+//! ```text
+//!  store --read.rs--> SweepResults --+--analysis--> Observations --> Analysis
+//!                                    +--tables----> jobs, cases, looks
+//!                                    +--report----> one page
+//! ```
+//!
+//! The types are plain data: only `read.rs` knows the store and the scheduler's state.
+
+mod read;
+mod types;
+
+pub use read::{ResultsError, examples, measurements, read, state};
+pub use types::{BaselineRow, Example, JobRow, MeasurementRow, RowState, ScoredResult, SweepHead, SweepResults};

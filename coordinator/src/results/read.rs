@@ -1,0 +1,183 @@
+//! Store -> `SweepResults`.
+//!
+//! ```text
+//!  journal --restore--> state: which jobs there are, where each stands --+--> SweepResults
+//!  result tables -----------------------------------------------------------+
+//! ```
+
+use super::types::{BaselineRow, Example, JobRow, MeasurementRow, RowState, ScoredResult, SweepHead, SweepResults};
+use crate::driver::restore;
+use crate::scheduler::{JobState, Limits, State, Sweep, Timestamp};
+use crate::store::{Reader, StoreError, StoredResult};
+use proto::extras::BaselineCounts;
+use std::collections::BTreeMap;
+
+/// Why there are no results.
+#[derive(Debug, thiserror::Error)]
+pub enum ResultsError {
+    /// The store cannot be read.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The store has no such sweep.
+    #[error("no sweep is named `{name}`; there are: {known}")]
+    UnknownSweep {
+        /// What was asked for.
+        name: String,
+        /// The names of those that there are.
+        known: String,
+    },
+    /// The store has no sweep at all.
+    #[error("the store holds no sweep yet: submit one with coordinator --sweep FILE")]
+    NoSweep,
+}
+
+/// The scheduler's state that a store holds.
+///
+/// # Errors
+/// If the store cannot be read.
+pub fn state(reader: &Reader) -> Result<State, StoreError> {
+    restore(reader, Timestamp(0), Limits::default(), 0)
+}
+
+/// The results of a sweep; of the one submitted last if the name is empty.
+///
+/// # Errors
+/// If the store cannot be read, or has no such sweep.
+pub fn read(reader: &Reader, sweep: &str) -> Result<SweepResults, ResultsError> {
+    let state = state(reader)?;
+    let sweep = find(&state, sweep)?;
+    let jobs = job_rows(reader, &state, sweep)?;
+    Ok(SweepResults {
+        head: SweepHead::of(sweep),
+        baselines: baseline_rows(reader, &jobs)?,
+        jobs,
+        looks: sweep.course.looks.clone(),
+        cases: sweep.inventory.as_ref().map(|inventory| inventory.cases.clone()).unwrap_or_default(),
+    })
+}
+
+/// The epochs of some jobs.
+///
+/// # Errors
+/// If the store cannot be read.
+pub fn measurements<'a>(
+    reader: &Reader,
+    jobs: impl IntoIterator<Item = &'a JobRow>,
+) -> Result<Vec<MeasurementRow>, StoreError> {
+    let mut rows = Vec::new();
+    for JobRow { job, .. } in jobs {
+        let epochs = reader.measurements(*job)?.into_iter();
+        rows.extend(epochs.map(|(attempt, measurement)| MeasurementRow { job: *job, attempt, measurement }));
+    }
+    Ok(rows)
+}
+
+/// The example segmentations of one job of each of some candidates: the first that handed any in.
+///
+/// # Errors
+/// If the store cannot be read.
+pub fn examples(reader: &Reader, results: &SweepResults, candidates: &[usize]) -> Result<Vec<Example>, StoreError> {
+    let mut examples = Vec::new();
+    for candidate in candidates {
+        for job in results.jobs.iter().filter(|job| job.candidate == *candidate && job.result.is_some()) {
+            let artifacts = reader.artifacts(job.job)?;
+            let is_found = !artifacts.is_empty();
+            examples.extend(artifacts.into_iter().map(|artifact| Example {
+                candidate: *candidate,
+                split: results.split_seed(job.replicate),
+                case: results.case(artifact.case),
+                rank: artifact.rank,
+                of: artifact.of,
+                iou: artifact.iou,
+                png: artifact.png,
+            }));
+            if is_found {
+                break;
+            }
+        }
+    }
+    Ok(examples)
+}
+
+fn find<'a>(state: &'a State, name: &str) -> Result<&'a Sweep, ResultsError> {
+    state.sweep(name).ok_or_else(|| {
+        let known: Vec<_> = state.sweeps().map(|sweep| sweep.plan.sweep.as_str()).collect();
+        if known.is_empty() {
+            return ResultsError::NoSweep;
+        }
+        ResultsError::UnknownSweep { name: name.to_owned(), known: known.join(", ") }
+    })
+}
+
+impl SweepHead {
+    fn of(sweep: &Sweep) -> Self {
+        let plan = &sweep.plan;
+        Self {
+            sweep: plan.sweep.clone(),
+            content: sweep.inventory.as_ref().map(|inventory| inventory.content),
+            trainer: sweep.trainer(),
+            axes: plan.axes.clone(),
+            candidates: plan.candidates.iter().map(|candidate| candidate.values.clone()).collect(),
+            replicates: plan.replicates.clone(),
+            objective: plan.objective,
+            // every candidate is split alike: the section is never an axis
+            split: plan.candidates.first().map(|candidate| candidate.template.split).unwrap_or_default(),
+            cases: sweep.inventory.as_ref().map(|inventory| inventory.cases.len()),
+        }
+    }
+}
+
+fn job_rows(reader: &Reader, state: &State, sweep: &Sweep) -> Result<Vec<JobRow>, StoreError> {
+    let mut rows = Vec::with_capacity(sweep.jobs.len());
+    for (place, id) in sweep.jobs.iter().enumerate() {
+        let result = reader.result(*id)?;
+        let Some(job) = state.job(*id) else { continue };
+        if result.is_none() && job.state == JobState::Succeeded {
+            return Err(reader.without_result(*id));
+        }
+        let (candidate, replicate) = sweep.coordinates(place as u32);
+        rows.push(JobRow {
+            job: *id,
+            candidate,
+            replicate,
+            state: row_state(sweep, place as u32, &job.state),
+            attempts: job.attempts.0,
+            message: job.message.clone(),
+            result: result.map(ScoredResult::from),
+        });
+    }
+    Ok(rows)
+}
+
+fn row_state(sweep: &Sweep, place: u32, state: &JobState) -> RowState {
+    match state {
+        JobState::Succeeded => RowState::Succeeded,
+        _ if sweep.is_dropped(place) => RowState::Dropped,
+        JobState::Queued => RowState::Queued,
+        JobState::Leased { .. } => RowState::Running,
+        JobState::Failed { .. } => RowState::Failed,
+        JobState::Cancelled => RowState::Cancelled,
+    }
+}
+
+impl From<StoredResult> for ScoredResult {
+    fn from(StoredResult { worker, result, baselines, .. }: StoredResult) -> Self {
+        Self { validation: result.validation.scores(), test: result.test.scores(), worker, baselines, result }
+    }
+}
+
+/// The baselines on the splits of a sweep, by replicate: those of the first job of each that came with any.
+fn baseline_rows(reader: &Reader, jobs: &[JobRow]) -> Result<Vec<BaselineRow>, StoreError> {
+    let mut hashes = BTreeMap::new();
+    for JobRow { replicate, result, .. } in jobs {
+        if let Some(hash) = result.as_ref().and_then(|result| result.baselines) {
+            hashes.entry(*replicate).or_insert(hash);
+        }
+    }
+    let mut rows = Vec::new();
+    for (replicate, hash) in hashes {
+        let row = |BaselineCounts { baseline, validation, test }| BaselineRow { replicate, baseline, validation, test };
+        rows.extend(reader.baselines(hash)?.into_iter().map(row));
+    }
+    Ok(rows)
+}

@@ -1,0 +1,187 @@
+//! What a sweep has come to: its jobs with their results, its baselines, its looks. Plain data.
+
+use crate::plan::{AxisValue, Objective};
+use crate::race::Look;
+use proto::extras::Baseline;
+use proto::ids::{Attempt, BaselinesHash, ContentHash, JobId};
+use proto::measure::{CaseCounts, JobResult, Measurement, Scores};
+use proto::spec::{Seeds, Split, Subset, Trainer};
+
+/// All results of a sweep. Its epochs and pictures are not among them: they would be millions.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SweepResults {
+    /// Which sweep it is.
+    pub head: SweepHead,
+    /// Every job of the plan.
+    pub jobs: Vec<JobRow>,
+    /// What needs no training, on the splits of the replicates.
+    pub baselines: Vec<BaselineRow>,
+    /// The looks that were taken, if the sweep stops candidates.
+    pub looks: Vec<Look>,
+    /// Ids of the data set's cases, by their index; empty until a worker has offered the data set.
+    pub cases: Vec<String>,
+}
+
+impl SweepResults {
+    /// The id of a case. An index beyond the list can only be a worker's mistake: it is shown as it is.
+    #[must_use]
+    pub fn case(&self, index: u32) -> String {
+        self.cases.get(index as usize).cloned().unwrap_or_else(|| index.to_string())
+    }
+
+    /// The seed of the split of a replicate, by the replicate's index in the plan; empty for an index beyond the plan.
+    #[must_use]
+    pub fn split_seed(&self, replicate: usize) -> String {
+        self.head.replicates.get(replicate).map_or_else(String::new, |seeds| seeds.split_seed.to_string())
+    }
+}
+
+/// The state of a job, as tables show it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RowState {
+    /// Waits for a worker.
+    Queued,
+    /// A worker has it.
+    Running,
+    /// Ended with a result.
+    Succeeded,
+    /// Ended without one.
+    Failed,
+    /// Taken off the queue.
+    Cancelled,
+    /// Not needed: its candidate was stopped before.
+    Dropped,
+}
+
+impl RowState {
+    /// The name in tables.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Queued => "queued",
+            Self::Running => "running",
+            Self::Succeeded => "succeeded",
+            Self::Failed => "failed",
+            Self::Cancelled => "cancelled",
+            Self::Dropped => "dropped",
+        }
+    }
+}
+
+/// The result of a job, with the scores that its pixel counts come to.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ScoredResult {
+    /// The result as the worker handed it in, without its extras.
+    pub result: JobResult,
+    /// Scores of the validation subset at the epoch that counts.
+    pub validation: Scores,
+    /// Scores of the test subset at the epoch that counts.
+    pub test: Scores,
+    /// Name of the worker that ran it.
+    pub worker: String,
+    /// Where the store has the baselines of its split, if it came with any.
+    pub baselines: Option<BaselinesHash>,
+}
+
+impl ScoredResult {
+    /// The scores of a subset; `None` for the training subset, which is not evaluated.
+    #[must_use]
+    pub fn scores(&self, subset: Subset) -> Option<&Scores> {
+        match subset {
+            Subset::Train => None,
+            Subset::Validation => Some(&self.validation),
+            Subset::Test => Some(&self.test),
+        }
+    }
+
+    /// The pixels of each case of a subset; none of the training subset, which is not evaluated.
+    #[must_use]
+    pub fn cases(&self, subset: Subset) -> &[CaseCounts] {
+        self.result.evaluation(subset).map_or(&[], |evaluation| &evaluation.cases)
+    }
+}
+
+/// One job.
+#[derive(Debug, Clone, PartialEq)]
+pub struct JobRow {
+    /// Its id.
+    pub job: JobId,
+    /// Index of its candidate in the plan.
+    pub candidate: usize,
+    /// Index of its replicate in the plan.
+    pub replicate: usize,
+    /// Where it stands.
+    pub state: RowState,
+    /// How often it was started.
+    pub attempts: u32,
+    /// The last failure's message.
+    pub message: Option<String>,
+    /// Its result.
+    pub result: Option<ScoredResult>,
+}
+
+/// What needs no training, on the split of a replicate: every candidate meets the same.
+#[derive(Debug, Clone, PartialEq)]
+pub struct BaselineRow {
+    /// Index of the replicate in the plan.
+    pub replicate: usize,
+    /// Which baseline; its name stands where a candidate's does.
+    pub baseline: Baseline,
+    /// Counts of the validation cases.
+    pub validation: Vec<CaseCounts>,
+    /// Counts of the test cases.
+    pub test: Vec<CaseCounts>,
+}
+
+/// One epoch of one attempt.
+#[derive(Debug, Clone, PartialEq)]
+pub struct MeasurementRow {
+    /// The job.
+    pub job: JobId,
+    /// The attempt.
+    pub attempt: Attempt,
+    /// The numbers.
+    pub measurement: Measurement,
+}
+
+/// An example segmentation of a test case.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Example {
+    /// Index of the candidate in the plan.
+    pub candidate: usize,
+    /// Name of the split.
+    pub split: String,
+    /// Id of the case.
+    pub case: String,
+    /// Its place among the test cases by IoU: 1 is the best, `of` the worst.
+    pub rank: u32,
+    /// Number of test cases.
+    pub of: u32,
+    /// Its IoU.
+    pub iou: f64,
+    /// PNG, side by side: image, probabilities, predicted mask, true mask.
+    pub png: Vec<u8>,
+}
+
+/// Which sweep it is, on which data.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SweepHead {
+    /// The sweep's name.
+    pub sweep: String,
+    /// The data set's content, once a worker has offered it.
+    pub content: Option<ContentHash>,
+    /// Whether the numbers are made up.
+    pub trainer: Trainer,
+    /// Names of the axes.
+    pub axes: Vec<String>,
+    /// Each candidate's value on each axis.
+    pub candidates: Vec<Vec<Option<AxisValue>>>,
+    /// The replicates' seeds.
+    pub replicates: Vec<Seeds>,
+    /// By what candidates are selected, and which metric is reported.
+    pub objective: Objective,
+    /// The sizes of the subsets.
+    pub split: Split,
+    /// Number of cases of the data set, once a worker has offered it.
+    pub cases: Option<usize>,
+}

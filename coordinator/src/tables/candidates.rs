@@ -1,0 +1,216 @@
+//! The result table: each candidate over its replicates, then each baseline.
+
+use super::about::Analysed;
+use super::layout::{self, axis_cells, axis_columns, laid_out};
+use super::table::{Cell, Kind, Show, Table};
+use crate::analysis::answer::answer;
+use crate::analysis::comparison::{Analysis, Finding, NewData, Performance};
+use crate::analysis::versus_best::{self, best, is_tie};
+use crate::stats::Interval;
+use crate::text::{measured, plural};
+
+/// Candidates, in the order of the plan, then baselines.
+///
+/// `n` counts the jobs that have a score. A job without one failed or diverged, and is counted as such; so nothing is averaged
+/// away unseen.
+#[must_use]
+pub fn candidates(of: &Analysed) -> Table {
+    let Analysed { about, observations, analysis } = of;
+    let values: Vec<_> = observations.candidates.iter().map(|candidate| candidate.values.clone()).collect();
+    let lines = lines(analysis);
+    let (columns, cells) = laid_out(fields(analysis, &lines), &lines);
+    let mut all_columns = axis_columns(&observations.axes, &values);
+    all_columns.extend(columns);
+    let rows = cells.into_iter().zip(&lines).enumerate().map(|(index, (cells, line))| {
+        let mut row = axis_cells(observations.axes.len(), values.get(index).filter(|_| !line.is_baseline));
+        if let Some(first) = row.first_mut().filter(|_| line.is_baseline) {
+            *first = line.row.label.as_str().into();
+        }
+        row.extend(cells);
+        row
+    });
+    let mut table = about.table("candidates", all_columns, rows.collect());
+    table.head.extend(head(analysis));
+    table.strong = (0..lines.len()).filter(|index| lines[*index].is_strong()).collect();
+    table.notes = notes(analysis);
+    table.answer = answer(analysis).sentences();
+    table
+}
+
+type Field<'a> = layout::Field<Line<'a>>;
+
+/// What a row is made of.
+struct Line<'a> {
+    row: &'a Performance,
+    is_baseline: bool,
+    /// What may be said of the best against it; `None` for baselines, and for the best itself.
+    best_is: Option<Finding>,
+    /// Whether the two were compared and not told apart.
+    is_tied: bool,
+    is_best: bool,
+    rank: Option<f64>,
+    p_best: Option<f64>,
+}
+
+impl Line<'_> {
+    /// Whether it is the best, or tied with it.
+    fn is_strong(&self) -> bool {
+        self.is_best || self.is_tied
+    }
+
+    fn against_best(&self) -> Cell {
+        if self.is_best { "best".into() } else { self.best_is.map(|finding| finding.swapped().words()).into() }
+    }
+
+    fn kind(&self) -> Cell {
+        if self.is_baseline { "baseline" } else { "candidate" }.into()
+    }
+
+    fn sensitivity(&self, index: usize) -> Option<Interval> {
+        self.row.sensitivity.get(index).map(|new_data| new_data.interval)
+    }
+}
+
+fn lines(analysis: &Analysis) -> Vec<Line<'_>> {
+    let best = best(analysis);
+    let mut findings = vec![(None, false); analysis.candidates.len()];
+    for other in best.map(|best| versus_best::candidates(analysis, best)).unwrap_or_default() {
+        let is_tied = other.gain.is_some() && is_tie(other.finding);
+        findings[other.index] = (Some(other.finding), is_tied);
+    }
+    let ranks = analysis.ranks.as_ref();
+    let candidate = |(index, row): (usize, _)| Line {
+        row,
+        is_baseline: false,
+        best_is: findings[index].0,
+        is_tied: findings[index].1,
+        is_best: best == Some(index),
+        rank: ranks.and_then(|ranks| ranks.mean.get(index).copied()),
+        p_best: ranks.and_then(|ranks| ranks.p_best.get(index).copied()),
+    };
+    let baseline =
+        |row| Line { row, is_baseline: true, best_is: None, is_tied: false, is_best: false, rank: None, p_best: None };
+    analysis.candidates.iter().enumerate().map(candidate).chain(analysis.baselines.iter().map(baseline)).collect()
+}
+
+/// The columns: those that were first, at their places; then the others.
+fn fields<'a>(analysis: &Analysis, lines: &[Line<'a>]) -> Vec<Field<'a>> {
+    // people are spared columns of zeros, and a second mean that is the first
+    let some = |field: Field<'a>| {
+        let nothing = |line: &Line<'a>| matches!((field.cell)(line), Cell::Integer(0) | Cell::Empty);
+        if lines.iter().all(nothing) { field.hidden() } else { field }
+    };
+    let some_not_trained = lines.iter().any(|line| !line.is_baseline && line.row.not_trained.count > 0);
+    let if_trained = Field::measured("mean_if_trained", |line| line.row.mean_if_trained.into());
+    let mut fields = vec![
+        Field::exact("n", |line| line.row.scores.n.into()),
+        Field::exact("jobs", |line| line.row.jobs.into()),
+        Field::exact("failed", |line| line.row.failed.count.into()),
+        Field::measured("mean", |line| line.row.scores.mean.into()).shown(Show::Spread("mean ± sd")),
+        Field::measured("sd", |line| line.row.scores.sd.into()),
+        Field::measured("min", |line| line.row.scores.min.into()).hidden(),
+        Field::measured("max", |line| line.row.scores.max.into()).hidden(),
+        some(Field::exact("trivial", |line| line.row.verdicts.trivial.into())),
+        some(Field::exact("degenerate", |line| line.row.verdicts.degenerate.into())),
+        some(Field::exact("diverged", |line| line.row.verdicts.diverged.into())),
+        if some_not_trained { if_trained.shown(Show::As("if trained")) } else { if_trained.hidden() },
+        Field::measured("pool_low", |line| low(line.row.this_pool)).shown(Show::Interval("this pool")),
+        Field::measured("pool_high", |line| high(line.row.this_pool)),
+        Field::measured("new_low", |line| low(new_data(line.row))).shown(Show::Interval("new data")),
+        Field::measured("new_high", |line| high(new_data(line.row))),
+    ];
+    fields.extend(for_programs().into_iter().map(Field::hidden));
+    fields.extend(sensitivity(analysis).into_iter().map(Field::hidden));
+    fields.push(Field::text("against_best", Line::against_best).shown(Show::As("against the best")));
+    fields.push(Field::text("row", Line::kind).hidden());
+    fields.push(some(Field::exact("dropped", |line| line.row.dropped.into())));
+    fields
+}
+
+fn for_programs<'a>() -> Vec<Field<'a>> {
+    vec![
+        Field::exact("missing", |line| line.row.missing.into()),
+        Field::measured("failed_low", |line| low(Some(line.row.failed.interval))),
+        Field::measured("failed_high", |line| high(Some(line.row.failed.interval))),
+        Field::exact("not_trained", |line| line.row.not_trained.count.into()),
+        Field::measured("not_trained_low", |line| low(Some(line.row.not_trained.interval))),
+        Field::measured("not_trained_high", |line| high(Some(line.row.not_trained.interval))),
+        Field::exact("without_score", |line| line.row.without_score.into()),
+        Field::exact("splits", |line| line.row.splits.into()),
+        Field::measured("median", |line| line.row.scores.median.into()),
+        Field::measured("iqm", |line| line.row.scores.iqm.into()),
+        Field::exact("trained", |line| line.row.trained.into()),
+        Field::measured("mean_at_worst", |line| line.row.mean_at_worst.into()),
+        Field::measured("adjusted_mean", |line| line.row.adjusted_mean.into()),
+        Field::measured("validation_mean", |line| line.row.validation_mean.into()),
+        Field::measured("mean_rank", |line| line.rank.into()),
+        Field::measured("p_best", |line| line.p_best.into()),
+        Field::seconds("seconds", |line| line.row.seconds.into()),
+        Field::seconds("mean_seconds", |line| line.row.mean_seconds.into()),
+    ]
+}
+
+/// The interval for new data under other ratios of test to training cases.
+fn sensitivity<'a>(analysis: &Analysis) -> Vec<Field<'a>> {
+    type Ends<'a> = [fn(&Line<'a>) -> Cell; 2];
+    let cells: [Ends<'a>; 3] = [
+        [|line| low(line.sensitivity(0)), |line| high(line.sensitivity(0))],
+        [|line| low(line.sensitivity(1)), |line| high(line.sensitivity(1))],
+        [|line| low(line.sensitivity(2)), |line| high(line.sensitivity(2))],
+    ];
+    let fields = analysis.options.sensitivity.iter().zip(cells).flat_map(|(ratio, [low, high])| {
+        let name = |end: &str| format!("new_{end}_at_ratio_{ratio:.2}");
+        [Field::new(name("low"), Kind::Measured, low), Field::new(name("high"), Kind::Measured, high)]
+    });
+    fields.collect()
+}
+
+fn new_data(row: &Performance) -> Option<Interval> {
+    row.new_data.map(|NewData { interval, .. }| interval)
+}
+
+fn low(interval: Option<Interval>) -> Cell {
+    interval.map(|interval| interval.low).into()
+}
+
+fn high(interval: Option<Interval>) -> Cell {
+    interval.map(|interval| interval.high).into()
+}
+
+/// What holds of the whole analysis, for programs.
+fn head(analysis: &Analysis) -> Vec<(&'static str, Cell)> {
+    let label = |candidate: usize| analysis.candidates.get(candidate).map(|row| row.label.as_str()).into();
+    let selection = analysis.selection.as_ref();
+    let by_validation = selection.and_then(|selection| selection.by_validation);
+    vec![
+        ("alpha", analysis.options.alpha.into()),
+        ("ratio", analysis.ratio.into()),
+        ("best", best(analysis).map_or(Cell::Empty, label)),
+        ("best_by_validation", by_validation.map_or(Cell::Empty, |pick| label(pick.candidate))),
+        ("best_by_test", selection.map_or(Cell::Empty, |selection| label(selection.by_test.candidate))),
+        ("held_out", selection.and_then(|selection| selection.held_out).into()),
+        ("optimism", selection.and_then(|selection| selection.optimism).into()),
+        ("optimism_of_one_split", selection.and_then(|selection| selection.optimism_of_one_split).into()),
+    ]
+}
+
+fn notes(analysis: &Analysis) -> Vec<String> {
+    let ns = analysis.candidates.iter().map(|row| row.scores.n);
+    let n = match (ns.clone().min(), ns.max()) {
+        (Some(least), Some(most)) if least < most => format!("{least} to {most}"),
+        (_, most) => most.unwrap_or(0).to_string(),
+    };
+    let confidence = 100.0 * (1.0 - analysis.options.alpha);
+    vec![
+        format!(
+            "Mean ± standard deviation of {} over n = {n} {} on {}.",
+            analysis.metric,
+            if n == "1" { "run" } else { "runs" },
+            plural(analysis.splits as u64, "random split")
+        ),
+        format!(
+            "Intervals of {confidence:.0} %: this pool, for other random splits of these cases (t); new data, for new cases and training sets (Nadeau and Bengio, {} test cases a training case).",
+            measured(analysis.ratio)
+        ),
+    ]
+}

@@ -1,0 +1,26 @@
+//! Aligned columns for the terminal. Rows are never wrapped: the text does not depend on the terminal's width.
+
+use crate::tables::table::{Piece, Table};
+use crate::text::one_line;
+use comfy_table::{CellAlignment, ContentArrangement, presets};
+use std::io::{self, Write};
+
+pub(super) fn write(table: &Table, out: &mut dyn Write) -> io::Result<()> {
+    writeln!(out, "{}\n", one_line(&table.title))?;
+    let view = table.view();
+    let mut aligned = comfy_table::Table::new();
+    aligned.load_style(presets::NOTHING).force_no_tty().set_content_arrangement(ContentArrangement::Disabled);
+    aligned.set_header(view.titles.iter().map(|(title, _)| title));
+    aligned.add_rows(view.rows.iter().map(|(_, row)| row.iter().map(Piece::to_string)));
+    for (column, (_, right)) in aligned.column_iter_mut().zip(&view.titles) {
+        if *right {
+            column.set_cell_alignment(CellAlignment::Right);
+        }
+    }
+    writeln!(out, "{}", aligned.trim_fmt())?;
+    for lines in [&table.notes, &table.answer].into_iter().filter(|lines| !lines.is_empty()) {
+        let lines: Vec<_> = lines.iter().map(|line| one_line(line)).collect();
+        writeln!(out, "\n{}", lines.join("\n"))?;
+    }
+    Ok(())
+}

@@ -1,0 +1,149 @@
+//! The tables of what was recorded: jobs, their cases, their epochs.
+//!
+//! Rows stand in the order of the plan: candidate, replicate, then subset and case, or attempt and epoch.
+
+use super::about::About;
+use super::layout::{axis_cells, axis_columns, exact, measured, text};
+use super::table::{Cell, Column, Kind, Table};
+use crate::results::{JobRow, MeasurementRow, SweepHead, SweepResults};
+use proto::measure::{CaseCounts, Scores};
+use proto::spec::{Metric, Subset, Trainer};
+use std::collections::HashMap;
+
+/// The subsets that a job is evaluated on, in the order of the rows.
+const SUBSETS: [Subset; 2] = [Subset::Validation, Subset::Test];
+
+/// All jobs, with the scores of both evaluated subsets.
+#[must_use]
+pub fn jobs(results: &SweepResults) -> Table {
+    let SweepResults { head, jobs, .. } = results;
+    let mut columns = job_columns(head);
+    columns.extend(exact(&["init_seed", "order_seed"]));
+    columns.extend(text(&["split_hash", "state", "verdict"]));
+    columns.extend(exact(&["attempts", "epochs", "best_epoch"]));
+    columns.extend(score_columns("val"));
+    columns.extend(score_columns("test"));
+    columns.push(Column::new("train_seconds", Kind::Seconds));
+    columns.extend(exact(&["parameters"]));
+    columns.extend(text(&["device", "worker", "message"]));
+    let rows = in_plan_order(jobs).into_iter().map(|job| job_row(head, job)).collect();
+    About::sweep(head).table("jobs", columns, rows)
+}
+
+fn job_row(head: &SweepHead, job: &JobRow) -> Vec<Cell> {
+    let seeds = head.replicates.get(job.replicate);
+    let scored = job.result.as_ref();
+    let result = scored.map(|scored| &scored.result);
+    let device = result.map(|result| match head.trainer {
+        Trainer::Simulated => Trainer::Simulated.name(),
+        Trainer::Candle => result.device.as_str(),
+    });
+    let mut row = job_cells(head, job);
+    row.extend([
+        seeds.map(|seeds| seeds.init_seed).into(),
+        seeds.map(|seeds| seeds.order_seed).into(),
+        result.and_then(|result| result.split_hash).map(|hash| Cell::Text(hash.to_string())).into(),
+        job.state.name().into(),
+        result.map(|result| result.verdict.name()).into(),
+        job.attempts.into(),
+        result.map(|result| result.epochs).into(),
+        result.map(|result| result.best_epoch).filter(|epoch| *epoch > 0).into(),
+    ]);
+    row.extend(score_cells(scored.map(|scored| &scored.validation)));
+    row.extend(score_cells(scored.map(|scored| &scored.test)));
+    row.extend([
+        result.map(|result| result.train_seconds).into(),
+        result.map(|result| result.parameters).into(),
+        device.into(),
+        scored.map(|scored| scored.worker.as_str()).into(),
+        job.message.as_deref().into(),
+    ]);
+    row
+}
+
+/// The pixels of every evaluated case.
+#[must_use]
+pub fn cases(results: &SweepResults) -> Table {
+    let head = &results.head;
+    let mut columns = job_columns(head);
+    columns.extend(text(&["subset", "case"]));
+    columns.extend(exact(&["tp", "fp", "fn", "tn"]));
+    columns.extend(measured(&["iou", "thresholded_iou", "dice"]));
+    let rows = in_plan_order(&results.jobs).into_iter().flat_map(|job| {
+        let scored = job.result.iter();
+        let subsets = scored.flat_map(|scored| SUBSETS.map(|subset| (subset, in_order(scored.cases(subset)))));
+        subsets.flat_map(move |(subset, cases)| cases.into_iter().map(move |case| case_row(results, job, subset, case)))
+    });
+    About::sweep(head).table("cases", columns, rows.collect())
+}
+
+fn in_order(cases: &[CaseCounts]) -> Vec<&CaseCounts> {
+    let mut cases: Vec<_> = cases.iter().collect();
+    cases.sort_by_key(|case| case.case);
+    cases
+}
+
+fn case_row(results: &SweepResults, job: &JobRow, subset: Subset, case: &CaseCounts) -> Vec<Cell> {
+    let counts = &case.counts;
+    let mut row = job_cells(&results.head, job);
+    row.extend([subset.name().into(), Cell::Text(results.case(case.case))]);
+    row.extend([counts.tp, counts.fp, counts.fn_, counts.tn].map(Cell::from));
+    row.extend([counts.iou(), counts.thresholded_iou(), counts.dice()].map(Cell::from));
+    row
+}
+
+/// The epochs of every attempt. Rows of other sweeps' jobs are left out.
+#[must_use]
+pub fn measurements(results: &SweepResults, measurements: &[MeasurementRow]) -> Table {
+    let head = &results.head;
+    let mut columns = job_columns(head);
+    columns.extend(exact(&["attempt", "epoch"]));
+    columns.extend(measured(&["train_loss"]));
+    columns.extend(score_columns("val"));
+    columns.push(Column::new("seconds", Kind::Seconds));
+    let mut rows = with_job(&results.jobs, measurements);
+    rows.sort_by_key(|(job, row)| (job.candidate, job.replicate, row.attempt, row.measurement.epoch));
+    let rows = rows.into_iter().map(|(job, row)| {
+        let measurement = &row.measurement;
+        let mut cells = job_cells(head, job);
+        cells.extend([row.attempt.0.into(), measurement.epoch.into(), measurement.train_loss.into()]);
+        cells.extend(score_cells(Some(&measurement.validation)));
+        cells.push(measurement.seconds.into());
+        cells
+    });
+    About::sweep(head).table("measurements", columns, rows.collect())
+}
+
+fn in_plan_order(jobs: &[JobRow]) -> Vec<&JobRow> {
+    let mut jobs: Vec<_> = jobs.iter().collect();
+    jobs.sort_by_key(|job| (job.candidate, job.replicate));
+    jobs
+}
+
+fn with_job<'a>(jobs: &'a [JobRow], rows: &'a [MeasurementRow]) -> Vec<(&'a JobRow, &'a MeasurementRow)> {
+    let jobs: HashMap<_, _> = jobs.iter().map(|job| (job.job, job)).collect();
+    rows.iter().filter_map(|row| Some((*jobs.get(&row.job)?, row))).collect()
+}
+
+/// The columns with which a row says which job it belongs to.
+fn job_columns(head: &SweepHead) -> Vec<Column> {
+    let mut columns = vec![Column::new("job", Kind::Id)];
+    columns.extend(axis_columns(&head.axes, &head.candidates));
+    columns.push(Column::new("split_seed", Kind::Exact));
+    columns
+}
+
+fn job_cells(head: &SweepHead, job: &JobRow) -> Vec<Cell> {
+    let mut cells = vec![Cell::Id(job.job)];
+    cells.extend(axis_cells(head.axes.len(), head.candidates.get(job.candidate)));
+    cells.push(head.replicates.get(job.replicate).map(|seeds| seeds.split_seed).into());
+    cells
+}
+
+fn score_columns(prefix: &str) -> impl Iterator<Item = Column> + '_ {
+    Metric::ALL.iter().map(move |metric| Column::new(format!("{prefix}_{metric}"), Kind::Measured))
+}
+
+fn score_cells(scores: Option<&Scores>) -> impl Iterator<Item = Cell> + '_ {
+    Metric::ALL.iter().map(move |metric| scores.and_then(|scores| scores.get(*metric)).into())
+}

@@ -1,0 +1,279 @@
+//! A table: typed columns over cells, and what people see of it. Knows nothing of what it shows, nor of how it is written.
+//!
+//! Programs get every column by itself, with every digit. People get a view: some columns are left out, and some are shown in
+//! pairs, `mean ± sd` or `[low, high]`.
+
+use crate::plan::AxisValue;
+use crate::text::{measured, one_line};
+use proto::ids::JobId;
+
+/// A table with what stands above and beneath it.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Table {
+    /// What a row is, in the plural: `candidates`, `jobs`, ...
+    pub rows_name: &'static str,
+    /// One line for people.
+    pub title: String,
+    /// Facts about the whole table, for programs: the sweep's name first.
+    pub head: Vec<(&'static str, Cell)>,
+    /// The columns.
+    pub columns: Vec<Column>,
+    /// The rows, each with a cell for every column.
+    pub rows: Vec<Vec<Cell>>,
+    /// Rows that stand out, in ascending order: the best, and those not told apart from it.
+    pub strong: Vec<usize>,
+    /// The rows that people see, in ascending order; all, if `None`.
+    pub listed: Option<Vec<usize>>,
+    /// How to read the table, for people: a sentence each.
+    pub notes: Vec<String>,
+    /// What the table says, for people: a sentence each.
+    pub answer: Vec<String>,
+}
+
+/// A column.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Column {
+    /// Its name: the same in every format, and stable.
+    pub name: String,
+    /// How people read it.
+    pub kind: Kind,
+    /// What people see of it.
+    pub show: Show,
+}
+
+impl Column {
+    /// A column that people see under its name.
+    #[must_use]
+    pub fn new(name: impl Into<String>, kind: Kind) -> Self {
+        Self { name: name.into(), kind, show: Show::Plainly }
+    }
+
+    /// The column, shown otherwise.
+    #[must_use]
+    pub fn shown(self, show: Show) -> Self {
+        Self { show, ..self }
+    }
+}
+
+/// What people see of a column.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Show {
+    /// The column, under its name.
+    Plainly,
+    /// The column, under this title.
+    As(&'static str),
+    /// Nothing.
+    Nothing,
+    /// This column and the next as `mean ± sd`, under the title.
+    Spread(&'static str),
+    /// This column and the next as `[low, high]`, under the title.
+    Interval(&'static str),
+}
+
+/// A table as people see it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct View {
+    /// The columns' titles, and whether they are aligned at their right edges.
+    pub titles: Vec<(String, bool)>,
+    /// The rows: whether each stands out, and a piece for every title.
+    pub rows: Vec<(bool, Vec<Piece>)>,
+}
+
+/// A cell, or two, as people see them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Piece {
+    /// No value.
+    Nothing,
+    /// An id, of which people need the first digits.
+    Id(JobId),
+    /// Words, on one line.
+    Text(String),
+    /// A number.
+    Number(String),
+    /// A mean and its deviation, if there is one.
+    Spread(String, Option<String>),
+    /// The ends of an interval.
+    Interval(String, String),
+}
+
+impl Piece {
+    fn of(show: Show, cell: &Cell, next: Option<&Cell>, kind: Kind) -> Self {
+        let number = |cell: &Cell| (*cell != Cell::Empty).then(|| cell.shown(kind));
+        match (show, cell, next.and_then(number)) {
+            (_, Cell::Empty, _) | (Show::Interval(_), _, None) => Self::Nothing,
+            (Show::Spread(_), mean, sd) => Self::Spread(mean.shown(kind), sd),
+            (Show::Interval(_), low, Some(high)) => Self::Interval(low.shown(kind), high),
+            (_, Cell::Integer(_) | Cell::Real(_), _) => Self::Number(cell.shown(kind)),
+            (_, Cell::Id(id), _) => Self::Id(*id),
+            (_, Cell::Text(_), _) => Self::Text(cell.shown(kind)),
+        }
+    }
+}
+
+impl std::fmt::Display for Piece {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Nothing => f.write_str("-"),
+            Self::Id(id) => f.write_str(&id.short()),
+            Self::Text(text) | Self::Number(text) | Self::Spread(text, None) => f.write_str(text),
+            Self::Spread(mean, Some(sd)) => write!(f, "{mean} ± {sd}"),
+            Self::Interval(low, high) => write!(f, "[{low}, {high}]"),
+        }
+    }
+}
+
+impl Table {
+    /// What people see of the table.
+    #[must_use]
+    pub fn view(&self) -> View {
+        let mut titles = Vec::new();
+        let mut places = Vec::new();
+        let mut columns = self.columns.iter().enumerate();
+        while let Some((place, column)) = columns.next() {
+            let title = match column.show {
+                Show::Nothing => continue,
+                Show::Plainly => column.name.as_str(),
+                Show::As(title) => title,
+                Show::Spread(title) | Show::Interval(title) => {
+                    columns.next();
+                    title
+                }
+            };
+            titles.push((title.to_owned(), column.kind.is_number()));
+            places.push((place, column));
+        }
+        let piece = |row: &[Cell], (place, column): &(usize, &Column)| {
+            let cell = row.get(*place).unwrap_or(&Cell::Empty);
+            Piece::of(column.show, cell, row.get(place + 1), column.kind)
+        };
+        let seen = |row: usize| {
+            let is_strong = self.strong.binary_search(&row).is_ok();
+            (is_strong, places.iter().map(|place| piece(&self.rows[row], place)).collect())
+        };
+        let rows = match &self.listed {
+            None => (0..self.rows.len()).map(seen).collect(),
+            Some(listed) => listed.iter().copied().map(seen).collect(),
+        };
+        View { titles, rows }
+    }
+}
+
+/// How a column is shown to people; programs get every digit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// An id, of which people need the first digits.
+    Id,
+    /// Words.
+    Text,
+    /// A number in full, such as a count, a seed or a setting.
+    Exact,
+    /// A measured number, of which four digits matter.
+    Measured,
+    /// A duration in seconds, of which one decimal matters.
+    Seconds,
+}
+
+impl Kind {
+    /// The kind of an axis, by one of its values.
+    #[must_use]
+    pub fn of(value: Option<&AxisValue>) -> Self {
+        match value {
+            Some(AxisValue::Integer(_) | AxisValue::Real(_)) => Self::Exact,
+            Some(AxisValue::Name(_)) | None => Self::Text,
+        }
+    }
+
+    /// Whether the column is aligned at its right edge.
+    #[must_use]
+    pub fn is_number(self) -> bool {
+        matches!(self, Self::Exact | Self::Measured | Self::Seconds)
+    }
+}
+
+/// A value in a table.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Cell {
+    /// Not known, or not defined.
+    Empty,
+    /// An id.
+    Id(JobId),
+    /// Words.
+    Text(String),
+    /// A whole number.
+    Integer(u64),
+    /// A finite number.
+    Real(f64),
+}
+
+impl Cell {
+    /// The cell as programs read it; nothing for an empty one.
+    #[must_use]
+    pub fn exact(&self) -> String {
+        match self {
+            Self::Empty => String::new(),
+            Self::Id(id) => id.to_string(),
+            Self::Text(text) => text.clone(),
+            Self::Integer(number) => number.to_string(),
+            Self::Real(number) => AxisValue::Real(*number).to_string(),
+        }
+    }
+
+    /// The cell as people read it, on one line.
+    #[must_use]
+    pub fn shown(&self, kind: Kind) -> String {
+        match (self, kind) {
+            (Self::Empty, _) => "-".to_owned(),
+            (Self::Real(number), Kind::Measured) => measured(*number),
+            (Self::Real(number), Kind::Seconds) => format!("{number:.1}"),
+            (Self::Text(text), _) => one_line(text),
+            _ => self.exact(),
+        }
+    }
+}
+
+impl From<&str> for Cell {
+    fn from(text: &str) -> Self {
+        Self::Text(text.to_owned())
+    }
+}
+
+impl From<u64> for Cell {
+    fn from(number: u64) -> Self {
+        Self::Integer(number)
+    }
+}
+
+impl From<u32> for Cell {
+    fn from(number: u32) -> Self {
+        Self::Integer(number.into())
+    }
+}
+
+impl From<usize> for Cell {
+    fn from(number: usize) -> Self {
+        Self::Integer(number as u64)
+    }
+}
+
+impl From<f64> for Cell {
+    /// A number that is not finite makes an empty cell.
+    fn from(number: f64) -> Self {
+        if number.is_finite() { Self::Real(number) } else { Self::Empty }
+    }
+}
+
+impl From<&AxisValue> for Cell {
+    fn from(value: &AxisValue) -> Self {
+        match value {
+            AxisValue::Name(name) => Self::Text(name.clone()),
+            AxisValue::Integer(number) => Self::Integer(*number),
+            AxisValue::Real(number) => Self::from(*number),
+        }
+    }
+}
+
+impl<T: Into<Self>> From<Option<T>> for Cell {
+    fn from(value: Option<T>) -> Self {
+        value.map_or(Self::Empty, Into::into)
+    }
+}

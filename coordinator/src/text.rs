@@ -1,0 +1,144 @@
+//! Text for people: the only place that formats numbers for them. Knows no table and no analysis.
+
+use crate::stats::Interval;
+use proto::spec::Seeds;
+use proto::text::is_command;
+
+/// A number of things: `1 split`, `12 splits`.
+#[must_use]
+pub fn plural(count: u64, word: &str) -> String {
+    if count == 1 { format!("1 {word}") } else { format!("{count} {word}s") }
+}
+
+/// Text without what would end the line, speak to a terminal or turn the order of letters around.
+#[must_use]
+pub fn one_line(text: &str) -> String {
+    text.chars().map(|c| if is_command(c) { ' ' } else { c }).collect()
+}
+
+/// The seeds of replicates in a line, at most `most` replicates written out; one number each where split, initialisation and order
+/// have the same seed.
+#[must_use]
+pub fn seeds(replicates: &[Seeds], most: usize) -> String {
+    let alike = |seeds: &Seeds| seeds.init_seed == seeds.split_seed && seeds.order_seed == seeds.split_seed;
+    let name = |seeds: &Seeds| {
+        let Seeds { split_seed, init_seed, order_seed } = seeds;
+        if alike(seeds) { split_seed.to_string() } else { format!("{split_seed}/{init_seed}/{order_seed}") }
+    };
+    let kind = if replicates.iter().all(alike) { "seeds" } else { "seeds (split/init/order)" };
+    let listed: Vec<_> = replicates.iter().take(most).map(name).collect();
+    let more = if replicates.len() > most { format!(", ... ({} in all)", replicates.len()) } else { String::new() };
+    format!("{kind} {}{more}", listed.join(", "))
+}
+
+/// A measured number, of which four digits matter; `-` for one that is not finite.
+#[must_use]
+pub fn measured(number: f64) -> String {
+    if !number.is_finite() {
+        "-".to_owned()
+    } else if number != 0.0 && !(1e-3..1e6).contains(&number.abs()) {
+        format!("{number:.3e}")
+    } else {
+        format!("{number:.4}")
+    }
+}
+
+/// A measured number in a sentence: what rounding leaves of equal scores is 0.
+#[must_use]
+pub fn number(number: f64) -> String {
+    /// What is left of equal scores after rounding.
+    const NOTHING: f64 = 1e-12;
+    measured(if number.abs() < NOTHING { 0.0 } else { number })
+}
+
+/// An interval in a sentence: `0.6937 to 0.7269`.
+#[must_use]
+pub fn interval(interval: Interval) -> String {
+    format!("{} to {}", number(interval.low), number(interval.high))
+}
+
+/// A number with `decimals` decimals and a real minus sign; never `-0`.
+#[must_use]
+pub fn signed(value: f64, decimals: usize) -> String {
+    let text = format!("{value:.decimals$}");
+    match text.strip_prefix('-') {
+        Some(digits) if digits.chars().all(|c| matches!(c, '0' | '.')) => digits.to_owned(),
+        Some(digits) => format!("\u{2212}{digits}"),
+        None => text,
+    }
+}
+
+/// A number as [`signed`], or a dash where there is none.
+#[must_use]
+pub fn signed_or_dash(value: Option<f64>, decimals: usize) -> String {
+    value.map_or_else(|| "\u{2013}".to_owned(), |value| signed(value, decimals))
+}
+
+/// An interval in a cell: `0.694 … 0.727`.
+#[must_use]
+pub fn range(interval: Interval, decimals: usize) -> String {
+    format!("{} \u{2026} {}", signed(interval.low, decimals), signed(interval.high, decimals))
+}
+
+/// An amount, shortened: `0.02`, `5`, `300`, `20k`, `1.5M`.
+#[must_use]
+pub fn amount(value: f64) -> String {
+    // three digits are enough to tell neighbours on an axis apart
+    let short = |value: f64| {
+        let text = format!("{value:.*}", if value.abs() < 10.0 { 2 } else { 1 });
+        text.trim_end_matches('0').trim_end_matches('.').to_owned()
+    };
+    match value.abs() {
+        size if size >= 1e9 => format!("{}G", short(value / 1e9)),
+        size if size >= 1e6 => format!("{}M", short(value / 1e6)),
+        size if size >= 1e3 => format!("{}k", short(value / 1e3)),
+        0.0 => "0".to_owned(),
+        size if size >= 1.0 => short(value),
+        size => {
+            let text = format!("{value:.*}", (-size.log10()).ceil() as usize + 1);
+            text.trim_end_matches('0').to_owned()
+        }
+    }
+}
+
+/// A metric as people write it.
+#[must_use]
+pub fn metric_name(name: &str) -> String {
+    match name {
+        "iou" => "IoU".to_owned(),
+        "thresholded_iou" => "thresholded IoU".to_owned(),
+        "dice" => "Dice".to_owned(),
+        name => name.replace('_', " "),
+    }
+}
+
+/// A p that is compared with another: a small one too says how small it is.
+#[must_use]
+pub fn exact_p(p: f64) -> String {
+    if p < 0.001 { format!("{p:.1e}") } else { signed(p, 3) }
+}
+
+/// A number of floating-point operations with a unit: `1.5 TFLOP`.
+#[must_use]
+pub fn flop(number: f64) -> String {
+    let units = [("EFLOP", 1e18), ("PFLOP", 1e15), ("TFLOP", 1e12), ("GFLOP", 1e9), ("MFLOP", 1e6)];
+    let (unit, size) = units.into_iter().find(|(_, size)| number >= *size).unwrap_or(("FLOP", 1.0));
+    format!("{:.1} {unit}", number / size)
+}
+
+/// A p, shortened where it is small.
+#[must_use]
+pub fn p_value(p: f64) -> String {
+    if p < 0.001 { "< 0.001".to_owned() } else { signed(p, 3) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_written_as_people_read_them() {
+        assert_eq!([signed(-0.0004, 3), signed(-0.02, 2)], ["0.000", "\u{2212}0.02"]);
+        assert_eq!([0.02, 5.0, 1500.0, 21_978_177.0, 0.0].map(amount), ["0.02", "5", "1.5k", "22M", "0"]);
+    }
+}

@@ -1,0 +1,102 @@
+//! Where sweeps and workers stand, for people and for programs: the coordinator makes it, the command line shows it, `status --json`
+//! prints it as it is serialised here.
+
+use crate::ids::{Attempt, JobId};
+use serde::Serialize;
+
+/// Where everything stands.
+#[derive(Debug, Clone, PartialEq, Default, Serialize)]
+pub struct Status {
+    /// Every sweep, in the order of submission.
+    pub sweeps: Vec<SweepStatus>,
+    /// Every worker that is connected or holds a lease.
+    pub workers: Vec<WorkerStatus>,
+    /// Epochs per second over the last minute, all workers together.
+    pub epochs_per_second: f64,
+}
+
+/// Where a sweep stands.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct SweepStatus {
+    /// Its name.
+    pub sweep: String,
+    /// Its state.
+    pub state: SweepState,
+    /// Number of its jobs.
+    pub jobs: u64,
+    /// Jobs that wait for a worker.
+    pub queued: u64,
+    /// Jobs that a worker has.
+    pub running: u64,
+    /// Jobs with a result.
+    pub succeeded: u64,
+    /// Jobs that failed.
+    pub failed: u64,
+    /// Jobs that were cancelled.
+    pub cancelled: u64,
+    /// Jobs that will not be needed, as their candidates were stopped before.
+    pub dropped: u64,
+    /// Epochs of all its jobs, without the dropped.
+    pub epochs: u64,
+    /// Epochs of the jobs that succeeded, and of the running attempts so far.
+    pub epochs_done: u64,
+    /// Whether its results are made up.
+    pub simulated: bool,
+    /// The last failure, or why the sweep was rejected; empty if there is neither.
+    pub problem: String,
+}
+
+/// The state of a sweep.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SweepState {
+    /// No worker has offered the data set yet.
+    WaitingForData,
+    /// Jobs wait or run.
+    Running,
+    /// Every job has ended.
+    Ended,
+    /// The data set cannot serve the sweep.
+    Rejected,
+}
+
+/// Where a worker stands.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct WorkerStatus {
+    /// Its alias: it tells workers of one name apart, and nobody can call with it.
+    pub worker: String,
+    /// Its name.
+    pub name: String,
+    /// Its host.
+    pub host: String,
+    /// The device that it computes on.
+    pub device: String,
+    /// Number of jobs that it runs at once.
+    pub slots: u32,
+    /// The jobs that it runs.
+    pub running: Vec<RunningJob>,
+    /// Why it gets no jobs of some sweep.
+    pub notices: Vec<String>,
+    /// Whether it has registered since the coordinator started.
+    pub connected: bool,
+    /// Whether its last jobs failed, so that it gets none that another worker can take.
+    pub quarantined: bool,
+}
+
+/// A running attempt.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct RunningJob {
+    /// The sweep.
+    pub sweep: String,
+    /// The job.
+    pub job: JobId,
+    /// The attempt.
+    pub attempt: Attempt,
+    /// The candidate and the split seed, for people; programs have the job's id.
+    #[serde(skip)]
+    pub label: String,
+    /// The last epoch that was measured.
+    pub epoch: u32,
+    /// Number of epochs of the job.
+    pub epochs: u32,
+}
