@@ -27,35 +27,11 @@ pub use stopping::{Rule, Stopping};
 
 use proto::data::Dataset;
 use proto::ids::ContentHash;
-use proto::spec::{EpochChoice, JobSpec, Metric, Seeds, Simulation, Split, Subset, Trainer};
+pub use proto::spec::Objective;
+
+use proto::spec::{JobSpec, Seeds, Simulation, Trainer};
 use serde::{Deserialize, Serialize};
 use std::fmt;
-
-/// By what candidates are compared.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Objective {
-    /// The metric.
-    pub metric: Metric,
-    /// The subset that is asked for; see [`reported`](Self::reported).
-    pub subset: Subset,
-    /// Which epoch's weights count.
-    pub epoch: EpochChoice,
-}
-
-impl Objective {
-    /// The subset that is reported on: the test cases wherever there are some.
-    #[must_use]
-    pub fn reported(&self, split: &Split) -> Subset {
-        if split.test > 0 { Subset::Test } else { self.subset }
-    }
-}
-
-impl Default for Objective {
-    /// The report's: thresholded IoU of the validation subset after the last epoch.
-    fn default() -> Self {
-        Self { metric: Metric::ThresholdedIou, subset: Subset::Validation, epoch: EpochChoice::Last }
-    }
-}
 
 /// Which jobs hand in example segmentations. No part of a job's id: they change no number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

@@ -99,7 +99,7 @@ impl Key {
             Self::Loss => Setting::Loss(node.choice(LossName::ALL, LossName::name, problems)?),
             Self::LearningRate => Setting::LearningRate(node.real(Interval::Positive, problems)?),
             Self::Optimizer => Setting::Optimizer(node.choice(Optimizer::ALL, Optimizer::name, problems)?),
-            Self::Width => Setting::Width(node.whole(1..=Model::MOST_WIDTH.into(), problems)?),
+            Self::Width => Setting::Width(node.whole(1..=Model::MAX_WIDTH.into(), problems)?),
             Self::Epochs => Setting::Epochs(node.whole(1..=1_000_000, problems)?),
             Self::BatchSize => Setting::BatchSize(node.whole(1..=100_000, problems)?),
             Self::WeightDecay => Setting::WeightDecay(node.real(Interval::NonNegative, problems)?),

@@ -117,11 +117,11 @@ impl Job {
         if self.objective.subset == Subset::Train {
             return Some("objective.subset: train is not evaluated, use validation or test".to_owned());
         }
-        if self.model.width > Model::MOST_WIDTH {
+        if self.model.width > Model::MAX_WIDTH {
             return Some(format!(
                 "model.width: {} is too large, allowed are 1 to {}",
                 self.model.width,
-                Model::MOST_WIDTH
+                Model::MAX_WIDTH
             ));
         }
         let Training { weight_decay, momentum, optimizer, .. } = self.training;
