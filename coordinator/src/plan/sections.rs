@@ -33,7 +33,7 @@ impl<'a> Images<'a> {
         let size = section.optional("image_size", DEFAULT_IMAGE_SIZE, |node| node.whole(32..=4096, problems));
         let root = section.optional("root", None, |node| node.text(problems).map(|root| Some(root.to_owned())));
         let default = Synthetic::default();
-        let cases = 1..=Synthetic::MOST_CASES.into();
+        let cases = 1..=Synthetic::MAX_CASES.into();
         let cases = section.optional("cases", default.cases, |node| node.whole(cases, problems));
         let seed = section.optional("seed", default.seed, |node| node.whole(0..=u64::MAX, problems));
 
