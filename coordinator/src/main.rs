@@ -2,7 +2,7 @@
 
 use clap::{Parser, Subcommand};
 use coordinator::cli::{
-    CliError, analyze, cancel, certs, exit, jobs, plan, report, run, serve, status, store, submit, tables, watch,
+    CliError, analyze, cancel, certs, exit, job, jobs, plan, report, run, serve, status, store, submit, tables, watch,
 };
 use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
@@ -33,6 +33,7 @@ enum Command {
     Status(status::Args),
     Watch(watch::Args),
     Jobs(jobs::Args),
+    Job(job::Args),
     Cancel(cancel::Args),
     Tables(tables::Args),
     Report(report::Args),
@@ -75,6 +76,7 @@ async fn dispatch(cli: Cli) -> Result<u8, CliError> {
         Some(Command::Plan(args)) => plan::run(args, &mut std::io::stdout().lock())?,
         Some(Command::Status(args)) => status::run(args).await?,
         Some(Command::Jobs(args)) => jobs::run(args).await?,
+        Some(Command::Job(args)) => job::run(args).await?,
         Some(Command::Cancel(args)) => cancel::run(args).await?,
         Some(Command::Tables(args)) => tables::run(args).await?,
         Some(Command::Report(args)) => report::run(args)?,

@@ -6,8 +6,10 @@
 //! ```
 
 mod dossier;
+mod job_file;
 
 pub use dossier::{Dossier, dossier, epochs, examples};
+pub use job_file::job_file;
 
 use crate::analysis::comparison::{Analysis, Options};
 use crate::analysis::observe::observe;
@@ -15,6 +17,7 @@ use crate::analysis::rows::{BaselineRow, CaseRow, JobRow, MeasurementRow, Result
 use crate::analysis::table::Table;
 use crate::analysis::tables::{self, About, Analysed};
 use crate::driver::restore;
+use crate::plan::SimulatedJob;
 use crate::scheduler::{JobState, Limits, State, Sweep, Timestamp};
 use crate::store::{Reader, StoreError, StoredResult};
 use proto::extras::BaselineCounts;
@@ -87,6 +90,29 @@ pub enum QueryError {
     /// The store has no sweep at all.
     #[error("the store holds no sweep yet: submit one with coordinator --sweep FILE")]
     NoSweep,
+    /// A text that no job's id begins with.
+    #[error("`{text}` is not the beginning of a job's id: give hexadecimal digits, as `coordinator jobs` shows them")]
+    NotAnId {
+        /// The text.
+        text: String,
+    },
+    /// No job has such an id.
+    #[error("no job's id begins with `{prefix}`: `coordinator jobs` lists them")]
+    NoJob {
+        /// The beginning of the id.
+        prefix: String,
+    },
+    /// Several jobs have such an id.
+    #[error("several jobs' ids begin with `{prefix}`: {listed}: give more digits")]
+    SeveralJobs {
+        /// The beginning of the ids.
+        prefix: String,
+        /// Some of the ids.
+        listed: String,
+    },
+    /// The job trains nothing.
+    #[error(transparent)]
+    Simulated(#[from] SimulatedJob),
 }
 
 /// The state that a store holds.

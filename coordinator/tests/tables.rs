@@ -311,7 +311,7 @@ fn shown(name: &str, text: &str, format: cli::plan::Format) -> String {
     let file = folder.path().join(name);
     std::fs::write(&file, text).unwrap();
     let mut out = Vec::new();
-    cli::plan::run(cli::plan::Args { file, format }, &mut out).unwrap();
+    cli::plan::run(cli::plan::Args { file, format, resolved: false }, &mut out).unwrap();
     String::from_utf8(out).unwrap()
 }
 
@@ -343,7 +343,8 @@ fn a_plan_of_a_million_jobs_lists_fifty_candidates() {
 
 #[test]
 fn a_missing_file_and_a_wrong_one_are_the_users() {
-    let args = |file: &std::path::Path| cli::plan::Args { file: file.to_owned(), format: cli::plan::Format::Table };
+    let format = cli::plan::Format::Table;
+    let args = |file: &std::path::Path| cli::plan::Args { file: file.to_owned(), format, resolved: false };
     let folder = tempfile::tempdir().unwrap();
     let mut out = Vec::new();
     let missing = cli::plan::run(args(&folder.path().join("none.yaml")), &mut out).unwrap_err();

@@ -5,6 +5,7 @@ pub mod cancel;
 pub mod certs;
 pub mod client;
 pub mod error;
+pub mod job;
 pub mod jobs;
 pub mod local;
 pub mod output;

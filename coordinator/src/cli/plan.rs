@@ -3,22 +3,19 @@
 use crate::analysis::export::{self, Format as TableFormat};
 use crate::analysis::table::{Cell, Column, Kind, Table};
 use crate::analysis::text::{counted, replicates};
-use crate::plan::{Candidate, ConfigErrors, Objective, Plan, Rule, Stopping, parse};
+use crate::plan::{Candidate, Objective, Plan, Rule, Stopping, parse, resolved};
 use proto::cost;
 use proto::data::Dataset;
+use proto::file::{FileKind, LoadError, Mistakes, load as load_text};
 use proto::spec::{Convolution, JobSpec, Precision, Seeds, Stratify};
 use serde::Serialize;
-use std::fs::File;
-use std::io::{self, Read, Write};
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 /// So many seeds are listed for people.
 const SEEDS: usize = 12;
 /// So many candidates are listed for people.
 const LISTED: usize = 50;
-
-/// So much of a file is read: one byte more than `parse` accepts is enough for its message.
-const READ_BYTES: u64 = (1 << 20) + 1;
 
 /// Show the jobs of a sweep file, their parameters and their arithmetic; run nothing
 #[derive(Debug, clap::Args)]
@@ -28,6 +25,9 @@ pub struct Args {
     /// How the plan is shown.
     #[arg(long, value_enum, default_value_t)]
     pub format: Format,
+    /// Print the sweep file with every default filled in instead
+    #[arg(long, conflicts_with = "format")]
+    pub resolved: bool,
 }
 
 /// How the plan is shown.
@@ -43,17 +43,12 @@ pub enum Format {
 /// Why there is no plan.
 #[derive(Debug, thiserror::Error)]
 pub enum PlanError {
-    /// The file could not be read.
-    #[error("{}: cannot be read", path.display())]
-    Read {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        source: io::Error,
-    },
-    /// The file is no sweep file.
+    /// The file cannot be read, or is not text.
     #[error(transparent)]
-    Config(#[from] ConfigErrors),
+    Load(#[from] LoadError),
+    /// The file is not a valid sweep file.
+    #[error(transparent)]
+    Mistakes(#[from] Mistakes),
     /// The plan could not be written.
     #[error("the plan cannot be written")]
     Write(#[source] io::Error),
@@ -64,7 +59,7 @@ impl PlanError {
     #[must_use]
     pub fn exit_code(&self) -> u8 {
         match self {
-            Self::Read { .. } | Self::Config(_) => 2,
+            Self::Load(_) | Self::Mistakes(_) => 2,
             Self::Write(_) => 1,
         }
     }
@@ -73,12 +68,9 @@ impl PlanError {
 /// Reads and expands a sweep file; returns the plan and the file's text.
 ///
 /// # Errors
-/// If the file cannot be read, or is no sweep file.
+/// If the file cannot be read, or is not a valid sweep file.
 pub fn load(path: &Path) -> Result<(Plan, String), PlanError> {
-    let mut text = String::new();
-    File::open(path)
-        .and_then(|file| file.take(READ_BYTES).read_to_string(&mut text))
-        .map_err(|source| PlanError::Read { path: path.to_owned(), source })?;
+    let text = load_text(path, FileKind::Sweep)?;
     let plan = parse(&path.display().to_string(), &text)?;
     Ok((plan, text))
 }
@@ -88,8 +80,9 @@ pub fn load(path: &Path) -> Result<(Plan, String), PlanError> {
 /// # Errors
 /// If there is no plan, or nowhere to write it.
 pub fn run(args: Args, out: &mut dyn Write) -> Result<(), PlanError> {
-    let (plan, _) = load(&args.file)?;
+    let (plan, text) = load(&args.file)?;
     let written = match args.format {
+        _ if args.resolved => out.write_all(resolved(&args.file.display().to_string(), &text)?.as_bytes()),
         Format::Table => write_table(&plan, out),
         Format::Json => write_json(&plan, out),
     };

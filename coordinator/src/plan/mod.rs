@@ -1,34 +1,30 @@
 //! YAML -> grid -> jobs. Pure: knows neither files, nor the store, nor the wire.
 //!
 //! ```text
-//!  text --config--> sections and axes --grid--> Plan { candidates x replicates }
+//!  text --proto::file, sweep_file--> sections and axes --grid--> Plan { candidates x replicates }
+//!  sections and axes --write--> text with every default filled in;  a job --write--> its job file
 //! ```
 //!
 //! A [`Plan`] is compact: a million jobs are its candidates times its replicates. A job's specification, and so its id, exists
 //! once the content of the data set is known.
 
 mod axes;
-mod config;
-mod document;
-mod errors;
 mod grid;
-mod node;
-mod problem;
 mod replicates;
-mod sections;
-mod setting;
 mod simulation;
 mod stopping;
+mod sweep_file;
+mod write;
 
-pub use config::{MOST_JOBS, parse};
-pub use errors::{ConfigError, ConfigErrors};
-pub use problem::Problem;
+pub use proto::file::{Mistake, Mistakes};
+pub use proto::spec::Objective;
 pub use stopping::{Rule, Stopping};
+pub use sweep_file::{MAX_JOBS, parse};
+pub use write::{SimulatedJob, job_file, resolved};
 
 use proto::data::Dataset;
+use proto::file::KeyValue;
 use proto::ids::ContentHash;
-pub use proto::spec::Objective;
-
 use proto::spec::{JobSpec, Seeds, Simulation, Trainer};
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -59,6 +55,16 @@ pub enum AxisValue {
     Integer(u64),
     /// A real number.
     Real(f64),
+}
+
+impl From<KeyValue> for AxisValue {
+    fn from(value: KeyValue) -> Self {
+        match value {
+            KeyValue::Name(name) => Self::Name(name.to_owned()),
+            KeyValue::Whole(number) => Self::Integer(number.into()),
+            KeyValue::Real(number) => Self::Real(number),
+        }
+    }
 }
 
 impl fmt::Display for AxisValue {

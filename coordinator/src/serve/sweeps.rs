@@ -11,8 +11,8 @@ use proto::convert::InvalidMessage;
 use proto::ids::Attempt;
 use proto::wire::sweeps_server::Sweeps;
 use proto::wire::{
-    CancelRequest, CancelResponse, RunningJob, StatusRequest, StatusResponse, SubmitRequest, SubmitResponse,
-    SweepStatus, TablesRequest, TablesResponse, WorkerStatus,
+    CancelRequest, CancelResponse, JobRequest, JobResponse, RunningJob, StatusRequest, StatusResponse, SubmitRequest,
+    SubmitResponse, SweepStatus, TablesRequest, TablesResponse, WorkerStatus,
 };
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -112,15 +112,32 @@ impl Sweeps for SweepsService {
         });
         Ok(Response::new(Box::pin(iter(pieces))))
     }
+
+    async fn job(&self, request: Request<JobRequest>) -> Result<Response<JobResponse>, Status> {
+        let JobRequest { job } = request.into_inner();
+        let _place = place(&self.tables, "tables")?;
+        let turn = Arc::clone(&self.turn).acquire_owned().await;
+        let store = self.store.clone();
+        let found = tokio::task::spawn_blocking(move || {
+            let _turn = turn;
+            Reader::open(&store).map_err(QueryError::from).and_then(|reader| query::job_file(&reader, &job))
+        });
+        let file = found.await.map_err(|error| Status::internal(error.to_string()))?.map_err(refused)?;
+        Ok(Response::new(JobResponse { file }))
+    }
+}
+
+/// Why there is no answer to a query.
+fn refused(error: QueryError) -> Status {
+    match error {
+        QueryError::Store(_) => Status::unavailable(error.to_string()),
+        _ => Status::not_found(error.to_string()),
+    }
 }
 
 fn make_table(store: &Path, sweep: &str, rows: Rows, format: Format) -> Result<Vec<u8>, Status> {
     let table = Reader::open(store).map_err(QueryError::from).and_then(|reader| query::table(&reader, sweep, rows));
-    let table = table.map_err(|error| match error {
-        QueryError::UnknownSweep { .. } | QueryError::NoSweep => Status::not_found(error.to_string()),
-        QueryError::Store(_) => Status::unavailable(error.to_string()),
-    })?;
-    render(&table, format).map_err(|error| Status::internal(error.to_string()))
+    render(&table.map_err(refused)?, format).map_err(|error| Status::internal(error.to_string()))
 }
 
 /// The view for the wire; only the sweep of that name, if it is not empty.

@@ -13,6 +13,7 @@
 //! ```
 
 use super::keys::Key;
+use super::load::{LoadError, load};
 use super::mistake::Mistake;
 use super::mistakes::{FileKind, Mistakes};
 use super::reader::{self, Node};
@@ -20,7 +21,9 @@ use super::section::Section;
 use super::sections::{SharedSections, settings};
 use super::setting::Setting;
 use crate::data::Dataset;
+use crate::ids::ContentHash;
 use crate::spec::{Architecture, JobSpec, Objective, Seeds};
+use std::path::Path;
 
 /// One job, and what surrounds it.
 #[derive(Debug, Clone, PartialEq)]
@@ -40,6 +43,23 @@ impl JobFile {
     /// Everything that is wrong with it, each with its place and what would be right.
     pub fn read(file: &str, text: &str) -> Result<Self, Mistakes> {
         reader::read(file, FileKind::Job, text, parse)
+    }
+
+    /// Reads the job file at `path`.
+    ///
+    /// # Errors
+    /// If the file cannot be read, or everything that is wrong with it.
+    pub fn load(path: &Path) -> Result<Self, LoadError> {
+        let text = load(path, FileKind::Job)?;
+        Ok(Self::read(&path.display().to_string(), &text)?)
+    }
+
+    /// The job on a data set of that content.
+    #[must_use]
+    pub fn with(&self, content: ContentHash) -> JobSpec {
+        let mut job = self.job.clone();
+        job.data.content = content;
+        job
     }
 }
 

@@ -215,7 +215,7 @@ pub enum Mistake {
     #[error("the sweep has only {replicates} replicates")]
     LookBeyondReplicates {
         /// Replicates of the sweep.
-        replicates: usize,
+        replicates: u32,
         /// Where a look can be.
         ends: Vec<u32>,
     },

@@ -44,6 +44,15 @@ impl<'a> SharedSections<'a> {
         Self { dataset, split, objective }
     }
 
+    /// Checks that the validation subset has cases, for another `reason` than the objective.
+    pub fn check_validation(&self, root: &Section<'_>, reason: &'static str) {
+        let (Some(split), Some(objective)) = (&self.split, &self.objective) else { return };
+        let is_known = objective.epoch == EpochChoice::Best || objective.subset == Subset::Validation;
+        if split.validation == 0 && !is_known {
+            reject_empty(root, "validation", reason);
+        }
+    }
+
     /// A job of these sections; the rest is the reference protocol.
     #[must_use]
     pub fn job(&self) -> Option<JobSpec> {
@@ -151,20 +160,21 @@ fn objective(node: &Node<'_>) -> Option<Objective> {
     Some(Objective { metric: metric?, subset: subset?, epoch: epoch? })
 }
 
-/// Checks that the subsets are not empty which the objective looks at.
+/// Checks that the subsets have cases which the objective looks at.
 fn check_subsets(split: &Split, objective: &Objective, root: &Section<'_>) {
-    let empty = |key, reason| {
-        if let Some(node) = root.get("split").and_then(|split| split.entry(key)) {
-            node.reject(Mistake::EmptySubset { reason });
-        }
-    };
     if split.validation == 0 && objective.epoch == EpochChoice::Best {
-        empty("validation", "`objective.epoch` is `best`");
+        reject_empty(root, "validation", "`objective.epoch` is `best`");
     } else if split.validation == 0 && objective.subset == Subset::Validation {
-        empty("validation", "`objective.subset` is `validation`");
+        reject_empty(root, "validation", "`objective.subset` is `validation`");
     }
     if split.test == 0 && objective.subset == Subset::Test {
-        empty("test", "`objective.subset` is `test`");
+        reject_empty(root, "test", "`objective.subset` is `test`");
+    }
+}
+
+fn reject_empty(root: &Section<'_>, subset: &str, reason: &'static str) {
+    if let Some(node) = root.get("split").and_then(|split| split.entry(subset)) {
+        node.reject(Mistake::EmptySubset { reason });
     }
 }
 

@@ -1,0 +1,68 @@
+//! The job file of a job, found by its id or the beginning of it.
+
+use super::{QueryError, state};
+use crate::plan;
+use crate::scheduler::Sweep;
+use crate::store::Reader;
+use proto::ids::JobId;
+use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
+
+/// Maximum number of ids in the message about a beginning that several jobs share.
+const MAX_LISTED: usize = 4;
+
+/// The job file of the only job whose id begins with `prefix`.
+///
+/// # Errors
+/// If the store cannot be read, no or several ids begin so, or the job is simulated.
+pub fn job_file(reader: &Reader, prefix: &str) -> Result<String, QueryError> {
+    let ids = ids_with(prefix).ok_or_else(|| QueryError::NotAnId { text: prefix.to_owned() })?;
+    let state = state(reader)?;
+    // a job of several sweeps is one job
+    let mut found: BTreeMap<JobId, (&Sweep, u32)> = BTreeMap::new();
+    for sweep in state.sweeps() {
+        let some = sweep.jobs.between(&ids).take(MAX_LISTED + 1);
+        found.extend(some.map(|(id, place)| (id, (sweep, place))));
+    }
+    let several = found.len() > 1;
+    let Some((_, (sweep, place))) = found.first_key_value() else {
+        return Err(QueryError::NoJob { prefix: prefix.to_owned() });
+    };
+    if several {
+        let mut listed: Vec<_> = found.keys().take(MAX_LISTED).map(ToString::to_string).collect();
+        listed.extend((found.len() > MAX_LISTED).then(|| "...".to_owned()));
+        return Err(QueryError::SeveralJobs { prefix: prefix.to_owned(), listed: listed.join(", ") });
+    }
+    let job = sweep.spec(*place).ok_or_else(|| QueryError::NoJob { prefix: prefix.to_owned() })?;
+    Ok(plan::job_file(&sweep.plan.dataset, &sweep.plan.objective, &job)?)
+}
+
+/// The ids that begin with `prefix`; `None` if no id can.
+fn ids_with(prefix: &str) -> Option<RangeInclusive<JobId>> {
+    /// Digits of an id.
+    const DIGITS: usize = 32;
+    let is_part = (1..=DIGITS).contains(&prefix.len()) && prefix.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let first = u128::from_str_radix(prefix, 16).ok().filter(|_| is_part)? << (4 * (DIGITS - prefix.len()));
+    let rest = if prefix.len() == DIGITS { 0 } else { u128::MAX >> (4 * prefix.len()) };
+    Some(JobId(first)..=JobId(first | rest))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::ids_with;
+    use proto::ids::JobId;
+
+    #[test]
+    fn a_prefix_is_the_beginning_of_an_id() {
+        let id = JobId(0x417b_cb3e_4556_da2f_c182_40fa_c289_160a);
+        let text = id.to_string();
+        for length in 1..=32 {
+            let ids = ids_with(&text[..length]).expect("a prefix");
+            assert!(ids.contains(&id), "{length}");
+            assert_eq!(ids.end().0 - ids.start().0, u128::MAX.checked_shr(4 * length as u32).unwrap_or(0), "{length}");
+        }
+        for text in ["", "x", "+1", &format!("{text}0")] {
+            assert_eq!(ids_with(text), None, "{text}");
+        }
+    }
+}
