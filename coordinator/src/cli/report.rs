@@ -6,6 +6,7 @@ use crate::analysis::export::{Format, render};
 use crate::analysis::report::{FIGURES, Lineup, Material, Origin, report};
 use crate::analysis::table::Table;
 use crate::analysis::tables::{self, Analysed};
+use crate::plan;
 use crate::query::{self, Dossier};
 use crate::store::Reader;
 use proto::spec::Trainer;
@@ -49,9 +50,12 @@ pub fn run(args: Args) -> Result<(), CliError> {
     let lineup = Lineup::new(&dossier.analysed.observations, &dossier.analysed.analysis);
     let measurements = query::epochs(&reader, &dossier.jobs, &lineup.shown())?;
     let examples = query::examples(&reader, &dossier, &lineup.pictured())?;
-    let Dossier { head, jobs, analysed, looks, submission, .. } = dossier;
+    let Dossier { head, jobs, analysed, looks, submission, job_file, .. } = dossier;
     let origin = Origin {
+        // a file that an older version took may be refused by this one
+        resolved: plan::resolved("", &submission.text).unwrap_or_default(),
         file: submission.text,
+        job: job_file,
         submitted: submission.at,
         version: env!("CARGO_PKG_VERSION").to_owned(),
         commands: commands(&args, &head.sweep, head.trainer),
@@ -86,6 +90,10 @@ fn commands(args: &Args, sweep: &str, trainer: Trainer) -> Vec<(String, String)>
         entry(
             "Its jobs, with every score and seed",
             format!("coordinator tables --store {store} --sweep {name} --rows jobs --format csv"),
+        ),
+        entry(
+            "One job alone, by its id",
+            format!("coordinator job --store {store} ID > job.yaml && worker train --job job.yaml"),
         ),
         entry("This page", format!("coordinator report --store {store} --sweep {name} --out {out}")),
     ]

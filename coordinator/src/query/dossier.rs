@@ -6,6 +6,7 @@ use crate::analysis::racing::Look;
 use crate::analysis::report::Example;
 use crate::analysis::rows::{JobRow, MeasurementRow, SweepHead};
 use crate::analysis::tables::Analysed;
+use crate::plan;
 use crate::store::{Reader, Submission};
 
 /// A sweep as a report needs it.
@@ -23,6 +24,8 @@ pub struct Dossier {
     pub submission: Submission,
     /// Ids of the cases, by their index.
     pub cases: Vec<String>,
+    /// The job file of the first job, if it trains anything.
+    pub job_file: Option<String>,
 }
 
 /// Reads a sweep; the one submitted last if the name is empty.
@@ -38,7 +41,9 @@ pub fn dossier(reader: &Reader, sweep: &str) -> Result<Dossier, QueryError> {
     let submission = reader.submission(&head.sweep)?;
     let cases = sweep.inventory.as_ref().map(|inventory| inventory.cases.clone()).unwrap_or_default();
     let looks = sweep.course.looks.clone();
-    Ok(Dossier { head, jobs, analysed, looks, submission, cases })
+    let first = sweep.spec(0);
+    let job_file = first.and_then(|job| plan::job_file(&sweep.plan.dataset, &sweep.plan.objective, &job).ok());
+    Ok(Dossier { head, jobs, analysed, looks, submission, cases, job_file })
 }
 
 /// The epochs of some candidates' jobs. Those of all would be millions.

@@ -17,6 +17,10 @@ const DEVICES: [Head<'_>; 3] = [("device", false), ("worker", false), ("jobs", t
 pub struct Origin {
     /// The text of the sweep file.
     pub file: String,
+    /// The sweep file with every default filled in; empty if this version does not read the file.
+    pub resolved: String,
+    /// The job file of the first job, if it trains anything.
+    pub job: Option<String>,
     /// When it was submitted, as the journal has it.
     pub submitted: String,
     /// Version of the coordinator that made the report.
@@ -67,6 +71,14 @@ pub(super) fn section(material: &Material<'_>) -> Markup {
             }
             h3 { "The sweep file" }
             pre tabindex="0" { (origin.file) }
+            @if !origin.resolved.is_empty() {
+                h3 { "The sweep file with every default filled in" }
+                pre tabindex="0" { (origin.resolved) }
+            }
+            @if let Some(job) = &origin.job {
+                h3 { "The job file of the first job" }
+                pre tabindex="0" { (job) }
+            }
         }
     }
 }
