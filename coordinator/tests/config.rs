@@ -157,7 +157,7 @@ fn made_up_scores_are_part_of_simulated_jobs_only() {
 }
 
 #[test]
-fn what_is_not_given_is_the_reports_protocol() {
+fn defaults_are_the_reference_protocol() {
     let plan = plan("");
     assert_eq!(plan.axes, ["architecture", "loss", "learning_rate"]);
     assert_eq!(lines(&plan), ["unet bce 0.001"]);
@@ -201,6 +201,14 @@ fn parameters_of_a_loss_vary_only_where_it_is_used() {
     let losses: Vec<_> = plan.candidates.iter().map(|candidate| candidate.template.loss).collect();
     let (dice, focal) = (|smooth| Loss::Dice { smooth }, |gamma| Loss::Focal { gamma });
     assert_eq!(losses, [Loss::Bce {}, focal(1.0), dice(1.0), dice(1e-8), focal(2.0)]);
+}
+
+#[test]
+fn a_byte_order_mark_is_no_part_of_the_text() {
+    let text = format!("\u{feff}{HEAD}");
+    assert_eq!(parse("", &text).unwrap(), plan(""));
+    let mistakes = parse("", &text.replace("sweep", "sweeep")).unwrap_err();
+    assert_eq!((mistakes.list[0].line, mistakes.list[0].column), (1, 1));
 }
 
 #[test]

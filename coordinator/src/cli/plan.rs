@@ -12,10 +12,10 @@ use serde::Serialize;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-/// So many seeds are listed for people.
-const SEEDS: usize = 12;
-/// So many candidates are listed for people.
-const LISTED: usize = 50;
+/// Maximum number of seeds that are listed for people.
+const MAX_SEEDS: usize = 12;
+/// Maximum number of candidates that are listed for people.
+const MAX_LISTED: usize = 50;
 
 /// Show the jobs of a sweep file, their parameters and their arithmetic; run nothing
 #[derive(Debug, clap::Args)]
@@ -103,8 +103,8 @@ fn write_table(plan: &Plan, out: &mut dyn Write) -> io::Result<()> {
     }
     writeln!(out)?;
     out.write_all(&export::render(&grid(plan), TableFormat::Table)?)?;
-    if candidates > LISTED {
-        writeln!(out, "... and {} more", candidates - LISTED)?;
+    if candidates > MAX_LISTED {
+        writeln!(out, "... and {} more", candidates - MAX_LISTED)?;
     }
     writeln!(out, "\narithmetic of all jobs: {}", flop(total_flop(plan)))
 }
@@ -152,7 +152,7 @@ fn protocol(plan: &Plan) -> Vec<(&'static str, String)> {
             "objective",
             format!("{} of the {} subset, {} epoch", objective.metric, objective.reported(split), objective.epoch),
         ),
-        ("replicates", replicates(&plan.replicates, SEEDS)),
+        ("replicates", replicates(&plan.replicates, MAX_SEEDS)),
     ];
     let artifacts = &plan.artifacts;
     if artifacts.examples > 0 && artifacts.replicates > 0 {
@@ -188,7 +188,7 @@ fn grid(plan: &Plan) -> Table {
         Column::new("per image", Kind::Exact),
         Column::new("per job", Kind::Exact),
     ]);
-    let rows = plan.candidates.iter().take(LISTED).map(|candidate| {
+    let rows = plan.candidates.iter().take(MAX_LISTED).map(|candidate| {
         let job = &candidate.template;
         let mut row: Vec<_> = candidate.values.iter().map(|value| Cell::from(value.as_ref())).collect();
         let forward = cost::forward_flop(job.architecture, job.model.width, job.data.image_size);

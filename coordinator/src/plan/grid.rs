@@ -130,7 +130,7 @@ impl Grid {
     }
 }
 
-/// What an exclusion asks for: settings, each with the index of its axis.
+/// The settings of an exclusion, each with the index of its axis.
 pub(super) type Pattern = Vec<(usize, Setting)>;
 
 /// Whether a point has all settings of a pattern.

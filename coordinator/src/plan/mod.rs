@@ -29,12 +29,12 @@ use proto::spec::{JobSpec, Seeds, Simulation, Trainer};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
-/// Which jobs hand in example segmentations. No part of a job's id: they change no number.
+/// Which jobs hand in example segmentations. They change no number, so they are not part of a job's id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Artifacts {
-    /// So many a job, from the best to the worst test case.
+    /// Number per job, from the best to the worst test case.
     pub examples: u32,
-    /// Only the first so many replicates of each candidate.
+    /// Number of replicates of each candidate whose jobs hand them in, from the first.
     pub replicates: u32,
 }
 
@@ -98,7 +98,7 @@ pub struct Plan {
     pub sweep: String,
     /// The data set.
     pub dataset: Dataset,
-    /// By what candidates are compared.
+    /// How candidates are compared.
     pub objective: Objective,
     /// Names of the axes, in the order of the table: `architecture`, `loss`, `learning_rate`, then the file's others in its order.
     pub axes: Vec<String>,
@@ -109,7 +109,7 @@ pub struct Plan {
     /// Which jobs hand in example segmentations.
     #[serde(default)]
     pub artifacts: Artifacts,
-    /// How the sweep may end for a candidate before its last replicate; without it each candidate has them all.
+    /// When the sweep stops a candidate before its last replicate; without it every candidate has all replicates.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stopping: Option<Stopping>,
 }

@@ -136,7 +136,7 @@ impl<'a> Replicates<'a> {
         }
     }
 
-    /// The section as a file has it. A sweep with `until` gives it `least` replicates; what follows the split seeds is not given.
+    /// The section as a file has it, with the `least` replicates that `until` extends. Seeds that follow the split seeds are left out.
     pub(super) fn sections(&self, least: Option<u32>) -> Vec<(&'static str, Value)> {
         let split = match (&self.split, least) {
             (SeedList::Range { from, .. }, Some(least)) => {
@@ -197,7 +197,7 @@ impl<'a> Replicates<'a> {
     }
 }
 
-/// Whether the seeds of all three streams are given as counts. A 0 is no count: it is the seed 0 for all.
+/// Whether the seeds of all three streams are given as counts. A 0 is not a count: it is the seed 0 for all.
 fn are_counts(section: &Section<'_>) -> bool {
     STREAMS.iter().all(|stream| section.get(stream).is_some_and(Node::is_positive))
 }

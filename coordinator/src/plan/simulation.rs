@@ -24,7 +24,7 @@ impl<'a> Simulate<'a> {
         Some(Self { mean: mean?, collapse: collapse?, split_sd: split_sd?, residual_sd: residual_sd? })
     }
 
-    /// What each candidate makes up.
+    /// The scores that each candidate makes up.
     pub(super) fn expand(&self, candidates: usize) -> Option<Vec<Simulation>> {
         let mean = self.mean.expand(candidates);
         let collapse = self.collapse.expand(candidates);

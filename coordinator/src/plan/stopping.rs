@@ -1,11 +1,11 @@
-//! The sections `race` and `until` -> when candidates are looked at, and what may stop one of them.
+//! The sections `race` and `until` -> when the coordinator looks at the candidates, and which rule may stop one of them.
 //!
 //! ```text
 //!  race   gives up candidates that others beat, on a grid of replicates that the file lists     looks 5, 8, 12, ...
 //!  until  adds replicates to those that the file lists, for candidates not yet precise          looks after each further one
 //! ```
 //!
-//! A look stands at the end of a draw: the four turns of a rotation are one observation of its permutation, and are never torn apart.
+//! A look falls at the end of a draw: the four turns of a rotation are one observation of its permutation and stay together.
 
 use super::Plan;
 use super::replicates::Replicates;
@@ -26,11 +26,11 @@ const MAX_REPLICATES: u64 = 10_000;
 pub struct Stopping {
     /// Numbers of replicates after which the candidates that are left are looked at, ascending.
     pub looks: Vec<u32>,
-    /// What stops a candidate then.
+    /// The rule that stops a candidate then.
     pub rule: Rule,
 }
 
-/// What stops a candidate.
+/// A rule that stops a candidate.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Rule {
@@ -69,7 +69,7 @@ pub(super) enum StoppingSection<'a> {
 impl<'a> StoppingSection<'a> {
     /// Reads the sections, of which a file has one at most; the inner `None` is that it has none. `until` lengthens the replicates.
     pub(super) fn read(root: &Section<'a>, replicates: Option<&mut Replicates<'a>>) -> Option<Option<Self>> {
-        // `race: none` is the full grid, said aloud
+        // `race: none` says explicitly that every candidate has all replicates
         let race = root.get("race").filter(|node| !node.is_text("none"));
         match (race, root.get("until")) {
             (None, None) => Some(None),
@@ -129,7 +129,7 @@ impl<'a> StoppingSection<'a> {
         Some(Stopping { looks, rule })
     }
 
-    /// What the validation subset is needed for.
+    /// Why the validation subset must have cases.
     pub(super) fn reason(&self) -> &'static str {
         match self {
             Self::Race { .. } => "`race` decides by it",
@@ -150,7 +150,7 @@ fn looks<'a>(node: &Node<'a>) -> Option<Vec<(Node<'a>, u32)>> {
     looks.into_iter().collect()
 }
 
-/// The looks, if they ascend and each stands at the end of a draw.
+/// The looks, if they ascend and each falls at the end of a draw.
 fn checked(looks: &[(Node<'_>, u32)], ends: &[u32]) -> Option<Vec<u32>> {
     let replicates = ends.last().map_or(0, |end| *end);
     let (mut last, mut fits) = (0, true);
@@ -171,7 +171,7 @@ fn checked(looks: &[(Node<'_>, u32)], ends: &[u32]) -> Option<Vec<u32>> {
     fits.then(|| looks.iter().map(|(_, look)| *look).collect())
 }
 
-/// After how many replicates no draw is unfinished.
+/// The numbers of replicates after which every draw that has begun is complete.
 fn ends(draws: &[u64]) -> Vec<u32> {
     let last: HashMap<u64, usize> = draws.iter().enumerate().map(|(index, draw)| (*draw, index)).collect();
     let mut unfinished = 0;

@@ -76,28 +76,28 @@ pub fn parse(file: &str, text: &str) -> Result<Plan, Mistakes> {
     read(file, FileKind::Sweep, text, |root| SweepFile::read(root).map(SweepFile::plan))
 }
 
-/// What a sweep file says, checked: what is made of it cannot fail.
+/// The contents of a sweep file, checked: making a plan of them cannot fail.
 #[derive(Debug)]
 pub(super) struct SweepFile<'a> {
     pub(super) sweep: String,
     pub(super) dataset: Dataset,
     pub(super) objective: Objective,
-    /// What all jobs have in common, but for the settings of the grid.
+    /// The job that all candidates start from; the settings of the grid are not in it.
     pub(super) base: JobSpec,
     pub(super) axes: Axes<'a>,
     points: Vec<Point>,
     /// The replicates as the file gives them.
     pub(super) replicates: Replicates<'a>,
     seeds: Vec<Seeds>,
-    /// The section `race` or `until`, and what it comes to.
+    /// The section `race` or `until`, and the looks that follow from it.
     pub(super) stopping: Option<(StoppingSection<'a>, Stopping)>,
-    /// The section `simulate`, and what it comes to for each point.
+    /// The section `simulate`, and the scores of each point.
     pub(super) simulate: Option<(Simulate<'a>, Vec<Simulation>)>,
     pub(super) artifacts: Artifacts,
 }
 
 impl<'a> SweepFile<'a> {
-    /// Reads the sections and expands what can be wrong only when it is expanded.
+    /// Reads the sections, and expands those whose mistakes show only then.
     pub(super) fn read(root: &Node<'a>) -> Option<Self> {
         let root = Section::read(root, &KEYS)?;
         let sweep = root.required("sweep", Node::name);

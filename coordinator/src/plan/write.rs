@@ -45,7 +45,7 @@ pub fn job_file(dataset: &Dataset, objective: &Objective, job: &JobSpec) -> Resu
 }
 
 fn written(file: Mapping) -> String {
-    // mappings of names, numbers and lists can all be written
+    // serde_yaml can write every mapping of names, numbers and lists
     serde_yaml::to_string(&file).unwrap_or_else(|error| unreachable!("{error}"))
 }
 
@@ -86,7 +86,7 @@ fn sweep(file: &SweepFile<'_>) -> Mapping {
     all
 }
 
-/// What a sweep file fixes of a key, or the key's default where it has an effect; `None` for an axis.
+/// The value that a sweep file fixes for a key, or the key's default where it has an effect; `None` for an axis.
 fn fixed(axes: &Axes<'_>, key: Key) -> Option<Setting> {
     let grid = &axes.grid;
     if grid.axes.iter().any(|axis| axis.key == key) {

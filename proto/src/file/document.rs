@@ -1,7 +1,7 @@
 //! Text -> a tree of values, each with its text and its place.
 //!
-//! One pass over the events of saphyr-parser. It refuses what is too long or too deep, and aliases and merges, which sweep files do
-//! without. Knows nothing of sweeps.
+//! One pass over the events of saphyr-parser. It refuses files that are too long or nested too deeply, aliases and merge keys. Knows
+//! nothing of sweeps.
 
 use super::mistake::Mistake;
 use super::reader::Reader;
@@ -27,7 +27,7 @@ pub(super) struct Value {
     pub(super) place: Range<usize>,
 }
 
-/// What a value is.
+/// The content of a value.
 #[derive(Debug)]
 pub(super) enum Content {
     /// A scalar with its text, quotes and escapes resolved.

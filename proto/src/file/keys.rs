@@ -17,7 +17,7 @@ struct Entry {
     field: Field,
 }
 
-/// What a key accepts, and its value in a job. A setter that is given anything else changes nothing.
+/// The values that a key accepts, and how to get and set them in a job. A setter ignores anything else.
 pub(super) enum Field {
     /// A name.
     Choice { names: &'static [&'static str], get: fn(&JobSpec) -> &'static str, set: fn(&mut JobSpec, &str) },

@@ -84,9 +84,9 @@ pub enum Mistake {
     /// A value of another type.
     #[error("expected {expected}, found {found}")]
     WrongType {
-        /// What belongs here.
+        /// The type that belongs here.
         expected: String,
-        /// What stands here.
+        /// The value in the file.
         found: String,
     },
     /// A name that is not one of the choices.
@@ -188,7 +188,7 @@ pub enum Mistake {
     /// A subset without cases that the objective needs.
     #[error("the objective needs cases in this subset: {reason}")]
     EmptySubset {
-        /// What needs them.
+        /// The key that needs them.
         reason: &'static str,
     },
     /// Two sections of which a file can have one.
@@ -274,7 +274,7 @@ impl Mistake {
         Self::Inapplicable { key: needed.key.name(), value: needed.value.to_string() }
     }
 
-    /// What would be right: a line each.
+    /// How to put it right, one line per suggestion.
     #[must_use]
     pub fn help(&self) -> Vec<String> {
         match self {
@@ -331,7 +331,7 @@ fn listed(ends: &[u32]) -> String {
     }
 }
 
-/// What people call a character that is not a space.
+/// The name of a character that looks like a space.
 fn space_name(found: char) -> &'static str {
     match found {
         '\u{a0}' | '\u{2007}' | '\u{202f}' => "a no-break space",

@@ -34,12 +34,16 @@ pub fn read<T>(
     text: &str,
     parse: impl FnOnce(&Node<'_>) -> Option<T>,
 ) -> Result<T, Mistakes> {
-    // a byte-order mark says nothing that is not known
+    // text is decoded already: a byte-order mark has no meaning left
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let reader = Reader::default();
     let document = document::read(text, &reader);
     let parsed =
         document.and_then(|value| parse(&Node { value: &value, key: None, path: String::new(), reader: &reader }));
+    if parsed.is_none() && reader.is_clean() {
+        // whoever gives up says why; should that ever be forgotten, the file is still not taken
+        reader.reject(0..0, "", Mistake::Syntax("cannot be understood".to_owned()));
+    }
     match parsed.filter(|_| reader.is_clean()) {
         Some(parsed) => Ok(parsed),
         None => Err(Mistakes::new(file, kind, text, reader.found.into_inner(), reader.dropped.get())),
@@ -97,7 +101,7 @@ impl<'a> Node<'a> {
         self.reject(Mistake::WrongType { expected: expected.to_owned(), found: self.describe() });
     }
 
-    /// What keeps the mistakes.
+    /// The reader, which keeps the mistakes.
     #[must_use]
     pub fn reader(&self) -> &'a Reader {
         self.reader
@@ -262,7 +266,7 @@ impl<'a> Node<'a> {
         None
     }
 
-    /// What the value is, for messages.
+    /// The value in a message.
     fn describe(&self) -> String {
         match &self.value.content {
             Content::Scalar(Scalar::Null, _) => "nothing".into(),

@@ -1,4 +1,4 @@
-//! What a scalar without quotes means: nothing, a truth value, a number or a text.
+//! The meaning of a scalar without quotes: nothing, a truth value, a number or a text.
 //!
 //! The rules are YAML 1.2's core schema, with binary numbers and signs before `0x` and `0o` as extensions. A number with needless
 //! leading zeros is a text, and so is one too large to be finite.

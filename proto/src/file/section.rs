@@ -35,12 +35,12 @@ impl<'a> Section<'a> {
         self.entries.iter().find(|(name, _)| *name == key).map(|(_, node)| node)
     }
 
-    /// What `read` makes of the value of a key, or `default` if it is not given.
+    /// Reads the value of a key; `default` if it is not given.
     pub fn optional<T>(&self, key: &str, default: T, read: impl FnOnce(&Node<'a>) -> Option<T>) -> Option<T> {
         self.get(key).map_or(Some(default), read)
     }
 
-    /// What `read` makes of the value of a key that must be given.
+    /// Reads the value of a key that must be given.
     pub fn required<T>(&self, key: &str, read: impl FnOnce(&Node<'a>) -> Option<T>) -> Option<T> {
         let node = self.get(key);
         if node.is_none() {

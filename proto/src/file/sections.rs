@@ -160,7 +160,7 @@ fn objective(node: &Node<'_>) -> Option<Objective> {
     Some(Objective { metric: metric?, subset: subset?, epoch: epoch? })
 }
 
-/// Checks that the subsets have cases which the objective looks at.
+/// Checks that the subsets that the objective needs have cases.
 fn check_subsets(split: &Split, objective: &Objective, root: &Section<'_>) {
     if split.validation == 0 && objective.epoch == EpochChoice::Best {
         reject_empty(root, "validation", "`objective.epoch` is `best`");

@@ -50,7 +50,7 @@ pub struct Seeds {
     pub order_seed: u64,
 }
 
-/// What a simulated job makes up. Real jobs have none, so their ids know nothing of it.
+/// The scores that a simulated job makes up. Real jobs have none, so it does not change their ids.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Simulation {
@@ -133,7 +133,7 @@ impl JobSpec {
     /// Reads what [`to_json`](Self::to_json) wrote.
     ///
     /// # Errors
-    /// If the text is no specification of this version.
+    /// If the text is not a specification of this version.
     pub fn from_json(text: &str) -> Result<Self, InvalidSpec> {
         Ok(serde_json::from_str(text)?)
     }

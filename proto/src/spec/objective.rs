@@ -1,9 +1,9 @@
-//! By what candidates are compared, and an epoch is chosen.
+//! How candidates are compared, and how an epoch is chosen.
 
 use super::{EpochChoice, Metric, Split, Subset};
 use serde::{Deserialize, Serialize};
 
-/// What is optimised: by which metric the epoch is chosen.
+/// How the epoch is chosen whose weights count.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Selection {
@@ -31,7 +31,7 @@ impl Default for Selection {
     }
 }
 
-/// By what candidates are compared.
+/// How candidates are compared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Objective {
     /// The metric.

@@ -27,7 +27,7 @@ impl Default for Split {
 }
 
 impl Split {
-    /// What is drawn anew, independently of all others, for a split seed: replicates of the same draw are one observation of it.
+    /// The draw of a split seed, independent of all other draws: replicates of the same draw are one observation of it.
     #[must_use]
     pub fn draw(&self, split_seed: u64) -> u64 {
         match self.scheme {
