@@ -11,7 +11,7 @@
 
 use crate::analysis::comparison::{Analysis, Options};
 use crate::analysis::observations::from_results;
-use crate::results::{self, MeasurementRow, ResultsError, SweepResults};
+use crate::results::{self, JobFileError, MeasurementRow, ResultsError, SweepResults};
 use crate::store::Reader;
 use crate::tables::export::{Format, render};
 use crate::tables::table::Table;
@@ -121,6 +121,14 @@ impl Analyst {
         });
         self.threads = Some(threads);
         made
+    }
+
+    /// The job file of the only job whose id begins with `prefix`.
+    ///
+    /// # Errors
+    /// If the store cannot be read, no or several ids begin so, or the job is simulated.
+    pub fn job_file(&self, prefix: &str) -> Result<String, JobFileError> {
+        results::job_file(&Reader::open(&self.store)?, prefix)
     }
 
     /// The analysis of a sweep: the one that is kept, unless the results have changed.

@@ -2,7 +2,7 @@
 
 use clap::{Parser, Subcommand};
 use coordinator::cli::commands::{
-    analyze, cancel, certs, jobs, plan, report, run, serve, status, store, submit, tables, watch,
+    analyze, cancel, certs, job, jobs, plan, report, run, serve, status, store, submit, tables, watch,
 };
 use coordinator::cli::{CliError, exit};
 use std::io::{IsTerminal, Write};
@@ -34,6 +34,7 @@ enum Command {
     Status(status::Args),
     Watch(watch::Args),
     Jobs(jobs::Args),
+    Job(job::Args),
     Cancel(cancel::Args),
     Tables(tables::Args),
     Report(report::Args),
@@ -76,6 +77,7 @@ async fn dispatch(cli: Cli) -> Result<u8, CliError> {
         Some(Command::Plan(args)) => plan::run(args, &mut std::io::stdout().lock())?,
         Some(Command::Status(args)) => status::run(args).await?,
         Some(Command::Jobs(args)) => jobs::run(args).await?,
+        Some(Command::Job(args)) => job::run(args).await?,
         Some(Command::Cancel(args)) => cancel::run(args).await?,
         Some(Command::Tables(args)) => tables::run(args).await?,
         Some(Command::Report(args)) => report::run(args)?,

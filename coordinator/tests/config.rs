@@ -3,8 +3,9 @@
 
 mod golden;
 
-use coordinator::plan::{AxisValue, MOST_JOBS, Plan, Problem, Rule, Stopping, parse};
+use coordinator::plan::{AxisValue, MAX_JOBS, Mistake, Plan, Rule, SimulatedJob, Stopping, job_file, parse, resolved};
 use golden::assert_golden;
+use proto::file::JobFile;
 use proto::spec::{
     Convolution, EpochChoice, Loss, Metric, Optimizer, Precision, Scheme, Seeds, Stratify, Subset, Trainer,
 };
@@ -41,6 +42,55 @@ fn wrong_files_are_refused_with_the_golden_message() {
     }
 }
 
+/// The sweep files of `configs`, and others with every section.
+fn sweep_files() -> Vec<String> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../configs");
+    let files = std::fs::read_dir(folder).unwrap().map(|entry| std::fs::read_to_string(entry.unwrap().path()).unwrap());
+    let rests = [
+        "",
+        "grid:\n  training.batch_size: [4, 10]\n  loss: [bce, dice]\n  learning_rate: [1.0e-3, 1.0e-16]\n",
+        "grid:\n  losses.focal.gamma: [1, 2]\n  loss: [bce, focal, dice]\nlosses: {dice: {smooth: 1}}\n",
+        "grid:\n  training.momentum: [0, 0.9]\n  training.optimizer: [adam, sgd]\n",
+        "model: {width: 16}\ntraining: {optimizer: sgd, momentum: 0.5}\nobjective: {metric: dice, subset: test, epoch: best}\n",
+        "grid: {architecture: [segnet, unet]}\nexclude: [{architecture: segnet}]\ninclude: [{architecture: unet2, loss: focal}]\n",
+        "split: {scheme: rotation, train: 80, validation: 40, test: 40, stratify: lesion_fraction}\nreplicates: {split_seeds: 9}\nrace: {}\n",
+        "replicates: {split_seeds: {from: 7, to: 9}, init_seeds: 1}\nuntil: {half_width: 0.01, max_replicates: 6}\n",
+        "replicates: {split_seeds: {from: 7, to: 9}}\nuntil: {half_width: 0.01, max_replicates: 9999}\n",
+        "replicates: {split_seeds: [5, 5], init_seeds: [1, 2], order_seeds: 9}",
+        "replicates: {split_seeds: [7, 3], init_seeds: {from: 5, to: 6}, order_seeds: 1, crossed: true}",
+        "replicates: {split_seeds: 4, init_seeds: 3, order_seeds: 2}\nartifacts: {examples: 0}\nrace: none\n",
+        "grid: {loss: [bce, dice, focal]}\nsimulate: {mean: {from: 0.5, to: 0.7}, collapse: [0, 0, 1]}\n",
+    ];
+    files.chain(rests.map(|rest| format!("{HEAD}{rest}"))).collect()
+}
+
+#[test]
+fn a_file_with_every_default_filled_in_is_the_same_plan() {
+    for text in sweep_files() {
+        let resolved = resolved("sweep.yaml", &text).unwrap_or_else(|mistakes| panic!("{mistakes}"));
+        let plan = parse("sweep.yaml", &text).unwrap();
+        assert_eq!(parse("resolved.yaml", &resolved).unwrap_or_else(|mistakes| panic!("{mistakes}\n{resolved}")), plan);
+        assert_eq!(coordinator::plan::resolved("", &resolved).unwrap(), resolved, "nothing is left to fill in");
+    }
+}
+
+#[test]
+fn a_job_file_is_the_job_that_it_was_written_from() {
+    let content = proto::ids::ContentHash(7);
+    for text in sweep_files() {
+        let plan = parse("sweep.yaml", &text).unwrap();
+        for (candidate, replicate) in plan.queue() {
+            let job = plan.job(candidate, replicate, content);
+            let file = job_file(&plan.dataset, &plan.objective, &job).unwrap();
+            let read = JobFile::read("job.yaml", &file).unwrap_or_else(|mistakes| panic!("{mistakes}\n{file}"));
+            assert_eq!(read.with(content).id(), job.id(), "{file}");
+            assert_eq!((read.dataset, read.objective), (plan.dataset.clone(), plan.objective));
+        }
+    }
+    let plan = parse("", HEAD).unwrap().simulated();
+    assert_eq!(job_file(&plan.dataset, &plan.objective, &plan.job(0, 0, content)), Err(SimulatedJob));
+}
+
 #[test]
 fn every_file_in_configs_is_a_plan() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../configs");
@@ -58,14 +108,14 @@ fn every_file_in_configs_is_a_plan() {
     assert_eq!(jobs, expected.map(|(sweep, jobs)| (sweep.to_owned(), jobs)));
 }
 
-/// The example at the head of `plan/config.rs` holds every construct of the language.
+/// The example at the head of `plan/sweep_file.rs` holds every construct of the language.
 #[test]
 fn the_documented_example_is_a_plan() {
-    let source = include_str!("../src/plan/config.rs");
+    let source = include_str!("../src/plan/sweep_file.rs");
     let lines = source.lines().skip_while(|line| *line != "//! ```yaml").skip(1).take_while(|line| *line != "//! ```");
     let text: String =
         lines.map(|line| format!("{}\n", line.trim_start_matches("//!").strip_prefix(' ').unwrap())).collect();
-    let plan = parse("config.rs", &text).unwrap_or_else(|errors| panic!("{errors}"));
+    let plan = parse("sweep_file.rs", &text).unwrap_or_else(|errors| panic!("{errors}"));
     // 3 networks x 2 batch sizes x (bce + 2 focal) - segnet's 4 focal + 1
     assert_eq!((plan.candidates.len(), plan.replicates.len()), (15, 10));
     assert_eq!(plan.axes[3..], ["training.batch_size", "losses.focal.gamma"]);
@@ -107,7 +157,7 @@ fn made_up_scores_are_part_of_simulated_jobs_only() {
 }
 
 #[test]
-fn what_is_not_given_is_the_reports_protocol() {
+fn defaults_are_the_reference_protocol() {
     let plan = plan("");
     assert_eq!(plan.axes, ["architecture", "loss", "learning_rate"]);
     assert_eq!(lines(&plan), ["unet bce 0.001"]);
@@ -151,6 +201,14 @@ fn parameters_of_a_loss_vary_only_where_it_is_used() {
     let losses: Vec<_> = plan.candidates.iter().map(|candidate| candidate.template.loss).collect();
     let (dice, focal) = (|smooth| Loss::Dice { smooth }, |gamma| Loss::Focal { gamma });
     assert_eq!(losses, [Loss::Bce {}, focal(1.0), dice(1.0), dice(1e-8), focal(2.0)]);
+}
+
+#[test]
+fn a_byte_order_mark_is_no_part_of_the_text() {
+    let text = format!("\u{feff}{HEAD}");
+    assert_eq!(parse("", &text).unwrap(), plan(""));
+    let mistakes = parse("", &text.replace("sweep", "sweeep")).unwrap_err();
+    assert_eq!((mistakes.list[0].line, mistakes.list[0].column), (1, 1));
 }
 
 #[test]
@@ -274,11 +332,11 @@ fn the_last_epoch_is_the_same_job_under_every_metric() {
 
 #[test]
 fn a_million_jobs_are_allowed_and_one_more_is_not() {
-    assert_eq!(plan(&format!("replicates: {{split_seeds: {MOST_JOBS}}}")).jobs() as u64, MOST_JOBS);
+    assert_eq!(plan(&format!("replicates: {{split_seeds: {MAX_JOBS}}}")).jobs() as u64, MAX_JOBS);
     let rates: Vec<_> = (1..=1000).map(|rate| rate.to_string()).collect();
     let rates = rates.join(", ");
     let square = plan(&format!("grid: {{learning_rate: [{rates}], training.weight_decay: [{rates}]}}"));
-    assert_eq!(square.jobs() as u64, MOST_JOBS);
+    assert_eq!(square.jobs() as u64, MAX_JOBS);
 }
 
 /// Points are counted as they are made: an axis that does not apply multiplies nothing.
@@ -289,8 +347,8 @@ fn conditional_axes_add_up() {
     let grid =
         format!("grid: {{loss: [bce, dice, focal], losses.dice.smooth: [{values}], losses.focal.gamma: [{values}]}}");
     assert_eq!(plan(&grid).jobs(), 2001);
-    let errors = parse("", &format!("{HEAD}{grid}\nreplicates: {{split_seeds: 1000}}")).unwrap_err();
-    assert_eq!(errors.errors[0].problem, Problem::TooManyJobs { jobs: "2001000".into(), limit: MOST_JOBS });
+    let mistakes = parse("", &format!("{HEAD}{grid}\nreplicates: {{split_seeds: 1000}}")).unwrap_err();
+    assert_eq!(mistakes.list[0].mistake, Mistake::TooManyJobs { jobs: "2001000".into(), limit: MAX_JOBS });
 }
 
 /// The number of jobs is told, however large, without a job being made.
@@ -301,30 +359,30 @@ fn the_size_of_a_huge_grid_is_told() {
     let axes: Vec<_> = axes.iter().map(|axis| format!("{axis}: [{}]", rates.join(", "))).collect();
     let told = |seeds: u64| {
         let text = format!("{HEAD}grid: {{{}}}\nreplicates: {{split_seeds: {seeds}}}", axes.join(", "));
-        match &parse("", &text).unwrap_err().errors[..] {
-            [error] => error.problem.clone(),
-            errors => panic!("{errors:?}"),
+        match &parse("", &text).unwrap_err().list[..] {
+            [placed] => placed.mistake.clone(),
+            list => panic!("{list:?}"),
         }
     };
-    assert_eq!(told(3), Problem::TooManyJobs { jobs: "3000000000000".into(), limit: MOST_JOBS });
+    assert_eq!(told(3), Mistake::TooManyJobs { jobs: "3000000000000".into(), limit: MAX_JOBS });
     let seeds = (1 << 53) - 1;
-    assert_eq!(told(seeds), Problem::TooManyJobs { jobs: format!("{seeds}000000000000"), limit: MOST_JOBS });
+    assert_eq!(told(seeds), Mistake::TooManyJobs { jobs: format!("{seeds}000000000000"), limit: MAX_JOBS });
 }
 
 #[test]
 fn hostile_texts_are_refused() {
-    let problem = |text: &str| parse("", text).unwrap_err().errors[0].problem.clone();
+    let problem = |text: &str| parse("", text).unwrap_err().list[0].mistake.clone();
     let laughs: String = (1..30).map(|n| format!("l{n}: &l{n} [*l{p}, *l{p}, *l{p}]\n", p = n - 1)).collect();
-    assert_eq!(problem(&format!("l0: &l0 ha\n{laughs}")), Problem::Alias);
+    assert_eq!(problem(&format!("l0: &l0 ha\n{laughs}")), Mistake::Alias);
     // the event parser reads ahead and may meet its own limit first
-    let deep = [Problem::TooDeep { limit: 32 }, Problem::Syntax("recursion limit exceeded".into())];
+    let deep = [Mistake::TooDeep { limit: 32 }, Mistake::Syntax("recursion limit exceeded".into())];
     for bracket in ["[", "{a: ", "- ", "[{a: "] {
         let problem = problem(&bracket.repeat(100_000));
         assert!(deep.contains(&problem), "{bracket}: {problem:?}");
     }
-    let values = Problem::TooManyValues { limit: 50_000 };
+    let values = Mistake::TooManyValues { limit: 50_000 };
     assert_eq!(problem(&format!("a: [{}]", "1, ".repeat(100_000))), values);
-    assert_eq!(problem(&"#".repeat((1 << 20) + 1)), Problem::TooLong { bytes: (1 << 20) + 1, limit: 1 << 20 });
+    assert_eq!(problem(&"#".repeat((1 << 20) + 1)), Mistake::TooLong { bytes: (1 << 20) + 1, limit: 1 << 20 });
 }
 
 /// No text makes the parser panic: every cut of a file, and every byte of it replaced.

@@ -312,7 +312,8 @@ fn shown(name: &str, text: &str, format: commands::plan::Format) -> String {
     let file = folder.path().join(name);
     std::fs::write(&file, text).unwrap();
     let mut out = Vec::new();
-    commands::plan::run(commands::plan::Args { file, format }, &mut out).unwrap();
+    let resolved = false;
+    commands::plan::run(commands::plan::Args { file, format, resolved }, &mut out).unwrap();
     String::from_utf8(out).unwrap()
 }
 
@@ -344,8 +345,8 @@ fn a_plan_of_a_million_jobs_lists_fifty_candidates() {
 
 #[test]
 fn a_missing_file_and_a_wrong_one_are_the_users() {
-    let args =
-        |file: &std::path::Path| commands::plan::Args { file: file.to_owned(), format: commands::plan::Format::Table };
+    let format = commands::plan::Format::Table;
+    let args = |file: &std::path::Path| commands::plan::Args { file: file.to_owned(), format, resolved: false };
     let folder = tempfile::tempdir().unwrap();
     let mut out = Vec::new();
     let missing = commands::plan::run(args(&folder.path().join("none.yaml")), &mut out).unwrap_err();

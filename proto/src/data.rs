@@ -19,6 +19,15 @@ impl Format {
     /// Every format, in the order in which messages list them.
     pub const ALL: [Self; 3] = [Self::Ph2, Self::Folder, Self::Synthetic];
 
+    /// Their names, in the same order.
+    pub const NAMES: &'static [&'static str] = &["ph2", "folder", "synthetic"];
+
+    /// The format of that name.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|format| format.name() == name)
+    }
+
     /// The format's name in a sweep file.
     #[must_use]
     pub fn name(self) -> &'static str {
@@ -57,12 +66,12 @@ pub struct Synthetic {
 }
 
 impl Synthetic {
-    /// Most cases that are made.
-    pub const MOST_CASES: u32 = 100_000;
+    /// Maximum number of cases.
+    pub const MAX_CASES: u32 = 100_000;
 }
 
 impl Default for Synthetic {
-    /// As many cases as the report had.
+    /// As many cases as the reference protocol has.
     fn default() -> Self {
         Self { cases: 200, seed: 0 }
     }

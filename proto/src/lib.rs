@@ -8,6 +8,7 @@
 //!  extras   baselines, example segmentations       (domain)
 //!  data     which data set, with which content     (domain)
 //!  status   where sweeps and workers stand         (domain)
+//!  file     sweep files and job files              (domain, every mistake with its place)
 //!  wire     generated from sweep/v1/*.proto        (only the edges use it)
 //!  address  where a coordinator is called
 //!  bearer   the token of every call
@@ -28,6 +29,7 @@ pub mod cost;
 pub mod credential;
 pub mod data;
 pub mod extras;
+pub mod file;
 pub mod ids;
 pub mod local;
 pub mod measure;

@@ -61,6 +61,21 @@ fn a_sweep_file_that_is_wrong_in_several_places_says_all() {
 }
 
 #[test]
+fn a_sweep_file_in_another_encoding() {
+    let lab = Lab::new();
+    let latin = tiny("bce", 1, 1).replace("loss: [bce]", "loss: [bce]  # Gr").into_bytes();
+    let at = latin.windows(2).position(|pair| pair == b"Gr").unwrap() + 2;
+    let latin = [&latin[..at], b"\xf6\xdfe", &latin[at..]].concat();
+    fs::write(lab.path("sweep.yaml"), latin).unwrap();
+    assert_sweep_refused(&lab, &["sweep.yaml:5:20", "the byte 0xF6 is not valid UTF-8", "save the file as UTF-8"]);
+
+    let sixteen: Vec<_> = tiny("bce", 1, 1).encode_utf16().flat_map(u16::to_le_bytes).collect();
+    fs::write(lab.path("sweep.yaml"), [&b"\xff\xfe"[..], &sixteen].concat()).unwrap();
+    let ended = lab.run(["plan", "sweep.yaml"]).expect(0);
+    assert!(ended.stdout.starts_with("tiny: 1 job"), "{}", ended.stdout);
+}
+
+#[test]
 fn a_sweep_file_that_is_not_there() {
     assert_sweep_refused(&Lab::new(), &["sweep.yaml", "No such file"]);
 }
@@ -200,6 +215,8 @@ fn a_sweep_or_a_table_that_does_not_exist() {
     lab.write(&simulated(2, 1));
     lab.run(["submit", "sweep.yaml", "--simulated"]).expect(0);
     assert_refused(&lab, &["tables", "--sweep", "other"], &["no sweep is named `other`", "simulated"]);
+    assert_refused(&lab, &["job", "0x1"], &["`0x1` is not the beginning of a job's id"]);
+    assert_refused(&lab, &["job", "f00"], &["no job's id begins with `f00`", "coordinator jobs"]);
     assert_refused(&lab, &["cancel", "other"], &["no sweep is named `other`"]);
     assert_refused(&lab, &["cancel", ""], &["<SWEEP>"]);
     assert_refused(&lab, &["tables", "--rows", "columns"], &["columns", "candidates"]);

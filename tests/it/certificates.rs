@@ -9,8 +9,8 @@ use proto::wire::enrolment_client::EnrolmentClient;
 use proto::wire::fleet_client::FleetClient;
 use proto::wire::sweeps_client::SweepsClient;
 use proto::wire::{
-    CancelRequest, CompleteRequest, EnrolRequest, EnrolResponse, RegisterRequest, StatusRequest, SubmitRequest,
-    SynchronizeRequest, TablesRequest,
+    CancelRequest, CompleteRequest, EnrolRequest, EnrolResponse, JobRequest, RegisterRequest, StatusRequest,
+    SubmitRequest, SynchronizeRequest, TablesRequest,
 };
 use std::collections::BTreeMap;
 use std::fs;
@@ -245,8 +245,8 @@ fn each_role_may_make_its_own_calls_and_no_others() {
         }
         let expected = [
             ("certificate", "enrol register synchronize complete"),
-            ("reader", "status watch tables"),
-            ("submitter", "submit cancel status watch tables"),
+            ("reader", "status watch tables job"),
+            ("submitter", "submit cancel status watch tables job"),
             ("worker", "enrol"),
         ];
         assert_eq!(allowed, expected.map(|(role, calls)| (role, calls.to_owned())).into());
@@ -271,6 +271,7 @@ async fn calls(channel: Channel, bearer: Bearer, worker: &Enrolled) -> Vec<(&'st
         ("status", sweeps.status(StatusRequest::default()).await.err()),
         ("watch", sweeps.watch(StatusRequest::default()).await.err()),
         ("tables", sweeps.tables(TablesRequest::default()).await.err()),
+        ("job", sweeps.job(JobRequest::default()).await.err()),
     ]
 }
 

@@ -48,6 +48,18 @@ fn a_job_file_names_the_same_job_as_the_sweep() {
     let report: serde_json::Value = serde_json::from_str(&ended.stdout).unwrap();
     assert_eq!(report["job"], row["job"].as_str());
     assert_eq!(report["test"]["iou"].as_f64(), row["test_iou"].parse().ok());
+
+    // the coordinator writes the same job file
+    let told = lab.run(["job", &row["job"][..6]]).expect(0).stdout;
+    std::fs::write(lab.path("told.yaml"), &told).unwrap();
+    let again = Process::start(&mut lab.command("worker", ["train", "--job", "told.yaml"])).wait().expect(0);
+    let again: serde_json::Value = serde_json::from_str(&again.stdout).unwrap();
+    assert_eq!(
+        (&again["job"], &again["test"], &again["objective"]),
+        (&report["job"], &report["test"], &report["objective"])
+    );
+    let coordinator = lab.serve(&[]);
+    assert_eq!(lab.run(["job", &row["job"], "--coordinator", &coordinator.url]).expect(0).stdout, told);
 }
 
 #[test]

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 use clap::Parser;
+use proto::file::LoadError;
 use std::collections::BTreeSet;
 use std::io::Write;
 use std::path::Path;
@@ -50,17 +51,17 @@ fn mistakes_are_named_with_their_place() {
         ("loss: dice", "loos: dice", 8, "loos"),
         ("architecture: unet2", "architecture: unet3", 7, "unet3"),
         ("width: 2", "width: wide", 3, "wide"),
+        ("width: 2", "width: 4000000", 3, "4000000"),
         ("epochs: 1", "epoch: 1", 4, "epoch"),
+        ("subset: test", "subset: train", 5, "train"),
+        ("learning_rate: 1.0e-3", "learning_rate: -1.0", 9, "-1.0"),
         ("split_seed: 7", "split_seed: -7", 10, "-7"),
     ];
-    for (right, wrong, expected, name) in mistakes {
+    for (right, wrong, line, name) in mistakes {
         let error = train(&JOB.replace(right, wrong)).unwrap_err();
-        let TrainCommandError::Invalid { line, message, .. } = &error else { panic!("{wrong}: {error}") };
-        assert!((*line, message.contains(name)) == (expected, true), "{wrong}: {error}");
-    }
-    for (right, wrong) in [("1.0e-3", "-1.0"), ("width: 2", "width: 4000000"), ("subset: test", "subset: train")] {
-        let error = train(&JOB.replace(right, wrong)).unwrap_err();
-        assert!(matches!(error, TrainCommandError::Invalid { .. }), "{wrong}: {error}");
+        let TrainCommandError::JobFile(LoadError::Mistakes(mistakes)) = &error else { panic!("{wrong}: {error}") };
+        assert!(mistakes.list.iter().any(|placed| placed.line == line), "{wrong}: {error}");
+        assert!(error.is_users() && error.to_string().contains(name), "{wrong}: {error}");
     }
 }
 

@@ -4,7 +4,7 @@ use super::sweep_file::PlanError;
 use crate::analysis::observations::from_csv::ImportError;
 use crate::driver::Refusal;
 use crate::identity::IdentityError;
-use crate::results::ResultsError;
+use crate::results::{JobFileError, ResultsError};
 use crate::store::StoreError;
 use proto::credential::TokenFileError;
 use std::io;
@@ -141,6 +141,9 @@ pub enum CliError {
     /// The results of a sweep.
     #[error(transparent)]
     Results(#[from] ResultsError),
+    /// The job file of a job.
+    #[error(transparent)]
+    JobFile(#[from] JobFileError),
     /// The coordinator at the other end.
     #[error("{0}")]
     NotReached(String),
@@ -175,7 +178,9 @@ impl CliError {
     pub fn exit_code(&self) -> u8 {
         match self {
             Self::Plan(error) => error.exit_code(),
-            Self::Store(error) | Self::Results(ResultsError::Store(error)) => {
+            Self::Store(error)
+            | Self::Results(ResultsError::Store(error))
+            | Self::JobFile(JobFileError::Store(error)) => {
                 if error.is_users() {
                     exit::USERS_MISTAKE
                 } else {
@@ -201,7 +206,8 @@ impl CliError {
             | Self::LocalWorker
             | Self::Import { .. }
             | Self::Binary { .. }
-            | Self::Results(_) => exit::USERS_MISTAKE,
+            | Self::Results(_)
+            | Self::JobFile(_) => exit::USERS_MISTAKE,
             Self::Interrupted => exit::INTERRUPTED,
             Self::NotReached(_) => exit::NOT_REACHED,
             Self::Driver(_) | Self::Output(_) | Self::Internal(_) => exit::INTERNAL,

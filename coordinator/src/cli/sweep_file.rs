@@ -1,27 +1,19 @@
 //! A sweep file on the disk -> `Plan`.
 
-use crate::plan::{ConfigErrors, Plan, parse};
-use std::fs::File;
-use std::io::{self, Read};
-use std::path::{Path, PathBuf};
-
-/// Maximum number of bytes that are read: one more than `parse` accepts is enough for its message.
-const MAX_BYTES: u64 = (1 << 20) + 1;
+use crate::plan::{Plan, parse};
+use proto::file::{FileKind, LoadError, Mistakes, load as load_text};
+use std::io;
+use std::path::Path;
 
 /// Why there is no plan.
 #[derive(Debug, thiserror::Error)]
 pub enum PlanError {
-    /// The file could not be read.
-    #[error("{}: cannot be read", path.display())]
-    Read {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        source: io::Error,
-    },
+    /// The file cannot be read, or is not text.
+    #[error(transparent)]
+    Load(#[from] LoadError),
     /// The file is not a valid sweep file.
     #[error(transparent)]
-    Config(#[from] ConfigErrors),
+    Mistakes(#[from] Mistakes),
     /// The plan could not be written.
     #[error("the plan cannot be written")]
     Write(#[source] io::Error),
@@ -32,7 +24,7 @@ impl PlanError {
     #[must_use]
     pub fn exit_code(&self) -> u8 {
         match self {
-            Self::Read { .. } | Self::Config(_) => 2,
+            Self::Load(_) | Self::Mistakes(_) => 2,
             Self::Write(_) => 1,
         }
     }
@@ -43,10 +35,7 @@ impl PlanError {
 /// # Errors
 /// If the file cannot be read, or is not a valid sweep file.
 pub fn load(path: &Path) -> Result<(Plan, String), PlanError> {
-    let mut text = String::new();
-    File::open(path)
-        .and_then(|file| file.take(MAX_BYTES).read_to_string(&mut text))
-        .map_err(|source| PlanError::Read { path: path.to_owned(), source })?;
+    let text = load_text(path, FileKind::Sweep)?;
     let plan = parse(&path.display().to_string(), &text)?;
     Ok((plan, text))
 }

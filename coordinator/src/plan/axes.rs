@@ -2,61 +2,61 @@
 //!
 //! Every key of `model`, `training` and of a loss is a setting for all jobs in its section, or an axis under `grid`.
 
-use super::errors::Problems;
+use super::AxisValue;
 use super::grid::{Axis, Grid, Pattern, Point, matches};
-use super::node::{Node, Section};
-use super::problem::Problem;
-use super::setting::{Key, Setting};
-use proto::spec::{Architecture, DEFAULT_LEARNING_RATE, LossName};
+use proto::file::{Key, Mistake, Node, Section, Setting, settings};
+use proto::spec::Architecture;
 use std::collections::HashSet;
 
-/// Most entries of `include` and of `exclude`.
-const MOST_ENTRIES: usize = 1000;
+/// Maximum number of entries of `include` and of `exclude`.
+const MAX_ENTRIES: usize = 1000;
 
 /// The grid as the file describes it, not yet expanded.
 #[derive(Debug)]
 pub(super) struct Axes<'a> {
     pub(super) grid: Grid,
-    include: Vec<(Node<'a>, Point)>,
-    exclude: Vec<(Node<'a>, Pattern)>,
+    pub(super) include: Vec<(Node<'a>, Point)>,
+    pub(super) exclude: Vec<(Node<'a>, Pattern)>,
 }
 
 impl<'a> Axes<'a> {
     /// Reads the sections; `None` if there is a mistake in one of them.
-    pub(super) fn read(root: &Section<'a>, problems: &mut Problems) -> Option<Self> {
-        let before = problems.len();
-        let given = root.optional("grid", Vec::new(), |node| axes(node, problems));
-        let fixed = fixed(root, problems);
+    pub(super) fn read(root: &Section<'a>) -> Option<Self> {
+        let reader = root.node().reader();
+        let before = reader.mistakes();
+        let given = root.optional("grid", Vec::new(), axes);
+        let fixed = settings(root);
         let given = given?;
         for (node, setting) in &fixed {
-            if given.iter().any(|(_, axis)| axis.key == setting.key()) {
-                node.reject_key::<()>(Problem::AlsoAxis, problems);
+            if given.iter().any(|(_, axis)| axis.key == setting.key) {
+                node.reject_key(Mistake::AlsoAxis);
             }
         }
         let main = Key::MAIN.into_iter().filter(|key| given.iter().all(|(_, axis)| axis.key != *key));
-        let axes = main.map(default_axis).chain(given.iter().map(|(_, axis)| axis.clone())).collect();
+        let axes = main.filter_map(default_axis).chain(given.iter().map(|(_, axis)| axis.clone())).collect();
         let grid = Grid { axes, fixed: fixed.iter().map(|(_, setting)| *setting).collect() };
 
-        let include = entries(root.get("include"), problems);
+        let include = entries(root.get("include"));
         let include: Vec<_> =
-            include.into_iter().filter_map(|node| point(&node, &grid, problems).map(|point| (node, point))).collect();
-        let exclude = entries(root.get("exclude"), problems);
-        let exclude = exclude
-            .into_iter()
-            .filter_map(|node| pattern(&node, &grid, problems).map(|pattern| (node, pattern)))
-            .collect();
+            include.into_iter().filter_map(|node| point(&node, &grid).map(|point| (node, point))).collect();
+        let exclude = entries(root.get("exclude"));
+        let exclude =
+            exclude.into_iter().filter_map(|node| pattern(&node, &grid).map(|pattern| (node, pattern))).collect();
 
         let named = given.iter().map(|(node, axis)| (node, axis.key));
         // parameters of a loss may stand ready for a loss that the grid does not have
-        let trained =
-            fixed.iter().map(|(node, setting)| (node, setting.key())).filter(|(_, key)| *key == Key::Momentum);
+        let trained = fixed.iter().map(|(node, setting)| (node, setting.key)).filter(|(_, key)| !key.is_of_a_loss());
         for (node, key) in named.chain(trained) {
-            let somewhere = grid.applies_somewhere(key) || include.iter().any(|(_, point)| grid.applies(key, point));
-            if let (Some(needed), false) = (key.needs(), somewhere) {
-                node.reject_key::<()>(inapplicable(needed), problems);
+            if let (Some(needed), false) = (key.needs(), has_effect(&grid, &include, key)) {
+                node.reject_key(Mistake::inapplicable(needed));
             }
         }
-        (problems.len() == before).then_some(Self { grid, include, exclude })
+        (reader.mistakes() == before).then_some(Self { grid, include, exclude })
+    }
+
+    /// Whether a key has an effect on any point.
+    pub(super) fn has_effect(&self, key: Key) -> bool {
+        has_effect(&self.grid, &self.include, key)
     }
 
     /// Upper bound of the number of points, without making one; `None` beyond 2^128.
@@ -65,19 +65,16 @@ impl<'a> Axes<'a> {
     }
 
     /// The networks of the grid.
-    pub(super) fn architectures(&self) -> Vec<Architecture> {
-        let axes = self.grid.axes.iter().flat_map(|axis| axis.values.iter().copied());
-        let included = self.include.iter().flat_map(|(_, point)| point.iter().flatten().copied());
-        let architecture = |setting| match setting {
-            Setting::Architecture(architecture) => Some(architecture),
-            _ => None,
-        };
-        axes.chain(included).filter_map(architecture).collect()
+    pub(super) fn architectures(&self) -> impl Iterator<Item = Architecture> {
+        let axes = self.grid.axes.iter().flat_map(|axis| &axis.values);
+        let included = self.include.iter().flat_map(|(_, point)| point.iter().flatten());
+        let settings = axes.chain(included).filter(|setting| setting.key == Key::ARCHITECTURE);
+        settings.filter_map(|setting| Architecture::from_name(&setting.value.to_string()))
     }
 
     /// The points: the product of the axes without the excluded, then the included.
-    pub(super) fn points(&self, problems: &mut Problems) -> Option<Vec<Point>> {
-        let before = problems.len();
+    pub(super) fn points(&self) -> Option<Vec<Point>> {
+        let mut fits = true;
         let mut points = self.grid.points();
         let mut used = vec![false; self.exclude.len()];
         points.retain(|point| {
@@ -90,143 +87,116 @@ impl<'a> Axes<'a> {
             kept
         });
         for ((node, _), _) in self.exclude.iter().zip(used).filter(|(_, used)| !used) {
-            node.reject::<()>(Problem::ExcludesNothing, problems);
+            node.reject(Mistake::ExcludesNothing);
+            fits = false;
         }
         for (node, point) in &self.include {
             if points.contains(point) {
-                node.reject::<()>(Problem::DuplicatePoint, problems);
+                node.reject(Mistake::DuplicatePoint);
+                fits = false;
             }
             points.push(point.clone());
         }
         if let (true, Some((last, _))) = (points.is_empty(), self.exclude.last()) {
-            last.reject::<()>(Problem::ExcludesAll, problems);
+            last.reject(Mistake::ExcludesAll);
+            fits = false;
         }
-        (problems.len() == before).then_some(points)
+        fits.then_some(points)
     }
 }
 
-fn default_axis(key: Key) -> Axis {
-    let setting = match key {
-        Key::Loss => Setting::Loss(LossName::Bce),
-        Key::LearningRate => Setting::LearningRate(DEFAULT_LEARNING_RATE),
-        _ => Setting::Architecture(Architecture::UNet),
-    };
-    Axis { key, values: vec![setting] }
+fn has_effect(grid: &Grid, include: &[(Node<'_>, Point)], key: Key) -> bool {
+    grid.applies_somewhere(key) || include.iter().any(|(_, point)| grid.applies(key, point))
+}
+
+fn default_axis(key: Key) -> Option<Axis> {
+    Some(Axis { key, values: vec![key.default_setting()?] })
 }
 
 /// Reads the section `grid`.
-fn axes<'a>(node: &Node<'a>, problems: &mut Problems) -> Option<Vec<(Node<'a>, Axis)>> {
-    let section = Section::read(node.clone(), &Key::ALL.map(Key::name), problems)?;
+fn axes<'a>(node: &Node<'a>) -> Option<Vec<(Node<'a>, Axis)>> {
+    let names: Vec<_> = Key::all().map(Key::name).collect();
+    let section = Section::read(node, &names)?;
     let axes: Vec<_> = section
         .entries()
         .iter()
         .filter_map(|(name, node)| Some((node, Key::from_name(name)?)))
-        .map(|(node, key)| Some((node.clone(), Axis { key, values: values(key, node, problems)? })))
+        .map(|(node, key)| Some((node.clone(), Axis { key, values: values(key, node)? })))
         .collect();
     axes.into_iter().collect()
 }
 
 /// Reads the values of an axis: a list without duplicates, or a single value.
-fn values(key: Key, node: &Node<'_>, problems: &mut Problems) -> Option<Vec<Setting>> {
+fn values(key: Key, node: &Node<'_>) -> Option<Vec<Setting>> {
     if !node.is_list() {
-        return Some(vec![key.read(node, problems)?]);
+        return Some(vec![key.read(node)?]);
     }
-    let items = node.items(problems)?;
+    let items = node.items()?;
     if items.is_empty() {
-        return node.reject(Problem::EmptyList, problems);
+        node.reject(Mistake::EmptyList);
+        return None;
     }
     let mut seen = HashSet::new();
     let values: Vec<_> = items
         .iter()
         .map(|item| {
-            let setting = key.read(item, problems)?;
-            let shown = setting.value().to_string();
-            match seen.insert(shown.clone()) {
-                true => Some(setting),
-                false => item.reject(Problem::DuplicateValue(shown), problems),
+            let setting = key.read(item)?;
+            let shown = AxisValue::from(setting.value).to_string();
+            if !seen.insert(shown.clone()) {
+                item.reject(Mistake::DuplicateValue(shown));
+                return None;
             }
+            Some(setting)
         })
         .collect();
     values.into_iter().collect()
 }
 
-/// Reads the settings of the sections `model`, `training` and `losses`.
-fn fixed<'a>(root: &Section<'a>, problems: &mut Problems) -> Vec<(Node<'a>, Setting)> {
-    let mut settings = Vec::new();
-    for section in ["model", "training"] {
-        settings.extend(root.get(section).into_iter().flat_map(|node| section_settings(section, node, problems)));
-    }
-    if let Some(losses) = root.get("losses") {
-        let names: Vec<_> = LossName::ALL.iter().map(|loss| loss.name()).collect();
-        let losses = Section::read(losses.clone(), &names, problems);
-        for (name, node) in losses.iter().flat_map(Section::entries) {
-            settings.extend(section_settings(&format!("losses.{name}"), node, problems));
-        }
-    }
-    settings
-}
-
-fn section_settings<'a>(section: &str, node: &Node<'a>, problems: &mut Problems) -> Vec<(Node<'a>, Setting)> {
-    let keys = Key::ALL.into_iter().filter_map(|key| match key.section() {
-        Some((of, name)) if of == section => Some((name, key)),
-        _ => None,
-    });
-    let keys: Vec<(&str, Key)> = keys.collect();
-    let names: Vec<_> = keys.iter().map(|(name, _)| *name).collect();
-    let Some(section) = Section::read(node.clone(), &names, problems) else { return Vec::new() };
-    let given = keys.into_iter().filter_map(|(name, key)| Some((section.get(name)?.clone(), key)));
-    given.filter_map(|(node, key)| key.read(&node, problems).map(|setting| (node, setting))).collect()
-}
-
 /// The entries of `include` or `exclude`.
-fn entries<'a>(node: Option<&Node<'a>>, problems: &mut Problems) -> Vec<Node<'a>> {
+fn entries<'a>(node: Option<&Node<'a>>) -> Vec<Node<'a>> {
     let Some(node) = node else { return Vec::new() };
-    let items = node.items(problems).unwrap_or_default();
-    if items.len() > MOST_ENTRIES {
-        node.reject_key::<()>(Problem::LongList { found: items.len(), limit: MOST_ENTRIES }, problems);
+    let items = node.items().unwrap_or_default();
+    if items.len() > MAX_ENTRIES {
+        node.reject_key(Mistake::LongList { found: items.len(), limit: MAX_ENTRIES });
         return Vec::new();
     }
     items
 }
 
 /// Reads an entry of `exclude`: a value for some of the axes.
-fn pattern(node: &Node<'_>, grid: &Grid, problems: &mut Problems) -> Option<Pattern> {
-    let section = axis_section(node, grid, problems)?;
+fn pattern(node: &Node<'_>, grid: &Grid) -> Option<Pattern> {
+    let section = axis_section(node, grid)?;
     let axes = grid.axes.iter().enumerate();
     let given = axes.filter_map(|(index, axis)| Some((index, axis.key, section.get(axis.key.name())?)));
-    let settings: Vec<_> =
-        given.map(|(index, key, node)| key.read(node, problems).map(|setting| (index, setting))).collect();
+    let settings: Vec<_> = given.map(|(index, key, node)| key.read(node).map(|setting| (index, setting))).collect();
     settings.into_iter().collect()
 }
 
 /// Reads an entry of `include`: a value for every axis that has several.
-fn point(node: &Node<'_>, grid: &Grid, problems: &mut Problems) -> Option<Point> {
-    let before = problems.len();
-    let section = axis_section(node, grid, problems)?;
+fn point(node: &Node<'_>, grid: &Grid) -> Option<Point> {
+    let before = node.reader().mistakes();
+    let section = axis_section(node, grid)?;
     let mut point = vec![None; grid.axes.len()];
     for index in grid.by_decision() {
         let axis = &grid.axes[index];
         let given = section.get(axis.key.name());
-        point[index] = match (given, axis.key.needs().filter(|_| !grid.applies(axis.key, &point))) {
-            (Some(node), Some(needed)) => node.reject_key(inapplicable(needed), problems),
-            (None, Some(_)) => None,
-            (Some(node), None) => axis.key.read(node, problems),
-            (None, None) if axis.values.len() == 1 => axis.values.first().copied(),
-            (None, None) => node.reject(Problem::MissingKey(axis.key.name().to_owned()), problems),
-        };
+        match (given, axis.key.needs().filter(|_| !grid.applies(axis.key, &point))) {
+            (Some(node), Some(needed)) => node.reject_key(Mistake::inapplicable(needed)),
+            (None, Some(_)) => {}
+            (Some(node), None) => point[index] = axis.key.read(node),
+            (None, None) if axis.values.len() == 1 => point[index] = axis.values.first().copied(),
+            (None, None) => node.reject(Mistake::MissingKey(axis.key.name().to_owned())),
+        }
     }
-    (problems.len() == before).then_some(point)
+    (node.reader().mistakes() == before).then_some(point)
 }
 
-fn axis_section<'a>(node: &Node<'a>, grid: &Grid, problems: &mut Problems) -> Option<Section<'a>> {
+fn axis_section<'a>(node: &Node<'a>, grid: &Grid) -> Option<Section<'a>> {
     let names: Vec<_> = grid.axes.iter().map(|axis| axis.key.name()).collect();
     if !node.is_mapping() {
         // an entry without keys would match everything
-        return node.mistyped("a mapping of axes to values", problems);
+        node.mistyped("a mapping of axes to values");
+        return None;
     }
-    Section::read(node.clone(), &names, problems)
-}
-
-fn inapplicable(needed: Setting) -> Problem {
-    Problem::Inapplicable { key: needed.key().name(), value: needed.value().to_string() }
+    Section::read(node, &names)
 }

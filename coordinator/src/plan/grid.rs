@@ -7,8 +7,8 @@
 //! An axis may apply to some points only, as `losses.focal.gamma` does to those with the focal loss: the others have no
 //! value on it and are not repeated. A point's axes are in the file's order, a candidate's in the table's.
 
-use super::setting::{Key, Setting};
 use super::{AxisValue, Candidate};
+use proto::file::{Key, Setting};
 use proto::spec::JobSpec;
 
 /// An axis of the grid.
@@ -116,7 +116,7 @@ impl Grid {
     pub(super) fn candidates(&self, points: &[Point], base: &JobSpec) -> Vec<Candidate> {
         let columns = self.by_column();
         let values = |point: &Point| -> Vec<Option<AxisValue>> {
-            columns.iter().map(|&index| point[index].map(|setting| setting.value())).collect()
+            columns.iter().map(|&index| point[index].map(|setting| setting.value.into())).collect()
         };
         let candidate =
             |point: &Point| Candidate { values: values(point), template: self.template(point, base), simulation: None };
@@ -124,17 +124,13 @@ impl Grid {
     }
 
     fn template(&self, point: &Point, base: &JobSpec) -> JobSpec {
-        let mut settings: Vec<Setting> = self.fixed.iter().chain(point.iter().flatten()).copied().collect();
-        settings.sort_by_key(Setting::key);
         let mut template = base.clone();
-        for setting in settings {
-            setting.apply(&mut template);
-        }
+        Setting::apply_all(self.fixed.iter().chain(point.iter().flatten()).copied(), &mut template);
         template
     }
 }
 
-/// What an exclusion asks for: settings, each with the index of its axis.
+/// The settings of an exclusion, each with the index of its axis.
 pub(super) type Pattern = Vec<(usize, Setting)>;
 
 /// Whether a point has all settings of a pattern.

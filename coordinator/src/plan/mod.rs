@@ -1,68 +1,40 @@
 //! YAML -> grid -> jobs. Pure: knows neither files, nor the store, nor the wire.
 //!
 //! ```text
-//!  text --config--> sections and axes --grid--> Plan { candidates x replicates }
+//!  text --proto::file, sweep_file--> sections and axes --grid--> Plan { candidates x replicates }
+//!  sections and axes --write--> text with every default filled in;  a job --write--> its job file
 //! ```
 //!
 //! A [`Plan`] is compact: a million jobs are its candidates times its replicates. A job's specification, and so its id, exists
 //! once the content of the data set is known.
 
 mod axes;
-mod config;
-mod document;
-mod errors;
 mod grid;
-mod node;
-mod problem;
 mod replicates;
-mod sections;
-mod setting;
 mod simulation;
 mod stopping;
+mod sweep_file;
+mod write;
 
-pub use config::{MOST_JOBS, parse};
-pub use errors::{ConfigError, ConfigErrors};
-pub use problem::Problem;
+pub use proto::file::{Mistake, Mistakes};
+pub use proto::spec::Objective;
 pub use stopping::{Rule, Stopping};
+pub use sweep_file::{MAX_JOBS, parse};
+pub use write::{SimulatedJob, job_file, resolved};
 
 use proto::data::Dataset;
+use proto::file::KeyValue;
 use proto::ids::ContentHash;
-use proto::spec::{EpochChoice, JobSpec, Metric, Seeds, Simulation, Split, Subset, Trainer};
+use proto::spec::{JobSpec, Seeds, Simulation, Trainer};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
-/// By what candidates are compared.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Objective {
-    /// The metric.
-    pub metric: Metric,
-    /// The subset that is asked for; see [`reported`](Self::reported).
-    pub subset: Subset,
-    /// Which epoch's weights count.
-    pub epoch: EpochChoice,
-}
-
-impl Objective {
-    /// The subset that is reported on: the test cases wherever there are some.
-    #[must_use]
-    pub fn reported(&self, split: &Split) -> Subset {
-        if split.test > 0 { Subset::Test } else { self.subset }
-    }
-}
-
-impl Default for Objective {
-    /// The report's: thresholded IoU of the validation subset after the last epoch.
-    fn default() -> Self {
-        Self { metric: Metric::ThresholdedIou, subset: Subset::Validation, epoch: EpochChoice::Last }
-    }
-}
-
-/// Which jobs hand in example segmentations. No part of a job's id: they change no number.
+/// Which jobs hand in example segmentations. They change no number, so they are not part of a job's id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Artifacts {
-    /// So many a job, from the best to the worst test case.
+    /// Number per job, from the best to the worst test case.
     pub examples: u32,
-    /// Only the first so many replicates of each candidate.
+    /// Number of replicates of each candidate whose jobs hand them in, from the first.
     pub replicates: u32,
 }
 
@@ -83,6 +55,16 @@ pub enum AxisValue {
     Integer(u64),
     /// A real number.
     Real(f64),
+}
+
+impl From<KeyValue> for AxisValue {
+    fn from(value: KeyValue) -> Self {
+        match value {
+            KeyValue::Name(name) => Self::Name(name.to_owned()),
+            KeyValue::Whole(number) => Self::Integer(number.into()),
+            KeyValue::Real(number) => Self::Real(number),
+        }
+    }
 }
 
 impl fmt::Display for AxisValue {
@@ -116,7 +98,7 @@ pub struct Plan {
     pub sweep: String,
     /// The data set.
     pub dataset: Dataset,
-    /// By what candidates are compared.
+    /// How candidates are compared.
     pub objective: Objective,
     /// Names of the axes, in the order of the table: `architecture`, `loss`, `learning_rate`, then the file's others in its order.
     pub axes: Vec<String>,
@@ -127,7 +109,7 @@ pub struct Plan {
     /// Which jobs hand in example segmentations.
     #[serde(default)]
     pub artifacts: Artifacts,
-    /// How the sweep may end for a candidate before its last replicate; without it each candidate has them all.
+    /// When the sweep stops a candidate before its last replicate; without it every candidate has all replicates.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stopping: Option<Stopping>,
 }

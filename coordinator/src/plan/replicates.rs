@@ -8,14 +8,13 @@
 //!  {.., crossed: true}                                 crosses lists and ranges too; `false` never crosses
 //! ```
 
-use super::errors::Problems;
-use super::node::{Node, Section};
-use super::problem::Problem;
+use proto::file::{Mistake, Node, Section};
 use proto::spec::Seeds;
+use serde_yaml::Value;
 use std::collections::HashMap;
 
-/// Greatest seed: the greatest whole number that every reader of JSON keeps exactly.
-const GREATEST_SEED: u64 = (1 << 53) - 1;
+/// Maximum seed: the largest whole number that every reader of JSON keeps exactly.
+const MAX_SEED: u64 = (1 << 53) - 1;
 
 /// The keys of the streams.
 const STREAMS: [&str; 3] = ["split_seeds", "init_seeds", "order_seeds"];
@@ -44,29 +43,39 @@ impl SeedList {
         }
     }
 
+    /// The list, or both ends of the range.
+    fn written(&self) -> Value {
+        match self {
+            Self::Range { from, count } => {
+                let ends = [("from", *from), ("to", from + count - 1)];
+                Value::Mapping(ends.into_iter().map(|(key, end)| (key.into(), end.into())).collect())
+            }
+            Self::List(seeds) => seeds.clone().into(),
+        }
+    }
+
     /// Reads a list, or a range `{from: .., to: ..}` with both ends.
-    fn read(node: &Node<'_>, problems: &mut Problems) -> Option<Self> {
+    fn read(node: &Node<'_>) -> Option<Self> {
         if node.is_mapping() {
-            return Self::range(node, problems);
+            return Self::range(node);
         }
-        let items = node.items(problems)?;
+        let items = node.items()?;
         if items.is_empty() {
-            return node.reject_key(Problem::EmptyList, problems);
+            node.reject_key(Mistake::EmptyList);
+            return None;
         }
-        let seeds: Vec<Option<u64>> = items.iter().map(|item| item.whole(0..=GREATEST_SEED, problems)).collect();
+        let seeds: Vec<Option<u64>> = items.iter().map(|item| item.whole(0..=MAX_SEED)).collect();
         Some(Self::List(seeds.into_iter().collect::<Option<_>>()?))
     }
 
-    fn range(node: &Node<'_>, problems: &mut Problems) -> Option<Self> {
-        let range = Section::read(node.clone(), &["from", "to"], problems)?;
-        let mut end = |key| -> Option<u64> {
-            let node = range.required(key, problems)?;
-            node.whole(0..=GREATEST_SEED, problems)
-        };
+    fn range(node: &Node<'_>) -> Option<Self> {
+        let range = Section::read(node, &["from", "to"])?;
+        let end = |key| range.required(key, |node| node.whole(0..=MAX_SEED));
         let (from, to) = (end("from"), end("to"));
         let (from, to) = (from?, to?);
         if to < from {
-            return node.reject(Problem::EmptyRange { from, to }, problems);
+            node.reject(Mistake::EmptyRange { from, to });
+            return None;
         }
         Some(Self::Range { from, count: to - from + 1 })
     }
@@ -86,21 +95,20 @@ pub(super) struct Replicates<'a> {
 
 impl<'a> Replicates<'a> {
     /// Reads the section; one replicate with the seeds 0 where there is none.
-    pub(super) fn read(node: Option<&Node<'a>>, problems: &mut Problems) -> Option<Self> {
+    pub(super) fn read(node: Option<&Node<'a>>) -> Option<Self> {
         let one = SeedList::Range { from: 0, count: 1 };
         let Some(node) = node else {
             return Some(Self { split: one, init: None, order: None, crossed: false, node: None });
         };
-        let section = Section::read(node.clone(), &[STREAMS[0], STREAMS[1], STREAMS[2], "crossed"], problems)?;
-        let crossed = section.optional("crossed", are_counts(&section), |node| node.truth(problems))?;
+        let section = Section::read(node, &[STREAMS[0], STREAMS[1], STREAMS[2], "crossed"])?;
+        let crossed = section.optional("crossed", are_counts(&section), Node::truth)?;
         let (split, init, order) = if crossed {
-            let [split, init, order] = STREAMS.map(|stream| counted(section.required(stream, problems)?, problems));
+            let [split, init, order] = STREAMS.map(|stream| section.required(stream, counted));
             (split, init.map(Some), order.map(Some))
         } else {
-            let split = section.optional(STREAMS[0], one, |node| counted(node, problems));
+            let split = section.optional(STREAMS[0], one, counted);
             let expected = split.as_ref().map(SeedList::len);
-            let [init, order] =
-                [STREAMS[1], STREAMS[2]].map(|stream| following(section.get(stream), expected, problems));
+            let [init, order] = [STREAMS[1], STREAMS[2]].map(|stream| following(section.get(stream), expected));
             (split, init, order)
         };
         let node = section.get(STREAMS[0]).or(Some(node)).cloned();
@@ -113,16 +121,34 @@ impl<'a> Replicates<'a> {
         crossed.map(u128::from).try_fold(self.split.len().into(), u128::checked_mul)
     }
 
-    /// Goes on with the split seeds until there are `len` replicates, at the wish of `node`.
-    pub(super) fn lengthen(&mut self, len: u64, node: &Node<'_>, problems: &mut Problems) -> Option<()> {
+    /// Extends the split seeds until there are `len` replicates, as `node` asks for.
+    pub(super) fn lengthen(&mut self, len: u64, node: &Node<'_>) -> Option<()> {
         let is_open = |seeds: &Option<SeedList>| seeds.as_ref().is_none_or(|seeds| seeds.len() == 1);
         match &mut self.split {
             SeedList::Range { from, count } if !self.crossed && is_open(&self.init) && is_open(&self.order) => {
-                *count = len.min(GREATEST_SEED - *from + 1);
+                *count = len.min(MAX_SEED - *from + 1);
                 Some(())
             }
-            _ => node.reject_key(Problem::NoMoreSeeds, problems),
+            _ => {
+                node.reject_key(Mistake::NoMoreSeeds);
+                None
+            }
         }
+    }
+
+    /// The section as a file has it, with the `least` replicates that `until` extends. Seeds that follow the split seeds are left out.
+    pub(super) fn sections(&self, least: Option<u32>) -> Vec<(&'static str, Value)> {
+        let split = match (&self.split, least) {
+            (SeedList::Range { from, .. }, Some(least)) => {
+                SeedList::Range { from: *from, count: least.into() }.written()
+            }
+            (split, _) => split.written(),
+        };
+        let mut sections = vec![(STREAMS[0], split)];
+        let others = [(STREAMS[1], &self.init), (STREAMS[2], &self.order)];
+        sections.extend(others.into_iter().filter_map(|(stream, seeds)| Some((stream, seeds.as_ref()?.written()))));
+        sections.push(("crossed", self.crossed.into()));
+        sections
     }
 
     /// Where their number is given.
@@ -131,19 +157,20 @@ impl<'a> Replicates<'a> {
     }
 
     /// Writes the seeds out; only for a length that was checked.
-    pub(super) fn expand(&self, problems: &mut Problems) -> Option<Vec<Seeds>> {
+    pub(super) fn expand(&self) -> Option<Vec<Seeds>> {
         let replicates = if self.crossed { self.crossed() } else { self.along() };
         let mut first = HashMap::new();
         for (index, seeds) in replicates.iter().enumerate() {
             if let Some(earlier) = first.insert(seeds, index) {
-                let problem = Problem::DuplicateReplicate { first: earlier + 1, second: index + 1 };
-                return self.node()?.reject(problem, problems);
+                let mistake = Mistake::DuplicateReplicate { first: earlier + 1, second: index + 1 };
+                self.node()?.reject(mistake);
+                return None;
             }
         }
         Some(replicates)
     }
 
-    /// A replicate a split seed, which initial and order seeds go along with.
+    /// One replicate per split seed, with the initial and the order seed at the same position.
     fn along(&self) -> Vec<Seeds> {
         let split = self.split.seeds();
         let along = |seeds: &Option<SeedList>| match seeds {
@@ -170,30 +197,31 @@ impl<'a> Replicates<'a> {
     }
 }
 
-/// Whether the seeds of all three streams are given as counts. A 0 is no count: it is the seed 0 for all.
+/// Whether the seeds of all three streams are given as counts. A 0 is not a count: it is the seed 0 for all.
 fn are_counts(section: &Section<'_>) -> bool {
     STREAMS.iter().all(|stream| section.get(stream).is_some_and(Node::is_positive))
 }
 
 /// A count n (the seeds 0 to n - 1), a list or a range.
-fn counted(node: &Node<'_>, problems: &mut Problems) -> Option<SeedList> {
+fn counted(node: &Node<'_>) -> Option<SeedList> {
     if node.is_list() || node.is_mapping() {
-        return SeedList::read(node, problems);
+        return SeedList::read(node);
     }
-    node.whole(1..=GREATEST_SEED, problems).map(|count| SeedList::Range { from: 0, count })
+    node.whole(1..=MAX_SEED).map(|count| SeedList::Range { from: 0, count })
 }
 
 /// Seeds that follow the split seeds unless given: the outer `None` is a mistake, the inner one an absent key.
-fn following(node: Option<&Node<'_>>, expected: Option<u64>, problems: &mut Problems) -> Option<Option<SeedList>> {
+fn following(node: Option<&Node<'_>>, expected: Option<u64>) -> Option<Option<SeedList>> {
     let Some(node) = node else { return Some(None) };
     if !node.is_list() && !node.is_mapping() {
-        let one = node.whole(0..=GREATEST_SEED, problems)?;
+        let one = node.whole(0..=MAX_SEED)?;
         return Some(Some(SeedList::List(vec![one])));
     }
-    let seeds = SeedList::read(node, problems)?;
+    let seeds = SeedList::read(node)?;
     match expected {
         Some(expected) if seeds.len() != 1 && seeds.len() != expected => {
-            node.reject(Problem::SeedCount { found: seeds.len(), expected }, problems)
+            node.reject(Mistake::SeedCount { found: seeds.len(), expected });
+            None
         }
         _ => Some(Some(seeds)),
     }

@@ -1,35 +1,33 @@
-//! The section `simulate`: the scores that simulated workers make up, so that a sweep's course can be tried before it is paid for.
+//! The section `simulate`: the scores that simulated workers make up, to try a sweep's course before paying for it.
 //!
 //! Means are IoUs; whatever other metric the objective names follows from the pixels that are made up to have that IoU.
 
-use super::errors::Problems;
-use super::node::{Interval, Node, Section};
-use super::problem::Problem;
+use proto::file::{Interval, Mistake, Node, Section};
 use proto::spec::Simulation;
 
 /// The section, before the number of candidates is known.
 #[derive(Debug)]
 pub(super) struct Simulate<'a> {
-    mean: PerCandidate<'a>,
-    collapse: PerCandidate<'a>,
-    split_sd: f64,
-    residual_sd: f64,
+    pub(super) mean: PerCandidate<'a>,
+    pub(super) collapse: PerCandidate<'a>,
+    pub(super) split_sd: f64,
+    pub(super) residual_sd: f64,
 }
 
 impl<'a> Simulate<'a> {
-    pub(super) fn read(node: &Node<'a>, problems: &mut Problems) -> Option<Self> {
-        let section = Section::read(node.clone(), &["mean", "split_sd", "residual_sd", "collapse"], problems)?;
-        let mean = section.required("mean", problems).and_then(|node| PerCandidate::read(node, problems));
-        let collapse = section.optional("collapse", PerCandidate::Same(0.0), |node| PerCandidate::read(node, problems));
-        let mut deviation = |key, default| section.optional(key, default, |node| node.real(Interval::Share, problems));
+    pub(super) fn read(node: &Node<'a>) -> Option<Self> {
+        let section = Section::read(node, &["mean", "split_sd", "residual_sd", "collapse"])?;
+        let mean = section.required("mean", PerCandidate::read);
+        let collapse = section.optional("collapse", PerCandidate::Same(0.0), PerCandidate::read);
+        let deviation = |key, default| section.optional(key, default, |node| node.real(Interval::Share));
         let (split_sd, residual_sd) = (deviation("split_sd", 0.04), deviation("residual_sd", 0.02));
         Some(Self { mean: mean?, collapse: collapse?, split_sd: split_sd?, residual_sd: residual_sd? })
     }
 
-    /// What each candidate makes up.
-    pub(super) fn expand(&self, candidates: usize, problems: &mut Problems) -> Option<Vec<Simulation>> {
-        let mean = self.mean.expand(candidates, problems);
-        let collapse = self.collapse.expand(candidates, problems);
+    /// The scores that each candidate makes up.
+    pub(super) fn expand(&self, candidates: usize) -> Option<Vec<Simulation>> {
+        let mean = self.mean.expand(candidates);
+        let collapse = self.collapse.expand(candidates);
         let &Self { split_sd, residual_sd, .. } = self;
         let both = mean?.into_iter().zip(collapse?);
         Some(both.map(|(mean, collapse)| Simulation { mean, split_sd, residual_sd, collapse }).collect())
@@ -38,7 +36,7 @@ impl<'a> Simulate<'a> {
 
 /// A number for every candidate.
 #[derive(Debug)]
-enum PerCandidate<'a> {
+pub(super) enum PerCandidate<'a> {
     /// The same for all.
     Same(f64),
     /// One each, in the order of the plan.
@@ -48,30 +46,27 @@ enum PerCandidate<'a> {
 }
 
 impl<'a> PerCandidate<'a> {
-    fn read(node: &Node<'a>, problems: &mut Problems) -> Option<Self> {
+    fn read(node: &Node<'a>) -> Option<Self> {
         if node.is_mapping() {
-            let range = Section::read(node.clone(), &["from", "to"], problems)?;
-            let mut end = |key| {
-                let node = range.required(key, problems)?;
-                node.real(Interval::Share, problems)
-            };
+            let range = Section::read(node, &["from", "to"])?;
+            let end = |key| range.required(key, |node| node.real(Interval::Share));
             let (from, to) = (end("from"), end("to"));
             return Some(Self::Steps { from: from?, to: to? });
         }
         if node.is_list() {
-            let numbers: Vec<_> =
-                node.items(problems)?.iter().map(|item| item.real(Interval::Share, problems)).collect();
+            let numbers: Vec<_> = node.items()?.iter().map(|item| item.real(Interval::Share)).collect();
             return Some(Self::Each(node.clone(), numbers.into_iter().collect::<Option<_>>()?));
         }
-        node.real(Interval::Share, problems).map(Self::Same)
+        node.real(Interval::Share).map(Self::Same)
     }
 
-    fn expand(&self, candidates: usize, problems: &mut Problems) -> Option<Vec<f64>> {
+    fn expand(&self, candidates: usize) -> Option<Vec<f64>> {
         match self {
             Self::Same(number) => Some(vec![*number; candidates]),
             Self::Each(_, numbers) if numbers.len() == candidates => Some(numbers.clone()),
             Self::Each(node, numbers) => {
-                node.reject(Problem::CandidateCount { found: numbers.len(), candidates }, problems)
+                node.reject(Mistake::CandidateCount { found: numbers.len(), candidates });
+                None
             }
             Self::Steps { from, to } => {
                 let steps = candidates.saturating_sub(1).max(1) as f64;

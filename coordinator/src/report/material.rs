@@ -24,6 +24,10 @@ pub struct Material<'a> {
 pub struct Provenance {
     /// The text of the sweep file.
     pub file: String,
+    /// The sweep file with every default filled in; empty if this version does not read the file.
+    pub resolved: String,
+    /// The job file of the first job, if it trains anything.
+    pub job: Option<String>,
     /// When it was submitted, as the journal has it.
     pub submitted: String,
     /// Version of the coordinator that made the report.

@@ -57,6 +57,14 @@ pub(super) fn section(material: &Material<'_>) -> Markup {
             }
             h3 { "The sweep file" }
             pre tabindex="0" { (provenance.file) }
+            @if !provenance.resolved.is_empty() {
+                h3 { "The sweep file with every default filled in" }
+                pre tabindex="0" { (provenance.resolved) }
+            }
+            @if let Some(job) = &provenance.job {
+                h3 { "The job file of the first job" }
+                pre tabindex="0" { (job) }
+            }
         }
     }
 }

@@ -6,10 +6,12 @@
 //!                                    +--report----> one page
 //! ```
 //!
-//! The types are plain data: only `read.rs` knows the store and the scheduler's state.
+//! The types are plain data: only `read.rs` and `job_file.rs` know the store and the scheduler's state.
 
+mod job_file;
 mod read;
 mod types;
 
+pub use job_file::{JobFileError, job_file};
 pub use read::{ResultsError, examples, measurements, read, state};
 pub use types::{BaselineRow, Example, JobRow, MeasurementRow, RowState, ScoredResult, SweepHead, SweepResults};

@@ -6,7 +6,7 @@
 use crate::plan::Plan;
 use proto::ids::{ContentHash, JobId};
 use rayon::prelude::*;
-use std::ops::Deref;
+use std::ops::{Deref, RangeInclusive};
 
 /// The ids of a sweep's jobs in the order of its queue.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -41,6 +41,13 @@ impl Listing {
     pub fn place_of(&self, id: JobId) -> Option<u32> {
         let found = self.by_id.binary_search_by_key(&id, |place| self.ids[*place as usize]);
         found.ok().map(|index| self.by_id[index])
+    }
+
+    /// The jobs with an id in that range and their places, in the order of the ids.
+    pub fn between(&self, ids: &RangeInclusive<JobId>) -> impl Iterator<Item = (JobId, u32)> {
+        let start = self.by_id.partition_point(|place| self.ids[*place as usize] < *ids.start());
+        let found = self.by_id[start..].iter().map(|place| (self.ids[*place as usize], *place));
+        found.take_while(|(id, _)| id <= ids.end())
     }
 
     /// The jobs and their places, in the order of the ids.

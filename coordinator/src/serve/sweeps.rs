@@ -4,14 +4,14 @@ use super::status;
 use crate::analyst::{Analyst, TableError};
 use crate::driver::Handle;
 use crate::plan;
-use crate::results::ResultsError;
+use crate::results::{JobFileError, ResultsError};
 use crate::tables::TableKind;
 use crate::tables::export::Format;
 use proto::convert::InvalidMessage;
 use proto::wire::sweeps_server::Sweeps;
 use proto::wire::{
-    CancelRequest, CancelResponse, StatusRequest, StatusResponse, SubmitRequest, SubmitResponse, TablesRequest,
-    TablesResponse,
+    CancelRequest, CancelResponse, JobRequest, JobResponse, StatusRequest, StatusResponse, SubmitRequest,
+    SubmitResponse, TablesRequest, TablesResponse,
 };
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -105,6 +105,19 @@ impl Sweeps for SweepsService {
             Ok(TablesResponse { text: text[start..end].to_vec() })
         });
         Ok(Response::new(Box::pin(iter(pieces))))
+    }
+
+    async fn job(&self, request: Request<JobRequest>) -> Result<Response<JobResponse>, Status> {
+        let JobRequest { job } = request.into_inner();
+        let _place = place(&self.tables, "tables")?;
+        // one at a time, as with tables: each reads the whole journal
+        let analyst = Arc::clone(&self.analyst).lock_owned().await;
+        let found = tokio::task::spawn_blocking(move || analyst.job_file(&job));
+        let file = found.await.map_err(|error| Status::internal(error.to_string()))?.map_err(|error| match error {
+            JobFileError::Store(_) => Status::unavailable(error.to_string()),
+            _ => Status::not_found(error.to_string()),
+        })?;
+        Ok(Response::new(JobResponse { file }))
     }
 }
 

@@ -1428,6 +1428,18 @@ pub struct TablesRequest {
     pub format: ::prost::alloc::string::String,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct JobRequest {
+    /// The job's id, or enough of its beginning to name one job.
+    #[prost(string, tag = "1")]
+    pub job: ::prost::alloc::string::String,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct JobResponse {
+    /// The job file (YAML).
+    #[prost(string, tag = "1")]
+    pub file: ::prost::alloc::string::String,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct TablesResponse {
     /// Of a text, or of a binary format.
     #[prost(bytes = "vec", tag = "1")]
@@ -1669,6 +1681,26 @@ pub mod sweeps_client {
             req.extensions_mut().insert(GrpcMethod::new("sweep.v1.Sweeps", "Tables"));
             self.inner.server_streaming(req, path, codec).await
         }
+        /// The job file of a job, which a worker can train without a coordinator.
+        /// NOT_FOUND: no job's id begins so, or several do, or the job is simulated; the message is for people.
+        pub async fn job(
+            &mut self,
+            request: impl tonic::IntoRequest<super::JobRequest>,
+        ) -> std::result::Result<tonic::Response<super::JobResponse>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static("/sweep.v1.Sweeps/Job");
+            let mut req = request.into_request();
+            req.extensions_mut().insert(GrpcMethod::new("sweep.v1.Sweeps", "Job"));
+            self.inner.unary(req, path, codec).await
+        }
     }
 }
 /// Generated server implementations.
@@ -1727,6 +1759,12 @@ pub mod sweeps_server {
             &self,
             request: tonic::Request<super::TablesRequest>,
         ) -> std::result::Result<tonic::Response<Self::TablesStream>, tonic::Status>;
+        /// The job file of a job, which a worker can train without a coordinator.
+        /// NOT_FOUND: no job's id begins so, or several do, or the job is simulated; the message is for people.
+        async fn job(
+            &self,
+            request: tonic::Request<super::JobRequest>,
+        ) -> std::result::Result<tonic::Response<super::JobResponse>, tonic::Status>;
     }
     #[derive(Debug)]
     pub struct SweepsServer<T> {
@@ -2021,6 +2059,49 @@ pub mod sweeps_server {
                                 max_encoding_message_size,
                             );
                         let res = grpc.server_streaming(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/sweep.v1.Sweeps/Job" => {
+                    #[allow(non_camel_case_types)]
+                    struct JobSvc<T: Sweeps>(pub Arc<T>);
+                    impl<T: Sweeps> tonic::server::UnaryService<super::JobRequest>
+                    for JobSvc<T> {
+                        type Response = super::JobResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::JobRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Sweeps>::job(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = JobSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
                         Ok(res)
                     };
                     Box::pin(fut)

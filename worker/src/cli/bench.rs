@@ -27,7 +27,7 @@ pub struct Args {
     batch_size: u32,
     /// Channels of the first block
     #[arg(long, value_name = "N", default_value_t = 64,
-        value_parser = value_parser!(u32).range(1..=i64::from(Model::MOST_WIDTH)))]
+        value_parser = value_parser!(u32).range(1..=i64::from(Model::MAX_WIDTH)))]
     width: u32,
     /// Where to compute: auto, cpu or cuda:N
     #[arg(long, value_name = "DEVICE", default_value = "auto")]

@@ -34,7 +34,7 @@ pub(super) struct Images {
     pub(super) image_size: u32,
     /// Number of cases of a synthetic data set
     #[arg(long, value_name = "N", required_if_eq("format", "synthetic"), conflicts_with = "data",
-          value_parser = clap::value_parser!(u32).range(1..=i64::from(Synthetic::MOST_CASES)))]
+          value_parser = clap::value_parser!(u32).range(1..=i64::from(Synthetic::MAX_CASES)))]
     cases: Option<u32>,
     /// Seed of a synthetic data set
     #[arg(long, value_name = "S", default_value_t = 0)]

@@ -20,7 +20,7 @@ pub struct Args {
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
     /// Number of cases
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=i64::from(Synthetic::MOST_CASES)))]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=i64::from(Synthetic::MAX_CASES)))]
     cases: u32,
     /// Seed of the images
     #[arg(long, value_name = "S", default_value_t = 0)]

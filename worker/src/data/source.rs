@@ -37,10 +37,10 @@ impl Source {
             Format::Ph2 => Origin::Files(ph2::find(folder_of(dataset, root)?)?),
             Format::Folder => Origin::Files(folder::find(folder_of(dataset, root)?)?),
             Format::Synthetic => match dataset.synthetic {
-                Some(parameters) if (1..=Synthetic::MOST_CASES).contains(&parameters.cases) => {
+                Some(parameters) if (1..=Synthetic::MAX_CASES).contains(&parameters.cases) => {
                     Origin::Synthetic(parameters)
                 }
-                _ => return Err(DataError::NoSynthetic { name: dataset.name.clone(), most: Synthetic::MOST_CASES }),
+                _ => return Err(DataError::NoSynthetic { name: dataset.name.clone(), most: Synthetic::MAX_CASES }),
             },
         };
         let cases = match &origin {

@@ -3,6 +3,7 @@
 pub mod analyze;
 pub mod cancel;
 pub mod certs;
+pub mod job;
 pub mod jobs;
 pub mod plan;
 pub mod report;

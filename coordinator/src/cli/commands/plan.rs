@@ -1,7 +1,7 @@
 //! `coordinator plan FILE`: what a sweep file comes to, before anything runs.
 
 use crate::cli::sweep_file::{self, PlanError};
-use crate::plan::{Candidate, Objective, Plan, Rule, Stopping};
+use crate::plan::{Candidate, Objective, Plan, Rule, Stopping, resolved};
 use crate::tables::export::{self, Format as TableFormat};
 use crate::tables::table::{Cell, Column, Kind, Table};
 use crate::text::{flop, plural, seeds};
@@ -25,6 +25,9 @@ pub struct Args {
     /// How the plan is shown.
     #[arg(long, value_enum, default_value_t)]
     pub format: Format,
+    /// Print the sweep file with every default filled in instead
+    #[arg(long, conflicts_with = "format")]
+    pub resolved: bool,
 }
 
 /// How the plan is shown.
@@ -42,8 +45,9 @@ pub enum Format {
 /// # Errors
 /// If there is no plan, or nowhere to write it.
 pub fn run(args: Args, out: &mut dyn Write) -> Result<(), PlanError> {
-    let (plan, _) = sweep_file::load(&args.file)?;
+    let (plan, text) = sweep_file::load(&args.file)?;
     let written = match args.format {
+        _ if args.resolved => out.write_all(resolved(&args.file.display().to_string(), &text)?.as_bytes()),
         Format::Table => write_table(&plan, out),
         Format::Json => write_json(&plan, out),
     };

@@ -2,6 +2,7 @@
 
 use crate::cli::client::DEFAULT_STORE;
 use crate::cli::{CliError, output};
+use crate::plan;
 use crate::report::{FIGURES, Lineup, Material, Provenance, report};
 use crate::results;
 use crate::store::Reader;
@@ -55,8 +56,12 @@ pub fn run(args: Args) -> Result<(), CliError> {
     let examples = results::examples(&reader, &results, &pictured)?;
     let head = &results.head;
     let submission = reader.submission(&head.sweep)?;
+    let first = results.jobs.first().filter(|_| head.trainer == Trainer::Candle);
     let provenance = Provenance {
+        // a file that an older version took may be refused by this one
+        resolved: plan::resolved("", &submission.text).unwrap_or_default(),
         file: submission.text,
+        job: first.map(|first| results::job_file(&reader, &first.job.to_string())).transpose()?,
         submitted: submission.at,
         version: env!("CARGO_PKG_VERSION").to_owned(),
         commands: commands(&args, &head.sweep, head.trainer),
@@ -89,6 +94,10 @@ fn commands(args: &Args, sweep: &str, trainer: Trainer) -> Vec<(String, String)>
         entry(
             "Its jobs, with every score and seed",
             format!("coordinator tables --store {store} --sweep {name} --rows jobs --format csv"),
+        ),
+        entry(
+            "One job alone, by its id",
+            format!("coordinator job --store {store} ID > job.yaml && worker train --job job.yaml"),
         ),
         entry("This page", format!("coordinator report --store {store} --sweep {name} --out {out}")),
     ]

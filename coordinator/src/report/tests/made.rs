@@ -74,6 +74,8 @@ impl Made {
                 file: "sweep: made  # <script>alert(1)</script>".to_owned(),
                 submitted: "2026-01-02T03:04:05Z".to_owned(),
                 version: "0.1.0".to_owned(),
+                resolved: "sweep: made\nmodel:\n  width: 64\n".to_owned(),
+                job: Some("architecture: unet\n".to_owned()),
                 commands: vec![(
                     "Run the sweep".to_owned(),
                     "coordinator --sweep made.yaml --store made.db".to_owned(),

@@ -1,22 +1,21 @@
 //! `worker train`: one job, without a coordinator.
 //!
 //! ```text
-//!  job     job file -> Job -> cases -> JobSpec -> Session -> result as JSON on stdout, a line an epoch on stderr
-//!                       --init: weights --'      |  '--> --save: weights
-//!  trace                                         '-----> --trace: a line a step
+//!  job file --proto::file--> JobFile -> cases -> JobSpec -> Session -> result as JSON on stdout, one line per epoch on stderr
+//!                                     --init: weights --'      |  '--> --save: weights
+//!  trace                                                       '-----> --trace: one line per step
 //! ```
 
-mod job;
 mod trace;
 
 use crate::data::{self, DataError};
 use crate::new_file::NewFile;
 use crate::train::device::{self, DeviceError};
 use crate::train::{Event, Session, TrainError};
-use job::{Job, Objective};
+use proto::file::{JobFile, LoadError};
 use proto::ids::JobId;
 use proto::measure::{JobResult, Measurement, Scores, Verdict};
-use proto::spec::{JobSpec, Subset};
+use proto::spec::{JobSpec, Objective, Subset};
 use serde::Serialize;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -48,26 +47,9 @@ pub struct Args {
 /// Why no job was trained.
 #[derive(Debug, thiserror::Error)]
 pub enum TrainCommandError {
-    /// The job file cannot be read.
-    #[error("cannot read {}: {source}", path.display())]
-    Read {
-        /// The job file.
-        path: PathBuf,
-        /// Why.
-        source: io::Error,
-    },
-    /// The job file is no job.
-    #[error("{}: {message}", place(path, *line, *column))]
-    Invalid {
-        /// The job file.
-        path: PathBuf,
-        /// Line, counted from 1; 0 if the fault has no place.
-        line: usize,
-        /// Column, counted from 1.
-        column: usize,
-        /// What is wrong.
-        message: String,
-    },
+    /// The job file cannot be read, or is not a valid job file.
+    #[error(transparent)]
+    JobFile(#[from] LoadError),
     /// The device cannot be used.
     #[error(transparent)]
     Device(#[from] DeviceError),
@@ -103,18 +85,11 @@ impl TrainCommandError {
     #[must_use]
     pub fn is_users(&self) -> bool {
         match self {
-            Self::Read { .. } | Self::Invalid { .. } | Self::Device(_) | Self::Data(_) => true,
+            Self::JobFile(_) | Self::Device(_) | Self::Data(_) => true,
             Self::Weights { .. } | Self::Output { .. } => true,
             Self::Train(error) => !matches!(error, TrainError::Tensor(_)),
             Self::Write(_) => false,
         }
-    }
-}
-
-fn place(path: &Path, line: usize, column: usize) -> String {
-    match line {
-        0 => path.display().to_string(),
-        _ => format!("{}:{line}:{column}", path.display()),
     }
 }
 
@@ -157,13 +132,13 @@ impl<'a> Report<'a> {
 /// # Errors
 /// If the job file, the device, the data or the initial weights cannot be used, the training fails, or a file cannot be written.
 pub fn run(args: Args) -> Result<(), TrainCommandError> {
-    let job = Job::read(&args.job)?;
+    let job = JobFile::load(&args.job)?;
     let device = device::device(&args.device)?;
-    let dataset = job.dataset();
+    let dataset = &job.dataset;
     let given = args.data.iter().find(|(name, _)| *name == dataset.name).map(|(_, path)| path.as_path());
     let root = given.or(dataset.root.as_deref().map(Path::new));
-    let cases = data::load(&dataset, root, job.image_size(), Some(&data::default_cache_dir()))?;
-    let spec = job.spec(cases.inventory.content);
+    let cases = data::load(dataset, root, job.job.data.image_size, Some(&data::default_cache_dir()))?;
+    let spec = job.with(cases.inventory.content);
     let mut session = Session::new(&spec, &cases, &device)?;
     if let Some(path) = &args.init {
         let reason = |error: candle_core::Error| error.to_string().lines().next().unwrap_or_default().to_owned();

@@ -1,40 +1,65 @@
-//! Everything that can be wrong with a sweep file, and what helps.
+//! Everything that can be wrong with a sweep file or a job file, and what helps.
 
-use proto::spec::Split;
+use super::setting::Setting;
+use crate::spec::Split;
 use thiserror::Error;
 
 /// One thing that is wrong. The message completes `<key>: `; [`help`](Self::help) says what would be right.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[non_exhaustive]
-pub enum Problem {
-    /// The text is no YAML.
+pub enum Mistake {
+    /// The text is not valid YAML.
     #[error("{0}")]
     Syntax(String),
-    /// The text is longer than any sweep file.
-    #[error("the text has {bytes} bytes, more than {limit}")]
+    /// The file is too long.
+    #[error("the file has {bytes} bytes, the maximum is {limit}")]
     TooLong {
-        /// Length of the text.
+        /// Length of the file.
         bytes: usize,
-        /// Greatest length.
+        /// Maximum length.
         limit: usize,
     },
-    /// Lists or mappings within each other beyond all need.
+    /// Lists or mappings are nested too deeply.
     #[error("nested more than {limit} levels deep")]
     TooDeep {
-        /// Greatest depth.
+        /// Maximum depth.
         limit: usize,
     },
-    /// More values than any sweep file.
+    /// The file has too many values.
     #[error("more than {limit} values")]
     TooManyValues {
-        /// Greatest number.
+        /// Maximum number.
         limit: usize,
     },
-    /// An alias (`*name`): a few of them can stand for billions of nodes.
+    /// An alias (`*name`): a few of them can stand for billions of values.
     #[error("aliases are not allowed")]
     Alias,
+    /// A merge key (`<<`).
+    #[error("merge keys are not allowed")]
+    Merge,
+    /// A tag of YAML's own that contradicts the value, such as `!!int x`.
+    #[error("the value does not match its tag `!!{tag}`")]
+    WrongTag {
+        /// Name of the tag.
+        tag: String,
+    },
+    /// A character that looks like a space and is part of a word.
+    #[error("{} (U+{:04X}) instead of a space", space_name(*found), *found as u32)]
+    FalseSpace {
+        /// The character.
+        found: char,
+    },
+    /// Bytes that are not text in UTF-8.
+    #[error("the byte 0x{byte:02X} is not valid UTF-8")]
+    NotUtf8 {
+        /// The first such byte.
+        byte: u8,
+    },
+    /// A path that begins with a tilde, which only a shell replaces.
+    #[error("`~` is not replaced by the home folder")]
+    Tilde,
     /// A second document after `---`.
-    #[error("a sweep file holds one document")]
+    #[error("a file holds one document")]
     SecondDocument,
     /// A list or a mapping as a key.
     #[error("a key must be a name")]
@@ -59,12 +84,12 @@ pub enum Problem {
     /// A value of another type.
     #[error("expected {expected}, found {found}")]
     WrongType {
-        /// What belongs here.
+        /// The type that belongs here.
         expected: String,
-        /// What stands here.
+        /// The value in the file.
         found: String,
     },
-    /// A name that is none of the choices.
+    /// A name that is not one of the choices.
     #[error("unknown name `{name}`")]
     UnknownName {
         /// The name.
@@ -83,17 +108,17 @@ pub enum Problem {
         allowed: String,
     },
     /// A name with other characters, or too long.
-    #[error("`{0}` is no name")]
+    #[error("`{0}` is not a valid name")]
     BadName(String),
     /// A list without elements.
     #[error("the list is empty")]
     EmptyList,
     /// A list with too many elements.
-    #[error("{found} entries are more than {limit}")]
+    #[error("the list has {found} entries, the maximum is {limit}")]
     LongList {
         /// Number of elements.
         found: usize,
-        /// Greatest number.
+        /// Maximum number.
         limit: usize,
     },
     /// The same value twice on an axis.
@@ -126,7 +151,7 @@ pub enum Problem {
     /// A key given in its section and as an axis.
     #[error("set here and as an axis under `grid`")]
     AlsoAxis,
-    /// A setting that no job, or not this point, has.
+    /// A setting without effect on any job, or on this point.
     #[error("applies only where `{key}` is `{value}`")]
     Inapplicable {
         /// The key that decides.
@@ -135,7 +160,7 @@ pub enum Problem {
         value: String,
     },
     /// A key that belongs to another format of data set.
-    #[error("has no meaning for data sets of format `{format}`")]
+    #[error("does not apply to data sets of format `{format}`")]
     OtherFormat {
         /// The format given.
         format: &'static str,
@@ -149,7 +174,9 @@ pub enum Problem {
         cases: u32,
     },
     /// A rotation whose subsets are not two, one and one of four equal blocks.
-    #[error("a rotation has four equal blocks, which {train} + {validation} + {test} cases are not")]
+    #[error(
+        "a rotation needs four equal blocks (train = 2n, validation = test = n), found {train} + {validation} + {test}"
+    )]
     UnequalBlocks {
         /// Cases to train on.
         train: u32,
@@ -161,11 +188,11 @@ pub enum Problem {
     /// A subset without cases that the objective needs.
     #[error("the objective needs cases in this subset: {reason}")]
     EmptySubset {
-        /// What needs them.
+        /// The key that needs them.
         reason: &'static str,
     },
     /// Two sections of which a file can have one.
-    #[error("cannot stand beside `{other}`")]
+    #[error("cannot be combined with `{other}`")]
     Contradicts {
         /// The other.
         other: &'static str,
@@ -179,19 +206,27 @@ pub enum Problem {
         replicates: usize,
     },
     /// A number that is not greater than the one before.
-    #[error("must be greater than the {before} before it")]
+    #[error("must be greater than {before}, the look before it")]
     NotAscending {
         /// The number before.
         before: u32,
     },
-    /// A look after replicates that the sweep does not have, or in the middle of a permutation.
-    #[error("no look can be there")]
-    LookWithinDraw {
-        /// Where one can be.
+    /// A look after replicates that the sweep does not have.
+    #[error("the sweep has only {replicates} replicates")]
+    LookBeyondReplicates {
+        /// Replicates of the sweep.
+        replicates: u32,
+        /// Where a look can be.
         ends: Vec<u32>,
     },
-    /// Split seeds of which nobody knows how they go on.
-    #[error("more replicates than are listed need a rule for their seeds")]
+    /// A look in the middle of a permutation.
+    #[error("a look must fall between permutations, not inside one")]
+    LookWithinDraw {
+        /// Where a look can be.
+        ends: Vec<u32>,
+    },
+    /// Split seeds that `until` would have to extend without a rule for it.
+    #[error("cannot extend an explicit list of seeds")]
     NoMoreSeeds,
     /// Numbers that do not pair up with the candidates.
     #[error("{found} numbers for {candidates} candidates")]
@@ -202,7 +237,7 @@ pub enum Problem {
         candidates: usize,
     },
     /// An image size that a network cannot halve often enough.
-    #[error("{size} is no multiple of {divisor}: `{architecture}` halves the image {halvings} times")]
+    #[error("{size} is not a multiple of {divisor}: `{architecture}` halves the image {halvings} times")]
     Indivisible {
         /// The size.
         size: u32,
@@ -223,24 +258,34 @@ pub enum Problem {
     #[error("this point is in the grid already")]
     DuplicatePoint,
     /// More jobs than a sweep may have.
-    #[error("the grid has {jobs} jobs, more than {limit}")]
+    #[error("the grid has {jobs} jobs, the maximum is {limit}")]
     TooManyJobs {
         /// Number of jobs.
         jobs: String,
-        /// Greatest number.
+        /// Maximum number.
         limit: u64,
     },
 }
 
-impl Problem {
-    /// What would be right: a line each.
+impl Mistake {
+    /// A setting without effect, because it needs another.
+    #[must_use]
+    pub fn inapplicable(needed: Setting) -> Self {
+        Self::Inapplicable { key: needed.key.name(), value: needed.value.to_string() }
+    }
+
+    /// How to put it right, one line per suggestion.
     #[must_use]
     pub fn help(&self) -> Vec<String> {
         match self {
-            Self::TooLong { .. } | Self::TooManyJobs { .. } => vec!["split the sweep in several".into()],
+            Self::TooLong { .. } | Self::TooManyJobs { .. } => vec!["split the sweep into several".into()],
             Self::TooManyValues { .. } => vec!["write seeds as a range: `{from: 0, to: 99}`".into()],
             Self::Alias => vec!["write the value out".into()],
-            Self::SecondDocument => vec!["put every sweep in a file of its own".into()],
+            Self::Merge => vec!["write the keys out".into()],
+            Self::FalseSpace { .. } => vec!["replace it by a space, or put the text in quotes".into()],
+            Self::NotUtf8 { .. } => vec!["save the file as UTF-8".into()],
+            Self::Tilde => vec!["give the whole path; `./~` is a folder of that name".into()],
+            Self::SecondDocument => vec!["put each of them in a file of its own".into()],
             Self::UnknownKey { nearest, allowed } | Self::UnknownName { nearest, allowed, .. } => {
                 let meant = nearest.iter().map(|name| format!("did you mean `{name}`?"));
                 meant.chain([format!("allowed: {}", allowed.join(", "))]).collect()
@@ -253,8 +298,12 @@ impl Problem {
             Self::NoLook { .. } => {
                 vec!["ask for more replicates, or name earlier looks, such as `looks: [2, 3]`".into()]
             }
-            Self::LookWithinDraw { ends } => vec![format!("allowed: {}", listed(ends))],
-            Self::NoMoreSeeds => vec!["give split seeds as a count or a range, and no lists of other seeds".into()],
+            Self::LookBeyondReplicates { ends, .. } | Self::LookWithinDraw { ends } => {
+                vec![format!("allowed: {}", listed(ends))]
+            }
+            Self::NoMoreSeeds => {
+                vec!["give the split seeds as a count or a range, and the other seeds not as lists".into()]
+            }
             Self::CandidateCount { .. } => {
                 vec!["allowed: one number for all, one for each candidate, or `{from: .., to: ..}`".into()]
             }
@@ -282,22 +331,12 @@ fn listed(ends: &[u32]) -> String {
     }
 }
 
-/// The name among `allowed` that `name` was most probably meant to be.
-pub(super) fn nearest(name: &str, allowed: &[String]) -> Option<String> {
-    /// Longer names are meant to be none of ours, and comparing takes their length squared.
-    const LONGEST: usize = 64;
-    if name.len() > LONGEST {
-        return None;
+/// The name of a character that looks like a space.
+fn space_name(found: char) -> &'static str {
+    match found {
+        '\u{a0}' | '\u{2007}' | '\u{202f}' => "a no-break space",
+        '\u{200b}' | '\u{2060}' => "an invisible character",
+        '\u{feff}' => "a byte-order mark",
+        _ => "a foreign space",
     }
-    let name = name.to_lowercase();
-    let distance = |candidate: &str| strsim::damerau_levenshtein(&name, candidate);
-    let (best, candidate) = allowed
-        .iter()
-        // `batch_size` is meant to be `training.batch_size`
-        .map(|candidate| {
-            let last = candidate.rsplit('.').next().unwrap_or(candidate);
-            (distance(candidate).min(distance(last)), candidate)
-        })
-        .min_by_key(|(distance, _)| *distance)?;
-    (best <= 1 + name.len() / 5).then(|| candidate.clone())
 }

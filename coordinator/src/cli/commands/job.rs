@@ -1,0 +1,34 @@
+//! `coordinator job ID`: the job file of one job, which `worker train` takes.
+
+use crate::cli::client::{Place, Source};
+use crate::cli::{CliError, output};
+use crate::results;
+use crate::store::Reader;
+use proto::wire::JobRequest;
+
+/// Print the job file of a job: worker train --job FILE trains the same job without a coordinator
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// The job's id, or enough of its beginning
+    #[arg(value_name = "ID")]
+    job: String,
+    #[command(flatten)]
+    source: Source,
+}
+
+/// Runs the subcommand.
+///
+/// # Errors
+/// If no or several ids begin so, the job is simulated, or nobody can be asked.
+pub async fn run(args: Args) -> Result<(), CliError> {
+    let Args { job, source } = args;
+    let file = match &source.place() {
+        Place::Store(store) => results::job_file(&Reader::open(store)?, &job)?,
+        Place::Coordinator(url) => {
+            let mut coordinator = source.connect(url).await?;
+            let found = coordinator.calls.job(JobRequest { job }).await;
+            coordinator.answer(found)?.into_inner().file
+        }
+    };
+    output::write(None, file.as_bytes())
+}

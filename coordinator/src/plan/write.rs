@@ -1,0 +1,188 @@
+//! Writing: a sweep file with every default filled in, and the job file of one job. Both read again to what they were written from.
+
+use super::axes::Axes;
+use super::simulation::{PerCandidate, Simulate};
+use super::stopping::StoppingSection;
+use super::sweep_file::SweepFile;
+use super::{Artifacts, Rule, Stopping};
+use proto::data::Dataset;
+use proto::file::{FileKind, Key, KeyValue, Mistakes, Setting, read};
+use proto::spec::{EpochChoice, JobSpec, Objective, Split, Trainer};
+use serde_yaml::{Mapping, Value};
+
+/// The sweep file of `text` with every default filled in: reading it gives the same plan. Seeds that follow the split seeds stay out.
+///
+/// # Errors
+/// If `text` is not a valid sweep file. `file` is its name in messages.
+pub fn resolved(file: &str, text: &str) -> Result<String, Mistakes> {
+    read(file, FileKind::Sweep, text, |root| SweepFile::read(root).map(|file| written(sweep(&file))))
+}
+
+/// A job that no job file can describe.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("a simulated job trains nothing, so there is no job file for it")]
+pub struct SimulatedJob;
+
+/// The job file of a job: `worker train` makes of it the same job.
+///
+/// # Errors
+/// If the job is simulated.
+pub fn job_file(dataset: &Dataset, objective: &Objective, job: &JobSpec) -> Result<String, SimulatedJob> {
+    if job.trainer != Trainer::Candle {
+        return Err(SimulatedJob);
+    }
+    let mut file = Mapping::new();
+    put(&mut file, "dataset", dataset_section(dataset, job.data.image_size));
+    put(&mut file, "split", split_section(&job.split));
+    put_settings(&mut file, Key::all().filter_map(|key| Some(Setting { key, value: key.get(job)? })));
+    // the last epoch is the same under every metric
+    let metric = if job.selection.epoch == EpochChoice::Best { job.selection.metric } else { objective.metric };
+    put(&mut file, "objective", objective_section(&Objective { metric, epoch: job.selection.epoch, ..*objective }));
+    put(&mut file, "split_seed", job.seeds.split_seed);
+    put(&mut file, "init_seed", job.seeds.init_seed);
+    put(&mut file, "order_seed", job.seeds.order_seed);
+    Ok(written(file))
+}
+
+fn written(file: Mapping) -> String {
+    // serde_yaml can write every mapping of names, numbers and lists
+    serde_yaml::to_string(&file).unwrap_or_else(|error| unreachable!("{error}"))
+}
+
+fn sweep(file: &SweepFile<'_>) -> Mapping {
+    let mut all = Mapping::new();
+    put(&mut all, "sweep", file.sweep.as_str());
+    put(&mut all, "dataset", dataset_section(&file.dataset, file.base.data.image_size));
+    put(&mut all, "split", split_section(&file.base.split));
+    let grid = &file.axes.grid;
+    let axes = grid.axes.iter().map(|axis| {
+        let values = axis.values.iter().map(|setting| value(setting.value)).collect::<Vec<_>>();
+        (axis.key.name(), values.into())
+    });
+    put(&mut all, "grid", mapping(axes));
+    put_settings(&mut all, Key::all().filter_map(|key| fixed(&file.axes, key)));
+    let least = match &file.stopping {
+        Some((StoppingSection::Until { least, .. }, _)) => Some(*least),
+        _ => None,
+    };
+    put(&mut all, "replicates", mapping(file.replicates.sections(least)));
+    put(&mut all, "objective", objective_section(&file.objective));
+    let (key, section) = stopping_section(file.stopping.as_ref());
+    put(&mut all, key, section);
+    if let Some((simulate, _)) = &file.simulate {
+        put(&mut all, "simulate", simulate_section(simulate));
+    }
+    let Artifacts { examples, replicates } = file.artifacts;
+    put(&mut all, "artifacts", mapping([("examples", examples.into()), ("replicates", replicates.into())]));
+    let entry = |settings: &mut dyn Iterator<Item = Setting>| -> Value {
+        mapping(settings.map(|setting| (setting.key.name(), value(setting.value)))).into()
+    };
+    let exclude: Vec<_> =
+        file.axes.exclude.iter().map(|(_, pattern)| entry(&mut pattern.iter().map(|(_, setting)| *setting))).collect();
+    let include: Vec<_> =
+        file.axes.include.iter().map(|(_, point)| entry(&mut point.iter().flatten().copied())).collect();
+    put(&mut all, "exclude", exclude);
+    put(&mut all, "include", include);
+    all
+}
+
+/// The value that a sweep file fixes for a key, or the key's default where it has an effect; `None` for an axis.
+fn fixed(axes: &Axes<'_>, key: Key) -> Option<Setting> {
+    let grid = &axes.grid;
+    if grid.axes.iter().any(|axis| axis.key == key) {
+        return None;
+    }
+    let given = grid.fixed.iter().find(|setting| setting.key == key).copied();
+    given.or_else(|| key.default_setting().filter(|_| axes.has_effect(key)))
+}
+
+fn dataset_section(dataset: &Dataset, image_size: u32) -> Mapping {
+    let mut section = Mapping::new();
+    put(&mut section, "name", dataset.name.as_str());
+    put(&mut section, "format", dataset.format.name());
+    put(&mut section, "image_size", image_size);
+    if let Some(root) = &dataset.root {
+        put(&mut section, "root", root.as_str());
+    }
+    if let Some(synthetic) = &dataset.synthetic {
+        put(&mut section, "cases", synthetic.cases);
+        put(&mut section, "seed", synthetic.seed);
+    }
+    section
+}
+
+fn split_section(split: &Split) -> Mapping {
+    let Split { scheme, train, validation, test, stratify } = split;
+    mapping([
+        ("scheme", scheme.name().into()),
+        ("train", (*train).into()),
+        ("validation", (*validation).into()),
+        ("test", (*test).into()),
+        ("stratify", stratify.name().into()),
+    ])
+}
+
+fn objective_section(objective: &Objective) -> Mapping {
+    let Objective { metric, subset, epoch } = objective;
+    mapping([("metric", metric.name().into()), ("subset", subset.name().into()), ("epoch", epoch.name().into())])
+}
+
+fn stopping_section(stopping: Option<&(StoppingSection<'_>, Stopping)>) -> (&'static str, Value) {
+    match stopping {
+        Some((StoppingSection::Until { half_width, most, .. }, _)) => {
+            let section = mapping([("half_width", (*half_width).into()), ("max_replicates", (*most).into())]);
+            ("until", section.into())
+        }
+        Some((_, Stopping { looks, rule: Rule::Race { alpha } })) => {
+            ("race", mapping([("alpha", (*alpha).into()), ("looks", looks.clone().into())]).into())
+        }
+        _ => ("race", "none".into()),
+    }
+}
+
+fn simulate_section(simulate: &Simulate<'_>) -> Mapping {
+    let each = |numbers: &PerCandidate<'_>| -> Value {
+        match numbers {
+            PerCandidate::Same(number) => (*number).into(),
+            PerCandidate::Each(_, numbers) => numbers.clone().into(),
+            PerCandidate::Steps { from, to } => mapping([("from", (*from).into()), ("to", (*to).into())]).into(),
+        }
+    };
+    mapping([
+        ("mean", each(&simulate.mean)),
+        ("split_sd", simulate.split_sd.into()),
+        ("residual_sd", simulate.residual_sd.into()),
+        ("collapse", each(&simulate.collapse)),
+    ])
+}
+
+/// Puts settings into their sections; those of the main axes stay at the top.
+fn put_settings(file: &mut Mapping, settings: impl Iterator<Item = Setting>) {
+    for Setting { key, value: given } in settings {
+        let mut section = &mut *file;
+        let path: Vec<_> = key.name().split('.').collect();
+        let [folders @ .., name] = &path[..] else { continue };
+        for folder in folders {
+            let inner = section.entry((*folder).into()).or_insert_with(|| Mapping::new().into());
+            let Value::Mapping(inner) = inner else { return };
+            section = inner;
+        }
+        put(section, name, value(given));
+    }
+}
+
+fn value(value: KeyValue) -> Value {
+    match value {
+        KeyValue::Name(name) => name.into(),
+        KeyValue::Whole(number) => number.into(),
+        KeyValue::Real(number) => number.into(),
+    }
+}
+
+fn put(mapping: &mut Mapping, key: &str, value: impl Into<Value>) {
+    mapping.insert(key.into(), value.into());
+}
+
+fn mapping<'a>(entries: impl IntoIterator<Item = (&'a str, Value)>) -> Mapping {
+    entries.into_iter().map(|(key, value)| (key.into(), value)).collect()
+}

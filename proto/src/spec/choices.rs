@@ -1,0 +1,200 @@
+//! The choices that a file makes by name: networks, losses, optimizers, metrics and so on.
+
+use serde::{Deserialize, Serialize};
+
+macro_rules! choice {
+    ($(#[$doc:meta])* $name:ident { $($(#[$variant_doc:meta])* $variant:ident = $text:literal),+ $(,)? }) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        pub enum $name { $($(#[$variant_doc])* #[serde(rename = $text)] $variant),+ }
+
+        impl $name {
+            /// Every choice, in the order in which messages list them.
+            pub const ALL: &'static [Self] = &[$(Self::$variant),+];
+
+            /// Their names, in the same order.
+            pub const NAMES: &'static [&'static str] = &[$($text),+];
+
+            /// The name in files and tables.
+            #[must_use]
+            pub const fn name(self) -> &'static str {
+                match self { $(Self::$variant => $text),+ }
+            }
+
+            /// The choice of that name.
+            #[must_use]
+            pub fn from_name(name: &str) -> Option<Self> {
+                match name { $($text => Some(Self::$variant),)+ _ => None }
+            }
+        }
+
+        impl std::fmt::Display for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.pad(self.name())
+            }
+        }
+    };
+}
+
+choice! {
+    /// A network.
+    Architecture {
+        /// Encoder and decoder joined by pooling indices, with batch norm.
+        SegNet = "segnet",
+        /// Max pooling, nearest upsampling, skip connections.
+        UNet = "unet",
+        /// Strided convolutions in the place of pooling and upsampling.
+        UNet2 = "unet2",
+    }
+}
+
+impl Architecture {
+    /// How often it halves an image: height and width must be multiples of 2 to this power.
+    #[must_use]
+    pub fn halvings(self) -> u32 {
+        match self {
+            Self::SegNet => 5,
+            Self::UNet | Self::UNet2 => 4,
+        }
+    }
+}
+
+choice! {
+    /// The name of a loss, without its parameters.
+    LossName {
+        /// Binary cross-entropy.
+        Bce = "bce",
+        /// Soft Dice per image.
+        Dice = "dice",
+        /// Focal loss, both terms modulated.
+        Focal = "focal",
+    }
+}
+
+choice! {
+    /// An optimizer, as in `torch.optim`.
+    Optimizer {
+        /// Adam; `weight_decay` is added to the gradient.
+        Adam = "adam",
+        /// Adam with decoupled `weight_decay`.
+        AdamW = "adamw",
+        /// Stochastic gradient descent with `momentum`.
+        Sgd = "sgd",
+    }
+}
+
+choice! {
+    /// How weights are drawn.
+    Initialization {
+        /// PyTorch's default: weight and bias uniform in +-1/sqrt(fan in).
+        Pytorch = "pytorch",
+        /// He normal weights (variance 2 / fan in), zero bias.
+        He = "he",
+    }
+}
+
+choice! {
+    /// How 3x3 convolutions are computed. All compute the same function; they differ in speed and in rounding.
+    #[derive(Default)]
+    Convolution {
+        /// The fastest for each layer's shape.
+        #[default]
+        Auto = "auto",
+        /// Every product of the definition.
+        Direct = "direct",
+        /// Winograd's F(2x2, 3x3): 16 products for 4 pixels instead of 36.
+        Winograd2 = "winograd2",
+        /// Winograd's F(4x4, 3x3): 36 products for 16 pixels instead of 144.
+        Winograd4 = "winograd4",
+    }
+}
+
+choice! {
+    /// The numbers that a network is computed in. Weights and what the optimizer remembers are f32 in all but f64.
+    #[derive(Default)]
+    Precision {
+        /// Single precision.
+        #[default]
+        F32 = "f32",
+        /// Double precision, weights too: slower, to tell what rounding does to a training. On the CPU.
+        F64 = "f64",
+        /// Products of 10 bits of mantissa, sums in single precision. NVIDIA's GPUs from Ampere on.
+        Tf32 = "tf32",
+        /// Feature maps and products in bfloat16, sums in single precision. NVIDIA's GPUs from Ampere on.
+        Bf16 = "bf16",
+    }
+}
+
+choice! {
+    /// A number that a result is judged by. All but the loss are means over cases.
+    Metric {
+        /// The training loss on that subset.
+        Loss = "loss",
+        /// Intersection over union.
+        Iou = "iou",
+        /// The share of the thresholds .50, .55, ..., .95 that lie strictly below the IoU.
+        ThresholdedIou = "thresholded_iou",
+        /// Dice coefficient.
+        Dice = "dice",
+        /// True-positive rate.
+        Sensitivity = "sensitivity",
+        /// True-negative rate.
+        Specificity = "specificity",
+        /// Share of right pixels.
+        Accuracy = "accuracy",
+    }
+}
+
+choice! {
+    /// A part of a split.
+    Subset {
+        /// Trained on.
+        Train = "train",
+        /// Selected by.
+        Validation = "validation",
+        /// Reported on.
+        Test = "test",
+    }
+}
+
+choice! {
+    /// Which epoch's weights count.
+    EpochChoice {
+        /// The epoch with the best validation value of the objective's metric; the earliest of equals.
+        Best = "best",
+        /// The last.
+        Last = "last",
+    }
+}
+
+choice! {
+    /// What executes a job.
+    Trainer {
+        /// Trains a network.
+        Candle = "candle",
+        /// Waits and makes metrics up, to load the coordinator.
+        Simulated = "simulated",
+    }
+}
+
+choice! {
+    /// How cases are assigned to subsets.
+    Scheme {
+        /// One random permutation a split seed, cut into train, validation and test.
+        Random = "random",
+        /// One random permutation for every four split seeds, cut into four blocks that take turns; see [`Split::turn`].
+        Rotation = "rotation",
+    }
+}
+
+choice! {
+    /// What the subsets must have in proportion.
+    #[derive(Default)]
+    Stratify {
+        /// Nothing: chance alone decides.
+        #[default]
+        None = "none",
+        /// The share of the image that the lesion covers, in five bins of equally many cases.
+        LesionFraction = "lesion_fraction",
+    }
+}
