@@ -1,4 +1,4 @@
-"""The losses of the report in PyTorch: per case, mean over the batch."""
+"""The losses of the reference protocol in PyTorch: per case, mean over the batch."""
 
 import torch
 import torch.nn.functional as F
