@@ -48,7 +48,7 @@ impl<'a> Axes<'a> {
         let trained = fixed.iter().map(|(node, setting)| (node, setting.key)).filter(|(_, key)| !key.is_of_a_loss());
         for (node, key) in named.chain(trained) {
             if let (Some(needed), false) = (key.needs(), has_effect(&grid, &include, key)) {
-                node.reject_key(Mistake::inapplicable(needed));
+                node.reject_key(needed.is_needed());
             }
         }
         (reader.mistakes() == before).then_some(Self { grid, include, exclude })
@@ -181,7 +181,7 @@ fn point(node: &Node<'_>, grid: &Grid) -> Option<Point> {
         let axis = &grid.axes[index];
         let given = section.get(axis.key.name());
         match (given, axis.key.needs().filter(|_| !grid.applies(axis.key, &point))) {
-            (Some(node), Some(needed)) => node.reject_key(Mistake::inapplicable(needed)),
+            (Some(node), Some(needed)) => node.reject_key(needed.is_needed()),
             (None, Some(_)) => {}
             (Some(node), None) => point[index] = axis.key.read(node),
             (None, None) if axis.values.len() == 1 => point[index] = axis.values.first().copied(),

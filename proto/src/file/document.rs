@@ -4,7 +4,7 @@
 //! nothing of sweeps.
 
 use super::mistake::Mistake;
-use super::reader::Reader;
+use super::mistakes::Found;
 use super::scalar::Scalar;
 use saphyr_parser::{Event, Parser, ScalarStyle, Span, StrInput, Tag};
 use std::borrow::Cow;
@@ -49,14 +49,20 @@ pub(super) struct Entry {
     pub(super) value: Value,
 }
 
-/// Reads the only document of `text`; an empty text is an empty value. Notes what is wrong in `reader`.
-pub(super) fn read(text: &str, reader: &Reader) -> Option<Value> {
+/// Reads the only document of `text`; an empty text is an empty value.
+///
+/// # Errors
+/// Everything that is wrong with the document: at least one mistake.
+pub(super) fn read(text: &str) -> Result<Value, Vec<Found>> {
+    let mut scan = Scan::new(text);
     if text.len() > MAX_BYTES {
-        reader.reject(0..0, "", Mistake::TooLong { bytes: text.len(), limit: MAX_BYTES });
-        return None;
+        scan.reject(0..0, "", Mistake::TooLong { bytes: text.len(), limit: MAX_BYTES });
+        return Err(scan.found);
     }
-    let value = Scan::new(text, reader).document()?;
-    reader.is_clean().then_some(value)
+    match scan.document() {
+        Some(value) if scan.found.is_empty() => Ok(value),
+        _ => Err(scan.found),
+    }
 }
 
 /// A value's first event.
@@ -68,13 +74,13 @@ struct Scan<'a> {
     offsets: Vec<usize>,
     text: &'a str,
     values: usize,
-    reader: &'a Reader,
+    found: Vec<Found>,
 }
 
 impl<'a> Scan<'a> {
-    fn new(text: &'a str, reader: &'a Reader) -> Self {
+    fn new(text: &'a str) -> Self {
         let offsets = if text.is_ascii() { Vec::new() } else { text.char_indices().map(|(byte, _)| byte).collect() };
-        Self { parser: Parser::new_from_str(text), offsets, text, values: 0, reader }
+        Self { parser: Parser::new_from_str(text), offsets, text, values: 0, found: Vec::new() }
     }
 
     fn document(&mut self) -> Option<Value> {
@@ -110,7 +116,7 @@ impl<'a> Scan<'a> {
             }
             Event::Alias(_) => return self.refuse(span, path, Mistake::Alias),
             // no other event begins a value
-            _ => return None,
+            _ => return self.refuse(span, path, Mistake::Syntax("a value is missing".to_owned())),
         };
         Some(Value { content, place })
     }
@@ -167,10 +173,10 @@ impl<'a> Scan<'a> {
             let place = self.bytes(span);
             let entry = join(path, &name);
             if name == "<<" {
-                self.reader.reject(place.clone(), &entry, Mistake::Merge);
+                self.reject(place.clone(), &entry, Mistake::Merge);
             }
             if let Some(&first_line) = first_lines.get(&name) {
-                self.reader.reject(place.clone(), &entry, Mistake::DuplicateKey { first_line });
+                self.reject(place.clone(), &entry, Mistake::DuplicateKey { first_line });
             }
             first_lines.entry(name.clone()).or_insert(span.start.line());
             let start = self.next()?;
@@ -180,7 +186,7 @@ impl<'a> Scan<'a> {
     }
 
     /// Looks for characters that look like a space and are none to YAML, which makes them part of a key or a value.
-    fn check_spaces(&self, text: &str, span: Span, path: &str) {
+    fn check_spaces(&mut self, text: &str, span: Span, path: &str) {
         let is_false = |c: char| {
             c != ' ' && (c.is_whitespace() && !c.is_ascii() || matches!(c, '\u{200b}' | '\u{2060}' | '\u{feff}'))
         };
@@ -191,23 +197,27 @@ impl<'a> Scan<'a> {
         let found = self.text[place.clone()].char_indices().find(|(_, c)| is_false(*c));
         if let Some((offset, found)) = found {
             let start = place.start + offset;
-            self.reader.reject(start..start + found.len_utf8(), path, Mistake::FalseSpace { found });
+            self.reject(start..start + found.len_utf8(), path, Mistake::FalseSpace { found });
         }
     }
 
     fn next(&mut self) -> Option<Start<'a>> {
-        match self.parser.next_event()? {
-            Ok(event) => Some(event),
-            Err(error) => {
-                let at = self.byte(error.marker().index());
-                self.reader.reject(at..at, "", Mistake::Syntax(error.info().to_owned()));
-                None
-            }
-        }
+        let (at, message) = match self.parser.next_event() {
+            Some(Ok(event)) => return Some(event),
+            Some(Err(error)) => (self.byte(error.marker().index()), error.info().to_owned()),
+            None => (self.text.len(), "the document ends too early".to_owned()),
+        };
+        self.reject(at..at, "", Mistake::Syntax(message));
+        None
     }
 
-    fn refuse<T>(&self, span: Span, path: &str, mistake: Mistake) -> Option<T> {
-        self.reader.reject(self.bytes(span), path, mistake);
+    fn reject(&mut self, place: Range<usize>, path: &str, mistake: Mistake) {
+        self.found.push(Found { place, key: path.to_owned(), mistake });
+    }
+
+    fn refuse<T>(&mut self, span: Span, path: &str, mistake: Mistake) -> Option<T> {
+        let place = self.bytes(span);
+        self.reject(place, path, mistake);
         None
     }
 

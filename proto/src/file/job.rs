@@ -12,14 +12,12 @@
 //! order_seed: 7
 //! ```
 
-use super::keys::Key;
 use super::load::{LoadError, load};
-use super::mistake::Mistake;
 use super::mistakes::{FileKind, Mistakes};
 use super::reader::{self, Node};
 use super::section::Section;
 use super::sections::{SharedSections, settings};
-use super::setting::Setting;
+use super::setting::{Key, Setting};
 use crate::data::Dataset;
 use crate::ids::ContentHash;
 use crate::spec::{Architecture, JobSpec, Objective, Seeds};
@@ -103,7 +101,7 @@ fn check_effects(fixed: &[(Node<'_>, Setting)], main: &[Option<Setting>; 3]) {
     let given = || fixed.iter().map(|(_, setting)| setting).chain(main.iter().flatten());
     for (node, setting) in fixed.iter().filter(|(_, setting)| !setting.key.is_of_a_loss()) {
         if let Some(needed) = setting.key.needs().filter(|needed| given().all(|setting| setting != needed)) {
-            node.reject_key(Mistake::inapplicable(needed));
+            node.reject_key(needed.is_needed());
         }
     }
 }

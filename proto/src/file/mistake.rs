@@ -1,6 +1,5 @@
 //! Everything that can be wrong with a sweep file or a job file, and what helps.
 
-use super::setting::Setting;
 use crate::spec::Split;
 use thiserror::Error;
 
@@ -268,12 +267,6 @@ pub enum Mistake {
 }
 
 impl Mistake {
-    /// A setting without effect, because it needs another.
-    #[must_use]
-    pub fn inapplicable(needed: Setting) -> Self {
-        Self::Inapplicable { key: needed.key.name(), value: needed.value.to_string() }
-    }
-
     /// How to put it right, one line per suggestion.
     #[must_use]
     pub fn help(&self) -> Vec<String> {

@@ -36,10 +36,9 @@ pub fn read<T>(
 ) -> Result<T, Mistakes> {
     // text is decoded already: a byte-order mark has no meaning left
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    let value = document::read(text).map_err(|found| Mistakes::new(file, kind, text, found, 0))?;
     let reader = Reader::default();
-    let document = document::read(text, &reader);
-    let parsed =
-        document.and_then(|value| parse(&Node { value: &value, key: None, path: String::new(), reader: &reader }));
+    let parsed = parse(&Node { value: &value, key: None, path: String::new(), reader: &reader });
     if parsed.is_none() && reader.is_clean() {
         // whoever gives up says why; should that ever be forgotten, the file is still not taken
         reader.reject(0..0, "", Mistake::Syntax("cannot be understood".to_owned()));
@@ -52,7 +51,7 @@ pub fn read<T>(
 
 impl Reader {
     /// Notes a mistake in the bytes `place` of the text, at the key `path`.
-    pub(super) fn reject(&self, place: Range<usize>, path: &str, mistake: Mistake) {
+    fn reject(&self, place: Range<usize>, path: &str, mistake: Mistake) {
         let mut found = self.found.borrow_mut();
         if found.len() < MAX_KEPT {
             found.push(Found { place, key: path.to_owned(), mistake });

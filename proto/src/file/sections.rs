@@ -1,10 +1,9 @@
 //! The sections that sweep files and job files share: `dataset`, `split`, `objective`, `model`, `training` and `losses`.
 
-use super::keys::Key;
 use super::mistake::Mistake;
 use super::reader::Node;
 use super::section::Section;
-use super::setting::Setting;
+use super::setting::{Key, Setting};
 use crate::data::{Dataset, Format, Synthetic};
 use crate::spec::{
     Architecture, DEFAULT_IMAGE_SIZE, EpochChoice, JobSpec, LossName, Metric, Objective, Scheme, Selection, Split,

@@ -1,7 +1,108 @@
-//! A key with a value, and what it does to a job.
+//! Keys of the table, their values, and what these do to a job.
 
-use super::keys::{Field, Key};
+use super::keys::{Entry, Field, TABLE};
+use super::mistake::Mistake;
+use super::reader::Node;
 use crate::spec::JobSpec;
+
+/// A key of the table. Keys are ordered as they are set.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Key(usize);
+
+impl Key {
+    /// The network.
+    pub const ARCHITECTURE: Self = Self(0);
+
+    /// Always axes, and the first columns of every table: the network, the loss and the learning rate.
+    pub const MAIN: [Self; 3] = [Self::ARCHITECTURE, Self(1), Self(2)];
+
+    /// Every key.
+    pub fn all() -> impl Iterator<Item = Self> + Clone {
+        (0..TABLE.len()).map(Self)
+    }
+
+    fn entry(self) -> &'static Entry {
+        &TABLE[self.0]
+    }
+
+    /// The name of its axis: the path of the key, but for the main axes.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        self.entry().name
+    }
+
+    /// The key of that name.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::all().find(|key| key.name() == name)
+    }
+
+    /// Its section and its key there; none for the main axes.
+    #[must_use]
+    pub fn section(self) -> Option<(&'static str, &'static str)> {
+        self.name().rsplit_once('.')
+    }
+
+    /// Whether it is a parameter of a loss.
+    #[must_use]
+    pub fn is_of_a_loss(self) -> bool {
+        self.name().starts_with("losses.")
+    }
+
+    /// The setting without which this key has no effect.
+    #[must_use]
+    pub fn needs(self) -> Option<Setting> {
+        let (key, value) = self.entry().needs?;
+        Some(Setting { key: Self::from_name(key)?, value: KeyValue::Name(value) })
+    }
+
+    /// Whether another key may need a value of this one.
+    #[must_use]
+    pub fn decides(self) -> bool {
+        TABLE.iter().any(|entry| entry.needs.is_some_and(|(key, _)| key == self.name()))
+    }
+
+    /// Its value in a job; `None` if it has no effect there.
+    #[must_use]
+    pub fn get(self, job: &JobSpec) -> Option<KeyValue> {
+        if !self.applies(job) {
+            return None;
+        }
+        match &self.entry().field {
+            Field::Choice { get, .. } => Some(KeyValue::Name(get(job))),
+            Field::Whole { get, .. } => Some(KeyValue::Whole(get(job))),
+            Field::Real { get, .. } => get(job).map(KeyValue::Real),
+        }
+    }
+
+    /// Its value in a job of the reference protocol in which it has an effect.
+    #[must_use]
+    pub fn default_setting(self) -> Option<Setting> {
+        let mut job = JobSpec::default();
+        if let Some(needed) = self.needs() {
+            needed.apply(&mut job);
+        }
+        Some(Setting { key: self, value: self.get(&job)? })
+    }
+
+    /// Whether it has an effect on a job.
+    pub(super) fn applies(self, job: &JobSpec) -> bool {
+        self.needs().is_none_or(|needed| needed.key.get(job) == Some(needed.value))
+    }
+
+    /// Reads a value of this key.
+    #[must_use]
+    pub fn read(self, node: &Node<'_>) -> Option<Setting> {
+        let value = match &self.entry().field {
+            Field::Choice { names, .. } => KeyValue::Name(node.choice(names)?),
+            Field::Whole { range, .. } => {
+                KeyValue::Whole(node.whole(u64::from(*range.start())..=u64::from(*range.end()))?)
+            }
+            Field::Real { interval, .. } => KeyValue::Real(node.real(*interval)?),
+        };
+        Some(Setting { key: self, value })
+    }
+}
 
 /// The value of a key.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -39,13 +140,19 @@ impl Setting {
         if !self.key.applies(job) {
             return;
         }
-        match (self.key.field(), self.value) {
+        match (&self.key.entry().field, self.value) {
             (Field::Choice { set, .. }, KeyValue::Name(name)) => set(job, name),
             (Field::Whole { set, .. }, KeyValue::Whole(number)) => set(job, number),
             (Field::Real { set, .. }, KeyValue::Real(number)) => set(job, number),
             // a key reads no value of another type
             _ => {}
         }
+    }
+
+    /// The mistake of a key without effect, because it needs this setting.
+    #[must_use]
+    pub fn is_needed(&self) -> Mistake {
+        Mistake::Inapplicable { key: self.key.name(), value: self.value.to_string() }
     }
 
     /// Puts settings into a job, those first that others need.
@@ -55,5 +162,60 @@ impl Setting {
         for setting in settings {
             setting.apply(job);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Field, Key, KeyValue, Setting, TABLE};
+    use crate::spec::{JobSpec, Optimizer};
+
+    #[test]
+    fn what_others_need_is_set_first() {
+        for key in Key::all() {
+            assert!(key.needs().is_none_or(|needed| needed.key < key), "{}", key.name());
+            assert_eq!(
+                key.entry().needs.is_some(),
+                key.needs().is_some(),
+                "{} needs a key that does not exist",
+                key.name()
+            );
+        }
+        assert_eq!(Key::MAIN.map(Key::name), ["architecture", "loss", "learning_rate"]);
+    }
+
+    #[test]
+    fn a_job_keeps_every_value_that_is_set() {
+        for (key, entry) in Key::all().zip(&TABLE) {
+            let mut job = JobSpec::default();
+            if let Some(needed) = key.needs() {
+                assert_eq!(key.get(&job), None, "{} has no effect yet", entry.name);
+                needed.apply(&mut job);
+            }
+            let default = key.default_setting().expect("a value");
+            assert_eq!(key.get(&job), Some(default.value), "{}", entry.name);
+            let other = match default.value {
+                KeyValue::Name(_) => KeyValue::Name(match &entry.field {
+                    Field::Choice { names, .. } => names.last().copied().unwrap_or_default(),
+                    _ => unreachable!("a name for a number"),
+                }),
+                KeyValue::Whole(number) => KeyValue::Whole(number + 1),
+                KeyValue::Real(number) => KeyValue::Real(number / 2.0 + 0.25),
+            };
+            Setting { key, value: other }.apply(&mut job);
+            assert_eq!(key.get(&job), Some(other), "{}", entry.name);
+        }
+    }
+
+    #[test]
+    fn momentum_is_for_sgd_only() {
+        let momentum = Key::from_name("training.momentum").expect("a key");
+        let setting = Setting { key: momentum, value: KeyValue::Real(0.9) };
+        let mut job = JobSpec::default();
+        setting.apply(&mut job);
+        assert_eq!(job, JobSpec::default());
+        job.training.optimizer = Optimizer::Sgd;
+        setting.apply(&mut job);
+        assert_eq!(job.training.momentum, 0.9);
     }
 }
