@@ -19,6 +19,8 @@
 //!  salvage    damaged store -> what is sound of it
 //! ```
 
+#![forbid(unsafe_code)]
+
 pub mod analysis;
 pub mod analyst;
 pub mod cli;

@@ -90,7 +90,7 @@ async fn dispatch(cli: Cli) -> Result<u8, CliError> {
 
 fn complain(error: &dyn std::error::Error) {
     // who has closed the standard error wants no message; the exit code says enough
-    let _ = writeln!(std::io::stderr(), "error: {}", proto::report::line(error));
+    let _ = writeln!(std::io::stderr(), "error: {}", proto::error_chain::line(error));
 }
 
 /// Colours are for terminals whose user does not object.

@@ -311,7 +311,7 @@ fn extras(result: &wire::JobResult) -> Result<Extras, InvalidMessage> {
     if baselines.len() < extras.baselines.len() {
         return Err(InvalidMessage::Value("result.baselines"));
     }
-    if ranks.len() < extras.artifacts.len() || bytes > Artifact::MOST_BYTES {
+    if ranks.len() < extras.artifacts.len() || bytes > Artifact::MAX_BYTES {
         return Err(InvalidMessage::Value("result.artifacts"));
     }
     Ok(extras)

@@ -65,7 +65,7 @@ pub struct Artifact {
 
 impl Artifact {
     /// Most bytes of a job's pictures together.
-    pub const MOST_BYTES: usize = 256 << 10;
+    pub const MAX_BYTES: usize = 256 << 10;
 }
 
 /// What a job hands in beside its scores. The store keeps it apart from the job's row.

@@ -17,10 +17,12 @@
 //!  target   a coordinator to call, and what calls to it bear
 //!  tls      connections to a coordinator with certificates
 //!  umask    who may read what the programs write
-//!  report   errors for people
+//!  error_chain  errors for people
 //!  text     lines that somebody else wrote
 //!  convert  wire <-> domain, the only place        (both directions)
 //! ```
+
+#![forbid(unsafe_code)]
 
 pub mod address;
 pub mod bearer;
@@ -28,12 +30,12 @@ pub mod convert;
 pub mod cost;
 pub mod credential;
 pub mod data;
+pub mod error_chain;
 pub mod extras;
 pub mod file;
 pub mod ids;
 pub mod local;
 pub mod measure;
-pub mod report;
 pub mod spec;
 pub mod status;
 pub mod target;

@@ -18,8 +18,8 @@ use proto::ids::{Attempt, JobId, Lease, WorkerId};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Runs of a job that may fail by themselves, and be lost, since it was submitted last.
-const MOST_FAILED: u32 = 3;
-const MOST_LOST: u32 = 5;
+const MAX_FAILED: u32 = 3;
+const MAX_LOST: u32 = 5;
 
 #[derive(Default)]
 pub(crate) struct Promises {
@@ -73,7 +73,7 @@ impl Promises {
 
     pub(crate) fn check_state(&self, state: &State) -> Result<(), String> {
         state.check_invariants();
-        match self.runs.iter().find(|(_, (failed, lost))| *failed > MOST_FAILED || *lost > MOST_LOST) {
+        match self.runs.iter().find(|(_, (failed, lost))| *failed > MAX_FAILED || *lost > MAX_LOST) {
             Some((job, runs)) => Err(format!("job {job} was run too often: {runs:?} failed and lost")),
             None => Ok(()),
         }

@@ -109,7 +109,7 @@ fn trainer_code(error: &trainer::CliError) -> u8 {
 
 fn report(error: &dyn Error) {
     // who has closed the standard error wants no message; the exit code says enough
-    let _ = writeln!(std::io::stderr(), "error: {}", proto::report::line(error));
+    let _ = writeln!(std::io::stderr(), "error: {}", proto::error_chain::line(error));
 }
 
 /// Colours are for terminals whose user does not object.

@@ -5,7 +5,7 @@ use crate::results;
 use crate::store::Reader;
 use proto::bearer::Bearer;
 use proto::credential::{Credential, Secret};
-use proto::report;
+use proto::error_chain;
 use proto::status::Status;
 use proto::target::Target;
 use proto::tls::{Connector, TlsError};
@@ -62,7 +62,7 @@ impl Coordinator {
     /// What a call that failed means for the user.
     fn failed(&self, status: &tonic::Status) -> CliError {
         let (url, message) = (&self.url, status.message());
-        match (status.code(), status.source().map(report::line)) {
+        match (status.code(), status.source().map(error_chain::line)) {
             (Code::InvalidArgument | Code::NotFound, _) => CliError::Refused(message.to_owned()),
             (Code::DeadlineExceeded, _) => CliError::NotReached(silent(url, MAX_CALL)),
             // what has a source is not the coordinator's word, but that of the connection

@@ -10,7 +10,7 @@ use proto::ids::WorkerId;
 /// Without a limit of the user's: epochs of the longest time so far that an epoch may take ...
 const EPOCHS: u64 = 4;
 /// ... but never less than this: data are read and prepared before the first epoch.
-const LEAST_MS: u64 = 15 * 60_000;
+const MIN_MS: u64 = 15 * 60_000;
 /// As long as the sweep has no epoch to judge by: twice the time after which a worker itself kills a trainer that hangs.
 const UNKNOWN_MS: u64 = 2 * 3_600_000;
 
@@ -27,7 +27,7 @@ impl State {
     fn time_to_progress(&self, sweep: &Sweep) -> u64 {
         self.limits.progress_ms.unwrap_or(match sweep.longest_epoch_ms {
             0 => UNKNOWN_MS,
-            longest => LEAST_MS.max(longest.saturating_mul(EPOCHS)),
+            longest => MIN_MS.max(longest.saturating_mul(EPOCHS)),
         })
     }
 

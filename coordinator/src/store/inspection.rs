@@ -5,14 +5,14 @@ use crate::scheduler::Fact;
 use rusqlite::Row;
 
 /// Facts in a row that cannot be read before nothing more is expected behind them: a page holds a few hundred at most.
-const MOST_FAILURES: i64 = 10_000;
+const MAX_FAILURES: i64 = 10_000;
 
 impl Reader {
     /// Calls `each` with every fact that can be read and is sound; the answer is how many others there are before the last of them.
     pub fn sound_facts(&self, mut each: impl FnMut(Fact)) -> u64 {
         let (mut last, mut sound, mut failures) = (0, 0, 0);
         // a damaged page ends a stretch; the next begins behind what it hid
-        while failures < MOST_FAILURES {
+        while failures < MAX_FAILURES {
             let stretch = self.facts_after(last, |seq, fact| {
                 (last, failures) = (seq, 0);
                 if let Some(fact) = fact {

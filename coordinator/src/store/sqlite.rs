@@ -17,7 +17,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 /// Marks the file as ours ("SPLS").
 pub(super) const APPLICATION_ID: i64 = 0x5350_4c53;
 /// The file that holds what was written last is cut to this size: a long reader may have made it grow.
-const MOST_WAL_BYTES: i64 = 4 << 20;
+const MAX_WAL_BYTES: i64 = 4 << 20;
 /// Version of the schema and of the facts' JSON.
 pub(super) const VERSION: i64 = 4;
 /// What makes a store of version 1 + index one of the next version.
@@ -68,7 +68,7 @@ impl Store {
         }
         connection.pragma_update(None, "journal_mode", "WAL").map_err(sqlite)?;
         connection.pragma_update(None, "synchronous", "FULL").map_err(sqlite)?;
-        connection.pragma_update(None, "journal_size_limit", MOST_WAL_BYTES).map_err(sqlite)?;
+        connection.pragma_update(None, "journal_size_limit", MAX_WAL_BYTES).map_err(sqlite)?;
         connection.set_prepared_statement_cache_capacity(32);
         let size = fs::metadata(&real).map_err(|source| io("look at", path, source))?.len();
         let is_checked = size <= QUICKLY_CHECKED_BYTES;

@@ -82,11 +82,11 @@ fn extras_that_cannot_be_are_refused() {
         extras(&wire::JobResult { baselines: baselines.collect(), artifacts, ..Default::default() })
     };
     use wire::BaselineKind::{MeanMask, Otsu, Unspecified};
-    assert!(read(&[Otsu, MeanMask], &[(1, Artifact::MOST_BYTES - 1, 1.0), (2, 1, 0.0)]).is_ok());
+    assert!(read(&[Otsu, MeanMask], &[(1, Artifact::MAX_BYTES - 1, 1.0), (2, 1, 0.0)]).is_ok());
     assert!(read(&[Otsu, Otsu], &[]).is_err(), "a baseline twice");
     assert!(read(&[Unspecified], &[]).is_err(), "no baseline");
     assert!(read(&[], &[(1, 1, 1.0), (1, 1, 1.0)]).is_err(), "a rank twice");
-    assert!(read(&[], &[(1, Artifact::MOST_BYTES, 1.0), (2, 1, 1.0)]).is_err(), "too many bytes");
+    assert!(read(&[], &[(1, Artifact::MAX_BYTES, 1.0), (2, 1, 1.0)]).is_err(), "too many bytes");
     assert!(read(&[], &[(1, 1, f64::NAN)]).is_err(), "no score");
 }
 

@@ -20,7 +20,7 @@ use tonic::{Code, Status};
 const MEASUREMENT_INTERVAL: Duration = Duration::from_millis(200);
 /// The first wait after a call that failed; doubled up to the longest.
 const FIRST_BACKOFF: Duration = Duration::from_millis(100);
-const LONGEST_BACKOFF: Duration = Duration::from_secs(5);
+const MAX_BACKOFF: Duration = Duration::from_secs(5);
 
 /// What came of a call.
 #[derive(Debug)]
@@ -320,7 +320,7 @@ impl State {
             let running = self.attempts.values().filter(|held| held.outcome.is_none()).count();
             tracing::warn!(reason = status.message(), running, "the coordinator {complaint}; running jobs go on");
         }
-        let longest = FIRST_BACKOFF.saturating_mul(1 << self.failures.min(10)).min(LONGEST_BACKOFF);
+        let longest = FIRST_BACKOFF.saturating_mul(1 << self.failures.min(10)).min(MAX_BACKOFF);
         self.failures += 1;
         let wait = longest.mul_f64(0.1 + 0.9 * self.chance());
         self.quiet_until = Some(now + wait);

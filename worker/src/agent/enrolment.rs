@@ -4,8 +4,8 @@
 use super::client::ConnectError;
 use proto::bearer::Bearer;
 use proto::credential::{CaHash, Secret};
+use proto::error_chain;
 use proto::ids::WorkerId;
-use proto::report;
 use proto::tls::{Connector, Key, TlsError};
 use proto::wire::EnrolRequest;
 use proto::wire::enrolment_client::EnrolmentClient;
@@ -122,7 +122,7 @@ fn not_reached(error: Error) -> Status {
             Status::unauthenticated(wrong.to_string())
         }
         _ => {
-            let mut status = Status::unavailable(report::line(&error));
+            let mut status = Status::unavailable(error_chain::line(&error));
             status.set_source(Arc::new(error));
             status
         }

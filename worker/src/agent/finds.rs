@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 /// The first wait before another look at a data set that cannot be read; doubled up to the longest.
 const FIRST_WAIT: Duration = Duration::from_secs(2);
-const LONGEST_WAIT: Duration = Duration::from_secs(300);
+const MAX_WAIT: Duration = Duration::from_secs(300);
 
 /// The inventory, or why there is none.
 pub type Found = Result<Inventory, String>;
@@ -37,7 +37,7 @@ impl Finds {
         let is_news = old.is_none_or(|old| old.found != found);
         let (again, wait) = match found {
             Ok(_) => (None, wait),
-            Err(_) => (Some(now + wait), (2 * wait).min(LONGEST_WAIT)),
+            Err(_) => (Some(now + wait), (2 * wait).min(MAX_WAIT)),
         };
         self.0.insert(dataset.clone(), Find { found, again, wait });
         is_news

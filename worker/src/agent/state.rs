@@ -21,7 +21,7 @@ use std::time::{Duration, Instant};
 const DRAIN_LIMIT: Duration = Duration::from_secs(8);
 
 /// Without anything due the loop looks again after this.
-const LONGEST_SLEEP: Duration = Duration::from_secs(60);
+const MAX_SLEEP: Duration = Duration::from_secs(60);
 
 /// Waits between jobs that are kept for the report at the end.
 const WAITS_KEPT: usize = 100_000;
@@ -233,7 +233,7 @@ impl State {
         let deadline = self.draining.as_ref().map(|drain| drain.deadline);
         let look = self.finds.next_due().filter(|_| self.draining.is_none());
         let due = [quiet, deadline, measured, synchronize, look].into_iter().flatten().min();
-        due.unwrap_or(now + LONGEST_SLEEP).max(now + Duration::from_millis(1))
+        due.unwrap_or(now + MAX_SLEEP).max(now + Duration::from_millis(1))
     }
 
     /// The attempts that the worker holds, and whether each has ended with a result.

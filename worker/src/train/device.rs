@@ -33,7 +33,7 @@ pub fn device(name: &str) -> Result<Device, DeviceError> {
     match name {
         "auto" if !cfg!(feature = "cudnn") => Ok(Device::Cpu),
         "auto" => Ok(ops::open(0).unwrap_or_else(|error| {
-            tracing::warn!(error = %proto::report::line(&error), "no CUDA device can be opened: computing on the CPU");
+            tracing::warn!(error = %proto::error_chain::line(&error), "no CUDA device can be opened: computing on the CPU");
             Device::Cpu
         })),
         "cpu" => Ok(Device::Cpu),

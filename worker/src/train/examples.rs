@@ -8,7 +8,7 @@ use proto::extras::Artifact;
 use proto::measure::CaseCounts;
 
 /// Longest side of a drawn image, pixels.
-const MOST_SIDE: u32 = 256;
+const MAX_SIDE: u32 = 256;
 
 /// A test case that is shown.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -45,7 +45,7 @@ pub(super) fn choose(cases: &[CaseCounts], count: u32) -> Vec<Choice> {
 /// # Errors
 /// If a picture cannot be encoded.
 pub(super) fn draw(choices: &[Choice], logits: &[Vec<f32>], cases: &CaseSet) -> Result<Vec<Artifact>, ImageError> {
-    let mut side = cases.image_size.min(MOST_SIDE);
+    let mut side = cases.image_size.min(MAX_SIDE);
     loop {
         let draw = |(choice, logits): (&Choice, &Vec<f32>)| {
             let &Choice { case, rank, of, iou } = choice;
@@ -53,7 +53,7 @@ pub(super) fn draw(choices: &[Choice], logits: &[Vec<f32>], cases: &CaseSet) -> 
         };
         let artifacts = choices.iter().zip(logits).map(draw).collect::<Result<Vec<_>, ImageError>>()?;
         let bytes: usize = artifacts.iter().map(|artifact| artifact.png.len()).sum();
-        if bytes <= Artifact::MOST_BYTES {
+        if bytes <= Artifact::MAX_BYTES {
             return Ok(artifacts);
         }
         side /= 2;
@@ -157,7 +157,7 @@ mod tests {
         let choices = [1, 2, 3].map(|rank| Choice { case: 0, rank, of: 3, iou: 0.5 });
         let drawn = draw(&choices, &vec![vec![0.0; 256 * 256]; 3], &cases).unwrap();
         let bytes: usize = drawn.iter().map(|artifact| artifact.png.len()).sum();
-        assert!(bytes <= Artifact::MOST_BYTES, "{bytes}");
+        assert!(bytes <= Artifact::MAX_BYTES, "{bytes}");
         let picture = image::load_from_memory(&drawn[0].png).unwrap();
         assert_eq!((picture.width(), picture.height()), (512, 128));
     }

@@ -15,8 +15,8 @@ use crate::train::{Event as Told, Session, TrainError};
 use candle_core::Device;
 use proto::convert::{InvalidMessage, failure_to_wire, required};
 use proto::data::Dataset;
+use proto::error_chain;
 use proto::measure::{FailureKind, JobResult, Measurement};
-use proto::report;
 use proto::spec::{JobSpec, Trainer as TrainerKind};
 use proto::wire::{TrainEvent, TrainRequest, train_event::Event};
 use std::io;
@@ -78,7 +78,7 @@ pub fn run(options: Options) -> Result<(), TrainerError> {
         let event = match trainer.train(&request, &mut out) {
             Ok(result) => Event::Succeeded((&result).into()),
             Err(JobError::Pipe(error)) => return Err(error.into()),
-            Err(error) => Event::Failed(failure_to_wire(error.kind(), &report::line(&error))),
+            Err(error) => Event::Failed(failure_to_wire(error.kind(), &error_chain::line(&error))),
         };
         write_frame(&mut out, &TrainEvent { event: Some(event) })?;
     }
@@ -166,7 +166,7 @@ impl Trainer {
         let cases = match kept {
             Some((_, _, cases)) => cases,
             None => data::load(&dataset, root, size, Some(&self.options.cache))
-                .map_err(|error| JobError::Data(report::line(&error)))?,
+                .map_err(|error| JobError::Data(error_chain::line(&error)))?,
         };
         if cases.inventory.content != spec.data.content {
             return Err(JobError::Data(format!(

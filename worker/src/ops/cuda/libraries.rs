@@ -118,7 +118,7 @@ fn load(wanted: &Wanted, folders: &[PathBuf]) -> Result<bool, LibraryError> {
                 }
                 Err(error) => {
                     // a missing file is not a fault; one that exists and cannot be loaded is
-                    let why = proto::report::line(&error);
+                    let why = proto::error_chain::line(&error);
                     if !why.contains(&format!("{name}: cannot open shared object file")) {
                         return Err(LibraryError::Broken(why));
                     }
