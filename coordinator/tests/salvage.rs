@@ -95,7 +95,7 @@ fn result(index: u32) -> JobResult {
 fn content(path: &Path, jobs: &[JobId]) -> Result<String, StoreError> {
     let reader = Reader::open(path)?;
     let state = results::state(&reader)?;
-    let mut told = format!("{:?}{:?}", state.view(), reader.submission("s")?.text);
+    let mut told = format!("{:?}{:?}", state.status(), reader.submission("s")?.text);
     for job in jobs {
         let result = reader.result(*job)?;
         let baselines = result.as_ref().and_then(|result| result.baselines).unwrap_or(BaselinesHash(0));

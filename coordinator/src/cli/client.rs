@@ -144,7 +144,7 @@ impl Source {
 /// If the store cannot be read.
 pub fn stored(store: &Path) -> Result<Status, CliError> {
     let reader = Reader::open(store)?;
-    let view = results::state(&reader)?.view();
+    let view = results::state(&reader)?.status();
     if let Some(holder) = reader.holder() {
         let store = store.display();
         // for people: a reader that is gone needs no line

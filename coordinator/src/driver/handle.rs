@@ -57,7 +57,7 @@ pub enum Request {
 #[derive(Debug, Clone)]
 pub struct Handle {
     pub(super) requests: Sender<Request>,
-    pub(super) view: watch::Receiver<Arc<Status>>,
+    pub(super) status: watch::Receiver<Arc<Status>>,
     pub(super) work: watch::Receiver<u64>,
     pub(super) keeps: watch::Receiver<bool>,
 }
@@ -120,8 +120,8 @@ impl Handle {
 
     /// Where everything stands, now and after each change; ends with the driver.
     #[must_use]
-    pub fn view(&self) -> watch::Receiver<Arc<Status>> {
-        self.view.clone()
+    pub fn status(&self) -> watch::Receiver<Arc<Status>> {
+        self.status.clone()
     }
 
     /// Changes whenever there may be work that was not there before.

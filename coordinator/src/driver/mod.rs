@@ -26,7 +26,7 @@ use tokio::sync::watch;
 
 /// Requests that share a transaction at most.
 const BATCH: usize = 1024;
-/// The view is published at most this often.
+/// The status is published at most this often.
 const VIEW_INTERVAL: Duration = Duration::from_millis(250);
 /// The driver wakes at least this often.
 const TICK: Duration = Duration::from_millis(500);
@@ -56,7 +56,7 @@ pub fn start(store: Store, limits: Limits) -> Result<(Handle, JoinHandle<Result<
     }
     let reader = store.reader()?;
     let core = Core::new(Disk { store, reader }, limits, rand::random())?;
-    let (view_sender, view) = watch::channel(Arc::new(core.state().view()));
+    let (status_sender, status) = watch::channel(Arc::new(core.state().status()));
     let (work_sender, work) = watch::channel(0);
     let (keeps_sender, keeps) = watch::channel(true);
     let driver = Driver {
@@ -64,7 +64,7 @@ pub fn start(store: Store, limits: Limits) -> Result<(Handle, JoinHandle<Result<
         place_checked: Instant::now(),
         inbox,
         started: Instant::now(),
-        view: view_sender,
+        status: status_sender,
         view_published: Instant::now(),
         view_stale: false,
         work: work_sender,
@@ -72,7 +72,7 @@ pub fn start(store: Store, limits: Limits) -> Result<(Handle, JoinHandle<Result<
         epochs: VecDeque::new(),
     };
     let thread = std::thread::spawn(move || driver.run());
-    Ok((Handle { requests, view, work, keeps }, thread))
+    Ok((Handle { requests, status, work, keeps }, thread))
 }
 
 /// Looks through the pages of a large store while the driver works; damage ends it.
@@ -115,8 +115,8 @@ struct Driver {
     place_checked: Instant,
     inbox: Receiver<Request>,
     started: Instant,
-    view: watch::Sender<Arc<Status>>,
-    /// When the view was last published.
+    status: watch::Sender<Arc<Status>>,
+    /// When the status was last published.
     view_published: Instant,
     /// Whether anything has changed since.
     view_stale: bool,
@@ -183,7 +183,7 @@ impl Driver {
     fn commit(&mut self) -> Result<(), StoreError> {
         let written = self.core.write(self.now())?;
         self.view_stale |= written.problem_changed;
-        // who has submitted a sweep must not be shown how it stood before, so the view goes before the replies
+        // publish before replying, so that a submitter never sees a stale status
         self.publish(&written.facts, &written.records);
         written.answer();
         Ok(())
@@ -198,7 +198,7 @@ impl Driver {
         Ok(())
     }
 
-    /// Tells who waits for work or looks on; the view at most four times a second, unless it is urgent.
+    /// Tells who waits for work or looks on; the status at most four times a second, unless it is urgent.
     fn publish(&mut self, facts: &[Fact], records: &[Record]) {
         if facts.iter().any(Fact::brings_work) {
             self.work.send_modify(|version| *version += 1);
@@ -222,13 +222,13 @@ impl Driver {
         if self.view_stale && (urgent || now >= self.view_published + VIEW_INTERVAL) {
             let seconds = self.epochs.front().map_or(0.0, |(at, _)| now.duration_since(*at).as_secs_f64()).max(1.0);
             let epochs: usize = self.epochs.iter().map(|(_, epochs)| epochs).sum();
-            let mut view = Status { epochs_per_second: epochs as f64 / seconds, ..self.core.state().view() };
+            let mut status = Status { epochs_per_second: epochs as f64 / seconds, ..self.core.state().status() };
             if let Some(problem) = self.core.problem() {
                 // it stops every sweep, and comes before what happened to their jobs
                 let problem = format!("the store fails, nothing is acknowledged until it works: {problem}");
-                view.sweeps.iter_mut().for_each(|sweep| sweep.problem.clone_from(&problem));
+                status.sweeps.iter_mut().for_each(|sweep| sweep.problem.clone_from(&problem));
             }
-            self.view.send_replace(Arc::new(view));
+            self.status.send_replace(Arc::new(status));
             (self.view_published, self.view_stale) = (now, false);
         }
     }

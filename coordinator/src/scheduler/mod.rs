@@ -1,11 +1,12 @@
 //! Decides who runs what. A pure state machine: no clock, no file, no network, no randomness.
 //!
 //! ```text
-//!  request --decide--> facts, reply      decide.rs   reads the state, changes nothing; grant.rs chooses the jobs
-//!                                        plausible.rs  whether what a worker hands in can be
+//!  request --decide--> facts, reply      decide.rs  reads the state, changes nothing; grant.rs chooses the jobs
+//!                                        plausible.rs  whether what a worker hands in can be true
 //!                                        stalls.rs  whether a worker that calls does its work
-//!             facts  --apply--> state    state.rs    the only mutator, live and on replay; submission.rs: which jobs a sweep has
-//!             state  --view--> view      view.rs     what people look at
+//!             facts  --apply--> state    state.rs   the only mutator, live and on replay; submission.rs: which jobs a sweep has;
+//!                                        jobs.rs    the jobs of which something is known; listing.rs: all others
+//!             state  --status--> Status  status.rs  what people look at
 //! ```
 //!
 //! A [`Fact`] that is durable is in the journal before its reply leaves; the others (renewals, offers, progress) are true only
@@ -23,11 +24,11 @@ mod quarantine;
 mod request;
 mod stalls;
 mod state;
+mod status;
 mod submission;
 mod sweep;
 #[cfg(test)]
 mod tests;
-mod view;
 
 pub use course::Course;
 pub use decide::misfit;

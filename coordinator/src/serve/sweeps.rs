@@ -70,7 +70,7 @@ impl Sweeps for SweepsService {
     }
 
     async fn status(&self, request: Request<StatusRequest>) -> Result<Response<StatusResponse>, Status> {
-        let view = self.handle.view().borrow().clone();
+        let view = self.handle.status().borrow().clone();
         Ok(Response::new(only(&view, &request.into_inner().sweep)))
     }
 
@@ -80,7 +80,7 @@ impl Sweeps for SweepsService {
         let sweep = request.into_inner().sweep;
         let place = place(&self.watchers, "watchers")?;
         // made when the reader has room for it, of the newest view
-        let views = WatchStream::new(self.handle.view()).map(move |view| {
+        let views = WatchStream::new(self.handle.status()).map(move |view| {
             let _place = &place;
             Ok(only(&view, &sweep))
         });

@@ -62,12 +62,12 @@ pub async fn run(args: Args) -> Result<u8, CliError> {
     server.handle.submit(plan, text).await?;
     let mut progress = Progress::new();
     let end = follow(&args, &server, &name, &mut progress, &mut interrupts).await;
-    let view = server.handle.view().borrow().clone();
+    let view = server.handle.status().borrow().clone();
     server.stop().await?;
     let end = end?;
     // the driver publishes its last view a moment after its last change: the store is what counts
     let view = match results::state(&Reader::open(&args.server.store)?) {
-        Ok(state) => Arc::new(Status { epochs_per_second: 0.0, ..state.view() }),
+        Ok(state) => Arc::new(Status { epochs_per_second: 0.0, ..state.status() }),
         Err(_) => view,
     };
     progress.finish(&view, &name);
@@ -128,7 +128,7 @@ async fn follow(
 }
 
 async fn watch(handle: &Handle, sweep: &str, progress: &mut Progress) -> Result<End, CliError> {
-    let mut views = handle.view();
+    let mut views = handle.status();
     loop {
         let view = views.borrow_and_update().clone();
         progress.show(&view, sweep);
@@ -146,7 +146,7 @@ async fn watch(handle: &Handle, sweep: &str, progress: &mut Progress) -> Result<
 
 /// Whether there is nothing to do. The first view after the submission knows.
 async fn has_ended(handle: &Handle, sweep: &str) -> Result<Option<End>, CliError> {
-    let mut views = handle.view();
+    let mut views = handle.status();
     let view = views.wait_for(|view| progress::find(view, sweep).is_some()).await;
     let view = view.map_err(|_| CliError::Internal("the driver died; see the messages above".to_owned()))?.clone();
     Ok(end_of(&view, sweep))

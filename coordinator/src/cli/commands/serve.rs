@@ -21,7 +21,7 @@ pub async fn run(args: Args) -> Result<(), CliError> {
     let mut progress = Progress::new();
     progress.say(&format!("listening on {}, store {}", server.address, args.server.store.display()));
     let mut interrupts = interrupted()?;
-    let mut views = server.handle.view();
+    let mut views = server.handle.status();
     loop {
         let view = views.borrow_and_update().clone();
         progress.show(&view, "");

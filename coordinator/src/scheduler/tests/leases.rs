@@ -237,7 +237,7 @@ fn a_worker_that_is_told_to_go_is_granted_nothing_more() {
     assert_eq!(sim.synchronize(first, &leases[..1], 2).grants, [], "a call from before that comes late");
     let completed = sim.complete_with(first, leases[0], Outcome::Released, &[], 2);
     assert_eq!(completed, RECORDED, "nor does giving back bring a job");
-    assert_eq!(sim.state.view().workers.len(), 1, "it is gone");
+    assert_eq!(sim.state.status().workers.len(), 1, "it is gone");
     assert_eq!(sim.fetch(second, 5).len(), 5);
 }
 

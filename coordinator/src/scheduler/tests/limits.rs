@@ -120,7 +120,7 @@ fn workers_that_only_register_push_nobody_out() {
     for number in 10..10_000 {
         sim.worker_without_data(number, 1, false);
     }
-    assert_eq!(sim.state.view().workers.len(), 4096);
+    assert_eq!(sim.state.status().workers.len(), 4096);
     assert_eq!(sim.synchronize(busy, &held, 0).stops, []);
     sim.fetch(honest, 1);
 }

@@ -14,7 +14,7 @@ fn fail_all(sim: &mut Sim, worker: WorkerId) -> Vec<Lease> {
 }
 
 fn is_quarantined(sim: &Sim, name: &str) -> bool {
-    let view = sim.state.view();
+    let view = sim.state.status();
     view.workers.into_iter().find(|worker| worker.name == name).unwrap().quarantined
 }
 

@@ -85,7 +85,7 @@ fn who_is_beaten_runs_no_more_and_the_others_run_all() {
     // by 0 it is beaten by the same on all three splits, which is no more than three signs
     let Reason::Beaten { by: 1, pairs: 3, p, .. } = looks[0].stops[0].reason else { panic!("{:?}", looks[0].stops) };
     assert!(p < looks[0].threshold.unwrap() && (looks[0].threshold.unwrap() - 0.2 / 9.0).abs() < 1e-15);
-    let view = &sim.state.view().sweeps[0];
+    let view = &sim.state.status().sweeps[0];
     assert_eq!((view.state, view.succeeded, view.dropped, view.failed), (SweepState::Ended, 22, 10, 0));
     assert_eq!((view.epochs, view.epochs_done), (44, 44), "what is dropped is not waited for");
     let journalled = sim.journal.iter().filter(|fact| matches!(fact, Fact::Looked { .. })).count();
@@ -99,7 +99,7 @@ fn nothing_runs_ahead_of_a_look() {
     let worker = sim.worker(1, 40);
     let leases = sim.fetch(worker, 40);
     assert_eq!(leases.len(), 12, "three replicates of four candidates");
-    assert_eq!(sim.state.view().sweeps[0].queued, 20, "the others wait");
+    assert_eq!(sim.state.status().sweeps[0].queued, 20, "the others wait");
     for lease in &leases[1..] {
         let (candidate, replicate) = sim.place_of("a", lease.job);
         sim.complete(worker, *lease, honest(candidate, replicate));
@@ -125,7 +125,7 @@ fn a_crash_after_any_fact_changes_no_decision() {
         let worker = sim.worker(2, 3);
         sim.play(worker, "a", honest);
         assert_eq!(sim.looks("a"), whole.looks("a"), "after {facts} facts: decided anew");
-        assert_eq!(sim.state.view().sweeps, whole.state.view().sweeps);
+        assert_eq!(sim.state.status().sweeps, whole.state.status().sweeps);
     }
 }
 
@@ -159,7 +159,7 @@ fn unreliable_candidates_are_dropped_and_failures_count() {
     assert_eq!(reasons, [(1, Reason::Unreliable { collapses: 3, of: 3 })], "the leader stays, and beats nobody");
     let tries = played.iter().filter(|(candidate, _)| *candidate == 1).count();
     assert_eq!(tries, 9, "three replicates, three tries each");
-    assert_eq!(sim.state.view().sweeps[0].dropped, 5);
+    assert_eq!(sim.state.status().sweeps[0].dropped, 5);
 }
 
 #[test]
@@ -170,7 +170,7 @@ fn what_another_sweep_wants_runs_for_that_sweep() {
     sim.play(worker, "a", honest);
     sim.submit(with("b", ""));
     assert_eq!(sim.play(worker, "b", honest).len(), 10, "what the race has dropped");
-    let views = sim.state.view().sweeps;
+    let views = sim.state.status().sweeps;
     assert_eq!((views[0].succeeded, views[0].dropped, views[1].succeeded), (32, 0, 32), "it has results all the same");
     assert_eq!(sim.looks("a").len(), 3);
 }
@@ -218,7 +218,7 @@ fn a_cancelled_race_takes_no_looks() {
     }
     let decision = sim.state.cancel_decision("a").unwrap();
     assert_eq!(sim.carry_out(decision), 10);
-    let view = &sim.state.view().sweeps[0];
+    let view = &sim.state.status().sweeps[0];
     assert_eq!((view.cancelled, view.dropped, sim.looks("a").len()), (10, 10, 1));
 }
 
@@ -237,7 +237,7 @@ fn replicates_are_added_until_the_mean_is_known() {
     assert_eq!((first, third, fourth), (8, 20, 8));
     // a swing of 0.02 has a standard deviation of 0.01 sqrt(n / (n - 1)): t(0.975, 7) / sqrt(7) = 0.894 of 0.01
     assert_eq!(second, 8);
-    let view = &sim.state.view().sweeps[0];
+    let view = &sim.state.status().sweeps[0];
     assert_eq!((view.state, view.dropped), (SweepState::Ended, 36));
     let reasons: Vec<_> = sim.looks("a")[0].stops.iter().map(|stop| stop.reason.name()).collect();
     assert_eq!(reasons, ["settled"; 3]);
@@ -252,7 +252,7 @@ fn what_becomes_of_a_dropped_job_elsewhere_is_no_failure_of_the_race() {
     sim.submit(with("b", ""));
     let played = sim.play(worker, "b", |_, _| failure());
     assert_eq!(played.len(), 30, "ten jobs were dropped, and fail three times");
-    let view = sim.state.view();
+    let view = sim.state.status();
     let of = |name: &str| view.sweeps.iter().find(|sweep| sweep.sweep == name).unwrap();
     assert_eq!((of("a").state, of("a").failed, of("a").dropped), (SweepState::Ended, 0, 10));
     assert_eq!((of("b").failed, of("b").problem.as_str()), (10, "no luck"));

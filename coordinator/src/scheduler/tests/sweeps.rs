@@ -16,7 +16,7 @@ fn jobs_run_in_blocks_of_one_replicate_and_each_once() {
     assert_eq!(ended.iter().collect::<BTreeSet<_>>().len(), 6);
     let sweep = sim.state.sweep("a").unwrap();
     assert!(sweep.is_ended());
-    assert_eq!(sim.state.view().sweeps[0].epochs_done, 12);
+    assert_eq!(sim.state.status().sweeps[0].epochs_done, 12);
 }
 
 #[test]
@@ -58,7 +58,7 @@ fn a_data_set_that_is_too_small_rejects_the_sweep() {
     sim.submit(sweep("a", "bce", 2));
     let worker = sim.worker_without_data(1, 1, false);
     sim.offer(worker, Found::Inventory(inventory("pictures", 7).into()));
-    let view = sim.state.view();
+    let view = sim.state.status();
     assert_eq!(view.sweeps[0].state, SweepState::Rejected);
     assert!(view.sweeps[0].problem.contains("4 + 2 + 2 = 8 cases") && view.sweeps[0].problem.contains("has 7"));
     assert_eq!(sim.fetch(worker, 1), []);
@@ -84,7 +84,7 @@ fn a_data_set_that_was_offered_before_is_pinned_at_the_submission() {
         sim.state.submit_decision(larger, String::new()).is_err(),
         "under another name, as a worker has offered it"
     );
-    assert_eq!((sim.journal.len(), sim.state.view().sweeps[1].state), (facts, SweepState::Ended), "as it was before");
+    assert_eq!((sim.journal.len(), sim.state.status().sweeps[1].state), (facts, SweepState::Ended), "as it was before");
 }
 
 #[test]
@@ -94,7 +94,7 @@ fn the_sweep_submitted_last_is_the_one_that_is_meant() {
     sim.submit(sweep("b", "dice", 1));
     sim.submit(sweep("a", "bce", 2));
     assert_eq!(sim.state.sweep("").unwrap().plan.sweep, "a");
-    let names: Vec<_> = sim.state.view().sweeps.into_iter().map(|sweep| sweep.sweep).collect();
+    let names: Vec<_> = sim.state.status().sweeps.into_iter().map(|sweep| sweep.sweep).collect();
     assert_eq!(names, ["b", "a"]);
     let restarted = sim.restarted(sim.journal.len());
     assert_eq!(restarted.state.sweep("").unwrap().plan.sweep, "a");
@@ -163,7 +163,7 @@ fn a_sweep_that_is_cancelled_before_its_data_is_found_never_runs() {
     assert_eq!(sim.carry_out(decision), 3);
     let worker = sim.worker(1, 1);
     assert_eq!(sim.fetch(worker, 1), []);
-    let view = sim.restarted(sim.journal.len()).state.view();
+    let view = sim.restarted(sim.journal.len()).state.status();
     assert_eq!((view.sweeps[0].state, view.sweeps[0].cancelled, view.sweeps[0].queued), (SweepState::Ended, 3, 0));
     sim.submit(sweep("a", "bce", 3));
     assert_eq!(sim.finish(worker).len(), 3, "submitted again, it runs");
@@ -192,7 +192,7 @@ fn cancelling_ends_what_only_cancelled_sweeps_share() {
         assert_eq!(sim.carry_out(decision), 1, "{name}");
     }
     assert_eq!(sim.synchronize(worker, &leases, 0).stops.len(), 2);
-    assert!(sim.state.view().sweeps.iter().all(|sweep| sweep.state == SweepState::Ended));
+    assert!(sim.state.status().sweeps.iter().all(|sweep| sweep.state == SweepState::Ended));
 }
 
 #[test]

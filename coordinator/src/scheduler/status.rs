@@ -8,7 +8,7 @@ use proto::status::{RunningJob, Status, SweepState, SweepStatus, WorkerStatus};
 impl State {
     /// Where everything stands; the rate is the driver's to add.
     #[must_use]
-    pub fn view(&self) -> Status {
+    pub fn status(&self) -> Status {
         Status {
             sweeps: self.sweeps.values().map(|sweep| self.sweep_status(sweep)).collect(),
             workers: self.worker_statuses(),
