@@ -10,7 +10,7 @@ use proto::spec::{
     Convolution, EpochChoice, Loss, Metric, Optimizer, Precision, Scheme, Seeds, Stratify, Subset, Trainer,
 };
 use std::collections::HashSet;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 const HEAD: &str = "sweep: s\ndataset: {name: ph2, format: ph2}\n";
 
@@ -42,10 +42,16 @@ fn wrong_files_are_refused_with_the_golden_message() {
     }
 }
 
-/// The sweep files of `configs`, and others with every section.
-fn sweep_files() -> Vec<String> {
+/// The sweep files in `configs`.
+fn configs() -> impl Iterator<Item = PathBuf> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../configs");
-    let files = std::fs::read_dir(folder).unwrap().map(|entry| std::fs::read_to_string(entry.unwrap().path()).unwrap());
+    let files = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    files.filter(|path| path.extension().is_some_and(|extension| extension == "yaml"))
+}
+
+/// Their texts, and others with every section.
+fn sweep_files() -> Vec<String> {
+    let files = configs().map(|path| std::fs::read_to_string(path).unwrap());
     let rests = [
         "",
         "grid:\n  training.batch_size: [4, 10]\n  loss: [bce, dice]\n  learning_rate: [1.0e-3, 1.0e-16]\n",
@@ -93,11 +99,8 @@ fn a_job_file_is_the_job_that_it_was_written_from() {
 
 #[test]
 fn every_file_in_configs_is_a_plan() {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../configs");
-    let mut jobs: Vec<_> = std::fs::read_dir(folder)
-        .unwrap()
-        .map(|entry| {
-            let path = entry.unwrap().path();
+    let mut jobs: Vec<_> = configs()
+        .map(|path| {
             let text = std::fs::read_to_string(&path).unwrap();
             let plan = parse(path.to_str().unwrap(), &text).unwrap_or_else(|errors| panic!("{errors}"));
             (plan.sweep.clone(), plan.jobs())
