@@ -182,7 +182,7 @@ choice! {
     Scheme {
         /// One random permutation a split seed, cut into train, validation and test.
         Random = "random",
-        /// One random permutation for every four split seeds, cut into four blocks that take turns; see [`Split::turn`].
+        /// One random permutation for every four split seeds, cut into four blocks that take turns; see [`Split::turn`](super::Split::turn).
         Rotation = "rotation",
     }
 }
