@@ -57,8 +57,9 @@ pub(super) fn panels<T: Real>(
         for start in (0..inners).step_by(BLOCK) {
             for (column, n) in columns.clone().enumerate() {
                 for inner in start..inners.min(start + BLOCK) {
-                    for outer in 0..outers {
-                        values[(outer * inners + inner) * PANEL + column].write(value(outer, inner, n));
+                    let elements = values[inner * PANEL + column..].iter_mut().step_by(inners * PANEL);
+                    for (outer, element) in elements.take(outers).enumerate() {
+                        element.write(value(outer, inner, n));
                     }
                 }
             }

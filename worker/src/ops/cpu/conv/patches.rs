@@ -211,10 +211,16 @@ impl Geometry {
         activation: Activation,
     ) -> Vec<T> {
         let (side, channels, depth) = (self.side(), self.channels_large, self.depth());
-        let panels = panels((side * side, channels), self.channels_small, |tap, channel, n| match reading {
-            Reading::Straight => weight[(n * channels + channel) * side * side + tap],
-            Reading::Turned => weight[(channel * self.channels_small + n + 1) * side * side - 1 - tap],
-        });
+        let (rows, columns) = ((side * side, channels), self.channels_small);
+        // the choice stands outside, as it would cost more than an element does
+        let panels = match reading {
+            Reading::Straight => {
+                panels(rows, columns, |tap, channel, n| weight[(n * channels + channel) * side * side + tap])
+            }
+            Reading::Turned => {
+                panels(rows, columns, |tap, channel, n| weight[(channel * columns + n + 1) * side * side - 1 - tap])
+            }
+        };
         let column = (self.channels_small == 1).then(|| panels.iter().step_by(PANEL).copied().collect::<Vec<_>>());
         let cuts = self.cut(self.channels_small);
         let task = |result: &Scattered<'_, MaybeUninit<T>>, task: usize| {
