@@ -3,9 +3,8 @@
 
 mod golden;
 
-use coordinator::plan::{AxisValue, MAX_JOBS, Mistake, Plan, Rule, SimulatedJob, Stopping, job_file, parse, resolved};
+use coordinator::plan::{AxisValue, MAX_JOBS, Mistake, Plan, Rule, Stopping, parse};
 use golden::assert_golden;
-use proto::file::JobFile;
 use proto::spec::{
     Convolution, EpochChoice, Loss, Metric, Optimizer, Precision, Scheme, Seeds, Stratify, Subset, Trainer,
 };
@@ -47,54 +46,6 @@ fn configs() -> impl Iterator<Item = PathBuf> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../configs");
     let files = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
     files.filter(|path| path.extension().is_some_and(|extension| extension == "yaml"))
-}
-
-/// Their texts, and others with every section.
-fn sweep_files() -> Vec<String> {
-    let files = configs().map(|path| std::fs::read_to_string(path).unwrap());
-    let rests = [
-        "",
-        "grid:\n  training.batch_size: [4, 10]\n  loss: [bce, dice]\n  learning_rate: [1.0e-3, 1.0e-16]\n",
-        "grid:\n  losses.focal.gamma: [1, 2]\n  loss: [bce, focal, dice]\nlosses: {dice: {smooth: 1}}\n",
-        "grid:\n  training.momentum: [0, 0.9]\n  training.optimizer: [adam, sgd]\n",
-        "model: {width: 16}\ntraining: {optimizer: sgd, momentum: 0.5}\nobjective: {metric: dice, subset: test, epoch: best}\n",
-        "grid: {architecture: [segnet, unet]}\nexclude: [{architecture: segnet}]\ninclude: [{architecture: unet2, loss: focal}]\n",
-        "split: {scheme: rotation, train: 80, validation: 40, test: 40, stratify: lesion_fraction}\nreplicates: {split_seeds: 9}\nrace: {}\n",
-        "replicates: {split_seeds: {from: 7, to: 9}, init_seeds: 1}\nuntil: {half_width: 0.01, max_replicates: 6}\n",
-        "replicates: {split_seeds: {from: 7, to: 9}}\nuntil: {half_width: 0.01, max_replicates: 9999}\n",
-        "replicates: {split_seeds: [5, 5], init_seeds: [1, 2], order_seeds: 9}",
-        "replicates: {split_seeds: [7, 3], init_seeds: {from: 5, to: 6}, order_seeds: 1, crossed: true}",
-        "replicates: {split_seeds: 4, init_seeds: 3, order_seeds: 2}\nartifacts: {examples: 0}\nrace: none\n",
-        "grid: {loss: [bce, dice, focal]}\nsimulate: {mean: {from: 0.5, to: 0.7}, collapse: [0, 0, 1]}\n",
-    ];
-    files.chain(rests.map(|rest| format!("{HEAD}{rest}"))).collect()
-}
-
-#[test]
-fn a_file_with_every_default_filled_in_is_the_same_plan() {
-    for text in sweep_files() {
-        let resolved = resolved("sweep.yaml", &text).unwrap_or_else(|mistakes| panic!("{mistakes}"));
-        let plan = parse("sweep.yaml", &text).unwrap();
-        assert_eq!(parse("resolved.yaml", &resolved).unwrap_or_else(|mistakes| panic!("{mistakes}\n{resolved}")), plan);
-        assert_eq!(coordinator::plan::resolved("", &resolved).unwrap(), resolved, "nothing is left to fill in");
-    }
-}
-
-#[test]
-fn a_job_file_is_the_job_that_it_was_written_from() {
-    let content = proto::ids::ContentHash(7);
-    for text in sweep_files() {
-        let plan = parse("sweep.yaml", &text).unwrap();
-        for (candidate, replicate) in plan.queue() {
-            let job = plan.job(candidate, replicate, content);
-            let file = job_file(&plan.dataset, &plan.objective, &job).unwrap();
-            let read = JobFile::read("job.yaml", &file).unwrap_or_else(|mistakes| panic!("{mistakes}\n{file}"));
-            assert_eq!(read.with(content).id(), job.id(), "{file}");
-            assert_eq!((read.dataset, read.objective), (plan.dataset.clone(), plan.objective));
-        }
-    }
-    let plan = parse("", HEAD).unwrap().simulated();
-    assert_eq!(job_file(&plan.dataset, &plan.objective, &plan.job(0, 0, content)), Err(SimulatedJob));
 }
 
 #[test]

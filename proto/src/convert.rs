@@ -1,11 +1,12 @@
 //! Wire <-> domain, the only place. To the wire nothing can fail; from it everything is checked, because a peer may send anything.
 
+mod status;
+
 use crate::data::{Dataset, Format, Inventory, Synthetic};
 use crate::extras::{Artifact, Baseline, BaselineCounts, Extras};
 use crate::ids::{Attempt, ContentHash, InvalidId, Lease};
 use crate::measure::{CaseCounts, Counts, Evaluation, FailureKind, JobResult, Measurement, Outcome, Scores, Verdict};
 use crate::spec::Metric;
-use crate::status::{RunningJob, Status, SweepState, SweepStatus, WorkerStatus};
 use crate::text::Line;
 use crate::wire;
 use std::collections::BTreeSet;
@@ -366,147 +367,6 @@ impl TryFrom<wire::complete_request::Outcome> for Outcome {
             }
             Wire::Released(wire::Released {}) => Self::Released,
         })
-    }
-}
-
-// === Status ===
-
-impl From<&Status> for wire::StatusResponse {
-    fn from(status: &Status) -> Self {
-        Self {
-            sweeps: status.sweeps.iter().map(Into::into).collect(),
-            workers: status.workers.iter().map(Into::into).collect(),
-            epochs_per_second: status.epochs_per_second,
-        }
-    }
-}
-
-impl TryFrom<wire::StatusResponse> for Status {
-    type Error = InvalidMessage;
-
-    fn try_from(status: wire::StatusResponse) -> Result<Self, InvalidMessage> {
-        Ok(Self {
-            sweeps: status.sweeps.into_iter().map(TryInto::try_into).collect::<Result<_, _>>()?,
-            workers: status.workers.into_iter().map(TryInto::try_into).collect::<Result<_, _>>()?,
-            epochs_per_second: status.epochs_per_second,
-        })
-    }
-}
-
-impl From<&SweepStatus> for wire::SweepStatus {
-    fn from(status: &SweepStatus) -> Self {
-        let state = match status.state {
-            SweepState::WaitingForData => wire::SweepState::WaitingForData,
-            SweepState::Running => wire::SweepState::Running,
-            SweepState::Ended => wire::SweepState::Ended,
-            SweepState::Rejected => wire::SweepState::Rejected,
-        };
-        let SweepStatus { jobs, queued, running, succeeded, failed, cancelled, dropped, .. } = *status;
-        let SweepStatus { epochs, epochs_done, simulated, ref sweep, ref problem, .. } = *status;
-        let (sweep, state, problem) = (sweep.clone(), state.into(), problem.clone());
-        Self {
-            sweep,
-            state,
-            jobs,
-            queued,
-            running,
-            succeeded,
-            failed,
-            cancelled,
-            epochs,
-            epochs_done,
-            simulated,
-            problem,
-            dropped,
-        }
-    }
-}
-
-impl TryFrom<wire::SweepStatus> for SweepStatus {
-    type Error = InvalidMessage;
-
-    fn try_from(status: wire::SweepStatus) -> Result<Self, InvalidMessage> {
-        let state = match status.state() {
-            wire::SweepState::Unspecified => return Err(InvalidMessage::Value("sweep.state")),
-            wire::SweepState::WaitingForData => SweepState::WaitingForData,
-            wire::SweepState::Running => SweepState::Running,
-            wire::SweepState::Ended => SweepState::Ended,
-            wire::SweepState::Rejected => SweepState::Rejected,
-        };
-        let wire::SweepStatus { sweep, jobs, queued, running, succeeded, failed, cancelled, .. } = status;
-        let wire::SweepStatus { epochs, epochs_done, simulated, problem, dropped, .. } = status;
-        Ok(Self {
-            sweep,
-            state,
-            jobs,
-            queued,
-            running,
-            succeeded,
-            failed,
-            cancelled,
-            dropped,
-            epochs,
-            epochs_done,
-            simulated,
-            problem,
-        })
-    }
-}
-
-impl From<&WorkerStatus> for wire::WorkerStatus {
-    fn from(status: &WorkerStatus) -> Self {
-        Self {
-            worker: status.worker.clone(),
-            name: status.name.clone(),
-            host: status.host.clone(),
-            device: status.device.clone(),
-            slots: status.slots,
-            running: status.running.iter().map(Into::into).collect(),
-            notices: status.notices.clone(),
-            connected: status.connected,
-            quarantined: status.quarantined,
-        }
-    }
-}
-
-impl TryFrom<wire::WorkerStatus> for WorkerStatus {
-    type Error = InvalidMessage;
-
-    fn try_from(status: wire::WorkerStatus) -> Result<Self, InvalidMessage> {
-        Ok(Self {
-            running: status.running.into_iter().map(TryInto::try_into).collect::<Result<_, _>>()?,
-            worker: status.worker,
-            name: status.name,
-            host: status.host,
-            device: status.device,
-            slots: status.slots,
-            notices: status.notices,
-            connected: status.connected,
-            quarantined: status.quarantined,
-        })
-    }
-}
-
-impl From<&RunningJob> for wire::RunningJob {
-    fn from(running: &RunningJob) -> Self {
-        let RunningJob { sweep, job, attempt, label, epoch, epochs } = running;
-        Self {
-            sweep: sweep.clone(),
-            job: job.to_string(),
-            attempt: attempt.0,
-            label: label.clone(),
-            epoch: *epoch,
-            epochs: *epochs,
-        }
-    }
-}
-
-impl TryFrom<wire::RunningJob> for RunningJob {
-    type Error = InvalidMessage;
-
-    fn try_from(running: wire::RunningJob) -> Result<Self, InvalidMessage> {
-        let wire::RunningJob { sweep, job, attempt, label, epoch, epochs } = running;
-        Ok(Self { sweep, job: job.parse()?, attempt: Attempt(attempt), label, epoch, epochs })
     }
 }
 

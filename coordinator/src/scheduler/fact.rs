@@ -2,10 +2,11 @@
 
 use super::Timestamp;
 use crate::plan::Plan;
-use crate::race::Look;
+use crate::race::{Look, Mark};
 use proto::data::{Dataset, Inventory};
 use proto::ids::{Attempt, JobId, SplitHash, Token, WorkerId};
 use proto::measure::{FailureKind, JobResult, Scores, Verdict};
+use proto::spec::Metric;
 use proto::text::Line;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -50,6 +51,14 @@ pub struct Grade {
     pub verdict: Verdict,
     /// Scores of the validation cases.
     pub validation: Scores,
+}
+
+impl Grade {
+    /// How a job with this grade stands at a look.
+    #[must_use]
+    pub fn mark(&self, metric: Metric) -> Mark {
+        Mark { score: self.validation.get(metric), collapsed: self.verdict != Verdict::Trained }
+    }
 }
 
 impl From<&JobResult> for Grade {

@@ -16,7 +16,7 @@
 use super::{Fact, Grade, Timestamp};
 use crate::race::Mark;
 use proto::ids::{Attempt, JobId, Lease, Token, WorkerId};
-use proto::measure::{FailureKind, Verdict};
+use proto::measure::FailureKind;
 use proto::spec::Metric;
 use std::collections::BTreeSet;
 
@@ -197,7 +197,7 @@ impl Job {
     #[must_use]
     pub fn mark(&self, metric: Metric) -> Mark {
         match &self.grade {
-            Some(grade) => Mark { score: grade.validation.get(metric), collapsed: grade.verdict != Verdict::Trained },
+            Some(grade) => grade.mark(metric),
             None => Mark { score: None, collapsed: matches!(self.state, JobState::Failed { .. }) },
         }
     }
@@ -207,7 +207,7 @@ impl Job {
         Self { places: vec![place], state, ..Self::default() }
     }
 
-    /// A job that succeeded without a story.
+    /// A job that is done.
     pub(super) fn done(
         places: Vec<(u64, u32)>,
         attempts: Attempt,
@@ -222,7 +222,7 @@ impl Job {
         self.attempts > Attempt(0)
     }
 
-    /// Whether it succeeded without a story: no attempt of it failed or was lost.
+    /// Whether it succeeded and no attempt of it failed or was lost.
     pub(super) fn is_done(&self) -> bool {
         self.state == JobState::Succeeded && self.message.is_none() && self.failed_on.is_empty()
     }

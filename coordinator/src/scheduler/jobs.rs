@@ -1,7 +1,7 @@
 //! The jobs of which more is known than that sweeps list them.
 //!
-//! Most jobs of a large sweep have a result and no story: their first attempt that ended was a success. Of these only what may still be asked
-//! for is kept, and the sweeps that want them are found by their lists. A job that failed or was lost on its way keeps its story.
+//! Most jobs of a large sweep succeed, and no attempt of them fails or is lost: they are *done*. Of a job that is done only what may still
+//! be asked for is kept, and the sweeps that want it are found by their lists. All other jobs are *live*.
 
 use super::{Grade, Job, JobState};
 use crate::race::Mark;
@@ -17,7 +17,7 @@ pub(super) struct Jobs {
     done: BTreeMap<JobId, Done>,
 }
 
-/// What is kept of a job that succeeded and has no story: 88 bytes.
+/// What is kept of a job that is done.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Done {
     attempts: Attempt,
@@ -27,6 +27,9 @@ pub(super) struct Done {
     /// Not a number where there is no score.
     scores: [f64; 7],
 }
+
+// there may be a million of them
+const _: () = assert!(size_of::<Done>() == 88);
 
 impl Jobs {
     /// The job, unless it is done.
@@ -71,14 +74,13 @@ impl Jobs {
 
     /// How the job stands at a look.
     pub(super) fn mark(&self, id: &JobId, metric: Metric) -> Mark {
-        let done = || self.done(id).map(|done| done.job(Vec::new()).mark(metric));
+        let done = || self.done(id)?.grade().map(|grade| grade.mark(metric));
         self.get(id).map(|job| job.mark(metric)).or_else(done).unwrap_or_default()
     }
 
     /// The lease that its holder ended last.
     pub(super) fn ended(&self, id: &JobId) -> Option<(Attempt, Token)> {
-        let done = || self.done(id).map(|done| (done.ended, Token(u128::from_ne_bytes(done.token))));
-        self.get(id).and_then(|job| job.ended).or_else(done)
+        self.get(id).and_then(|job| job.ended).or_else(|| self.done(id).map(Done::ended))
     }
 
     /// Adds a job of which nothing was known.
@@ -125,10 +127,49 @@ impl Done {
 
     /// The job that it was. `places` are where sweeps list it.
     pub(super) fn job(&self, places: Vec<(u64, u32)>) -> Job {
+        Job::done(places, self.attempts, self.ended(), self.grade())
+    }
+
+    fn ended(&self) -> (Attempt, Token) {
+        (self.ended, Token(u128::from_ne_bytes(self.token)))
+    }
+
+    fn grade(&self) -> Option<Grade> {
         let [loss, iou, thresholded_iou, dice, sensitivity, specificity, accuracy] =
             self.scores.map(|score| Some(score).filter(|score| !score.is_nan()));
         let validation = Scores { loss, iou, thresholded_iou, dice, sensitivity, specificity, accuracy };
-        let ended = (self.ended, Token(u128::from_ne_bytes(self.token)));
-        Job::done(places, self.attempts, ended, self.verdict.map(|verdict| Grade { verdict, validation }))
+        self.verdict.map(|verdict| Grade { verdict, validation })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_job_that_is_done_is_the_job_that_it_was() {
+        let validation = Scores { iou: Some(0.5), accuracy: Some(0.75), ..Scores::default() };
+        let id = JobId(1);
+        for grade in [None, Some(Grade { verdict: Verdict::Trivial, validation })] {
+            let job = Job::done(vec![(3, 4)], Attempt(2), (Attempt(1), Token(u128::MAX - 5)), grade);
+            let mut jobs = Jobs::default();
+            jobs.insert(id, job.clone());
+            let (mark, ended) = (jobs.mark(&id, Metric::Iou), jobs.ended(&id));
+            jobs.settle(id);
+            assert!(jobs.get(&id).is_none());
+            assert_eq!((jobs.mark(&id, Metric::Iou), jobs.ended(&id)), (mark, ended));
+            jobs.wake(id, vec![(3, 4)]);
+            assert_eq!(jobs.get(&id), Some(&job));
+        }
+    }
+
+    #[test]
+    fn a_job_that_failed_before_stays_whole() {
+        let mut job = Job::done(Vec::new(), Attempt(2), (Attempt(2), Token(7)), None);
+        job.message = Some("out of memory".to_owned());
+        let mut jobs = Jobs::default();
+        jobs.insert(JobId(1), job.clone());
+        jobs.settle(JobId(1));
+        assert_eq!(jobs.get(&JobId(1)), Some(&job));
     }
 }

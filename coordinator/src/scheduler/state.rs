@@ -281,7 +281,7 @@ impl State {
         let mut expiries = BTreeSet::new();
         let mut leases: BTreeMap<WorkerId, BTreeSet<JobId>> = BTreeMap::new();
         for (id, job) in self.jobs.live() {
-            assert!(!job.is_done(), "{id} has no story");
+            assert!(!job.is_done(), "{id} is done");
             if let JobState::Leased { holder, expires, .. } = &job.state {
                 assert_eq!(holder.attempt, job.attempts, "the lease of {id} is that of its last attempt");
                 expiries.insert((*expires, *id));

@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
 use super::*;
-use crate::ids::{JobId, SplitHash};
+use crate::ids::SplitHash;
 
 #[test]
 fn counts_that_cannot_be_are_refused() {
@@ -88,60 +88,4 @@ fn extras_that_cannot_be_are_refused() {
     assert!(read(&[], &[(1, 1, 1.0), (1, 1, 1.0)]).is_err(), "a rank twice");
     assert!(read(&[], &[(1, Artifact::MAX_BYTES, 1.0), (2, 1, 1.0)]).is_err(), "too many bytes");
     assert!(read(&[], &[(1, 1, f64::NAN)]).is_err(), "no score");
-}
-
-fn status() -> Status {
-    let sweep = |state| SweepStatus {
-        sweep: "a".to_owned(),
-        state,
-        jobs: 1,
-        queued: 2,
-        running: 3,
-        succeeded: 4,
-        failed: 5,
-        cancelled: 6,
-        dropped: 7,
-        epochs: 8,
-        epochs_done: 9,
-        simulated: true,
-        problem: "none".to_owned(),
-    };
-    let states = [SweepState::WaitingForData, SweepState::Running, SweepState::Ended, SweepState::Rejected];
-    let (attempt, label) = (Attempt(2), "unet #3".to_owned());
-    let running = RunningJob { sweep: "a".to_owned(), job: JobId(7), attempt, label, epoch: 10, epochs: 11 };
-    let worker = WorkerStatus {
-        worker: "w".to_owned(),
-        name: "gpu".to_owned(),
-        host: "h".to_owned(),
-        device: "cpu".to_owned(),
-        slots: 12,
-        running: vec![running],
-        notices: vec!["no data".to_owned()],
-        connected: true,
-        quarantined: true,
-    };
-    Status { sweeps: states.map(sweep).to_vec(), workers: vec![worker], epochs_per_second: 0.5 }
-}
-
-#[test]
-fn a_status_survives_the_wire() {
-    let wire = wire::StatusResponse::from(&status());
-    assert_eq!(Status::try_from(wire.clone()), Ok(status()));
-    let mut unknown = wire;
-    unknown.sweeps[0].state = 99;
-    assert_eq!(Status::try_from(unknown), Err(InvalidMessage::Value("sweep.state")));
-}
-
-#[test]
-fn a_status_for_programs_has_the_keys_that_they_know() {
-    let json = serde_json::to_value(status()).unwrap();
-    let keys = |value: &serde_json::Value| value.as_object().unwrap().keys().cloned().collect::<Vec<_>>().join(" ");
-    assert_eq!(keys(&json), "epochs_per_second sweeps workers");
-    let of_sweep =
-        "cancelled dropped epochs epochs_done failed jobs problem queued running simulated state succeeded sweep";
-    assert_eq!(keys(&json["sweeps"][0]), of_sweep);
-    assert_eq!(json["sweeps"][0]["state"], "waiting_for_data");
-    let worker = &json["workers"][0];
-    assert_eq!(keys(worker), "connected device host name notices quarantined running slots worker");
-    assert_eq!(keys(&worker["running"][0]), "attempt epoch epochs job sweep");
 }

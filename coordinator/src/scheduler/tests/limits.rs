@@ -23,14 +23,20 @@ fn a_worker_that_calls_and_does_not_work_loses_its_jobs_to_one_that_works() {
     sim.restarted(sim.journal.len());
 }
 
-#[test]
-fn a_worker_that_stalled_gets_jobs_again_once_nobody_else_is_there() {
+/// A worker that has stalled with two jobs, and another; what it held.
+fn stalled() -> (Sim, [WorkerId; 2], Vec<Lease>) {
     let mut sim = Sim::new();
     sim.submit(sweep("a", "bce", 2));
     let (idle, other) = (sim.worker(1, 2), sim.worker(2, 1));
     let held = sim.fetch(idle, 2);
     sim.call_for(&[(idle, &held), (other, &[])], 120 * MINUTE);
     assert_eq!(sim.synchronize(idle, &held, 2).stops.len(), 2);
+    (sim, [idle, other], held)
+}
+
+#[test]
+fn a_worker_that_stalled_gets_jobs_again_once_nobody_else_is_there() {
+    let (mut sim, [idle, other], _) = stalled();
     let reply = sim.synchronize(idle, &[], 2);
     assert!(reply.grants.is_empty() && reply.notices[0].contains("--progress-timeout"), "{:?}", reply.notices);
     sim.drain(other, &[]);
@@ -39,12 +45,7 @@ fn a_worker_that_stalled_gets_jobs_again_once_nobody_else_is_there() {
 
 #[test]
 fn the_answer_to_a_late_result_does_not_grant_what_else_its_worker_may_have_finished() {
-    let mut sim = Sim::new();
-    sim.submit(sweep("a", "bce", 2));
-    let (idle, other) = (sim.worker(1, 2), sim.worker(2, 1));
-    let held = sim.fetch(idle, 2);
-    sim.call_for(&[(idle, &held), (other, &[])], 120 * MINUTE);
-    assert_eq!(sim.synchronize(idle, &held, 2).stops.len(), 2);
+    let (mut sim, [idle, other], held) = stalled();
     sim.drain(other, &[]);
     // it had finished both, and the messages were held up: the second is still on its way
     assert_eq!(sim.complete_with(idle, held[0], result(), &[], 1), RECORDED, "nothing is granted");

@@ -1,4 +1,4 @@
-//! Tests of the comparison from within; `tests/comparison.rs` tests its public face.
+//! Tests of the comparison from within; `tests/comparison` tests its public face.
 
 mod families;
 mod null;

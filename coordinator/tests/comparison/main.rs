@@ -1,6 +1,9 @@
 //! The comparison of candidates as its readers see it. Numbers are those of `tests/reference/stats.py`.
 #![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
+mod effects;
+mod selection;
+
 use coordinator::analysis::answer::answer;
 use coordinator::analysis::comparison::{Analysis, Finding, Options, Pair, Settle, Warning};
 use coordinator::analysis::observations::{
@@ -12,7 +15,7 @@ use proto::spec::Seeds;
 use serde_json::Value;
 
 fn golden() -> Value {
-    serde_json::from_str(include_str!("golden/statistics.json")).unwrap()
+    serde_json::from_str(include_str!("../golden/statistics.json")).unwrap()
 }
 
 #[track_caller]
@@ -355,120 +358,6 @@ fn cases_tell_about_new_cases() {
     assert_eq!(found.cases, 4);
     let sampling = analysis.variance.test_sampling.unwrap();
     assert_eq!((sampling.test_cases, sampling.pool), (2.0, 4));
-}
-
-/// A grid of two losses and three rates, with an effect of each and none of both together; four splits.
-fn grid() -> Observations {
-    let score = |loss: usize, rate: usize, split: usize| {
-        // what is left over differs by split and candidate, and sums to zero over either
-        let rest = [[1.0, -1.0], [-1.0, 1.0]][loss][split % 2] * if rate == 0 { 0.01 } else { 0.0 };
-        [0.5, 0.7][loss] + [0.0, 0.03, 0.09][rate] + [0.0, 0.02, 0.01, -0.03][split] + rest
-    };
-    let cells = (0..2).flat_map(|loss| (0..3).map(move |rate| (loss, rate)));
-    let scores: Vec<Vec<f64>> =
-        (0..4).map(|split| cells.clone().map(|(loss, rate)| score(loss, rate, split)).collect()).collect();
-    let mut sweep = observations(&scores);
-    sweep.axes = ["architecture", "loss", "rate"].map(str::to_owned).to_vec();
-    for (candidate, (loss, rate)) in sweep.candidates.iter_mut().zip(cells) {
-        let name = AxisValue::Name(["bce", "dice"][loss].to_owned());
-        candidate.values =
-            vec![Some(AxisValue::Name("unet".to_owned())), Some(name), Some(AxisValue::Real(0.1 * rate as f64))];
-    }
-    sweep
-}
-
-#[test]
-fn effects_of_axes_add_up() {
-    let table = analyse(&grid()).effects.unwrap().all;
-    let names: Vec<_> = table.terms.iter().map(|term| term.name.as_str()).collect();
-    assert_eq!(names, ["loss", "rate", "loss × rate", "split", "residual"]);
-    let degrees: Vec<_> = table.terms.iter().map(|term| term.df).collect();
-    assert_eq!(degrees, [1, 2, 2, 3, 15]);
-    // 24 cells, the loss moves each by .1; eight cells a rate, which moves them by -.04, -.01, .05
-    close(table.terms[0].sum_of_squares, 24.0 * 0.01);
-    close(table.terms[1].sum_of_squares, 8.0 * (0.0016 + 0.0001 + 0.0025));
-    assert!(table.terms[2].sum_of_squares < 1e-15);
-    close(table.terms[3].sum_of_squares, 6.0 * (0.0004 + 0.0001 + 0.0009));
-    close(table.terms[4].sum_of_squares, 8.0 * 0.0001);
-    close(table.terms[0].f.unwrap(), 0.24 / (0.0008 / 15.0));
-    close(table.terms.iter().map(|term| term.share).sum(), 1.0);
-    let dice = table.levels.iter().find(|level| level.level == "dice").unwrap();
-    close(dice.mean, 0.74);
-}
-
-#[test]
-fn a_parameter_of_one_loss_is_no_axis_of_its_own() {
-    let mut sweep = grid();
-    // bce with three rates, and three different others
-    for (index, candidate) in sweep.candidates.iter_mut().enumerate() {
-        let gamma = (index >= 3).then_some(AxisValue::Integer(2));
-        candidate.values[0] = gamma;
-    }
-    let table = analyse(&sweep).effects.unwrap().all;
-    let names: Vec<_> = table.terms.iter().map(|term| term.name.as_str()).collect();
-    assert_eq!(names, ["architecture + loss", "rate", "architecture + loss × rate", "split", "residual"]);
-}
-
-#[test]
-fn effects_without_what_did_not_train() {
-    let mut sweep = grid();
-    for job in sweep.candidates.iter_mut().flat_map(|candidate| &mut candidate.observations) {
-        *job = ended(job.score().unwrap(), |_| ());
-    }
-    let whole = analyse(&sweep).effects.unwrap();
-    assert_eq!(whole.trained.as_ref(), Some(&whole.all));
-    sweep.candidates[4].observations[2] = ended(0.0, |ended| ended.verdict = Some(Verdict::Trivial));
-    let effects = analyse(&sweep).effects.unwrap();
-    let trained = effects.trained.unwrap();
-    assert_eq!((trained.filled, trained.terms[4].df), (1, 14));
-    assert!(effects.all.terms[4].share > 0.3, "one collapse drowns everything");
-    // the cell that is gone had no rest of its own: the model says what it was but for the rests around it
-    assert!((trained.terms[0].share - whole.all.terms[0].share).abs() < 0.01);
-}
-
-#[test]
-fn the_best_is_picked_on_validation() {
-    let mut sweep = table();
-    for (index, candidate) in sweep.candidates.iter_mut().enumerate() {
-        for job in &mut candidate.observations {
-            let score = job.score().unwrap();
-            *job = ended(score, |ended| ended.validation = Some(if index == 2 { 0.9 } else { score }));
-        }
-    }
-    let selection = analyse(&sweep).selection.unwrap();
-    let best = selection.by_validation.unwrap();
-    assert_eq!((best.candidate, selection.by_test.candidate), (2, 0));
-    close(best.test.unwrap(), 0.683_083_333_333_333_4);
-    close(best.picked_by, 0.9);
-    // A wins with or without any one split
-    close(selection.held_out.unwrap(), 0.710_333_333_333_333_3);
-    assert!(selection.optimism.unwrap().abs() < 1e-12);
-
-    // six candidates that differ by nothing but chance: picking flatters
-    let noise =
-        |split: usize, candidate: usize| (((split * 7 + candidate * 13) * 2_654_435_761) % 1000) as f64 / 1000.0;
-    let noise: Vec<Vec<f64>> = (0..10).map(|split| (0..6).map(|candidate| noise(split, candidate)).collect()).collect();
-    let selection = analyse(&observations(&noise)).selection.unwrap();
-    assert!(selection.by_validation.is_none());
-    assert!(selection.optimism_of_one_split.unwrap() > selection.optimism.unwrap());
-    assert!(selection.optimism.unwrap() > 0.01);
-    let without = |split: usize, candidate: usize| {
-        let all = noise.iter().enumerate().filter(|(other, _)| *other != split);
-        all.map(|(_, scores)| scores[candidate]).sum::<f64>() / 9.0
-    };
-    let best = |split| (0..6).max_by(|a, b| without(split, *a).total_cmp(&without(split, *b))).unwrap();
-    close(selection.held_out.unwrap(), (0..10).map(|split| noise[split][best(split)]).sum::<f64>() / 10.0);
-}
-
-#[test]
-fn easy_splits_do_not_make_a_winner() {
-    // the second was dropped after the two easiest of four splits, on which it lost
-    let mut sweep = observations(&[vec![0.80, 0.78], vec![0.82, 0.79], vec![0.60, 0.0], vec![0.58, 0.0]]);
-    sweep.candidates[1].observations[2..].fill(Observation::Missing);
-    let analysis = analyse(&sweep);
-    assert!(analysis.candidates[1].scores.mean > analysis.candidates[0].scores.mean);
-    close(analysis.candidates[1].adjusted_mean.unwrap(), 0.7 - 0.025);
-    assert_eq!(analysis.selection.unwrap().by_test.candidate, 0);
 }
 
 #[test]

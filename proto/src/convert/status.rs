@@ -1,0 +1,209 @@
+//! Where sweeps and workers stand.
+
+use super::InvalidMessage;
+use crate::ids::Attempt;
+use crate::status::{RunningJob, Status, SweepState, SweepStatus, WorkerStatus};
+use crate::wire;
+
+impl From<&Status> for wire::StatusResponse {
+    fn from(status: &Status) -> Self {
+        Self {
+            sweeps: status.sweeps.iter().map(Into::into).collect(),
+            workers: status.workers.iter().map(Into::into).collect(),
+            epochs_per_second: status.epochs_per_second,
+        }
+    }
+}
+
+impl TryFrom<wire::StatusResponse> for Status {
+    type Error = InvalidMessage;
+
+    fn try_from(status: wire::StatusResponse) -> Result<Self, InvalidMessage> {
+        Ok(Self {
+            sweeps: status.sweeps.into_iter().map(TryInto::try_into).collect::<Result<_, _>>()?,
+            workers: status.workers.into_iter().map(TryInto::try_into).collect::<Result<_, _>>()?,
+            epochs_per_second: status.epochs_per_second,
+        })
+    }
+}
+
+impl From<&SweepStatus> for wire::SweepStatus {
+    fn from(status: &SweepStatus) -> Self {
+        let state = match status.state {
+            SweepState::WaitingForData => wire::SweepState::WaitingForData,
+            SweepState::Running => wire::SweepState::Running,
+            SweepState::Ended => wire::SweepState::Ended,
+            SweepState::Rejected => wire::SweepState::Rejected,
+        };
+        let SweepStatus { jobs, queued, running, succeeded, failed, cancelled, dropped, .. } = *status;
+        let SweepStatus { epochs, epochs_done, simulated, ref sweep, ref problem, .. } = *status;
+        let (sweep, state, problem) = (sweep.clone(), state.into(), problem.clone());
+        Self {
+            sweep,
+            state,
+            jobs,
+            queued,
+            running,
+            succeeded,
+            failed,
+            cancelled,
+            epochs,
+            epochs_done,
+            simulated,
+            problem,
+            dropped,
+        }
+    }
+}
+
+impl TryFrom<wire::SweepStatus> for SweepStatus {
+    type Error = InvalidMessage;
+
+    fn try_from(status: wire::SweepStatus) -> Result<Self, InvalidMessage> {
+        let state = match status.state() {
+            wire::SweepState::Unspecified => return Err(InvalidMessage::Value("sweep.state")),
+            wire::SweepState::WaitingForData => SweepState::WaitingForData,
+            wire::SweepState::Running => SweepState::Running,
+            wire::SweepState::Ended => SweepState::Ended,
+            wire::SweepState::Rejected => SweepState::Rejected,
+        };
+        let wire::SweepStatus { sweep, jobs, queued, running, succeeded, failed, cancelled, .. } = status;
+        let wire::SweepStatus { epochs, epochs_done, simulated, problem, dropped, .. } = status;
+        Ok(Self {
+            sweep,
+            state,
+            jobs,
+            queued,
+            running,
+            succeeded,
+            failed,
+            cancelled,
+            dropped,
+            epochs,
+            epochs_done,
+            simulated,
+            problem,
+        })
+    }
+}
+
+impl From<&WorkerStatus> for wire::WorkerStatus {
+    fn from(status: &WorkerStatus) -> Self {
+        Self {
+            worker: status.worker.clone(),
+            name: status.name.clone(),
+            host: status.host.clone(),
+            device: status.device.clone(),
+            slots: status.slots,
+            running: status.running.iter().map(Into::into).collect(),
+            notices: status.notices.clone(),
+            connected: status.connected,
+            quarantined: status.quarantined,
+        }
+    }
+}
+
+impl TryFrom<wire::WorkerStatus> for WorkerStatus {
+    type Error = InvalidMessage;
+
+    fn try_from(status: wire::WorkerStatus) -> Result<Self, InvalidMessage> {
+        Ok(Self {
+            running: status.running.into_iter().map(TryInto::try_into).collect::<Result<_, _>>()?,
+            worker: status.worker,
+            name: status.name,
+            host: status.host,
+            device: status.device,
+            slots: status.slots,
+            notices: status.notices,
+            connected: status.connected,
+            quarantined: status.quarantined,
+        })
+    }
+}
+
+impl From<&RunningJob> for wire::RunningJob {
+    fn from(running: &RunningJob) -> Self {
+        let RunningJob { sweep, job, attempt, label, epoch, epochs } = running;
+        Self {
+            sweep: sweep.clone(),
+            job: job.to_string(),
+            attempt: attempt.0,
+            label: label.clone(),
+            epoch: *epoch,
+            epochs: *epochs,
+        }
+    }
+}
+
+impl TryFrom<wire::RunningJob> for RunningJob {
+    type Error = InvalidMessage;
+
+    fn try_from(running: wire::RunningJob) -> Result<Self, InvalidMessage> {
+        let wire::RunningJob { sweep, job, attempt, label, epoch, epochs } = running;
+        Ok(Self { sweep, job: job.parse()?, attempt: Attempt(attempt), label, epoch, epochs })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test ends at the first surprise")]
+
+    use super::*;
+    use crate::ids::JobId;
+
+    fn status() -> Status {
+        let sweep = |state| SweepStatus {
+            sweep: "a".to_owned(),
+            state,
+            jobs: 1,
+            queued: 2,
+            running: 3,
+            succeeded: 4,
+            failed: 5,
+            cancelled: 6,
+            dropped: 7,
+            epochs: 8,
+            epochs_done: 9,
+            simulated: true,
+            problem: "none".to_owned(),
+        };
+        let states = [SweepState::WaitingForData, SweepState::Running, SweepState::Ended, SweepState::Rejected];
+        let (attempt, label) = (Attempt(2), "unet #3".to_owned());
+        let running = RunningJob { sweep: "a".to_owned(), job: JobId(7), attempt, label, epoch: 10, epochs: 11 };
+        let worker = WorkerStatus {
+            worker: "w".to_owned(),
+            name: "gpu".to_owned(),
+            host: "h".to_owned(),
+            device: "cpu".to_owned(),
+            slots: 12,
+            running: vec![running],
+            notices: vec!["no data".to_owned()],
+            connected: true,
+            quarantined: true,
+        };
+        Status { sweeps: states.map(sweep).to_vec(), workers: vec![worker], epochs_per_second: 0.5 }
+    }
+
+    #[test]
+    fn a_status_survives_the_wire() {
+        let wire = wire::StatusResponse::from(&status());
+        assert_eq!(Status::try_from(wire.clone()), Ok(status()));
+        let mut unknown = wire;
+        unknown.sweeps[0].state = 99;
+        assert_eq!(Status::try_from(unknown), Err(InvalidMessage::Value("sweep.state")));
+    }
+
+    #[test]
+    fn a_status_for_programs_has_the_keys_that_they_know() {
+        let json = serde_json::to_value(status()).unwrap();
+        let keys = |value: &serde_json::Value| value.as_object().unwrap().keys().cloned().collect::<Vec<_>>().join(" ");
+        assert_eq!(keys(&json), "epochs_per_second sweeps workers");
+        let of_sweep =
+            "cancelled dropped epochs epochs_done failed jobs problem queued running simulated state succeeded sweep";
+        assert_eq!(keys(&json["sweeps"][0]), of_sweep);
+        assert_eq!(json["sweeps"][0]["state"], "waiting_for_data");
+        let worker = &json["workers"][0];
+        assert_eq!(keys(worker), "connected device host name notices quarantined running slots worker");
+        assert_eq!(keys(&worker["running"][0]), "attempt epoch epochs job sweep");
+    }
+}
