@@ -43,6 +43,36 @@ pub fn measured(number: f64) -> String {
     }
 }
 
+/// A measured number with four decimals, whatever its size; never `-0`, and `-` for one that is not finite.
+#[must_use]
+pub fn fixed(number: f64) -> String {
+    if number.is_finite() { decimals(number, 4) } else { "-".to_owned() }
+}
+
+/// A number with so many decimals; never `-0`.
+#[must_use]
+pub fn decimals(number: f64, decimals: usize) -> String {
+    let text = format!("{number:.decimals$}");
+    match text.strip_prefix('-') {
+        Some(digits) if digits.chars().all(|c| matches!(c, '0' | '.')) => digits.to_owned(),
+        _ => text,
+    }
+}
+
+/// Numbers of a kind that stand in one text: so many decimals as tell the spread between them, and four for the usual scores.
+/// `None` where the spread is too small for decimals.
+#[must_use]
+pub fn decimals_for(spread: f64) -> Option<usize> {
+    match spread {
+        spread if spread < 1e-5 && spread > 0.0 => None,
+        spread if spread < 1e-3 && spread > 0.0 => Some(6),
+        spread if spread < 1.0 => Some(4),
+        spread if spread < 10.0 => Some(2),
+        spread if spread < 100.0 => Some(1),
+        _ => Some(0),
+    }
+}
+
 /// A measured number in a sentence: what rounding leaves of equal scores is 0.
 #[must_use]
 pub fn number(number: f64) -> String {
@@ -60,12 +90,7 @@ pub fn interval(interval: Interval) -> String {
 /// A number with `decimals` decimals and a real minus sign; never `-0`.
 #[must_use]
 pub fn signed(value: f64, decimals: usize) -> String {
-    let text = format!("{value:.decimals$}");
-    match text.strip_prefix('-') {
-        Some(digits) if digits.chars().all(|c| matches!(c, '0' | '.')) => digits.to_owned(),
-        Some(digits) => format!("\u{2212}{digits}"),
-        None => text,
-    }
+    self::decimals(value, decimals).replacen('-', "\u{2212}", 1)
 }
 
 /// A number as [`signed`], or a dash where there is none.

@@ -167,6 +167,9 @@ pub enum CliError {
     /// The output is closed or the disk is full.
     #[error("cannot write the output: {0}")]
     Output(#[source] io::Error),
+    /// Options that do not fit what they are about.
+    #[error("{0}")]
+    Usage(String),
     /// The process failed to start, or a part of it died.
     #[error("{0}")]
     Internal(String),
@@ -205,6 +208,7 @@ impl CliError {
             | Self::NotAFolder { .. }
             | Self::LocalWorker
             | Self::Import { .. }
+            | Self::Usage(_)
             | Self::Binary { .. }
             | Self::Results(_)
             | Self::JobFile(_) => exit::USERS_MISTAKE,

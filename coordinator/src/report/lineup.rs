@@ -170,9 +170,9 @@ impl<'a> Lineup<'a> {
     pub(super) fn against(&self, candidate: usize) -> Against {
         match self.finding(candidate) {
             _ if self.best == Some(candidate) => Against::Best,
-            Some(Finding::PracticallyEquivalent) => Against::Equal,
-            Some(Finding::Worse | Finding::WorseOnThisPool) => Against::Behind,
-            Some(Finding::Better | Finding::BetterOnThisPool | Finding::Undecided) | None => Against::Open,
+            Some(Finding::Equivalent | Finding::Identical) => Against::Equal,
+            Some(Finding::Worse(_)) => Against::Behind,
+            Some(Finding::Better(_) | Finding::Undecided | Finding::TooFewSplits) | None => Against::Open,
         }
     }
 

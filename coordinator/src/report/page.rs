@@ -218,7 +218,8 @@ fn power(lineup: &Lineup<'_>) -> Markup {
         None => format!("{} sd", signed(units, 2)),
     };
     let rows = power.detectable.iter().map(|detectable| {
-        let differences = [detectable.this_pool, detectable.new_data, detectable.new_data_all_pairs];
+        let differences =
+            [detectable.this_pool, detectable.new_data, detectable.this_pool_all_pairs, detectable.new_data_all_pairs];
         let differences = differences.map(|units| cell(in_scores(units)));
         std::iter::once(cell(detectable.splits.to_string())).chain(differences).collect()
     });
@@ -227,7 +228,8 @@ fn power(lineup: &Lineup<'_>) -> Markup {
         ("splits", true),
         ("one pair, this pool", true),
         ("one pair, new data", true),
-        ("any of all pairs, new data", true),
+        ("one of all pairs, this pool", true),
+        ("one of all pairs, new data", true),
     ];
     html! {
         @if !power.detectable.is_empty() {

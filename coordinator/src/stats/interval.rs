@@ -37,6 +37,32 @@ impl Interval {
         outer.low <= self.low && self.high <= outer.high
     }
 
+    /// The interval on the side of zero where its middle lies: an end beyond zero moves to zero.
+    #[must_use]
+    pub fn without_zero(self) -> Self {
+        if self.low + self.high > 0.0 {
+            Self { low: self.low.max(0.0), ..self }
+        } else {
+            Self { high: self.high.min(0.0), ..self }
+        }
+    }
+
+    /// The interval for a number that can only lie within `range`. One that leaves it is made anew on the scale of the logit, with the
+    /// standard error carried over by the delta method; then it ends where the range does at most. A centre on the edge of the range
+    /// leaves nothing to carry over: there it is cut.
+    #[must_use]
+    pub fn kept_within(self, range: Option<Self>) -> Self {
+        let Some(range) = range.filter(|range| !self.is_within(*range)) else { return self };
+        let width = range.high - range.low;
+        let (centre, half) = ((f64::midpoint(self.low, self.high) - range.low) / width, self.half_width() / width);
+        if !(0.0..=1.0).contains(&centre) || centre * (1.0 - centre) <= 0.0 {
+            return Self { low: self.low.clamp(range.low, range.high), high: self.high.clamp(range.low, range.high) };
+        }
+        let (logit, half) = ((centre / (1.0 - centre)).ln(), half / (centre * (1.0 - centre)));
+        let back = |logit: f64| range.low + width / (1.0 + (-logit).exp());
+        Self { low: back(logit - half), high: back(logit + half) }
+    }
+
     /// The interval of the negated number.
     #[must_use]
     pub fn negated(self) -> Self {

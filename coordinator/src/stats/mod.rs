@@ -2,9 +2,9 @@
 //!
 //! ```text
 //!  one list       summary, interval
-//!  differences    paired (t, sign), wilcoxon, flips, superiority, posterior, clustered; multiple: corrections for many
+//!  differences    paired (t, sign), wilcoxon, flips, superiority, posterior, clustered, fisher (two shares); multiple: corrections for many
 //!  tables         ranks, anova, additive
-//!  planning       power
+//!  planning       power, prediction
 //!  underneath     distributions, numeric, random
 //! ```
 
@@ -12,6 +12,7 @@ pub mod additive;
 pub mod anova;
 pub mod clustered;
 pub mod distributions;
+pub mod fisher;
 pub mod flips;
 pub mod interval;
 pub mod multiple;
@@ -19,6 +20,7 @@ mod numeric;
 pub mod paired;
 pub mod posterior;
 pub mod power;
+pub mod prediction;
 pub mod random;
 pub mod ranks;
 mod summary;

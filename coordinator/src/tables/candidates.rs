@@ -5,7 +5,7 @@ use super::layout::{self, axis_cells, axis_columns, laid_out};
 use super::table::{Cell, Kind, Show, Table};
 use crate::analysis::answer::answer;
 use crate::analysis::comparison::{Analysis, Finding, NewData, Performance};
-use crate::analysis::versus_best::{self, best, is_tie};
+use crate::analysis::versus_best::{self, best};
 use crate::stats::Interval;
 use crate::text::{measured, plural};
 
@@ -31,10 +31,24 @@ pub fn candidates(of: &Analysed) -> Table {
     });
     let mut table = about.table("candidates", all_columns, rows.collect());
     table.head.extend(head(analysis));
+    table.listed = Some(by_score(analysis));
     table.strong = (0..lines.len()).filter(|index| lines[*index].is_strong()).collect();
     table.notes = notes(analysis);
     table.answer = answer(analysis).sentences();
     table
+}
+
+/// The rows as people see them: the best adjusted mean first, those without a score last, then the baselines.
+fn by_score(analysis: &Analysis) -> Vec<usize> {
+    let key = |candidate: &usize| {
+        let row = &analysis.candidates[*candidate];
+        let mean = row.adjusted_mean.or(row.scores.mean);
+        mean.map_or(f64::INFINITY, |mean| if analysis.higher_is_better { -mean } else { mean })
+    };
+    let mut order: Vec<usize> = (0..analysis.candidates.len()).collect();
+    order.sort_by(|a, b| key(a).total_cmp(&key(b)));
+    order.extend(analysis.candidates.len()..analysis.candidates.len() + analysis.baselines.len());
+    order
 }
 
 type Field<'a> = layout::Field<Line<'a>>;
@@ -75,7 +89,7 @@ fn lines(analysis: &Analysis) -> Vec<Line<'_>> {
     let best = best(analysis);
     let mut findings = vec![(None, false); analysis.candidates.len()];
     for other in best.map(|best| versus_best::candidates(analysis, best)).unwrap_or_default() {
-        let is_tied = other.gain.is_some() && is_tie(other.finding);
+        let is_tied = other.gain.is_some() && other.finding.is_tie();
         findings[other.index] = (Some(other.finding), is_tied);
     }
     let ranks = analysis.ranks.as_ref();
@@ -101,23 +115,23 @@ fn fields<'a>(analysis: &Analysis, lines: &[Line<'a>]) -> Vec<Field<'a>> {
         if lines.iter().all(nothing) { field.hidden() } else { field }
     };
     let some_not_trained = lines.iter().any(|line| !line.is_baseline && line.row.not_trained.count > 0);
-    let if_trained = Field::measured("mean_if_trained", |line| line.row.mean_if_trained.into());
+    let if_trained = Field::score("mean_if_trained", |line| line.row.mean_if_trained.into());
     let mut fields = vec![
         Field::exact("n", |line| line.row.scores.n.into()),
         Field::exact("jobs", |line| line.row.jobs.into()),
         Field::exact("failed", |line| line.row.failed.count.into()),
-        Field::measured("mean", |line| line.row.scores.mean.into()).shown(Show::Spread("mean ± sd")),
-        Field::measured("sd", |line| line.row.scores.sd.into()),
-        Field::measured("min", |line| line.row.scores.min.into()).hidden(),
-        Field::measured("max", |line| line.row.scores.max.into()).hidden(),
+        Field::score("mean", |line| line.row.scores.mean.into()).shown(Show::Spread("mean ± sd")),
+        Field::score("sd", |line| line.row.scores.sd.into()),
+        Field::score("min", |line| line.row.scores.min.into()).hidden(),
+        Field::score("max", |line| line.row.scores.max.into()).hidden(),
         some(Field::exact("trivial", |line| line.row.verdicts.trivial.into())),
         some(Field::exact("degenerate", |line| line.row.verdicts.degenerate.into())),
         some(Field::exact("diverged", |line| line.row.verdicts.diverged.into())),
         if some_not_trained { if_trained.shown(Show::As("if trained")) } else { if_trained.hidden() },
-        Field::measured("pool_low", |line| low(line.row.this_pool)).shown(Show::Interval("this pool")),
-        Field::measured("pool_high", |line| high(line.row.this_pool)),
-        Field::measured("new_low", |line| low(new_data(line.row))).shown(Show::Interval("new data")),
-        Field::measured("new_high", |line| high(new_data(line.row))),
+        Field::score("pool_low", |line| low(line.row.this_pool)).shown(Show::Interval("this pool")),
+        Field::score("pool_high", |line| high(line.row.this_pool)),
+        Field::score("new_low", |line| low(new_data(line.row))).shown(Show::Interval("new data")),
+        Field::score("new_high", |line| high(new_data(line.row))),
     ];
     fields.extend(for_programs().into_iter().map(Field::hidden));
     fields.extend(sensitivity(analysis).into_iter().map(Field::hidden));
@@ -137,12 +151,12 @@ fn for_programs<'a>() -> Vec<Field<'a>> {
         Field::measured("not_trained_high", |line| high(Some(line.row.not_trained.interval))),
         Field::exact("without_score", |line| line.row.without_score.into()),
         Field::exact("splits", |line| line.row.splits.into()),
-        Field::measured("median", |line| line.row.scores.median.into()),
-        Field::measured("iqm", |line| line.row.scores.iqm.into()),
+        Field::score("median", |line| line.row.scores.median.into()),
+        Field::score("iqm", |line| line.row.scores.iqm.into()),
         Field::exact("trained", |line| line.row.trained.into()),
-        Field::measured("mean_at_worst", |line| line.row.mean_at_worst.into()),
-        Field::measured("adjusted_mean", |line| line.row.adjusted_mean.into()),
-        Field::measured("validation_mean", |line| line.row.validation_mean.into()),
+        Field::score("mean_at_worst", |line| line.row.mean_at_worst.into()),
+        Field::score("adjusted_mean", |line| line.row.adjusted_mean.into()),
+        Field::score("validation_mean", |line| line.row.validation_mean.into()),
         Field::measured("mean_rank", |line| line.rank.into()),
         Field::measured("p_best", |line| line.p_best.into()),
         Field::seconds("seconds", |line| line.row.seconds.into()),
@@ -191,6 +205,7 @@ fn head(analysis: &Analysis) -> Vec<(&'static str, Cell)> {
         ("held_out", selection.and_then(|selection| selection.held_out).into()),
         ("optimism", selection.and_then(|selection| selection.optimism).into()),
         ("optimism_of_one_split", selection.and_then(|selection| selection.optimism_of_one_split).into()),
+        ("flattery", selection.and_then(|selection| selection.flattery).into()),
     ]
 }
 
@@ -209,7 +224,7 @@ fn notes(analysis: &Analysis) -> Vec<String> {
             plural(analysis.splits as u64, "random split")
         ),
         format!(
-            "Intervals of {confidence:.0} %: this pool, for other random splits of these cases (t); new data, for new cases and training sets (Nadeau and Bengio, {} test cases a training case).",
+            "Intervals of {confidence:.0} %, of each mean by itself. This pool: other random splits of these cases (t). New data: new cases and training sets (Nadeau and Bengio, ratio {}).",
             measured(analysis.ratio)
         ),
     ]

@@ -19,6 +19,8 @@ pub fn detectable(of: &Analysed) -> Table {
         Field::measured("new_data", |line| line.new_data.into()).shown(Show::As("new data")),
         Field::measured("new_data_all_pairs", |line| line.new_data_all_pairs.into())
             .shown(Show::As("new data, all pairs")),
+        Field::measured("this_pool_all_pairs", |line| line.this_pool_all_pairs.into())
+            .shown(Show::As("this pool, all pairs")),
     ];
     let (columns, rows) = laid_out(fields, &power.detectable);
     let mut table = of.about.table("detectable", columns, rows);

@@ -47,7 +47,7 @@ fn fields<'a>() -> Vec<Field<'a>> {
         Field::text("jobs", |line| line.jobs.into()),
         Field::text("term", |line| line.term.into()),
         Field::text("level", |line| line.level.map(|level| level.level.as_str()).into()),
-        Field::measured("mean", |line| line.level.map(|level| level.mean).into()),
+        Field::score("mean", |line| line.level.map(|level| level.mean).into()),
         Field::measured("share", |line| line.effect.map(|effect| effect.share).into()).shown(Show::As("share of SS")),
         Field::measured("sum_of_squares", |line| line.effect.map(|effect| effect.sum_of_squares).into()),
         Field::exact("df", |line| line.effect.map(|effect| effect.df).into()),

@@ -19,6 +19,10 @@ impl<L> Field<L> {
         Self::new(name, Kind::Measured, cell)
     }
 
+    pub(super) fn score(name: &str, cell: fn(&L) -> Cell) -> Self {
+        Self::new(name, Kind::Score, cell)
+    }
+
     pub(super) fn seconds(name: &str, cell: fn(&L) -> Cell) -> Self {
         Self::new(name, Kind::Seconds, cell)
     }
@@ -62,6 +66,10 @@ pub(super) fn exact(names: &[&str]) -> Vec<Column> {
 
 pub(super) fn measured(names: &[&str]) -> Vec<Column> {
     names.iter().map(|name| Column::new(*name, Kind::Measured)).collect()
+}
+
+pub(super) fn scores(names: &[&str]) -> Vec<Column> {
+    names.iter().map(|name| Column::new(*name, Kind::Score)).collect()
 }
 
 pub(super) fn text(names: &[&str]) -> Vec<Column> {

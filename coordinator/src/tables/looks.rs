@@ -1,7 +1,7 @@
 //! The looks of a sweep -> a table: how every candidate that was left stood, the decision, and its evidence.
 
 use super::about::About;
-use super::layout::{axis_cells, axis_columns, exact, measured, text};
+use super::layout::{axis_cells, axis_columns, exact, measured, scores, text};
 use super::table::{Cell, Table};
 use crate::analysis::observations;
 use crate::race::{Look, Reason, Standing};
@@ -17,11 +17,13 @@ pub fn looks(results: &SweepResults) -> Table {
     let mut columns = exact(&["look"]);
     columns.extend(axis_columns(&head.axes, &head.candidates));
     columns.extend(exact(&["n"]));
-    columns.extend(measured(&["val_mean"]));
+    columns.extend(scores(&["val_mean"]));
     columns.extend(exact(&["collapses"]));
     columns.extend(text(&["decision", "beaten_by"]));
     columns.extend(exact(&["pairs"]));
-    columns.extend(measured(&["difference", "p", "threshold", "half_width"]));
+    columns.extend(scores(&["difference"]));
+    columns.extend(measured(&["p", "threshold"]));
+    columns.extend(scores(&["half_width"]));
     let rows = looks.iter().flat_map(|look| look.standings.iter().map(|standing| row(head, look, standing)));
     About::sweep(head).table("looks", columns, rows.collect())
 }

@@ -4,8 +4,9 @@ use super::about::Analysed;
 use super::layout::{self, laid_out};
 use super::table::{Cell, Show, Table};
 use crate::analysis::answer::{answer, settles};
-use crate::analysis::comparison::{Analysis, Clustered, Comparison, Flips, Pair, Settle};
+use crate::analysis::comparison::{Analysis, Clustered, Comparison, Flips, Pair, Settle, Simultaneous};
 use crate::analysis::versus_best::best;
+use crate::stats::Interval;
 use crate::text::measured;
 
 /// Maximum number of pairs that are shown to people; of more, those with the best.
@@ -62,6 +63,11 @@ impl Line<'_> {
         self.pair.comparison.as_ref().map(number).into()
     }
 
+    /// An end of an interval that holds for all pairs together, if there is one.
+    fn end(&self, end: fn(&Simultaneous) -> Option<f64>) -> Cell {
+        self.pair.comparison.as_ref().and_then(|comparison| end(&comparison.simultaneous)).into()
+    }
+
     /// A number of the interval for new cases, if there is one.
     fn clustered(&self, number: fn(&Clustered) -> f64) -> Cell {
         self.pair.comparison.as_ref().and_then(|comparison| comparison.new_cases.as_ref()).map(number).into()
@@ -84,12 +90,12 @@ fn fields<'a>() -> Vec<Field<'a>> {
         Field::text("first", |line| line.first.into()),
         Field::text("second", |line| line.second.into()),
         Field::exact("n", |line| line.pair.shared.into()),
-        Field::measured("difference", |line| line.compared(|c| c.mean)).shown(Show::Spread("difference ± sd")),
-        Field::measured("sd", |line| line.compared(|c| c.sd)),
-        Field::measured("pool_low", |line| line.compared(|c| c.this_pool.low)).shown(Show::Interval("this pool")),
-        Field::measured("pool_high", |line| line.compared(|c| c.this_pool.high)),
-        Field::measured("new_low", |line| line.compared(|c| c.new_data.interval.low)).shown(Show::Interval("new data")),
-        Field::measured("new_high", |line| line.compared(|c| c.new_data.interval.high)),
+        Field::score("difference", |line| line.compared(|c| c.mean)).shown(Show::Spread("difference ± sd")),
+        Field::score("sd", |line| line.compared(|c| c.sd)),
+        Field::score("pool_low", |line| line.compared(|c| c.this_pool.low)).hidden(),
+        Field::score("pool_high", |line| line.compared(|c| c.this_pool.high)).hidden(),
+        Field::score("new_low", |line| line.compared(|c| c.new_data.interval.low)).hidden(),
+        Field::score("new_high", |line| line.compared(|c| c.new_data.interval.high)).hidden(),
         Field::measured("p_pool", |line| line.compared(|c| c.p_this_pool)).hidden(),
         Field::measured("p_new", |line| line.compared(|c| c.p_new_data)).hidden(),
         Field::measured("p_holm", |line| line.compared(|c| c.p_holm)).shown(Show::As("p (Holm)")),
@@ -104,9 +110,9 @@ fn fields<'a>() -> Vec<Field<'a>> {
         Field::measured("p_worse", |line| line.compared(|c| c.posterior.worse)).hidden(),
         Field::measured("p_equivalent", |line| line.compared(|c| c.posterior.equivalent)).hidden(),
         Field::measured("p_better", |line| line.compared(|c| c.posterior.better)).hidden(),
-        Field::measured("cases_difference", |line| line.clustered(|c| c.mean)).hidden(),
-        Field::measured("cases_low", |line| line.clustered(|c| c.interval.low)).hidden(),
-        Field::measured("cases_high", |line| line.clustered(|c| c.interval.high)).hidden(),
+        Field::score("cases_difference", |line| line.clustered(|c| c.mean)).hidden(),
+        Field::score("cases_low", |line| line.clustered(|c| c.interval.low)).hidden(),
+        Field::score("cases_high", |line| line.clustered(|c| c.interval.high)).hidden(),
         Field::measured("cases_p", |line| line.clustered(|c| c.p)).hidden(),
         Field::exact("without_score", |line| line.pair.without_score.into()).hidden(),
         Field::exact("split_differs", |line| line.pair.split_differs.into()).hidden(),
@@ -114,13 +120,39 @@ fn fields<'a>() -> Vec<Field<'a>> {
         Field::text("settle", |line| line.pair.settle.map(settles).as_deref().into()).shown(Show::As("to settle it")),
         Field::exact("more_splits", |line| line.pair.settle.and_then(more).into()).hidden(),
         Field::text("family", Line::family).hidden(),
+        Field::score("pool_low_all_pairs", |line| line.end(|s| Some(s.this_pool.low)))
+            .shown(Show::Interval("this pool")),
+        Field::score("pool_high_all_pairs", |line| line.end(|s| Some(s.this_pool.high))),
+        Field::score("cases_low_all_pairs", |line| line.end(|s| s.new_cases.map(low))).hidden(),
+        Field::score("cases_high_all_pairs", |line| line.end(|s| s.new_cases.map(high))).hidden(),
+        Field::score("new_low_all_pairs", |line| line.end(|s| Some(s.new_data.low))).shown(Show::Interval("new data")),
+        Field::score("new_high_all_pairs", |line| line.end(|s| Some(s.new_data.high))),
+        Field::measured("cases_p_holm", |line| line.clustered(|c| c.p_holm)).hidden(),
+        Field::measured("settle_probability", |line| line.pair.settle.and_then(probability).into()).hidden(),
+        Field::score("with_failed", |line| line.pair.with_failed.into()).hidden(),
+        Field::score("if_trained", |line| line.pair.if_trained.into()).hidden(),
     ]
 }
 
-fn more(settle: Settle) -> Option<u64> {
+fn low(interval: Interval) -> f64 {
+    interval.low
+}
+
+fn high(interval: Interval) -> f64 {
+    interval.high
+}
+
+fn more(settle: Settle) -> Option<u32> {
     match settle {
-        Settle::MoreSplits(more) => Some(more),
-        Settle::NeverWithThisRatio => None,
+        Settle::Likely { splits, .. } | Settle::Even { splits, .. } => Some(splits),
+        Settle::Unlikely | Settle::Never { .. } => None,
+    }
+}
+
+fn probability(settle: Settle) -> Option<f64> {
+    match settle {
+        Settle::Likely { probability, .. } | Settle::Even { probability, .. } => Some(probability),
+        Settle::Unlikely | Settle::Never { .. } => None,
     }
 }
 
@@ -129,7 +161,7 @@ fn head(analysis: &Analysis) -> Vec<(&'static str, Cell)> {
     vec![
         ("alpha", analysis.options.alpha.into()),
         ("ratio", analysis.ratio.into()),
-        ("rope", analysis.options.rope.into()),
+        ("rope", analysis.rope.into()),
         ("flips", count.into()),
         ("flips_are", if exact { "all" } else { "random" }.into()),
         ("seed", analysis.options.seed.into()),
@@ -142,9 +174,9 @@ fn notes(analysis: &Analysis) -> Vec<String> {
     vec![
         format!("Differences of {}, first - second, on the n splits that both have ({direction}).", analysis.metric),
         format!(
-            "p (Holm): new data, for all pairs together (Nadeau and Bengio, {} test cases a training case); p (max-T): this pool, sign flips of all pairs together. Practically equivalent: within ± {}.",
+            "Intervals and p hold for all pairs together. p (Holm): new data (Nadeau and Bengio, ratio {}); p (max-T): this pool, sign flips. Practically equivalent: within ± {}.",
             measured(analysis.ratio),
-            measured(analysis.options.rope)
+            measured(analysis.rope)
         ),
     ]
 }

@@ -4,7 +4,7 @@
 //! pairs, `mean ± sd` or `[low, high]`.
 
 use crate::plan::AxisValue;
-use crate::text::{measured, one_line};
+use crate::text::{fixed, measured, one_line};
 use proto::ids::JobId;
 
 /// A table with what stands above and beneath it.
@@ -22,7 +22,7 @@ pub struct Table {
     pub rows: Vec<Vec<Cell>>,
     /// Rows that stand out, in ascending order: the best, and those not told apart from it.
     pub strong: Vec<usize>,
-    /// The rows that people see, in ascending order; all, if `None`.
+    /// The rows that people see, in their order; all, if `None`.
     pub listed: Option<Vec<usize>>,
     /// How to read the table, for people: a sentence each.
     pub notes: Vec<String>,
@@ -140,11 +140,11 @@ impl Table {
                 }
             };
             titles.push((title.to_owned(), column.kind.is_number()));
-            places.push((place, column));
+            places.push((place, column, self.seen_as(place, column.kind)));
         }
-        let piece = |row: &[Cell], (place, column): &(usize, &Column)| {
+        let piece = |row: &[Cell], (place, column, kind): &(usize, &Column, Kind)| {
             let cell = row.get(*place).unwrap_or(&Cell::Empty);
-            Piece::of(column.show, cell, row.get(place + 1), column.kind)
+            Piece::of(column.show, cell, row.get(place + 1), *kind)
         };
         let seen = |row: usize| {
             let is_strong = self.strong.binary_search(&row).is_ok();
@@ -155,6 +155,18 @@ impl Table {
             Some(listed) => listed.iter().copied().map(seen).collect(),
         };
         View { titles, rows }
+    }
+}
+
+impl Table {
+    /// The kind by which people see a column: scores that are all too small or too large for decimals are measured numbers.
+    fn seen_as(&self, place: usize, kind: Kind) -> Kind {
+        let sizes = self.rows.iter().filter_map(|row| match row.get(place) {
+            Some(Cell::Real(number)) => Some(number.abs()),
+            _ => None,
+        });
+        let largest = sizes.fold(0.0, f64::max);
+        if kind == Kind::Score && !(0.01..1e6).contains(&largest) { Kind::Measured } else { kind }
     }
 }
 
@@ -169,6 +181,8 @@ pub enum Kind {
     Exact,
     /// A measured number, of which four digits matter.
     Measured,
+    /// A measured number that stands among others of its size: all have the same decimals.
+    Score,
     /// A duration in seconds, of which one decimal matters.
     Seconds,
 }
@@ -186,7 +200,7 @@ impl Kind {
     /// Whether the column is aligned at its right edge.
     #[must_use]
     pub fn is_number(self) -> bool {
-        matches!(self, Self::Exact | Self::Measured | Self::Seconds)
+        matches!(self, Self::Exact | Self::Measured | Self::Score | Self::Seconds)
     }
 }
 
@@ -224,6 +238,7 @@ impl Cell {
         match (self, kind) {
             (Self::Empty, _) => "-".to_owned(),
             (Self::Real(number), Kind::Measured) => measured(*number),
+            (Self::Real(number), Kind::Score) => fixed(*number),
             (Self::Real(number), Kind::Seconds) => format!("{number:.1}"),
             (Self::Text(text), _) => one_line(text),
             _ => self.exact(),

@@ -20,6 +20,12 @@ pub(super) struct Grid {
     pub(super) higher_is_better: bool,
     /// The worst score of the candidates.
     pub(super) worst: f64,
+    /// The least step between two scores of the candidates; 0 if all are equal.
+    pub(super) resolution: f64,
+    /// The score of jobs that ended without one, if it was stated.
+    failed_score: Option<f64>,
+    /// For each replicate, the best score of a mask that does not depend on the image, or NaN.
+    constant: Vec<f64>,
 }
 
 /// A row: one number per replicate.
@@ -34,6 +40,15 @@ pub(super) struct GridRow {
     pub(super) cases: Vec<Vec<f64>>,
     /// The mean score of each split, or NaN if one of its jobs has none.
     pub(super) by_split: Vec<f64>,
+    /// Scores far outside of the row's others, where it is not known whether jobs trained.
+    pub(super) far: Vec<bool>,
+}
+
+impl GridRow {
+    /// Whether the replicate has a score that no trained model has, or that is far outside of the others.
+    pub(super) fn is_odd(&self, replicate: usize) -> bool {
+        self.ends[replicate] == End::NotTrained || self.far[replicate]
+    }
 }
 
 /// What became of a job.
@@ -50,7 +65,7 @@ pub(super) enum End {
 }
 
 impl Grid {
-    pub(super) fn of(observations: &Observations) -> Self {
+    pub(super) fn of(observations: &Observations, failed_score: Option<f64>) -> Self {
         let replicates = observations.replicates.len();
         let candidates = observations.candidates.iter().map(|candidate| &candidate.observations);
         let of_rows: Vec<&Vec<Observation>> =
@@ -69,8 +84,10 @@ impl Grid {
             let scores: Vec<f64> = (0..replicates).map(score).collect();
             let by_split = splits.iter().map(|split| mean(split.iter().map(|replicate| scores[*replicate]))).collect();
             let cases_of = |(split, list): (&Vec<usize>, &Vec<u32>)| case_scores(of_row, split, list);
+            let has_verdicts = of_row.iter().filter_map(Observation::ended).any(|ended| ended.verdict.is_some());
             GridRow {
                 ends: (0..replicates).map(|replicate| End::of(of_row.get(replicate))).collect(),
+                far: if has_verdicts { vec![false; replicates] } else { far_outside(&scores) },
                 cases: splits.iter().zip(&lists).map(cases_of).collect(),
                 scores,
                 split_ids,
@@ -83,7 +100,9 @@ impl Grid {
         let worse: fn(f64, f64) -> f64 = if observations.higher_is_better { f64::min } else { f64::max };
         let worst = finite.reduce(worse).unwrap_or(f64::NAN);
         let higher_is_better = observations.higher_is_better;
-        Self { candidates, rows, splits, cases, tested, higher_is_better, worst }
+        let resolution = resolution(&rows[..candidates]);
+        let constant = constant(observations);
+        Self { candidates, rows, splits, cases, tested, higher_is_better, worst, resolution, failed_score, constant }
     }
 
     /// The candidates' rows.
@@ -96,10 +115,31 @@ impl Grid {
         if self.higher_is_better { 1.0 } else { -1.0 }
     }
 
-    /// The row's scores with the worst of the sweep for jobs that ended without, and NaN for jobs that have not ended.
-    pub(super) fn at_worst(&self, row: &GridRow) -> Vec<f64> {
-        let score = |(score, end): (&f64, &End)| if *end == End::WithoutScore { self.worst } else { *score };
-        row.scores.iter().zip(&row.ends).map(score).collect()
+    /// The best score of a mask that does not depend on the image, if there is one.
+    pub(super) fn constant(&self, replicate: usize) -> Option<f64> {
+        self.constant.get(replicate).copied().filter(|score| !score.is_nan())
+    }
+
+    /// The worse of two scores; of one and none, the one.
+    fn worse(&self, a: f64, b: f64) -> f64 {
+        if self.higher_is_better { a.min(b) } else { a.max(b) }
+    }
+
+    /// The score that a job of the replicate counts with that ended without one: what was stated, else the worst of the scores and
+    /// of the best mask that does not depend on the image. NaN of nothing. No other candidate can move it.
+    pub(super) fn failed_score(&self, replicate: usize, scores: impl Iterator<Item = f64>) -> f64 {
+        let worst = || scores.fold(self.constant[replicate], |worst, score| self.worse(worst, score));
+        self.failed_score.unwrap_or_else(worst)
+    }
+
+    /// The row's scores with [`failed_score`](Self::failed_score) of the row itself for jobs that ended without one, and NaN for jobs
+    /// that have not ended.
+    pub(super) fn with_failed(&self, row: &GridRow) -> Vec<f64> {
+        let score = |replicate: usize| match row.ends[replicate] {
+            End::WithoutScore => self.failed_score(replicate, row.scores.iter().copied()),
+            _ => row.scores[replicate],
+        };
+        (0..row.scores.len()).map(score).collect()
     }
 
     /// Whether all candidates that have a score of the replicate were tested on the same cases, as far as is known.
@@ -114,6 +154,43 @@ impl Grid {
         };
         (0..self.splits.len()).filter(|split| self.splits[*split].iter().all(ended)).collect()
     }
+}
+
+/// The least step between two different scores: what a set of few test cases, or rounding, leaves of the difference of two models.
+fn resolution(rows: &[GridRow]) -> f64 {
+    /// Steps below this share of the scores are rounding.
+    const ROUNDING: f64 = 1e-9;
+    let mut scores: Vec<f64> =
+        rows.iter().flat_map(|row| &row.scores).copied().filter(|score| !score.is_nan()).collect();
+    scores.sort_unstable_by(f64::total_cmp);
+    let least = scores.iter().map(|score| score.abs()).fold(0.0, f64::max) * ROUNDING;
+    let steps = scores.windows(2).map(|pair| pair[1] - pair[0]).filter(|step| *step > least);
+    steps.reduce(f64::min).unwrap_or(0.0)
+}
+
+/// Which scores are far outside of the others: by more than ten times the median distance from the median, as a deviation. A model
+/// that trained is not there, whatever the split.
+fn far_outside(scores: &[f64]) -> Vec<bool> {
+    /// Deviations from the median.
+    const FAR: f64 = 10.0;
+    /// Fewest scores whose median distance says what is usual.
+    const MIN_SCORES: usize = 8;
+    /// What makes the median distance the deviation of a normal distribution.
+    const NORMAL: f64 = 1.4826;
+    let known: Vec<f64> = scores.iter().copied().filter(|score| !score.is_nan()).collect();
+    let far = super::median(known.clone()).filter(|_| known.len() >= MIN_SCORES).and_then(|median| {
+        let distance = super::median(known.iter().map(|score| (score - median).abs()).collect())?;
+        Some((median, FAR * NORMAL * distance)).filter(|(_, far)| *far > 0.0)
+    });
+    scores.iter().map(|score| far.is_some_and(|(median, far)| (score - median).abs() > far)).collect()
+}
+
+/// For each replicate, the best score of a mask that does not depend on the image, or NaN.
+fn constant(observations: &Observations) -> Vec<f64> {
+    let better: fn(f64, f64) -> f64 = if observations.higher_is_better { f64::max } else { f64::min };
+    let masks = || observations.baselines.iter().filter(|baseline| baseline.is_constant);
+    let score = |replicate: usize| masks().filter_map(move |mask| mask.observations.get(replicate)?.score());
+    (0..observations.replicates.len()).map(|replicate| score(replicate).reduce(better).unwrap_or(f64::NAN)).collect()
 }
 
 impl End {

@@ -4,13 +4,20 @@
 //! Three questions have three answers, and each number says which it belongs to:
 //!
 //! ```text
-//!  this pool   other random splits of these cases         naive t, sign flips, ranks
-//!  new data    new cases, trained and tested alike        Nadeau-Bengio's correction, correlated t
-//!  new cases   new test cases, training sets of this pool clustered by case and split
+//!  this pool   other random splits of these cases            t, sign flips, ranks
+//!  new cases   new test cases, networks trained on these     clustered by case and split
+//!  new data    new cases, networks trained on new ones       Nadeau-Bengio's correction, correlated t
+//! ```
+//!
+//! ```text
+//!  grid ---> performance, selection                 one candidate, and the best of them
+//!    +-----> pairing --decide--> Family             every two candidates
 //! ```
 
+mod decide;
 mod effects;
 mod factors;
+mod finding;
 mod grid;
 mod options;
 mod pair;
@@ -26,8 +33,9 @@ mod variance;
 mod warning;
 
 pub use effects::{Effect, EffectTable, Effects, LevelMean};
+pub use finding::{Finding, MIN_SPLITS, Question};
 pub use options::Options;
-pub use pair::{Clustered, Comparison, Family, Finding, Flips, Pair, Posterior, Settle, Superiority};
+pub use pair::{Clustered, Comparison, Family, Flips, NotWorse, Pair, Posterior, Settle, Simultaneous, Superiority};
 pub use performance::{NewData, Performance, Share, Verdicts};
 pub use power::{Detectable, Power};
 pub use ranks::{MAX_IN_HISTOGRAM, Ranks, Test};
@@ -37,10 +45,13 @@ pub use warning::Warning;
 
 use super::observations::{DEFAULT_RATIO, Observations};
 use grid::Grid;
-use pairing::{Compared, Pairing};
+use pairing::{Compared, Pairing, RowPair};
 use performance::Performances;
 use serde::Serialize;
 use student::Students;
+
+/// Without a stated margin, a difference does not matter that is this share of the spread over splits.
+const ROPE_SHARE: f64 = 0.25;
 
 /// Maximum number of pairs that are kept: those of 200 candidates. Of more, those with the best: half a million are no answer.
 const MAX_PAIRS: usize = 19_900;
@@ -54,10 +65,16 @@ pub struct Analysis {
     pub higher_is_better: bool,
     /// What was asked for.
     pub options: Options,
-    /// Test cases by training cases, with which intervals for new data are made.
+    /// The ratio with which intervals for new data are made: test cases by the cases of the pool that a split does not test.
     pub ratio: f64,
     /// Whether the observations knew the ratio; else it is [`DEFAULT_RATIO`].
     pub ratio_is_known: bool,
+    /// Differences up to this size do not matter: what was asked for, else a quarter of [`typical_spread`](Self::typical_spread).
+    pub rope: f64,
+    /// Median over candidates of the standard deviation of the scores over splits; `None` for fewer than two splits.
+    pub typical_spread: Option<f64>,
+    /// Number of cases that the splits are drawn from; `None` if not known.
+    pub pool: Option<usize>,
     /// Number of replicates.
     pub replicates: usize,
     /// Number of different splits among them.
@@ -66,7 +83,8 @@ pub struct Analysis {
     pub candidates: Vec<Performance>,
     /// One per baseline.
     pub baselines: Vec<Performance>,
-    /// Every candidate with every later one; of many candidates, every one with the best.
+    /// Every candidate with every later one; of many candidates, every one with the best. If one candidate is the reference, every other
+    /// one with that.
     pub pairs: Family,
     /// Every candidate (`first`) with every baseline (`second`, an index of `baselines`): a family of its own, so that baselines
     /// cost the candidates' comparisons no power.
@@ -89,42 +107,78 @@ impl Analysis {
     /// Compares everything that the observations hold. Candidates are paired only where both have a score, on the same cases.
     #[must_use]
     pub fn of(observations: &Observations, options: &Options) -> Self {
-        let grid = Grid::of(observations);
+        let grid = Grid::of(observations, options.failed_score);
         let splits = grid.splits.len();
         let students = Students::new(splits.max(observations.replicates.len()), options.alpha);
         let known = options.ratio.or(observations.ratio);
         let ratio = known.unwrap_or(DEFAULT_RATIO);
-        let rows = Performances { grid: &grid, students: &students, options, ratio };
+        let rows = Performances { grid: &grid, students: &students, options, ratio, range: observations.range };
         let candidates = rows.candidates(observations);
         let baselines = rows.baselines(observations);
-        let pairing = Pairing { grid: &grid, students: &students, options, ratio };
+        let typical_spread = median(candidates.iter().filter_map(|row| row.scores.sd).collect());
+        let rope = options.rope.unwrap_or_else(|| typical_spread.unwrap_or(0.0) * ROPE_SHARE);
+        let pairing = Pairing { grid: &grid, students: &students, options, ratio, rope };
         let tests: Vec<Option<f64>> = candidates.iter().map(|row| row.scores.mean).collect();
-        let selection = Selection::of(&grid, observations, &tests);
+        let mut selection = Selection::of(&grid, observations, &tests);
         let best = selection.as_ref().map(|selection| selection.best().candidate);
+        let among = among(candidates.len() as u32, options.against);
         let (count, rows) = (candidates.len() as u32, grid.rows.len() as u32);
-        let mut among = Vec::with_capacity(candidates.len() * candidates.len().saturating_sub(1) / 2);
-        among.extend((0..count).flat_map(|a| (a + 1..count).map(move |b| (a, b))));
         let against: Vec<_> = (0..count).flat_map(|a| (count..rows).map(move |b| (a, b))).collect();
         let is_kept = |(a, b)| among.len() <= MAX_PAIRS || best == Some(a) || best == Some(b);
         let Compared { family: pairs, typical_sd, tested } = pairing.family(&among, is_kept);
+        if let Some(selection) = &mut selection {
+            selection.flattery = selection.flattery(&grid, &pairs);
+        }
+        let mut warnings = Warning::all(&grid, &candidates, observations, options);
+        warnings.extend(warning::identical(&pairs, &candidates, best));
         Self {
             metric: observations.metric.clone(),
             higher_is_better: observations.higher_is_better,
             options: options.clone(),
             ratio,
             ratio_is_known: known.is_some(),
+            rope,
+            typical_spread,
+            pool: observations.pool,
             replicates: observations.replicates.len(),
             splits,
             against_baselines: pairing.family(&against, |_| true).family,
-            ranks: Ranks::of(&grid, || pairing.wilcoxon(&among), options),
+            ranks: Ranks::of(&grid, || pairing.wilcoxon(&all_pairs(count)), options),
             effects: Effects::of(&grid, observations),
             variance: Variance::of(&grid, observations, options),
             power: Power::of(splits, typical_sd, tested, ratio, options),
             selection,
-            warnings: Warning::all(&grid, &candidates, observations, options),
+            warnings,
             candidates,
             baselines,
             pairs,
         }
     }
+}
+
+/// Every two candidates; with a reference, it and every other one.
+fn among(count: u32, reference: Option<usize>) -> Vec<RowPair> {
+    let Some(reference) = reference else { return all_pairs(count) };
+    let reference = reference as u32;
+    let mut pairs: Vec<_> = (0..count)
+        .filter(|other| *other != reference)
+        .map(|other| (other.min(reference), other.max(reference)))
+        .collect();
+    pairs.sort_unstable();
+    pairs
+}
+
+fn all_pairs(count: u32) -> Vec<RowPair> {
+    let mut pairs = Vec::with_capacity(count as usize * count.saturating_sub(1) as usize / 2);
+    pairs.extend((0..count).flat_map(|a| (a + 1..count).map(move |b| (a, b))));
+    pairs
+}
+
+/// The middle number, or the mean of the middle two.
+fn median(mut numbers: Vec<f64>) -> Option<f64> {
+    let middle = numbers.len().checked_sub(1)? / 2;
+    let is_even = numbers.len().is_multiple_of(2);
+    let (_, low, above) = numbers.select_nth_unstable_by(middle, f64::total_cmp);
+    let next = above.iter().copied().min_by(f64::total_cmp).filter(|_| is_even);
+    Some(next.map_or(*low, |high| (*low + high) / 2.0))
 }

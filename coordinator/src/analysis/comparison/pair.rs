@@ -1,5 +1,6 @@
 //! Two candidates, paired on the splits that they share.
 
+use super::finding::{Finding, Question};
 use super::performance::NewData;
 use crate::stats::Interval;
 use serde::Serialize;
@@ -41,8 +42,14 @@ pub struct Pair {
     pub comparison: Option<Comparison>,
     /// The answer in one word.
     pub finding: Finding,
-    /// What it takes to decide on new data; `None` where that is decided, and where nothing can be said.
+    /// What more splits would do; `None` where it is decided for new data, and where nothing can be said.
     pub settle: Option<Settle>,
+    /// The difference with a score in place of those that jobs ended without; `None` where each job has one.
+    pub with_failed: Option<f64>,
+    /// The difference where neither collapsed nor has a score far outside of its others; `None` where neither ever did.
+    pub if_trained: Option<f64>,
+    /// Non-inferiority, if a margin is asked for.
+    pub not_worse: NotWorse,
 }
 
 /// The numbers of a pair.
@@ -52,15 +59,17 @@ pub struct Comparison {
     pub mean: f64,
     /// Standard deviation of the splits' differences.
     pub sd: f64,
-    /// Interval of the mean difference over other random splits of these cases (naive t).
+    /// Interval of the mean difference over other random splits of these cases (naive t); of this pair alone.
     pub this_pool: Interval,
-    /// Interval of the mean difference for new data (Nadeau-Bengio).
+    /// Interval of the mean difference for new data (Nadeau-Bengio); of this pair alone.
     pub new_data: NewData,
+    /// The intervals that hold for all pairs together.
+    pub simultaneous: Simultaneous,
     /// Two-sided p of the naive t test: this pool only.
     pub p_this_pool: f64,
     /// Two-sided p of Nadeau and Bengio's corrected resampled t test.
     pub p_new_data: f64,
-    /// `p_new_data`, corrected for the family's number of pairs by Holm: the headline.
+    /// `p_new_data`, corrected for the family's number of pairs by Holm.
     pub p_holm: f64,
     /// `p_new_data`, corrected by Benjamini and Hochberg: share of false discoveries.
     pub p_bh: f64,
@@ -105,66 +114,82 @@ pub struct Clustered {
     pub mean: f64,
     /// Its variance.
     pub variance: f64,
-    /// Its interval.
+    /// Its interval; of this pair alone.
     pub interval: Interval,
     /// Two-sided p.
     pub p: f64,
+    /// `p`, corrected for the family's number of pairs by Holm.
+    pub p_holm: f64,
     /// Number of different cases.
     pub cases: usize,
 }
 
-/// What may be said of a pair: of the first, against the second.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Finding {
-    /// Better also on new data: the interval for new data excludes zero after Holm's correction.
-    Better,
-    /// Worse also on new data.
-    Worse,
-    /// The difference does not matter: P(within the ROPE) >= 0.95, or the interval for new data lies within the ROPE.
-    PracticallyEquivalent,
-    /// Better on other random splits of these cases (max-T); new data may say otherwise.
-    BetterOnThisPool,
-    /// Worse on other random splits of these cases; new data may say otherwise.
-    WorseOnThisPool,
-    /// None of these.
-    Undecided,
-}
-
-/// What it takes to decide a pair on new data, if difference, spread and ratio stay as they are: with the power of the options,
-/// at the strictest level of the family.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+/// What more splits of this pool would do for a pair that is not decided for new data, at the strictest level of the family.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Settle {
-    /// That many splits more.
-    MoreSplits(u64),
-    /// No number of splits with this ratio of test to training cases: the spread between training sets does not average out.
-    NeverWithThisRatio,
+    /// That many splits more settle it, with that probability: four in five or more.
+    Likely {
+        /// How many.
+        splits: u32,
+        /// The probability.
+        probability: f64,
+    },
+    /// That many splits more settle it in about one sweep of two.
+    Even {
+        /// How many.
+        splits: u32,
+        /// The probability.
+        probability: f64,
+    },
+    /// It is less likely than not, however many there are.
+    Unlikely,
+    /// Not even this difference, perfectly known, would be shown: the spread between training sets does not average out.
+    Never {
+        /// The difference that would be.
+        needed: f64,
+    },
 }
 
-impl Finding {
-    /// The words of reports.
+/// Which of the two is shown not to be worse than the other by more than the margin, and for which question at most.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+pub struct NotWorse {
+    /// The first than the second.
+    pub first: Option<Question>,
+    /// The second than the first.
+    pub second: Option<Question>,
+}
+
+/// Intervals that hold for all pairs of the family together.
+///
+/// Each is of Student's t at the level divided by the number of pairs. Where the sharper test of the family (max-T, Holm) shows a sign that
+/// it would not, it ends at zero (Strassburger and Bretz, Statistics in Medicine 27, 2008).
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Simultaneous {
+    /// For this pool.
+    pub this_pool: Interval,
+    /// For new cases; `None` if the cases' scores are not known.
+    pub new_cases: Option<Interval>,
+    /// For new data.
+    pub new_data: Interval,
+}
+
+impl Simultaneous {
+    /// The interval of a question.
     #[must_use]
-    pub fn words(self) -> &'static str {
-        match self {
-            Self::Better => "better",
-            Self::Worse => "worse",
-            Self::PracticallyEquivalent => "practically equivalent",
-            Self::BetterOnThisPool => "better on this pool",
-            Self::WorseOnThisPool => "worse on this pool",
-            Self::Undecided => "undecided",
+    pub fn of(&self, question: Question) -> Option<Interval> {
+        match question {
+            Question::ThisPool => Some(self.this_pool),
+            Question::NewCases => self.new_cases,
+            Question::NewData => Some(self.new_data),
         }
     }
 
-    /// The finding with the two swapped.
-    #[must_use]
-    pub fn swapped(self) -> Self {
-        match self {
-            Self::Better => Self::Worse,
-            Self::Worse => Self::Better,
-            Self::BetterOnThisPool => Self::WorseOnThisPool,
-            Self::WorseOnThisPool => Self::BetterOnThisPool,
-            Self::PracticallyEquivalent | Self::Undecided => self,
+    fn negated(self) -> Self {
+        Self {
+            this_pool: self.this_pool.negated(),
+            new_cases: self.new_cases.map(Interval::negated),
+            new_data: self.new_data.negated(),
         }
     }
 }
@@ -199,6 +224,9 @@ impl Pair {
             second: self.first,
             comparison: self.comparison.as_ref().map(Comparison::swapped),
             finding: self.finding.swapped(),
+            with_failed: self.with_failed.map(|difference| -difference),
+            if_trained: self.if_trained.map(|difference| -difference),
+            not_worse: NotWorse { first: self.not_worse.second, second: self.not_worse.first },
             ..self.clone()
         }
     }
@@ -217,6 +245,7 @@ impl Comparison {
             mean: -self.mean,
             this_pool: self.this_pool.negated(),
             new_data: NewData { interval: self.new_data.interval.negated(), ..self.new_data },
+            simultaneous: self.simultaneous.negated(),
             superiority: Superiority {
                 share: 1.0 - share,
                 interval: Interval { low: 1.0 - interval.high, high: 1.0 - interval.low },

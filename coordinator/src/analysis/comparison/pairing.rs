@@ -6,21 +6,19 @@
 //! ```
 //!
 //! Thousands of candidates make millions of pairs. Each takes part in the corrections, which need two numbers of it; compared in
-//! full are only the pairs that are kept.
+//! full are only the pairs that are kept. What the numbers of a pair come to is `decide`'s.
 
+use super::decide::Decider;
 use super::grid::{End, Grid, GridRow};
 use super::options::Options;
-use super::pair::{Clustered, Comparison, Family, Finding, Flips, Pair, Posterior, Settle, Superiority};
-use super::performance::NewData;
+use super::pair::{Family, Flips};
 use super::student::Students;
-use crate::stats::clustered::Cells;
+use crate::stats::clustered::{self, Cells};
+use crate::stats::distributions::StudentT;
 use crate::stats::flips::{self, FlipTest};
-use crate::stats::interval::wilson_at;
 use crate::stats::multiple::SortedFamily;
 use crate::stats::paired::Moments;
-use crate::stats::posterior::Correlated;
-use crate::stats::power::Needed;
-use crate::stats::{Interval, Wilcoxon, superiority};
+use crate::stats::{Wilcoxon, superiority};
 use rayon::prelude::*;
 use std::borrow::Cow;
 
@@ -30,32 +28,47 @@ pub(super) struct Pairing<'a> {
     pub(super) students: &'a Students,
     pub(super) options: &'a Options,
     pub(super) ratio: f64,
+    /// Half of the margin of practical equivalence.
+    pub(super) rope: f64,
 }
 
 /// What two rows say by themselves.
-struct Draft {
-    rows: (usize, usize),
-    without_score: usize,
-    split_differs: usize,
-    shared: usize,
-    alone: Option<Alone>,
+pub(super) struct Draft {
+    pub(super) rows: (usize, usize),
+    pub(super) without_score: usize,
+    pub(super) split_differs: usize,
+    pub(super) shared: usize,
+    pub(super) with_failed: Option<f64>,
+    pub(super) if_trained: Option<f64>,
+    pub(super) alone: Option<Alone>,
 }
 
 /// The numbers of a pair with at least two shared splits.
-struct Alone {
-    moments: Moments,
-    p_new_data: f64,
-    p_wilcoxon: f64,
-    superiority: f64,
-    new_cases: Option<Clustered>,
+pub(super) struct Alone {
+    pub(super) moments: Moments,
+    pub(super) p_new_data: f64,
+    pub(super) p_wilcoxon: f64,
+    pub(super) superiority: f64,
+    pub(super) new_cases: Option<NewCases>,
+}
+
+/// The mean over all (case, split), for new cases.
+#[derive(Clone, Copy)]
+pub(super) struct NewCases {
+    pub(super) mean: f64,
+    pub(super) variance: f64,
+    pub(super) p: f64,
+    pub(super) cases: usize,
 }
 
 /// What the family says of a pair.
-struct Together {
-    holm: f64,
-    bh: f64,
-    flip: f64,
-    max_t: f64,
+pub(super) struct Together {
+    pub(super) holm: f64,
+    pub(super) bh: f64,
+    pub(super) flip: f64,
+    pub(super) max_t: f64,
+    /// `None` if the cases' scores are not known.
+    pub(super) cases_holm: Option<f64>,
 }
 
 /// Room that one thread uses for pair after pair.
@@ -104,14 +117,14 @@ impl Pairing<'_> {
         let wanted = tested.iter().filter_map(|place| all_tested.binary_search(&pairs[kept[*place]]).ok());
         let test = self.flip(&all_tested, &wanted.collect::<Vec<_>>());
         let count = all_tested.len();
+        let cases_holm = cases_holm(&drafts, count);
         let mut together: Vec<Option<Together>> = drafts.iter().map(|_| None).collect();
         for (place, index) in tested.iter().enumerate() {
-            let (flip, max_t) = (test.p[place], test.p_max[place]);
-            together[*index] = Some(Together { holm: holm[place], bh: bh[place], flip, max_t });
+            let (flip, max_t, cases_holm) = (test.p[place], test.p_max[place], cases_holm[*index]);
+            together[*index] = Some(Together { holm: holm[place], bh: bh[place], flip, max_t, cases_holm });
         }
-        let level = self.options.alpha / count.max(1) as f64;
-        let needed = Needed::new(self.ratio, level, self.options.power);
-        let finish = |(draft, together)| self.pair(draft, together, &needed);
+        let decider = Decider::new(self, count);
+        let finish = |(draft, together)| decider.pair(draft, together);
         let family = Family {
             pairs: drafts.into_par_iter().zip(together).map(finish).collect(),
             count: pairs.len(),
@@ -134,7 +147,7 @@ impl Pairing<'_> {
         };
         p.retain(|p| !p.is_nan());
         sds.retain(|sd| !sd.is_nan());
-        OfAll { p_new_data: SortedFamily::of(p), typical_sd: median(sds), tested }
+        OfAll { p_new_data: SortedFamily::of(p), typical_sd: super::median(sds), tested }
     }
 
     /// Wilcoxon's p of each pair; NaN for fewer than two shared splits.
@@ -154,7 +167,13 @@ impl Pairing<'_> {
     }
 
     fn p_new_data(&self, moments: &Moments) -> f64 {
-        moments.p_by(self.students.student(moments.n), self.ratio)
+        self.resolved(moments).p_by(self.students.student(moments.n), self.ratio)
+    }
+
+    /// The moments with the deviation that a test may rely on: scores that come in steps hide a spread of at least `step / sqrt(12)`,
+    /// that of a number within a step.
+    pub(super) fn resolved(&self, moments: &Moments) -> Moments {
+        Moments { sd: moments.sd.max(self.grid.resolution / 12.0_f64.sqrt()), ..*moments }
     }
 
     fn draft(&self, rows: (usize, usize), scratch: &mut Scratch) -> Draft {
@@ -163,9 +182,12 @@ impl Pairing<'_> {
         let replicates = 0..a.scores.len();
         let ended = |row: &GridRow, replicate: usize| row.ends[replicate] != End::Missing;
         let without = |row: &GridRow, replicate: usize| row.ends[replicate] == End::WithoutScore;
+        let without_score = replicates.clone().filter(|index| without(a, *index) || without(b, *index)).count();
         Draft {
             rows,
-            without_score: replicates.clone().filter(|index| without(a, *index) || without(b, *index)).count(),
+            without_score,
+            with_failed: (without_score > 0).then(|| self.with_failed(a, b)),
+            if_trained: if_trained(a, b),
             split_differs: replicates.filter(|r| ended(a, *r) && ended(b, *r) && !same_split(a, b, *r)).count(),
             shared: scratch.differences.len(),
             alone: moments.map(|moments| self.alone(a, b, moments, scratch)),
@@ -191,7 +213,18 @@ impl Pairing<'_> {
         })
     }
 
-    fn new_cases(&self, a: &GridRow, b: &GridRow, cells: &mut Cells) -> Option<Clustered> {
+    /// The mean difference over the replicates on which both ended, with the pair's failed score where one of them has none.
+    fn with_failed(&self, a: &GridRow, b: &GridRow) -> f64 {
+        let both_ended = |replicate: &usize| a.ends[*replicate] != End::Missing && b.ends[*replicate] != End::Missing;
+        let score = |row: &GridRow, replicate: usize| match row.ends[replicate] {
+            End::WithoutScore => self.grid.failed_score(replicate, a.scores.iter().chain(&b.scores).copied()),
+            _ => row.scores[replicate],
+        };
+        let ended = (0..a.scores.len()).filter(both_ended);
+        super::grid::mean(ended.map(|replicate| score(a, replicate) - score(b, replicate)))
+    }
+
+    fn new_cases(&self, a: &GridRow, b: &GridRow, cells: &mut Cells) -> Option<NewCases> {
         cells.clear(self.grid.tested);
         for (split, list) in self.grid.cases.iter().enumerate() {
             let (of_a, of_b) = (&a.cases[split], &b.cases[split]);
@@ -201,15 +234,10 @@ impl Pairing<'_> {
             }
         }
         let found = cells.mean()?;
-        let deviation = found.variance.sqrt();
-        let t = if found.mean == 0.0 { 0.0 } else { found.mean / deviation };
-        Some(Clustered {
-            mean: found.mean,
-            variance: found.variance,
-            interval: Interval::around(found.mean, self.students.critical(found.splits) * deviation),
-            p: self.students.student(found.splits).two_sided(t),
-            cases: found.cases,
-        })
+        let variance = found.variance_for_new_cases();
+        let t = if found.mean == 0.0 { 0.0 } else { found.mean / variance.sqrt() };
+        let p = StudentT::new(clustered::DEGREES_OF_FREEDOM).two_sided(t);
+        Some(NewCases { mean: found.mean, variance, p, cases: found.cases })
     }
 
     /// The sign flips of all pairs that share two splits; those of the wanted ones have p-values.
@@ -227,91 +255,30 @@ impl Pairing<'_> {
         let family = flips::Family { rows: &rows, whole: &whole, pairs, wanted, differences: &differences };
         flips::flip_test(&family, splits, self.options.seed)
     }
+}
 
-    fn pair(&self, draft: Draft, together: Option<Together>, needed: &Needed) -> Pair {
-        let comparison = draft.alone.zip(together).map(|(alone, together)| self.comparison(&alone, &together));
-        let finding = comparison.as_ref().map_or(Finding::Undecided, |comparison| self.finding(comparison));
-        let undecided = matches!(finding, Finding::Undecided | Finding::BetterOnThisPool | Finding::WorseOnThisPool);
-        let (first, second) = draft.rows;
-        Pair {
-            first,
-            second: second.checked_sub(self.grid.candidates).unwrap_or(second),
-            shared: draft.shared,
-            without_score: draft.without_score,
-            split_differs: draft.split_differs,
-            settle: comparison
-                .as_ref()
-                .filter(|_| undecided)
-                .and_then(|numbers| self.settle(numbers, draft.shared, needed)),
-            comparison,
-            finding,
-        }
-    }
+/// The mean difference over the replicates on which neither has an odd score; `None` where no score is odd.
+fn if_trained(a: &GridRow, b: &GridRow) -> Option<f64> {
+    let is_odd = |replicate: &usize| a.is_odd(*replicate) || b.is_odd(*replicate);
+    let replicates = 0..a.scores.len();
+    replicates.clone().any(|replicate| is_odd(&replicate)).then(|| {
+        let even = replicates.filter(|replicate| !is_odd(replicate) && shares(a, b, *replicate));
+        super::grid::mean(even.map(|replicate| a.scores[replicate] - b.scores[replicate]))
+    })
+}
 
-    fn comparison(&self, alone: &Alone, together: &Together) -> Comparison {
-        let Alone { moments, .. } = alone;
-        let student = self.students.student(moments.n);
-        let oriented = Moments { mean: self.grid.sign() * moments.mean, ..*moments };
-        let [worse, equivalent, better] = Correlated::of(&oriented, self.ratio).split_by(student, self.options.rope);
-        let wins = alone.superiority * moments.n as f64;
-        Comparison {
-            mean: moments.mean,
-            sd: moments.sd,
-            this_pool: self.students.interval(moments, 0.0),
-            new_data: NewData { ratio: self.ratio, interval: self.students.interval(moments, self.ratio) },
-            p_this_pool: moments.p_by(student, 0.0),
-            p_new_data: alone.p_new_data,
-            p_holm: together.holm,
-            p_bh: together.bh,
-            p_flip: together.flip,
-            p_max_t: together.max_t,
-            p_wilcoxon: alone.p_wilcoxon,
-            superiority: Superiority {
-                share: alone.superiority,
-                interval: wilson_at(wins, moments.n, self.students.z),
-            },
-            posterior: Posterior { worse, equivalent, better },
-            new_cases: alone.new_cases,
-        }
-    }
-
-    fn finding(&self, numbers: &Comparison) -> Finding {
-        let Options { alpha, rope, .. } = *self.options;
-        let is_better = self.grid.sign() * numbers.mean > 0.0;
-        let rope = Interval { low: -rope, high: rope };
-        if numbers.p_holm <= alpha {
-            if is_better { Finding::Better } else { Finding::Worse }
-        } else if numbers.posterior.equivalent >= 1.0 - alpha || numbers.new_data.interval.is_within(rope) {
-            Finding::PracticallyEquivalent
-        } else if numbers.p_max_t <= alpha {
-            if is_better { Finding::BetterOnThisPool } else { Finding::WorseOnThisPool }
-        } else {
-            Finding::Undecided
-        }
-    }
-
-    fn settle(&self, numbers: &Comparison, shared: usize, needed: &Needed) -> Option<Settle> {
-        if numbers.sd == 0.0 || numbers.mean == 0.0 {
-            return None;
-        }
-        match needed.splits(numbers.mean / numbers.sd) {
-            Some(splits) => Some(Settle::MoreSplits(splits.saturating_sub(shared as u64).max(1))),
-            None => (self.ratio > 0.0).then_some(Settle::NeverWithThisRatio),
-        }
-    }
+/// Holm's correction of the p of new cases; pairs that are not kept count as the last ones, which is on the safe side.
+fn cases_holm(drafts: &[Draft], tested: usize) -> Vec<Option<f64>> {
+    let p = |draft: &Draft| draft.alone.as_ref()?.new_cases.map(|cases| cases.p);
+    let known: Vec<f64> = drafts.iter().filter_map(p).collect();
+    let mut family = known.clone();
+    family.resize(known.len().max(tested), 1.0);
+    let mut corrected = SortedFamily::of(family).holm(&known).into_iter();
+    drafts.iter().map(|draft| p(draft).and_then(|_| corrected.next())).collect()
 }
 
 fn rows((a, b): RowPair) -> (usize, usize) {
     (a as usize, b as usize)
-}
-
-/// The middle number, or the mean of the middle two.
-fn median(mut numbers: Vec<f64>) -> Option<f64> {
-    let middle = numbers.len().checked_sub(1)? / 2;
-    let is_even = numbers.len().is_multiple_of(2);
-    let (_, low, above) = numbers.select_nth_unstable_by(middle, f64::total_cmp);
-    let next = above.iter().copied().min_by(f64::total_cmp).filter(|_| is_even);
-    Some(next.map_or(*low, |high| (*low + high) / 2.0))
 }
 
 /// Whether both have a score of the replicate, on the same split.

@@ -14,7 +14,7 @@ use serde::Serialize;
 /// A candidate or a baseline over its replicates.
 ///
 /// A job that diverged, collapsed or failed is never averaged away: with a score it counts with that score, without one it stands
-/// in `without_score`, and `mean_at_worst` says what the mean were with the worst score of the sweep in its place.
+/// in `without_score`, and `mean_at_worst` says what the mean were with a failed score in its place.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Performance {
     /// Its name in words.
@@ -33,6 +33,11 @@ pub struct Performance {
     pub without_score: usize,
     /// All scores.
     pub scores: Summary,
+    /// Scores far outside of its others, where verdicts are not known.
+    pub far_outside: usize,
+    /// For jobs with the verdict `trivial`, their mean score and that of the best mask that does not depend on the image, on the same
+    /// splits; `None` without such jobs or masks.
+    pub trivial_against: Option<(f64, f64)>,
     /// Number of splits with a score: replicates of one split count as one, with their mean.
     pub splits: usize,
     /// Interval of the mean over other random splits of these cases (naive t); `None` for fewer than two splits.
@@ -45,10 +50,11 @@ pub struct Performance {
     pub mean_if_trained: Option<f64>,
     /// Number of scores in `mean_if_trained`.
     pub trained: usize,
-    /// The mean with the worst score of all candidates in place of each score that a job ended without.
+    /// The mean with a failed score in place of each that a job ended without: what was stated, else the worst of its own scores and of
+    /// the best mask that does not depend on the image.
     pub mean_at_worst: Option<f64>,
-    /// The mean as if it had run on every replicate: its effect in the additive model candidate + replicate, with the worst score
-    /// for jobs that ended without. Equals `scores.mean` where every job has a score.
+    /// The mean as if it had run on every replicate: its effect in the additive model candidate + replicate, with the failed
+    /// score for jobs that ended without. Equals `scores.mean` where every job has a score.
     pub adjusted_mean: Option<f64>,
     /// Mean of the validation scores.
     pub validation_mean: Option<f64>,
@@ -101,12 +107,14 @@ pub(super) struct Performances<'a> {
     pub(super) students: &'a Students,
     pub(super) options: &'a Options,
     pub(super) ratio: f64,
+    /// The values that a score can have, if they are known.
+    pub(super) range: Option<Interval>,
 }
 
 impl Performances<'_> {
     /// The candidates' rows.
     pub(super) fn candidates(&self, observations: &Observations) -> Vec<Performance> {
-        let cells: Vec<_> = self.grid.of_candidates().iter().map(|row| self.grid.at_worst(row)).collect();
+        let cells: Vec<_> = self.grid.of_candidates().iter().map(|row| self.grid.with_failed(row)).collect();
         let adjusted = Additive::fit(&cells).rows;
         let all = observations.candidates.iter().zip(self.grid.of_candidates()).zip(adjusted);
         all.map(|((of, row), adjusted)| self.row(of.label(), &of.observations, row, adjusted)).collect()
@@ -129,7 +137,7 @@ impl Performances<'_> {
         let scores: Vec<f64> = row.scores.iter().copied().filter(|score| !score.is_nan()).collect();
         let trained = self.trained(&results);
         let splits = self.split_means(row);
-        let at_worst: Vec<f64> = self.grid.at_worst(row).into_iter().filter(|score| !score.is_nan()).collect();
+        let at_worst: Vec<f64> = self.grid.with_failed(row).into_iter().filter(|score| !score.is_nan()).collect();
         let validation: Vec<f64> = results.iter().filter_map(|ended| ended.validation).collect();
         let seconds: Vec<f64> = results.iter().filter_map(|ended| ended.seconds).collect();
         Performance {
@@ -141,6 +149,8 @@ impl Performances<'_> {
             not_trained: self.share(count(|end| matches!(end, End::WithoutScore | End::NotTrained)), ended),
             without_score: count(|end| *end == End::WithoutScore),
             scores: Summary::of(&scores),
+            far_outside: row.far.iter().filter(|far| **far).count(),
+            trivial_against: self.trivial_against(jobs),
             splits: splits.len(),
             this_pool: self.interval(&splits, 0.0),
             new_data: self.new_data(&splits, self.ratio),
@@ -154,6 +164,14 @@ impl Performances<'_> {
             seconds: seconds.iter().fold(0.0, |sum, seconds| sum + seconds),
             mean_seconds: Summary::of(&seconds).mean,
         }
+    }
+
+    fn trivial_against(&self, jobs: &[Observation]) -> Option<(f64, f64)> {
+        let is_trivial = |job: &Observation| job.ended().and_then(|ended| ended.verdict) == Some(Verdict::Trivial);
+        let trivial = jobs.iter().enumerate().filter(|(_, job)| is_trivial(job));
+        let both = trivial.filter_map(|(at, job)| Some((job.score()?, self.grid.constant(at)?))).collect::<Vec<_>>();
+        let mean = |of: fn(&(f64, f64)) -> f64| super::grid::mean(both.iter().map(of));
+        (!both.is_empty()).then(|| (mean(|both| both.0), mean(|both| both.1)))
     }
 
     fn share(&self, count: usize, of: usize) -> Share {
@@ -170,7 +188,7 @@ impl Performances<'_> {
     }
 
     fn interval(&self, splits: &[f64], ratio: f64) -> Option<Interval> {
-        Moments::of(splits).map(|moments| self.students.interval(&moments, ratio))
+        Moments::of(splits).map(|moments| self.students.interval(&moments, ratio).kept_within(self.range))
     }
 
     fn new_data(&self, splits: &[f64], ratio: f64) -> Option<NewData> {

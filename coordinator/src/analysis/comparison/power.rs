@@ -29,6 +29,8 @@ pub struct Detectable {
     pub new_data: f64,
     /// On new data, at the level of one of all pairs (Bonferroni).
     pub new_data_all_pairs: f64,
+    /// On this pool, at the level of one of all pairs.
+    pub this_pool_all_pairs: f64,
 }
 
 impl Power {
@@ -45,6 +47,7 @@ impl Power {
             this_pool: detectable(splits, 0.0, alpha, power),
             new_data: detectable(splits, ratio, alpha, power),
             new_data_all_pairs: detectable(splits, ratio, one_of_all, power),
+            this_pool_all_pairs: detectable(splits, 0.0, one_of_all, power),
         });
         Self { typical_sd, pairs, detectable: detectable.collect(), floor: floor(ratio, alpha, power) }
     }

@@ -21,6 +21,12 @@ impl Students {
         Self { students: (2..=most_splits.max(2)).map(student).collect(), z: normal_quantile(alpha / 2.0) }
     }
 
+    /// The same distributions at another level.
+    pub(super) fn at(&self, alpha: f64) -> Self {
+        let at = |(student, _): &(StudentT, f64)| (*student, student.critical(alpha));
+        Self { students: self.students.iter().map(at).collect(), z: normal_quantile((alpha / 2.0).min(0.5)) }
+    }
+
     /// `mean ± t sd sqrt(1/n + ratio)`, as [`of_mean`](crate::stats::interval::of_mean).
     pub(super) fn interval(&self, moments: &Moments, ratio: f64) -> Interval {
         let half = self.critical(moments.n) * moments.sd * (1.0 / moments.n as f64 + ratio).sqrt();

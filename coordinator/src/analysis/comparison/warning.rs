@@ -1,10 +1,12 @@
 //! What a reader must know before believing the numbers.
 
-use super::grid::Grid;
+use super::finding::{Finding, MIN_SPLITS};
+use super::grid::{Grid, mean};
 use super::options::Options;
+use super::pair::{Family, Pair};
 use super::performance::Performance;
 use crate::analysis::observations::{DEFAULT_RATIO, Observations};
-use crate::text::plural;
+use crate::text::{number, plural};
 use serde::Serialize;
 use std::collections::BTreeSet;
 use std::fmt;
@@ -65,12 +67,37 @@ pub enum Warning {
         /// Number of splits.
         splits: usize,
     },
-    /// Too few splits for sign flips ever to reach the level.
-    FewSplits {
-        /// Number of splits.
+    /// Every job of a split ended without a score: the split counts for nothing.
+    EmptySplits {
+        /// The names of its replicates.
+        replicates: Vec<String>,
+        /// Number of splits with a score.
         splits: usize,
-        /// Number of splits from which they can.
-        needed: usize,
+    },
+    /// A candidate has the same score on all its splits.
+    Constant {
+        /// The candidate's name.
+        candidate: String,
+        /// The score.
+        score: f64,
+    },
+    /// Two candidates have equal scores on all splits that they share, and are not the best.
+    Identical {
+        /// The one's name.
+        first: String,
+        /// The other's name.
+        second: String,
+    },
+    /// Scores far outside of a candidate's others, where verdicts are not known.
+    FarOutside {
+        /// The candidate's name.
+        candidate: String,
+        /// The names of the replicates.
+        replicates: Vec<String>,
+        /// Their scores.
+        scores: Vec<f64>,
+        /// The mean of the others.
+        others: f64,
     },
 }
 
@@ -103,9 +130,24 @@ impl fmt::Display for Warning {
                 let permutations = plural(*permutations as u64, "permutation");
                 write!(f, "the {splits} splits are turns of {permutations}; intervals are on the safe side")
             }
-            Self::FewSplits { splits, needed } => {
-                let splits = plural(*splits as u64, "split");
-                write!(f, "with {splits} no difference can be shown on this pool by sign flips; that takes {needed}")
+            Self::EmptySplits { replicates, splits } => {
+                let (names, splits) = (replicates.join(", "), plural(*splits as u64, "split"));
+                write!(f, "no job has a score on replicate {names}: {splits} count")
+            }
+            Self::Constant { candidate, score } => {
+                write!(f, "{candidate} has the same score on all splits ({}): is it a trained model?", number(*score))
+            }
+            Self::Identical { first, second } => {
+                write!(f, "{first} and {second} have the same score on every split: is one a copy of the other?")
+            }
+            Self::FarOutside { candidate, replicates, scores, others } => {
+                let each = replicates.iter().zip(scores).map(|(name, score)| format!("{name} ({})", number(*score)));
+                let each = each.collect::<Vec<_>>().join(", ");
+                write!(
+                    f,
+                    "{candidate}: far outside of its others is replicate {each}; it decides the mean, which is {} without",
+                    number(*others)
+                )
             }
         }
     }
@@ -148,11 +190,56 @@ impl Warning {
         if !permutations.is_empty() {
             warnings.push(Self::Rotated { permutations: permutations.len(), splits: grid.splits.len() });
         }
-        // the rarest flips are the observed one and its opposite
-        let needed = (2.0 / options.alpha).log2().ceil() as usize;
-        if grid.splits.len() < needed {
-            warnings.push(Self::FewSplits { splits: grid.splits.len(), needed });
-        }
+        warnings.extend(empty_splits(grid, observations));
+        warnings.extend(of_rows(grid, rows, observations));
         warnings
     }
+}
+
+/// The splits on which jobs ended, and none of them has a score.
+fn empty_splits(grid: &Grid, observations: &Observations) -> Option<Warning> {
+    let scored = |split: &&Vec<usize>| {
+        grid.of_candidates().iter().any(|row| split.iter().any(|replicate| !row.scores[*replicate].is_nan()))
+    };
+    let empty: Vec<&Vec<usize>> = grid.splits.iter().filter(|split| !scored(split)).collect();
+    let label = |replicate: &usize| observations.replicates[*replicate].label.clone();
+    let splits = grid.splits.len() - empty.len();
+    (splits > 0 && !empty.is_empty())
+        .then(|| Warning::EmptySplits { replicates: empty.into_iter().flatten().map(label).collect(), splits })
+}
+
+/// Scores that do not vary, and scores that vary too much.
+fn of_rows(grid: &Grid, rows: &[Performance], observations: &Observations) -> Vec<Warning> {
+    let mut warnings = Vec::new();
+    for (row, of) in grid.of_candidates().iter().zip(rows) {
+        let candidate = of.label.clone();
+        // where every candidate is constant, the first sentence of the answer says so
+        if let (Some(least), Some(most)) = (of.scores.min, of.scores.max)
+            && least == most
+            && of.scores.n >= MIN_SPLITS
+            && grid.resolution > 0.0
+        {
+            warnings.push(Warning::Constant { candidate: candidate.clone(), score: least });
+        }
+        let known = || (0..row.scores.len()).filter(|replicate| !row.scores[*replicate].is_nan());
+        let far: Vec<usize> = known().filter(|replicate| row.far[*replicate]).collect();
+        if !far.is_empty() {
+            warnings.push(Warning::FarOutside {
+                candidate,
+                replicates: far.iter().map(|replicate| observations.replicates[*replicate].label.clone()).collect(),
+                scores: far.iter().map(|replicate| row.scores[*replicate]).collect(),
+                others: mean(known().filter(|replicate| !row.far[*replicate]).map(|replicate| row.scores[replicate])),
+            });
+        }
+    }
+    warnings
+}
+
+/// The pairs of candidates that are copies of each other, but for those with the best, which the answer names.
+pub(super) fn identical(pairs: &Family, rows: &[Performance], best: Option<usize>) -> Vec<Warning> {
+    let is_copy =
+        |pair: &&Pair| pair.finding == Finding::Identical && best != Some(pair.first) && best != Some(pair.second);
+    let label = |candidate: usize| rows[candidate].label.clone();
+    let copies = pairs.pairs.iter().filter(is_copy);
+    copies.map(|pair| Warning::Identical { first: label(pair.first), second: label(pair.second) }).collect()
 }

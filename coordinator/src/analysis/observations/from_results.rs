@@ -3,6 +3,8 @@
 
 use super::{Baseline, Candidate, CaseScore, Ended, Observation, Observations, Replicate};
 use crate::results::{BaselineRow, JobRow, RowState, ScoredResult, SweepHead, SweepResults};
+use crate::stats::Interval;
+use proto::extras::Baseline as Kind;
 use proto::measure::{CaseCounts, Scores};
 use proto::spec::{Metric, Scheme, Seeds, Split, Subset};
 
@@ -11,6 +13,11 @@ use proto::spec::{Metric, Scheme, Seeds, Split, Subset};
 pub fn observations(results: &SweepResults) -> Observations {
     let SweepResults { head, jobs, baselines, .. } = results;
     let subset = head.objective.reported(&head.split);
+    let pool = head.cases.map(|cases| match head.split.scheme {
+        // the other cases are in no split
+        Scheme::Rotation => cases.min(head.split.total() as usize),
+        Scheme::Random => cases,
+    });
     let blank = || vec![Observation::Missing; head.replicates.len()];
     let candidate = |values: &Vec<_>| Candidate { values: values.clone(), observations: blank() };
     let mut candidates: Vec<_> = head.candidates.iter().map(candidate).collect();
@@ -27,18 +34,15 @@ pub fn observations(results: &SweepResults) -> Observations {
         candidates,
         baselines: scored_baselines(head, subset, baselines),
         replicates: head.replicates.iter().map(|seeds| replicate(head, seeds)).collect(),
-        ratio: ratio(head, subset),
-        pool: head.cases.map(|cases| match head.split.scheme {
-            // the other cases are in no split
-            Scheme::Rotation => cases.min(head.split.total() as usize),
-            Scheme::Random => cases,
-        }),
+        range: (head.objective.metric != Metric::Loss).then_some(Interval { low: 0.0, high: 1.0 }),
+        ratio: ratio(head, subset, pool),
+        pool,
     }
 }
 
 /// The baselines that have a score: nothing has a loss that is not trained.
 fn scored_baselines(head: &SweepHead, subset: Subset, rows: &[BaselineRow]) -> Vec<Baseline> {
-    let observed = proto::extras::Baseline::ALL.iter().map(|baseline| {
+    let observed = Kind::ALL.iter().map(|baseline| {
         let mut observations = vec![Observation::Missing; head.replicates.len()];
         for row in rows.iter().filter(|row| row.baseline == *baseline) {
             let counts = if subset == Subset::Test { &row.test } else { &row.validation };
@@ -48,7 +52,8 @@ fn scored_baselines(head: &SweepHead, subset: Subset, rows: &[BaselineRow]) -> V
                 *place = Observation::Ended(Ended { score: Some(score), cases, ..Ended::default() });
             }
         }
-        Baseline { name: baseline.name().to_owned(), observations }
+        let is_constant = matches!(baseline, Kind::AllForeground | Kind::MeanMask);
+        Baseline { name: baseline.name().to_owned(), is_constant, observations }
     });
     observed.filter(|baseline| baseline.observations.iter().any(|found| found.score().is_some())).collect()
 }
@@ -95,12 +100,14 @@ fn cases(counts: &[CaseCounts], metric: Metric) -> Vec<CaseScore> {
     cases
 }
 
-/// Cases that are reported on, by those that are trained on.
-fn ratio(head: &SweepHead, subset: Subset) -> Option<f64> {
+/// Cases that are reported on, by those of the pool that are not: they are what a training set can be drawn from. Where the size of the
+/// pool is not known, by those that are trained on.
+fn ratio(head: &SweepHead, subset: Subset, pool: Option<usize>) -> Option<f64> {
     let reported = match subset {
         Subset::Validation => head.split.validation,
         Subset::Test => head.split.test,
         Subset::Train => return None,
     };
-    (head.split.train > 0).then(|| f64::from(reported) / f64::from(head.split.train))
+    let others = pool.map_or(head.split.train as usize, |pool| pool.saturating_sub(reported as usize));
+    (others > 0).then(|| f64::from(reported) / others as f64)
 }

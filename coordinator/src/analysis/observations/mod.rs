@@ -10,6 +10,7 @@ pub mod from_csv;
 pub mod from_results;
 
 use crate::plan::AxisValue;
+use crate::stats::Interval;
 use proto::measure::Verdict;
 use proto::spec::Seeds;
 
@@ -31,7 +32,10 @@ pub struct Observations {
     pub baselines: Vec<Baseline>,
     /// The replicates, in the order of the plan.
     pub replicates: Vec<Replicate>,
-    /// Test cases by training cases of a split; `None` if not known.
+    /// The values that a score can have; `None` if not known.
+    pub range: Option<Interval>,
+    /// Test cases by the cases of the pool that a split does not test: the ratio of Nadeau and Bengio's correction. Test by training
+    /// cases, if the number of cases is not known; `None` if neither is.
     pub ratio: Option<f64>,
     /// Number of cases that the splits are drawn from; `None` if not known.
     pub pool: Option<usize>,
@@ -51,6 +55,8 @@ pub struct Candidate {
 pub struct Baseline {
     /// Its name.
     pub name: String,
+    /// Whether it gives every image the same mask: what a network has to beat that looks at the image.
+    pub is_constant: bool,
     /// One per replicate; [`Observation::Missing`] where it was not evaluated.
     pub observations: Vec<Observation>,
 }

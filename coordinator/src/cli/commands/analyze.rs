@@ -2,11 +2,15 @@
 
 use crate::analysis::comparison::{Analysis, Options};
 use crate::analysis::observations::from_csv::{self, Columns, Imported};
+use crate::analysis::observations::{Candidate, Observations};
 use crate::cli::{CliError, output};
 use crate::tables::export::{Format, document, render};
 use crate::tables::table::{Cell, Table};
 use crate::tables::{self, About, Analysed};
 use std::path::PathBuf;
+
+/// Maximum number of candidates that a message lists.
+const MAX_LISTED: usize = 12;
 
 /// Compare the candidates of any tool's results: a CSV with one line per run
 ///
@@ -28,13 +32,25 @@ pub struct Args {
     pub candidate: Vec<String>,
     /// Test cases by training cases of a replicate, such as 0.5 or 50/100 [default: 0.5, with a warning]
     #[arg(long, value_name = "RATIO", value_parser = ratio)]
-    pub ratio: Option<f64>,
+    pub ratio: Option<Ratio>,
     /// Lower scores are better
     #[arg(long)]
     pub minimize: bool,
-    /// Differences up to this size do not matter
-    #[arg(long, value_name = "DIFFERENCE", default_value_t = Options::default().rope, value_parser = rope)]
-    pub rope: f64,
+    /// Number of cases that the splits are drawn from: makes the interval for new data narrower where a third subset takes part
+    #[arg(long, value_name = "CASES", value_parser = clap::value_parser!(u32).range(2..), requires = "ratio")]
+    pub pool: Option<u32>,
+    /// Differences up to this size do not matter [default: a quarter of the standard deviation over splits]
+    #[arg(long, value_name = "DIFFERENCE", value_parser = difference)]
+    pub rope: Option<f64>,
+    /// Compare all others with this candidate only: fewer comparisons than those of all pairs
+    #[arg(long, value_name = "CANDIDATE")]
+    pub against: Option<String>,
+    /// Also say who is not worse than the reference by more than this
+    #[arg(long, value_name = "DIFFERENCE", value_parser = difference, requires = "against")]
+    pub margin: Option<f64>,
+    /// The score that a failed run counts with [default: the worst of the two that are compared]
+    #[arg(long, value_name = "SCORE", value_parser = finite, allow_negative_numbers = true)]
+    pub failed_score: Option<f64>,
     /// One object with all tables, for programs
     #[arg(long, conflicts_with_all = ["rows", "format"])]
     pub json: bool,
@@ -106,8 +122,16 @@ pub fn analysed(args: &Args) -> Result<Analysed, CliError> {
     let imported =
         from_csv::read(&bytes, &columns).map_err(|source| CliError::Import { path: args.file.clone(), source })?;
     let about = about(args, &imported);
-    let observations = imported.observations(args.minimize, args.ratio);
-    let options = Options { rope: args.rope, ratio: args.ratio, ..Options::default() };
+    let ratio = args.ratio.map(|ratio| pooled(ratio, args.pool)).transpose()?;
+    let observations = imported.observations(args.minimize, ratio);
+    let options = Options {
+        rope: args.rope,
+        ratio,
+        against: args.against.as_deref().map(|name| reference(&observations, name)).transpose()?,
+        margin: args.margin,
+        failed_score: args.failed_score,
+        ..Options::default()
+    };
     let analysis = Analysis::of(&observations, &options);
     Ok(Analysed { about, observations, analysis })
 }
@@ -145,21 +169,51 @@ fn all(analysed: &Analysed, format: Format) -> std::io::Result<Vec<u8>> {
     Ok(written.join(&b'\n'))
 }
 
-/// A number, or two with a stroke between them.
-fn ratio(text: &str) -> Result<f64, String> {
-    let number = match text.split_once('/') {
-        None => text.trim().parse::<f64>().ok(),
-        Some((test, train)) => {
-            let train = train.trim().parse::<f64>().ok().filter(|train| *train > 0.0);
-            test.trim().parse::<f64>().ok().zip(train).map(|(test, train)| test / train)
-        }
-    };
-    number
-        .filter(|ratio| ratio.is_finite() && *ratio >= 0.0)
-        .ok_or_else(|| "give test cases by training cases, such as 0.5 or 50/100".to_owned())
+/// Test cases by training cases.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Ratio {
+    value: f64,
+    /// Number of test cases, where both numbers were given.
+    test: Option<f64>,
 }
 
-fn rope(text: &str) -> Result<f64, String> {
-    let number = text.parse().ok().filter(|rope: &f64| rope.is_finite() && *rope >= 0.0);
+/// A number, or two with a stroke between them.
+fn ratio(text: &str) -> Result<Ratio, String> {
+    let number = |text: &str| text.trim().parse::<f64>().ok().filter(|number| number.is_finite() && *number >= 0.0);
+    let ratio = match text.split_once('/') {
+        None => number(text).map(|value| Ratio { value, test: None }),
+        Some((test, train)) => {
+            let both = number(test).zip(number(train).filter(|train| *train > 0.0));
+            both.map(|(test, train)| Ratio { value: test / train, test: Some(test) })
+        }
+    };
+    ratio.ok_or_else(|| "give test cases by training cases, such as 0.5 or 50/100".to_owned())
+}
+
+/// The ratio of the correction: test cases by the other cases of the pool, where the pool is known.
+fn pooled(ratio: Ratio, pool: Option<u32>) -> Result<f64, CliError> {
+    let Some(pool) = pool.map(f64::from) else { return Ok(ratio.value) };
+    let others = ratio.test.map(|test| (test, pool - test)).filter(|(_, others)| *others > 0.0);
+    others.map(|(test, others)| test / others).ok_or_else(|| {
+        let problem = "--pool needs --ratio with both numbers, such as 50/100, and more cases than are tested";
+        CliError::Usage(problem.to_owned())
+    })
+}
+
+/// The candidate of that name.
+fn reference(observations: &Observations, name: &str) -> Result<usize, CliError> {
+    let labels = || observations.candidates.iter().map(Candidate::label);
+    labels().position(|label| label == name).ok_or_else(|| {
+        let names = labels().take(MAX_LISTED).collect::<Vec<_>>().join(", ");
+        CliError::Usage(format!("--against: no candidate is named `{name}`; there are: {names}"))
+    })
+}
+
+fn difference(text: &str) -> Result<f64, String> {
+    let number = text.parse().ok().filter(|difference: &f64| difference.is_finite() && *difference >= 0.0);
     number.ok_or_else(|| "give a number that is not negative, in units of the score".to_owned())
+}
+
+fn finite(text: &str) -> Result<f64, String> {
+    text.parse().ok().filter(|score: &f64| score.is_finite()).ok_or_else(|| "give a number".to_owned())
 }

@@ -92,8 +92,8 @@ pub(in crate::report) fn differences(lineup: &Lineup<'_>) -> Option<Figure> {
                     .map(|(split, difference)| (difference, format!("split {split}: {}", signed(difference, 4))))
                     .collect(),
                 mean: Some(comparison.mean),
-                pool: Some(ends(comparison.this_pool)),
-                new: Some(ends(comparison.new_data.interval)),
+                pool: Some(ends(comparison.simultaneous.this_pool)),
+                new: Some(ends(comparison.simultaneous.new_data)),
                 cells: vec![signed(comparison.mean, 3), p_value(comparison.p_holm), lineup.verdict(candidate)],
             })
         })
@@ -101,7 +101,7 @@ pub(in crate::report) fn differences(lineup: &Lineup<'_>) -> Option<Figure> {
     if rows.is_empty() {
         return None;
     }
-    let rope = analysis.options.rope;
+    let rope = analysis.rope;
     let forest = Forest {
         axis: format!("{} minus that of {}, on the same split", analysis.metric, lineup.name(best)),
         bounds: (f64::NEG_INFINITY, f64::INFINITY),
@@ -112,7 +112,8 @@ pub(in crate::report) fn differences(lineup: &Lineup<'_>) -> Option<Figure> {
     };
     let see = format!(
         "Each candidate's {} minus that of the best, {}, paired by split. A thin interval that stays clear of zero \
-         is a difference that new data would show too; p is Nadeau and Bengio's, corrected by Holm for all {} pairs. \
+         is a difference that new data would show too; intervals and p (Nadeau and Bengio, Holm) hold for all {} pairs \
+         together. \
          The band is the region of practical equivalence, \u{b1}{}.{}",
         analysis.metric,
         lineup.name(best),
@@ -120,9 +121,7 @@ pub(in crate::report) fn differences(lineup: &Lineup<'_>) -> Option<Figure> {
         signed(rope, 3),
         lineup.left_out(),
     );
-    let caution = "\u{201c}Undecided\u{201d} is not \u{201c}equal\u{201d}: it says that these splits cannot tell. \
-                   The intervals are not corrected for the number of pairs, p is; where they seem to disagree, p and \
-                   the words count.";
+    let caution = "\u{201c}Undecided\u{201d} is not \u{201c}equal\u{201d}: it says that these splits cannot tell.";
     Some(forest.draw(Figure::worded("differences", "Differences to the best", see, caution)))
 }
 

@@ -1,10 +1,7 @@
 //! A made-up sweep, with all that a report is made of.
 
 use crate::analysis::comparison::Analysis;
-use crate::analysis::comparison::{
-    Comparison, Component, Crossed, Detectable, Family, Finding, Flips, NewData, Options, Pair, Performance, Pick,
-    Posterior, Power, Ranks, Selection, Share, Superiority, Test, TestSampling, TwoWay, Variance, Verdicts, Warning,
-};
+use crate::analysis::comparison::{Comparison, Component, Crossed, Detectable, Family, Finding, Flips, NewData, NotWorse, Options, Pair, Performance, Pick, Posterior, Power, Question, Ranks, Selection, Share, Simultaneous, Superiority, Test, TestSampling, TwoWay, Variance, Verdicts, Warning};
 use crate::analysis::observations::Observations;
 use crate::analysis::observations::{Baseline, Candidate, Observation, Replicate};
 use crate::plan::{AxisValue, Objective};
@@ -120,8 +117,13 @@ fn observations(candidates: usize) -> Observations {
         higher_is_better: true,
         axes: ["architecture", "loss", "learning_rate"].map(str::to_owned).to_vec(),
         candidates: (0..candidates).map(candidate).collect(),
-        baselines: vec![Baseline { name: "Otsu".to_owned(), observations: vec![Observation::scored(0.66); SPLITS] }],
+        baselines: vec![Baseline {
+            name: "Otsu".to_owned(),
+            is_constant: false,
+            observations: vec![Observation::scored(0.66); SPLITS],
+        }],
         replicates: (0..SPLITS as u64).map(replicate).collect(),
+        range: Some(Interval { low: 0.0, high: 1.0 }),
         ratio: Some(0.5),
         pool: Some(200),
     }
@@ -147,6 +149,8 @@ fn row(label: String, scores: &[f64]) -> Performance {
         not_trained: share(collapsed),
         without_score: 0,
         scores: summary,
+        far_outside: 0,
+        trivial_against: None,
         splits: SPLITS,
         this_pool: Some(this_pool),
         new_data: Some(new_data),
@@ -166,8 +170,8 @@ fn pair(first: usize, second: usize) -> Pair {
     let differences: Vec<f64> = (0..SPLITS).map(|split| score(first, split) - score(second, split)).collect();
     let (summary, this_pool, new_data) = intervals(&differences);
     let finding = match (this_pool.low > 0.0, new_data.interval.low > 0.0) {
-        (_, true) => Finding::Better,
-        (true, _) => Finding::BetterOnThisPool,
+        (_, true) => Finding::Better(Question::NewData),
+        (true, _) => Finding::Better(Question::ThisPool),
         _ => Finding::Undecided,
     };
     let comparison = Comparison {
@@ -175,9 +179,10 @@ fn pair(first: usize, second: usize) -> Pair {
         sd: summary.sd.unwrap(),
         this_pool,
         new_data,
+        simultaneous: Simultaneous { this_pool, new_cases: None, new_data: new_data.interval },
         p_this_pool: 0.001,
         p_new_data: 0.01,
-        p_holm: if finding == Finding::Better { 0.0004 } else { 0.24 },
+        p_holm: if finding == Finding::Better(Question::NewData) { 0.0004 } else { 0.24 },
         p_bh: 0.02,
         p_flip: 0.001,
         p_max_t: 0.01,
@@ -195,6 +200,9 @@ fn pair(first: usize, second: usize) -> Pair {
         comparison: Some(comparison),
         finding,
         settle: None,
+        with_failed: None,
+        if_trained: None,
+        not_worse: NotWorse::default(),
     }
 }
 
@@ -221,6 +229,9 @@ fn analysis(observations: &Observations) -> Analysis {
         options: Options::default(),
         ratio: 0.5,
         ratio_is_known: true,
+        rope: 0.01,
+        typical_spread: Some(0.03),
+        pool: Some(200),
         replicates: SPLITS,
         splits: SPLITS,
         candidates: observations
@@ -264,15 +275,23 @@ fn analysis(observations: &Observations) -> Analysis {
         power: Power {
             typical_sd: Some(0.02),
             pairs: 10,
-            detectable: vec![Detectable { splits: SPLITS, this_pool: 0.9, new_data: 2.3, new_data_all_pairs: 3.1 }],
+            detectable: vec![Detectable {
+                splits: SPLITS,
+                this_pool: 0.9,
+                new_data: 2.3,
+                new_data_all_pairs: 3.1,
+                this_pool_all_pairs: 1.3,
+            }],
             floor: 1.98,
         },
         selection: Some(Selection {
             by_validation: Some(pick),
             by_test: pick,
             held_out: None,
+            changes: None,
             optimism: None,
             optimism_of_one_split: None,
+            flattery: None,
         }),
         warnings: vec![Warning::Collapsed { candidate: "fcn bce 0".to_owned(), jobs: SPLITS, count: 1 }],
     }

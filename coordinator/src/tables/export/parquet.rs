@@ -74,7 +74,7 @@ fn typed(table: &Table, column: usize) -> Values {
                 })
                 .collect(),
         ),
-        Kind::Exact | Kind::Measured | Kind::Seconds => Values::Reals(
+        Kind::Exact | Kind::Measured | Kind::Score | Kind::Seconds => Values::Reals(
             cells()
                 .map(|cell| match cell {
                     Cell::Integer(number) => Some(*number as f64),

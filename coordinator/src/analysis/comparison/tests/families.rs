@@ -33,9 +33,9 @@ fn observations(missing: usize) -> Observations {
 fn a_pair_has_the_same_numbers_whether_all_pairs_are_kept_or_only_those_with_one_candidate() {
     // of every second job, some pairs share fewer than two splits
     for missing in [2, 4, 1_000_000] {
-        let (options, grid) = (Options::default(), Grid::of(&observations(missing)));
+        let (options, grid) = (Options::default(), Grid::of(&observations(missing), None));
         let students = Students::new(SPLITS, options.alpha);
-        let pairing = Pairing { grid: &grid, students: &students, options: &options, ratio: 0.5 };
+        let pairing = Pairing { grid: &grid, students: &students, options: &options, ratio: 0.5, rope: 0.01 };
         let count = CANDIDATES as u32;
         let pairs: Vec<RowPair> = (0..count).flat_map(|a| (a + 1..count).map(move |b| (a, b))).collect();
         let all = pairing.family(&pairs, |_| true);

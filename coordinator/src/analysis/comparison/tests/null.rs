@@ -104,11 +104,11 @@ fn sweep(regime: Regime, alike: Alike, seed: u64) -> Observations {
 
 fn family(observations: &Observations) -> Family {
     let options = Options::default();
-    let grid = Grid::of(observations);
+    let grid = Grid::of(observations, None);
     let students = Students::new(SPLITS, options.alpha);
     let count = CANDIDATES as u32;
     let pairs: Vec<_> = (0..count).flat_map(|a| (a + 1..count).map(move |b| (a, b))).collect();
-    Pairing { grid: &grid, students: &students, options: &options, ratio: 0.5 }.family(&pairs, |_| true).family
+    Pairing { grid: &grid, students: &students, options: &options, ratio: 0.5, rope: 0.01 }.family(&pairs, |_| true).family
 }
 
 /// The tests: of the first pair, then of any pair after a correction.

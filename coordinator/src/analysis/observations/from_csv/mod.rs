@@ -99,6 +99,7 @@ impl Imported {
             candidates,
             baselines: Vec::new(),
             replicates: self.replicates.iter().map(replicate).collect(),
+            range: None,
             ratio,
             pool: None,
         }
