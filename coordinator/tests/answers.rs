@@ -30,7 +30,8 @@ struct Command {
 
 fn said(file: &Path) -> String {
     let name = file.file_stem().unwrap().to_str().unwrap();
-    let options = OPTIONS.iter().find(|(table, _)| *table == name).map_or(&["--ratio", "0.5"][..], |(_, options)| options);
+    let options =
+        OPTIONS.iter().find(|(table, _)| *table == name).map_or(&["--ratio", "0.5"][..], |(_, options)| options);
     let line = ["analyze", file.to_str().unwrap()].into_iter().chain(options.iter().copied());
     let analysed = analysed(&Command::try_parse_from(line).unwrap().args).unwrap();
     let mut said = format!("## {name} {}\n", options.join(" ")).replace(" \n", "\n");

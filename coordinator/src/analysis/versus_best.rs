@@ -51,6 +51,14 @@ pub struct Gain {
     pub p_equivalent: f64,
 }
 
+impl Versus<'_> {
+    /// Whether jobs that ended without a score decide who of the two is ahead.
+    #[must_use]
+    pub fn is_contested(&self) -> bool {
+        self.gain.zip(self.with_failed).is_some_and(|(gain, with_failed)| gain.mean * with_failed < 0.0)
+    }
+}
+
 impl Gain {
     /// The interval of a question.
     #[must_use]

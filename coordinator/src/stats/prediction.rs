@@ -2,16 +2,13 @@
 
 use super::distributions::{StudentT, chi_squared_tail, normal_tail};
 use super::numeric::root;
-use rayon::prelude::*;
 use std::sync::OnceLock;
 
 /// Numbers of further splits that are considered, in ascending order.
 const FURTHER: [u32; 20] = [1, 2, 3, 4, 5, 6, 8, 10, 12, 15, 20, 25, 30, 40, 60, 100, 150, 250, 500, 1000];
 /// Quantiles of the true variance that are averaged over, and of the further splits' own.
-const VARIANCES: u32 = 48;
-const SAMPLES: u32 = 12;
-/// Greatest effect that is told apart, in standard deviations of the differences: a greater one is shown by any split more.
-const MAX_EFFECT: f64 = 64.0;
+const VARIANCES: u32 = 24;
+const SAMPLES: u32 = 8;
 /// Accuracy of effects: more than what the probability can be trusted for.
 const EFFECT_STEP: f64 = 1e-3;
 
@@ -85,20 +82,26 @@ impl Prediction {
     #[must_use]
     pub fn outlook(&self, effect: f64) -> Outlook {
         let effect = effect.abs();
+        let most = FURTHER[FURTHER.len() - 1];
+        // what is not likely gains by every further split: as many as there can be decide
+        if effect < *self.possible.get_or_init(|| self.needed(most, POSSIBLE)) {
+            return Outlook::Never;
+        }
+        if effect < *self.even[FURTHER.len() - 1].get_or_init(|| self.needed(most, EVEN)) {
+            return Outlook::Unlikely;
+        }
         let first = |needed: &[OnceLock<f64>], wanted: f64| {
             let reaches =
                 |place: &usize| effect >= *needed[*place].get_or_init(|| self.needed(FURTHER[*place], wanted));
             (0..FURTHER.len()).find(reaches).map(|place| FURTHER[place])
         };
         let probability = |splits| self.probability(effect, splits);
-        if let Some(splits) = first(&self.likely, LIKELY) {
-            Outlook::Likely { splits, probability: probability(splits) }
-        } else if let Some(splits) = first(&self.even, EVEN) {
-            Outlook::Even { splits, probability: probability(splits) }
-        } else if effect >= *self.possible.get_or_init(|| self.least_possible()) {
-            Outlook::Unlikely
-        } else {
-            Outlook::Never
+        match first(&self.likely, LIKELY) {
+            Some(splits) => Outlook::Likely { splits, probability: probability(splits) },
+            None => {
+                let splits = first(&self.even, EVEN).unwrap_or(most);
+                Outlook::Even { splits, probability: probability(splits) }
+            }
         }
     }
 
@@ -129,20 +132,7 @@ impl Prediction {
     /// The effect from which so many further splits reach the probability.
     fn needed(&self, further: u32, wanted: f64) -> f64 {
         let further = Further::of(self, further);
-        let (mut low, mut high) = (0.0, MAX_EFFECT);
-        while high - low > EFFECT_STEP * high {
-            let middle = f64::midpoint(low, high);
-            if self.probability_given(middle, &further) < wanted {
-                low = middle;
-            } else {
-                high = middle;
-            }
-        }
-        high
-    }
-
-    fn least_possible(&self) -> f64 {
-        FURTHER.par_iter().map(|further| self.needed(*further, POSSIBLE)).reduce(|| MAX_EFFECT, f64::min)
+        root(0.0, EFFECT_STEP, |effect| self.probability_given(effect, &further) - wanted)
     }
 }
 
@@ -190,4 +180,42 @@ fn not_negative(a: f64, b: f64, c: f64) -> f64 {
     let (one, other) = (far / a, c / far);
     let between = normal_tail(one.min(other)) - normal_tail(one.max(other));
     if a > 0.0 { 1.0 - between } else { between }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Splits seen, effect, ratio, level, further splits, probability.
+    const REFERENCE: [(usize, f64, f64, f64, u32, f64); 8] = [
+        (4, 2.0, 0.5, 0.05, 4, 0.5625),
+        (8, 1.7, 0.5, 0.05, 4, 0.5626),
+        (8, 2.1, 0.5, 0.05, 1, 0.892),
+        (5, 4.0, 0.5, 0.008333, 10, 0.884),
+        (12, 1.0, 0.333333, 0.05, 30, 0.2385),
+        (12, 0.4, 0.333333, 0.05, 500, 0.0058),
+        (20, 0.5, 0.0, 0.05, 15, 0.8355),
+        (6, 3.0, 0.5, 0.001389, 1000, 0.7076),
+    ];
+
+    #[test]
+    fn the_probabilities_are_those_of_simulated_splits() {
+        // tests/reference/prediction.py: a million draws of the posterior and of further splits each
+        for (n, effect, ratio, level, further, expected) in REFERENCE {
+            let found = Prediction::new(n, ratio, level).probability(effect, further);
+            assert!((found - expected).abs() < 0.012, "{n} {effect} {ratio} {level} {further}: {found} {expected}");
+        }
+    }
+
+    #[test]
+    fn the_outlook_names_the_least_number_of_splits() {
+        let prediction = Prediction::new(8, 0.5, 0.05);
+        let Outlook::Likely { splits, probability } = prediction.outlook(-2.1) else { panic!("likely") };
+        assert!(probability >= LIKELY);
+        let fewer = FURTHER.iter().copied().filter(|fewer| *fewer < splits);
+        assert!(fewer.into_iter().all(|fewer| prediction.probability(2.1, fewer) < LIKELY));
+        assert!(matches!(prediction.outlook(1.7), Outlook::Even { .. }));
+        assert_eq!(prediction.outlook(1.2), Outlook::Unlikely);
+        assert_eq!(prediction.outlook(0.1), Outlook::Never);
+    }
 }

@@ -54,7 +54,7 @@ fn table() -> Observations {
 }
 
 fn analyse(observations: &Observations) -> Analysis {
-    Analysis::of(observations, &Options::default())
+    Analysis::of(observations, &Options { rope: Some(0.01), ..Options::default() })
 }
 
 fn ended(score: f64, change: impl Fn(&mut Ended)) -> Observation {
@@ -131,7 +131,7 @@ fn the_words_follow_the_numbers() {
     let few: Vec<Vec<f64>> = [0.02, 0.03, 0.04, 0.03, 0.035].iter().map(|d| vec![0.5 + d, 0.5]).collect();
     let few = Analysis::of(&observations(&few), &Options { alpha: 0.001, ..Options::default() });
     let pair = &few.pairs.pairs[0];
-    assert_eq!(pair.finding, Finding::Undecided);
+    assert_eq!(pair.finding, Finding::Better(Question::ThisPool));
     let Some(Settle::Likely { splits, probability }) = pair.settle else { panic!("{:?}", pair.settle) };
     assert!(probability >= 0.8, "{splits} {probability}");
     let words = answer(&few).sentences().join(" ");
@@ -275,14 +275,17 @@ fn baselines_are_a_family_of_their_own() {
     let mut sweep = table();
     let scores: Vec<f64> = (0..12).map(|split| 0.5 + 0.001 * f64::from(split)).collect();
     let jobs = scores.iter().copied().map(Observation::scored).collect();
-    sweep.baselines.push(Baseline { name: "otsu".to_owned(), observations: jobs });
+    sweep.baselines.push(Baseline { name: "otsu".to_owned(), is_constant: false, observations: jobs });
     let (alone, analysis) = (analyse(&table()), analyse(&sweep));
     assert_eq!(analysis.pairs, alone.pairs);
     assert_eq!(analysis.ranks, alone.ranks);
     assert_eq!(analysis.baselines[0].label, "otsu");
     close(analysis.baselines[0].scores.mean.unwrap(), 0.5055);
     let pair = analysis.against_baselines.get(0, 0).unwrap();
-    assert_eq!((analysis.against_baselines.pairs.len(), pair.shared, pair.finding), (5, 12, Finding::Better(Question::NewData)));
+    assert_eq!(
+        (analysis.against_baselines.pairs.len(), pair.shared, pair.finding),
+        (5, 12, Finding::Better(Question::NewData))
+    );
 }
 
 #[test]
@@ -291,7 +294,7 @@ fn a_baseline_that_is_better_is_said_to_be() {
     let best = &sweep.candidates[0].observations;
     let better = (0..).zip(best).map(|(index, job)| job.score().unwrap() + 0.2 + 0.001 * f64::from(index % 3));
     let observations = better.map(Observation::scored).collect();
-    sweep.baselines.push(Baseline { name: "otsu".to_owned(), observations });
+    sweep.baselines.push(Baseline { name: "otsu".to_owned(), is_constant: false, observations });
     let sentences = answer(&analyse(&sweep)).best;
     let expected = "For new data it is worse than what needs no training: otsu (0.9113).";
     assert!(sentences.iter().any(|sentence| sentence == expected), "{sentences:?}");

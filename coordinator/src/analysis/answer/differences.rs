@@ -12,7 +12,8 @@ pub(super) fn differences(analysis: &Analysis, one: usize, others: &[Versus<'_>]
     let mut sentences = Vec::new();
     for (finding, word) in [(Finding::Better as fn(_) -> _, "better"), (Finding::Worse as fn(_) -> _, "worse")] {
         for question in Question::ALL.into_iter().rev() {
-            let found: Vec<_> = others.iter().filter(|other| other.finding == finding(question)).collect();
+            let is_said = |other: &&Versus<'_>| other.finding == finding(question) && !other.is_contested();
+            let found: Vec<_> = others.iter().filter(is_said).collect();
             if !found.is_empty() {
                 let claim = claim(question, knows_cases, &subject);
                 sentences.push(format!(

@@ -61,7 +61,7 @@ fn trivial(analysis: &Analysis, row: &Performance) -> String {
     let against = row
         .trivial_against
         .map(|(own, mask)| format!(" ({} against {})", number(analysis, own), number(analysis, mask)));
-    format!("no better than a mask that does not look at the image{}", against.unwrap_or_default())
+    format!("was no better than a mask that does not look at the image{}", against.unwrap_or_default())
 }
 
 /// Where failed or collapsed jobs decide who is better: both answers.
@@ -76,21 +76,23 @@ pub(super) fn decisions(analysis: &Analysis, one: usize, others: &[Versus<'_>]) 
 
 /// The failed score turns the difference around.
 fn by_failed(analysis: &Analysis, row: &Performance, other_row: &Performance, other: &Versus<'_>) -> Option<String> {
-    let (shared, failed) = (other.gain?.mean, other.with_failed?);
+    let (gain, failed) = (other.gain?, other.with_failed?);
+    let shared = gain.mean;
     let (ahead, behind) = if failed > 0.0 { (row, other_row) } else { (other_row, row) };
-    (shared * failed < 0.0).then(|| {
+    other.is_contested().then(|| {
         let counts = [row, other_row].into_iter().filter(|row| row.without_score > 0);
         let counts: Vec<_> = counts
             .map(|row| format!("{} has no score in {} of {}", row.label, row.without_score, row.without_score + row.scores.n))
             .collect();
         format!(
-            "With failed jobs at a failed score {} is ahead of {} by {}; where both have a score, {} is ahead by {} ({}). {}: choose whether that matters.",
+            "With a failed score for failed jobs, {} is ahead of {} by {}; where both have a score, {} is ahead by {} ({}{}). {}: choose whether that matters.",
             ahead.label,
             behind.label,
             number(analysis, failed.abs()),
             behind.label,
             number(analysis, shared.abs()),
             splits(other.shared),
+            other.finding.shown_for().map_or_else(String::new, |shown| format!(", shown {}", shown.phrase())),
             counts.join(", ")
         )
     })

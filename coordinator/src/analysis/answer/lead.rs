@@ -73,7 +73,13 @@ fn first(analysis: &Analysis, row: &Performance, is_alone: bool) -> String {
 fn adjusted(analysis: &Analysis, row: &Performance) -> String {
     let lacks = |row: &Performance| row.splits < analysis.splits;
     let adjusted = row.adjusted_mean.filter(|_| analysis.candidates.iter().any(lacks));
-    adjusted.map_or_else(String::new, |mean| format!(", {} as if all had the same splits", number(analysis, mean)))
+    match adjusted.map(|mean| number(analysis, mean)) {
+        Some(mean) if row.scores.mean.is_none_or(|own| mean != number(analysis, own)) => {
+            format!(", {mean} as if all had the same splits")
+        }
+        Some(_) if !is_picked_by_mean(analysis, row) => ", compared as if all had the same splits".to_owned(),
+        _ => String::new(),
+    }
 }
 
 fn nothing_trained(analysis: &Analysis) -> bool {
@@ -128,10 +134,12 @@ fn may_be_best(analysis: &Analysis, row: &Performance, others: &[Versus<'_>]) ->
     format!("{} ({}).", capitalised(&clauses.join("; ")), confidence(analysis))
 }
 
-/// The names of those that are not shown to be worse than another for a question: the leader's first.
+/// The names of those that are not shown to be worse than another for a question: the leader's first. A finding that failed jobs turn
+/// around excludes nobody.
 fn set<'a>(row: &'a Performance, others: &[Versus<'a>], question: Question) -> Vec<&'a str> {
-    let leads = others.iter().all(|other| !other.finding.swapped().is_better(question));
-    let mut rest: Vec<_> = others.iter().filter(|other| !other.finding.is_better(question)).collect();
+    let is_worse = |other: &Versus<'_>| other.finding.is_better(question) && !other.is_contested();
+    let leads = !others.iter().any(|other| other.finding.swapped().is_better(question) && !other.is_contested());
+    let mut rest: Vec<_> = others.iter().filter(|other| !is_worse(other)).collect();
     let behind = |other: &Versus<'_>| other.gain.map_or(f64::INFINITY, |gain| gain.mean);
     rest.sort_by(|a, b| behind(a).total_cmp(&behind(b)));
     let rest = rest.into_iter().map(|other| other.label);

@@ -1,7 +1,11 @@
 //! A made-up sweep, with all that a report is made of.
 
 use crate::analysis::comparison::Analysis;
-use crate::analysis::comparison::{Comparison, Component, Crossed, Detectable, Family, Finding, Flips, NewData, NotWorse, Options, Pair, Performance, Pick, Posterior, Power, Question, Ranks, Selection, Share, Simultaneous, Superiority, Test, TestSampling, TwoWay, Variance, Verdicts, Warning};
+use crate::analysis::comparison::{
+    Comparison, Component, Crossed, Detectable, Family, Finding, Flips, NewData, NotWorse, Options, Pair, Performance,
+    Pick, Posterior, Power, Question, Ranks, Selection, Share, Simultaneous, Superiority, Test, TestSampling, TwoWay,
+    Variance, Verdicts, Warning,
+};
 use crate::analysis::observations::Observations;
 use crate::analysis::observations::{Baseline, Candidate, Observation, Replicate};
 use crate::plan::{AxisValue, Objective};

@@ -29,7 +29,10 @@ fn a_report_shows_everything_it_is_given() {
     }
     assert_eq!(count(&report.page, "<b>See: </b>"), 6 + 1, "every figure, and the examples, say what to see");
     assert_eq!(count(&report.page, "<b>Do not conclude: </b>"), 6 + 1);
-    assert!(report.page.contains("unet is best: mean thresholded IoU"), "the answer, by the only axis that differs");
+    assert!(
+        report.page.contains("unet leads with the highest mean thresholded IoU"),
+        "the answer, by the only axis that differs"
+    );
     assert!(report.page.contains("3 attempts; the last: out of &lt;memory&gt;"), "the evidence of a failure");
     assert!(report.page.contains("nearly everything is called foreground"), "the evidence of a collapse");
     assert_eq!(count(&report.page, "data:image/png;base64,iVBORw=="), 3, "the images");

@@ -108,7 +108,9 @@ fn family(observations: &Observations) -> Family {
     let students = Students::new(SPLITS, options.alpha);
     let count = CANDIDATES as u32;
     let pairs: Vec<_> = (0..count).flat_map(|a| (a + 1..count).map(move |b| (a, b))).collect();
-    Pairing { grid: &grid, students: &students, options: &options, ratio: 0.5, rope: 0.01 }.family(&pairs, |_| true).family
+    Pairing { grid: &grid, students: &students, options: &options, ratio: 0.5, rope: 0.01 }
+        .family(&pairs, |_| true)
+        .family
 }
 
 /// The tests: of the first pair, then of any pair after a correction.
