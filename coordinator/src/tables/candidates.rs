@@ -32,10 +32,24 @@ pub fn candidates(of: &Analysed) -> Table {
     let mut table = about.table("candidates", all_columns, rows.collect());
     table.head.extend(head(analysis));
     table.listed = Some(by_score(analysis));
-    table.strong = (0..lines.len()).filter(|index| lines[*index].is_strong()).collect();
+    table.strong = strong(&lines, table.listed.as_deref().unwrap_or_default());
     table.notes = notes(analysis);
     table.answer = answer(analysis).sentences();
     table
+}
+
+/// The rows that stand out: the leader, and those not told apart from it; but none that did not always train and stands beneath one
+/// that does not stand out.
+fn strong(lines: &[Line<'_>], by_score: &[usize]) -> Vec<usize> {
+    let candidates = || by_score.iter().filter(|index| !lines[**index].is_baseline);
+    let above_all = candidates().take_while(|index| lines[**index].is_strong()).count();
+    let trains = |line: &Line<'_>| line.is_best || line.row.not_trained.count + line.row.far_outside == 0;
+    let stands_out = |(place, index): &(usize, &usize)| {
+        lines[**index].is_strong() && (*place < above_all || trains(&lines[**index]))
+    };
+    let mut strong: Vec<usize> = candidates().enumerate().filter(stands_out).map(|(_, index)| *index).collect();
+    strong.sort_unstable();
+    strong
 }
 
 /// The rows as people see them: the best adjusted mean first, those without a score last, then the baselines.

@@ -25,6 +25,9 @@ fn comments(table: &Table, out: &mut dyn Write) -> io::Result<()> {
     for sentence in std::iter::once(&table.title).chain(&table.notes).chain(&table.answer) {
         writeln!(out, "% {}", escaped(sentence))?;
     }
+    if !table.strong.is_empty() {
+        writeln!(out, "% Bold: the leading candidate, and those that are not told apart from it.")?;
+    }
     Ok(())
 }
 

@@ -1,9 +1,13 @@
-//! Aligned columns for the terminal. Rows are never wrapped: the text does not depend on the terminal's width.
+//! Aligned columns for the terminal, then sentences wrapped at words. Rows are never wrapped: the text does not depend on the
+//! terminal's width.
 
 use crate::tables::table::{Piece, Table};
 use crate::text::one_line;
 use comfy_table::{CellAlignment, ContentArrangement, presets};
 use std::io::{self, Write};
+
+/// Columns of a sentence.
+const WIDTH: usize = 100;
 
 pub(super) fn write(table: &Table, out: &mut dyn Write) -> io::Result<()> {
     writeln!(out, "{}\n", one_line(&table.title))?;
@@ -19,8 +23,9 @@ pub(super) fn write(table: &Table, out: &mut dyn Write) -> io::Result<()> {
     }
     writeln!(out, "{}", aligned.trim_fmt())?;
     for lines in [&table.notes, &table.answer].into_iter().filter(|lines| !lines.is_empty()) {
-        let lines: Vec<_> = lines.iter().map(|line| one_line(line)).collect();
-        writeln!(out, "\n{}", lines.join("\n"))?;
+        let wrapped =
+            |line: &String| textwrap::fill(&one_line(line), textwrap::Options::new(WIDTH).subsequent_indent("  "));
+        writeln!(out, "\n{}", lines.iter().map(wrapped).collect::<Vec<_>>().join("\n"))?;
     }
     Ok(())
 }
