@@ -24,7 +24,7 @@ fn interrupt(signal: Signal) {
     let [workers, trainers] = in_the_middle(&mut coordinator, &lab);
     coordinator.process.signal(signal);
     let ended = coordinator.process.wait().expect(5);
-    assert!(ended.stderr.contains("nothing is lost"), "{}", ended.stderr);
+    assert!(ended.stderr.contains("no result is lost"), "{}", ended.stderr);
     assert!(ended.stderr.trim_end().ends_with("the same command goes on from here"), "{}", ended.stderr);
     assert!(!workers.iter().any(|&worker| lives(worker)), "its workers are gone before it is");
     until("the end of the trainers", || (!trainers.iter().any(|&trainer| lives(trainer))).then_some(()));

@@ -152,7 +152,7 @@ fn refusal(row: &Row, holder: &Holder) -> Status {
     Status::permission_denied(match holder {
         Holder::Worker(_) => "a worker's certificate is for the calls of workers".to_owned(),
         _ if row.is_for_workers() => {
-            "only a worker with a certificate can do this: start it with --join worker.token".to_owned()
+            "this call is for workers, which join with worker.token: worker --join worker.token".to_owned()
         }
         holder => format!("this needs {}.token: {} is not enough", row.token(), holder),
     })
