@@ -13,9 +13,10 @@ use tracing_subscriber::EnvFilter;
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-/// Runs sweeps: expands a file into jobs, leases them to workers, makes tables of the results.
+/// Trains the jobs of a sweep file on any number of workers and makes tables of the results.
 ///
-/// Exit codes: 0 complete, 1 internal, 2 the user's mistake, 3 ended with failed jobs, 5 interrupted and resumable, 6 coordinator not reached.
+/// Exit codes: 0 complete; 1 internal error; 2 an option or a file is wrong; 3 the sweep has ended, but jobs failed or were cancelled; 5 interrupted,
+/// the same command continues; 6 the coordinator cannot be reached, is silent for 10 s, or refuses.
 #[derive(Debug, Parser)]
 #[command(name = "coordinator", version, args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
 #[command(arg_required_else_help = true)]

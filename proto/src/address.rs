@@ -2,10 +2,10 @@
 
 use tonic::transport::Endpoint;
 
-/// What is no such address.
+/// A text that is not an address.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "`{0}` is no address of a coordinator: expected http://HOST:PORT, or https://HOST:PORT of one with certificates"
+    "`{0}` is not a coordinator's address: expected http://HOST:PORT, or https://HOST:PORT for one with certificates"
 )]
 pub struct InvalidAddress(String);
 

@@ -5,7 +5,7 @@ use std::fmt;
 
 /// Why a text is no id.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{text}` is no {kind}: expected 32 lower-case hexadecimal digits")]
+#[error("`{text}` is not a valid {kind}: expected 32 lower-case hexadecimal digits")]
 pub struct InvalidId {
     kind: &'static str,
     text: String,

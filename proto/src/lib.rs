@@ -16,6 +16,7 @@
 //!  local    the token of a coordinator for its own user
 //!  target   a coordinator to call, and what calls to it bear
 //!  tls      connections to a coordinator with certificates
+//!  data_folder  the option --data of both programs
 //!  umask    who may read what the programs write
 //!  error_chain  errors for people
 //!  text     lines that somebody else wrote
@@ -30,6 +31,7 @@ pub mod convert;
 pub mod cost;
 pub mod credential;
 pub mod data;
+pub mod data_folder;
 pub mod error_chain;
 pub mod extras;
 pub mod file;

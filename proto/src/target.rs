@@ -23,7 +23,7 @@ pub enum TargetError {
     #[error(transparent)]
     Address(#[from] InvalidAddress),
     /// TLS needs to know the coordinator's CA.
-    #[error("{url} needs a token that `coordinator certs` has made, which names the coordinator's CA: {option} FILE")]
+    #[error("{url} needs a token made by `coordinator certs`: give it with {option} FILE")]
     NoCa {
         /// The address.
         url: String,

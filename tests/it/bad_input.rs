@@ -165,12 +165,12 @@ fn a_file_that_is_no_store() {
     let lab = Lab::new();
     lab.write(&simulated(2, 1));
     fs::write(lab.store(), "dear diary, ".repeat(1000)).unwrap();
-    assert_store_refused(&lab, &["sweeps.db is no store"]);
+    assert_store_refused(&lab, &["sweeps.db is not a store"]);
     fs::remove_file(lab.store()).unwrap();
     let connection = rusqlite::Connection::open(lab.store()).unwrap();
     connection.execute_batch("CREATE TABLE diary (entry TEXT)").unwrap();
     connection.close().unwrap();
-    assert_store_refused(&lab, &["sweeps.db is no store"]);
+    assert_store_refused(&lab, &["sweeps.db is not a store"]);
 }
 
 fn assert_store_refused(lab: &Lab, names: &[&str]) {
@@ -242,7 +242,11 @@ fn a_coordinator_that_is_not_there() {
     let lab = Lab::new();
     for command in ["status", "watch", "jobs", "tables"] {
         let ended = lab.run([command, "--coordinator", "http://127.0.0.1:1"]).expect(6);
-        assert!(ended.stderr.contains("http://127.0.0.1:1 is not reached"), "{}", ended.stderr);
+        assert!(
+            ended.stderr.contains("http://127.0.0.1:1 is not reached: ") && ended.stderr.contains("refused"),
+            "{}",
+            ended.stderr
+        );
     }
 }
 
@@ -251,6 +255,6 @@ fn an_address_that_is_none() {
     let lab = Lab::new();
     for mistaken in ["nonsense", "127.0.0.1:1", "ftp://127.0.0.1:1", "http://"] {
         let ended = lab.run(["status", "--coordinator", mistaken]).expect(2);
-        assert!(ended.stderr.contains(&format!("`{mistaken}` is no address of a coordinator")), "{}", ended.stderr);
+        assert!(ended.stderr.contains(&format!("`{mistaken}` is not a coordinator's address")), "{}", ended.stderr);
     }
 }

@@ -102,7 +102,7 @@ fn a_worker_is_what_its_certificate_says() {
     let (other_url, other_join) = (other.url.replace("http://", "https://"), token(&lab, "other/worker.token"));
     Runtime::new().unwrap().block_on(async {
         // without a certificate, with the token and with none
-        let denied = "they join with worker.token (--join)";
+        let denied = "join with worker.token: worker --join";
         let mut bare = FleetClient::with_interceptor(channel(url, &join, None), bearer(&join));
         assert_refused(bare.register(registration(&"0".repeat(32))).await, Code::PermissionDenied, denied);
         let mut nothing = FleetClient::new(channel(url, &join, None));

@@ -25,7 +25,7 @@ fn a_worker_that_is_told_to_go_gives_its_job_back_at_once() {
         coordinator.running(&lab, &name);
         worker.signal(Signal::TERM);
         let ended = worker.wait().expect(0);
-        assert!(ended.stderr.contains("giving back what runs"), "{}", ended.stderr);
+        assert!(ended.stderr.contains("running jobs are given back"), "{}", ended.stderr);
     }
     let _last = lab.worker(&coordinator.url, "last", &["--simulate", "10ms"]);
     coordinator.ended(&lab);

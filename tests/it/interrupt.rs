@@ -24,7 +24,7 @@ fn interrupt(signal: Signal) {
     let [workers, trainers] = in_the_middle(&mut coordinator, &lab);
     coordinator.process.signal(signal);
     let ended = coordinator.process.wait().expect(5);
-    assert!(ended.stderr.contains("nothing is lost"), "{}", ended.stderr);
+    assert!(ended.stderr.contains("no result is lost"), "{}", ended.stderr);
     assert!(ended.stderr.trim_end().ends_with("the same command goes on from here"), "{}", ended.stderr);
     assert!(!workers.iter().any(|&worker| lives(worker)), "its workers are gone before it is");
     until("the end of the trainers", || (!trainers.iter().any(|&trainer| lives(trainer))).then_some(()));
@@ -70,7 +70,7 @@ fn a_coordinator_that_serves_stops_and_its_workers_wait() {
     coordinator.process.signal(Signal::INT);
     let ended = coordinator.process.wait().expect(0);
     assert!(ended.stderr.contains("workers keep what they run"), "{}", ended.stderr);
-    worker.says("the coordinator is not reached; running jobs go on");
+    worker.says("the coordinator is not reached; running jobs continue");
     lab.serve_on(&address, &[]).ended(&lab);
     assert!(lab.check_complete(3).iter().all(|row| row["attempts"] == "1"));
 }

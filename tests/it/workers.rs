@@ -222,7 +222,7 @@ fn a_local_worker_that_dies_is_replaced() {
     let job = coordinator.running(&lab, "local-1");
     kill(children(coordinator.process.id())[0], Signal::KILL);
     let ended = coordinator.process.wait().expect(0);
-    assert_eq!(ended.stderr.matches("another takes its place").count(), 1, "{}", ended.stderr);
+    assert_eq!(ended.stderr.matches("a new one takes its place").count(), 1, "{}", ended.stderr);
     let rows = lab.check_complete(3);
     assert_eq!(attempts(&rows, &job), "2");
     assert_others_ran_once(&rows, &job);
@@ -237,7 +237,7 @@ fn local_workers_that_all_die_at_once_end_the_sweep() {
     for (program, replaced) in [("false", 4), ("true", 0)] {
         let mut command = lab.command("coordinator", sweep);
         let ended = Process::start(command.env("SPLITSWEEP_WORKER", program)).wait().expect(1);
-        assert_eq!(ended.stderr.matches("another takes its place").count(), replaced, "{}", ended.stderr);
+        assert_eq!(ended.stderr.matches("a new one takes its place").count(), replaced, "{}", ended.stderr);
         assert!(ended.stderr.contains("the same command goes on from here"), "{}", ended.stderr);
     }
 }

@@ -8,7 +8,7 @@ use tracing_subscriber::EnvFilter;
 use worker::agent::AgentError;
 use worker::cli::{baselines, bench, prepare, run, selftest, synthesize, train, trainer};
 
-/// Leases jobs from a coordinator and trains segmentation networks.
+/// Trains segmentation networks: the jobs of a coordinator, or one job file.
 #[derive(Debug, Parser)]
 #[command(name = "worker", version, args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
 struct Cli {

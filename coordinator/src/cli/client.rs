@@ -30,14 +30,14 @@ const MAX_CALL: Duration = Duration::from_secs(3600);
 /// Where to look.
 #[derive(Debug, Clone, clap::Args)]
 pub struct Source {
-    /// Store to read, if no coordinator is asked [default: sweeps.db]
+    /// Store to use, if no coordinator is asked [default: sweeps.db]
     #[arg(long, value_name = "FILE", conflicts_with = "coordinator")]
     store: Option<PathBuf>,
-    /// Address of a running coordinator to ask instead [env: SPLITSWEEP_COORDINATOR]
+    /// Address of a running coordinator to use instead of a store [env: SPLITSWEEP_COORDINATOR]
     // not clap's environment: a store that is named must win over it
     #[arg(long, value_name = "URL")]
     coordinator: Option<String>,
-    /// File with the token that the coordinator asks for [default: the one that it made for its own user]
+    /// File with a token for the coordinator [default: the one that it made for programs of the same user]
     #[arg(long, value_name = "FILE")]
     token_file: Option<PathBuf>,
 }
@@ -129,7 +129,7 @@ impl Source {
         let channel = connected.map_err(|error| {
             let cause = match TlsError::among(&error) {
                 Some(tls) => tls.to_string(),
-                None => error.source().map_or_else(|| error.to_string(), ToString::to_string),
+                None => error.source().map_or_else(|| error.to_string(), error_chain::line),
             };
             CliError::NotReached(format!("the coordinator at {url} is not reached: {cause}"))
         })?;
@@ -148,8 +148,7 @@ pub fn stored(store: &Path) -> Result<Status, CliError> {
     if let Some(holder) = reader.holder() {
         let store = store.display();
         // for people: a reader that is gone needs no line
-        let _ =
-            writeln!(stderr(), "{store} is in use by {holder}: ask it with --coordinator for what its workers do now");
+        let _ = writeln!(stderr(), "{store} is in use by {holder}: --coordinator URL shows what its workers do now");
     }
     Ok(view)
 }

@@ -133,7 +133,7 @@ pub enum CliError {
     #[error("a local worker failed to start; see its message above")]
     LocalWorker,
     /// The user interrupted the command before anything was stored.
-    #[error("interrupted while the data set was looked at; nothing was stored, the same command begins again")]
+    #[error("interrupted while the data set was checked; nothing was stored, the same command starts again")]
     Interrupted,
     /// The store.
     #[error(transparent)]

@@ -2,6 +2,7 @@
 
 use super::{CliError, exit};
 use proto::data::{Dataset, Format};
+use proto::data_folder::name_and_path;
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::{ExitStatus, Stdio};
@@ -22,22 +23,15 @@ pub struct LocalArgs {
     /// Worker processes to start on this machine
     #[arg(long, value_name = "N", default_value_t = 0, value_parser = clap::value_parser!(u32).range(0..=256))]
     pub local_workers: u32,
-    /// Folder of a data set, for the local workers; may be given for each
+    /// Folder of a data set, for the local workers; repeat the option for other data sets
     #[arg(long, value_name = "NAME=PATH", value_parser = name_and_path)]
     pub data: Vec<(String, PathBuf)>,
     /// Where local workers train: auto, cpu or cuda:N
     #[arg(long, default_value = "auto")]
     pub device: String,
-    /// Jobs at once in each local worker
+    /// Number of jobs that each local worker trains at the same time
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=1024))]
     pub slots: u32,
-}
-
-fn name_and_path(text: &str) -> Result<(String, PathBuf), String> {
-    match text.split_once('=') {
-        Some((name, path)) if !name.is_empty() && !path.is_empty() => Ok((name.to_owned(), PathBuf::from(path))),
-        _ => Err("expected NAME=PATH, such as ph2=/data/PH2Dataset".to_owned()),
-    }
 }
 
 /// The worker program: what `SPLITSWEEP_WORKER` names, or `worker` beside this program.
@@ -97,17 +91,17 @@ impl LocalWorker {
     fn replace(&mut self, status: ExitStatus) -> bool {
         self.early_ends = if self.started.elapsed() < EARLY { self.early_ends + 1 } else { 0 };
         if self.early_ends == MAX_EARLY_ENDS {
-            tracing::warn!(%status, "a local worker ended unexpectedly, as those before it; no other takes its place");
+            tracing::warn!(%status, "a local worker ended unexpectedly, like those before it; it is not replaced");
             return false;
         }
-        tracing::warn!(%status, "a local worker ended unexpectedly; another takes its place");
+        tracing::warn!(%status, "a local worker ended unexpectedly; a new one takes its place");
         match spawn(&self.arguments) {
             Ok(child) => {
                 (self.child, self.started) = (child, Instant::now());
                 true
             }
             Err(error) => {
-                tracing::warn!(%error, "no other local worker could be started");
+                tracing::warn!(%error, "a new local worker could not be started");
                 false
             }
         }

@@ -17,16 +17,16 @@ const LOOK: Duration = Duration::from_secs(1);
 /// What callers must show, and whether connections are encrypted.
 #[derive(Debug, Clone, clap::Args)]
 pub struct ProtectionArgs {
-    /// Folder that `coordinator certs` has made: connections are encrypted, workers have certificates, tokens have roles
+    /// Folder made by `coordinator certs`; with it connections are encrypted, and callers need a certificate or token of the folder
     #[arg(long, value_name = "DIR", conflicts_with_all = ["token_file", "insecure_listen"])]
     certs: Option<PathBuf>,
-    /// Time for which a worker's certificate is valid; it is renewed at half of that
+    /// Time for which a worker's certificate is valid; the worker renews it after half of that time
     #[arg(long, value_name = "TIME", default_value = "7days", value_parser = certificate_life, requires = "certs")]
     certificate_life: Duration,
-    /// File with a token that every call must bear; it crosses the network in the clear
+    /// File with a token that every call must show; the token crosses the network unencrypted
     #[arg(long, value_name = "FILE")]
     token_file: Option<PathBuf>,
-    /// Listen without encryption on an address that other machines can reach, or on this machine without a token
+    /// Allow an address that other machines can reach without encryption; on 127.0.0.1, ask for no token
     #[arg(long)]
     insecure_listen: bool,
 }

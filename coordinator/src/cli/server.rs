@@ -21,7 +21,7 @@ pub struct ServerArgs {
     /// File that keeps jobs and results
     #[arg(long, value_name = "FILE", default_value = DEFAULT_STORE)]
     pub store: PathBuf,
-    /// Address for workers and for other commands
+    /// Address at which workers and other commands reach this coordinator
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:7070")]
     pub listen: SocketAddr,
     /// What callers must show.
@@ -30,8 +30,8 @@ pub struct ServerArgs {
     /// Time after which a silent worker loses its jobs
     #[arg(long, value_name = "TIME", default_value = "30s", value_parser = lease_time)]
     pub lease: Duration,
-    /// Time without a measurement after which a job goes to another worker, if there is one [default: four times the sweep's longest
-    /// epoch so far, at least 15m; 2h before the first epoch]
+    /// Time without a finished epoch after which a job goes to another worker, if there is one [default: four times the sweep's longest
+    /// epoch so far, but at least 15m; 2h if no epoch has ended yet]
     #[arg(long, value_name = "TIME", value_parser = progress_time)]
     pub progress_timeout: Option<Duration>,
 }

@@ -99,9 +99,11 @@ impl Keeper {
         match Known::read(&self.folder, &self.ca) {
             Ok(known) => {
                 *self.known.write().unwrap_or_else(PoisonError::into_inner) = known;
-                tracing::warn!("the folder of certificates has changed; what is in it now counts");
+                tracing::warn!("the folder of certificates has changed; its new content is used from now on");
             }
-            Err(error) => tracing::error!("the old certificates and tokens go on to count: {error}"),
+            Err(error) => tracing::error!(
+                "the folder of certificates cannot be used, so the old certificates and tokens stay valid: {error}"
+            ),
         }
     }
 

@@ -25,7 +25,7 @@ pub use tls::server_config;
 /// What a token is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, clap::ValueEnum)]
 pub enum Role {
-    /// Enrols workers, and nothing else.
+    /// Lets workers get their certificates, and nothing else.
     Worker,
     /// Submits and cancels sweeps, and reads.
     Submitter,

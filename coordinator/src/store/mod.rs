@@ -94,7 +94,7 @@ pub enum StoreError {
         expected: i64,
     },
     /// The file is something else.
-    #[error("{path} is no store of this coordinator: choose another file with --store")]
+    #[error("{path} is not a store of results: choose another file with --store")]
     Foreign {
         /// The file.
         path: PathBuf,

@@ -318,7 +318,7 @@ impl State {
         let complaint = if status.source().is_some() { Complaint::NotReached } else { Complaint::TakesNothing };
         if self.complaint.replace(complaint) != Some(complaint) {
             let running = self.attempts.values().filter(|held| held.outcome.is_none()).count();
-            tracing::warn!(reason = status.message(), running, "the coordinator {complaint}; running jobs go on");
+            tracing::warn!(reason = status.message(), running, "the coordinator {complaint}; running jobs continue");
         }
         let longest = FIRST_BACKOFF.saturating_mul(1 << self.failures.min(10)).min(MAX_BACKOFF);
         self.failures += 1;

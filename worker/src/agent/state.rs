@@ -119,7 +119,7 @@ impl fmt::Display for Complaint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::NotReached => "is not reached",
-            Self::TakesNothing => "takes nothing",
+            Self::TakesNothing => "refuses calls",
         })
     }
 }
@@ -361,7 +361,7 @@ impl State {
 
     /// The worker was told to go: it gives back what it runs. What has ended it still reports.
     pub fn drain(&mut self, now: Instant) {
-        tracing::info!(jobs = self.attempts.len(), "giving back what runs");
+        tracing::info!(jobs = self.attempts.len(), "draining: running jobs are given back");
         self.draining = Some(Drain { deadline: now + DRAIN_LIMIT, confirmed: false });
         // a call that waits for work would bring what nobody takes any more
         if let Some(synchronizing) = self.synchronizing.take() {

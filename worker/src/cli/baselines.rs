@@ -9,9 +9,9 @@ use proto::measure::Scores;
 use proto::spec::Metric;
 use std::io::{self, Write};
 
-/// Score what needs no training on all cases of a data set.
+/// Score segmentations that need no training, on all cases of a data set
 ///
-/// The mean mask is that of all cases here; in a sweep it is that of a job's training cases.
+/// Here the mean mask is that of all cases; in a sweep it is that of a job's training cases.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     #[command(flatten)]

@@ -13,7 +13,7 @@ use serde::Serialize;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-/// Time training steps and evaluations on computed images
+/// Time training steps and evaluations, on made-up images
 #[derive(Debug, Clone, clap::Args)]
 pub struct Args {
     /// Network
@@ -22,7 +22,7 @@ pub struct Args {
     /// Height and width of the images, pixels
     #[arg(long, value_name = "PIXELS", default_value_t = 256, value_parser = value_parser!(u32).range(1..=4096))]
     image_size: u32,
-    /// Images a batch
+    /// Images per batch
     #[arg(long, value_name = "N", default_value_t = 10, value_parser = value_parser!(u32).range(1..=4096))]
     batch_size: u32,
     /// Channels of the first block
@@ -32,22 +32,22 @@ pub struct Args {
     /// Where to compute: auto, cpu or cuda:N
     #[arg(long, value_name = "DEVICE", default_value = "auto")]
     device: String,
-    /// Numbers that the network is computed in
+    /// Floating-point format of the computation
     #[arg(long, default_value_t = Precision::F32, value_parser = choice(Precision::ALL, Precision::name))]
     precision: Precision,
-    /// How 3x3 convolutions are computed on the CPU
+    /// Algorithm for 3x3 convolutions on the CPU
     #[arg(long, default_value_t = Convolution::Auto, value_parser = choice(Convolution::ALL, Convolution::name))]
     convolution: Convolution,
     /// Instruction set on the CPU
     #[arg(long, default_value_t = InstructionSet::Auto, value_parser = choice(InstructionSet::ALL, InstructionSet::name))]
     vectors: InstructionSet,
-    /// Threads [default: one a core]
+    /// CPU threads [default: one per core]
     #[arg(long, value_name = "N", value_parser = value_parser!(u32).range(1..=1024))]
     threads: Option<u32>,
-    /// Timed steps, and as many evaluations, after two untimed ones of each
+    /// Number of timed steps and of timed evaluations; two untimed ones of each come first
     #[arg(long, value_name = "N", default_value_t = 10, value_parser = value_parser!(u32).range(1..=1_000_000))]
     steps: u32,
-    /// Write the weights before the first step to this file, for another program to start from
+    /// Write the initial weights to this file, so that another program can start from them
     #[arg(long, value_name = "FILE.safetensors")]
     initial: Option<PathBuf>,
     /// Print one JSON object instead of a table

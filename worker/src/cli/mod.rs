@@ -1,4 +1,4 @@
-//! The command line: one file a subcommand, and what they share.
+//! The command line: one file per subcommand, and what they share.
 
 pub mod baselines;
 pub mod bench;
@@ -11,15 +11,6 @@ pub mod train;
 pub mod trainer;
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
-use std::path::PathBuf;
-
-/// Reads `NAME=PATH`.
-pub(crate) fn name_and_path(text: &str) -> Result<(String, PathBuf), String> {
-    match text.split_once('=') {
-        Some((name, path)) if !name.is_empty() && !path.is_empty() => Ok((name.to_owned(), PathBuf::from(path))),
-        _ => Err("expected NAME=PATH, such as ph2=/data/PH2Dataset".to_owned()),
-    }
-}
 
 /// Reads one of `all` by its name.
 pub(crate) fn choice<T: Copy + Send + Sync>(

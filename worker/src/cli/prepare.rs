@@ -9,7 +9,7 @@ use proto::spec::DEFAULT_IMAGE_SIZE;
 use std::io::{self, Write};
 use std::path::PathBuf;
 
-/// Decode and resize a data set into one file.
+/// Check a data set, and write its resized images into one file
 #[derive(Debug, clap::Args)]
 pub struct Args {
     #[command(flatten)]
@@ -25,7 +25,7 @@ pub(super) struct Images {
     /// Folder of the data set
     #[arg(long, value_name = "PATH", required_if_eq_any = [("format", "ph2"), ("format", "folder")])]
     pub(super) data: Option<PathBuf>,
-    /// How its cases lie there
+    /// Layout of the folder
     #[arg(long, value_parser = formats())]
     format: Format,
     /// Height and width to resize to, pixels

@@ -3,6 +3,7 @@
 use crate::agent::{self, AgentError, Launcher, Options, Profile};
 use crate::data;
 use proto::credential::{Credential, TokenFileError};
+use proto::data_folder::name_and_path;
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::io::{self, Read};
@@ -19,34 +20,34 @@ pub struct Args {
     /// Address of the coordinator
     #[arg(long, value_name = "URL", env = "SPLITSWEEP_COORDINATOR", required = true)]
     coordinator: Option<String>,
-    /// Folder of a data set; may be given for each
-    #[arg(long, value_name = "NAME=PATH", value_parser = super::name_and_path)]
+    /// Folder of a data set; repeat the option for other data sets
+    #[arg(long, value_name = "NAME=PATH", value_parser = name_and_path)]
     data: Vec<(String, PathBuf)>,
     /// Where to train: auto, cpu or cuda:N
     #[arg(long, default_value = "auto")]
     device: String,
-    /// Jobs at once
+    /// Number of jobs to train at the same time
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=1024))]
     slots: u32,
-    /// Name for people [default: the host's]
+    /// Name of this worker in status and logs [default: the host's name]
     #[arg(long)]
     name: Option<String>,
-    /// CPU threads for all slots together [default: the cores]
+    /// CPU threads for all jobs together [default: one per core]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=4096))]
     threads: Option<u32>,
-    /// File with the token of a coordinator with certificates (worker.token); the worker gets a certificate for it
+    /// File with the token `worker.token` of a coordinator with certificates; the worker gets a certificate of its own
     #[arg(long, value_name = "FILE", conflicts_with = "token_file")]
     join: Option<PathBuf>,
-    /// File with the token that a coordinator without certificates asks for [default: the one that it made for its own user]
+    /// File with a token for a coordinator without certificates [default: the one that it made for programs of the same user]
     #[arg(long, value_name = "FILE")]
     token_file: Option<PathBuf>,
-    /// Folder for prepared data sets [default: the user's cache folder]
+    /// Folder that keeps resized images [default: the user's cache folder]
     #[arg(long, value_name = "DIR")]
     cache: Option<PathBuf>,
-    /// A trainer that tells nothing of its job for so long hangs, and is killed
+    /// Time without news after which a trainer, the child process that trains, is killed
     #[arg(long, value_name = "TIME", default_value = "1h", value_parser = humantime::parse_duration)]
     patience: Duration,
-    /// Make results up, taking this long for a job (such as 50ms), to load a coordinator without training
+    /// Make results up instead of training, in this time per job (such as 50ms), to try a coordinator
     #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
     simulate: Option<Duration>,
     /// Drain when the standard input ends, as a worker that a coordinator started must
@@ -69,7 +70,7 @@ pub enum RunError {
     #[error(transparent)]
     Token(#[from] TokenFileError),
     /// The file holds another token.
-    #[error("{path} holds no token that `coordinator certs` has made, or a part of one: copy worker.token to it", path = .path.display())]
+    #[error("{path} is not a complete token made by `coordinator certs`: copy worker.token again", path = .path.display())]
     NotToJoin {
         /// The file.
         path: PathBuf,

@@ -8,7 +8,7 @@ use crate::train::device::{self, DeviceError};
 use clap::value_parser;
 use std::io::{self, Write};
 
-/// Check every operation and gradient on a device against plain loops
+/// Check every operation and gradient of a device against simple loops on the CPU
 #[derive(Debug, Clone, clap::Args)]
 pub struct Args {
     /// What to check: auto, cpu or cuda:N
@@ -17,16 +17,16 @@ pub struct Args {
     /// Instruction set on the CPU
     #[arg(long, default_value_t = InstructionSet::Auto, value_parser = choice(InstructionSet::ALL, InstructionSet::name))]
     vectors: InstructionSet,
-    /// Also check at the size of a whole training (image size, width and batch size as below)
+    /// Also check with images, networks and batches of the size of a real training, given by the options below
     #[arg(long)]
     full: bool,
-    /// Height and width of the images of `--full`; an odd number is raised by one
+    /// With `--full`: height and width of the images; an odd number is raised by one
     #[arg(long, value_name = "PIXELS", default_value_t = 256, requires = "full", value_parser = value_parser!(u32).range(2..=4096))]
     image_size: u32,
-    /// Channels of the first layer of `--full`
+    /// With `--full`: channels of the first block
     #[arg(long, value_name = "CHANNELS", default_value_t = 64, requires = "full", value_parser = value_parser!(u32).range(1..=1024))]
     width: u32,
-    /// Images in a batch of `--full`
+    /// With `--full`: images per batch
     #[arg(long, value_name = "IMAGES", default_value_t = 10, requires = "full", value_parser = value_parser!(u32).range(1..=1024))]
     batch_size: u32,
 }

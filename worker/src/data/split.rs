@@ -58,7 +58,7 @@ pub enum SplitError {
     },
     /// A rotation of subsets that are no blocks.
     #[error(
-        "a rotation has four equal blocks, which {} + {} + {} cases are not; use 2 n + n + n",
+        "a rotation needs four equal blocks (train = 2n, validation = test = n), found {} + {} + {}",
         split.train, split.validation, split.test
     )]
     UnequalBlocks {

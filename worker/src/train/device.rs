@@ -9,7 +9,7 @@ use proto::spec::{Precision, Training};
 #[derive(Debug, thiserror::Error)]
 pub enum DeviceError {
     /// The name is none.
-    #[error("`{name}` is no device: use auto, cpu or cuda:N")]
+    #[error("`{name}` is not a device: use auto, cpu or cuda:N")]
     Unknown {
         /// The name.
         name: String,

@@ -12,25 +12,25 @@ use std::path::PathBuf;
 /// Maximum number of candidates that a message lists.
 const MAX_LISTED: usize = 12;
 
-/// Compare the candidates of any tool's results: a CSV with one line per run
+/// Analyse the results of another tool: a CSV with one line per run
 ///
-/// The file has a header, columns that tell candidates apart, one that tells a candidate's replicates apart (a split, a seed) and
-/// one with the score. A line without a score is a run that failed: it is counted, and not averaged away.
+/// The file has a header, columns that tell candidates apart, a column with the replicate (the split or the seed) and a column with the
+/// score. A line without a score is a failed run: it is counted, but not part of the mean.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// The file
     #[arg(value_name = "FILE.csv")]
     pub file: PathBuf,
-    /// Column with the score [default: `score`, `value`, ..., if there is one such]
+    /// Column with the score [default: the only one that is named `score`, `value`, `metric` or the like]
     #[arg(long, value_name = "COLUMN")]
     pub score: Option<String>,
-    /// Column with the replicate [default: `replicate`, `split`, `seed`, ..., if there is one such]
+    /// Column with the replicate [default: the only one that is named `replicate`, `split`, `seed` or the like]
     #[arg(long, value_name = "COLUMN")]
     pub replicate: Option<String>,
     /// Columns that tell candidates apart [default: all others]
     #[arg(long, value_name = "COLUMN,...", value_delimiter = ',')]
     pub candidate: Vec<String>,
-    /// Test cases by training cases of a replicate, such as 0.5 or 50/100 [default: 0.5, with a warning]
+    /// Number of test cases per training case, such as 0.5 or 50/100 [default: 0.5, with a warning]
     #[arg(long, value_name = "RATIO", value_parser = ratio)]
     pub ratio: Option<Ratio>,
     /// Lower scores are better
@@ -51,13 +51,13 @@ pub struct Args {
     /// The score that a failed run counts with [default: the worst of the two that are compared]
     #[arg(long, value_name = "SCORE", value_parser = finite, allow_negative_numbers = true)]
     pub failed_score: Option<f64>,
-    /// One object with all tables, for programs
+    /// Print one JSON object with all tables, for programs
     #[arg(long, conflicts_with_all = ["rows", "format"])]
     pub json: bool,
-    /// One table [default: all of them; in csv, json and parquet the candidates only]
+    /// Print this table only [default: all tables; in csv, json and parquet `candidates`]
     #[arg(long, value_enum)]
     pub rows: Option<AnalysisTable>,
-    /// How tables are written
+    /// Format of the tables
     #[arg(long, value_enum, default_value_t)]
     pub format: Format,
     /// File to write [default: the standard output]
@@ -68,17 +68,17 @@ pub struct Args {
 /// The tables of an analysis.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub enum AnalysisTable {
-    /// Each over all its replicates
+    /// The candidates, each over all its replicates
     Candidates,
     /// Every two candidates: their difference on the same replicates, and whether it is real
     Pairs,
     /// The candidates' ranks over the replicates
     Ranks,
-    /// The candidate columns: which matter
+    /// The columns that tell candidates apart: which of them matter
     Effects,
     /// Where the spread of the scores comes from
     Variance,
-    /// How many replicates it takes
+    /// How large a difference must be to be found, by the number of replicates
     Detectable,
 }
 

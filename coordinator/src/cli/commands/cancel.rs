@@ -10,10 +10,10 @@ use crate::store::{Reader, Store};
 use proto::wire::CancelRequest;
 use std::io::Write;
 
-/// Take a sweep's unfinished jobs off the queue; results stay
+/// Remove a sweep's unfinished jobs from the queue; results stay
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// The sweep
+    /// Name of the sweep
     #[arg(value_parser = clap::builder::NonEmptyStringValueParser::new())]
     sweep: String,
     #[command(flatten)]

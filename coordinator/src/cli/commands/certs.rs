@@ -7,12 +7,12 @@ use std::fmt::Write as _;
 use std::io::Write;
 use std::path::PathBuf;
 
-/// Make certificates and tokens, renew or revoke them; a running coordinator takes changes up by itself
+/// Make, renew or revoke certificates and tokens; a running coordinator notices the changes
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// The folder
+    /// Folder of the certificates and tokens
     dir: PathBuf,
-    /// Names and addresses under which the coordinator is called [default: those of this machine; with --renew those of before]
+    /// Names and addresses at which workers reach the coordinator [default: those of this machine; with --renew, those of the old certificate]
     #[arg(value_name = "NAME-OR-IP")]
     names: Vec<String>,
     /// Make a new certificate for the coordinator; the CA and all tokens stay
@@ -35,7 +35,7 @@ pub fn run(args: Args) -> Result<(), CliError> {
     let text = if let Some(alias) = &args.revoke {
         Folder::open(&args.dir)?.revoke(alias)?;
         format!(
-            "worker {alias} is refused from now on; whoever has worker.token can start another: coordinator certs {shown} --new-token worker\n"
+            "worker {alias} is refused from now on; with the same worker.token another can be started; for a new token: coordinator certs {shown} --new-token worker\n"
         )
     } else if let Some(role) = args.new_token {
         Folder::open(&args.dir)?.new_token(role)?;

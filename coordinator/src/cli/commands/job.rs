@@ -6,10 +6,10 @@ use crate::results;
 use crate::store::Reader;
 use proto::wire::JobRequest;
 
-/// Print the job file of a job: worker train --job FILE trains the same job without a coordinator
+/// Print the job file of a job, from which `worker train --job FILE` trains it without a coordinator
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// The job's id, or enough of its beginning
+    /// The job's id, or as much of its beginning as no other job shares
     #[arg(value_name = "ID")]
     job: String,
     #[command(flatten)]

@@ -6,13 +6,13 @@ use crate::cli::client::Source;
 use crate::tables::TableKind;
 use crate::tables::export::Format;
 
-/// List the jobs of a sweep: where each stands, and its scores
+/// List the jobs of a sweep, with their states and scores
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// The sweep [default: the one submitted last]
     #[arg(long, default_value = "", hide_default_value = true)]
     sweep: String,
-    /// How they are written
+    /// Format of the table
     #[arg(long, value_enum, default_value_t)]
     format: Format,
     #[command(flatten)]

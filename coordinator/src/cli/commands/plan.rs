@@ -17,12 +17,12 @@ const MAX_SEEDS: usize = 12;
 /// Maximum number of candidates that are listed for people.
 const MAX_LISTED: usize = 50;
 
-/// Show the jobs of a sweep file, their parameters and their arithmetic; run nothing
+/// Show the candidates of a sweep file, the number of jobs and the arithmetic that they take; train nothing
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// The sweep file (YAML).
     pub file: PathBuf,
-    /// How the plan is shown.
+    /// Format of the plan
     #[arg(long, value_enum, default_value_t)]
     pub format: Format,
     /// Print the sweep file with every default filled in instead

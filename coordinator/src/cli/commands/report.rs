@@ -23,7 +23,7 @@ const MAX_PRINTED: usize = 200;
 /// Write the report of a sweep: one page that works offline, its figures (SVG) and its tables (CSV, LaTeX)
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// Folder to write; one that holds a report is written anew
+    /// Folder for the report; an older report in it is replaced
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
     /// The sweep [default: the one submitted last]

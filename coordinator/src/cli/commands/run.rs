@@ -30,7 +30,7 @@ pub struct Args {
     server: ServerArgs,
     #[command(flatten)]
     local: LocalArgs,
-    /// Fabricate results, this long per job (such as 50ms), to exercise a coordinator without training
+    /// Make results up instead of training, in this time per job (such as 50ms), to try a coordinator
     #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
     simulate: Option<Duration>,
 }
@@ -118,7 +118,7 @@ async fn follow(
         _ = interrupts.recv() => Ok(End::Interrupted),
     };
     if matches!(result, Ok(End::Interrupted)) {
-        progress.say("stopping: running jobs are given back; again to stop at once (nothing is lost)");
+        progress.say("stopping: running jobs are given back; Ctrl-C again stops at once (no result is lost)");
     }
     tokio::select! {
         () = workers.drain() => {}

@@ -7,13 +7,13 @@ use proto::status::Status;
 use proto::wire::StatusRequest;
 use std::io::Write;
 
-/// Show where sweeps and workers stand
+/// Show the progress of sweeps and what workers do
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// Only this sweep
     #[arg(long, default_value = "", hide_default_value = true)]
     sweep: String,
-    /// For programs
+    /// Print one JSON object, for programs
     #[arg(long)]
     json: bool,
     #[command(flatten)]

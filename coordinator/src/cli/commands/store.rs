@@ -9,7 +9,7 @@ use std::fmt::Write as _;
 use std::io::{BufWriter, Write, stderr, stdout};
 use std::path::{Path, PathBuf};
 
-/// Check, copy or save a store
+/// Check, copy or repair a store, or print its journal
 #[derive(Debug, clap::Args)]
 pub struct Args {
     #[command(subcommand)]
@@ -18,31 +18,31 @@ pub struct Args {
 
 #[derive(Debug, clap::Subcommand)]
 enum Command {
-    /// Look through a whole store, also one that is in use: is all of it as it was written?
+    /// Check a whole store for damage, even while it is in use
     Check {
         /// The store
         #[arg(value_name = "FILE", default_value = DEFAULT_STORE)]
         store: PathBuf,
     },
-    /// Make a new store of all that is sound in a damaged one; what is lost is queued again
+    /// Copy everything undamaged of a damaged store into a new one; jobs whose results are lost are queued again
     Salvage {
         /// The damaged store
         #[arg(value_name = "FILE")]
         store: PathBuf,
-        /// The new store
+        /// File for the new store
         #[arg(long, value_name = "NEW")]
         into: PathBuf,
     },
-    /// Copy a store, also one that is in use
+    /// Copy a store, even while it is in use
     Backup {
         /// The store
         #[arg(value_name = "FILE", default_value = DEFAULT_STORE)]
         store: PathBuf,
-        /// The copy [default: FILE.backup]
+        /// File for the copy [default: FILE.backup]
         #[arg(long, value_name = "COPY")]
         into: Option<PathBuf>,
     },
-    /// Print what happened, a line of JSON per fact
+    /// Print the journal: one line of JSON for everything that happened
     Journal {
         /// The store
         #[arg(value_name = "FILE", default_value = DEFAULT_STORE)]

@@ -7,15 +7,15 @@ use crate::driver;
 use crate::scheduler::Limits;
 use crate::store::Store;
 use proto::wire::SubmitRequest;
-use std::io::Write;
+use std::io::{Write, stderr, stdout};
 use std::path::PathBuf;
 
-/// Submit a sweep file to a running coordinator or into a store
+/// Hand a sweep file to a running coordinator, or put it into a store for the next one
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// The sweep file (YAML)
     file: PathBuf,
-    /// Fabricate the results by simulated workers
+    /// Only simulated workers run it, and make the results up
     #[arg(long)]
     simulated: bool,
     #[command(flatten)]
@@ -43,8 +43,11 @@ pub async fn run(args: Args) -> Result<(), CliError> {
             let submitted = handle.submit(plan, text).await?;
             handle.stop();
             driver.join().map_err(|_| CliError::Internal("the driver died".to_owned()))??;
+            let store = store.display();
+            // for people: a reader that is gone needs no line
+            let _ = writeln!(stderr(), "stored in {store}; it runs when you start coordinator serve --store {store}");
             (submitted.sweep, submitted.jobs)
         }
     };
-    quietly(writeln!(std::io::stdout(), "{sweep}: {jobs} jobs"))
+    quietly(writeln!(stdout(), "{sweep}: {jobs} jobs"))
 }

@@ -15,10 +15,10 @@ pub struct Args {
     /// The sweep [default: the one submitted last]
     #[arg(long, default_value = "", hide_default_value = true)]
     pub sweep: String,
-    /// What the rows are
+    /// Which table: what its rows are
     #[arg(long, value_enum, default_value_t)]
     pub rows: TableKind,
-    /// How they are written
+    /// Format of the table
     #[arg(long, value_enum, default_value_t)]
     pub format: Format,
     /// File to write [default: the standard output]

@@ -152,8 +152,7 @@ fn refusal(row: &Row, holder: &Holder) -> Status {
     Status::permission_denied(match holder {
         Holder::Worker(_) => "a worker's certificate is for the calls of workers".to_owned(),
         _ if row.is_for_workers() => {
-            "this call is for workers: they join with worker.token (--join) and call with the certificate that they get"
-                .to_owned()
+            "this call is for workers, which join with worker.token: worker --join worker.token".to_owned()
         }
         holder => format!("this needs {}.token: {} is not enough", row.token(), holder),
     })

@@ -12,6 +12,7 @@ use crate::data::{self, DataError};
 use crate::new_file::NewFile;
 use crate::train::device::{self, DeviceError};
 use crate::train::{Event, Session, TrainError};
+use proto::data_folder::name_and_path;
 use proto::file::{JobFile, LoadError};
 use proto::ids::JobId;
 use proto::measure::{JobResult, Measurement, Scores, Verdict};
@@ -30,16 +31,16 @@ pub struct Args {
     /// Where to train: auto, cpu or cuda:N
     #[arg(long, value_name = "DEVICE", default_value = "auto")]
     device: String,
-    /// Where the data set NAME lies; may be given more than once
-    #[arg(long, value_name = "NAME=PATH", value_parser = super::name_and_path)]
+    /// Folder of the data set that the job file names [default: its `root`]
+    #[arg(long, value_name = "NAME=PATH", value_parser = name_and_path)]
     data: Vec<(String, PathBuf)>,
-    /// Start from the weights of this state dict instead of drawn ones
+    /// Start from the weights in this file (a state dict of PyTorch's names) instead of random ones
     #[arg(long, value_name = "FILE.safetensors")]
     init: Option<PathBuf>,
     /// Write the weights of the selected epoch to this file
     #[arg(long, value_name = "FILE.safetensors")]
     save: Option<PathBuf>,
-    /// Write a line of JSON a step to this file: epoch, step, cases of the batch, mean loss
+    /// Write one line of JSON per step to this file: epoch, step, cases of the batch, mean loss
     #[arg(long, value_name = "FILE.jsonl")]
     trace: Option<PathBuf>,
 }

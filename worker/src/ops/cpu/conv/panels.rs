@@ -45,11 +45,11 @@ pub(super) fn sum_parts<T: Real>(
     }
 }
 
-/// A matrix in panels: `value(outer, inner, column)` gives the elements of row `outer * inners + inner`.
-pub(super) fn panels<T: Real>(
+/// A matrix in panels: `elements(inner, column)` gives those of the rows `outer * inners + inner`, for every `outer` in turn.
+pub(super) fn panels<T: Real, E: ExactSizeIterator<Item = T>>(
     (outers, inners): (usize, usize),
     columns: usize,
-    value: impl Fn(usize, usize, usize) -> T + Sync,
+    elements: impl Fn(usize, usize) -> E + Sync,
 ) -> Vec<T> {
     let depth = outers * inners;
     let fill = |panel: usize, values: &mut [MaybeUninit<T>]| {
@@ -57,9 +57,12 @@ pub(super) fn panels<T: Real>(
         for start in (0..inners).step_by(BLOCK) {
             for (column, n) in columns.clone().enumerate() {
                 for inner in start..inners.min(start + BLOCK) {
-                    let elements = values[inner * PANEL + column..].iter_mut().step_by(inners * PANEL);
-                    for (outer, element) in elements.take(outers).enumerate() {
-                        element.write(value(outer, inner, n));
+                    let elements = elements(inner, n);
+                    assert_eq!(elements.len(), outers, "elements of a column");
+                    let mut place = inner * PANEL + column;
+                    for element in elements {
+                        values[place].write(element);
+                        place += inners * PANEL;
                     }
                 }
             }

@@ -20,6 +20,7 @@ use crate::ops::cpu::run::parallel::{self, Scattered};
 use crate::ops::cpu::run::simd::{Real, zeros};
 use crate::ops::{Activation, Kernel};
 use candle_core::{Result, Tensor};
+use std::iter;
 use std::mem::MaybeUninit;
 use std::ops::Range;
 
@@ -211,15 +212,12 @@ impl Geometry {
         activation: Activation,
     ) -> Vec<T> {
         let (side, channels, depth) = (self.side(), self.channels_large, self.depth());
-        let (rows, columns) = ((side * side, channels), self.channels_small);
+        let (taps, columns) = (side * side, self.channels_small);
+        let kernel = |index: usize| weight[index * taps..][..taps].iter().copied();
         // the choice stands outside, as it would cost more than an element does
         let panels = match reading {
-            Reading::Straight => {
-                panels(rows, columns, |tap, channel, n| weight[(n * channels + channel) * side * side + tap])
-            }
-            Reading::Turned => {
-                panels(rows, columns, |tap, channel, n| weight[(channel * columns + n + 1) * side * side - 1 - tap])
-            }
+            Reading::Straight => panels((taps, channels), columns, |channel, n| kernel(n * channels + channel)),
+            Reading::Turned => panels((taps, channels), columns, |channel, n| kernel(channel * columns + n).rev()),
         };
         let column = (self.channels_small == 1).then(|| panels.iter().step_by(PANEL).copied().collect::<Vec<_>>());
         let cuts = self.cut(self.channels_small);
@@ -265,9 +263,9 @@ impl Geometry {
         let size = panels_size(self.channels_small, length);
         let mut matrix = Vec::with_capacity(side * size);
         for run in 0..side {
-            matrix.extend(panels((1, self.channels_small), length, |_, n, k| {
+            matrix.extend(panels((1, self.channels_small), length, |n, k| {
                 let (tap, channel) = (run * side + k / channels, k % channels);
-                weight[(n * channels + channel) * side * side + tap]
+                iter::once(weight[(n * channels + channel) * side * side + tap])
             }));
         }
         let bias = bias.map(|bias| bias.repeat(side));
