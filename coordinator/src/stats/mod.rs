@@ -3,7 +3,7 @@
 //! ```text
 //!  one list       summary, interval
 //!  differences    paired (t, sign), wilcoxon, flips, superiority, posterior, clustered; multiple: corrections for many
-//!  tables         ranks, anova, additive
+//!  tables         ranks, anova, components, additive
 //!  planning       power
 //!  underneath     distributions, numeric, random
 //! ```
@@ -11,6 +11,7 @@
 pub mod additive;
 pub mod anova;
 pub mod clustered;
+pub mod components;
 pub mod distributions;
 pub mod flips;
 pub mod interval;
