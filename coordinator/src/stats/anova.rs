@@ -26,9 +26,15 @@ pub fn terms(levels: &[usize], values: &[f64]) -> Vec<Term> {
     let term = |(index, effects): (usize, Vec<f64>)| Term {
         factors: index + 1,
         sum_of_squares: effects.iter().map(|effect| effect * effect).sum(),
-        df: of_factors(levels, index + 1).map(|levels| levels - 1).product(),
+        df: df(levels, index + 1),
     };
     effects(levels, values).into_iter().enumerate().map(term).collect()
+}
+
+/// The degrees of freedom of the term of these factors.
+#[must_use]
+pub fn df(levels: &[usize], factors: usize) -> usize {
+    of_factors(levels, factors).map(|levels| levels - 1).product()
 }
 
 /// The effects of each of the [`terms`] at its levels, by the root of the number of cells there: their squares add up to its sum of

@@ -7,6 +7,7 @@
 //! `tests/reference/components.py` measures it.
 
 use super::Interval;
+use super::anova;
 use super::distributions::{chi_squared_quantile, f_quantile};
 
 /// One mean square of a sum.
@@ -95,8 +96,7 @@ fn alike(a: f64, b: f64, tail: f64) -> f64 {
 /// The mean of the mean squares of several tables, as a sum of two: of what the tables share and of what each has of its own. A row has
 /// the effects of one table, whose squares add up to its sum of squares on `df` degrees of freedom. Tables of candidates on the same
 /// splits rise and fall together, so their mean square has fewer degrees of freedom than all of theirs.
-#[must_use]
-pub fn pooled(rows: &[&[f64]], df: usize) -> Vec<Square> {
+fn pooled(rows: &[&[f64]], df: usize) -> Vec<Square> {
     let count = rows.len() as f64;
     let width = rows.first().map_or(0, |row| row.len());
     let shared: Vec<f64> = (0..width).map(|at| rows.iter().map(|row| row[at]).sum::<f64>() / count).collect();
@@ -112,12 +112,44 @@ pub fn pooled(rows: &[&[f64]], df: usize) -> Vec<Square> {
     squares
 }
 
+/// The mean over tables of the mean square of each of the terms of a crossing, of which every table has one number per cell: as sums
+/// of two, of what the tables share and of what each has of its own.
+#[must_use]
+pub fn pooled_terms(levels: &[usize], tables: &[&[f64]]) -> Vec<Vec<Square>> {
+    let effects: Vec<Vec<Vec<f64>>> = tables.iter().map(|values| anova::effects(levels, values)).collect();
+    let pool = |term: usize| {
+        let rows: Vec<&[f64]> = effects.iter().map(|effects| effects[term].as_slice()).collect();
+        pooled(&rows, anova::df(levels, term + 1))
+    };
+    (0..(1 << levels.len()) - 1).map(pool).collect()
+}
+
+/// The components of a crossing, as sums of the squares of its [`pooled_terms`], in their order.
+#[must_use]
+pub fn crossed(levels: &[usize], terms: &[Vec<Square>]) -> Vec<Vec<Square>> {
+    let scaled = |(term, by): (usize, f64)| {
+        terms[term].iter().map(move |square| Square { coefficient: by * square.coefficient, ..*square })
+    };
+    anova::combinations(levels).into_iter().map(|sum| sum.into_iter().flat_map(scaled).collect()).collect()
+}
+
+/// The components of columns and of the rest of `table[row][column]`, where rows are fixed and columns are drawn.
+#[must_use]
+pub fn two_way(table: &[Vec<f64>]) -> [Vec<Square>; 2] {
+    let (rows, columns) = (table.len() as f64, table.first().map_or(0, Vec::len));
+    let squares = anova::two_way(table);
+    let df = (columns - 1) as f64;
+    let mean_square = squares.rest / ((rows - 1.0) * df);
+    let rest = Square { coefficient: 1.0, mean_square, df: effective_df(&anova::residuals(table), columns - 1) };
+    let column = Square { coefficient: 1.0 / rows, mean_square: squares.columns / df, df };
+    [vec![column, Square { coefficient: -1.0 / rows, ..rest }], vec![rest]]
+}
+
 /// The degrees of freedom of a mean square that pools the `rows`, which sum to zero and of which each has `df`: `(rows - 1) df` if
 /// all vary alike and independently, as few as `df` if one row has all the variance. It is twice the square of the expected sum of
 /// squares by its variance, from estimates without bias of both, as in Huynh and Feldt's correction (Journal of Educational
 /// Statistics 1, 1976).
-#[must_use]
-pub fn effective_df(rows: &[Vec<f64>], df: usize) -> f64 {
+fn effective_df(rows: &[Vec<f64>], df: usize) -> f64 {
     let all = (rows.len().saturating_sub(1) * df) as f64;
     if df < 2 || rows.len() < 3 {
         return all;

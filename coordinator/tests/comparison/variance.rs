@@ -3,6 +3,7 @@
 use super::{analyse, close, golden, observations, table};
 use coordinator::analysis::comparison::Component;
 use coordinator::analysis::observations::Observations;
+use coordinator::stats::components::{Square, crossed, interval, pooled_terms, two_way};
 use proto::spec::Seeds;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -26,7 +27,7 @@ fn shape(value: &Value) -> Vec<usize> {
 }
 
 /// A sweep whose seeds are crossed: the scores of candidates x splits x initialisations x orders.
-fn crossed(scores: &[f64], shape: &[usize]) -> Observations {
+fn crossed_sweep(scores: &[f64], shape: &[usize]) -> Observations {
     let each = scores.len() / shape[0];
     let replicates = (0..each).map(|cell| (0..shape[0]).map(|candidate| scores[candidate * each + cell]).collect());
     let mut sweep = observations(&replicates.collect::<Vec<_>>());
@@ -69,7 +70,7 @@ fn components_of_splits_and_of_the_rest_equal_the_reference() {
 fn components_of_crossed_seeds_equal_the_reference() {
     for expected in reference()["crossed"].as_array().unwrap() {
         let scores = &expected["Y"];
-        let analysis = analyse(&crossed(&flat(scores), &shape(scores)));
+        let analysis = analyse(&crossed_sweep(&flat(scores), &shape(scores)));
         let (first, mean) = (&analysis.variance.crossed[0], analysis.variance.crossed.last().unwrap());
         assert_eq!((first.candidate, mean.candidate), (Some(0), None));
         for (found, expected) in [(first, &expected["first"]), (mean, &expected["mean"])] {
@@ -84,7 +85,7 @@ fn components_of_crossed_seeds_equal_the_reference() {
 
 #[test]
 fn scores_without_any_spread_have_components_of_zero() {
-    let analysis = analyse(&crossed(&[0.5; 2 * 5 * 3], &[2, 5, 3]));
+    let analysis = analyse(&crossed_sweep(&[0.5; 2 * 5 * 3], &[2, 5, 3]));
     for component in analysis.variance.crossed.iter().flat_map(|crossed| &crossed.components) {
         let interval = component.interval.unwrap();
         assert_eq!((component.variance, interval.low, interval.high), (0.0, 0.0, 0.0));
@@ -128,49 +129,39 @@ impl World {
         scores
     }
 
-    /// The true components, and where the analysis has them: of candidates x splits alone, and of the mean over candidates.
-    fn truth(&self) -> [(&'static str, f64); 4] {
+    /// The true components of the mean over candidates: of split, initialisation, both together and the rest.
+    fn truth(&self) -> [f64; 4] {
         let squares = self.spread.iter().map(|spread| spread * spread).sum::<f64>() / self.spread.len() as f64;
-        ["split", "init", "split × init", "split × init × order"]
-            .into_iter()
-            .zip(self.variances)
-            .map(|(name, variance)| (name, squares * variance))
-            .collect::<Vec<_>>()
-            .try_into()
-            .unwrap()
+        self.variances.map(|variance| squares * variance)
     }
 
-    /// The true components of candidates x splits with one seed each: what candidates have in common, and what not.
-    fn two_way_truth(&self) -> [(&'static str, f64); 2] {
+    /// The true components of candidates x splits with one seed each: what candidates have in common, and the rest.
+    fn two_way_truth(&self) -> [f64; 2] {
         let count = self.spread.len() as f64;
         let (sum, squares): (f64, f64) =
             (self.spread.iter().sum(), self.spread.iter().map(|spread| spread * spread).sum());
         let [split, _, both, rest] = self.variances;
         let common = self.common * (split + both) * (sum * sum - squares) / (count * (count - 1.0));
-        [("split", common), ("residual", squares / count * (split + both + rest) - common)]
+        [common, squares / count * (split + both + rest) - common]
     }
 }
 
-/// The shares of intervals that contain the true component, in the order of `truth`.
-fn coverage<const N: usize>(
-    sweeps: u32,
-    truth: [(&'static str, f64); N],
-    mut components: impl FnMut() -> Vec<Component>,
-) -> [f64; N] {
-    let mut covered = [0; N];
-    for _ in 0..sweeps {
-        let found = components();
-        for (count, (name, variance)) in covered.iter_mut().zip(&truth) {
-            let component = found.iter().find(|component| component.name == *name).unwrap();
-            *count += u32::from(component.interval.unwrap().contains(*variance));
+/// The share of each component's intervals that contain the true one.
+fn coverage(truth: &[f64], mut components: impl FnMut() -> Vec<Vec<Square>>) -> Vec<f64> {
+    let mut covered = vec![0; truth.len()];
+    for _ in 0..SWEEPS {
+        for ((count, variance), squares) in covered.iter_mut().zip(truth).zip(components()) {
+            *count += u32::from(interval(&squares, 0.05).contains(*variance));
         }
     }
-    covered.map(|count| f64::from(count) / f64::from(sweeps))
+    covered.iter().map(|count| f64::from(*count) / f64::from(SWEEPS)).collect()
 }
 
-/// Prints a table. One standard error of a share is .007. Where one candidate varies much more than the others no interval is exact.
+const SWEEPS: u32 = 2000;
+
+/// Prints a table. One standard error of a share is .005. Where one candidate varies much more than the others no interval is exact.
 #[test]
-#[ignore = "a simulation of minutes: cargo test --release -p coordinator --test comparison cover -- --ignored --nocapture"]
+#[ignore = "a simulation of a minute: cargo test --release -p coordinator --test comparison cover -- --ignored --nocapture"]
 fn intervals_of_components_cover() {
     let world = |name, variances, common, spread| World { name, variances, common, spread };
     let (large, small) = ([9.0, 1.0, 1.0, 1.0], [0.3, 0.02, 0.1, 1.0]);
@@ -186,17 +177,21 @@ fn intervals_of_components_cover() {
     for world in &worlds {
         let least = if world.spread == [1.0; 4] { 0.93 } else { 0.85 };
         for splits in [5, 8, 12, 20] {
-            let seeds = |orders, inits, random: &mut ChaCha8Rng| {
-                let scores = world.draw(splits, inits, orders, random);
-                analyse(&crossed(&scores, &[world.spread.len(), splits, inits, orders])).variance
+            let two_way = coverage(&world.two_way_truth(), || {
+                let scores = world.draw(splits, 1, 1, &mut random);
+                two_way(&scores.chunks(splits).map(<[f64]>::to_vec).collect::<Vec<_>>()).into()
+            });
+            let levels = [splits, INITS, ORDERS];
+            let mut crossings = |tables: std::ops::Range<usize>| {
+                let scores = world.draw(splits, INITS, ORDERS, &mut random);
+                let tables: Vec<&[f64]> = scores.chunks(splits * INITS * ORDERS).collect::<Vec<_>>()[tables].to_vec();
+                let mut found = crossed(&levels, &pooled_terms(&levels, &tables));
+                // by bits the factors are split, initialisation, order: without what order adds to one of them, which is nothing
+                [found.remove(6), found.remove(2), found.remove(1), found.remove(0)].into_iter().rev().collect()
             };
-            let two_way =
-                coverage(1000, world.two_way_truth(), || seeds(1, 1, &mut random).two_way.unwrap().components);
-            // the second candidate is not stretched
-            let plain = World { name: world.name, spread: [1.0; 4], ..*world }.truth();
-            let one = coverage(1000, plain, || seeds(ORDERS, INITS, &mut random).crossed[1].components.clone());
-            let mean =
-                coverage(1000, world.truth(), || seeds(ORDERS, INITS, &mut random).crossed[4].components.clone());
+            // the last candidate is not stretched
+            let one = coverage(&world.variances, || crossings(3..4));
+            let mean = coverage(&world.truth(), || crossings(0..4));
             println!("{:44} {splits:>2}  {two_way:.3?} | {one:.3?} | {mean:.3?}", world.name);
             for share in two_way.iter().chain(&one).chain(&mean) {
                 assert!(*share >= least, "{} at {splits} splits: {share}", world.name);

@@ -98,18 +98,15 @@ impl TwoWay {
         }
         let table: Vec<Vec<f64>> =
             rows.iter().map(|row| splits.iter().map(|split| row.by_split[*split]).collect()).collect();
-        let squares = anova::two_way(&table);
-        let df = [k - 1, s - 1, (k - 1) * (s - 1)];
-        let mean_squares = [squares.rows / df[0] as f64, squares.columns / df[1] as f64, squares.rest / df[2] as f64];
-        let [of_candidates, of_splits, of_rest] = mean_squares;
-        let rest_df = components::effective_df(&anova::residuals(&table), s - 1);
-        let rest = |coefficient| Square { coefficient, mean_square: of_rest, df: rest_df };
-        let split = Square { coefficient: 1.0 / k as f64, mean_square: of_splits, df: df[1] as f64 };
+        let of_candidates = anova::two_way(&table).rows / (k - 1) as f64;
+        let [split, rest] = components::two_way(&table);
+        let mean_squares = [of_candidates, split[0].mean_square, rest[0].mean_square];
         let estimates = [
-            Estimate { raw: (of_candidates - of_rest) / s as f64, interval: None },
-            Estimate::of(&[split, rest(-split.coefficient)], options),
-            Estimate::of(&[rest(1.0)], options),
+            Estimate { raw: (of_candidates - rest[0].mean_square) / s as f64, interval: None },
+            Estimate::of(&split, options),
+            Estimate::of(&rest, options),
         ];
+        let df = [k - 1, s - 1, (k - 1) * (s - 1)];
         let names = ["candidate", "split", "residual"].map(str::to_owned);
         let components = components(&names, &df, &mean_squares, &estimates);
         Some(Self { candidates: k, splits: s, mean_squares, components })
@@ -210,7 +207,7 @@ fn crossed(grid: &Grid, observations: &Observations, options: &Options) -> Vec<C
     let one = |(candidate, values): &(usize, Vec<f64>)| Crossed::of(Some(*candidate), &crossing, &[values], options);
     let mut found: Vec<Crossed> = complete.par_iter().map(one).collect();
     if found.len() > 1 {
-        let all: Vec<&Vec<f64>> = complete.iter().map(|(_, values)| values).collect();
+        let all: Vec<&[f64]> = complete.iter().map(|(_, values)| values.as_slice()).collect();
         found.push(Crossed::of(None, &crossing, &all, options));
     }
     found
@@ -218,32 +215,18 @@ fn crossed(grid: &Grid, observations: &Observations, options: &Options) -> Vec<C
 
 impl Crossed {
     /// The components, from the mean over candidates of their mean squares.
-    fn of(candidate: Option<usize>, crossing: &Crossing, values: &[&Vec<f64>], options: &Options) -> Self {
+    fn of(candidate: Option<usize>, crossing: &Crossing, values: &[&[f64]], options: &Options) -> Self {
         let (names, levels) = crossing.varying();
-        let terms = anova::terms(&levels, values[0]);
-        let effects: Vec<Vec<Vec<f64>>> = values.iter().map(|values| anova::effects(&levels, values)).collect();
-        let pooled: Vec<Vec<Square>> = terms
-            .iter()
-            .enumerate()
-            .map(|(index, term)| {
-                let rows: Vec<&[f64]> = effects.iter().map(|effects| effects[index].as_slice()).collect();
-                components::pooled(&rows, term.df)
-            })
-            .collect();
-        let estimate = |combination: &Vec<(usize, f64)>| {
-            let scaled = |(index, by): &(usize, f64)| {
-                let by = *by;
-                pooled[*index].iter().map(move |square| Square { coefficient: by * square.coefficient, ..*square })
-            };
-            Estimate::of(&combination.iter().flat_map(scaled).collect::<Vec<_>>(), options)
-        };
-        let estimates: Vec<Estimate> = anova::combinations(&levels).iter().map(estimate).collect();
+        let pooled = components::pooled_terms(&levels, values);
+        let sums = components::crossed(&levels, &pooled);
+        let estimates: Vec<Estimate> = sums.iter().map(|squares| Estimate::of(squares, options)).collect();
         let name = |factors: usize| {
             let part = names.iter().enumerate().filter(|(factor, _)| factors >> factor & 1 == 1);
             part.map(|(_, name)| *name).collect::<Vec<_>>().join(" × ")
         };
-        let names: Vec<String> = terms.iter().map(|term| name(term.factors)).collect();
-        let df: Vec<usize> = terms.iter().map(|term| term.df).collect();
+        let terms = 1..=pooled.len();
+        let names: Vec<String> = terms.clone().map(name).collect();
+        let df: Vec<usize> = terms.map(|factors| anova::df(&levels, factors)).collect();
         let squares: Vec<f64> = pooled.iter().map(|squares| components::estimate(squares)).collect();
         let mut components = components(&names, &df, &squares, &estimates);
         components.sort_by_key(|component| component.name.matches('×').count());
