@@ -173,14 +173,17 @@ fn race(
     contenders.iter().map(reason).collect()
 }
 
-/// What a run that collapses scores, at worst: the worst that such a run has had up to this look. If there is none, 0, the least share
-/// there is; of losses, which have no worst, that of any run.
+/// What a run scores that collapses: the worst score of such a run up to this look, from which constant masks are not far. If there is
+/// none, 0, the least share there is; of losses, which have no worst, that of any run.
 fn score_of_a_collapse(metric: Metric, contenders: &[Contender]) -> f64 {
     let marks = || contenders.iter().flat_map(|own| &own.marks);
-    let worst = |scores: &mut dyn Iterator<Item = f64>| scores.reduce(|a, b| if metric.better(a, b) { b } else { a });
-    let of_collapses = worst(&mut marks().filter(|mark| mark.collapsed).filter_map(|mark| mark.score));
-    let of_all = worst(&mut marks().filter_map(|mark| mark.score));
-    of_collapses.or(of_all.filter(|_| metric == Metric::Loss)).unwrap_or(0.0)
+    let seen = worst(metric, marks().filter(|mark| mark.collapsed));
+    let seen = if metric == Metric::Loss { seen.or_else(|| worst(metric, marks())) } else { seen };
+    seen.unwrap_or(0.0)
+}
+
+fn worst<'a>(metric: Metric, marks: impl Iterator<Item = &'a Mark>) -> Option<f64> {
+    marks.filter_map(|mark| mark.score).reduce(|a, b| if metric.better(a, b) { b } else { a })
 }
 
 impl Contender {
