@@ -8,11 +8,15 @@
 //! is legitimate for "better on average over splits of this pool"; nothing is said about new images here. What a look decides
 //! depends on the marks up to it and on nothing else: not on the order in which jobs end, nor on the number of workers.
 //!
-//! * **Race.** Candidate b is beaten if the one-sided paired t test says that some other is better, at alpha / (looks x (candidates - 1)).
-//!   The best candidate can only be lost to one of the others at one of the looks, so it is lost with a chance of alpha at most.
+//! * **Race.** Candidate b is beaten by a, which has the higher mean, if two things hold. The one-sided paired t test says that a is
+//!   better, at alpha / (looks x (candidates - 1)): the best candidate can only be lost to one of the others at one of the looks, so
+//!   among candidates that never collapse it is lost with a chance of alpha at most. And a would still lead if its next run collapsed
+//!   ([`Contender::outlasts`]): few runs without a collapse say little of how often a collapses, and the t test knows nothing of
+//!   what it has not seen.
 //! * **Until.** A candidate is settled once half of the width of the 95 % interval of its mean (Student's t, for this pool) is small
 //!   enough. To look again and again makes the interval a little narrower than 95 %.
-//! * **Unreliable**, under both: three of the first five replicates, or more, collapsed or failed.
+//! * **Unreliable**, under both: three of the first five replicates, or more, collapsed or failed. In a race it still goes on if it is
+//!   ahead of the leader wherever it trained: it may be the best in spite of its collapses.
 //!
 //! The leader, the candidate with the highest mean, always stays in a race.
 
@@ -154,16 +158,32 @@ fn race(
     contenders: &[Contender],
 ) -> Vec<Option<Reason>> {
     let ranked: Vec<_> = by_rank(metric, standings).into_iter().map(|index| &contenders[index]).collect();
-    let leader = ranked.first().map(|leader| leader.candidate);
+    let leader = ranked.first();
+    let collapse = score_of_a_collapse(metric, contenders);
     let reason = |own: &Contender| {
-        if Some(own.candidate) == leader {
-            return None;
-        }
+        let leader = leader.filter(|leader| leader.candidate != own.candidate)?;
         let ahead = ranked.iter().take_while(|other| other.candidate != own.candidate);
         let mut reliable = ahead.filter(|other| other.unreliability().is_none());
-        own.unreliability().or_else(|| reliable.find_map(|other| own.beaten(other, metric, threshold, draws)))
+        let beaten = |other: &&Contender| {
+            own.beaten(other, metric, threshold, draws).filter(|_| other.outlasts(own, metric, collapse))
+        };
+        let unreliable = own.unreliability().filter(|_| !own.leads_where_it_trained(leader, metric));
+        unreliable.or_else(|| reliable.find_map(|other| beaten(other)))
     };
     contenders.iter().map(reason).collect()
+}
+
+/// What a run scores that collapses: the worst score of such a run up to this look, from which constant masks are not far. If there is
+/// none, 0, the least share there is; of losses, which have no worst, that of any run.
+fn score_of_a_collapse(metric: Metric, contenders: &[Contender]) -> f64 {
+    let marks = || contenders.iter().flat_map(|own| &own.marks);
+    let seen = worst(metric, marks().filter(|mark| mark.collapsed));
+    let seen = if metric == Metric::Loss { seen.or_else(|| worst(metric, marks())) } else { seen };
+    seen.unwrap_or(0.0)
+}
+
+fn worst<'a>(metric: Metric, marks: impl Iterator<Item = &'a Mark>) -> Option<f64> {
+    marks.filter_map(|mark| mark.score).reduce(|a, b| if metric.better(a, b) { b } else { a })
 }
 
 impl Contender {
@@ -187,11 +207,28 @@ impl Contender {
         (collapses >= COLLAPSES).then_some(Reason::Unreliable { collapses, of: of as u32 })
     }
 
+    /// By how much it is better than another, for each replicate of which both have a score.
+    fn leads<'a>(&'a self, other: &'a Self, metric: Metric) -> impl Iterator<Item = Option<f64>> + 'a {
+        let lead = move |(own, other): (&Mark, &Mark)| Some(oriented(metric, own.score? - other.score?));
+        self.marks.iter().zip(&other.marks).map(lead)
+    }
+
+    /// Whether its mean would still be ahead of the other's after one more replicate, on which it collapses and the other does not.
+    fn outlasts(&self, other: &Self, metric: Metric, collapse: f64) -> bool {
+        let lead: f64 = self.leads(other, metric).flatten().sum();
+        let usual = other.standing(other.marks.len()).mean;
+        usual.is_some_and(|usual| lead + oriented(metric, collapse - usual) > 0.0)
+    }
+
+    /// Whether its mean is ahead of the other's on the replicates on which it did not collapse.
+    fn leads_where_it_trained(&self, other: &Self, metric: Metric) -> bool {
+        let trained = self.leads(other, metric).zip(&self.marks).filter(|(_, own)| !own.collapsed);
+        trained.filter_map(|(lead, _)| lead).sum::<f64>() > 0.0
+    }
+
     /// Whether another is better on the splits that both have a score of.
     fn beaten(&self, other: &Self, metric: Metric, threshold: f64, draws: &[u64]) -> Option<Reason> {
-        let pairs = other.marks.iter().zip(&self.marks);
-        let difference = |(other, own): (&Mark, &Mark)| Some(oriented(metric, other.score? - own.score?));
-        let differences = per_draw(draws, pairs.map(difference));
+        let differences = per_draw(draws, other.leads(self, metric));
         let (difference, p) = better(&differences)?;
         let pairs = differences.len() as u32;
         (p < threshold).then_some(Reason::Beaten { by: other.candidate, pairs, difference, p })

@@ -21,47 +21,62 @@ impl Term {
 
 /// The terms of a full crossing of factors with these numbers of levels, in order of their bits: `terms[factors - 1]`. `values` has the last
 /// factor varying fastest. The term of all factors together is the residual.
-///
-/// The effect of a term at its levels is the mean there without all effects of its parts: `sum over parts of (-1)^(missing factors)
-/// mean`; its sum of squares is that of the effects over all cells.
 #[must_use]
 pub fn terms(levels: &[usize], values: &[f64]) -> Vec<Term> {
+    let term = |(index, effects): (usize, Vec<f64>)| Term {
+        factors: index + 1,
+        sum_of_squares: effects.iter().map(|effect| effect * effect).sum(),
+        df: df(levels, index + 1),
+    };
+    effects(levels, values).into_iter().enumerate().map(term).collect()
+}
+
+/// The degrees of freedom of the term of these factors.
+#[must_use]
+pub fn df(levels: &[usize], factors: usize) -> usize {
+    of_factors(levels, factors).map(|levels| levels - 1).product()
+}
+
+/// The effects of each of the [`terms`] at its levels, by the root of the number of cells there: their squares add up to its sum of
+/// squares.
+///
+/// The effect of a term at its levels is the mean there without all effects of its parts: `sum over parts of (-1)^(missing factors)
+/// mean`.
+#[must_use]
+pub fn effects(levels: &[usize], values: &[f64]) -> Vec<Vec<f64>> {
     let all = 1_usize << levels.len();
     let means: Vec<Vec<f64>> = (0..all).map(|factors| marginal_means(levels, values, factors)).collect();
-    let term = |factors: usize| {
+    let effects = |factors: usize| {
         let cells: usize = of_factors(levels, factors).product();
-        let effects = (0..cells).map(|cell| {
+        let weight = ((values.len() / cells.max(1)) as f64).sqrt();
+        let effect = |cell: usize| {
             let parts = (0..=factors).filter(|part| part & !factors == 0);
             let signed = parts.map(|part| {
                 let mean = means[part][project(levels, factors, part, cell)];
                 if (factors ^ part).count_ones().is_multiple_of(2) { mean } else { -mean }
             });
-            signed.sum::<f64>()
-        });
-        let squares: f64 = effects.map(|effect| effect * effect).sum();
-        Term {
-            factors,
-            sum_of_squares: squares * (values.len() / cells.max(1)) as f64,
-            df: of_factors(levels, factors).map(|levels| levels - 1).product(),
-        }
+            weight * signed.sum::<f64>()
+        };
+        (0..cells).map(effect).collect()
     };
-    (1..all).map(term).collect()
+    (1..all).map(effects).collect()
 }
 
-/// The components of variance where all factors are random: `sum over terms that contain it of (-1)^(further factors) mean square,
-/// by the number of cells at each of its levels`. Negative ones stay as they are. In the order of [`terms`].
+/// The components of variance where all factors are random, as sums of mean squares: of each of the [`terms`] those that contain it,
+/// by their index and coefficient, `(-1)^(further factors)` by the number of cells at each of the term's levels.
 #[must_use]
-pub fn components(levels: &[usize], terms: &[Term]) -> Vec<f64> {
-    let component = |of: &Term| {
-        let above = terms.iter().filter(|term| term.factors & of.factors == of.factors);
-        let signed = above.map(|term| {
-            let square = term.mean_square();
-            if (term.factors ^ of.factors).count_ones().is_multiple_of(2) { square } else { -square }
+pub fn combinations(levels: &[usize]) -> Vec<Vec<(usize, f64)>> {
+    let all = (1 << levels.len()) - 1;
+    let combination = |of: usize| {
+        let cells = of_factors(levels, all & !of).product::<usize>() as f64;
+        let above = (1..=all).filter(move |factors| factors & of == of);
+        let signed = above.map(move |factors| {
+            let sign = if (factors ^ of).count_ones().is_multiple_of(2) { 1.0 } else { -1.0 };
+            (factors - 1, sign / cells)
         });
-        let all = (1 << levels.len()) - 1;
-        signed.sum::<f64>() / of_factors(levels, all & !of.factors).product::<usize>() as f64
+        signed.collect()
     };
-    terms.iter().map(component).collect()
+    (1..=all).map(combination).collect()
 }
 
 /// The levels of the factors in the set, in their order.
@@ -166,16 +181,31 @@ pub struct TwoWay {
 /// The sums of squares of `table[row][column]`, as [`terms`] of two factors, but for tables of any size.
 #[must_use]
 pub fn two_way(table: &[Vec<f64>]) -> TwoWay {
+    let (rows, columns) = margins(table);
+    let mean = rows.iter().sum::<f64>() / rows.len() as f64;
+    let squares = |means: &[f64]| means.iter().map(|of| (of - mean).powi(2)).sum::<f64>();
+    let rest = residuals(table).iter().flatten().map(|rest| rest * rest).sum();
+    TwoWay { rows: columns.len() as f64 * squares(&rows), columns: rows.len() as f64 * squares(&columns), rest }
+}
+
+/// What row and column leave unexplained of each cell of `table[row][column]`.
+#[must_use]
+pub fn residuals(table: &[Vec<f64>]) -> Vec<Vec<f64>> {
+    let (rows, columns) = margins(table);
+    let mean = rows.iter().sum::<f64>() / rows.len() as f64;
+    let of_row = |(values, row): (&Vec<f64>, &f64)| {
+        values.iter().zip(&columns).map(|(value, column)| value - row - column + mean).collect()
+    };
+    table.iter().zip(&rows).map(of_row).collect()
+}
+
+/// The means of the rows and of the columns.
+fn margins(table: &[Vec<f64>]) -> (Vec<f64>, Vec<f64>) {
     let (height, width) = (table.len() as f64, table.first().map_or(0, Vec::len));
-    let rows: Vec<f64> = table.iter().map(|row| row.iter().sum::<f64>() / width as f64).collect();
+    let rows = table.iter().map(|row| row.iter().sum::<f64>() / width as f64).collect();
     let mut columns = vec![0.0; width];
     for row in table {
         columns.iter_mut().zip(row).for_each(|(column, value)| *column += value / height);
     }
-    let mean = rows.iter().sum::<f64>() / height;
-    let squares = |means: &[f64]| means.iter().map(|of| (of - mean).powi(2)).sum::<f64>();
-    let rest = table.iter().zip(&rows).flat_map(|(values, row)| {
-        values.iter().zip(&columns).map(move |(value, column)| (value - row - column + mean).powi(2))
-    });
-    TwoWay { rows: width as f64 * squares(&rows), columns: height * squares(&columns), rest: rest.sum() }
+    (rows, columns)
 }

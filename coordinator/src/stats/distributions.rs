@@ -28,11 +28,23 @@ pub fn chi_squared_tail(x: f64, df: f64) -> f64 {
     if x <= 0.0 { 1.0 } else { checked_gamma_ur(df / 2.0, x / 2.0).unwrap_or(0.0) }
 }
 
+/// The x with P(X > x) = `tail` of the chi-squared distribution.
+#[must_use]
+pub fn chi_squared_quantile(tail: f64, df: f64) -> f64 {
+    root(0.0, EXACT, |x| tail - chi_squared_tail(x, df))
+}
+
 /// P(X > f) of the F distribution: `I_{d2 / (d2 + d1 f)}(d2 / 2, d1 / 2)`.
 #[must_use]
 pub fn f_tail(f: f64, df1: f64, df2: f64) -> f64 {
     let x = if f <= 0.0 { 1.0 } else { df2 / (df2 + df1 * f) };
     checked_beta_reg(df2 / 2.0, df1 / 2.0, x).unwrap_or(f64::NAN)
+}
+
+/// The f with P(X > f) = `tail` of the F distribution.
+#[must_use]
+pub fn f_quantile(tail: f64, df1: f64, df2: f64) -> f64 {
+    root(0.0, EXACT, |f| tail - f_tail(f, df1, df2))
 }
 
 /// The x with `I_x(a, b)` = `probability`: a quantile of the beta distribution.

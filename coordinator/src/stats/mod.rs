@@ -2,8 +2,9 @@
 //!
 //! ```text
 //!  one list       summary, interval
-//!  differences    paired (t, sign), wilcoxon, flips, superiority, posterior, clustered, fisher (two shares); multiple: corrections for many
-//!  tables         ranks, anova, additive
+//!  differences    paired (t, sign), wilcoxon, flips, superiority, posterior, clustered; multiple: corrections for many
+//!  shares         fisher
+//!  tables         ranks, anova, components, additive
 //!  planning       power, prediction
 //!  underneath     distributions, numeric, random
 //! ```
@@ -11,6 +12,7 @@
 pub mod additive;
 pub mod anova;
 pub mod clustered;
+pub mod components;
 pub mod distributions;
 pub mod fisher;
 pub mod flips;

@@ -67,8 +67,11 @@ fn head(sampling: Option<TestSampling>) -> Vec<(&'static str, Cell)> {
 }
 
 fn notes(analysis: &Analysis) -> Vec<String> {
-    let mut notes =
-        vec!["Negative estimates count as 0; `raw` has them. Intervals by bootstrap over splits.".to_owned()];
+    let mut notes = vec![
+        "Negative estimates count as 0; `raw` has them. Intervals (modified large-sample) are for normal scores; candidates are chosen, \
+         not drawn, and have none."
+            .to_owned(),
+    ];
     if let Some(sampling) = analysis.variance.test_sampling {
         let share = sampling.share.map(|share| format!(", {:.0} % of the variance of splits", 100.0 * share));
         notes.push(format!(

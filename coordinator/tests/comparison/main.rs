@@ -3,6 +3,7 @@
 
 mod effects;
 mod selection;
+mod variance;
 
 use coordinator::analysis::answer::answer;
 use coordinator::analysis::comparison::{Analysis, Finding, Options, Pair, Question, Settle, Warning};

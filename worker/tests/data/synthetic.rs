@@ -3,11 +3,13 @@
 use super::{dataset, synthetic};
 use clap::Parser;
 use proto::data::Format;
+use proto::extras::Baseline;
 use std::fs;
 use tempfile::tempdir;
 use worker::cli::{prepare, synthesize};
 use worker::data::synthetic::{case, ids};
-use worker::data::{inventory, load};
+use worker::data::{Case, inventory, load};
+use worker::train::baselines::Baselines;
 
 #[derive(Parser)]
 enum Cli {
@@ -25,7 +27,7 @@ fn run(arguments: &[&str]) -> Result<(), String> {
 /// Workers on different machines must find the same content.
 #[test]
 fn the_cases_of_a_seed_never_change() {
-    assert_eq!(inventory(&synthetic(3), None).unwrap().content.to_string(), "75e9519f3bc2fb7fef91664d4a953d25");
+    assert_eq!(inventory(&synthetic(3), None).unwrap().content.to_string(), "1346511e11681294d740d20f3c7ef29e");
 }
 
 #[test]
@@ -51,16 +53,42 @@ fn every_lesion_is_one_piece_and_darker_than_the_skin_around_it() {
         let (width, lesion) = (case.width as usize, case.mask.iter().filter(|pixel| **pixel == 1).count());
         let share = lesion as f64 / case.mask.len() as f64;
         assert!((0.01..0.99).contains(&share), "case {index}: {share}");
-        let mean = |inside: u8| {
-            let pixels = case.image.chunks(3).zip(&case.mask).filter(|(_, mask)| **mask == inside);
-            let (sum, count) = pixels.fold((0, 0), |(sum, count), (rgb, _)| (sum + u64::from(rgb[1]), count + 1));
-            sum as f64 / f64::from(count)
-        };
-        assert!(mean(1) + 5.0 < mean(0), "case {index}: {} inside, {} outside", mean(1), mean(0));
+        let [inside, outside] = beside_the_border(&case);
+        assert!(inside < outside, "case {index}: {inside} inside, {outside} outside");
         assert_eq!(reached(&case.mask, width), lesion, "case {index} has several pieces");
         cut += usize::from(case.mask[..width].contains(&1) || case.mask[case.mask.len() - width..].contains(&1));
     }
     assert!((5..40).contains(&cut), "{cut} of 60 are cut by the border");
+}
+
+/// The medians of green on both sides of a lesion's border, 15 pixels to the left and right of where a row crosses it.
+fn beside_the_border(case: &Case) -> [u8; 2] {
+    let width = case.width as usize;
+    let mut sides = [Vec::new(), Vec::new()];
+    for at in 15..case.mask.len() - 15 {
+        let column = at % width;
+        if (15..width - 15).contains(&column) && case.mask[at - 1] != case.mask[at] {
+            for beside in [at - 15, at + 14] {
+                sides[usize::from(case.mask[beside] == 0)].push(case.image[3 * beside + 1]);
+            }
+        }
+    }
+    sides.map(|mut side| {
+        side.sort_unstable();
+        side[side.len() / 2]
+    })
+}
+
+#[test]
+fn no_threshold_finds_the_lesions() {
+    let set = load(&synthetic(100), None, 64, None).unwrap();
+    let cases: Vec<u32> = (0..100).collect();
+    let iou = |baseline| {
+        let counts = Baselines::new(&set, &cases).counts(baseline, &cases);
+        counts.iter().map(|case| case.counts.iou()).sum::<f64>() / 100.0
+    };
+    let [otsu, mean_mask] = [Baseline::Otsu, Baseline::MeanMask].map(iou);
+    assert!(otsu < 0.45 && mean_mask < 0.5, "IoU {otsu} by Otsu's threshold, {mean_mask} by the mean mask");
 }
 
 /// The number of lesion pixels reached from the first one over edges.

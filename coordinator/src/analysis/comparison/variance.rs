@@ -4,9 +4,9 @@ use super::grid::{Grid, GridRow};
 use super::options::Options;
 use crate::analysis::observations::{Observations, Replicate};
 use crate::stats::Interval;
-use crate::stats::anova::{self, Term};
+use crate::stats::anova;
+use crate::stats::components::{self, Square};
 use crate::stats::paired::Moments;
-use crate::stats::random::Random;
 use rayon::prelude::*;
 use serde::Serialize;
 
@@ -60,7 +60,7 @@ pub struct Component {
     pub variance: f64,
     /// Its share of the sum of the variances.
     pub share: f64,
-    /// Interval by bootstrap over splits; `None` for fewer than three splits.
+    /// Its interval, if its levels are drawn from many; `None` for candidates, which are chosen.
     pub interval: Option<Interval>,
 }
 
@@ -79,9 +79,6 @@ pub struct TestSampling {
     pub share: Option<f64>,
 }
 
-/// Crossed candidates for which intervals are made; their bootstrap is the dearest of all.
-const MAX_WITH_INTERVALS: usize = 16;
-
 impl Variance {
     pub(super) fn of(grid: &Grid, observations: &Observations, options: &Options) -> Self {
         let two_way = TwoWay::of(grid, options);
@@ -99,30 +96,34 @@ impl TwoWay {
         if k < 2 || s < 2 {
             return None;
         }
-        let by_split: Vec<Vec<f64>> =
-            splits.iter().map(|split| rows.iter().map(|row| row.by_split[*split]).collect()).collect();
-        let estimate = |table: &[Vec<f64>]| {
-            let squares = anova::two_way(table);
-            let (of_candidates, of_splits) = (squares.columns / (k - 1) as f64, squares.rows / (s - 1) as f64);
-            let rest = squares.rest / ((k - 1) * (s - 1)) as f64;
-            (
-                [of_candidates, of_splits, rest],
-                vec![(of_candidates - rest) / s as f64, (of_splits - rest) / k as f64, rest],
-            )
-        };
-        let (mean_squares, raw) = estimate(&by_split);
-        let intervals = bootstrap(s, options, |resample| {
-            let table: Vec<Vec<f64>> = resample.iter().map(|split| by_split[*split].clone()).collect();
-            estimate(&table).1
-        });
+        let table: Vec<Vec<f64>> =
+            rows.iter().map(|row| splits.iter().map(|split| row.by_split[*split]).collect()).collect();
+        let of_candidates = anova::two_way(&table).rows / (k - 1) as f64;
+        let [split, rest] = components::two_way(&table);
+        let mean_squares = [of_candidates, split[0].mean_square, rest[0].mean_square];
+        let estimates = [
+            Estimate { raw: (of_candidates - rest[0].mean_square) / s as f64, interval: None },
+            Estimate::of(&split, options),
+            Estimate::of(&rest, options),
+        ];
         let df = [k - 1, s - 1, (k - 1) * (s - 1)];
         let names = ["candidate", "split", "residual"].map(str::to_owned);
-        Some(Self {
-            candidates: k,
-            splits: s,
-            mean_squares,
-            components: components(&names, &df, &mean_squares, &raw, intervals.as_deref()),
-        })
+        let components = components(&names, &df, &mean_squares, &estimates);
+        Some(Self { candidates: k, splits: s, mean_squares, components })
+    }
+}
+
+/// A component as it was estimated.
+#[derive(Clone, Copy)]
+struct Estimate {
+    raw: f64,
+    interval: Option<Interval>,
+}
+
+impl Estimate {
+    fn of(squares: &[Square], options: &Options) -> Self {
+        let interval = components::interval(squares, options.alpha);
+        Self { raw: components::estimate(squares), interval: Some(interval) }
     }
 }
 
@@ -203,98 +204,50 @@ fn crossed(grid: &Grid, observations: &Observations, options: &Options) -> Vec<C
     let values = |row: &GridRow| crossing.cells.iter().map(|replicate| row.scores[*replicate]).collect::<Vec<f64>>();
     let complete = grid.of_candidates().iter().map(values).enumerate();
     let complete: Vec<_> = complete.filter(|(_, values)| values.iter().all(|value| !value.is_nan())).collect();
-    let with_intervals = complete.len() <= MAX_WITH_INTERVALS;
-    let one = |(candidate, values): &(usize, Vec<f64>)| {
-        Crossed::of(Some(*candidate), &crossing, &[values], with_intervals.then_some(options))
-    };
+    let one = |(candidate, values): &(usize, Vec<f64>)| Crossed::of(Some(*candidate), &crossing, &[values], options);
     let mut found: Vec<Crossed> = complete.par_iter().map(one).collect();
     if found.len() > 1 {
-        let all: Vec<&Vec<f64>> = complete.iter().map(|(_, values)| values).collect();
-        found.push(Crossed::of(None, &crossing, &all, with_intervals.then_some(options)));
+        let all: Vec<&[f64]> = complete.iter().map(|(_, values)| values.as_slice()).collect();
+        found.push(Crossed::of(None, &crossing, &all, options));
     }
     found
 }
 
 impl Crossed {
     /// The components, from the mean over candidates of their mean squares.
-    fn of(candidate: Option<usize>, crossing: &Crossing, values: &[&Vec<f64>], options: Option<&Options>) -> Self {
+    fn of(candidate: Option<usize>, crossing: &Crossing, values: &[&[f64]], options: &Options) -> Self {
         let (names, levels) = crossing.varying();
-        let mean_terms = |pick: &dyn Fn(&Vec<f64>) -> Vec<f64>| {
-            let each: Vec<Vec<Term>> = values.iter().map(|values| anova::terms(&levels, &pick(values))).collect();
-            let mean = |index: usize| {
-                let sum_of_squares =
-                    each.iter().map(|terms| terms[index].sum_of_squares).sum::<f64>() / each.len() as f64;
-                Term { sum_of_squares, ..each[0][index] }
-            };
-            (0..each[0].len()).map(mean).collect::<Vec<Term>>()
-        };
-        let terms = mean_terms(&Vec::clone);
-        let raw = anova::components(&levels, &terms);
-        let of_split = crossing.cells.len() / crossing.levels[0];
-        // splits are drawn; with fewer than two there is nothing to draw
-        let intervals = options.filter(|_| crossing.levels[0] > 1).and_then(|options| {
-            bootstrap(crossing.levels[0], options, |resample| {
-                let pick = |values: &Vec<f64>| {
-                    resample
-                        .iter()
-                        .flat_map(|split| values[split * of_split..(split + 1) * of_split].to_vec())
-                        .collect()
-                };
-                anova::components(&levels, &mean_terms(&pick))
-            })
-        });
-        let name = |term: &Term| {
-            let part = names.iter().enumerate().filter(|(factor, _)| term.factors >> factor & 1 == 1);
+        let pooled = components::pooled_terms(&levels, values);
+        let sums = components::crossed(&levels, &pooled);
+        let estimates: Vec<Estimate> = sums.iter().map(|squares| Estimate::of(squares, options)).collect();
+        let name = |factors: usize| {
+            let part = names.iter().enumerate().filter(|(factor, _)| factors >> factor & 1 == 1);
             part.map(|(_, name)| *name).collect::<Vec<_>>().join(" × ")
         };
-        let names: Vec<String> = terms.iter().map(name).collect();
-        let df: Vec<usize> = terms.iter().map(|term| term.df).collect();
-        let squares: Vec<f64> = terms.iter().map(Term::mean_square).collect();
-        let mut components = components(&names, &df, &squares, &raw, intervals.as_deref());
+        let terms = 1..=pooled.len();
+        let names: Vec<String> = terms.clone().map(name).collect();
+        let df: Vec<usize> = terms.map(|factors| anova::df(&levels, factors)).collect();
+        let squares: Vec<f64> = pooled.iter().map(|squares| components::estimate(squares)).collect();
+        let mut components = components(&names, &df, &squares, &estimates);
         components.sort_by_key(|component| component.name.matches('×').count());
         Self { candidate, levels: crossing.levels, components }
     }
 }
 
-fn components(
-    names: &[String],
-    df: &[usize],
-    mean_squares: &[f64],
-    raw: &[f64],
-    intervals: Option<&[Interval]>,
-) -> Vec<Component> {
-    let whole: f64 = raw.iter().map(|raw| raw.max(0.0)).sum();
+fn components(names: &[String], df: &[usize], mean_squares: &[f64], estimates: &[Estimate]) -> Vec<Component> {
+    let whole: f64 = estimates.iter().map(|estimate| estimate.raw.max(0.0)).sum();
     let component = |(index, name): (usize, &String)| {
-        let variance = raw[index].max(0.0);
+        let Estimate { raw, interval } = estimates[index];
+        let variance = raw.max(0.0);
         Component {
             name: name.clone(),
             df: df[index],
             mean_square: mean_squares[index],
-            raw: raw[index],
+            raw,
             variance,
             share: if whole > 0.0 { variance / whole } else { 0.0 },
-            interval: intervals.map(|intervals| intervals[index]),
+            interval,
         }
     };
     names.iter().enumerate().map(component).collect()
-}
-
-/// Percentile intervals of several estimates, negative ones at zero, over resamples of the splits; `None` for fewer than three.
-fn bootstrap(splits: usize, options: &Options, estimate: impl Fn(&[usize]) -> Vec<f64>) -> Option<Vec<Interval>> {
-    if splits < 3 {
-        return None;
-    }
-    let mut random = Random::of(options.seed);
-    let resamples = (0..options.resamples.max(1)).map(|_| {
-        let resample: Vec<usize> = (0..splits).map(|_| random.below(splits)).collect();
-        estimate(&resample)
-    });
-    let resamples: Vec<Vec<f64>> = resamples.collect();
-    let interval = |index: usize| {
-        let mut found: Vec<f64> = resamples.iter().map(|estimates| estimates[index].max(0.0)).collect();
-        found.sort_by(f64::total_cmp);
-        let at = |share: f64| found[((found.len() - 1) as f64 * share).round() as usize];
-        Interval { low: at(options.alpha / 2.0), high: at(1.0 - options.alpha / 2.0) }
-    };
-    Some((0..resamples[0].len()).map(interval).collect())
 }

@@ -206,7 +206,7 @@ pub(in crate::report) fn variance(lineup: &Lineup<'_>) -> Option<Figure> {
     });
     let see = format!(
         "Where the spread of the scores comes from, as estimated components of variance of {of}. Lines are 95 % \
-         bootstrap intervals over splits.{expected}"
+         intervals (modified large-sample); candidates are chosen, not drawn, and have none.{expected}"
     );
     let caution = "Components from few splits are rough, and one that comes out below zero is drawn as zero. A large \
                    share of the split says that the cases differ, not that training is unstable.";
