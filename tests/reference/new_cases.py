@@ -1,0 +1,126 @@
+"""How often the interval for new cases covers the true difference: the measurement behind two constants of
+coordinator/src/stats/clustered.rs.
+
+    python tests/reference/new_cases.py [POOLS]
+
+Pools of N cases are drawn from a known distribution. In each pool, classifiers are trained and tested on R random splits, as a sweep
+does; the truth is the mean over many independent training and test sets. The interval is the product's: clustered by case and split,
+plus SHARE of the variance that one split's test cases leave, with Student's t of DF degrees of freedom. Printed is its coverage beside
+that of the clusters alone (t with R - 1) and of Nadeau and Bengio's, each with its mean width.
+"""
+
+import sys
+
+import numpy as np
+from scipy import stats
+
+SHARE, DF = 0.02, 11
+SPLITS = (5, 8, 12, 20, 60)
+# name: cases of the pool, of a training set, of a test set
+SETTINGS = {"twins": (200, 100, 50), "twins, no validation": (200, 160, 40), "mixture": (200, 100, 50)}
+CENTRES = np.random.default_rng(5).normal(0, 1.1, (2, 3, 6))
+
+
+def draw(kind, count, random):
+    labels = random.integers(0, 2, count)
+    if kind.startswith("twins"):
+        features = random.normal(size=(count, 16))
+        features[:, [0, 1, 2, 8, 9, 10]] += 0.55 * (2 * labels[:, None] - 1)
+        return features, labels
+    features = random.normal(size=(count, 12))
+    features[:, :6] += CENTRES[labels, random.integers(0, 3, count)]
+    return features, np.where(random.random(count) < 0.03, 1 - labels, labels)
+
+
+def discriminant(shrinkage):
+    def classify(train, labels, test):
+        means = np.array([train[labels == label].mean(0) for label in (0, 1)])
+        rest = train - means[labels]
+        spread = rest.T @ rest / len(train)
+        spread = (1 - shrinkage) * spread + shrinkage * np.diag(np.diag(spread)) + 1e-3 * np.eye(len(spread))
+        weights = np.linalg.solve(spread, means.T)
+        return (test @ weights - 0.5 * (means.T * weights).sum(0)).argmax(1)
+
+    return classify
+
+
+def neighbours(count):
+    def classify(train, labels, test):
+        distances = ((test[:, None] - train[None]) ** 2).sum(-1)
+        nearest = np.argpartition(distances, count, axis=1)[:, :count]
+        return (labels[nearest].mean(1) > 0.5).astype(int)
+
+    return classify
+
+
+def classifiers(kind):
+    """A pair of equal classifiers on exchangeable features, whose true difference is 0; or a pair of different ones."""
+    if kind.startswith("twins"):
+        return [(rule, half) for rule in (discriminant(0.1), neighbours(5)) for half in (slice(0, 8), slice(8, 16))]
+    return [(rule, slice(None)) for rule in (discriminant(0.1), discriminant(1.0), neighbours(5), neighbours(1))]
+
+
+def hits(kind, features, labels, train, test):
+    return np.array(
+        [rule(features[train][:, part], labels[train], features[test][:, part]) == labels[test] for rule, part in classifiers(kind)]
+    ).astype(float)
+
+
+def truth(kind, train, random):
+    scores = []
+    for _ in range(1500):
+        features, labels = draw(kind, train + 600, random)
+        scores.append(hits(kind, features, labels, np.arange(train), np.arange(train, train + 600)).mean(1))
+    return np.mean(scores, axis=0)
+
+
+def clustered(differences, tests, pool):
+    """Mean, clustered variance, and the part of the cells, of differences[split, case]."""
+    splits, count = differences.shape
+    mean = differences.mean()
+    rest = differences - mean
+    sums, seen = np.zeros(pool), np.zeros(pool)
+    np.add.at(sums, tests.ravel(), rest.ravel())
+    np.add.at(seen, tests.ravel(), 1)
+    cases, all_cells = (seen > 0).sum(), (splits * count) ** 2
+    of_cases = cases / (cases - 1) * (sums**2).sum() / all_cells
+    of_splits = splits / (splits - 1) * (rest.sum(1) ** 2).sum() / all_cells
+    of_both = (rest**2).sum() / all_cells
+    return mean, max(of_cases + of_splits - of_both, of_cases, of_splits), of_both
+
+
+def main():
+    pools = int(sys.argv[1]) if len(sys.argv) > 1 else 200
+    for kind, (size, train, test) in SETTINGS.items():
+        random = np.random.default_rng(7)
+        exact = truth(kind, train, random)
+        pairs = [(0, 1), (2, 3)]
+        covered = {}
+        for _ in range(pools):
+            features, labels = draw(kind, size, random)
+            orders = [random.permutation(size) for _ in range(max(SPLITS))]
+            tests = np.array([order[size - test :] for order in orders])
+            all_hits = [hits(kind, features, labels, order[:train], own) for order, own in zip(orders, tests)]
+            for first, second in pairs:
+                true = 0.0 if kind.startswith("twins") else exact[first] - exact[second]
+                differences = np.array([hit[first] - hit[second] for hit in all_hits])
+                for splits in SPLITS:
+                    some = differences[:splits]
+                    mean, variance, of_both = clustered(some, tests[:splits], size)
+                    by_split = some.mean(1).var(ddof=1)
+                    halves = {
+                        "new cases": stats.t.ppf(0.975, DF) * np.sqrt(variance + SHARE * splits * of_both),
+                        "clusters alone": stats.t.ppf(0.975, splits - 1) * np.sqrt(variance),
+                        "Nadeau and Bengio": stats.t.ppf(0.975, splits - 1)
+                        * np.sqrt(by_split * (1 / splits + test / (size - test))),
+                    }
+                    for name, half in halves.items():
+                        covered.setdefault((name, splits), []).append((abs(mean - true) <= half, 2 * half))
+        for name in ("new cases", "clusters alone", "Nadeau and Bengio"):
+            shown = (np.mean(covered[name, splits], axis=0) for splits in SPLITS)
+            each = "  ".join(f"{splits}: {share:.3f} ({width:.3f})" for splits, (share, width) in zip(SPLITS, shown))
+            print(f"{kind:22s} {name:18s} {each}", flush=True)
+
+
+if __name__ == "__main__":
+    main()
