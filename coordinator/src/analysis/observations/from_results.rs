@@ -1,7 +1,7 @@
 //! The results of a sweep -> Observations. Candidates are selected on the validation subset and reported on the test subset; on the
 //! objective's, where a sweep has no test cases.
 
-use super::{Baseline, Candidate, CaseScore, Ended, Observation, Observations, Replicate};
+use super::{Baseline, Candidate, CaseScore, Ended, Observation, Observations, Replicate, ReplicatesAre};
 use crate::results::{BaselineRow, JobRow, RowState, ScoredResult, SweepHead, SweepResults};
 use proto::measure::{CaseCounts, Scores};
 use proto::spec::{Metric, Scheme, Seeds, Split, Subset};
@@ -27,6 +27,7 @@ pub fn observations(results: &SweepResults) -> Observations {
         candidates,
         baselines: scored_baselines(head, subset, baselines),
         replicates: head.replicates.iter().map(|seeds| replicate(head, seeds)).collect(),
+        replicates_are: ReplicatesAre::Splits,
         ratio: ratio(head, subset),
         pool: head.cases.map(|cases| match head.split.scheme {
             // the other cases are in no split

@@ -31,6 +31,8 @@ pub struct Observations {
     pub baselines: Vec<Baseline>,
     /// The replicates, in the order of the plan.
     pub replicates: Vec<Replicate>,
+    /// What differs between replicates.
+    pub replicates_are: ReplicatesAre,
     /// Test cases by training cases of a split; `None` if not known.
     pub ratio: Option<f64>,
     /// Number of cases that the splits are drawn from; `None` if not known.
@@ -53,6 +55,16 @@ pub struct Baseline {
     pub name: String,
     /// One per replicate; [`Observation::Missing`] where it was not evaluated.
     pub observations: Vec<Observation>,
+}
+
+/// What differs between the replicates of a candidate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum ReplicatesAre {
+    /// The split into training and test cases.
+    #[default]
+    Splits,
+    /// The seed, as far as is known: all replicates may have one split. Then they say nothing of other splits or new data.
+    Seeds,
 }
 
 /// One value of the seeds.

@@ -6,7 +6,7 @@ use crate::analysis::comparison::{
     Posterior, Power, Ranks, Selection, Share, Superiority, Test, TestSampling, TwoWay, Variance, Verdicts, Warning,
 };
 use crate::analysis::observations::Observations;
-use crate::analysis::observations::{Baseline, Candidate, Observation, Replicate};
+use crate::analysis::observations::{Baseline, Candidate, Observation, Replicate, ReplicatesAre};
 use crate::plan::{AxisValue, Objective};
 use crate::report::*;
 use crate::results::{Example, JobRow, MeasurementRow, RowState, ScoredResult, SweepHead, SweepResults};
@@ -122,6 +122,7 @@ fn observations(candidates: usize) -> Observations {
         candidates: (0..candidates).map(candidate).collect(),
         baselines: vec![Baseline { name: "Otsu".to_owned(), observations: vec![Observation::scored(0.66); SPLITS] }],
         replicates: (0..SPLITS as u64).map(replicate).collect(),
+        replicates_are: ReplicatesAre::Splits,
         ratio: Some(0.5),
         pool: Some(200),
     }
