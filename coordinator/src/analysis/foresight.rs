@@ -101,7 +101,12 @@ impl Design {
         };
         vec![
             question("this pool", told.this_pool, told.this_pool_all_pairs, Flips::fewest(self.alpha)),
-            question("new data", told.new_data, told.new_data_all_pairs, MIN_SPLITS),
+            question(
+                &format!("new data (ratio {:.2})", self.ratio),
+                told.new_data,
+                told.new_data_all_pairs,
+                MIN_SPLITS,
+            ),
         ]
     }
 }

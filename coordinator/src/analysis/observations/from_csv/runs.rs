@@ -61,7 +61,9 @@ impl<'a> Run<'a> {
                 return Err(twice(sheet, places, line.number, first, &run));
             }
         }
-        match self.earlier.iter().find(|line| !first.contains_key(case(line))).zip(places.state) {
+        // an attempt that came to nothing may name no case
+        let is_left_behind = |line: &&&'a Line| !case(line).is_empty() && !first.contains_key(case(line));
+        match self.earlier.iter().find(is_left_behind).filter(|_| places.case.is_some()).zip(places.state) {
             Some((line, state)) => {
                 let problem = format!(
                     "is {} for case {} of {}, whose other cases are finished: {ONE_CASE_REMEDY}",
@@ -96,7 +98,7 @@ impl<'a> Runs<'a> {
     /// Gathers the lines of each run.
     ///
     /// # Errors
-    /// If a state is not known, a case is empty, or a run or one of its cases is there twice.
+    /// If a state is not known, a run or one of its cases is there twice, or some cases of a run are not finished.
     pub(super) fn of(sheet: &'a Sheet, places: &Places, grid: &Grid) -> Result<Self, ImportError> {
         let mut found: BTreeMap<(usize, usize), Run<'a>> = BTreeMap::new();
         for (line, (candidate, replicate)) in sheet.lines.iter().zip(&grid.of_lines) {
@@ -108,7 +110,7 @@ impl<'a> Runs<'a> {
             let new = Run { candidate, replicate, state, lines: Vec::new(), earlier: Vec::new() };
             found.entry((candidate, replicate)).or_insert(new).add(line, state);
         }
-        let cases = places.case.map(|place| numbered(sheet, place)).transpose()?.unwrap_or_default();
+        let cases = places.case.map(|place| numbered(sheet, place)).unwrap_or_default();
         let runs: Vec<_> = found.into_values().map(|run| run.checked(sheet, places, grid)).collect::<Result<_, _>>()?;
         Ok(Self { runs, cases })
     }
@@ -120,7 +122,7 @@ impl<'a> Runs<'a> {
             let count = |state| self.runs.iter().filter(|run| run.state == state).count() as u64;
             let is = |count: u64| if count == 1 { "is" } else { "are" };
             let counts =
-                [(State::Failed, "marked failed"), (State::Running, "not at an end"), (State::Pruned, "pruned")];
+                [(State::Failed, "marked failed"), (State::Running, "not finished"), (State::Pruned, "pruned")];
             let counts = counts.map(|(state, what)| (count(state), what)).into_iter().filter(|(count, _)| *count > 0);
             let mut said: Vec<String> =
                 counts.map(|(count, what)| format!("{} {} {what}", plural(count, "run"), is(count))).collect();
@@ -146,7 +148,7 @@ impl<'a> Runs<'a> {
     /// What each run came to in one metric.
     ///
     /// # Errors
-    /// If a score is not a number, or one case of a run has none.
+    /// If a score is not a number, its case has no name, or another case of the same run has no score.
     pub(super) fn observations(
         &self,
         sheet: &Sheet,
@@ -180,6 +182,10 @@ impl<'a> Runs<'a> {
         let mut without = None;
         for line in &run.lines {
             match read_score(sheet, score, line)? {
+                Some(_) if line.fields[case].is_empty() => {
+                    let problem = "is empty: write which case the score is of";
+                    return Err(ImportError::cell(line.number, &sheet.header[case], problem));
+                }
                 Some(score) => cases.push(CaseScore { case: self.cases[&*line.fields[case]], score }),
                 None => without = Some(line),
             }
@@ -207,17 +213,14 @@ impl<'a> Runs<'a> {
 }
 
 /// The cases by their names, numbered in ascending order: of numbers, if all are numbers, else of names.
-fn numbered(sheet: &Sheet, place: usize) -> Result<HashMap<&str, u32>, ImportError> {
-    if let Some(line) = sheet.lines.iter().find(|line| line.fields[place].is_empty()) {
-        return Err(ImportError::cell(line.number, &sheet.header[place], "is empty: write which case the score is of"));
-    }
+fn numbered(sheet: &Sheet, place: usize) -> HashMap<&str, u32> {
     let number = |name: &str| name.parse().ok().filter(|number: &f64| number.is_finite());
-    let are_numbers = sheet.column(place).all(|name| number(name).is_some());
-    let mut names: Vec<&str> = sheet.column(place).collect();
+    let mut names: Vec<&str> = sheet.column(place).filter(|name| !name.is_empty()).collect();
+    let are_numbers = names.iter().all(|name| number(name).is_some());
     let key = |name: &str| if are_numbers { number(name).unwrap_or_default() } else { 0.0 };
     names.sort_by(|a, b| key(a).total_cmp(&key(b)).then(a.cmp(b)));
     names.dedup();
-    Ok(names.into_iter().zip(0..).collect())
+    names.into_iter().zip(0..).collect()
 }
 
 fn twice(sheet: &Sheet, places: &Places, line: u64, first: u64, run: &str) -> ImportError {

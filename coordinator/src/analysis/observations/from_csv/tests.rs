@@ -150,7 +150,7 @@ fn pruned_failed_and_running_runs_have_no_score() {
     assert_eq!(found.axes, ["params_model"]);
     let expected = [Observation::Dropped, Observation::scored(0.76), Observation::Failed, Observation::Missing];
     assert_eq!(found.candidates[0].observations, expected);
-    let said = "column `state`: 1 run is marked failed, 1 run is not at an end, 1 run is pruned";
+    let said = "column `state`: 1 run is marked failed, 1 run is not finished, 1 run is pruned";
     assert_eq!(imported.notes, [said, "passed over: number, datetime_start"]);
 }
 
@@ -215,6 +215,12 @@ fn a_case_is_there_once_and_has_a_score_if_its_run_has_one() {
     assert_mistake(&lines, &guess, (3, Some("state")), &["`crashed`", "case `9`", "all its cases"]);
     let again = scores(&format!("{lines}unet,0,9,0.5,finished\n"));
     assert_eq!(again, scores(CASES));
+    // an attempt that came to nothing names no case
+    let crashed = scores(&format!("{lines}unet,0,9,0.5,finished\nunet,1,,,crashed\nunet,2,,,crashed\n"));
+    assert_eq!(crashed.candidates[0].observations[..2], again.candidates[0].observations);
+    assert_eq!((&crashed.candidates[0].observations[2], crashed.pool), (&Observation::Failed, Some(3)));
+    let empty = scores(&format!("{CASES}unet,2,,\n"));
+    assert_eq!(empty.candidates[0].observations[2], Observation::Failed);
 }
 
 #[test]
