@@ -55,7 +55,7 @@ impl Design {
         let one_of_all = alpha / self.pairs().max(1) as f64;
         let student = |level| detectable(splits, 0.0, level, power);
         // P(all differences have the sign of the true one) = Phi(d)^n, the other sign apart
-        let one_sign = || normal_quantile(power.powf(1.0 / splits as f64));
+        let one_sign = || normal_quantile(1.0 - power.powf(1.0 / splits as f64));
         let (this_pool, this_pool_all_pairs) = match Flips::of(splits, alpha) {
             Flips::ShowNothing => (None, None),
             Flips::NeedOneSign => (Some(one_sign()), (self.pairs() < 2).then(one_sign)),
@@ -175,6 +175,6 @@ mod tests {
         assert!(few[0].contains("with 3 splits; that takes 6") && few[1].contains("that takes 5"), "{few:?}");
         assert!(design(12, 1, 0.5).sentences(None).is_empty());
         let scores = design(12, 2, 0.5).sentences(Some(0.1));
-        assert!(scores[0].contains("0.0887 (0.89 sd)"), "{scores:?}");
+        assert!(scores[0].contains("0.0889 (0.89 sd)"), "{scores:?}");
     }
 }

@@ -113,7 +113,7 @@ fn write_table(plan: &Plan, spread: Option<&Spread>, with_power: bool, out: &mut
     writeln!(out, "\nleast true difference told apart four times in five")?;
     sentences.iter().try_for_each(|sentence| writeln!(out, "  {sentence}"))?;
     let told = design.with(design.splits);
-    if told.this_pool.or(told.new_data).is_some() {
+    if with_power || spread.is_some() || told.this_pool.or(told.new_data).is_some() {
         let known = spread.map_or_else(String::new, |Spread { sd, from }| format!(" = {} ({from})", measured(*sd)));
         writeln!(out, "  sd{known}: standard deviation of the difference of two candidates, over splits")?;
     }

@@ -1,6 +1,6 @@
 //! Which column of a file means what: said by name, or guessed where a single one can be meant.
 
-use super::error::ImportError;
+use super::error::{ImportError, listed, shown};
 use super::sheet::Sheet;
 
 /// Names that a score column has in the tables of many tools.
@@ -19,8 +19,6 @@ const SETTING_PREFIXES: &[&str] = &["params_", "params.", "param_", "config/", "
 const OTHER_PREFIXES: &[&str] = &["user_attrs_", "metrics.", "metrics/"];
 /// Instead of a column's name: there is no such column.
 const NONE: &str = "none";
-/// Maximum number of names that a message lists.
-const MAX_LISTED: usize = 12;
 
 /// Which columns mean what; all are guessed where they are not named.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -119,7 +117,14 @@ impl Places {
         };
         let (settings, others): (Vec<_>, Vec<_>) = (0..header.len()).filter(free).partition(is_setting);
         match (&settings[..], &others[..]) {
-            ([], []) => Err(ImportError::line(1, "there is no candidate column: add one that names what is compared")),
+            ([], []) => {
+                let none = |taken: Option<usize>, option| {
+                    taken.map(|place| format!(", or give {option} none if it is {}", shown(&header[place])))
+                };
+                let remedies = [none(self.state, "--state"), none(self.case, "--case")].into_iter().flatten();
+                let problem = "there is no candidate column: add one that names what is compared";
+                Err(ImportError::line(1, remedies.fold(problem.to_owned(), |text, remedy| text + &remedy)))
+            }
             ([], _) => Ok((others, settings)),
             _ => Ok((settings, others)),
         }
@@ -203,18 +208,4 @@ fn none_is_meant(header: &[String], option: &str) -> ImportError {
         None => format!("which column is meant? give {option} one of: {}", listed(header)),
     };
     ImportError::line(1, problem)
-}
-
-/// A name in a message.
-pub(super) fn shown(name: &str) -> String {
-    format!("`{name}`")
-}
-
-/// The names, for a message.
-pub(super) fn listed(names: &[impl AsRef<str>]) -> String {
-    let mut listed = names.iter().take(MAX_LISTED).map(|name| name.as_ref().to_owned()).collect::<Vec<_>>().join(", ");
-    if names.len() > MAX_LISTED {
-        listed.push_str(", ...");
-    }
-    listed
 }

@@ -1,7 +1,7 @@
 //! Lines -> candidates and replicates, each in the order in which it first appears.
 
-use super::columns::{Places, listed, shown};
-use super::error::ImportError;
+use super::columns::Places;
+use super::error::{ImportError, listed, shown};
 use super::sheet::Sheet;
 use crate::analysis::observations::Replicate;
 use crate::plan::AxisValue;

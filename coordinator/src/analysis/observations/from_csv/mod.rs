@@ -27,7 +27,8 @@ pub use direction::Direction;
 pub use error::ImportError;
 
 use super::{Candidate, Observation, Observations, ReplicatesAre};
-use columns::{Places, listed};
+use columns::Places;
+use error::listed;
 use grid::Grid;
 use runs::Runs;
 use sheet::Sheet;

@@ -5,8 +5,8 @@
 //!                                                                            \-> a score, or one per case and their mean
 //! ```
 
-use super::columns::{Places, listed, shown};
-use super::error::ImportError;
+use super::columns::Places;
+use super::error::{ImportError, listed, shown};
 use super::grid::Grid;
 use super::sheet::{Line, Sheet};
 use super::state::State;

@@ -3,8 +3,7 @@
 //! Programs add to a CSV: a byte order mark, UTF-16, comments above the header (`# ...`), a column without a name that numbers the
 //! lines (pandas, R), a comma at the end of each line. None of it is taken for results.
 
-use super::columns::shown;
-use super::error::ImportError;
+use super::error::{ImportError, shown};
 use std::borrow::Cow;
 use std::collections::HashSet;
 

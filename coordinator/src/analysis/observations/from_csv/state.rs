@@ -1,6 +1,6 @@
 //! What the word in a state column says of a run.
 
-use super::columns::shown;
+use super::error::shown;
 
 /// How a run stands. Where several lines are of one run, the greatest counts: a run that failed and was run again is what it became.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
