@@ -197,3 +197,135 @@ fn what_cannot_be_read_is_the_users() {
     let parsed = Cli::try_parse_from(["analyze", "x.csv", "--ratio", "50:100"]).unwrap_err().to_string();
     assert!(parsed.contains("50/100"), "{parsed}");
 }
+
+/// A line a run and case; `T` says which cases a split tests.
+#[test]
+fn cases_give_the_interval_that_is_clustered_by_case_and_split() {
+    let expected = &reference()["twoway_cluster"];
+    let mut text = "model,split,case,score\n".to_owned();
+    let rows = |key: &str| expected[key].as_array().unwrap().clone();
+    for (split, (tested, differences)) in rows("T").iter().zip(rows("d")).enumerate() {
+        for case in (0..4).filter(|case| tested[*case] == 1) {
+            writeln!(text, "a,{split},c{case},{}", 0.5 + differences[case].as_f64().unwrap()).unwrap();
+            writeln!(text, "b,{split},c{case},0.5").unwrap();
+        }
+    }
+    let found = document(&text, &["--ratio", "0.5"]);
+    let pair = row(&found["pairs"], &[("first", "a"), ("second", "b")]);
+    close(&pair["cases_difference"], &expected["mean"]);
+    let half_width = (pair["cases_high"].as_f64().unwrap() - pair["cases_low"].as_f64().unwrap()) / 2.0;
+    let deviation = half_width / 4.302652729911275; // t quantile .975 with 2 degrees of freedom
+    close(&(deviation * deviation).into(), &expected["V"]);
+    assert_eq!(pair["n"], 3);
+}
+
+#[test]
+fn seeds_are_averaged_within_a_split_and_have_a_variance_of_their_own() {
+    let text = "c,split,seed,score\nx,a,0,1\nx,a,1,2\nx,b,0,4\nx,b,1,5\nx,c,0,7\nx,c,1,8\n\
+        y,a,0,0\ny,a,1,0\ny,b,0,1\ny,b,1,1\ny,c,0,0\ny,c,1,0\n";
+    let found = document(text, &["--ratio", "0.5"]);
+    assert_eq!((&found["replicate"], &found["replicates"]), (&"split,seed".into(), &6.into()));
+    assert_eq!(row(&found["pairs"], &[("first", "x"), ("second", "y")])["n"], 3, "one difference per split");
+    let component =
+        |name: &str| row(&found["variance"], &[("candidate", "x"), ("component", name)])["variance"].clone();
+    // splits are 3 apart, and the seeds of each split 1: no interaction
+    close(&component("split"), &9.0.into());
+    close(&component("init"), &0.5.into());
+}
+
+#[test]
+fn several_metrics_are_analysed_each_by_itself() {
+    let text = "c,seed,iou,hd95\nx,0,0.5,3\nx,1,0.55,2.5\ny,0,0.6,4\ny,1,0.7,4.5\n";
+    let metrics = ["--candidate", "c", "--minimize=hd95", "--score"];
+    let both = document(text, &[&metrics[..], &["iou,hd95"]].concat());
+    assert_eq!(both["schema"], "splitsweep.analyses/1");
+    assert_eq!(both["analyses"].as_array().unwrap().len(), 2);
+    assert_eq!(both["analyses"][0], document(text, &["--candidate", "c", "--score", "iou"]));
+    assert_eq!(both["analyses"][1], document(text, &[&metrics[..], &["hd95"]].concat()));
+    let bests = [0, 1].map(|metric| both["analyses"][metric]["candidates"]["best"].clone());
+    assert_eq!(bests, ["y", "x"]);
+    let shown = output(text, &[&metrics[..], &["iou,hd95"]].concat());
+    let head: Vec<_> = shown.lines().take(5).map(|line| line.split_whitespace().collect::<Vec<_>>()).collect();
+    assert_eq!(head[2..], [vec!["c", "iou", "hd95"], vec!["x", "0.5250", "2.7500"], vec!["y", "0.6500", "4.2500"]]);
+    let csv = output(text, &[&metrics[..], &["iou,hd95", "--rows", "pairs", "--format", "csv"]].concat());
+    let firsts: Vec<_> = csv.lines().map(|line| line.split(',').take(3).collect::<Vec<_>>().join(" ")).collect();
+    assert_eq!(firsts, ["metric first second", "iou x y", "hd95 x y"]);
+}
+
+#[test]
+fn intervals_have_the_confidence_that_is_asked_for() {
+    let text = csv(&reference());
+    let (usual, wide) = (document(&text, &[]), document(&text, &["--alpha", "0.1"]));
+    assert_eq!((&usual["candidates"]["alpha"], &wide["candidates"]["alpha"]), (&0.05.into(), &0.1.into()));
+    let width = |document: &Value| {
+        let row = row(&document["candidates"], &[("candidate", "A")]);
+        row["pool_high"].as_f64().unwrap() - row["pool_low"].as_f64().unwrap()
+    };
+    // t quantiles .95 and .975 with 11 degrees of freedom
+    close(&(width(&wide) / width(&usual)).into(), &(1.795884818704 / 2.200985160083).into());
+    for alpha in ["0", "0.5", "-1", "x"] {
+        let parsed = Cli::try_parse_from(["analyze", "x.csv", &format!("--alpha={alpha}")]).unwrap_err().to_string();
+        assert!(parsed.contains("between 0 and 0.5"), "{parsed}");
+    }
+}
+
+/// An export of Optuna, whose pruned trials have the score that they had half-way.
+#[test]
+fn pruned_trials_do_not_turn_the_winner() {
+    let mut text = ",number,value,params_lr,params_model,user_attrs_seed,state\n".to_owned();
+    for (index, (model, seed, value, state)) in [
+        ("unet", 0, 0.31, "PRUNED"),
+        ("unet", 1, 0.77, "COMPLETE"),
+        ("unet", 2, 0.78, "COMPLETE"),
+        ("segnet", 0, 0.71, "COMPLETE"),
+        ("segnet", 1, 0.71, "COMPLETE"),
+        ("segnet", 2, 0.73, "COMPLETE"),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        writeln!(text, "{index},{index},{value},0.001,{model},{seed},{state}").unwrap();
+    }
+    let found = document(&text, &["--ratio", "0.5"]);
+    let unet = row(&found["candidates"], &[("params_model", "unet")]);
+    assert_eq!((&unet["n"], &unet["failed"], &unet["dropped"]), (&2.into(), &0.into(), &1.into()));
+    close(&unet["mean"], &0.775.into());
+    assert_eq!(found["candidates"]["best"], "0.001 unet");
+    let counted = document(&text, &["--state", "none", "--candidate", "params_lr,params_model"]);
+    assert_eq!(counted["candidates"]["best"], "0.001 segnet");
+}
+
+/// An export of W&B: a run that crashed stands beside its repetition.
+#[test]
+fn a_crashed_run_that_was_run_again_counts_once() {
+    let text = "\"Name\",\"State\",\"lr\",\"model\",\"seed\",\"val/IoU\"\n\"r0a\",\"crashed\",\"0.1\",\"unet\",\"0\",\"\"\n\
+        \"r0\",\"finished\",\"0.1\",\"unet\",\"0\",\"0.75\"\n\"r1\",\"finished\",\"0.1\",\"unet\",\"1\",\"0.77\"\n\
+        \"r2\",\"failed\",\"0.1\",\"segnet\",\"0\",\"0.1\"\n\"r3\",\"finished\",\"0.1\",\"segnet\",\"1\",\"0.71\"\n";
+    let found = document(text, &["--score", "val/IoU", "--candidate", "lr,model"]);
+    let unet = row(&found["candidates"], &[("model", "unet")]);
+    assert_eq!((&unet["n"], &unet["jobs"], &unet["failed"]), (&2.into(), &2.into(), &0.into()));
+    let segnet = row(&found["candidates"], &[("model", "segnet")]);
+    assert_eq!((&segnet["n"], &segnet["failed"]), (&1.into(), &1.into()));
+    close(&segnet["mean"], &0.71.into());
+}
+
+#[test]
+fn a_loss_without_a_direction_is_the_users() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("scores.csv");
+    std::fs::write(&file, "c,seed,val_loss\nx,0,0.5\nx,1,0.6\ny,0,0.1\ny,1,0.2\n").unwrap();
+    let analysed = |options: &[&str]| {
+        let file = file.to_str().unwrap();
+        let cli = Cli::parse_from(["analyze", file, "--score", "val_loss"].iter().chain(options));
+        analyze::analysed(&cli.args)
+    };
+    let error = analysed(&[]).unwrap_err();
+    assert_eq!(error.exit_code(), 2);
+    let expected = "line 1, column `val_loss`: is usually better when lower: say --minimize or --maximize";
+    assert!(error.to_string().ends_with(expected), "{error}");
+    let direction = |options: &[&str]| analysed(options).unwrap()[0].analysis.higher_is_better;
+    assert_eq!((direction(&["--minimize"]), direction(&["--maximize"])), (false, true));
+    let wrong = analysed(&["--minimize=loss"]).unwrap_err();
+    assert_eq!((wrong.exit_code(), wrong.to_string().contains("val_loss")), (2, true), "{wrong}");
+    assert!(Cli::try_parse_from(["analyze", "x.csv", "--minimize", "--maximize"]).is_err());
+}

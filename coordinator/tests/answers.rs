@@ -33,7 +33,7 @@ fn said(file: &Path) -> String {
     let options =
         OPTIONS.iter().find(|(table, _)| *table == name).map_or(&["--ratio", "0.5"][..], |(_, options)| options);
     let line = ["analyze", file.to_str().unwrap()].into_iter().chain(options.iter().copied());
-    let analysed = analysed(&Command::try_parse_from(line).unwrap().args).unwrap();
+    let analysed = analysed(&Command::try_parse_from(line).unwrap().args).unwrap().remove(0);
     let mut said = format!("## {name} {}\n", options.join(" ")).replace(" \n", "\n");
     for sentence in answer(&analysed.analysis).sentences() {
         writeln!(said, "- {sentence}").unwrap();

@@ -305,14 +305,25 @@ fn an_empty_sweep_has_tables_too() {
     assert_eq!(words, ["No candidate has a score (thresholded_iou) yet: nothing can be said."]);
 }
 
+fn plan_args(file: &std::path::Path, format: commands::plan::Format) -> commands::plan::Args {
+    commands::plan::Args {
+        file: file.to_owned(),
+        format,
+        resolved: false,
+        power: false,
+        sd: None,
+        pilot: None,
+        pilot_sweep: String::new(),
+    }
+}
+
 #[track_caller]
 fn shown(name: &str, text: &str, format: commands::plan::Format) -> String {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join(name);
     std::fs::write(&file, text).unwrap();
     let mut out = Vec::new();
-    let resolved = false;
-    commands::plan::run(commands::plan::Args { file, format, resolved }, &mut out).unwrap();
+    commands::plan::run(plan_args(&file, format), &mut out).unwrap();
     String::from_utf8(out).unwrap()
 }
 
@@ -339,13 +350,42 @@ fn a_plan_of_a_million_jobs_lists_fifty_candidates() {
     let shown = shown("million.yaml", &text, commands::plan::Format::Table);
     assert!(shown.starts_with("s: 1000000 jobs = 1000 candidates x 1000 replicates\n"), "{shown}");
     assert!(shown.contains("... and 950 more\n"), "{shown}");
-    assert!(shown.lines().count() < 70, "{shown}");
+    assert!(shown.lines().count() < 75, "{shown}");
+}
+
+#[test]
+fn a_plan_says_which_differences_it_will_show() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("s.yaml");
+    std::fs::write(&file, include_str!("../../configs/quick.yaml")).unwrap();
+    let run = |args: commands::plan::Args| {
+        let mut out = Vec::new();
+        commands::plan::run(args, &mut out).map(|()| String::from_utf8(out).unwrap())
+    };
+    let json = |args: commands::plan::Args| -> serde_json::Value {
+        let args = commands::plan::Args { format: commands::plan::Format::Json, ..args };
+        serde_json::from_str::<serde_json::Value>(&run(args).unwrap()).unwrap()["power"].clone()
+    };
+    let plain = || plan_args(&file, commands::plan::Format::Table);
+    // 15 of 60 cases are test cases
+    assert_eq!((&json(plain())["ratio"], &json(plain())["sd"]), (&(15.0 / 45.0).into(), &serde_json::Value::Null));
+    let text = run(commands::plan::Args { sd: Some(0.02), power: true, ..plain() }).unwrap();
+    assert!(text.contains("sd = 0.0200 (given)") && text.contains("this pool, all pairs"), "{text}");
+    // the differences of a and b are 0.1, 0.1 and 0.4
+    let pilot = folder.path().join("pilot.csv");
+    std::fs::write(&pilot, "c,seed,score\na,0,0.6\na,1,0.6\na,2,0.9\nb,0,0.5\nb,1,0.5\nb,2,0.5\n").unwrap();
+    let args = commands::plan::Args { pilot: Some(pilot.clone()), ..plain() };
+    assert!((json(args)["sd"].as_f64().unwrap() - 0.03_f64.sqrt()).abs() < 1e-12);
+    std::fs::write(&pilot, "c,seed,score\na,0,0.6\nb,0,0.5\n").unwrap();
+    let error = run(commands::plan::Args { pilot: Some(pilot), ..plain() }).unwrap_err();
+    assert_eq!(error.exit_code(), 2);
+    assert!(error.to_string().contains("give it with --sd"), "{error}");
 }
 
 #[test]
 fn a_missing_file_and_a_wrong_one_are_the_users() {
     let format = commands::plan::Format::Table;
-    let args = |file: &std::path::Path| commands::plan::Args { file: file.to_owned(), format, resolved: false };
+    let args = |file: &std::path::Path| plan_args(file, format);
     let folder = tempfile::tempdir().unwrap();
     let mut out = Vec::new();
     let missing = commands::plan::run(args(&folder.path().join("none.yaml")), &mut out).unwrap_err();

@@ -7,5 +7,6 @@
 
 pub mod answer;
 pub mod comparison;
+pub mod foresight;
 pub mod observations;
 pub mod versus_best;

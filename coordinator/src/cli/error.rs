@@ -158,6 +158,12 @@ pub enum CliError {
         /// The place, and what would be right.
         source: ImportError,
     },
+    /// An older sweep says nothing of the spread of differences.
+    #[error("{path}: no two candidates have scores on two shared splits, so their differences have no spread: give it with --sd", path = .path.display())]
+    Pilot {
+        /// The store or file.
+        path: PathBuf,
+    },
     /// Bytes are of no use on a terminal.
     #[error("{format} is binary and the standard output is a terminal: give --out FILE, or pipe it into a program")]
     Binary {
@@ -209,6 +215,7 @@ impl CliError {
             | Self::LocalWorker
             | Self::Import { .. }
             | Self::Usage(_)
+            | Self::Pilot { .. }
             | Self::Binary { .. }
             | Self::Results(_)
             | Self::JobFile(_) => exit::USERS_MISTAKE,

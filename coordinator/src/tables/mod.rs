@@ -7,6 +7,7 @@
 //!  effects       one row per term of the analysis of variance, then per level of an axis
 //!  variance      one row per component of variance
 //!  detectable    one row per number of splits: the least difference that they tell apart
+//!  foresight     the same before a sweep runs
 //!  jobs          one row per job: seeds, state, scores of both subsets
 //!  cases         one row per case of a job's subset: counts of pixels
 //!  measurements  one row per epoch of an attempt
@@ -20,10 +21,12 @@ mod candidates;
 mod detectable;
 mod effects;
 pub mod export;
+mod foresight;
 mod jobs;
 mod kind;
 mod layout;
 mod looks;
+mod metrics;
 mod pairs;
 mod ranks;
 pub mod table;
@@ -33,9 +36,11 @@ pub use about::{About, Analysed};
 pub use candidates::candidates;
 pub use detectable::detectable;
 pub use effects::effects;
+pub use foresight::foresight;
 pub use jobs::{cases, jobs, measurements};
 pub use kind::TableKind;
 pub use looks::looks;
+pub use metrics::{side_by_side, stacked};
 pub use pairs::pairs;
 pub use ranks::ranks;
 pub use variance::variance;

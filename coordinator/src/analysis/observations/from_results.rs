@@ -1,7 +1,7 @@
 //! The results of a sweep -> Observations. Candidates are selected on the validation subset and reported on the test subset; on the
 //! objective's, where a sweep has no test cases.
 
-use super::{Baseline, Candidate, CaseScore, Ended, Observation, Observations, Replicate};
+use super::{Baseline, Candidate, CaseScore, Ended, Observation, Observations, Replicate, ReplicatesAre};
 use crate::results::{BaselineRow, JobRow, RowState, ScoredResult, SweepHead, SweepResults};
 use crate::stats::Interval;
 use proto::extras::Baseline as Kind;
@@ -34,6 +34,7 @@ pub fn observations(results: &SweepResults) -> Observations {
         candidates,
         baselines: scored_baselines(head, subset, baselines),
         replicates: head.replicates.iter().map(|seeds| replicate(head, seeds)).collect(),
+        replicates_are: ReplicatesAre::Splits,
         range: (head.objective.metric != Metric::Loss).then_some(Interval { low: 0.0, high: 1.0 }),
         ratio: ratio(head, subset, pool),
         pool,

@@ -32,6 +32,8 @@ pub struct Observations {
     pub baselines: Vec<Baseline>,
     /// The replicates, in the order of the plan.
     pub replicates: Vec<Replicate>,
+    /// What differs between replicates.
+    pub replicates_are: ReplicatesAre,
     /// The values that a score can have; `None` if not known.
     pub range: Option<Interval>,
     /// Test cases by the cases of the pool that a split does not test: the ratio of Nadeau and Bengio's correction. Test by training
@@ -59,6 +61,16 @@ pub struct Baseline {
     pub is_constant: bool,
     /// One per replicate; [`Observation::Missing`] where it was not evaluated.
     pub observations: Vec<Observation>,
+}
+
+/// What differs between the replicates of a candidate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum ReplicatesAre {
+    /// The split into training and test cases.
+    #[default]
+    Splits,
+    /// The seed, as far as is known: all replicates may have one split. Then they say nothing of other splits or new data.
+    Seeds,
 }
 
 /// One value of the seeds.

@@ -1,12 +1,13 @@
 //! `coordinator analyze`: the analysis of results that another tool made.
 
 use crate::analysis::comparison::{Analysis, Options};
-use crate::analysis::observations::from_csv::{self, Columns, Imported};
+use crate::analysis::observations::from_csv::{self, Columns, Direction};
 use crate::analysis::observations::{Candidate, Observations};
 use crate::cli::{CliError, output};
-use crate::tables::export::{Format, document, render};
+use crate::tables::export::{Format, document, documents, render};
 use crate::tables::table::{Cell, Table};
 use crate::tables::{self, About, Analysed};
+use std::io::{Write, stderr};
 use std::path::PathBuf;
 
 /// Maximum number of candidates that a message lists.
@@ -15,30 +16,43 @@ const MAX_LISTED: usize = 12;
 /// Analyse the results of another tool: a CSV with one line per run
 ///
 /// The file has a header, columns that tell candidates apart, a column with the replicate (the split or the seed) and a column with the
-/// score. A line without a score is a failed run: it is counted, but not part of the mean.
+/// score. A line without a score is a failed run: it is counted, but not part of the mean. A run may have one line per test case, and a
+/// column may say how it ended.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// The file
     #[arg(value_name = "FILE.csv")]
     pub file: PathBuf,
-    /// Column with the score [default: the only one that is named `score`, `value`, `metric` or the like]
+    /// Column with the score, or one per metric [default: `score`, `value`, ..., if there is one such]
+    #[arg(long, value_name = "COLUMN,...", value_delimiter = ',')]
+    pub score: Vec<String>,
+    /// Column with the replicate, or several: a split and a seed [default: `replicate`, `split`, `fold`, ..., and `seed`, ...]
+    #[arg(long, value_name = "COLUMN,...", value_delimiter = ',')]
+    pub replicate: Vec<String>,
+    /// Column with the test case, where a run has one line per case [default: `case`, `image`, ..., if there is one such; `none`]
     #[arg(long, value_name = "COLUMN")]
-    pub score: Option<String>,
-    /// Column with the replicate [default: the only one that is named `replicate`, `split`, `seed` or the like]
+    pub case: Option<String>,
+    /// Column that says how a run ended, such as `finished` or `FAIL` [default: `state` or `status`, if there is one; `none`]
     #[arg(long, value_name = "COLUMN")]
-    pub replicate: Option<String>,
+    pub state: Option<String>,
     /// Columns that tell candidates apart [default: all others]
     #[arg(long, value_name = "COLUMN,...", value_delimiter = ',')]
     pub candidate: Vec<String>,
     /// Number of test cases per training case, such as 0.5 or 50/100 [default: 0.5, with a warning]
     #[arg(long, value_name = "RATIO", value_parser = ratio)]
     pub ratio: Option<Ratio>,
-    /// Lower scores are better
-    #[arg(long)]
-    pub minimize: bool,
     /// Number of cases that the splits are drawn from: makes the interval for new data narrower where a third subset takes part
     #[arg(long, value_name = "CASES", value_parser = clap::value_parser!(u32).range(2..), requires = "ratio")]
     pub pool: Option<u32>,
+    /// Lower scores are better; with names, those of these metrics
+    #[arg(long, value_name = "COLUMN,...", value_delimiter = ',', num_args = 0.., require_equals = true)]
+    pub minimize: Option<Vec<String>>,
+    /// Greater scores are better, though the metric is named like a loss
+    #[arg(long, conflicts_with = "minimize")]
+    pub maximize: bool,
+    /// Level of tests; intervals have the confidence 1 - ALPHA
+    #[arg(long, value_name = "ALPHA", default_value_t = Options::default().alpha, value_parser = alpha)]
+    pub alpha: f64,
     /// Differences up to this size do not matter [default: a quarter of the standard deviation over splits]
     #[arg(long, value_name = "DIFFERENCE", value_parser = difference)]
     pub rope: Option<f64>,
@@ -101,62 +115,122 @@ impl AnalysisTable {
 /// If the file cannot be read, or is not a table of results, or the output cannot be written.
 pub fn run(args: &Args) -> Result<(), CliError> {
     output::accepts(args.out.as_deref(), args.format)?;
-    let analysed = analysed(args)?;
-    let bytes = match args.rows {
-        _ if args.json => document(&analysed),
-        Some(rows) => render(&rows.table(&analysed), args.format),
-        None => all(&analysed, args.format),
+    let metrics = analysed(args)?;
+    let bytes = match &metrics[..] {
+        [only] => one_metric(args, only),
+        several => several_metrics(args, several),
     };
     output::write(args.out.as_deref(), &bytes.map_err(CliError::Output)?)
 }
 
-/// Reads the file and analyses what it says.
+/// Reads the file and analyses what it says: of each metric by itself. Says on the standard error how the file was read.
 ///
 /// # Errors
 /// If it cannot be read, or is not a table of results.
-pub fn analysed(args: &Args) -> Result<Analysed, CliError> {
+pub fn analysed(args: &Args) -> Result<Vec<Analysed>, CliError> {
     let failed = |source| CliError::File { action: "read", path: args.file.clone(), source };
     let bytes = std::fs::read(&args.file).map_err(failed)?;
-    let columns =
-        Columns { score: args.score.clone(), replicate: args.replicate.clone(), candidate: args.candidate.clone() };
-    let imported =
-        from_csv::read(&bytes, &columns).map_err(|source| CliError::Import { path: args.file.clone(), source })?;
-    let about = about(args, &imported);
-    let ratio = args.ratio.map(|ratio| pooled(ratio, args.pool)).transpose()?;
-    let observations = imported.observations(args.minimize, ratio);
-    let options = Options {
-        rope: args.rope,
-        ratio,
-        against: args.against.as_deref().map(|name| reference(&observations, name)).transpose()?,
-        margin: args.margin,
-        failed_score: args.failed_score,
-        ..Options::default()
-    };
-    let analysis = Analysis::of(&observations, &options);
-    Ok(Analysed { about, observations, analysis })
+    let mistake = |source| CliError::Import { path: args.file.clone(), source };
+    let imported = from_csv::read(&bytes, &args.columns()).map_err(mistake)?;
+    let direction = args.direction();
+    let names: Vec<&str> = imported.metrics.iter().map(|observations| observations.metric.as_str()).collect();
+    direction.check(&names).map_err(mistake)?;
+    for note in &imported.notes {
+        // who has closed the standard error wants no note
+        let _ = writeln!(stderr(), "{}: {note}", args.file.display());
+    }
+    let metrics = imported.metrics.into_iter().map(|mut observations| {
+        observations.higher_is_better = direction.higher_is_better(&observations.metric).map_err(mistake)?;
+        let pool = args.pool.map(|pool| pool as usize).or(observations.pool);
+        observations.ratio = args.ratio.map(|ratio| pooled(ratio, pool, args.pool.is_some())).transpose()?;
+        observations.pool = pool;
+        let options = Options {
+            alpha: args.alpha,
+            rope: args.rope,
+            failed_score: args.failed_score,
+            against: args.against.as_deref().map(|name| reference(&observations, name)).transpose()?,
+            margin: args.margin,
+            ..Options::default()
+        };
+        let about = about(args, &observations, &imported.replicate);
+        let analysis = Analysis::of(&observations, &options);
+        Ok(Analysed { about, observations, analysis })
+    });
+    metrics.collect()
 }
 
-fn about(args: &Args, imported: &Imported) -> About {
+impl Args {
+    fn columns(&self) -> Columns {
+        Columns {
+            score: self.score.clone(),
+            replicate: self.replicate.clone(),
+            case: self.case.clone(),
+            state: self.state.clone(),
+            candidate: self.candidate.clone(),
+        }
+    }
+
+    fn direction(&self) -> Direction {
+        match &self.minimize {
+            None if self.maximize => Direction::Maximize,
+            None => Direction::Unsaid,
+            Some(names) if names.is_empty() => Direction::Minimize,
+            Some(names) => Direction::MinimizeOnly(names.clone()),
+        }
+    }
+}
+
+fn about(args: &Args, observations: &Observations, replicate: &str) -> About {
     let name = args.file.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
-    let direction = if args.minimize { "less is better" } else { "more is better" };
+    let (better, metric) = (if observations.higher_is_better { "more" } else { "less" }, &observations.metric);
     About {
-        scores: format!("{}, {direction}", imported.score),
+        scores: format!("{metric}, {better} is better"),
         head: vec![
             ("file", name.as_str().into()),
-            ("metric", imported.score.as_str().into()),
-            ("better", if args.minimize { "less" } else { "more" }.into()),
-            ("replicate", imported.replicate.as_str().into()),
-            ("replicates", Cell::from(imported.replicates.len())),
+            ("metric", metric.as_str().into()),
+            ("better", better.into()),
+            ("replicate", replicate.into()),
+            ("replicates", Cell::from(observations.replicates.len())),
         ],
         name,
         simulated: false,
     }
 }
 
+fn one_metric(args: &Args, analysed: &Analysed) -> std::io::Result<Vec<u8>> {
+    match args.rows {
+        _ if args.json => document(analysed),
+        Some(rows) => render(&rows.table(analysed), args.format),
+        None => all(analysed, args.format),
+    }
+}
+
+/// The candidates of all metrics side by side, then one metric after the other. Where a format holds a single table, it has a column
+/// that names the metric.
+fn several_metrics(args: &Args, metrics: &[Analysed]) -> std::io::Result<Vec<u8>> {
+    if args.json {
+        return documents(metrics);
+    }
+    if holds_one_table(args.format) {
+        let rows = args.rows.unwrap_or(AnalysisTable::Candidates);
+        return render(&tables::stacked(metrics, |analysed| rows.table(analysed)), args.format);
+    }
+    let mut parts: Vec<Vec<u8>> =
+        metrics.iter().map(|analysed| one_metric(args, analysed)).collect::<Result<_, _>>()?;
+    if args.rows.is_none() {
+        parts.insert(0, render(&tables::side_by_side(metrics), args.format)?);
+    }
+    Ok(parts.join(&b'\n'))
+}
+
+fn holds_one_table(format: Format) -> bool {
+    matches!(format, Format::Csv | Format::Json | Format::Parquet)
+}
+
 /// The tables one after the other; where a format holds a single one, that of the candidates.
 fn all(analysed: &Analysed, format: Format) -> std::io::Result<Vec<u8>> {
     let mut tables = tables::all(analysed);
-    if matches!(format, Format::Csv | Format::Json | Format::Parquet) {
+    if holds_one_table(format) {
         tables.truncate(1);
     }
     // the answer stands once, at the end
@@ -190,14 +264,18 @@ fn ratio(text: &str) -> Result<Ratio, String> {
     ratio.ok_or_else(|| "give test cases by training cases, such as 0.5 or 50/100".to_owned())
 }
 
-/// The ratio of the correction: test cases by the other cases of the pool, where the pool is known.
-fn pooled(ratio: Ratio, pool: Option<u32>) -> Result<f64, CliError> {
-    let Some(pool) = pool.map(f64::from) else { return Ok(ratio.value) };
-    let others = ratio.test.map(|test| (test, pool - test)).filter(|(_, others)| *others > 0.0);
-    others.map(|(test, others)| test / others).ok_or_else(|| {
-        let problem = "--pool needs --ratio with both numbers, such as 50/100, and more cases than are tested";
-        CliError::Usage(problem.to_owned())
-    })
+/// The ratio of the correction: test cases by the other cases of the pool, where both are known.
+fn pooled(ratio: Ratio, pool: Option<usize>, is_stated: bool) -> Result<f64, CliError> {
+    let others =
+        ratio.test.zip(pool).map(|(test, pool)| (test, pool as f64 - test)).filter(|(_, others)| *others > 0.0);
+    match others {
+        Some((test, others)) => Ok(test / others),
+        None if is_stated => {
+            let problem = "--pool needs --ratio with both numbers, such as 50/100, and more cases than are tested";
+            Err(CliError::Usage(problem.to_owned()))
+        }
+        None => Ok(ratio.value),
+    }
 }
 
 /// The candidate of that name.
@@ -216,4 +294,9 @@ fn difference(text: &str) -> Result<f64, String> {
 
 fn finite(text: &str) -> Result<f64, String> {
     text.parse().ok().filter(|score: &f64| score.is_finite()).ok_or_else(|| "give a number".to_owned())
+}
+
+fn alpha(text: &str) -> Result<f64, String> {
+    let number = text.parse().ok().filter(|alpha: &f64| *alpha > 0.0 && *alpha < 0.5);
+    number.ok_or_else(|| "give a number between 0 and 0.5, such as 0.05".to_owned())
 }

@@ -1,14 +1,21 @@
 //! `coordinator plan FILE`: what a sweep file comes to, before anything runs.
 
+use crate::analysis::comparison::Options;
+use crate::analysis::foresight::{Design, ToldApart};
+use crate::analysis::observations::DEFAULT_RATIO;
+use crate::cli::pilot::{Pilot, pilot};
 use crate::cli::sweep_file::{self, PlanError};
+use crate::cli::{CliError, output};
 use crate::plan::{Candidate, Objective, Plan, Rule, Stopping, resolved};
+use crate::tables;
 use crate::tables::export::{self, Format as TableFormat};
 use crate::tables::table::{Cell, Column, Kind, Table};
-use crate::text::{flop, plural, seeds};
+use crate::text::{flop, measured, plural, seeds};
 use proto::cost;
 use proto::data::Dataset;
-use proto::spec::{Convolution, JobSpec, Precision, Seeds, Stratify};
+use proto::spec::{Convolution, JobSpec, Precision, Scheme, Seeds, Stratify, Subset};
 use serde::Serialize;
+use std::collections::BTreeSet;
 use std::io::{self, Write};
 use std::path::PathBuf;
 
@@ -28,6 +35,24 @@ pub struct Args {
     /// Print the sweep file with every default filled in instead
     #[arg(long, conflicts_with = "format")]
     pub resolved: bool,
+    /// Add a table: which differences other numbers of splits tell apart
+    #[arg(long, conflicts_with = "resolved")]
+    pub power: bool,
+    /// Standard deviation, over splits, of the difference of two candidates: then differences are in units of the score
+    #[arg(long, value_name = "SD", value_parser = sd, conflicts_with_all = ["pilot", "resolved"])]
+    pub sd: Option<f64>,
+    /// An older sweep, or a CSV as `analyze` reads it, to take that standard deviation from
+    #[arg(long, value_name = "STORE|FILE.csv", conflicts_with = "resolved")]
+    pub pilot: Option<PathBuf>,
+    /// The sweep of the pilot's store [default: the one submitted last]
+    #[arg(long, value_name = "SWEEP", default_value = "", hide_default_value = true, requires = "pilot")]
+    pub pilot_sweep: String,
+}
+
+/// The standard deviation of differences, and where it is from.
+struct Spread {
+    sd: f64,
+    from: String,
 }
 
 /// How the plan is shown.
@@ -43,22 +68,30 @@ pub enum Format {
 /// Runs the subcommand.
 ///
 /// # Errors
-/// If there is no plan, or nowhere to write it.
-pub fn run(args: Args, out: &mut dyn Write) -> Result<(), PlanError> {
+/// If there is no plan, the pilot cannot be read, or there is nowhere to write the plan.
+pub fn run(args: Args, out: &mut dyn Write) -> Result<(), CliError> {
     let (plan, text) = sweep_file::load(&args.file)?;
-    let written = match args.format {
-        _ if args.resolved => out.write_all(resolved(&args.file.display().to_string(), &text)?.as_bytes()),
-        Format::Table => write_table(&plan, out),
-        Format::Json => write_json(&plan, out),
-    };
-    match written {
-        // the reader wants to see no more
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-        other => other.map_err(PlanError::Write),
+    if args.resolved {
+        let resolved = resolved(&args.file.display().to_string(), &text).map_err(PlanError::from)?;
+        return output::quietly(out.write_all(resolved.as_bytes()));
     }
+    let spread = spread(&args)?;
+    output::quietly(match args.format {
+        Format::Table => write_table(&plan, spread.as_ref(), args.power, out),
+        Format::Json => write_json(&plan, spread.as_ref(), out),
+    })
 }
 
-fn write_table(plan: &Plan, out: &mut dyn Write) -> io::Result<()> {
+/// How much differences vary, if that is known.
+fn spread(args: &Args) -> Result<Option<Spread>, CliError> {
+    let Some(path) = &args.pilot else {
+        return Ok(args.sd.map(|sd| Spread { sd, from: "given".to_owned() }));
+    };
+    let Pilot { metric, sd } = pilot(path, &args.pilot_sweep)?;
+    Ok(Some(Spread { sd, from: format!("typical of {metric} in {}", path.display()) }))
+}
+
+fn write_table(plan: &Plan, spread: Option<&Spread>, with_power: bool, out: &mut dyn Write) -> io::Result<()> {
     let candidates = plan.candidates.len();
     let [jobs, rows, columns] = [(plan.jobs(), "job"), (candidates, "candidate"), (plan.replicates.len(), "replicate")]
         .map(|(count, word)| plural(count as u64, word));
@@ -71,7 +104,58 @@ fn write_table(plan: &Plan, out: &mut dyn Write) -> io::Result<()> {
     if candidates > MAX_LISTED {
         writeln!(out, "... and {} more", candidates - MAX_LISTED)?;
     }
-    writeln!(out, "\narithmetic of all jobs: {}", flop(total_flop(plan)))
+    writeln!(out, "\narithmetic of all jobs: {}", flop(total_flop(plan)))?;
+    let design = design(plan);
+    let sentences = design.sentences(spread.map(|spread| spread.sd));
+    if sentences.is_empty() {
+        return Ok(());
+    }
+    writeln!(out, "\nleast true difference told apart four times in five")?;
+    sentences.iter().try_for_each(|sentence| writeln!(out, "  {sentence}"))?;
+    let told = design.with(design.splits);
+    if with_power || spread.is_some() || told.this_pool.or(told.new_data).is_some() {
+        let known = spread.map_or_else(String::new, |Spread { sd, from }| format!(" = {} ({from})", measured(*sd)));
+        writeln!(out, "  sd{known}: standard deviation of the difference of two candidates, over splits")?;
+    }
+    if with_power {
+        writeln!(out)?;
+        out.write_all(&export::render(&tables::foresight(&design), TableFormat::Table)?)?;
+    }
+    Ok(())
+}
+
+/// What decides how small a difference the sweep tells apart.
+fn design(plan: &Plan) -> Design {
+    let splits: BTreeSet<u64> = plan.replicates.iter().map(|seeds| seeds.split_seed).collect();
+    let ratio = plan.candidates.first().and_then(|candidate| {
+        let split = &candidate.template.split;
+        let reported = match plan.objective.reported(split) {
+            Subset::Test => split.test,
+            Subset::Train | Subset::Validation => split.validation,
+        };
+        // of a folder the number of cases is not known yet
+        let pool = match (split.scheme, &plan.dataset.synthetic) {
+            (Scheme::Rotation, _) => Some(split.total()),
+            (Scheme::Random, Some(synthetic)) => Some(synthetic.cases.into()),
+            (Scheme::Random, None) => None,
+        };
+        let others = pool.map_or(u64::from(split.train), |pool| pool.saturating_sub(reported.into()));
+        (others > 0).then(|| f64::from(reported) / others as f64)
+    });
+    let Options { alpha, power, .. } = Options::default();
+    Design {
+        splits: splits.len(),
+        candidates: plan.candidates.len(),
+        ratio: ratio.unwrap_or(DEFAULT_RATIO),
+        alpha,
+        power,
+    }
+}
+
+/// A standard deviation.
+fn sd(text: &str) -> Result<f64, String> {
+    let number = text.parse().ok().filter(|sd: &f64| sd.is_finite() && *sd > 0.0);
+    number.ok_or_else(|| "give a number above 0, in units of the score".to_owned())
 }
 
 /// What the candidates have in common.
@@ -183,6 +267,20 @@ struct Document<'a> {
     axes: &'a [String],
     candidates: Vec<CandidateCost<'a>>,
     replicates: &'a [Seeds],
+    power: PowerOfPlan,
+}
+
+/// What the sweep will tell apart.
+#[derive(Serialize)]
+struct PowerOfPlan {
+    alpha: f64,
+    power: f64,
+    /// Test cases by the other cases of the pool, or by training cases.
+    ratio: f64,
+    /// Standard deviation of a pair's differences, in units of the score, if it is known.
+    sd: Option<f64>,
+    /// In standard deviations, by number of splits, that of the plan among them.
+    told_apart: Vec<ToldApart>,
 }
 
 /// A candidate, and what a job of it costs.
@@ -208,7 +306,8 @@ impl<'a> CandidateCost<'a> {
     }
 }
 
-fn write_json(plan: &Plan, out: &mut dyn Write) -> io::Result<()> {
+fn write_json(plan: &Plan, spread: Option<&Spread>, out: &mut dyn Write) -> io::Result<()> {
+    let design = design(plan);
     let document = Document {
         schema: "splitsweep.plan/1",
         sweep: &plan.sweep,
@@ -219,6 +318,13 @@ fn write_json(plan: &Plan, out: &mut dyn Write) -> io::Result<()> {
         axes: &plan.axes,
         candidates: plan.candidates.iter().map(CandidateCost::of).collect(),
         replicates: &plan.replicates,
+        power: PowerOfPlan {
+            alpha: design.alpha,
+            power: design.power,
+            ratio: design.ratio,
+            sd: spread.map(|spread| spread.sd),
+            told_apart: design.table(),
+        },
     };
     serde_json::to_writer(&mut *out, &document)?;
     writeln!(out)

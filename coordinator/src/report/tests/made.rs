@@ -7,7 +7,7 @@ use crate::analysis::comparison::{
     Variance, Verdicts, Warning,
 };
 use crate::analysis::observations::Observations;
-use crate::analysis::observations::{Baseline, Candidate, Observation, Replicate};
+use crate::analysis::observations::{Baseline, Candidate, Observation, Replicate, ReplicatesAre};
 use crate::plan::{AxisValue, Objective};
 use crate::report::*;
 use crate::results::{Example, JobRow, MeasurementRow, RowState, ScoredResult, SweepHead, SweepResults};
@@ -127,6 +127,7 @@ fn observations(candidates: usize) -> Observations {
             observations: vec![Observation::scored(0.66); SPLITS],
         }],
         replicates: (0..SPLITS as u64).map(replicate).collect(),
+        replicates_are: ReplicatesAre::Splits,
         range: Some(Interval { low: 0.0, high: 1.0 }),
         ratio: Some(0.5),
         pool: Some(200),

@@ -85,3 +85,22 @@ pub fn document(analysed: &Analysed) -> io::Result<Vec<u8>> {
     json::write_all("analysis", &analysed.about.head, &sentences, &all(analysed), &mut out)?;
     Ok(out)
 }
+
+/// The analyses of several metrics as one JSON object: the file, then an array with the [`document`] of each metric.
+///
+/// # Errors
+/// None that an analysis can cause; those of the writer are passed on.
+pub fn documents(metrics: &[Analysed]) -> io::Result<Vec<u8>> {
+    let name = metrics.first().map_or("", |analysed| analysed.about.name.as_str());
+    let mut out = br#"{"schema":"splitsweep.analyses/1","file":"#.to_vec();
+    serde_json::to_writer(&mut out, name)?;
+    out.extend_from_slice(b",\n\"analyses\":[\n");
+    for (index, analysed) in metrics.iter().enumerate() {
+        if index > 0 {
+            out.extend_from_slice(b",\n");
+        }
+        out.extend_from_slice(document(analysed)?.trim_ascii_end());
+    }
+    out.extend_from_slice(b"\n]}\n");
+    Ok(out)
+}

@@ -1,91 +1,211 @@
 //! Which column of a file means what: said by name, or guessed where a single one can be meant.
 
-use super::error::ImportError;
+use super::error::{ImportError, listed, shown};
+use super::sheet::Sheet;
 
-/// Names that a score column has in the tables of many tools, in lower case.
+/// Names that a score column has in the tables of many tools.
 const SCORE_NAMES: &[&str] = &["score", "value", "metric", "test_score", "mean_test_score"];
-/// Names that a replicate column has, in lower case.
-const REPLICATE_NAMES: &[&str] = &["replicate", "split_seed", "split", "seed", "fold", "repeat"];
-/// Maximum number of names that a message lists.
-const MAX_LISTED: usize = 12;
+/// Names of columns that tell splits apart.
+const SPLIT_NAMES: &[&str] = &["replicate", "split_seed", "split", "fold", "repeat"];
+/// Names of columns that tell runs on one split apart.
+const SEED_NAMES: &[&str] = &["seed", "init_seed", "order_seed", "run"];
+/// Names of columns that tell the test cases of a run apart.
+const CASE_NAMES: &[&str] = &["case", "image", "sample", "subject", "case_id"];
+/// Names of columns that say how a run ended.
+const STATE_NAMES: &[&str] = &["state", "status"];
+/// What tools write before the name of a setting: Optuna, MLflow, scikit-learn, Ray and W&B.
+const SETTING_PREFIXES: &[&str] = &["params_", "params.", "param_", "config/", "config.", "hparams/", "hparams."];
+/// What tools write before the name of anything else.
+const OTHER_PREFIXES: &[&str] = &["user_attrs_", "metrics.", "metrics/"];
+/// Instead of a column's name: there is no such column.
+const NONE: &str = "none";
 
 /// Which columns mean what; all are guessed where they are not named.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Columns {
-    /// The column of the scores.
-    pub score: Option<String>,
-    /// The column that tells a candidate's runs apart: a split, a seed, a fold.
-    pub replicate: Option<String>,
+    /// The columns of the scores, one per metric.
+    pub score: Vec<String>,
+    /// The columns that tell a candidate's runs apart: a split, a fold, a seed, or several of them.
+    pub replicate: Vec<String>,
+    /// The column that tells the test cases of a run apart; `none` for none.
+    pub case: Option<String>,
+    /// The column that says how a run ended; `none` for none.
+    pub state: Option<String>,
     /// The columns that tell candidates apart; all others, if there are none.
     pub candidate: Vec<String>,
 }
 
 /// The place of each column in the file.
 pub(super) struct Places {
-    pub(super) score: usize,
-    pub(super) replicate: usize,
+    pub(super) scores: Vec<usize>,
+    /// What tells splits apart; then replicates are splits.
+    pub(super) splits: Vec<usize>,
+    /// What tells runs on one split apart.
+    pub(super) seeds: Vec<usize>,
+    pub(super) case: Option<usize>,
+    pub(super) state: Option<usize>,
     pub(super) candidate: Vec<usize>,
+    /// The columns that mean nothing, if candidates were not named and settings have names of their own.
+    pub(super) passed_over: Vec<usize>,
 }
 
 impl Places {
-    pub(super) fn find(header: &[&str], columns: &Columns) -> Result<Self, ImportError> {
-        if header.iter().all(|name| name.is_empty()) {
-            return Err(ImportError::line(1, "there is no header: name the columns in the first line"));
-        }
-        if let Some(again) = (1..header.len()).find(|place| header[..*place].contains(&header[*place])) {
-            return Err(ImportError::cell(1, header[again], "is there twice: give each column a name of its own"));
-        }
-        if let [only] = header {
-            let separator = [';', '\t'].into_iter().find(|separator| only.contains(*separator));
-            let found = separator.map(|separator| format!(", not by {separator:?}")).unwrap_or_default();
-            return Err(ImportError::line(1, format!("there is a single column: separate columns by commas{found}")));
-        }
-        let score = place(header, columns.score.as_deref(), "--score", SCORE_NAMES)?;
-        let replicate = place(header, columns.replicate.as_deref(), "--replicate", REPLICATE_NAMES)?;
-        if score == replicate {
-            return Err(ImportError::cell(1, header[score], "cannot be both the score and the replicate"));
-        }
-        let named = columns.candidate.iter().map(|name| place(header, Some(name), "--candidate", &[]));
-        let named: Vec<_> = named.collect::<Result<_, _>>()?;
-        if let Some(taken) = named.iter().find(|named| **named == score || **named == replicate) {
-            let problem = "is a candidate column and the score or the replicate: leave it out of --candidate";
-            return Err(ImportError::cell(1, header[*taken], problem));
-        }
-        let others = || (0..header.len()).filter(|place| *place != score && *place != replicate).collect();
-        let candidate: Vec<_> = if named.is_empty() { others() } else { named };
-        if candidate.is_empty() {
-            return Err(ImportError::line(1, "there is no candidate column: add one that names what is compared"));
-        }
-        Ok(Self { score, replicate, candidate })
-    }
-}
-
-/// The place of the column of that name; without one, of the only column that has one of the usual names.
-fn place(header: &[&str], name: Option<&str>, option: &str, usual: &[&str]) -> Result<usize, ImportError> {
-    let Some(name) = name else {
-        let found = (0..header.len()).filter(|place| usual.contains(&&*header[*place].to_lowercase()));
-        return match found.collect::<Vec<_>>()[..] {
-            [only] => Ok(only),
-            [] => {
-                let problem = format!("which column is meant? give {option} one of: {}", listed(header));
-                Err(ImportError::line(1, problem))
-            }
-            [first, second, ..] => {
-                let (first, second) = (header[first], header[second]);
-                Err(ImportError::line(1, format!("{option} can be `{first}` or `{second}`: say which")))
-            }
+    pub(super) fn find(sheet: &Sheet, columns: &Columns) -> Result<Self, ImportError> {
+        let header = &sheet.header[..];
+        let scores = match &columns.score[..] {
+            [] => vec![the_only(header, "--score", SCORE_NAMES)?],
+            names => named(header, "--score", names)?,
         };
-    };
-    header.iter().position(|column| *column == name).ok_or_else(|| {
-        ImportError::line(1, format!("{option}: no column is named `{name}`; there are: {}", listed(header)))
-    })
+        let mut replicate = named(header, "--replicate", &columns.replicate)?;
+        if replicate.is_empty() {
+            replicate = guessed_replicate(sheet)?;
+        }
+        let is_seed = |place: &usize| SEED_NAMES.contains(&&*bare(&header[*place]));
+        let (seeds, splits): (Vec<_>, Vec<_>) = replicate.iter().copied().partition(is_seed);
+        let special = |name: &Option<String>, option, usual| match name.as_deref() {
+            Some(NONE) => Ok(None),
+            Some(name) => named(header, option, &[name.to_owned()]).map(|places| places.first().copied()),
+            None => at_most_one(header, option, usual),
+        };
+        let case = special(&columns.case, "--case", CASE_NAMES)?;
+        let state = special(&columns.state, "--state", STATE_NAMES)?;
+        let mut places = Self { scores, splits, seeds, case, state, candidate: Vec::new(), passed_over: Vec::new() };
+        places.check(header)?;
+        (places.candidate, places.passed_over) = places.candidate(header, &columns.candidate)?;
+        Ok(places)
+    }
+
+    /// The columns that tell a candidate's runs apart.
+    pub(super) fn replicate(&self) -> impl Iterator<Item = usize> + Clone {
+        self.splits.iter().chain(&self.seeds).copied()
+    }
+
+    /// What a column means already, in words.
+    fn meaning(&self, place: usize) -> Vec<&'static str> {
+        let meanings = [
+            (self.scores.contains(&place), "the score"),
+            (self.replicate().any(|taken| taken == place), "the replicate"),
+            (self.case == Some(place), "the case"),
+            (self.state == Some(place), "the state"),
+        ];
+        meanings.into_iter().filter(|(holds, _)| *holds).map(|(_, meaning)| meaning).collect()
+    }
+
+    fn check(&self, header: &[String]) -> Result<(), ImportError> {
+        for (place, name) in header.iter().enumerate() {
+            if let [first, second, ..] = self.meaning(place)[..] {
+                return Err(ImportError::cell(1, name, format!("cannot be both {first} and {second}")));
+            }
+        }
+        Ok(())
+    }
+
+    /// The candidate columns, and the other columns that mean nothing.
+    fn candidate(&self, header: &[String], names: &[String]) -> Result<(Vec<usize>, Vec<usize>), ImportError> {
+        let free = |place: &usize| self.meaning(*place).is_empty();
+        let named = named(header, "--candidate", names)?;
+        if let Some(taken) = named.iter().find(|place| !free(place)) {
+            let problem = format!("is a candidate column and {}: leave it out of --candidate", self.meaning(*taken)[0]);
+            return Err(ImportError::cell(1, &header[*taken], problem));
+        }
+        if !named.is_empty() {
+            return Ok((named, Vec::new()));
+        }
+        let is_setting = |place: &usize| {
+            let name = header[*place].to_lowercase();
+            SETTING_PREFIXES.iter().any(|prefix| name.starts_with(prefix))
+        };
+        let (settings, others): (Vec<_>, Vec<_>) = (0..header.len()).filter(free).partition(is_setting);
+        match (&settings[..], &others[..]) {
+            ([], []) => {
+                let none = |taken: Option<usize>, option| {
+                    taken.map(|place| format!(", or give {option} none if it is {}", shown(&header[place])))
+                };
+                let remedies = [none(self.state, "--state"), none(self.case, "--case")].into_iter().flatten();
+                let problem = "there is no candidate column: add one that names what is compared";
+                Err(ImportError::line(1, remedies.fold(problem.to_owned(), |text, remedy| text + &remedy)))
+            }
+            ([], _) => Ok((others, settings)),
+            _ => Ok((settings, others)),
+        }
+    }
 }
 
-/// The names, for a message.
-pub(super) fn listed(names: &[impl AsRef<str>]) -> String {
-    let mut listed = names.iter().take(MAX_LISTED).map(|name| name.as_ref().to_owned()).collect::<Vec<_>>().join(", ");
-    if names.len() > MAX_LISTED {
-        listed.push_str(", ...");
+/// The columns that usually name a replicate: a split, a seed, or one of each. A `run` that differs in every line is a run's id.
+fn guessed_replicate(sheet: &Sheet) -> Result<Vec<usize>, ImportError> {
+    let header = &sheet.header[..];
+    let is_usual = |place: &usize| bare(&header[*place]) != "run" || !sheet.all_differ(*place);
+    let of = |usual| usually(header, usual).into_iter().filter(is_usual).collect::<Vec<_>>();
+    match (&of(SPLIT_NAMES)[..], &of(SEED_NAMES)[..]) {
+        ([], []) => Err(none_is_meant(header, "--replicate")),
+        (splits @ ([] | [_]), seeds @ ([] | [_])) => Ok([splits, seeds].concat()),
+        (several @ [first, second, ..], _) | (_, several @ [first, second, ..]) => {
+            let both = several.iter().map(|place| header[*place].as_str()).collect::<Vec<_>>().join(",");
+            let [first, second] = [first, second].map(|place| shown(&header[*place]));
+            let problem = format!("--replicate can be {first} or {second}: say which, or --replicate {both} for both");
+            Err(ImportError::line(1, problem))
+        }
     }
-    listed
+}
+
+/// The place of each named column.
+fn named(header: &[String], option: &str, names: &[String]) -> Result<Vec<usize>, ImportError> {
+    let place = |name: &String| {
+        header.iter().position(|column| column == name).ok_or_else(|| {
+            let there_are = listed(header);
+            ImportError::line(1, format!("{option}: no column is named {}; there are: {there_are}", shown(name)))
+        })
+    };
+    let places: Vec<usize> = names.iter().map(place).collect::<Result<_, _>>()?;
+    match (1..places.len()).find(|index| places[..*index].contains(&places[*index])) {
+        Some(again) => Err(ImportError::cell(1, &names[again], format!("is named twice in {option}: once is enough"))),
+        None => Ok(places),
+    }
+}
+
+/// The place of the only column that has one of the usual names.
+fn the_only(header: &[String], option: &str, usual: &[&str]) -> Result<usize, ImportError> {
+    at_most_one(header, option, usual)?.ok_or_else(|| none_is_meant(header, option))
+}
+
+fn at_most_one(header: &[String], option: &str, usual: &[&str]) -> Result<Option<usize>, ImportError> {
+    match usually(header, usual)[..] {
+        [first, second, ..] => {
+            let [first, second] = [first, second].map(|place| shown(&header[place]));
+            Err(ImportError::line(1, format!("{option} can be {first} or {second}: say which")))
+        }
+        ref few => Ok(few.first().copied()),
+    }
+}
+
+/// The places of the columns that have one of the usual names.
+fn usually(header: &[String], usual: &[&str]) -> Vec<usize> {
+    (0..header.len()).filter(|place| usual.contains(&&*bare(&header[*place]))).collect()
+}
+
+/// A column's name in lower case, without what a tool writes before it.
+fn bare(name: &str) -> String {
+    let name = name.to_lowercase();
+    let prefixes = SETTING_PREFIXES.iter().chain(OTHER_PREFIXES);
+    let bare = prefixes.filter_map(|prefix| name.strip_prefix(prefix)).next().map(str::to_owned);
+    bare.unwrap_or(name)
+}
+
+/// No column can be guessed. In a wide file each replicate has a column of its own.
+fn none_is_meant(header: &[String], option: &str) -> ImportError {
+    let without_digits = |name: &str| name.replace(|c: char| c.is_ascii_digit(), "");
+    let alike = |first: &String| -> Vec<&String> {
+        let kind = without_digits(first);
+        header.iter().filter(|name| *name != &kind && without_digits(name) == kind).collect()
+    };
+    let problem = match header.iter().map(alike).find(|names| names.len() > 1) {
+        Some(names) => {
+            format!(
+                "{} have one replicate each: write one line per run, with a column `split` (or `seed`) and a column `score`",
+                listed(&names)
+            )
+        }
+        None => format!("which column is meant? give {option} one of: {}", listed(header)),
+    };
+    ImportError::line(1, problem)
 }

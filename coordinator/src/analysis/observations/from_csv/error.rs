@@ -1,4 +1,7 @@
-//! A mistake in a file of results.
+//! A mistake in a file of results, and how messages show names.
+
+/// Maximum number of names that a message lists.
+const MAX_LISTED: usize = 12;
 
 /// A mistake in a file of results, or in what was said about it: the place, and what would be right.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -20,4 +23,18 @@ impl ImportError {
     pub(super) fn cell(line: u64, column: &str, problem: impl Into<String>) -> Self {
         Self { line, column: Some(column.to_owned()), problem: problem.into() }
     }
+}
+
+/// A name in a message.
+pub(super) fn shown(name: &str) -> String {
+    format!("`{name}`")
+}
+
+/// The names, for a message.
+pub(super) fn listed(names: &[impl AsRef<str>]) -> String {
+    let mut listed = names.iter().take(MAX_LISTED).map(|name| name.as_ref().to_owned()).collect::<Vec<_>>().join(", ");
+    if names.len() > MAX_LISTED {
+        listed.push_str(", ...");
+    }
+    listed
 }
