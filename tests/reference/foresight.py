@@ -3,8 +3,8 @@
     python tests/reference/foresight.py > coordinator/tests/golden/foresight.json
 
 The least true difference, in standard deviations of a pair's differences, that a two-sided test at level .05 shows with a power of .8:
-Student's t for this pool, Nadeau and Bengio's corrected t for new data, each for one pair and for one of all pairs (Bonferroni). With
-few splits the sign flips, which decide on this pool, show nothing (no p is below 2 / 2^n), or only differences of one sign.
+Student's t for this pool, Nadeau and Bengio's corrected t for new data, each for one pair and for one of all pairs (Bonferroni). Fewer than
+five splits show nothing.
 """
 
 import json
@@ -35,30 +35,17 @@ def least(n, ratio, alpha):
     return optimize.brentq(lambda effect: power(effect, n, ratio, alpha) - POWER, 0, high, xtol=1e-12)
 
 
-def this_pool(n, pairs):
-    """Beside each other: for one pair, for one of all pairs."""
-    flips = ALPHA * 2**n / 2
-    if flips < 1:
-        return None, None
-    if flips < 2:
-        # all n differences have the sign of the true one
-        one = optimize.brentq(lambda effect: stats.norm.cdf(effect) ** n - POWER, 0, 10, xtol=1e-13)
-        return one, one if pairs == 1 else None
-    return least(n, 0, ALPHA), least(n, 0, ALPHA / pairs)
-
-
 def row(n, candidates, ratio):
     pairs = candidates * (candidates - 1) // 2
-    one, one_of_all = this_pool(n, pairs)
-    new_data = lambda alpha: least(n, ratio, alpha) if n >= MIN_SPLITS else None
+    least_of = lambda ratio, alpha: least(n, ratio, alpha) if n >= MIN_SPLITS else None
     return {
         "splits": n,
         "candidates": candidates,
         "ratio": ratio,
-        "this_pool": one,
-        "this_pool_all_pairs": one_of_all,
-        "new_data": new_data(ALPHA),
-        "new_data_all_pairs": new_data(ALPHA / pairs),
+        "this_pool": least_of(0, ALPHA),
+        "this_pool_all_pairs": least_of(0, ALPHA / pairs),
+        "new_data": least_of(ratio, ALPHA),
+        "new_data_all_pairs": least_of(ratio, ALPHA / pairs),
     }
 
 

@@ -1,12 +1,10 @@
 //! Which differences a sweep will tell apart, before it runs: the power of its tests, from the numbers of its splits and candidates.
 
-use crate::stats::distributions::normal_quantile;
+use super::comparison::MIN_SPLITS;
 use crate::stats::power::detectable;
 use crate::text::{measured, plural};
 use serde::Serialize;
 
-/// Number of splits from which a verdict on new data is given.
-const MIN_SPLITS: usize = 5;
 /// Numbers of splits that a table has beside the sweep's own.
 const USUAL_SPLITS: [usize; 8] = [5, 8, 10, 12, 15, 20, 30, 100];
 
@@ -53,16 +51,10 @@ impl Design {
     pub fn with(&self, splits: usize) -> ToldApart {
         let Self { alpha, power, ratio, .. } = *self;
         let one_of_all = alpha / self.pairs().max(1) as f64;
-        let student = |level| detectable(splits, 0.0, level, power);
-        // P(all differences have the sign of the true one) = Phi(d)^n, the other sign apart
-        let one_sign = || normal_quantile(1.0 - power.powf(1.0 / splits as f64));
-        let (this_pool, this_pool_all_pairs) = match Flips::of(splits, alpha) {
-            Flips::ShowNothing => (None, None),
-            Flips::NeedOneSign => (Some(one_sign()), (self.pairs() < 2).then(one_sign)),
-            Flips::AsStudent => (Some(student(alpha)), Some(student(one_of_all))),
-        };
-        let new_data = |level| (splits >= MIN_SPLITS).then(|| detectable(splits, ratio, level, power));
-        let [new_data, new_data_all_pairs] = [alpha, one_of_all].map(new_data);
+        let enough = splits >= MIN_SPLITS;
+        let least = |ratio: f64, level: f64| enough.then(|| detectable(splits, ratio, level, power));
+        let [this_pool, this_pool_all_pairs] = [alpha, one_of_all].map(|level| least(0.0, level));
+        let [new_data, new_data_all_pairs] = [alpha, one_of_all].map(|level| least(ratio, level));
         ToldApart { splits, this_pool, this_pool_all_pairs, new_data, new_data_all_pairs }
     }
 
@@ -89,51 +81,20 @@ impl Design {
             None => format!("{effect:.2} sd"),
         };
         let pairs = self.pairs();
-        let question = |name: &str, pair: Option<f64>, all: Option<f64>, from: usize| match (pair, all) {
-            (None, _) => format!("{name}: none, with {}; that takes {from}", plural(self.splits as u64, "split")),
-            (Some(pair), _) if pairs == 1 => format!("{name}: {}", size(pair)),
-            (Some(pair), None) => {
-                format!("{name}: {} between one pair; of {pairs} pairs none, that takes more splits", size(pair))
+        let question = |name: &str, pair: Option<f64>, all: Option<f64>| match pair.zip(all) {
+            None => {
+                format!("{name}: none, with {}; that takes {MIN_SPLITS}", plural(self.splits as u64, "split"))
             }
-            (Some(pair), Some(all)) => {
+            Some((pair, _)) if pairs == 1 => format!("{name}: {}", size(pair)),
+            Some((pair, all)) => {
                 format!("{name}: {} between one pair, {} between one of {pairs} pairs", size(pair), size(all))
             }
         };
+        let new_data = format!("new data (ratio {:.2})", self.ratio);
         vec![
-            question("this pool", told.this_pool, told.this_pool_all_pairs, Flips::fewest(self.alpha)),
-            question(
-                &format!("new data (ratio {:.2})", self.ratio),
-                told.new_data,
-                told.new_data_all_pairs,
-                MIN_SPLITS,
-            ),
+            question("this pool", told.this_pool, told.this_pool_all_pairs),
+            question(&new_data, told.new_data, told.new_data_all_pairs),
         ]
-    }
-}
-
-/// What sign flips, by which candidates are told apart on a pool, can say at a level: of n splits they have `2^n` outcomes, so that
-/// no p is below `2 / 2^n`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Flips {
-    ShowNothing,
-    /// Only if all differences have one sign.
-    NeedOneSign,
-    /// With about the power of Student's test.
-    AsStudent,
-}
-
-impl Flips {
-    fn of(splits: usize, alpha: f64) -> Self {
-        match alpha * 2_f64.powi(splits.min(1000) as i32) / 2.0 {
-            outcomes if outcomes < 1.0 => Self::ShowNothing,
-            outcomes if outcomes < 2.0 => Self::NeedOneSign,
-            _ => Self::AsStudent,
-        }
-    }
-
-    /// The least number of splits that can show a difference.
-    fn fewest(alpha: f64) -> usize {
-        (2.0 / alpha).log2().ceil() as usize
     }
 }
 
@@ -168,11 +129,11 @@ mod tests {
     fn few_splits_show_nothing_and_more_splits_show_smaller_differences() {
         let table = design(3, 9, 0.5).table();
         assert_eq!(table.iter().map(|row| row.splits).collect::<Vec<_>>(), [3, 5, 8, 10, 12, 15, 20, 30, 100]);
-        assert_eq!((table[0].new_data, table[1].this_pool), (None, None));
-        assert!(table[1].new_data.is_some());
+        assert_eq!((table[0].new_data, table[0].this_pool), (None, None));
+        assert!(table[1].new_data.is_some() && table[1].this_pool.is_some());
         assert!(table.windows(2).skip(1).all(|rows| rows[1].new_data_all_pairs < rows[0].new_data_all_pairs));
         let few = design(3, 9, 0.5).sentences(None);
-        assert!(few[0].contains("with 3 splits; that takes 6") && few[1].contains("that takes 5"), "{few:?}");
+        assert!(few[0].contains("with 3 splits; that takes 5") && few[1].contains("that takes 5"), "{few:?}");
         assert!(design(12, 1, 0.5).sentences(None).is_empty());
         let scores = design(12, 2, 0.5).sentences(Some(0.1));
         assert!(scores[0].contains("0.0889 (0.89 sd)"), "{scores:?}");

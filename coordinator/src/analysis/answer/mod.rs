@@ -18,12 +18,14 @@ mod future;
 mod lead;
 mod names;
 mod pick;
-#[cfg(test)]
-mod tests;
 
 use super::comparison::{Analysis, Warning};
 use super::versus_best::{self, best};
+use crate::text::plural;
 pub use future::settles;
+
+/// Maximum number of warnings of one kind that are spelt out.
+const MAX_ALIKE: usize = 3;
 
 /// The answer. Each part is a list of sentences, and may be empty.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -86,5 +88,10 @@ fn caveats(analysis: &Analysis) -> Vec<String> {
         _ => Some(names::capitalised(&warning.to_string())),
     };
     let ended = |text: String| if text.ends_with('?') { text } else { text + "." };
-    analysis.warnings.iter().filter_map(sentence).map(ended).collect()
+    let is_split = |warning: &&Warning| matches!(warning, Warning::SplitsDiffer { .. });
+    let (splits, others): (Vec<_>, Vec<_>) = analysis.warnings.iter().partition(is_split);
+    let more = splits.len().saturating_sub(MAX_ALIKE);
+    let more = (more > 0).then(|| format!("Of {} it is the same.", plural(more as u64, "more replicate")));
+    let splits = splits.into_iter().take(MAX_ALIKE).chain(others);
+    splits.filter_map(sentence).map(ended).chain(more).collect()
 }

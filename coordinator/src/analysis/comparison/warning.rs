@@ -5,7 +5,7 @@ use super::grid::{Grid, mean};
 use super::options::Options;
 use super::pair::{Family, Pair};
 use super::performance::Performance;
-use crate::analysis::observations::{DEFAULT_RATIO, Observations};
+use crate::analysis::observations::{DEFAULT_RATIO, Observations, ReplicatesAre};
 use crate::text::{number, plural};
 use serde::Serialize;
 use std::collections::BTreeSet;
@@ -59,6 +59,8 @@ pub enum Warning {
         /// The ratio.
         ratio: f64,
     },
+    /// Replicates are seeds: they may share one split, and then say nothing of new data.
+    Seeds,
     /// The splits are turns of a few permutations. Within a permutation every case is tested once, so that the ease of cases cancels:
     /// the means are better than their intervals, which take the splits for independent.
     Rotated {
@@ -126,6 +128,9 @@ impl fmt::Display for Warning {
             Self::RatioAssumed { ratio } => {
                 write!(f, "the ratio of test to training cases is not known; intervals for new data assume {ratio}")
             }
+            Self::Seeds => f.write_str(
+                "the replicates are seeds: if they share one split, nothing here holds for other splits or new data; name the column of the split, or give the ratio of test to training cases",
+            ),
             Self::Rotated { permutations, splits } => {
                 let permutations = plural(*permutations as u64, "permutation");
                 write!(f, "the {splits} splits are turns of {permutations}; intervals are on the safe side")
@@ -181,7 +186,11 @@ impl Warning {
             let candidates = others.map(|(_, row)| row.label.clone()).collect();
             warnings.push(Self::SplitsDiffer { replicate: of.label.clone(), candidates });
         }
-        if options.ratio.or(observations.ratio).is_none() {
+        if options.ratio.or(observations.ratio).is_some() {
+            // somebody knows what the replicates are
+        } else if observations.replicates_are == ReplicatesAre::Seeds {
+            warnings.push(Self::Seeds);
+        } else {
             warnings.push(Self::RatioAssumed { ratio: DEFAULT_RATIO });
         }
         let observed = grid.splits.iter().flatten();
