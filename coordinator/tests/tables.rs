@@ -367,8 +367,8 @@ fn a_plan_says_which_differences_it_will_show() {
         serde_json::from_str::<serde_json::Value>(&run(args).unwrap()).unwrap()["power"].clone()
     };
     let plain = || plan_args(&file, commands::plan::Format::Table);
-    // 15 of 60 cases are test cases
-    assert_eq!((&json(plain())["ratio"], &json(plain())["sd"]), (&(15.0 / 45.0).into(), &serde_json::Value::Null));
+    // 20 of 100 cases are test cases
+    assert_eq!((&json(plain())["ratio"], &json(plain())["sd"]), (&(20.0 / 80.0).into(), &serde_json::Value::Null));
     let text = run(commands::plan::Args { sd: Some(0.02), power: true, ..plain() }).unwrap();
     assert!(text.contains("sd = 0.0200 (given)") && text.contains("this pool, all pairs"), "{text}");
     // the differences of a and b are 0.1, 0.1 and 0.4
