@@ -168,7 +168,7 @@ fn race(
             own.beaten(other, metric, threshold, draws).filter(|_| other.outlasts(own, metric, collapse))
         };
         let unreliable = own.unreliability().filter(|_| !own.leads_where_it_trained(leader, metric));
-        unreliable.or_else(|| reliable.find_map(|other| beaten(other)))
+        unreliable.or_else(|| reliable.find_map(beaten))
     };
     contenders.iter().map(reason).collect()
 }

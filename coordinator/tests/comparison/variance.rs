@@ -161,6 +161,7 @@ const SWEEPS: u32 = 2000;
 
 /// Prints a table. One standard error of a share is .005. Where one candidate varies much more than the others no interval is exact.
 #[test]
+#[allow(clippy::print_stdout, reason = "whoever runs it by hand reads the table")]
 #[ignore = "a simulation of a minute: cargo test --release -p coordinator --test comparison cover -- --ignored --nocapture"]
 fn intervals_of_components_cover() {
     let world = |name, variances, common, spread| World { name, variances, common, spread };
