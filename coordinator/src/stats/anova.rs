@@ -19,8 +19,8 @@ impl Term {
     }
 }
 
-/// The terms of a full crossing of factors with these numbers of levels, in order of their bits: `terms[factors - 1]`. `values` has the last
-/// factor varying fastest. The term of all factors together is the residual.
+/// The terms of a full crossing of factors with these numbers of levels, in order of their bits: `terms[factors - 1]`. `values` has
+/// the last factor varying fastest. The term of all factors together is the residual.
 #[must_use]
 pub fn terms(levels: &[usize], values: &[f64]) -> Vec<Term> {
     let term = |(index, effects): (usize, Vec<f64>)| Term {

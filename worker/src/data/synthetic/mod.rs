@@ -5,9 +5,9 @@
 //!                                      '-> mask
 //! ```
 //!
-//! A lesion may be faint, large or cut by the border. Plasters, the side away from the light, corners, freckles and hairs are dark
-//! without being lesion, so that no threshold finds it. Only `+ - * /` and square roots are used: IEEE 754 defines them exactly, so every machine makes the same
-//! bytes. Knows no files.
+//! A lesion may be faint, large or cut by the border. Plasters, the side away from the light, corners, freckles and hairs are
+//! dark without being lesion, so that no threshold finds it. Only `+ - * /` and square roots are used: IEEE 754 defines them
+//! exactly, so every machine makes the same bytes. Knows no files.
 
 mod clutter;
 mod lesion;
