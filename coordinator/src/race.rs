@@ -11,7 +11,7 @@
 //! * **Race.** Candidate b is beaten by a, which has the higher mean, if two things hold. The one-sided paired t test says that a is
 //!   better, at alpha / (looks x (candidates - 1)): the best candidate can only be lost to one of the others at one of the looks, so
 //!   among candidates that never collapse it is lost with a chance of alpha at most. And a would still lead if its next run collapsed
-//!   ([`Contender::outlasts`]): few runs without a collapse say little of how often a collapses, and the t test knows nothing of
+//!   (`Contender::outlasts`): few runs without a collapse say little of how often a collapses, and the t test knows nothing of
 //!   what it has not seen.
 //! * **Until.** A candidate is settled once half of the width of the 95 % interval of its mean (Student's t, for this pool) is small
 //!   enough. To look again and again makes the interval a little narrower than 95 %.
