@@ -1,4 +1,4 @@
-//! Analysis -> one candidate, and how each other one stands against it: the best, or the reference that was asked for. Differences are
+//! Analysis -> the best candidate, or the reference that was asked for, and how each other one stands against it. Differences are
 //! turned into gains here, once: a positive gain means that the one is better, in whatever direction the metric is. Knows neither
 //! tables nor words.
 

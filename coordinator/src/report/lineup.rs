@@ -159,7 +159,7 @@ impl<'a> Lineup<'a> {
     #[must_use]
     pub fn verdict(&self, candidate: usize) -> String {
         match self.finding(candidate) {
-            _ if self.best == Some(candidate) => "the best".to_owned(),
+            _ if self.best == Some(candidate) => "leads".to_owned(),
             Some(finding) => finding.words().to_owned(),
             None => "not compared".to_owned(),
         }

@@ -138,7 +138,7 @@ fn candidates(lineup: &Lineup<'_>) -> Markup {
         ("95 % new data", true),
         ("validation", true),
         ("not trained", true),
-        ("against the best", false),
+        ("against the leader", false),
     ];
     let shown = lineup.shown();
     let rows =
@@ -166,8 +166,8 @@ fn sensitivity(lineup: &Lineup<'_>) -> String {
     let intervals = lineup.row(best).sensitivity.iter();
     let intervals = intervals.map(|new| format!("{} with {}", range(new.interval, 3), signed(new.ratio, 2)));
     format!(
-        " The interval for new data depends on the ratio of test to training cases that is assumed to matter; for \
-         the best it is {}.",
+        " The interval for new data depends on the ratio that its correction is made with; for \
+         the leader it is {}.",
         intervals.collect::<Vec<_>>().join(", ")
     )
 }
@@ -241,7 +241,7 @@ fn power(lineup: &Lineup<'_>) -> Markup {
                     "splits"
                     @if let Some(sd) = power.typical_sd { ", typically " (signed(sd, 4)) " here" }
                     ". However many splits there are, on new data a difference below " (in_scores(power.floor))
-                    " is found in fewer than four of five sweeps with this ratio of test to training cases."
+                    " is found in fewer than four of five sweeps with this ratio of test cases to the others."
                 }
             }
         }

@@ -40,8 +40,8 @@ impl ClusteredMean {
     /// The variance of the mean for new cases, for a t with [`DEGREES_OF_FREEDOM`].
     ///
     /// Clusters alone leave out that all training sets are drawn from one pool, and t with splits - 1 degrees of freedom gets narrower
-    /// with more splits where that part does not. Both constants are measured: intervals then cover .94 to .98 in six settings
-    /// of repeated training on fresh pools, from 5 splits to 60 (`tests/reference/new_cases.py`).
+    /// with more splits where that part does not. Both constants are measured: intervals then cover .94 to .98 where training is
+    /// repeated on fresh pools, from 5 splits to 60 (`tests/reference/new_cases.py`).
     #[must_use]
     pub fn variance_for_new_cases(&self) -> f64 {
         self.variance + TRAINING_SHARE * self.splits as f64 * self.parts[2]

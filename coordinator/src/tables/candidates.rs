@@ -87,7 +87,7 @@ impl Line<'_> {
     }
 
     fn against_best(&self) -> Cell {
-        if self.is_best { "best".into() } else { self.best_is.map(|finding| finding.swapped().words()).into() }
+        if self.is_best { "leads".into() } else { self.best_is.map(|finding| finding.swapped().words()).into() }
     }
 
     fn kind(&self) -> Cell {
@@ -149,7 +149,7 @@ fn fields<'a>(analysis: &Analysis, lines: &[Line<'a>]) -> Vec<Field<'a>> {
     ];
     fields.extend(for_programs().into_iter().map(Field::hidden));
     fields.extend(sensitivity(analysis).into_iter().map(Field::hidden));
-    fields.push(Field::text("against_best", Line::against_best).shown(Show::As("against the best")));
+    fields.push(Field::text("against_best", Line::against_best).shown(Show::As("against the leader")));
     fields.push(Field::text("row", Line::kind).hidden());
     fields.push(some(Field::exact("dropped", |line| line.row.dropped.into())));
     fields

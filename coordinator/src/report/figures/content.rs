@@ -40,7 +40,7 @@ pub(in crate::report) fn scores(lineup: &Lineup<'_>) -> Figure {
     let forest = Forest {
         axis: format!("{} \u{2014} {better}", analysis.metric),
         bounds: if analysis.metric == "loss" { (f64::NEG_INFINITY, f64::INFINITY) } else { (0.0, 1.0) },
-        heads: vec!["mean", "sd", "n", "against the best"],
+        heads: vec!["mean", "sd", "n", "against the leader"],
         rows: candidates.chain(baselines).collect(),
         band: None,
         reference: None,
@@ -48,7 +48,7 @@ pub(in crate::report) fn scores(lineup: &Lineup<'_>) -> Figure {
     let see = format!(
         "Mean {} of each candidate, its score on every split (dots), and two 95 % intervals of the mean: the thick \
          one is where the mean over other random splits of these same cases would lie, the thin one where the mean \
-         for new cases and new training sets would (Nadeau and Bengio, ratio {} of test to training cases).{}",
+         for new cases and new training sets would (Nadeau and Bengio, ratio {}).{}",
         analysis.metric,
         signed(analysis.ratio, 2),
         lineup.left_out(),
@@ -105,13 +105,13 @@ pub(in crate::report) fn differences(lineup: &Lineup<'_>) -> Option<Figure> {
     let forest = Forest {
         axis: format!("{} minus that of {}, on the same split", analysis.metric, lineup.name(best)),
         bounds: (f64::NEG_INFINITY, f64::INFINITY),
-        heads: vec!["difference", "p (Holm)", "against the best"],
+        heads: vec!["difference", "p (Holm)", "against the leader"],
         rows,
         band: Some((-rope, rope)),
         reference: Some(0.0),
     };
     let see = format!(
-        "Each candidate's {} minus that of the best, {}, paired by split. A thin interval that stays clear of zero \
+        "Each candidate's {} minus that of the leader, {}, paired by split. A thin interval that stays clear of zero \
          is a difference that new data would show too; intervals and p (Nadeau and Bengio, Holm) hold for all {} pairs \
          together. \
          The band is the region of practical equivalence, \u{b1}{}.{}",
@@ -122,7 +122,7 @@ pub(in crate::report) fn differences(lineup: &Lineup<'_>) -> Option<Figure> {
         lineup.left_out(),
     );
     let caution = "\u{201c}Undecided\u{201d} is not \u{201c}equal\u{201d}: it says that these splits cannot tell.";
-    Some(forest.draw(Figure::worded("differences", "Differences to the best", see, caution)))
+    Some(forest.draw(Figure::worded("differences", "Differences to the leader", see, caution)))
 }
 
 /// The critical-difference diagram; `None` without ranks.
