@@ -100,6 +100,10 @@ impl Keeper for Disk {
     fn check_place(&self) -> Result<(), StoreError> {
         self.store.check_place()
     }
+
+    fn probe(&mut self) -> Result<(), StoreError> {
+        self.store.probe()
+    }
 }
 
 struct Driver {
