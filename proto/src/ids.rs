@@ -22,8 +22,13 @@ macro_rules! hash_id {
             /// The first 128 bits of the BLAKE3 hash of `bytes`.
             #[must_use]
             pub fn of(bytes: &[u8]) -> Self {
+                Self::first_of(blake3::hash(bytes))
+            }
+
+            /// The first 128 bits of a BLAKE3 hash.
+            pub(crate) fn first_of(hash: blake3::Hash) -> Self {
                 let mut first = [0; 16];
-                first.copy_from_slice(&blake3::hash(bytes).as_bytes()[..16]);
+                first.copy_from_slice(&hash.as_bytes()[..16]);
                 Self(u128::from_be_bytes(first))
             }
 

@@ -182,4 +182,8 @@ impl Keeper for OpenedDisk {
             Health::Fine | Health::Full => Ok(()),
         }
     }
+
+    fn probe(&mut self) -> Result<(), StoreError> {
+        self.append(&[], &[])
+    }
 }

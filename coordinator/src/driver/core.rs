@@ -37,6 +37,12 @@ pub trait Keeper {
     /// # Errors
     /// If it is not.
     fn check_place(&self) -> Result<(), StoreError>;
+
+    /// Writes what changes nothing, to see whether it takes anything.
+    ///
+    /// # Errors
+    /// If it does not; see [`append`](Self::append).
+    fn probe(&mut self) -> Result<(), StoreError>;
 }
 
 /// The scheduler's state, and the keeper that it is read back from.
@@ -225,7 +231,7 @@ impl<K: Keeper> Core<K> {
     }
 
     /// Looks whether the keeper is in its place, and still this coordinator's: who has deleted the store hears of it even if nothing is to be
-    /// written. Says whether that is news.
+    /// written. One that has failed is tried, so that it is known to work again though nobody writes. Says whether there is news.
     ///
     /// # Errors
     /// If the coordinator cannot go on.
@@ -237,7 +243,21 @@ impl<K: Keeper> Core<K> {
                 self.problem = Some(error.to_string());
                 Ok(true)
             }
+            Ok(()) if self.problem.is_some() => self.try_again(),
             Ok(()) | Err(_) => Ok(false),
+        }
+    }
+
+    /// Tries a keeper that has failed. Says whether it works again.
+    fn try_again(&mut self) -> Result<bool, StoreError> {
+        match self.keeper.probe() {
+            Err(error) if error.is_fatal() => Err(error),
+            Err(_) => Ok(false),
+            Ok(()) => {
+                tracing::warn!("the store works again");
+                self.problem = None;
+                Ok(true)
+            }
         }
     }
 

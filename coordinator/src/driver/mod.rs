@@ -10,9 +10,11 @@
 
 mod core;
 mod handle;
+mod replay;
 
 pub use self::core::{Core, Keeper, Written};
 pub use handle::{Handle, Refusal, Reply, Request};
+pub use replay::restore;
 
 use crate::scheduler::{Fact, Limits, Record, State, Timestamp};
 use crate::store::{Reader, Store, StoreError};
@@ -35,27 +37,18 @@ const PLACE_INTERVAL: Duration = Duration::from_secs(1);
 /// Epochs per second are averaged over this time.
 const RATE_WINDOW: Duration = Duration::from_secs(60);
 
-/// The state that the facts of a store add up to. Leases that were out get a fresh full term from `now`.
-///
-/// # Errors
-/// If the store cannot be read back.
-pub fn restore(reader: &Reader, now: Timestamp, limits: Limits, nonce: u128) -> Result<State, StoreError> {
-    let mut state = State::new(limits, nonce);
-    reader.facts(|fact| state.apply(now, &fact))?;
-    Ok(state)
-}
-
 /// Starts the driver on what the store holds. It ends when it is told to, or with the error that ended it.
 ///
 /// # Errors
 /// If the store cannot be read back.
 pub fn start(store: Store, limits: Limits) -> Result<(Handle, JoinHandle<Result<(), StoreError>>), StoreError> {
     let (requests, inbox) = channel();
-    if !store.is_checked() {
-        check_beside(store.reader()?, requests.clone());
-    }
+    let unchecked = (!store.is_checked()).then(|| store.reader()).transpose()?;
     let reader = store.reader()?;
     let core = Core::new(Disk { store, reader }, limits, rand::random())?;
+    if let Some(reader) = unchecked {
+        check_beside(reader, requests.clone());
+    }
     let (status_sender, status) = watch::channel(Arc::new(core.state().status()));
     let (work_sender, work) = watch::channel(0);
     let (keeps_sender, keeps) = watch::channel(true);
@@ -106,6 +99,10 @@ impl Keeper for Disk {
 
     fn check_place(&self) -> Result<(), StoreError> {
         self.store.check_place()
+    }
+
+    fn probe(&mut self) -> Result<(), StoreError> {
+        self.store.probe()
     }
 }
 

@@ -38,3 +38,36 @@ fn damage_of_a_large_store_ends_the_driver_beside_whose_work_it_is_found() {
     let Some(Request::Fail(error)) = found(&damaged) else { panic!("it is not found") };
     assert!(matches!(error, StoreError::Damaged { .. }), "{error}");
 }
+
+#[test]
+fn a_store_that_comes_back_is_known_to_work_though_nobody_writes() {
+    let folder = tempfile::tempdir().unwrap();
+    let [path, away] = ["s.db", "away.db"].map(|name| folder.path().join(name));
+    let store = Store::open(&path).unwrap();
+    let reader = store.reader().unwrap();
+    let mut disk = Disk { store, reader };
+    let written = || std::fs::metadata(folder.path().join("s.db-wal")).unwrap().len();
+    let before = written();
+    disk.probe().unwrap();
+    assert!(written() > before, "it is tried in earnest");
+    let mut core = Core::new(disk, Limits::default(), 1).unwrap();
+    assert!(!core.check_place().unwrap() && core.problem().is_none());
+    std::fs::rename(&path, &away).unwrap();
+    assert!(core.check_place().unwrap() && core.problem().is_some(), "it is gone");
+    assert!(!core.check_place().unwrap() && core.problem().is_some(), "that is no news");
+    std::fs::rename(&away, &path).unwrap();
+    assert!(core.check_place().unwrap() && core.problem().is_none(), "it is back");
+}
+
+#[test]
+fn a_fact_that_does_not_fit_those_before_it_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("s.db");
+    let cancelled = (0..1500).map(|_| Fact::Cancelled { sweep: "s".to_owned(), shared: true });
+    let granted = Fact::Granted { job: JobId(1), attempt: Attempt(1), token: Token(2), worker: WorkerId(3) };
+    let facts: Vec<_> = cancelled.clone().chain([granted]).chain(cancelled).collect();
+    Store::open(&path).unwrap().append(&facts, &[]).unwrap();
+    let restored = restore(&Reader::open(&path).unwrap(), Timestamp(0), Limits::default(), 1);
+    let message = restored.err().map(|error| error.to_string()).unwrap_or_default();
+    assert!(message.contains("journal, seq 1501: job 00000000000000000000000000000001 is Cancelled"), "{message}");
+}

@@ -13,7 +13,8 @@ use std::collections::BTreeMap;
 /// Jobs by their ids. Each is either live or done.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(super) struct Jobs {
-    live: BTreeMap<JobId, Job>,
+    // boxed, as a job is large and the tree moves what it holds
+    live: BTreeMap<JobId, Box<Job>>,
     done: BTreeMap<JobId, Done>,
 }
 
@@ -34,11 +35,7 @@ const _: () = assert!(size_of::<Done>() == 88);
 impl Jobs {
     /// The job, unless it is done.
     pub(super) fn get(&self, id: &JobId) -> Option<&Job> {
-        self.live.get(id)
-    }
-
-    pub(super) fn get_mut(&mut self, id: &JobId) -> Option<&mut Job> {
-        self.live.get_mut(id)
+        self.live.get(id).map(Box::as_ref)
     }
 
     /// What is kept of the job, if it is done.
@@ -52,7 +49,7 @@ impl Jobs {
 
     /// The jobs that are not done, in the order of their ids.
     pub(super) fn live(&self) -> impl Iterator<Item = (&JobId, &Job)> {
-        self.live.iter()
+        self.live.iter().map(|(id, job)| (id, job.as_ref()))
     }
 
     /// The jobs that are done, in the order of their ids.
@@ -83,24 +80,22 @@ impl Jobs {
         self.get(id).and_then(|job| job.ended).or_else(|| self.done(id).map(Done::ended))
     }
 
-    /// Adds a job of which nothing was known.
-    pub(super) fn insert(&mut self, id: JobId, job: Job) {
-        self.live.insert(id, job);
-    }
-
-    /// Keeps no more of the job than is needed, if it is done.
-    pub(super) fn settle(&mut self, id: JobId) {
-        if let Some(done) = self.live.get(&id).and_then(Done::of) {
-            self.live.remove(&id);
-            self.done.insert(id, done);
+    /// Keeps a job, and of one that is done no more than is needed.
+    pub(super) fn put(&mut self, id: JobId, job: Box<Job>) {
+        match Done::of(&job) {
+            Some(done) => drop(self.done.insert(id, done)),
+            None => drop(self.live.insert(id, job)),
         }
     }
 
-    /// Takes the job out of those that are done. `places` are where sweeps list it.
-    pub(super) fn wake(&mut self, id: JobId, places: Vec<(u64, u32)>) {
-        if let Some(done) = self.done.remove(&id) {
-            self.live.insert(id, done.job(places));
-        }
+    /// Takes the job out, to change it, unless it is done.
+    pub(super) fn take(&mut self, id: &JobId) -> Option<Box<Job>> {
+        self.live.remove(id)
+    }
+
+    /// Takes the job out, to change it, if it is done. `places` are where sweeps list it.
+    pub(super) fn take_done(&mut self, id: &JobId, places: &[(u64, u32)]) -> Option<Box<Job>> {
+        Some(Box::new(self.done.remove(id)?.job(places.to_vec())))
     }
 
     /// Forgets the live jobs that are not wanted.
@@ -153,13 +148,11 @@ mod tests {
         for grade in [None, Some(Grade { verdict: Verdict::Trivial, validation })] {
             let job = Job::done(vec![(3, 4)], Attempt(2), (Attempt(1), Token(u128::MAX - 5)), grade);
             let mut jobs = Jobs::default();
-            jobs.insert(id, job.clone());
-            let (mark, ended) = (jobs.mark(&id, Metric::Iou), jobs.ended(&id));
-            jobs.settle(id);
+            jobs.put(id, Box::new(job.clone()));
             assert!(jobs.get(&id).is_none());
-            assert_eq!((jobs.mark(&id, Metric::Iou), jobs.ended(&id)), (mark, ended));
-            jobs.wake(id, vec![(3, 4)]);
-            assert_eq!(jobs.get(&id), Some(&job));
+            assert_eq!((jobs.mark(&id, Metric::Iou), jobs.ended(&id)), (job.mark(Metric::Iou), job.ended));
+            assert_eq!(jobs.take_done(&id, &[(3, 4)]), Some(Box::new(job)));
+            assert!(!jobs.contains(&id));
         }
     }
 
@@ -168,8 +161,7 @@ mod tests {
         let mut job = Job::done(Vec::new(), Attempt(2), (Attempt(2), Token(7)), None);
         job.message = Some("out of memory".to_owned());
         let mut jobs = Jobs::default();
-        jobs.insert(JobId(1), job.clone());
-        jobs.settle(JobId(1));
+        jobs.put(JobId(1), Box::new(job.clone()));
         assert_eq!(jobs.get(&JobId(1)), Some(&job));
     }
 }

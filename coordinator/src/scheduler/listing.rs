@@ -1,9 +1,9 @@
 //! The ids of a sweep's jobs, and the way back from an id to its place in the queue.
 //!
-//! A job of which nothing is known but that it waits is only this: a million of them are twenty megabytes, and are forgotten with their
+//! A job of which nothing is known but that it waits is only this: a million of them are 24 megabytes, and are forgotten with their
 //! sweep. It becomes a [`Job`](super::Job) with the first fact about it, or if a second sweep wants it.
 
-use crate::plan::Plan;
+use crate::plan::{Candidate, Plan};
 use proto::ids::{ContentHash, JobId};
 use rayon::prelude::*;
 use std::ops::{Deref, RangeInclusive};
@@ -14,18 +14,24 @@ pub struct Listing {
     ids: Vec<JobId>,
     /// The places, in the order of the ids.
     by_id: Vec<u32>,
+    /// As many bins as jobs, each with an equal share of all ids: ids are hashes, so there is about one job in each. Where in `by_id` the
+    /// bins begin, and its length.
+    bins: Vec<u32>,
 }
 
 impl Listing {
-    /// The jobs of a plan on data of that content. For a million it takes a second, so it is done before anyone waits for it.
+    /// The jobs of a plan on data of that content. A million take some tenths of a second, so it is done before anyone waits for it.
     #[must_use]
     pub fn of(plan: &Plan, content: ContentHash) -> Self {
-        let candidates = plan.candidates.len();
-        let id = |place: usize| plan.job(place % candidates, place / candidates, content).id();
-        let ids: Vec<_> = (0..plan.jobs()).into_par_iter().map(id).collect();
-        let mut by_id: Vec<_> = (0..ids.len() as u32).collect();
-        by_id.par_sort_unstable_by_key(|place| ids[*place as usize]);
-        Self { ids, by_id }
+        let ids_of = |candidate: &Candidate| {
+            let mut job = candidate.template.clone();
+            job.data.content = content;
+            job.ids_at(&plan.replicates)
+        };
+        let by_candidate: Vec<_> = plan.candidates.par_iter().map(ids_of).collect();
+        // the queue has one replicate of every candidate before the next
+        let replicate = |replicate: usize| by_candidate.iter().map(move |ids| ids[replicate]);
+        Self::from((0..plan.replicates.len()).flat_map(replicate).collect::<Vec<_>>())
     }
 
     /// Whether it is that of this plan and content, by its ends.
@@ -39,8 +45,10 @@ impl Listing {
     /// The place of a job in the queue.
     #[must_use]
     pub fn place_of(&self, id: JobId) -> Option<u32> {
-        let found = self.by_id.binary_search_by_key(&id, |place| self.ids[*place as usize]);
-        found.ok().map(|index| self.by_id[index])
+        let bin = bin(id, self.ids.len());
+        let (begin, end) = (*self.bins.get(bin)? as usize, *self.bins.get(bin + 1)? as usize);
+        let found = self.by_id[begin..end].binary_search_by_key(&id, |place| self.ids[*place as usize]);
+        found.ok().map(|index| self.by_id[begin + index])
     }
 
     /// The jobs with an id in that range and their places, in the order of the ids.
@@ -54,6 +62,34 @@ impl Listing {
     pub(super) fn sorted(&self) -> impl Iterator<Item = (JobId, u32)> {
         self.by_id.iter().map(|place| (self.ids[*place as usize], *place))
     }
+}
+
+impl From<Vec<JobId>> for Listing {
+    fn from(ids: Vec<JobId>) -> Self {
+        let mut bins = vec![0; ids.len() + 1];
+        for id in &ids {
+            bins[bin(*id, ids.len()) + 1] += 1;
+        }
+        for bin in 1..bins.len() {
+            bins[bin] += bins[bin - 1];
+        }
+        let (mut by_id, mut next) = (vec![0; ids.len()], bins.clone());
+        for (place, id) in (0..).zip(&ids) {
+            let next = &mut next[bin(*id, ids.len())];
+            by_id[*next as usize] = place;
+            *next += 1;
+        }
+        for bin in bins.array_windows() {
+            let [begin, end] = bin.map(|index: u32| index as usize);
+            by_id[begin..end].sort_unstable_by_key(|place| ids[*place as usize]);
+        }
+        Self { ids, by_id, bins }
+    }
+}
+
+/// In which of so many bins an id is.
+fn bin(id: JobId, bins: usize) -> usize {
+    (((id.0 >> 64) * bins as u128) >> 64) as usize
 }
 
 impl Deref for Listing {
@@ -83,4 +119,30 @@ pub(super) fn shared<A, B>(
         }
     }
     both
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_job_is_found_wherever_its_id_is() {
+        let spread = |count: u64| (0..count).map(|index| JobId::of(&index.to_be_bytes()));
+        let crowded = (0..40).map(|low| JobId(7 << 100 | low)).rev();
+        let extreme = [JobId(u128::MAX), JobId(0)].into_iter().chain(crowded).collect::<Vec<_>>();
+        for ids in [Vec::new(), vec![JobId(u128::MAX)], spread(1000).collect(), extreme] {
+            let listing = Listing::from(ids.clone());
+            for (place, id) in (0..).zip(&ids) {
+                assert_eq!(listing.place_of(*id), Some(place));
+            }
+            for other in [JobId(1), JobId(u128::MAX - 1), JobId(7 << 100 | 40)] {
+                assert_eq!(listing.place_of(other), None);
+            }
+            let sorted: Vec<_> = listing.sorted().map(|(id, _)| id).collect();
+            assert!(sorted.is_sorted() && sorted.len() == ids.len());
+            let from = JobId(6 << 100);
+            let between = listing.between(&(from..=JobId(8 << 100))).count();
+            assert_eq!(between, ids.iter().filter(|id| (from..=JobId(8 << 100)).contains(id)).count());
+        }
+    }
 }

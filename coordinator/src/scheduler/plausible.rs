@@ -1,6 +1,6 @@
 //! Whether what a worker hands in can be true of its job. Its form was checked when it came in; this is about what it says.
 
-use super::State;
+use super::{State, Sweep};
 use proto::extras::BaselineCounts;
 use proto::ids::{JobId, SplitHash};
 use proto::measure::{CaseCounts, JobResult, Measurement, Verdict};
@@ -11,9 +11,12 @@ use std::collections::BTreeSet;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct SplitKey(Data, Split, u64);
 
-impl From<&JobSpec> for SplitKey {
-    fn from(spec: &JobSpec) -> Self {
-        Self(spec.data, spec.split, spec.seeds.split_seed)
+impl SplitKey {
+    /// Of the job at a place of the sweep's queue, once the content of the data set is known.
+    fn of(sweep: &Sweep, place: u32) -> Option<Self> {
+        let JobSpec { data, split, .. } = &sweep.candidate(place).template;
+        let data = Data { content: sweep.inventory.as_ref()?.content, ..*data };
+        Some(Self(data, *split, sweep.plan.replicates.get(sweep.coordinates(place).1)?.split_seed))
     }
 }
 
@@ -54,22 +57,27 @@ impl State {
 
     /// Remembers the split of a job that has succeeded, if it is the first that says it.
     pub(super) fn note_split(&mut self, job: JobId, split: SplitHash) {
-        if let Some(spec) = self.spec_of(job) {
-            self.splits.entry(SplitKey::from(&spec)).or_insert(split);
+        if let Some(key) = self.place_of(job).and_then(|(sweep, place)| SplitKey::of(sweep, place)) {
+            self.splits.entry(key).or_insert(split);
         }
     }
 
     fn planned(&self, job: JobId) -> Option<Planned> {
-        let (number, place) = self.job(job)?.places.first().copied()?;
-        let sweep = self.sweeps.get(&number)?;
+        let (sweep, place) = self.place_of(job)?;
         let (spec, cases) = (sweep.spec(place)?, sweep.inventory.as_ref()?.cases.len());
-        let split = self.splits.get(&SplitKey::from(&spec)).copied();
+        let split = self.splits.get(&SplitKey::of(sweep, place)?).copied();
         Some(Planned { spec, cases, split })
     }
 
     fn spec_of(&self, job: JobId) -> Option<JobSpec> {
-        let (number, place) = self.job(job)?.places.first().copied()?;
-        self.sweeps.get(&number)?.spec(place)
+        let (sweep, place) = self.place_of(job)?;
+        sweep.spec(place)
+    }
+
+    /// Where some sweep lists the job; it is the same job in every sweep.
+    fn place_of(&self, job: JobId) -> Option<(&Sweep, u32)> {
+        let (number, place) = self.places_of(job).next()?;
+        Some((self.sweeps.get(&number)?, place))
     }
 }
 

@@ -8,6 +8,7 @@ use crate::race::Look;
 use proto::data::{Dataset, Inventory};
 use proto::ids::{JobId, SplitHash, WorkerId};
 use std::borrow::Cow;
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -101,22 +102,20 @@ impl State {
     /// A job.
     #[must_use]
     pub fn job(&self, id: JobId) -> Option<Cow<'_, Job>> {
-        let done = || self.jobs.done(&id).map(|done| done.job(self.places_of(id)));
-        self.jobs.get(&id).map(Cow::Borrowed).or_else(|| done().or_else(|| self.listed(id)).map(Cow::Owned))
+        let done = || self.jobs.done(&id).map(|done| done.job(self.places_of(id).collect()));
+        let listed = || self.listed(&self.places_of(id).next()?).map(|job| *job);
+        self.jobs.get(&id).map(Cow::Borrowed).or_else(|| done().or_else(listed).map(Cow::Owned))
     }
 
     /// A job of which nothing is known but the sweep that lists it.
-    pub(super) fn listed(&self, id: JobId) -> Option<Job> {
-        let place_in = |sweep: &Sweep| sweep.jobs.place_of(id).map(|place| (sweep.number, place));
-        let (number, place) = self.sweeps.values().find_map(place_in)?;
-        let state = self.sweeps.get(&number)?.unknown();
-        Some(Job::listed((number, place), state))
+    fn listed(&self, place: &(u64, u32)) -> Option<Box<Job>> {
+        let state = self.sweeps.get(&place.0)?.unknown();
+        Some(Box::new(Job::listed(*place, state)))
     }
 
-    /// Where sweeps list a job.
-    pub(super) fn places_of(&self, id: JobId) -> Vec<(u64, u32)> {
-        let place_in = |sweep: &Sweep| sweep.jobs.place_of(id).map(|place| (sweep.number, place));
-        self.sweeps.values().filter_map(place_in).collect()
+    /// Where sweeps list a job: their numbers, and its places in their queues.
+    pub(super) fn places_of(&self, id: JobId) -> impl Iterator<Item = (u64, u32)> {
+        self.sweeps.values().filter_map(move |sweep| Some((sweep.number, sweep.jobs.place_of(id)?)))
     }
 
     /// Makes a fact true.
@@ -233,43 +232,50 @@ impl State {
 
     /// Changes a job and whatever is derived from its state.
     pub(super) fn change(&mut self, id: JobId, change: impl FnOnce(&mut Job)) {
-        self.know(id);
         // a job that is nowhere is changed all the same, so that a fact about it is refused as an illegal transition
-        let Some(job) = self.jobs.get_mut(&id) else {
+        let Some(mut job) = self.take_out(id) else {
             let mut unknown = Job::default();
             unknown.cancel();
             return change(&mut unknown);
         };
-        let before = job.clone();
-        change(job);
-        let after = job.clone();
-        self.reindex(id, &before, &after);
-        self.jobs.settle(id);
+        self.index(id, &job, false);
+        change(&mut job);
+        self.index(id, &job, true);
+        self.jobs.put(id, job);
     }
 
-    pub(super) fn reindex(&mut self, id: JobId, before: &Job, after: &Job) {
-        for &(number, place) in &before.places {
-            if let Some(sweep) = self.sweeps.get_mut(&number) {
-                sweep.count(place, &before.state, false);
+    /// Takes out a job, to put it among those of which more is known. What is derived from it stays as it is.
+    pub(super) fn take_out(&mut self, id: JobId) -> Option<Box<Job>> {
+        if let Some(job) = self.jobs.take(&id) {
+            return Some(job);
+        }
+        let places: Vec<_> = self.places_of(id).collect();
+        // most are taken from the queue: then those that are done, maybe a million, need not be searched
+        let waits =
+            |(number, place): &(u64, u32)| self.sweeps.get(number).is_some_and(|sweep| sweep.queue.contains(place));
+        let done = if places.iter().any(waits) { None } else { self.jobs.take_done(&id, &places) };
+        done.or_else(|| self.listed(places.first()?))
+    }
+
+    /// Enters a job in what is derived from its state, or takes it out.
+    fn index(&mut self, id: JobId, job: &Job, enters: bool) {
+        for (number, place) in &job.places {
+            if let Some(sweep) = self.sweeps.get_mut(number) {
+                sweep.count(*place, &job.state, enters);
             }
         }
-        for &(number, place) in &after.places {
-            if let Some(sweep) = self.sweeps.get_mut(&number) {
-                sweep.count(place, &after.state, true);
-            }
-        }
-        if let JobState::Leased { holder, expires, .. } = &before.state {
-            self.expiries.remove(&(*expires, id));
-            if let Some(leases) = self.leases.get_mut(&holder.worker) {
-                leases.remove(&id);
-                if leases.is_empty() {
-                    self.leases.remove(&holder.worker);
-                }
-            }
-        }
-        if let JobState::Leased { holder, expires, .. } = &after.state {
+        let JobState::Leased { holder, expires, .. } = &job.state else { return };
+        if enters {
             self.expiries.insert((*expires, id));
             self.leases.entry(holder.worker).or_default().insert(id);
+            return;
+        }
+        self.expiries.remove(&(*expires, id));
+        if let Entry::Occupied(mut leases) = self.leases.entry(holder.worker) {
+            leases.get_mut().remove(&id);
+            if leases.get().is_empty() {
+                leases.remove();
+            }
         }
     }
 

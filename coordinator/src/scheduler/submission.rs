@@ -88,7 +88,9 @@ impl State {
         let listed = others.flat_map(|other| shared(other.jobs.sorted(), listing.sorted()));
         let listed: Vec<_> = listed.map(|(id, ..)| id).filter(|id| !self.jobs.contains(id)).collect();
         for id in listed {
-            self.know(id);
+            if let Some(job) = self.take_out(id) {
+                self.jobs.put(id, job);
+            }
         }
         let live = shared(self.jobs.live().map(|(id, _)| (*id, ())), listing.sorted());
         let done = shared(self.jobs.done_ids().map(|id| (id, ())), listing.sorted());
@@ -99,23 +101,10 @@ impl State {
             sweep.count(place, &JobState::Succeeded, true);
         }
         for (id, (), place) in live {
-            let Some(job) = self.jobs.get_mut(&id) else { continue };
-            let before = job.clone();
-            job.requeue();
-            job.places.push((number, place));
-            let after = job.clone();
-            self.reindex(id, &before, &after);
-        }
-    }
-
-    /// Makes a job that is only listed, or done, one of which more can be known. What is derived from it stays as it is.
-    pub(super) fn know(&mut self, id: JobId) {
-        if self.jobs.done(&id).is_some() {
-            self.jobs.wake(id, self.places_of(id));
-        } else if self.jobs.get(&id).is_none()
-            && let Some(job) = self.listed(id)
-        {
-            self.jobs.insert(id, job);
+            self.change(id, |job| {
+                job.requeue();
+                job.places.push((number, place));
+            });
         }
     }
 

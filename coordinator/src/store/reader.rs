@@ -9,6 +9,7 @@ use proto::measure::{Evaluation, JobResult, Measurement, Scores, Verdict};
 use rusqlite::types::{FromSqlError, Type, Value, ValueRef};
 use rusqlite::{Connection, OpenFlags, OptionalExtension, Row};
 use std::fs;
+use std::ops::ControlFlow;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
@@ -112,11 +113,11 @@ impl Reader {
         quick_check(&self.path, &self.connection)
     }
 
-    /// Calls `each` with every fact of the journal, in order.
+    /// Calls `each` with the number of every fact of the journal and the fact, in order, until it breaks off.
     ///
     /// # Errors
-    /// If a fact cannot be read back, or `each` refuses one.
-    pub fn facts<E: std::fmt::Display>(&self, mut each: impl FnMut(Fact) -> Result<(), E>) -> Result<(), StoreError> {
+    /// If a fact cannot be read back.
+    pub fn facts(&self, mut each: impl FnMut(i64, Fact) -> ControlFlow<()>) -> Result<(), StoreError> {
         let (sound, columns) = (self.sound("journal"), facts::columns(self.version));
         let mut select = self.prepare(&format!("SELECT seq, {sound}, {columns} FROM journal ORDER BY seq"))?;
         let mut rows = select.query([]).map_err(|source| self.sqlite(source))?;
@@ -134,9 +135,17 @@ impl Reader {
                 *grade = stored.as_ref().map(|stored| Grade::from(&stored.result));
                 *split = stored.and_then(|stored| stored.result.split_hash);
             }
-            each(fact).map_err(|error| damaged(error.to_string()))?;
+            if each(seq, fact).is_break() {
+                break;
+            }
         }
         Ok(())
+    }
+
+    /// The error of a fact that does not fit those before it.
+    #[must_use]
+    pub fn misfit(&self, seq: i64, reason: String) -> StoreError {
+        self.damaged(format!("journal, seq {seq}"), reason)
     }
 
     /// Calls `each` with every fact of the journal and when it was written, in order.

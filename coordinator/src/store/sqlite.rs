@@ -103,6 +103,16 @@ impl Store {
         self.transact(|transaction| write(transaction, facts, records))
     }
 
+    /// Writes a page as it was, to see whether the disk takes it.
+    ///
+    /// # Errors
+    /// See [`append`](Self::append).
+    pub fn probe(&mut self) -> Result<(), StoreError> {
+        // SQLite does not write a row that stays the same
+        let there_and_back = "UPDATE coordinator SET epoch = -epoch; UPDATE coordinator SET epoch = -epoch";
+        self.transact(|transaction| transaction.execute_batch(there_and_back))
+    }
+
     /// Looks whether the store is still where it was opened, and no other coordinator has taken it.
     ///
     /// # Errors

@@ -7,6 +7,7 @@ use crate::scheduler::{Fact, Record};
 use proto::extras::{Artifact, Baseline, BaselineCounts, Extras};
 use proto::ids::{Attempt, BaselinesHash, JobId, SplitHash, Token, WorkerId};
 use proto::measure::{CaseCounts, Counts, Evaluation, JobResult, Measurement, Scores, Verdict};
+use std::ops::ControlFlow;
 use std::os::unix::fs::symlink;
 use std::path::Path;
 
@@ -45,11 +46,11 @@ fn measurements(train_loss: f64, epochs: &[u32]) -> Record {
 
 fn facts(path: &Path) -> Vec<Fact> {
     let mut facts = Vec::new();
-    let read: Result<(), StoreError> = Reader::open(path).unwrap().facts(|fact| {
+    let collect = |_, fact| {
         facts.push(fact);
-        Ok::<_, std::convert::Infallible>(())
-    });
-    read.unwrap();
+        ControlFlow::Continue(())
+    };
+    Reader::open(path).unwrap().facts(collect).unwrap();
     facts
 }
 
@@ -225,7 +226,7 @@ fn damage_is_named() {
     let connection = rusqlite::Connection::open(&path).unwrap();
     connection.execute_batch("UPDATE journal SET fact = '{}'; UPDATE results SET test_cases = x'00'").unwrap();
     let reader = Reader::open(&path).unwrap();
-    let message = reader.facts(|_| Ok::<_, std::convert::Infallible>(())).unwrap_err().to_string();
+    let message = reader.facts(|_, _| ControlFlow::Continue(())).unwrap_err().to_string();
     assert!(message.contains("journal, seq 1"), "{message}");
     let message = reader.result(JOB).unwrap_err().to_string();
     assert!(message.contains(&format!("results, job {JOB}")), "{message}");

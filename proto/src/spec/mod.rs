@@ -93,6 +93,14 @@ pub struct JobSpec {
     pub simulation: Option<Simulation>,
 }
 
+/// What the hash of a job begins with.
+const ID_PREFIX: &str = "splitsweep job 1\n";
+
+/// The JSON of plain structs of numbers and names, which can always be written.
+fn json(value: &impl Serialize) -> String {
+    serde_json::to_string(value).unwrap_or_else(|error| unreachable!("{error}"))
+}
+
 /// Whether a key that was added later is left out of the JSON.
 fn is_default<T: Default + PartialEq>(value: &T) -> bool {
     *value == T::default()
@@ -126,8 +134,7 @@ impl JobSpec {
     /// The canonical JSON: fields in the order of this file, no white space, shortest floats.
     #[must_use]
     pub fn to_json(&self) -> String {
-        // Serialising plain structs of numbers and names into a string cannot fail.
-        serde_json::to_string(self).unwrap_or_else(|error| unreachable!("{error}"))
+        json(self)
     }
 
     /// Reads what [`to_json`](Self::to_json) wrote.
@@ -141,7 +148,23 @@ impl JobSpec {
     /// The job's id.
     #[must_use]
     pub fn id(&self) -> JobId {
-        JobId::of(format!("splitsweep job 1\n{}", self.to_json()).as_bytes())
+        JobId::of(format!("{ID_PREFIX}{}", self.to_json()).as_bytes())
+    }
+
+    /// The ids of the jobs that differ from this one in their seeds only, in the order of `seeds`. What stands before the seeds is hashed
+    /// once for all of them.
+    #[must_use]
+    pub fn ids_at(&self, seeds: &[Seeds]) -> Vec<JobId> {
+        let (whole, own) = (self.to_json(), json(&self.seeds));
+        let Some((before, after)) = whole.split_once(&own) else { unreachable!("{whole} has the seeds {own}") };
+        let mut hasher = blake3::Hasher::new();
+        hasher.update(ID_PREFIX.as_bytes()).update(before.as_bytes());
+        let id = |seeds: &Seeds| {
+            let mut hasher = hasher.clone();
+            hasher.update(json(seeds).as_bytes()).update(after.as_bytes());
+            JobId::first_of(hasher.finalize())
+        };
+        seeds.iter().map(id).collect()
     }
 }
 
@@ -153,6 +176,17 @@ mod tests {
     /// A job as it was written before `convolution` and `precision` were keys, and its id then.
     const JSON: &str = r#"{"trainer":"candle","data":{"content":"00000000000000000000000000000000","image_size":256},"split":{"scheme":"random","train":100,"validation":50,"test":50},"architecture":"unet","model":{"width":64},"loss":{"bce":{}},"learning_rate":0.001,"training":{"epochs":40,"batch_size":10,"optimizer":"adam","weight_decay":0.0,"momentum":0.0,"initialization":"pytorch"},"selection":{"metric":"thresholded_iou","epoch":"last"},"seeds":{"split_seed":0,"init_seed":0,"order_seed":0}}"#;
     const ID: &str = "417bcb3e4556da2fc18240fac289160a";
+
+    #[test]
+    fn ids_at_other_seeds_are_those_of_the_jobs_with_these_seeds() {
+        let simulation = Simulation { mean: 0.5, split_sd: 0.125, residual_sd: 0.25, collapse: 0.0 };
+        let seeds = [0, 1, 9, 10, u64::MAX].map(|seed| Seeds { split_seed: seed, init_seed: 3, order_seed: seed / 2 });
+        for simulation in [None, Some(simulation)] {
+            let job = JobSpec { simulation, seeds: seeds[3], ..JobSpec::default() };
+            let ids = seeds.map(|seeds| JobSpec { seeds, ..job.clone() }.id());
+            assert_eq!(job.ids_at(&seeds), ids);
+        }
+    }
 
     #[test]
     fn keys_that_were_added_later_leave_the_ids_alone() {

@@ -2,12 +2,12 @@
 #![no_main]
 
 use coordinator::analysis::comparison::{Analysis, Options};
-use coordinator::tables::export::{Format, render};
 use coordinator::analysis::observations::from_csv::{self, Columns};
+use coordinator::tables::export::{Format, render};
 use coordinator::tables::{About, Analysed};
 
 libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
-    let imported = match import::read(bytes, &Columns::default()) {
+    let imported = match from_csv::read(bytes, &Columns::default()) {
         Ok(imported) => imported,
         Err(mistake) => {
             assert!(!mistake.to_string().is_empty());

@@ -5,6 +5,7 @@ use coordinator::scheduler::Fact;
 use coordinator::store::Reader;
 use proto::ids::{Attempt, JobId};
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::ControlFlow;
 use std::path::Path;
 
 /// A row of a table, by column.
@@ -18,9 +19,9 @@ pub(crate) struct History {
 impl History {
     pub(crate) fn of(store: &Path) -> Self {
         let mut facts = Vec::new();
-        let collect = |fact| {
+        let collect = |_, fact| {
             facts.push(fact);
-            Ok::<_, String>(())
+            ControlFlow::Continue(())
         };
         Reader::open(store).unwrap().facts(collect).unwrap();
         Self { facts }
