@@ -5,7 +5,7 @@ use crate::analysis::comparison::{Analysis, Performance};
 use crate::analysis::versus_best::Versus;
 use crate::stats::fisher::fisher;
 use crate::stats::interval::wilson;
-use crate::text::plural;
+use crate::text::{p_value, plural};
 
 /// Number of splits from which collapses that were not seen are rare enough to leave them unsaid.
 const MANY_SPLITS: usize = 20;
@@ -61,7 +61,7 @@ fn trivial(analysis: &Analysis, row: &Performance) -> String {
     let against = row
         .trivial_against
         .map(|(own, mask)| format!(" ({} against {})", number(analysis, own), number(analysis, mask)));
-    format!("was no better than a mask that does not look at the image{}", against.unwrap_or_default())
+    format!("no better than a mask that does not look at the image{}", against.unwrap_or_default())
 }
 
 /// Where failed or collapsed jobs decide who is better: both answers.
@@ -107,7 +107,7 @@ fn by_collapsed(analysis: &Analysis, row: &Performance, other_row: &Performance,
     // a difference that stays as it is needs no second answer
     let is_moved = (all - if_trained).abs() > 0.25 * all.abs().max(if_trained.abs());
     (own != others && is_moved).then(|| {
-        let p = fisher(own, row.scores.n, others, other_row.scores.n);
+        let p = p_value(fisher(own, row.scores.n, others, other_row.scores.n));
         let what = match row.far_outside + other_row.far_outside {
             0 => "jobs that did not train",
             _ => "scores far outside of its others",
@@ -116,7 +116,7 @@ fn by_collapsed(analysis: &Analysis, row: &Performance, other_row: &Performance,
             format!("{} by {}", if difference > 0.0 { "ahead" } else { "behind" }, number(analysis, difference.abs()))
         };
         format!(
-            "{} has {own} of {} {what}, {} has {others} of {} (Fisher's p {p:.2}): {} is {} with these, and {} without.",
+            "{} has {own} of {} {what}, {} has {others} of {} (Fisher's p {p}): {} is {} with these, and {} without.",
             row.label,
             row.scores.n,
             other_row.label,
