@@ -75,7 +75,8 @@ impl Selection {
     }
 
     /// The flattery of the best by test among the candidates that are not told apart from it: its lead over their mean, times the share
-    /// of the spread of their means that chance alone makes. `(K - 3) / (K - 1)` is James and Stein's, from four candidates on.
+    /// of the spread of their means that chance alone makes. Of K candidates that share is taken times `(K - 2) / (K - 1)`: James and
+    /// Stein's `K - 3` says too little where few candidates are equal, and `K - 1` too much where they differ.
     pub(super) fn flattery(&self, grid: &Grid, pairs: &Family) -> Option<f64> {
         let best = self.by_test.candidate;
         let is_tied =
@@ -95,8 +96,8 @@ impl Selection {
         let splits = rows.iter().map(Vec::len).sum::<usize>() as f64 / count;
         let by_chance = residual / ((count - 1.0) * (splits - 1.0)) / splits;
         let spread = means.iter().map(|mean| (mean - all).powi(2)).sum::<f64>() / (count - 1.0);
-        let james_stein = if count > 3.0 { (count - 3.0) / (count - 1.0) } else { 1.0 };
-        let share = if spread > 0.0 { (by_chance / spread * james_stein).min(1.0) } else { 0.0 };
+        let freedom = if count > 2.0 { (count - 2.0) / (count - 1.0) } else { 1.0 };
+        let share = if spread > 0.0 { (by_chance / spread * freedom).min(1.0) } else { 0.0 };
         Some(share * grid.sign() * (means[means.len() - 1] - all)).filter(|flattery| flattery.is_finite())
     }
 }
