@@ -129,6 +129,11 @@ impl Analysis {
         if let Some(selection) = &mut selection {
             selection.flattery = selection.flattery(&grid, &pairs);
         }
+        // ranks are of all pairs; without a reference those are the family's
+        let wilcoxon = || match options.against {
+            None => pairing.wilcoxon(&among),
+            Some(_) => pairing.wilcoxon(&all_pairs(count)),
+        };
         let mut warnings = Warning::all(&grid, &candidates, observations, options);
         warnings.extend(warning::identical(&pairs, &candidates, best));
         Self {
@@ -143,7 +148,7 @@ impl Analysis {
             replicates: observations.replicates.len(),
             splits,
             against_baselines: pairing.family(&against, |_| true).family,
-            ranks: Ranks::of(&grid, || pairing.wilcoxon(&all_pairs(count)), options),
+            ranks: Ranks::of(&grid, wilcoxon, options),
             effects: Effects::of(&grid, observations),
             variance: Variance::of(&grid, observations, options),
             power: Power::of(splits, typical_sd, tested, ratio, options),
