@@ -2,7 +2,7 @@
 //! turned into gains here, once: a positive gain means that the one is better, in whatever direction the metric is. Knows neither
 //! tables nor words.
 
-use super::comparison::{Analysis, Comparison, Finding, Pair, Question, Settle};
+use super::comparison::{Analysis, Comparison, Finding, Outlook, Pair, Question};
 use crate::stats::Interval;
 
 /// The best candidate: by validation where validation scores are known, else by the reported score.
@@ -23,7 +23,7 @@ pub struct Versus<'a> {
     /// By how much the one is better; `None` for fewer than two shared splits.
     pub gain: Option<Gain>,
     /// What more splits would do.
-    pub settle: Option<Settle>,
+    pub settle: Option<Outlook>,
     /// Number of splits that both have.
     pub shared: usize,
     /// The gain with the failed score in place of those that jobs ended without; `None` where each job has one.

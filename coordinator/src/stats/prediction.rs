@@ -1,7 +1,8 @@
 //! Whether more splits of the same pool would show a difference: the predictive probability of the corrected t test.
 
-use super::distributions::{StudentT, chi_squared_tail, normal_tail};
+use super::distributions::{StudentT, chi_squared_tail, normal_quantile, normal_tail};
 use super::numeric::root;
+use serde::Serialize;
 use std::sync::OnceLock;
 
 /// Numbers of further splits that are considered, in ascending order.
@@ -32,7 +33,8 @@ pub struct Prediction {
 }
 
 /// What further splits are likely to do.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Outlook {
     /// That many further splits show the difference with a probability of [`LIKELY`] or more.
     Likely {
@@ -50,8 +52,11 @@ pub enum Outlook {
     },
     /// It is less likely than not, however many there are.
     Unlikely,
-    /// The probability is below [`POSSIBLE`], however many there are.
-    Never,
+    /// The probability is below [`POSSIBLE`], however many there are: what splits of one pool have in common does not average out.
+    Never {
+        /// The least effect that would be shown if it were known perfectly.
+        needed: f64,
+    },
 }
 
 /// Probability from which a number of splits is said to be likely to settle it.
@@ -85,7 +90,7 @@ impl Prediction {
         let most = FURTHER[FURTHER.len() - 1];
         // what is not likely gains by every further split: as many as there can be decide
         if effect < *self.possible.get_or_init(|| self.needed(most, POSSIBLE)) {
-            return Outlook::Never;
+            return Outlook::Never { needed: normal_quantile(self.level / 2.0) * self.ratio.sqrt() };
         }
         if effect < *self.even[FURTHER.len() - 1].get_or_init(|| self.needed(most, EVEN)) {
             return Outlook::Unlikely;
@@ -216,6 +221,7 @@ mod tests {
         assert!(fewer.into_iter().all(|fewer| prediction.probability(2.1, fewer) < LIKELY));
         assert!(matches!(prediction.outlook(1.7), Outlook::Even { .. }));
         assert_eq!(prediction.outlook(1.2), Outlook::Unlikely);
-        assert_eq!(prediction.outlook(0.1), Outlook::Never);
+        let Outlook::Never { needed } = prediction.outlook(0.1) else { panic!("never") };
+        assert!((needed - 1.959_963_984_540_054 * 0.5_f64.sqrt()).abs() < 1e-12);
     }
 }

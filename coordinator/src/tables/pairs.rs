@@ -4,7 +4,7 @@ use super::about::Analysed;
 use super::layout::{self, laid_out};
 use super::table::{Cell, Show, Table};
 use crate::analysis::answer::{answer, settles};
-use crate::analysis::comparison::{Analysis, Clustered, Comparison, Flips, Pair, Settle, Simultaneous};
+use crate::analysis::comparison::{Analysis, Clustered, Comparison, Flips, Outlook, Pair, Simultaneous};
 use crate::analysis::versus_best::best;
 use crate::stats::Interval;
 use crate::text::measured;
@@ -142,17 +142,17 @@ fn high(interval: Interval) -> f64 {
     interval.high
 }
 
-fn more(settle: Settle) -> Option<u32> {
+fn more(settle: Outlook) -> Option<u32> {
     match settle {
-        Settle::Likely { splits, .. } | Settle::Even { splits, .. } => Some(splits),
-        Settle::Unlikely | Settle::Never { .. } => None,
+        Outlook::Likely { splits, .. } | Outlook::Even { splits, .. } => Some(splits),
+        Outlook::Unlikely | Outlook::Never { .. } => None,
     }
 }
 
-fn probability(settle: Settle) -> Option<f64> {
+fn probability(settle: Outlook) -> Option<f64> {
     match settle {
-        Settle::Likely { probability, .. } | Settle::Even { probability, .. } => Some(probability),
-        Settle::Unlikely | Settle::Never { .. } => None,
+        Outlook::Likely { probability, .. } | Outlook::Even { probability, .. } => Some(probability),
+        Outlook::Unlikely | Outlook::Never { .. } => None,
     }
 }
 

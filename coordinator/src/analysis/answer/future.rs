@@ -2,7 +2,7 @@
 
 use super::differences::subject;
 use super::names::{interval, named, number, splits};
-use crate::analysis::comparison::{Analysis, Finding, MIN_SPLITS, Settle};
+use crate::analysis::comparison::{Analysis, Finding, MIN_SPLITS, Outlook};
 use crate::analysis::versus_best::Versus;
 use crate::text::{self, plural};
 
@@ -40,11 +40,11 @@ pub(super) fn undecided(analysis: &Analysis, one: usize, others: &[Versus<'_>]) 
 
 /// The pairs that more splits would settle for new data, by how likely that is.
 fn more_splits(others: &[Versus<'_>]) -> Vec<String> {
-    let likely: Vec<_> = others.iter().filter(|other| matches!(other.settle, Some(Settle::Likely { .. }))).collect();
-    let even: Vec<_> = others.iter().filter(|other| matches!(other.settle, Some(Settle::Even { .. }))).collect();
-    let unlikely: Vec<_> = others.iter().filter(|other| matches!(other.settle, Some(Settle::Unlikely))).collect();
+    let likely: Vec<_> = others.iter().filter(|other| matches!(other.settle, Some(Outlook::Likely { .. }))).collect();
+    let even: Vec<_> = others.iter().filter(|other| matches!(other.settle, Some(Outlook::Even { .. }))).collect();
+    let unlikely: Vec<_> = others.iter().filter(|other| matches!(other.settle, Some(Outlook::Unlikely))).collect();
     let detail = |other: &Versus<'_>| match other.settle {
-        Some(Settle::Likely { splits, probability } | Settle::Even { splits, probability }) => {
+        Some(Outlook::Likely { splits, probability } | Outlook::Even { splits, probability }) => {
             format!(" ({}, {probability:.2})", plural(u64::from(splits), "more split"))
         }
         _ => String::new(),
@@ -69,9 +69,9 @@ fn more_splits(others: &[Versus<'_>]) -> Vec<String> {
 
 /// Differences that these cases cannot show for new data.
 fn never(analysis: &Analysis, others: &[Versus<'_>]) -> Option<String> {
-    let never: Vec<_> = others.iter().filter(|other| matches!(other.settle, Some(Settle::Never { .. }))).collect();
+    let never: Vec<_> = others.iter().filter(|other| matches!(other.settle, Some(Outlook::Never { .. }))).collect();
     let detail = |other: &Versus<'_>| match (other.settle, other.gain) {
-        (Some(Settle::Never { needed }), Some(gain)) => {
+        (Some(Outlook::Never { needed }), Some(gain)) => {
             format!(" ({} of {})", number(analysis, gain.mean.abs()), number(analysis, needed))
         }
         _ => String::new(),
@@ -87,16 +87,16 @@ fn never(analysis: &Analysis, others: &[Versus<'_>]) -> Option<String> {
 
 /// What more splits would do, in a cell.
 #[must_use]
-pub fn settles(settle: Settle) -> String {
+pub fn settles(settle: Outlook) -> String {
     match settle {
-        Settle::Likely { splits, probability } => {
+        Outlook::Likely { splits, probability } => {
             format!("{} ({probability:.2})", plural(u64::from(splits), "more split"))
         }
-        Settle::Even { splits, probability } => {
+        Outlook::Even { splits, probability } => {
             format!("one in two: {} ({probability:.2})", plural(u64::from(splits), "more split"))
         }
-        Settle::Unlikely => "unlikely".to_owned(),
-        Settle::Never { needed } => format!("never: takes {}", text::number(needed)),
+        Outlook::Unlikely => "unlikely".to_owned(),
+        Outlook::Never { needed } => format!("never: takes {}", text::number(needed)),
     }
 }
 

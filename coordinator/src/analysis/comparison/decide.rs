@@ -3,7 +3,7 @@
 
 use super::finding::{Finding, MIN_SPLITS, Question};
 use super::options::Options;
-use super::pair::{Clustered, Comparison, NotWorse, Pair, Posterior, Settle, Simultaneous, Superiority};
+use super::pair::{Clustered, Comparison, NotWorse, Pair, Posterior, Simultaneous, Superiority};
 use super::pairing::{Alone, Draft, NewCases, Pairing, Together};
 use super::performance::NewData;
 use super::student::Students;
@@ -205,7 +205,7 @@ impl<'a> Decider<'a> {
         }
     }
 
-    fn settle(&self, numbers: &Comparison, finding: Finding, shared: usize) -> Option<Settle> {
+    fn settle(&self, numbers: &Comparison, finding: Finding, shared: usize) -> Option<Outlook> {
         let is_open = matches!(
             finding,
             Finding::Undecided
@@ -220,10 +220,8 @@ impl<'a> Decider<'a> {
         let level = alpha / self.count;
         let prediction = self.predictions[shared].get_or_init(|| Prediction::new(shared, ratio, level));
         Some(match prediction.outlook(numbers.mean / sd) {
-            Outlook::Likely { splits, probability } => Settle::Likely { splits, probability },
-            Outlook::Even { splits, probability } => Settle::Even { splits, probability },
-            Outlook::Unlikely => Settle::Unlikely,
-            Outlook::Never => Settle::Never { needed: normal_quantile(level / 2.0) * ratio.sqrt() * sd },
+            Outlook::Never { needed } => Outlook::Never { needed: needed * sd },
+            other => other,
         })
     }
 

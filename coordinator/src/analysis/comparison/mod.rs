@@ -35,13 +35,15 @@ mod warning;
 pub use effects::{Effect, EffectTable, Effects, LevelMean};
 pub use finding::{Finding, MIN_SPLITS, Question};
 pub use options::Options;
-pub use pair::{Clustered, Comparison, Family, Flips, NotWorse, Pair, Posterior, Settle, Simultaneous, Superiority};
+pub use pair::{Clustered, Comparison, Family, Flips, NotWorse, Pair, Posterior, Simultaneous, Superiority};
 pub use performance::{NewData, Performance, Share, Verdicts};
 pub use power::{Detectable, Power};
 pub use ranks::{MAX_IN_HISTOGRAM, Ranks, Test};
 pub use selection::{Pick, Selection};
 pub use variance::{Component, Crossed, TestSampling, TwoWay, Variance};
 pub use warning::Warning;
+
+pub use crate::stats::prediction::Outlook;
 
 use super::observations::{DEFAULT_RATIO, Observations};
 use grid::Grid;

@@ -3,6 +3,7 @@
 use super::finding::{Finding, Question};
 use super::performance::NewData;
 use crate::stats::Interval;
+use crate::stats::prediction::Outlook;
 use serde::Serialize;
 
 /// Pairs that were tested together: corrections for many tests are over all pairs of a family.
@@ -42,8 +43,9 @@ pub struct Pair {
     pub comparison: Option<Comparison>,
     /// The answer in one word.
     pub finding: Finding,
-    /// What more splits would do; `None` where it is decided for new data, and where nothing can be said.
-    pub settle: Option<Settle>,
+    /// What more splits of this pool would do for new data, at the strictest level of the family, with `needed` in units of the score;
+    /// `None` where it is decided for new data, and where nothing can be said.
+    pub settle: Option<Outlook>,
     /// The difference with a score in place of those that jobs ended without; `None` where each job has one.
     pub with_failed: Option<f64>,
     /// The difference where neither collapsed nor has a score far outside of its others; `None` where neither ever did.
@@ -122,33 +124,6 @@ pub struct Clustered {
     pub p_holm: f64,
     /// Number of different cases.
     pub cases: usize,
-}
-
-/// What more splits of this pool would do for a pair that is not decided for new data, at the strictest level of the family.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Settle {
-    /// That many splits more settle it, with that probability: four in five or more.
-    Likely {
-        /// How many.
-        splits: u32,
-        /// The probability.
-        probability: f64,
-    },
-    /// That many splits more settle it in about one sweep of two.
-    Even {
-        /// How many.
-        splits: u32,
-        /// The probability.
-        probability: f64,
-    },
-    /// It is less likely than not, however many there are.
-    Unlikely,
-    /// Not even this difference, perfectly known, would be shown: the spread between training sets does not average out.
-    Never {
-        /// The difference that would be.
-        needed: f64,
-    },
 }
 
 /// Which of the two is shown not to be worse than the other by more than the margin, and for which question at most.
