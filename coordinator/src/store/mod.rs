@@ -13,6 +13,7 @@ mod facts;
 mod inspection;
 mod lock;
 mod reader;
+mod rows;
 mod seal;
 mod sqlite;
 #[cfg(test)]

@@ -1,12 +1,13 @@
 //! Reading a store, while a coordinator writes it or after.
 
+use super::rows::{self, RawResult};
 use super::sqlite::{check_version, quick_check};
 use super::{StoreError, counts, facts, lock, seal};
 use crate::scheduler::{Fact, Grade};
 use proto::extras::{Artifact, Baseline, BaselineCounts, Extras};
 use proto::ids::{Attempt, BaselinesHash, JobId, SplitHash};
-use proto::measure::{Evaluation, JobResult, Measurement, Scores, Verdict};
-use rusqlite::types::{FromSqlError, Type, Value, ValueRef};
+use proto::measure::{Evaluation, JobResult, Measurement, Verdict};
+use rusqlite::types::Value;
 use rusqlite::{Connection, OpenFlags, OptionalExtension, Row};
 use std::fs;
 use std::ops::ControlFlow;
@@ -270,7 +271,7 @@ impl Reader {
         if self.version < 2 {
             return Ok(Vec::new());
         }
-        self.rows_of(job, "artifacts", "rank", read_artifact)
+        self.rows_of(job, "artifacts", "rank", rows::artifact)
     }
 
     /// The epochs of a job, by attempt and epoch.
@@ -278,7 +279,7 @@ impl Reader {
     /// # Errors
     /// If they cannot be read back.
     pub fn measurements(&self, job: JobId) -> Result<Vec<(Attempt, Measurement)>, StoreError> {
-        self.rows_of(job, "measurements", "attempt, epoch", read_measurement)
+        self.rows_of(job, "measurements", "attempt, epoch", rows::measurement)
     }
 
     fn rows_of<T>(
@@ -330,78 +331,4 @@ impl Reader {
     fn damaged(&self, place: String, reason: String) -> StoreError {
         StoreError::Damaged { path: self.path.clone(), place, reason }
     }
-}
-
-/// A row of `results`.
-struct RawResult {
-    attempt: u32,
-    worker: String,
-    verdict: String,
-    epochs: u32,
-    best_epoch: u32,
-    train_seconds: f64,
-    parameters: i64,
-    device: String,
-    val_loss: Option<f64>,
-    val_cases: Vec<u8>,
-    test_loss: Option<f64>,
-    test_cases: Vec<u8>,
-    split_hash: Option<u128>,
-    baselines: Option<u128>,
-    is_sound: bool,
-}
-
-impl RawResult {
-    fn read(row: &Row<'_>, version: i64) -> rusqlite::Result<Self> {
-        let since_2 = |name: &str| if version < 2 { Ok(None) } else { hash(row, name) };
-        Ok(Self {
-            attempt: row.get("attempt")?,
-            worker: row.get("worker")?,
-            verdict: row.get("verdict")?,
-            epochs: row.get("epochs")?,
-            best_epoch: row.get("best_epoch")?,
-            train_seconds: row.get("train_seconds")?,
-            parameters: row.get("parameters")?,
-            device: row.get("device")?,
-            val_loss: row.get("val_loss")?,
-            val_cases: row.get("val_cases")?,
-            test_loss: row.get("test_loss")?,
-            test_cases: row.get("test_cases")?,
-            split_hash: since_2("split_hash")?,
-            baselines: since_2("baselines")?,
-            is_sound: row.get("sound")?,
-        })
-    }
-}
-
-/// A hash, as 16 bytes or, before version 4, as 32 digits.
-fn hash(row: &Row<'_>, name: &str) -> rusqlite::Result<Option<u128>> {
-    let invalid = |error: FromSqlError| rusqlite::Error::FromSqlConversionFailure(0, Type::Blob, error.into());
-    Ok(match row.get_ref(name)? {
-        ValueRef::Null => None,
-        ValueRef::Text(_) => row.get::<_, String>(name)?.parse().ok().map(|hash: SplitHash| hash.0),
-        value => {
-            let bytes = value.as_blob().map_err(invalid)?;
-            Some(u128::from_be_bytes(bytes.try_into().map_err(|_| invalid(FromSqlError::InvalidType))?))
-        }
-    })
-}
-
-fn read_measurement(row: &Row<'_>) -> rusqlite::Result<(Attempt, Measurement)> {
-    let validation = Scores {
-        loss: row.get("val_loss")?,
-        iou: row.get("val_iou")?,
-        thresholded_iou: row.get("val_thresholded_iou")?,
-        dice: row.get("val_dice")?,
-        sensitivity: row.get("val_sensitivity")?,
-        specificity: row.get("val_specificity")?,
-        accuracy: row.get("val_accuracy")?,
-    };
-    let (epoch, train_loss, seconds) = (row.get("epoch")?, row.get("train_loss")?, row.get("seconds")?);
-    Ok((Attempt(row.get("attempt")?), Measurement { epoch, train_loss, validation, seconds }))
-}
-
-fn read_artifact(row: &Row<'_>) -> rusqlite::Result<Artifact> {
-    let (case, rank, of) = (row.get("case_index")?, row.get("rank")?, row.get("cases")?);
-    Ok(Artifact { case, rank, of, iou: row.get("iou")?, png: row.get("png")? })
 }
