@@ -220,7 +220,7 @@ fn power(lineup: &Lineup<'_>) -> Markup {
     let rows = power.detectable.iter().map(|detectable| {
         let differences =
             [detectable.this_pool, detectable.new_data, detectable.this_pool_all_pairs, detectable.new_data_all_pairs];
-        let differences = differences.map(|units| cell(in_scores(units)));
+        let differences = differences.map(|units| cell(units.map_or("\u{2013}".to_owned(), in_scores)));
         std::iter::once(cell(detectable.splits.to_string())).chain(differences).collect()
     });
     let rows: Vec<Vec<Markup>> = rows.collect();

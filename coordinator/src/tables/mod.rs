@@ -21,7 +21,6 @@ mod candidates;
 mod detectable;
 mod effects;
 pub mod export;
-mod foresight;
 mod jobs;
 mod kind;
 mod layout;
@@ -34,9 +33,8 @@ mod variance;
 
 pub use about::{About, Analysed};
 pub use candidates::candidates;
-pub use detectable::detectable;
+pub use detectable::{detectable, foresight};
 pub use effects::effects;
-pub use foresight::foresight;
 pub use jobs::{cases, jobs, measurements};
 pub use kind::TableKind;
 pub use looks::looks;

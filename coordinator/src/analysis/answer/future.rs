@@ -105,20 +105,16 @@ pub(super) fn detectable(analysis: &Analysis) -> Option<String> {
     let power = &analysis.power;
     let sd = power.typical_sd.filter(|sd| *sd > 0.0 && analysis.splits >= MIN_SPLITS)?;
     let now = power.detectable.iter().find(|detectable| detectable.splits == analysis.splits)?;
+    let [pool, new, pool_all, new_all] =
+        [now.this_pool?, now.new_data?, now.this_pool_all_pairs?, now.new_data_all_pairs?]
+            .map(|effect| number(analysis, effect * sd));
     let all = if power.pairs > 1 {
-        format!(
-            ", and as one of {} pairs by {} and {}",
-            power.pairs,
-            number(analysis, now.this_pool_all_pairs * sd),
-            number(analysis, now.new_data_all_pairs * sd)
-        )
+        format!(", and as one of {} pairs by {pool_all} and {new_all}", power.pairs)
     } else {
         String::new()
     };
     Some(format!(
-        "With {} two candidates are told apart four times out of five if they differ by {} on this pool and by {} for new data{all}.",
+        "With {} two candidates are told apart four times out of five if they differ by {pool} on this pool and by {new} for new data{all}.",
         splits(now.splits),
-        number(analysis, now.this_pool * sd),
-        number(analysis, now.new_data * sd),
     ))
 }

@@ -37,8 +37,9 @@ fn flattery(analysis: &Analysis, selection: &Selection) -> String {
         }
         None => String::new(),
     };
-    // less than the last digit that is shown says nothing
-    let flattered = selection.flattery.filter(|flattery| *flattery >= 5e-5 * scale(analysis));
+    // what rounds to nothing says nothing
+    let is_seen = |flattery: &f64| *flattery > 0.0 && number(analysis, *flattery) != number(analysis, 0.0);
+    let flattered = selection.flattery.filter(is_seen);
     let flattered = flattered.map(|flattery| {
         format!(
             "; picked among candidates that are not told apart, its mean is too good by some {}",
@@ -46,9 +47,4 @@ fn flattery(analysis: &Analysis, selection: &Selection) -> String {
         )
     });
     changes + &flattered.unwrap_or_default()
-}
-
-/// The size of scores, where a digit in the fourth place still matters.
-fn scale(analysis: &Analysis) -> f64 {
-    analysis.typical_spread.unwrap_or(1.0).min(1.0)
 }

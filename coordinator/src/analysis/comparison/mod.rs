@@ -37,7 +37,7 @@ pub use finding::{Finding, MIN_SPLITS, Question};
 pub use options::Options;
 pub use pair::{Clustered, Comparison, Family, Flips, NotWorse, Pair, Posterior, Simultaneous, Superiority};
 pub use performance::{NewData, Performance, Share, Verdicts};
-pub use power::{Detectable, Power};
+pub use power::{Design, Detectable, Power};
 pub use ranks::{MAX_IN_HISTOGRAM, Ranks, Test};
 pub use selection::{Pick, Selection};
 pub use variance::{Component, Crossed, TestSampling, TwoWay, Variance};
@@ -153,7 +153,10 @@ impl Analysis {
             ranks: Ranks::of(&grid, wilcoxon, options),
             effects: Effects::of(&grid, observations),
             variance: Variance::of(&grid, observations, options),
-            power: Power::of(splits, typical_sd, tested, ratio, options),
+            power: Power::of(
+                &Design { splits, pairs: tested, ratio, alpha: options.alpha, power: options.power },
+                typical_sd,
+            ),
             selection,
             warnings,
             candidates,

@@ -101,14 +101,12 @@ fn cases(counts: &[CaseCounts], metric: Metric) -> Vec<CaseScore> {
     cases
 }
 
-/// Cases that are reported on, by those of the pool that are not: they are what a training set can be drawn from. Where the size of the
-/// pool is not known, by those that are trained on.
+/// The ratio of the subset that is reported.
 fn ratio(head: &SweepHead, subset: Subset, pool: Option<usize>) -> Option<f64> {
     let reported = match subset {
         Subset::Validation => head.split.validation,
         Subset::Test => head.split.test,
         Subset::Train => return None,
     };
-    let others = pool.map_or(head.split.train as usize, |pool| pool.saturating_sub(reported as usize));
-    (others > 0).then(|| f64::from(reported) / others as f64)
+    super::ratio(reported, head.split.train, pool)
 }

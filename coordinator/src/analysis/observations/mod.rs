@@ -17,6 +17,14 @@ use proto::spec::Seeds;
 /// Ratio of test to training cases where it is not known: 50 to 100.
 pub const DEFAULT_RATIO: f64 = 0.5;
 
+/// Cases that are reported on, by those of the pool that are not: they are what a training set can be drawn from. Where the size of the
+/// pool is not known, by those that are trained on; `None` if there are no others.
+#[must_use]
+pub fn ratio(reported: u32, train: u32, pool: Option<usize>) -> Option<f64> {
+    let others = pool.map_or(train as usize, |pool| pool.saturating_sub(reported as usize));
+    (others > 0).then(|| f64::from(reported) / others as f64)
+}
+
 /// All scores of a sweep, on a grid of candidate x replicate.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Observations {

@@ -1,8 +1,9 @@
 //! `coordinator plan FILE`: what a sweep file comes to, before anything runs.
 
 use crate::analysis::comparison::Options;
-use crate::analysis::foresight::{Design, ToldApart};
-use crate::analysis::observations::DEFAULT_RATIO;
+use crate::analysis::comparison::{Design, Detectable};
+use crate::analysis::foresight::sentences;
+use crate::analysis::observations::{DEFAULT_RATIO, ratio};
 use crate::cli::pilot::{Pilot, pilot};
 use crate::cli::sweep_file::{self, PlanError};
 use crate::cli::{CliError, output};
@@ -106,7 +107,7 @@ fn write_table(plan: &Plan, spread: Option<&Spread>, with_power: bool, out: &mut
     }
     writeln!(out, "\narithmetic of all jobs: {}", flop(total_flop(plan)))?;
     let design = design(plan);
-    let sentences = design.sentences(spread.map(|spread| spread.sd));
+    let sentences = sentences(&design, spread.map(|spread| spread.sd));
     if sentences.is_empty() {
         return Ok(());
     }
@@ -139,13 +140,13 @@ fn design(plan: &Plan) -> Design {
             (Scheme::Random, Some(synthetic)) => Some(synthetic.cases.into()),
             (Scheme::Random, None) => None,
         };
-        let others = pool.map_or(u64::from(split.train), |pool| pool.saturating_sub(reported.into()));
-        (others > 0).then(|| f64::from(reported) / others as f64)
+        ratio(reported, split.train, pool.map(|pool| pool as usize))
     });
     let Options { alpha, power, .. } = Options::default();
+    let candidates = plan.candidates.len();
     Design {
         splits: splits.len(),
-        candidates: plan.candidates.len(),
+        pairs: candidates * candidates.saturating_sub(1) / 2,
         ratio: ratio.unwrap_or(DEFAULT_RATIO),
         alpha,
         power,
@@ -280,7 +281,7 @@ struct PowerOfPlan {
     /// Standard deviation of a pair's differences, in units of the score, if it is known.
     sd: Option<f64>,
     /// In standard deviations, by number of splits, that of the plan among them.
-    told_apart: Vec<ToldApart>,
+    told_apart: Vec<Detectable>,
 }
 
 /// A candidate, and what a job of it costs.
