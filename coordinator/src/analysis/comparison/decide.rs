@@ -37,8 +37,6 @@ struct Critical {
 
 impl Critical {
     fn new(students: &Students, level: f64) -> Self {
-        // a family of one non-inferiority test has twice the level, but none a level of one
-        let level = level.min(0.999);
         Self { of_splits: students.at(level), of_cases: StudentT::new(clustered::DEGREES_OF_FREEDOM).critical(level) }
     }
 }

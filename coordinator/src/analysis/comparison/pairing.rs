@@ -28,7 +28,7 @@ pub(super) struct Pairing<'a> {
     pub(super) students: &'a Students,
     pub(super) options: &'a Options,
     pub(super) ratio: f64,
-    /// Half of the margin of practical equivalence.
+    /// Differences up to this size do not matter.
     pub(super) rope: f64,
 }
 

@@ -24,7 +24,7 @@ impl Students {
     /// The same distributions at another level.
     pub(super) fn at(&self, alpha: f64) -> Self {
         let at = |(student, _): &(StudentT, f64)| (*student, student.critical(alpha));
-        Self { students: self.students.iter().map(at).collect(), z: normal_quantile((alpha / 2.0).min(0.5)) }
+        Self { students: self.students.iter().map(at).collect(), z: normal_quantile(alpha / 2.0) }
     }
 
     /// `mean ± t sd sqrt(1/n + ratio)`, as [`of_mean`](crate::stats::interval::of_mean).

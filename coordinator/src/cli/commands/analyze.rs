@@ -10,9 +10,6 @@ use crate::tables::{self, About, Analysed};
 use std::io::{Write, stderr};
 use std::path::PathBuf;
 
-/// Maximum number of candidates that a message lists.
-const MAX_LISTED: usize = 12;
-
 /// Analyse the results of another tool: a CSV with one line per run
 ///
 /// The file has a header, columns that tell candidates apart, a column with the replicate (the split or the seed) and a column with the
@@ -280,10 +277,10 @@ fn pooled(ratio: Ratio, pool: Option<usize>, is_stated: bool) -> Result<f64, Cli
 
 /// The candidate of that name.
 fn reference(observations: &Observations, name: &str) -> Result<usize, CliError> {
-    let labels = || observations.candidates.iter().map(Candidate::label);
-    labels().position(|label| label == name).ok_or_else(|| {
-        let names = labels().take(MAX_LISTED).collect::<Vec<_>>().join(", ");
-        CliError::Usage(format!("--against: no candidate is named `{name}`; there are: {names}"))
+    let labels: Vec<String> = observations.candidates.iter().map(Candidate::label).collect();
+    labels.iter().position(|label| label == name).ok_or_else(|| {
+        let there_are = from_csv::listed(&labels);
+        CliError::Usage(format!("--against: no candidate is named `{name}`; there are: {there_are}"))
     })
 }
 

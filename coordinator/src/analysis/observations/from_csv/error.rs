@@ -31,7 +31,8 @@ pub(super) fn shown(name: &str) -> String {
 }
 
 /// The names, for a message.
-pub(super) fn listed(names: &[impl AsRef<str>]) -> String {
+#[must_use]
+pub fn listed(names: &[impl AsRef<str>]) -> String {
     let mut listed = names.iter().take(MAX_LISTED).map(|name| name.as_ref().to_owned()).collect::<Vec<_>>().join(", ");
     if names.len() > MAX_LISTED {
         listed.push_str(", ...");

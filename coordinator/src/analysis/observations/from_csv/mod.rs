@@ -24,11 +24,10 @@ mod tests;
 
 pub use columns::Columns;
 pub use direction::Direction;
-pub use error::ImportError;
+pub use error::{ImportError, listed};
 
 use super::{Candidate, Observation, Observations, ReplicatesAre};
 use columns::Places;
-use error::listed;
 use grid::Grid;
 use runs::Runs;
 use sheet::Sheet;
