@@ -6,7 +6,7 @@ mod golden;
 use coordinator::analysis::answer::answer;
 use coordinator::cli::commands;
 use coordinator::plan::{Plan, parse};
-use coordinator::results::{JobRow, MeasurementRow, RowState, ScoredResult, SweepHead, SweepResults};
+use coordinator::results::{JobRow, MeasurementRow, RowState, ScoredResult, SplitsAre, SweepHead, SweepResults};
 use coordinator::tables::export::{self, Format};
 use coordinator::tables::table::{Cell, Table};
 use coordinator::tables::{self, Analysed};
@@ -46,6 +46,8 @@ fn head(plan: &Plan) -> SweepHead {
         objective: plan.objective,
         split: plan.candidates[0].template.split,
         cases: Some(200),
+        groups: Vec::new(),
+        splits_are: SplitsAre::Drawn,
     }
 }
 

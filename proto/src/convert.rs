@@ -2,6 +2,7 @@
 
 mod status;
 
+use crate::cases::{CaseLists, Marks};
 use crate::data::{Dataset, Format, Inventory, Synthetic};
 use crate::extras::{Artifact, Baseline, BaselineCounts, Extras};
 use crate::ids::{Attempt, ContentHash, InvalidId, Lease};
@@ -64,8 +65,17 @@ impl From<&Dataset> for wire::Dataset {
             root: dataset.root.clone().unwrap_or_default(),
             cases: dataset.synthetic.map_or(0, |synthetic| synthetic.cases),
             seed: dataset.synthetic.map_or(0, |synthetic| synthetic.seed),
+            lists: lists_to_wire(&dataset.lists),
         }
     }
+}
+
+fn lists_to_wire(lists: &CaseLists) -> String {
+    if lists.is_empty() {
+        return String::new();
+    }
+    // maps and lists of text can be written
+    serde_json::to_string(lists).unwrap_or_else(|error| unreachable!("{error}"))
 }
 
 impl TryFrom<&wire::Dataset> for Dataset {
@@ -83,13 +93,18 @@ impl TryFrom<&wire::Dataset> for Dataset {
             format,
             root: Some(dataset.root.clone()).filter(|root| !root.is_empty()),
             synthetic: (format == Format::Synthetic).then_some(Synthetic { cases: dataset.cases, seed: dataset.seed }),
+            lists: match &*dataset.lists {
+                "" => CaseLists::default(),
+                lists => serde_json::from_str(lists).map_err(|_| InvalidMessage::Value("dataset.lists"))?,
+            },
         })
     }
 }
 
 impl From<&Inventory> for wire::Inventory {
     fn from(inventory: &Inventory) -> Self {
-        Self { content: inventory.content.to_string(), cases: inventory.cases.clone() }
+        let Marks { groups, fixed_test } = inventory.marks.clone();
+        Self { content: inventory.content.to_string(), cases: inventory.cases.clone(), groups, fixed_test }
     }
 }
 
@@ -97,8 +112,13 @@ impl TryFrom<wire::Inventory> for Inventory {
     type Error = InvalidMessage;
 
     fn try_from(inventory: wire::Inventory) -> Result<Self, InvalidMessage> {
-        let cases = inventory.cases.iter().map(|case| Line::name(case).into());
-        Ok(Self { content: inventory.content.parse::<ContentHash>()?, cases: cases.collect() })
+        let wire::Inventory { content, cases, groups, fixed_test } = inventory;
+        let (all, marks) = (cases.len(), Marks { groups, fixed_test });
+        if !marks.fit(all) {
+            return Err(InvalidMessage::Value("inventory"));
+        }
+        let cases = cases.iter().map(|case| Line::name(case).into()).collect();
+        Ok(Self { content: content.parse::<ContentHash>()?, cases, marks })
     }
 }
 

@@ -1,5 +1,6 @@
 //! Which data set a sweep uses, and what a worker found in it.
 
+use crate::cases::{CaseLists, Marks};
 use crate::ids::ContentHash;
 use serde::{Deserialize, Serialize};
 
@@ -53,6 +54,9 @@ pub struct Dataset {
     /// Only for [`Format::Synthetic`]: which images are made.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub synthetic: Option<Synthetic>,
+    /// What is said of single cases.
+    #[serde(default, skip_serializing_if = "CaseLists::is_empty")]
+    pub lists: CaseLists,
 }
 
 /// Parameters of a synthetic data set.
@@ -80,8 +84,23 @@ impl Default for Synthetic {
 /// What a worker found when it looked for a data set.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Inventory {
-    /// Hash of the case ids and of every image's and mask's content.
+    /// Hash of the case ids, of every image's and mask's content, and of the marks if there are any.
     pub content: ContentHash,
     /// Ids of the cases, sorted. A case's index in this list names it in results.
     pub cases: Vec<String>,
+    /// What is said of single cases.
+    #[serde(default, skip_serializing_if = "is_unmarked")]
+    pub marks: Marks,
+}
+
+impl Inventory {
+    /// Cases of which nothing is said.
+    #[must_use]
+    pub fn new(content: ContentHash, cases: Vec<String>) -> Self {
+        Self { content, cases, marks: Marks::default() }
+    }
+}
+
+fn is_unmarked(marks: &Marks) -> bool {
+    *marks == Marks::default()
 }

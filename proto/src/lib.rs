@@ -7,6 +7,8 @@
 //!  measure  counts -> scores, results              (domain)
 //!  extras   baselines, example segmentations       (domain)
 //!  data     which data set, with which content     (domain)
+//!  cases    what a sweep file says of single cases  (domain)
+//!  sizes    shares of a data set -> numbers of cases (domain)
 //!  status   where sweeps and workers stand         (domain)
 //!  file     sweep files and job files              (domain, every mistake with its place)
 //!  wire     generated from sweep/v1/*.proto        (only the edges use it)
@@ -27,6 +29,7 @@
 
 pub mod address;
 pub mod bearer;
+pub mod cases;
 pub mod convert;
 pub mod cost;
 pub mod credential;
@@ -38,6 +41,7 @@ pub mod file;
 pub mod ids;
 pub mod local;
 pub mod measure;
+pub mod sizes;
 pub mod spec;
 pub mod status;
 pub mod target;

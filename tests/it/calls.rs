@@ -42,7 +42,14 @@ impl Drop for Unanswered {
 
 fn dataset() -> Dataset {
     let name = "blobs".to_owned();
-    Dataset { name, format: DatasetFormat::Synthetic.into(), root: String::new(), cases: 3, seed: 0 }
+    Dataset {
+        name,
+        format: DatasetFormat::Synthetic.into(),
+        root: String::new(),
+        cases: 3,
+        seed: 0,
+        lists: String::new(),
+    }
 }
 
 fn assignment() -> Assignment {

@@ -70,6 +70,29 @@ def rotation(cases, block, split_seed):
     return blocks[(turn + 1) % 4] + blocks[(turn + 2) % 4], blocks[(turn + 3) % 4], blocks[turn]
 
 
+def kfold(cases, folds, validation, split_seed):
+    """Train, validation and test: fold t is tested, the cases before it validate, the others train."""
+    permutation, turn = divmod(split_seed, folds)
+    order = shuffled(range(cases), stream("kfold", [permutation]))
+    start, stop = -(-turn * cases // folds), -(-(turn + 1) * cases // folds)
+    rest = order[stop:] + order[:start]
+    train = len(rest) - validation
+    return rest[:train], rest[train:], order[start:stop]
+
+
+def grouped(groups, sizes, split_seed):
+    """Train, validation and test of whole groups: a group goes into a subset as long as that brings it nearer to its size."""
+    units = [[case for case, group in enumerate(groups) if group == number] for number in range(max(groups) + 1)]
+    order = [units[unit] for unit in shuffled(range(len(units)), stream("split", [split_seed]))]
+    subsets, last = [], 2 if sum(sizes) == len(groups) else None
+    for place, size in enumerate(sizes):
+        subset = []
+        while order and (not subset or place == last or abs(len(subset) + len(order[0]) - size) <= abs(len(subset) - size)):
+            subset += order.pop(0)
+        subsets.append(subset)
+    return subsets
+
+
 def split_hash(content, *subsets):
     text = b"splitsweep split 1\n%032x\n" % content
     for subset in subsets:
@@ -82,4 +105,6 @@ if __name__ == "__main__":
     print("200 cases, split seed 3, the first ten:", shuffled(range(200), stream("split", [3]))[:10])
     for cases in [8, 10]:
         print(cases, "cases, blocks of 2, split seed 5:", sum(rotation(cases, 2, 5), []))
+    print("11 cases, 3 folds, 2 validate, split seed 4:", kfold(11, 3, 2, 4))
+    print("groups 0 0 1 2 2 2 3 4 4 5, 5 + 2 + 3 cases, split seed 1:", grouped([0, 0, 1, 2, 2, 2, 3, 4, 4, 5], [5, 2, 3], 1))
     print("hash of the split [3, 1] [0] [2] of content 7:", split_hash(7, [3, 1], [0], [2]))

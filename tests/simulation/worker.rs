@@ -144,7 +144,7 @@ impl World {
             Happening::Reported(slot, report) => worker.state.on_report(now, slot, report),
             Happening::Inspected(dataset) => {
                 let cases = (0..CASES).map(|case| format!("case{case:02}")).collect();
-                let inventory = Inventory { content: ContentHash::of(b"pictures"), cases };
+                let inventory = Inventory::new(ContentHash::of(b"pictures"), cases);
                 let found = if self.chance.is(5) { Err("no such folder".to_owned()) } else { Ok(inventory) };
                 worker.state.on_inspected(now, dataset, found);
             }

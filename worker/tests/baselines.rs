@@ -34,8 +34,8 @@ fn cases(count: i64) -> CaseSet {
         images.extend(blue);
         masks.extend(mask);
     }
-    let inventory = Inventory { content: ContentHash(0), cases: (0..count).map(|case| case.to_string()).collect() };
-    CaseSet { inventory, image_size: SIZE as u32, images, masks }
+    let inventory = Inventory::new(ContentHash(0), (0..count).map(|case| case.to_string()).collect());
+    CaseSet::new(inventory, SIZE as u32, images, masks)
 }
 
 fn counts(baseline: Baseline, train: &[u32], cases: &CaseSet) -> Vec<[u32; 4]> {

@@ -48,7 +48,7 @@ fn blobs(count: usize) -> CaseSet {
         masks.extend(mask);
     }
     let cases = (0..count).map(|case| format!("{case:03}")).collect();
-    CaseSet { inventory: Inventory { content: ContentHash(1), cases }, image_size: SIZE as u32, images, masks }
+    CaseSet::new(Inventory::new(ContentHash(1), cases), SIZE as u32, images, masks)
 }
 
 fn spec(architecture: Architecture, loss: LossName) -> JobSpec {

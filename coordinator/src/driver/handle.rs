@@ -70,7 +70,7 @@ impl Handle {
     pub async fn submit(&self, plan: Plan, text: String) -> Result<Submitted, Refusal> {
         // that of a million jobs takes a second, in which the driver shall answer others
         let (plan, listing) = spawn_blocking(move || {
-            let listing = State::content_of(&plan).map(|content| Arc::new(Listing::of(&plan, content)));
+            let listing = State::data_of(&plan).map(|data| Arc::new(Listing::of(&plan, &data)));
             (plan, listing)
         })
         .await

@@ -22,10 +22,10 @@ pub use stopping::{Rule, Stopping};
 pub use sweep_file::{MAX_JOBS, parse};
 pub use write::{SimulatedJob, job_file, resolved};
 
-use proto::data::Dataset;
-use proto::file::KeyValue;
-use proto::ids::ContentHash;
-use proto::spec::{JobSpec, Seeds, Simulation, Trainer};
+use proto::data::{Dataset, Inventory};
+use proto::file::{KeyValue, split_on};
+use proto::sizes::{Misfit, Sizes};
+use proto::spec::{JobSpec, Seeds, Simulation, Split, Trainer};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -106,6 +106,9 @@ pub struct Plan {
     pub candidates: Vec<Candidate>,
     /// The replicates, in the file's order.
     pub replicates: Vec<Seeds>,
+    /// The sizes of the subsets, where they depend on the data set. The templates then have those of 1,000 cases.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sizes: Option<Sizes>,
     /// Which jobs hand in example segmentations.
     #[serde(default)]
     pub artifacts: Artifacts,
@@ -151,12 +154,30 @@ impl Plan {
         if replicate < replicates as usize { examples } else { 0 }
     }
 
-    /// The specification of one job.
+    /// How a replicate divides a data set; every candidate is split alike.
+    ///
+    /// # Errors
+    /// If the data set cannot be divided so.
+    pub fn split(&self, replicate: usize, data: &Inventory) -> Result<Split, Misfit> {
+        let split = self.drawn();
+        let seed = self.replicates.get(replicate).map_or(0, |seeds| seeds.split_seed);
+        split_on(&split, self.sizes.as_ref(), &self.dataset.lists, data, seed)
+    }
+
+    /// How every replicate is divided, as far as that does not depend on the data set.
     #[must_use]
-    pub fn job(&self, candidate: usize, replicate: usize, content: ContentHash) -> JobSpec {
+    pub fn drawn(&self) -> Split {
+        self.candidates.first().map(|candidate| candidate.template.split).unwrap_or_default()
+    }
+
+    /// The specification of one job on a data set that can be divided so.
+    #[must_use]
+    pub fn job(&self, candidate: usize, replicate: usize, data: &Inventory) -> JobSpec {
         let mut spec = self.candidates[candidate].template.clone();
-        spec.data.content = content;
+        spec.data.content = data.content;
         spec.seeds = self.replicates[replicate];
+        // a data set that cannot be divided so is not pinned
+        spec.split = self.split(replicate, data).unwrap_or(spec.split);
         spec
     }
 }

@@ -36,6 +36,16 @@ impl SeedList {
         }
     }
 
+    /// The shortest form of a list.
+    fn of(seeds: Vec<u64>) -> Self {
+        match seeds.first() {
+            Some(from) if (*from..).zip(&seeds).all(|(expected, seed)| expected == *seed) => {
+                Self::Range { from: *from, count: seeds.len() as u64 }
+            }
+            _ => Self::List(seeds),
+        }
+    }
+
     fn seeds(&self) -> Vec<u64> {
         match self {
             Self::Range { from, count } => (*from..from + count).collect(),
@@ -94,9 +104,9 @@ pub(super) struct Replicates<'a> {
 }
 
 impl<'a> Replicates<'a> {
-    /// Reads the section; one replicate with the seeds 0 where there is none.
-    pub(super) fn read(node: Option<&Node<'a>>) -> Option<Self> {
-        let one = SeedList::Range { from: 0, count: 1 };
+    /// Reads the section. Without split seeds they are those that the `scheme` of splitting has, else the seed 0.
+    pub(super) fn read(node: Option<&Node<'a>>, scheme: Option<Vec<u64>>) -> Option<Self> {
+        let one = scheme.map_or(SeedList::Range { from: 0, count: 1 }, SeedList::of);
         let Some(node) = node else {
             return Some(Self { split: one, init: None, order: None, crossed: false, node: None });
         };

@@ -5,7 +5,7 @@
 //!  until  adds replicates to those that the file lists, for candidates not yet precise          looks after each further one
 //! ```
 //!
-//! A look falls at the end of a draw: the four turns of a rotation are one observation of its permutation and stay together.
+//! A look falls at the end of a draw: the turns of a permutation are one observation of it and stay together.
 
 use super::Plan;
 use super::replicates::Replicates;
@@ -50,8 +50,7 @@ impl Plan {
     /// The draw that each replicate belongs to; see [`Split::draw`].
     #[must_use]
     pub fn draws(&self) -> Vec<u64> {
-        let split = self.candidates.first().map(|candidate| candidate.template.split).unwrap_or_default();
-        draws(&split, &self.replicates)
+        draws(&self.drawn(), &self.replicates)
     }
 }
 

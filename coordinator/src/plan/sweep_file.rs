@@ -10,7 +10,7 @@
 //! ```yaml
 //! sweep: name                                # required, as are the data set's name and format
 //! dataset: {name: ph2, format: ph2, image_size: 256}   # optional `root`; `cases` and `seed` of `format: synthetic`
-//! split: {scheme: random, train: 100, validation: 50, test: 50, stratify: none}
+//! split: {scheme: random, train: 100, validation: 50, test: 50, stratify: none}   # see proto::file::SplitSection
 //! grid:                                      # a list, or a single value
 //!   architecture: [segnet, unet, unet2]
 //!   loss: [bce, focal]
@@ -41,6 +41,7 @@ use super::stopping::StoppingSection;
 use super::{Artifacts, Plan, Stopping};
 use proto::data::Dataset;
 use proto::file::{FileKind, Mistake, Mistakes, Node, Section, SharedSections, read};
+use proto::sizes::{Misfit, Sizes};
 use proto::spec::{JobSpec, Objective, Seeds, Simulation};
 
 /// Maximum number of jobs in a sweep.
@@ -84,6 +85,8 @@ pub(super) struct SweepFile<'a> {
     pub(super) objective: Objective,
     /// The job that all candidates start from; the settings of the grid are not in it.
     pub(super) base: JobSpec,
+    /// The sizes of the subsets, where they depend on the data set.
+    pub(super) sizes: Option<Sizes>,
     pub(super) axes: Axes<'a>,
     points: Vec<Point>,
     /// The replicates as the file gives them.
@@ -102,7 +105,8 @@ impl<'a> SweepFile<'a> {
         let root = Section::read(root, &KEYS)?;
         let sweep = root.required("sweep", Node::name);
         let shared = SharedSections::read(&root);
-        let mut replicates = Replicates::read(root.get("replicates"));
+        let seeds = shared.split.as_ref().and_then(|split| split.seeds.clone());
+        let mut replicates = Replicates::read(root.get("replicates"), seeds);
         let stopping = StoppingSection::read(&root, replicates.as_mut());
         let simulate = root.optional("simulate", None, |node| Simulate::read(node).map(Some));
         let artifacts = root.optional("artifacts", Artifacts::default(), artifacts);
@@ -120,6 +124,8 @@ impl<'a> SweepFile<'a> {
 
         let base = shared.job();
         let (dataset, objective, base, points, seeds) = (shared.dataset?, shared.objective?, base?, points?, seeds?);
+        let sizes = shared.split?.sizes;
+        check_listed(&dataset.dataset, &seeds, replicates.as_ref())?;
         let stopping = match stopping? {
             Some(section) => section.expand(&base.split, &seeds).map(|expanded| Some((section, expanded)))?,
             None => None,
@@ -133,6 +139,7 @@ impl<'a> SweepFile<'a> {
             dataset: dataset.dataset,
             objective,
             base,
+            sizes,
             axes,
             points,
             replicates: replicates?,
@@ -159,9 +166,23 @@ impl<'a> SweepFile<'a> {
             objective: self.objective,
             candidates,
             replicates: self.seeds,
+            sizes: self.sizes,
             stopping: self.stopping.map(|(_, stopping)| stopping),
             artifacts: self.artifacts,
         }
+    }
+}
+
+/// Checks that a file that lists splits has those of the replicates.
+fn check_listed(dataset: &Dataset, seeds: &[Seeds], replicates: Option<&Replicates<'_>>) -> Option<()> {
+    let listed = &dataset.lists.partitions;
+    let missing = seeds.iter().map(|seeds| seeds.split_seed).find(|seed| !listed.contains_key(seed));
+    match missing.filter(|_| !listed.is_empty()) {
+        Some(seed) => {
+            replicates?.node()?.reject(Mistake::List { reason: Misfit::NoPartition { seed }.to_string() });
+            None
+        }
+        None => Some(()),
     }
 }
 

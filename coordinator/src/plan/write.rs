@@ -5,9 +5,12 @@ use super::simulation::{PerCandidate, Simulate};
 use super::stopping::StoppingSection;
 use super::sweep_file::SweepFile;
 use super::{Artifacts, Rule, Stopping};
+use proto::cases::{CaseLists, FixedTest, Groups};
 use proto::data::Dataset;
 use proto::file::{FileKind, Key, KeyValue, Mistakes, Setting, read};
-use proto::spec::{EpochChoice, JobSpec, Objective, Split, Trainer};
+use proto::sizes::{Size, Sizes};
+use proto::spec::{EpochChoice, JobSpec, Objective, Scheme, Split, Trainer};
+use serde::Serialize;
 use serde_yaml::{Mapping, Value};
 
 /// The sweep file of `text` with every default filled in: reading it gives the same plan. Seeds that follow the split seeds stay out.
@@ -33,7 +36,7 @@ pub fn job_file(dataset: &Dataset, objective: &Objective, job: &JobSpec) -> Resu
     }
     let mut file = Mapping::new();
     put(&mut file, "dataset", dataset_section(dataset, job.data.image_size));
-    put(&mut file, "split", split_section(&job.split));
+    put(&mut file, "split", split_section(&job.split, None, &dataset.lists));
     put_settings(&mut file, Key::all().filter_map(|key| Some(Setting { key, value: key.get(job)? })));
     // the last epoch is the same under every metric
     let metric = if job.selection.epoch == EpochChoice::Best { job.selection.metric } else { objective.metric };
@@ -53,7 +56,7 @@ fn sweep(file: &SweepFile<'_>) -> Mapping {
     let mut all = Mapping::new();
     put(&mut all, "sweep", file.sweep.as_str());
     put(&mut all, "dataset", dataset_section(&file.dataset, file.base.data.image_size));
-    put(&mut all, "split", split_section(&file.base.split));
+    put(&mut all, "split", split_section(&file.base.split, file.sizes.as_ref(), &file.dataset.lists));
     let grid = &file.axes.grid;
     let axes = grid.axes.iter().map(|axis| {
         let values = axis.values.iter().map(|setting| value(setting.value)).collect::<Vec<_>>();
@@ -111,15 +114,43 @@ fn dataset_section(dataset: &Dataset, image_size: u32) -> Mapping {
     section
 }
 
-fn split_section(split: &Split) -> Mapping {
-    let Split { scheme, train, validation, test, stratify } = split;
-    mapping([
-        ("scheme", scheme.name().into()),
-        ("train", (*train).into()),
-        ("validation", (*validation).into()),
-        ("test", (*test).into()),
-        ("stratify", stratify.name().into()),
-    ])
+/// The section in numbers of cases, or in the `sizes` that the file gives.
+fn split_section(split: &Split, sizes: Option<&Sizes>, lists: &CaseLists) -> Mapping {
+    let cases = [split.train, split.validation, split.test].map(Size::Cases);
+    let [train, validation, test] = sizes.map_or(cases, |sizes| [sizes.train, sizes.validation, sizes.test]).map(size);
+    let test = match &lists.fixed_test {
+        Some(FixedTest::Pattern(pattern)) => mapping([("pattern", pattern.as_str().into())]).into(),
+        Some(FixedTest::List(list)) => embedded(list),
+        None => test,
+    };
+    let (stratify, folds) = (split.stratify.name().into(), split.folds.into());
+    let entries = match split.scheme {
+        Scheme::Random | Scheme::Rotation => {
+            vec![("train", train), ("validation", validation), ("test", test), ("stratify", stratify)]
+        }
+        Scheme::KFold => vec![("folds", folds), ("validation", validation), ("stratify", stratify)],
+        Scheme::File => vec![("file", embedded(&lists.partitions))],
+    };
+    let groups = lists.groups.as_ref().map(|groups| match groups {
+        Groups::Pattern(pattern) => mapping([("pattern", pattern.as_str().into())]).into(),
+        Groups::Table(table) => embedded(table),
+    });
+    let scheme = [("scheme", split.scheme.name().into())];
+    mapping(scheme.into_iter().chain(entries).chain(groups.map(|groups| ("groups", groups))))
+}
+
+fn size(size: Size) -> Value {
+    match size {
+        Size::Cases(cases) => cases.into(),
+        Size::Share(share) => share.into(),
+        Size::Rest => "rest".into(),
+    }
+}
+
+/// What a file lists, as text.
+fn embedded(lists: &impl Serialize) -> Value {
+    // maps and lists of text can be written
+    serde_json::to_string(lists).unwrap_or_else(|error| unreachable!("{error}")).into()
 }
 
 fn objective_section(objective: &Objective) -> Mapping {
@@ -193,6 +224,7 @@ mod tests {
 
     use super::super::parse;
     use super::{SimulatedJob, job_file, resolved};
+    use proto::data::Inventory;
     use proto::file::JobFile;
     use proto::ids::ContentHash;
     use std::path::Path;
@@ -218,6 +250,12 @@ mod tests {
             "replicates: {split_seeds: [5, 5], init_seeds: [1, 2], order_seeds: 9}",
             "replicates: {split_seeds: [7, 3], init_seeds: {from: 5, to: 6}, order_seeds: 1, crossed: true}",
             "replicates: {split_seeds: 4, init_seeds: 3, order_seeds: 2}\nartifacts: {examples: 0}\nrace: none\n",
+            "split: {train: 0.5, validation: 0.25, test: rest, stratify: lesion_fraction, groups: {pattern: '^(P.*)_'}}\n",
+            "split: {scheme: kfold, folds: 7, repeats: 2}\nrace: {looks: [7, 14]}\n",
+            "split: {scheme: kfold, folds: 5, validation: 9}\nreplicates: {split_seeds: [3, 7]}\n",
+            "split: {train: rest, validation: 0.1, test: {pattern: '_1.*'}}\nreplicates: {split_seeds: 3}\n",
+            "split: {train: 9, validation: 5, test: '[\"P1_1\", \"P2_2\"]'}\n",
+            "split: {scheme: file, file: '{\"4\":{\"train\":[\"P1_1\",\"P2_2\"],\"test\":[\"P3_3\"]},\"6\":{\"train\":[\"P3_3\"],\"test\":[\"P1_1\"]}}'}\n",
             "grid: {loss: [bce, dice, focal]}\nsimulate: {mean: {from: 0.5, to: 0.7}, collapse: [0, 0, 1]}\n",
         ];
         files.chain(rests.map(|rest| format!("{HEAD}{rest}"))).collect()
@@ -238,18 +276,20 @@ mod tests {
 
     #[test]
     fn a_job_file_is_the_job_that_it_was_written_from() {
-        let content = ContentHash(7);
+        let cases = (0..300).map(|case| format!("P{}_{case}", case % 99)).collect();
+        let data = Inventory::new(ContentHash(7), cases);
         for text in sweep_files() {
             let plan = parse("sweep.yaml", &text).unwrap();
+            let data = plan.dataset.lists.on(data.clone()).unwrap();
             for (candidate, replicate) in plan.queue() {
-                let job = plan.job(candidate, replicate, content);
+                let job = plan.job(candidate, replicate, &data);
                 let file = job_file(&plan.dataset, &plan.objective, &job).unwrap();
                 let read = JobFile::read("job.yaml", &file).unwrap_or_else(|mistakes| panic!("{mistakes}\n{file}"));
-                assert_eq!(read.with(content).id(), job.id(), "{file}");
+                assert_eq!(read.on(&data).unwrap().id(), job.id(), "{file}");
                 assert_eq!((read.dataset, read.objective), (plan.dataset.clone(), plan.objective));
             }
         }
         let plan = parse("", HEAD).unwrap().simulated();
-        assert_eq!(job_file(&plan.dataset, &plan.objective, &plan.job(0, 0, content)), Err(SimulatedJob));
+        assert_eq!(job_file(&plan.dataset, &plan.objective, &plan.job(0, 0, &data)), Err(SimulatedJob));
     }
 }

@@ -14,4 +14,6 @@ mod types;
 
 pub use job_file::{JobFileError, job_file};
 pub use read::{ResultsError, examples, measurements, read, state};
-pub use types::{BaselineRow, Example, JobRow, MeasurementRow, RowState, ScoredResult, SweepHead, SweepResults};
+pub use types::{
+    BaselineRow, Example, JobRow, MeasurementRow, RowState, ScoredResult, SplitsAre, SweepHead, SweepResults,
+};

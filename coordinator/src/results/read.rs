@@ -5,12 +5,15 @@
 //!  result tables -----------------------------------------------------------+
 //! ```
 
-use super::types::{BaselineRow, Example, JobRow, MeasurementRow, RowState, ScoredResult, SweepHead, SweepResults};
+use super::types::{
+    BaselineRow, Example, JobRow, MeasurementRow, RowState, ScoredResult, SplitsAre, SweepHead, SweepResults,
+};
 use crate::driver::restore;
 use crate::scheduler::{JobState, Limits, State, Sweep, Timestamp};
 use crate::store::{Reader, StoreError, StoredResult};
+use proto::cases::CaseLists;
 use proto::extras::BaselineCounts;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Why there are no results.
 #[derive(Debug, thiserror::Error)]
@@ -111,19 +114,34 @@ fn find<'a>(state: &'a State, name: &str) -> Result<&'a Sweep, ResultsError> {
 
 impl SweepHead {
     fn of(sweep: &Sweep) -> Self {
-        let plan = &sweep.plan;
+        let (plan, data) = (&sweep.plan, sweep.inventory.as_deref());
         Self {
             sweep: plan.sweep.clone(),
-            content: sweep.inventory.as_ref().map(|inventory| inventory.content),
+            content: data.map(|data| data.content),
             trainer: sweep.trainer(),
             axes: plan.axes.clone(),
             candidates: plan.candidates.iter().map(|candidate| candidate.values.clone()).collect(),
             replicates: plan.replicates.clone(),
             objective: plan.objective,
-            // every candidate is split alike: the section is never an axis
-            split: plan.candidates.first().map(|candidate| candidate.template.split).unwrap_or_default(),
-            cases: sweep.inventory.as_ref().map(|inventory| inventory.cases.len()),
+            split: data.and_then(|data| plan.split(0, data).ok()).unwrap_or(plan.drawn()),
+            cases: data.map(|data| data.cases.len()),
+            groups: data.map(|data| data.marks.groups.clone()).unwrap_or_default(),
+            splits_are: splits_are(&plan.dataset.lists),
         }
+    }
+}
+
+/// Folds that a file lists are folds: each case is reported on once.
+fn splits_are(lists: &CaseLists) -> SplitsAre {
+    let mut reported = BTreeSet::new();
+    let mut subsets = lists.partitions.values().map(|of| if of.test.is_empty() { &of.validation } else { &of.test });
+    let are_folds = subsets.all(|subset| subset.iter().all(|case| reported.insert(case)));
+    let is_whole = reported.len() == lists.named().len();
+    match (lists.fixed_test.is_some(), lists.partitions.is_empty()) {
+        (true, _) => SplitsAre::OfFixedTest,
+        (_, true) => SplitsAre::Drawn,
+        _ if are_folds && is_whole => SplitsAre::Drawn,
+        _ => SplitsAre::Listed,
     }
 }
 

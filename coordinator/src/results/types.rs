@@ -36,6 +36,17 @@ impl SweepResults {
     }
 }
 
+/// What the splits of a sweep are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SplitsAre {
+    /// Drawn at random from all cases, or folds of such a draw: test cases and training cases change together.
+    Drawn,
+    /// Random training cases, and test cases that are always the same.
+    OfFixedTest,
+    /// What a file lists.
+    Listed,
+}
+
 /// The state of a job, as tables show it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RowState {
@@ -184,4 +195,8 @@ pub struct SweepHead {
     pub split: Split,
     /// Number of cases of the data set, once a worker has offered it.
     pub cases: Option<usize>,
+    /// The group of each case; empty if every case stands for itself.
+    pub groups: Vec<u32>,
+    /// Whether the splits are drawn at random, so that they say something of training sets that nobody has.
+    pub splits_are: SplitsAre,
 }

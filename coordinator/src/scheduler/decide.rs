@@ -33,11 +33,11 @@ impl State {
             })
         };
         // workers stand in no order that means anything: one whose data set fits, if there is any
-        let fits = |(inventory, _): &(&Inventory, _)| misfit(&plan, inventory.cases.len() as u64).is_none();
+        let fits = |(inventory, _): &(&Inventory, _)| misfit(&plan, inventory).is_none();
         let offered = offers().find(fits).or_else(|| offers().next()).filter(|_| is_real && kept.is_none());
         // a file that cannot run must not take the place of one that could
         if let Some(inventory) = kept.or(offered.map(|(inventory, _)| inventory))
-            && let Some(problem) = misfit(&plan, inventory.cases.len() as u64)
+            && let Some(problem) = misfit(&plan, inventory)
         {
             return Err(Rejection::Misfit { sweep: plan.sweep, problem });
         }
@@ -335,24 +335,16 @@ fn granted(grant: &Grant, worker: WorkerId) -> Fact {
 /// Pins the content of a sweep's data set, unless it has too few cases.
 fn pin(plan: &Plan, inventory: &Inventory, by: &str) -> Fact {
     let sweep = plan.sweep.clone();
-    match misfit(plan, inventory.cases.len() as u64) {
+    match misfit(plan, inventory) {
         None => Fact::Pinned { sweep, inventory: inventory.clone(), by: by.to_owned() },
         Some(problem) => Fact::Rejected { sweep, problem },
     }
 }
 
-/// Why a data set with that many cases cannot serve the sweep.
+/// Why a data set cannot serve the sweep.
 #[must_use]
-pub fn misfit(plan: &Plan, cases: u64) -> Option<String> {
-    let split = plan.candidates.first()?.template.split;
-    (split.total() > cases).then(|| {
-        format!(
-            "split: {} + {} + {} = {} cases are asked for, but data set `{}` has {cases}: make the subsets smaller",
-            split.train,
-            split.validation,
-            split.test,
-            split.total(),
-            plan.dataset.name
-        )
-    })
+pub fn misfit(plan: &Plan, data: &Inventory) -> Option<String> {
+    let misfits = (0..plan.replicates.len()).filter_map(|replicate| plan.split(replicate, data).err());
+    let misfit = misfits.into_iter().next()?;
+    Some(format!("the split of data set `{}`: {misfit}", plan.dataset.name))
 }

@@ -4,7 +4,9 @@
 //! sweep. It becomes a [`Job`](super::Job) with the first fact about it, or if a second sweep wants it.
 
 use crate::plan::{Candidate, Plan};
-use proto::ids::{ContentHash, JobId};
+use proto::data::Inventory;
+use proto::ids::JobId;
+use proto::spec::Split;
 use rayon::prelude::*;
 use std::ops::{Deref, RangeInclusive};
 
@@ -20,13 +22,23 @@ pub struct Listing {
 }
 
 impl Listing {
-    /// The jobs of a plan on data of that content. A million take some tenths of a second, so it is done before anyone waits for it.
+    /// The jobs of a plan on a data set. A million take some tenths of a second, so it is done before anyone waits for it.
     #[must_use]
-    pub fn of(plan: &Plan, content: ContentHash) -> Self {
+    pub fn of(plan: &Plan, data: &Inventory) -> Self {
+        let splits: Vec<Split> =
+            (0..plan.replicates.len()).map(|replicate| plan.split(replicate, data).unwrap_or(plan.drawn())).collect();
+        // replicates that follow each other and are split alike differ by their seeds only
+        let alike = || splits.chunk_by(|one, next| one == next);
         let ids_of = |candidate: &Candidate| {
             let mut job = candidate.template.clone();
-            job.data.content = content;
-            job.ids_at(&plan.replicates)
+            job.data.content = data.content;
+            let (mut ids, mut start) = (Vec::with_capacity(splits.len()), 0);
+            for same in alike() {
+                job.split = same[0];
+                ids.extend(job.ids_at(&plan.replicates[start..start + same.len()]));
+                start += same.len();
+            }
+            ids
         };
         let by_candidate: Vec<_> = plan.candidates.par_iter().map(ids_of).collect();
         // the queue has one replicate of every candidate before the next
@@ -34,11 +46,11 @@ impl Listing {
         Self::from((0..plan.replicates.len()).flat_map(replicate).collect::<Vec<_>>())
     }
 
-    /// Whether it is that of this plan and content, by its ends.
-    pub(super) fn fits(&self, plan: &Plan, content: ContentHash) -> bool {
+    /// Whether it is that of this plan and data set, by its ends.
+    pub(super) fn fits(&self, plan: &Plan, data: &Inventory) -> bool {
         let (candidates, replicates) = (plan.candidates.len(), plan.replicates.len());
         let [first, last] = [(0, 0), (candidates.saturating_sub(1), replicates.saturating_sub(1))]
-            .map(|(candidate, replicate)| (plan.jobs() > 0).then(|| plan.job(candidate, replicate, content).id()));
+            .map(|(candidate, replicate)| (plan.jobs() > 0).then(|| plan.job(candidate, replicate, data).id()));
         (self.ids.len(), self.ids.first(), self.ids.last()) == (plan.jobs(), first.as_ref(), last.as_ref())
     }
 

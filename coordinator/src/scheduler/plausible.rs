@@ -1,11 +1,13 @@
 //! Whether what a worker hands in can be true of its job. Its form was checked when it came in; this is about what it says.
 
 use super::{State, Sweep};
+use proto::data::Inventory;
 use proto::extras::BaselineCounts;
 use proto::ids::{JobId, SplitHash};
 use proto::measure::{CaseCounts, JobResult, Measurement, Verdict};
 use proto::spec::{Data, JobSpec, Split, Trainer};
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 /// What results of the same split have in common: what decides which cases are in which subset.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -14,17 +16,16 @@ pub(super) struct SplitKey(Data, Split, u64);
 impl SplitKey {
     /// Of the job at a place of the sweep's queue, once the content of the data set is known.
     fn of(sweep: &Sweep, place: u32) -> Option<Self> {
-        let JobSpec { data, split, .. } = &sweep.candidate(place).template;
-        let data = Data { content: sweep.inventory.as_ref()?.content, ..*data };
-        Some(Self(data, *split, sweep.plan.replicates.get(sweep.coordinates(place).1)?.split_seed))
+        let JobSpec { data, split, seeds, .. } = sweep.spec(place)?;
+        Some(Self(data, split, seeds.split_seed))
     }
 }
 
 /// What is known of a job before its result.
 struct Planned {
     spec: JobSpec,
-    /// Number of cases in the data set.
-    cases: usize,
+    /// The data set.
+    data: Arc<Inventory>,
     /// The split of other jobs that have the same.
     split: Option<SplitHash>,
 }
@@ -64,9 +65,9 @@ impl State {
 
     fn planned(&self, job: JobId) -> Option<Planned> {
         let (sweep, place) = self.place_of(job)?;
-        let (spec, cases) = (sweep.spec(place)?, sweep.inventory.as_ref()?.cases.len());
+        let (spec, data) = (sweep.spec(place)?, sweep.inventory.clone()?);
         let split = self.splits.get(&SplitKey::of(sweep, place)?).copied();
-        Some(Planned { spec, cases, split })
+        Some(Planned { spec, data, split })
     }
 
     fn spec_of(&self, job: JobId) -> Option<JobSpec> {
@@ -83,7 +84,7 @@ impl State {
 
 impl Planned {
     fn check(&self, result: &JobResult) -> Result<(), String> {
-        let Self { spec, cases, split } = self;
+        let Self { spec, data, split } = self;
         let epochs = spec.training.epochs;
         if !(1..=epochs).contains(&result.epochs) {
             return Err(format!("it has {} epochs of {epochs}", result.epochs));
@@ -95,12 +96,12 @@ impl Planned {
         }
         let Split { validation, test, .. } = spec.split;
         let has_cases = u32::from(result.best_epoch > 0);
-        check_cases("validation", &result.validation.cases, validation * has_cases, *cases)?;
-        check_cases("test", &result.test.cases, test * has_cases, *cases)?;
+        check_cases("validation", &result.validation.cases, validation * has_cases, data)?;
+        check_cases("test", &result.test.cases, test * has_cases, data)?;
         for BaselineCounts { baseline, validation: validated, test: tested } in &result.extras.baselines {
             let name = baseline.name();
-            check_cases(&format!("{name} validation"), validated, validation, *cases)?;
-            check_cases(&format!("{name} test"), tested, test, *cases)?;
+            check_cases(&format!("{name} validation"), validated, validation, data)?;
+            check_cases(&format!("{name} test"), tested, test, data)?;
         }
         match (split, result.split_hash) {
             (Some(expected), Some(found)) if *expected != found => {
@@ -111,9 +112,11 @@ impl Planned {
     }
 }
 
-/// As many cases as the subset has, all of them in the data set.
-fn check_cases(name: &str, found: &[CaseCounts], size: u32, cases: usize) -> Result<(), String> {
-    if found.len() != size as usize {
+/// As many cases as the subset has, all of them in the data set. Whole groups have about as many: some, if there should be some.
+fn check_cases(name: &str, found: &[CaseCounts], size: u32, data: &Inventory) -> Result<(), String> {
+    let (cases, is_exact) = (data.cases.len(), data.marks.groups.is_empty() || size == 0);
+    let fits = if is_exact { found.len() == size as usize } else { (1..=cases).contains(&found.len()) };
+    if !fits {
         return Err(format!("it has {} {name} cases instead of {size}", found.len()));
     }
     match found.iter().find(|case| case.case as usize >= cases) {

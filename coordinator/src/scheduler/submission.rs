@@ -10,10 +10,10 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 impl State {
-    /// The content of the data set that a sweep of this plan will have, if that is known before it is submitted.
+    /// The data set that a sweep of this plan will have, if that is known before it is submitted.
     #[must_use]
-    pub fn content_of(plan: &Plan) -> Option<ContentHash> {
-        (plan.trainer() == Trainer::Simulated).then(|| made_up_inventory(plan).content)
+    pub fn data_of(plan: &Plan) -> Option<Inventory> {
+        (plan.trainer() == Trainer::Simulated).then(|| made_up_inventory(plan))
     }
 
     /// Takes the jobs of the sweep that is submitted next, so that it need not make them itself.
@@ -80,9 +80,9 @@ impl State {
     /// Gives the jobs of a sweep their ids and their places, once the content of the data set is known.
     fn enqueue(&mut self, number: u64) {
         let Some(sweep) = self.sweeps.get(&number) else { return };
-        let Some(content) = sweep.inventory.as_ref().map(|inventory| inventory.content) else { return };
-        let ready = self.listing.take().filter(|listing| listing.fits(&sweep.plan, content));
-        let listing = ready.unwrap_or_else(|| Arc::new(Listing::of(&sweep.plan, content)));
+        let Some(data) = &sweep.inventory else { return };
+        let ready = self.listing.take().filter(|listing| listing.fits(&sweep.plan, data));
+        let listing = ready.unwrap_or_else(|| Arc::new(Listing::of(&sweep.plan, data)));
         // what another sweep lists as well is a job of its own from now on
         let others = self.sweeps.values().filter(|other| other.number != number);
         let listed = others.flat_map(|other| shared(other.jobs.sorted(), listing.sorted()));
@@ -160,11 +160,20 @@ impl State {
     }
 }
 
-/// The data set of a simulated sweep: as many cases as its split uses, content by name.
+/// The data set of a simulated sweep, content by name: as many cases as its split uses or, where that depends on the data set, as a
+/// synthetic one has or a file lists.
 fn made_up_inventory(plan: &Plan) -> Inventory {
-    let total = plan.candidates.first().map_or(0, |candidate| candidate.template.split.total());
-    Inventory {
-        content: ContentHash::of(format!("simulated {}", plan.dataset.name).as_bytes()),
-        cases: (0..total).map(|case| format!("case-{case}")).collect(),
+    let lists = &plan.dataset.lists;
+    let synthetic = || u64::from(plan.dataset.synthetic.unwrap_or_default().cases);
+    let cases = match plan.sizes {
+        None => plan.drawn().total(),
+        Some(_) if lists.partitions.is_empty() => synthetic(),
+        Some(_) => lists.named().len() as u64,
+    };
+    let content = ContentHash::of(format!("simulated {}", plan.dataset.name).as_bytes());
+    let mut data = Inventory::new(content, (0..cases).map(|case| format!("case-{case}")).collect());
+    if lists.fixed_test.is_some() {
+        data.marks.fixed_test = (0..cases as u32 / 4).collect();
     }
+    data
 }

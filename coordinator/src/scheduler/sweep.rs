@@ -100,7 +100,7 @@ impl Sweep {
     #[must_use]
     pub fn spec(&self, place: u32) -> Option<JobSpec> {
         let (candidate, replicate) = self.coordinates(place);
-        Some(self.plan.job(candidate, replicate, self.inventory.as_ref()?.content))
+        Some(self.plan.job(candidate, replicate, self.inventory.as_ref()?))
     }
 
     /// A lease of the job at a place of the queue, once the content of the data set is known.

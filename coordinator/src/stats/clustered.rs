@@ -3,7 +3,8 @@
 /// Adds up differences of two over (case, split). Those of one case are alike over splits, and those of one split are alike over
 /// cases: with the mean m of n cells and residuals r, the variance of m is `V_case + V_split - V_both`,
 /// `V_case = N/(N-1) sum_case (sum_split r)² / n²`, `V_split = S/(S-1) sum_split (sum_case r)² / n²`, `V_both = sum r² / n²`, and at
-/// least each of the first two.
+/// least each of the first two (Cameron, Gelbach and Miller 2011). Where cases are alike that belong together, a group of them counts as
+/// one case: its cells of one split are added up before they are squared.
 #[derive(Debug, Clone, Default)]
 pub struct Cells {
     /// Sum of each case, and its number of cells.
@@ -11,8 +12,10 @@ pub struct Cells {
     counts: Vec<u32>,
     /// Sum and number of cells of each split.
     splits: Vec<(f64, f64)>,
-    /// Sum of all squares.
+    /// Of the cells of a group in a split, which are most often one: the sums squared, times their number, and the number squared.
     squares: f64,
+    products: f64,
+    sizes: f64,
 }
 
 /// The mean and its variance.
@@ -56,21 +59,26 @@ impl Cells {
         self.counts.clear();
         self.counts.resize(cases, 0);
         self.splits.clear();
-        self.squares = 0.0;
+        (self.squares, self.products, self.sizes) = (0.0, 0.0, 0.0);
     }
 
-    /// Adds the cells of one split: its cases, and the numbers whose differences count.
+    /// Adds the cells of one split: its cases, and the numbers whose differences count. The cases of a group have one number and follow each
+    /// other.
     pub fn add_split(&mut self, cases: &[u32], a: &[f64], b: &[f64]) {
-        let (mut sum, mut squares) = (0.0, 0.0);
-        for ((case, a), b) in cases.iter().zip(a).zip(b) {
-            let difference = a - b;
-            self.sums[*case as usize] += difference;
-            self.counts[*case as usize] += 1;
-            sum += difference;
-            squares += difference * difference;
+        let (mut all, mut start) = (0.0, 0);
+        for group in cases.chunk_by(|one, next| one == next) {
+            let cells = start..start + group.len();
+            let sum: f64 = a[cells.clone()].iter().zip(&b[cells]).map(|(a, b)| a - b).sum();
+            let size = group.len() as f64;
+            self.sums[group[0] as usize] += sum;
+            self.counts[group[0] as usize] += group.len() as u32;
+            self.squares += sum * sum;
+            self.products += sum * size;
+            self.sizes += size * size;
+            all += sum;
+            start += group.len();
         }
-        self.splits.push((sum, cases.len() as f64));
-        self.squares += squares;
+        self.splits.push((all, cases.len() as f64));
     }
 
     /// The mean; `None` for fewer than two cases or splits.
@@ -81,7 +89,7 @@ impl Cells {
         let cases = self.sums.iter().zip(&self.counts).map(|(sum, count)| (*sum, f64::from(*count)));
         let (cases, of_cases) = between(cases, mean)?;
         let (splits, of_splits) = between(self.splits.iter().copied(), mean)?;
-        let of_both = (self.squares - n * mean * mean).max(0.0);
+        let of_both = (self.squares - 2.0 * mean * self.products + mean * mean * self.sizes).max(0.0);
         let [of_cases, of_splits, of_both] = [of_cases, of_splits, of_both].map(|part| part / (n * n));
         let variance = (of_cases + of_splits - of_both).max(of_cases).max(of_splits);
         Some(ClusteredMean { mean, variance, parts: [of_cases, of_splits, of_both], cases, splits })

@@ -12,7 +12,7 @@ use std::collections::HashMap;
 use std::ops::Range;
 
 /// Maximum length of a file, bytes.
-pub const MAX_BYTES: usize = 1 << 20;
+pub const MAX_BYTES: usize = 4 << 20;
 
 /// Maximum depth of lists and mappings within each other.
 const MAX_DEPTH: usize = 32;

@@ -18,8 +18,9 @@ use super::reader::{self, Node};
 use super::section::Section;
 use super::sections::{SharedSections, settings};
 use super::setting::{Key, Setting};
-use crate::data::Dataset;
-use crate::ids::ContentHash;
+use super::split::SplitSection;
+use crate::data::{Dataset, Inventory};
+use crate::sizes::Misfit;
 use crate::spec::{Architecture, JobSpec, Objective, Seeds};
 use std::path::Path;
 
@@ -32,6 +33,8 @@ pub struct JobFile {
     pub objective: Objective,
     /// The job; the content of its data set is 0.
     pub job: JobSpec,
+    /// Its split, whose sizes may depend on the data set.
+    pub split: SplitSection,
 }
 
 impl JobFile {
@@ -52,12 +55,15 @@ impl JobFile {
         Ok(Self::read(&path.display().to_string(), &text)?)
     }
 
-    /// The job on a data set of that content.
-    #[must_use]
-    pub fn with(&self, content: ContentHash) -> JobSpec {
+    /// The job on a data set.
+    ///
+    /// # Errors
+    /// If the data set has too few cases.
+    pub fn on(&self, data: &Inventory) -> Result<JobSpec, Misfit> {
         let mut job = self.job.clone();
-        job.data.content = content;
-        job
+        job.data.content = data.content;
+        job.split = self.split.on(data, job.seeds.split_seed)?;
+        Ok(job)
     }
 }
 
@@ -93,7 +99,12 @@ fn parse(root: &Node<'_>) -> Option<JobFile> {
     }
     let [Some(_), Some(_), Some(_)] = main else { return None };
     let seeds = Seeds { split_seed: split_seed?, init_seed: init_seed?, order_seed: order_seed? };
-    Some(JobFile { dataset: shared.dataset?.dataset, objective: shared.objective?, job: JobSpec { seeds, ..job? } })
+    Some(JobFile {
+        dataset: shared.dataset?.dataset,
+        objective: shared.objective?,
+        job: JobSpec { seeds, ..job? },
+        split: shared.split?,
+    })
 }
 
 /// Checks that the settings have an effect. Parameters of a loss may stand ready for a loss that the job does not have.

@@ -1,6 +1,7 @@
 //! A file on disk -> text. UTF-8 with or without a byte-order mark, and UTF-16, are understood.
 
 use super::document::MAX_BYTES;
+use super::lists::embed;
 use super::mistake::Mistake;
 use super::mistakes::{FileKind, Found, Mistakes};
 use std::fs::File;
@@ -23,11 +24,23 @@ pub enum LoadError {
     Mistakes(#[from] Mistakes),
 }
 
-/// Reads the text of a file, or enough of it to see that it is too long.
+/// Reads the text of a file, or enough of it to see that it is too long. What files beside it list is written into the text.
 ///
 /// # Errors
-/// If the file cannot be read, or is not text.
+/// If one of the files cannot be read, is not text, or does not list what it should.
 pub fn load(path: &Path, kind: FileKind) -> Result<String, LoadError> {
+    let text = text_of(path, kind)?;
+    let folder = path.parent().unwrap_or(Path::new(""));
+    let beside = |name: &str| {
+        text_of(&folder.join(name), FileKind::List).map_err(|error| match &error {
+            LoadError::Read { source, .. } => format!("cannot be read: {source}"),
+            LoadError::Mistakes(_) => "is not text in UTF-8".to_owned(),
+        })
+    };
+    Ok(embed(&path.display().to_string(), kind, &text, &beside)?)
+}
+
+fn text_of(path: &Path, kind: FileKind) -> Result<String, LoadError> {
     let mut bytes = Vec::new();
     // twice as many bytes in UTF-16 as in UTF-8, and one more to see that there are more
     let limit = 2 * MAX_BYTES as u64 + 3;

@@ -247,6 +247,46 @@ pub enum Mistake {
         /// How often it halves the image.
         halvings: u32,
     },
+    /// A key of another scheme of splitting.
+    #[error("the scheme is `{scheme}`, this key belongs to {other}")]
+    OtherScheme {
+        /// The scheme of the file.
+        scheme: &'static str,
+        /// The schemes that have the key.
+        other: &'static str,
+    },
+    /// Sizes of other subsets, but none of the test subset.
+    #[error("the size of the test subset is missing")]
+    NoTestSize,
+    /// Two subsets that are to have what the others leave.
+    #[error("`{other}` has the rest already")]
+    TwoRests {
+        /// The other subset.
+        other: &'static str,
+    },
+    /// Shares that make up more than the data set.
+    #[error("the shares add up to {percent} %")]
+    SharesAboveOne {
+        /// Their sum.
+        percent: u64,
+    },
+    /// A rotation whose sizes depend on the data set.
+    #[error("the blocks of a rotation are given as numbers of cases")]
+    RotationOfShares,
+    /// A file that lists cases and cannot be used.
+    #[error("`{name}`: {reason}")]
+    ListFile {
+        /// The file.
+        name: String,
+        /// Why not.
+        reason: String,
+    },
+    /// A list of cases that cannot be used.
+    #[error("{reason}")]
+    List {
+        /// Why not.
+        reason: String,
+    },
     /// An exclusion without effect.
     #[error("matches no point of the grid")]
     ExcludesNothing,
@@ -308,6 +348,10 @@ impl Mistake {
                     "two blocks train, one validates, one is tested: `train: {two}, validation: {block}, test: {block}`"
                 )]
             }
+            Self::NoTestSize => {
+                vec!["give it as well: `test: 50` cases, `test: 0.25` of all cases, or `test: rest`".into()]
+            }
+            Self::RotationOfShares => vec!["for shares take `scheme: kfold`".into()],
             Self::ExcludesNothing | Self::DuplicatePoint => vec!["remove this entry".into()],
             Self::ExcludesAll => vec!["remove an entry of `exclude`".into()],
             _ => Vec::new(),

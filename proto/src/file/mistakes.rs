@@ -19,6 +19,8 @@ pub enum FileKind {
     Sweep,
     /// One job.
     Job,
+    /// Cases that one of them names.
+    List,
 }
 
 impl fmt::Display for FileKind {
@@ -26,6 +28,7 @@ impl fmt::Display for FileKind {
         f.write_str(match self {
             Self::Sweep => "sweep file",
             Self::Job => "job file",
+            Self::List => "list of cases",
         })
     }
 }

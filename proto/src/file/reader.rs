@@ -124,6 +124,21 @@ impl<'a> Node<'a> {
         self.as_text() == Some(text)
     }
 
+    /// Whether it is a text.
+    #[must_use]
+    pub fn is_any_text(&self) -> bool {
+        self.as_text().is_some()
+    }
+
+    /// A share: a real number between 0 and 1, without these.
+    #[must_use]
+    pub fn as_share(&self) -> Option<f64> {
+        match self.value.content {
+            Content::Scalar(Scalar::Real(number), _) if number > 0.0 && number < 1.0 => Some(number),
+            _ => None,
+        }
+    }
+
     /// Whether it is a whole number above 0.
     #[must_use]
     pub fn is_positive(&self) -> bool {

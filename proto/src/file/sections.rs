@@ -4,14 +4,13 @@ use super::mistake::Mistake;
 use super::reader::Node;
 use super::section::Section;
 use super::setting::{Key, Setting};
-use crate::data::{Dataset, Format, Synthetic};
+use super::split::SplitSection;
+use crate::cases::{CaseLists, Marks};
+use crate::data::{Dataset, Format, Inventory, Synthetic};
+use crate::ids::ContentHash;
 use crate::spec::{
-    Architecture, DEFAULT_IMAGE_SIZE, EpochChoice, JobSpec, LossName, Metric, Objective, Scheme, Selection, Split,
-    Stratify, Subset,
+    Architecture, DEFAULT_IMAGE_SIZE, EpochChoice, JobSpec, LossName, Metric, Objective, Selection, Split, Subset,
 };
-
-/// Maximum number of cases of a subset.
-const MAX_CASES: u64 = 1_000_000;
 
 /// The sections `dataset`, `split` and `objective`; `None` where there is a mistake.
 #[derive(Debug)]
@@ -19,7 +18,7 @@ pub struct SharedSections<'a> {
     /// The section `dataset`.
     pub dataset: Option<DatasetSection<'a>>,
     /// The section `split`, or its default.
-    pub split: Option<Split>,
+    pub split: Option<SplitSection>,
     /// The section `objective`, or its default.
     pub objective: Option<Objective>,
 }
@@ -31,23 +30,24 @@ impl<'a> SharedSections<'a> {
     /// Reads the sections, and checks that the data set has the split's cases and that the objective has cases to look at.
     #[must_use]
     pub fn read(root: &Section<'a>) -> Self {
-        let dataset = root.required("dataset", DatasetSection::read);
-        let split = root.optional("split", Split::default(), split);
+        let mut dataset = root.required("dataset", DatasetSection::read);
+        let split = root.optional("split", SplitSection::default(), SplitSection::read);
         let objective = root.optional("objective", Objective::default(), objective);
-        if let (Some(split), Some(dataset)) = (&split, &dataset) {
+        if let (Some(split), Some(dataset)) = (&split, &mut dataset) {
+            dataset.dataset.lists = split.lists.clone();
             dataset.check_cases(split, root.get("split"));
         }
-        if let (Some(split), Some(objective)) = (&split, &objective) {
-            check_subsets(split, objective, root);
+        if let (Some(section), Some(objective)) = (&split, &objective) {
+            check_subsets(&section.split, objective, root);
         }
         Self { dataset, split, objective }
     }
 
     /// Checks that the validation subset has cases, for another `reason` than the objective.
     pub fn check_validation(&self, root: &Section<'_>, reason: &'static str) {
-        let (Some(split), Some(objective)) = (&self.split, &self.objective) else { return };
+        let (Some(section), Some(objective)) = (&self.split, &self.objective) else { return };
         let is_known = objective.epoch == EpochChoice::Best || objective.subset == Subset::Validation;
-        if split.validation == 0 && !is_known {
+        if section.split.validation == 0 && !is_known {
             reject_empty(root, "validation", reason);
         }
     }
@@ -57,7 +57,7 @@ impl<'a> SharedSections<'a> {
     pub fn job(&self) -> Option<JobSpec> {
         let objective = self.objective?;
         let mut job = JobSpec {
-            split: self.split?,
+            split: self.split.as_ref()?.split,
             selection: Selection::of(objective.metric, objective.epoch),
             ..JobSpec::default()
         };
@@ -94,15 +94,28 @@ impl<'a> DatasetSection<'a> {
         }
         let synthetic = Synthetic { cases: cases?, seed: seed? };
         let synthetic = (format == Format::Synthetic).then_some(synthetic);
-        let dataset = Dataset { name: name?, format, root: root?, synthetic };
+        let dataset = Dataset { name: name?, format, root: root?, synthetic, lists: CaseLists::default() };
         Some(Self { dataset, image_size: image_size?, node: node.clone() })
     }
 
     /// Checks that the data set has the split's cases, where their number is known.
-    fn check_cases(&self, split: &Split, section: Option<&Node<'_>>) {
+    fn check_cases(&self, split: &SplitSection, section: Option<&Node<'_>>) {
         let Some(Synthetic { cases, .. }) = self.dataset.synthetic else { return };
-        if split.total() > cases.into() {
-            section.unwrap_or(&self.node).reject_key(Mistake::TooFewCases { split: split.total(), cases });
+        let place = || section.unwrap_or(&self.node);
+        match &split.sizes {
+            None if split.split.total() > cases.into() => {
+                place().reject_key(Mistake::TooFewCases { split: split.split.total(), cases });
+            }
+            None => {}
+            // ids of synthetic cases are known once they are made
+            Some(_) if !split.lists.is_empty() => {}
+            Some(_) => {
+                let ids = (0..cases).map(|case| case.to_string()).collect();
+                let data = Inventory { content: ContentHash(0), cases: ids, marks: Marks::default() };
+                if let Err(misfit) = split.on(&data, 0) {
+                    place().reject_key(Mistake::List { reason: misfit.to_string() });
+                }
+            }
         }
     }
 
@@ -127,24 +140,6 @@ fn root(node: &Node<'_>) -> Option<String> {
         return None;
     }
     Some(root.to_owned())
-}
-
-fn split(node: &Node<'_>) -> Option<Split> {
-    let section = Section::read(node, &["scheme", "train", "validation", "test", "stratify"])?;
-    let default = Split::default();
-    let scheme = section.optional("scheme", default.scheme, |node| Scheme::from_name(node.choice(Scheme::NAMES)?));
-    let train = section.optional("train", default.train, |node| node.whole(1..=MAX_CASES));
-    let validation = section.optional("validation", default.validation, |node| node.whole(0..=MAX_CASES));
-    let test = section.optional("test", default.test, |node| node.whole(0..=MAX_CASES));
-    let stratify =
-        section.optional("stratify", default.stratify, |node| Stratify::from_name(node.choice(Stratify::NAMES)?));
-    let split = Split { scheme: scheme?, train: train?, validation: validation?, test: test?, stratify: stratify? };
-    if split.scheme == Scheme::Rotation && !split.has_equal_blocks() {
-        let Split { train, validation, test, .. } = split;
-        section.get("scheme").unwrap_or(node).reject(Mistake::UnequalBlocks { train, validation, test });
-        return None;
-    }
-    Some(split)
 }
 
 fn objective(node: &Node<'_>) -> Option<Objective> {

@@ -30,6 +30,12 @@ pub struct Dataset {
     pub cases: u32,
     #[prost(uint64, tag = "5")]
     pub seed: u64,
+    /// What the sweep file says of single cases; empty: nothing. A JSON object:
+    ///    groups      {"table": {case: group}} | {"pattern": a regular expression}: cases of a group stay together
+    ///    fixed_test  {"list": \[case\]} | {"pattern": a regular expression}: the cases that every split tests
+    ///    partitions  {split seed: {train, validation, test: \[case\]}}: the cases of each split
+    #[prost(string, tag = "15")]
+    pub lists: ::prost::alloc::string::String,
 }
 /// Scores of a subset: means over its cases. A score that is absent is not finite.
 #[derive(Clone, Copy, PartialEq, ::prost::Message)]
@@ -395,12 +401,18 @@ pub mod dataset_offer {
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Inventory {
-    /// Hash of the case ids and of every image's and mask's content: 32 hexadecimal digits.
+    /// Hash of the case ids, of every image's and mask's content, and of the marks below if there are any: 32 hexadecimal digits.
     #[prost(string, tag = "1")]
     pub content: ::prost::alloc::string::String,
     /// Sorted; results name cases by their index here.
     #[prost(string, repeated, tag = "2")]
     pub cases: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// The group of each case, numbered from 0 in the order of the cases; empty: none.
+    #[prost(uint32, repeated, tag = "15")]
+    pub groups: ::prost::alloc::vec::Vec<u32>,
+    /// The cases that every split tests, by index, ascending.
+    #[prost(uint32, repeated, tag = "16")]
+    pub fixed_test: ::prost::alloc::vec::Vec<u32>,
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct SynchronizeResponse {
@@ -430,7 +442,8 @@ pub struct Assignment {
     /// Canonical JSON of the specification, of which the job's id is the hash. An object:
     ///    trainer        "candle": train it; "simulated": make the result up
     ///    data           {content: hash of the inventory, image_size: height and width to train at}
-    ///    split          {scheme: "random" | "rotation", train, validation, test: numbers of cases, stratify: "none" | "lesion_fraction"}
+    ///    split          {scheme: "random" | "rotation" | "kfold" | "file", train, validation, test: numbers of cases,
+    ///                    stratify: "none" | "lesion_fraction", folds: of a "kfold", partition: hash of the lists of a "file"}
     ///    architecture   "segnet" | "unet" | "unet2"
     ///    model          {width}
     ///    loss           {"bce": {}} | {"dice": {smooth}} | {"focal": {gamma}}
@@ -440,7 +453,7 @@ pub struct Assignment {
     ///    selection      {metric: a field of Scores, epoch: "best" | "last"}: which epoch's weights are evaluated
     ///    seeds          {split_seed, init_seed, order_seed}
     ///    simulation     {mean, split_sd, residual_sd, collapse}: what a simulated job makes up
-    /// `stratify`, `convolution`, `precision` and `simulation` may be absent: "none", "auto", "f32", and whatever it likes. A worker that finds
+    /// `stratify`, `folds`, `partition`, `convolution`, `precision` and `simulation` may be absent: "none", 0, null, "auto", "f32", and whatever it likes. A worker that finds
     /// a key or a value that it does not know fails the job. How the seeds draw cases, weights and orders is the project's worker's own;
     /// `split_hash` shows whether workers agree on the cases.
     #[prost(string, tag = "3")]

@@ -184,6 +184,10 @@ choice! {
         Random = "random",
         /// One random permutation for every four split seeds, cut into four blocks that take turns; see [`Split::turn`](super::Split::turn).
         Rotation = "rotation",
+        /// One random permutation for every [`Split::folds`](super::Split::folds) split seeds, cut into folds that are tested in turn.
+        KFold = "kfold",
+        /// The cases that a list names for each split seed.
+        File = "file",
     }
 }
 

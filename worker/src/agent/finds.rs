@@ -111,11 +111,18 @@ impl State {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proto::cases::CaseLists;
     use proto::data::Format;
 
     #[test]
     fn what_cannot_be_read_is_looked_at_again_less_and_less_often() {
-        let dataset = Dataset { name: "d".to_owned(), format: Format::Folder, root: None, synthetic: None };
+        let dataset = Dataset {
+            name: "d".to_owned(),
+            format: Format::Folder,
+            root: None,
+            synthetic: None,
+            lists: CaseLists::default(),
+        };
         let (mut finds, mut now) = (Finds::default(), Instant::now());
         let problem = || Err("no folder".to_owned());
         assert!(finds.keep(&dataset, problem(), now));
@@ -130,7 +137,7 @@ mod tests {
             assert!(!finds.keep(&dataset, problem(), now), "the same problem is no news");
         }
         assert_eq!(waits, [2, 4, 8, 16, 32, 64, 128, 256, 300, 300]);
-        let inventory = Inventory { content: proto::ids::ContentHash::of(b"d"), cases: Vec::new() };
+        let inventory = Inventory::new(proto::ids::ContentHash::of(b"d"), Vec::new());
         assert!(finds.keep(&dataset, Ok(inventory), now) && finds.next_due().is_none(), "it is mended");
     }
 }

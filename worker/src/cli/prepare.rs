@@ -4,6 +4,7 @@
 use crate::data::{CacheError, DataError, MAX_SIDE, Source, cache, default_cache_dir};
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use indicatif::{ProgressBar, ProgressStyle};
+use proto::cases::CaseLists;
 use proto::data::{Dataset, Format, Synthetic};
 use proto::spec::DEFAULT_IMAGE_SIZE;
 use std::io::{self, Write};
@@ -48,6 +49,7 @@ impl Images {
             format: self.format,
             root: None,
             synthetic: self.cases.map(|cases| Synthetic { cases, seed: self.seed }),
+            lists: CaseLists::default(),
         }
     }
 }

@@ -164,12 +164,7 @@ fn decode(bytes: &[u8], inventory: &Inventory, image_size: u32) -> Result<CaseSe
     if stored != Some(checksum(images.data(), masks.data())) || masks.data().iter().any(|pixel| *pixel > 1) {
         return Err(Unusable::Differs("a pixel"));
     }
-    Ok(CaseSet {
-        inventory: inventory.clone(),
-        image_size,
-        images: images.data().to_vec(),
-        masks: masks.data().to_vec(),
-    })
+    Ok(CaseSet::new(inventory.clone(), image_size, images.data().to_vec(), masks.data().to_vec()))
 }
 
 #[cfg(test)]
@@ -185,8 +180,8 @@ mod tests {
     #[test]
     fn who_waits_for_the_lock_makes_nothing() {
         let dir = tempfile::tempdir().unwrap();
-        let inventory = Inventory { content: ContentHash::of(b"some"), cases: vec!["a".to_owned()] };
-        let set = CaseSet { inventory: inventory.clone(), image_size: 1, images: vec![1, 2, 3], masks: vec![1] };
+        let inventory = Inventory::new(ContentHash::of(b"some"), vec!["a".to_owned()]);
+        let set = CaseSet::new(inventory.clone(), 1, vec![1, 2, 3], vec![1]);
         let (start, made) = (Barrier::new(8), AtomicU32::new(0));
         let make = || {
             made.fetch_add(1, Ordering::SeqCst);

@@ -1,12 +1,16 @@
 //! What can be wrong with a data set, said so that its owner can mend it. The reason below (the system's, the decoder's) is
 //! the error's source.
 
+use proto::cases::CaseListError;
 use std::io;
 use std::path::PathBuf;
 
 /// Why a data set cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum DataError {
+    /// What the sweep file says of single cases does not fit them.
+    #[error(transparent)]
+    Lists(CaseListError),
     /// Nobody said where it lies.
     #[error(
         "data set `{name}`: no folder is known; give the worker `--data {name}=PATH` or set `root` in the sweep file"

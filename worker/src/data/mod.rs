@@ -9,7 +9,7 @@
 //!    | resize           Case -> image_size x image_size    cache      keeps the result in a file
 //!    v
 //!  CaseSet = Inventory + images + masks
-//!    | split            indices of the cases -> train, validation, test
+//!    | split            indices of the cases, their areas and groups -> train, validation, test
 //! ```
 
 pub mod bmp;
@@ -30,6 +30,8 @@ pub use error::DataError;
 pub use source::Source;
 
 use proto::data::{Dataset, Inventory};
+use proto::ids::ContentHash;
+use std::collections::BTreeMap;
 use std::path::Path;
 
 /// One image with its mask, as large as it was taken.
@@ -56,9 +58,17 @@ pub struct CaseSet {
     pub images: Vec<u8>,
     /// 1 where the lesion is, else 0: `[cases, image_size, image_size]`.
     pub masks: Vec<u8>,
+    /// The splits that the sweep file lists.
+    pub partitions: Partitions,
 }
 
 impl CaseSet {
+    /// Cases of which the sweep file says nothing.
+    #[must_use]
+    pub fn new(inventory: Inventory, image_size: u32, images: Vec<u8>, masks: Vec<u8>) -> Self {
+        Self { inventory, image_size, images, masks, partitions: Partitions::new() }
+    }
+
     /// The mask of a case, `[image_size, image_size]`.
     #[must_use]
     pub fn mask(&self, case: u32) -> &[u8] {
@@ -81,14 +91,19 @@ impl CaseSet {
     }
 }
 
+/// Train, validation and test by the hash of their lists: indices of cases.
+pub type Partitions = BTreeMap<ContentHash, [Vec<u32>; 3]>;
+
 /// Finds the cases of a data set and hashes their content, without decoding them.
 ///
 /// The folder is `root`, else the data set's own.
 ///
 /// # Errors
-/// If no folder is known, it cannot be read, or an image or a mask is missing.
+/// If no folder is known, it cannot be read, an image or a mask is missing, or the sweep file's lists do not fit the cases.
 pub fn inventory(dataset: &Dataset, root: Option<&Path>) -> Result<Inventory, DataError> {
-    Ok(Source::open(dataset, root)?.inventory)
+    let found = Source::open(dataset, root)?.inventory;
+    dataset.lists.partitions_on(&found.cases).map_err(DataError::Lists)?;
+    dataset.lists.on(found).map_err(DataError::Lists)
 }
 
 /// Loads a data set at one size: from the cache folder if it holds this content at this size, else from the images, and
@@ -97,6 +112,19 @@ pub fn inventory(dataset: &Dataset, root: Option<&Path>) -> Result<Inventory, Da
 /// # Errors
 /// As [`inventory`], and if an image cannot be decoded or does not fit its mask.
 pub fn load(
+    dataset: &Dataset,
+    root: Option<&Path>,
+    image_size: u32,
+    cache_dir: Option<&Path>,
+) -> Result<CaseSet, DataError> {
+    let mut set = pictures(dataset, root, image_size, cache_dir)?;
+    set.partitions = dataset.lists.partitions_on(&set.inventory.cases).map_err(DataError::Lists)?;
+    set.inventory = dataset.lists.on(set.inventory).map_err(DataError::Lists)?;
+    Ok(set)
+}
+
+/// The images and masks, which are the same whatever the sweep file says of single cases.
+fn pictures(
     dataset: &Dataset,
     root: Option<&Path>,
     image_size: u32,

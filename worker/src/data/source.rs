@@ -54,7 +54,7 @@ impl Source {
                 .map(|index| hashes(&synthetic::case(parameters.seed, index)))
                 .collect(),
         };
-        Ok(Self { inventory: Inventory { content: content(&cases, &hashes), cases }, origin, hashes })
+        Ok(Self { inventory: Inventory::new(content(&cases, &hashes), cases), origin, hashes })
     }
 
     /// Decodes and resizes every case. `tick` is called after each, from many threads.
@@ -78,7 +78,7 @@ impl Source {
                 tick();
                 Ok(())
             })?;
-        Ok(CaseSet { inventory: self.inventory.clone(), image_size, images, masks })
+        Ok(CaseSet::new(self.inventory.clone(), image_size, images, masks))
     }
 
     fn case(&self, index: usize) -> Result<Case, DataError> {

@@ -129,9 +129,9 @@ mod tests {
         let left = |pixel: usize| pixel % size < size / 2;
         let channel = |on: bool, lit: bool| (0..size * size).map(move |pixel| u8::from(left(pixel) == lit && on) * 255);
         let images = channel(true, true).chain(channel(false, true)).chain(channel(true, false)).collect();
-        let inventory = Inventory { content: ContentHash(0), cases: vec!["a".to_owned()] };
+        let inventory = Inventory::new(ContentHash(0), vec!["a".to_owned()]);
         let masks = (0..size * size).map(|pixel| u8::from(left(pixel))).collect();
-        CaseSet { inventory, image_size: size as u32, images, masks }
+        CaseSet::new(inventory, size as u32, images, masks)
     }
 
     #[test]

@@ -6,7 +6,7 @@ use super::evaluate::evaluate;
 use super::learner::{Learner, numbers};
 use super::{TrainError, device, examples, verdict};
 use crate::data::CaseSet;
-use crate::data::split::{self, Subsets};
+use crate::data::split::{self, Pool, Subsets};
 use crate::models::{Network, Snapshot};
 use candle_core::{DType, Device};
 use proto::extras::{Artifact, Extras};
@@ -104,7 +104,7 @@ impl<'a> Session<'a> {
     /// If the specification does not fit the cases, or memory cannot be had.
     pub fn new(spec: &'a JobSpec, cases: &'a CaseSet, device: &'a Device) -> Result<Self, TrainError> {
         check(spec, cases)?;
-        let subsets = split::assign(&spec.split, &cases.areas(), spec.seeds.split_seed)?;
+        let subsets = split::assign(&spec.split, &Pool::of(cases), spec.seeds.split_seed)?;
         let (learner, batches) = (Learner::new(spec, device)?, Batches::new(cases, device)?);
         Ok(Self { spec, cases, device, subsets, learner, batches, selected: None, examples: 0 })
     }
@@ -282,12 +282,12 @@ mod tests {
         const SIZE: usize = 16;
         const CASES: usize = 6;
         let wave = |index: usize| (index * 37 % 251) as u8;
-        let cases = CaseSet {
-            inventory: Inventory { content: ContentHash(1), cases: (0..CASES).map(|case| case.to_string()).collect() },
-            image_size: SIZE as u32,
-            images: (0..CASES * 3 * SIZE * SIZE).map(wave).collect(),
-            masks: (0..CASES * SIZE * SIZE).map(|index| wave(index) % 2).collect(),
-        };
+        let cases = CaseSet::new(
+            Inventory::new(ContentHash(1), (0..CASES).map(|case| case.to_string()).collect()),
+            SIZE as u32,
+            (0..CASES * 3 * SIZE * SIZE).map(wave).collect(),
+            (0..CASES * SIZE * SIZE).map(|index| wave(index) % 2).collect(),
+        );
         let spec = JobSpec {
             trainer: TrainerKind::Candle,
             data: Data { content: ContentHash(1), image_size: SIZE as u32 },

@@ -64,8 +64,8 @@ mod tests {
         let left: [u8; 16] = std::array::from_fn(|pixel| u8::from(pixel % 4 < 2));
         let mut masks = left.repeat(9);
         masks.extend(left.map(|pixel| 1 - pixel));
-        let inventory = Inventory { content: ContentHash(0), cases: (0..10).map(|case| case.to_string()).collect() };
-        CaseSet { inventory, image_size: 4, images: vec![0; 10 * 48], masks }
+        let inventory = Inventory::new(ContentHash(0), (0..10).map(|case| case.to_string()).collect());
+        CaseSet::new(inventory, 4, vec![0; 10 * 48], masks)
     }
 
     fn test(counts: Counts) -> Evaluation {

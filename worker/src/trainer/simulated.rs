@@ -1,11 +1,11 @@
 //! A trainer that waits and makes its numbers up: the same job has the same numbers. It loads a coordinator without training, and plays a
 //! sweep's course with the scores that its file sets.
 
-use crate::data::split::{self, SplitError};
+use crate::data::split::{self, Pool, SplitError};
 use crate::seed::stream;
 use proto::extras::Extras;
 use proto::measure::{CaseCounts, Counts, Evaluation, JobResult, Measurement, Verdict};
-use proto::spec::{EpochChoice, JobSpec, Simulation};
+use proto::spec::{EpochChoice, JobSpec, Scheme, Simulation, Split};
 use rand::{Rng, RngExt};
 use rand_chacha::ChaCha8Rng;
 use std::time::{Duration, Instant};
@@ -32,7 +32,10 @@ pub(super) fn train(
     observe: &mut dyn FnMut(&Measurement),
 ) -> Result<JobResult, SplitError> {
     let started = Instant::now();
-    let subsets = split::assign(&spec.split, &vec![0; spec.split.total() as usize], spec.seeds.split_seed)?;
+    // nobody knows the cases that a file lists
+    let scheme = if spec.split.scheme == Scheme::File { Scheme::Random } else { spec.split.scheme };
+    let pool = Pool::of_size(spec.split.total() as usize);
+    let subsets = split::assign(&Split { scheme, ..spec.split }, &pool, spec.seeds.split_seed)?;
     let epochs = spec.training.epochs;
     let mut scores = Scores::of(spec);
     let mut best: Option<(u32, f64, Evaluation)> = None;

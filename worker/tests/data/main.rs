@@ -8,6 +8,7 @@ mod split;
 mod synthetic;
 
 use image::{GrayImage, RgbImage};
+use proto::cases::CaseLists;
 use proto::data::{Dataset, Format, Synthetic};
 use std::fs;
 use std::path::Path;
@@ -15,7 +16,7 @@ use worker::data::Case;
 
 /// A data set of that format, without a folder of its own.
 fn dataset(format: Format) -> Dataset {
-    Dataset { name: "moles".to_owned(), format, root: None, synthetic: None }
+    Dataset { name: "moles".to_owned(), format, root: None, synthetic: None, lists: CaseLists::default() }
 }
 
 /// A synthetic data set with seed 1.

@@ -3,14 +3,27 @@
 use proto::ids::ContentHash;
 use proto::spec::{Scheme, Split, Stratify};
 use std::collections::BTreeSet;
-use worker::data::split::{self, SplitError, Subsets};
+use worker::data::split::{self, Pool, SplitError, Subsets};
 
-const SPLIT: Split = Split { scheme: Scheme::Random, train: 100, validation: 50, test: 40, stratify: Stratify::None };
+const SPLIT: Split = Split {
+    scheme: Scheme::Random,
+    train: 100,
+    validation: 50,
+    test: 40,
+    stratify: Stratify::None,
+    folds: 0,
+    partition: None,
+};
 const ROTATION: Split = Split { scheme: Scheme::Rotation, train: 20, validation: 10, test: 10, ..SPLIT };
 
 /// Splits cases whose lesions do not matter.
 fn assign(split: &Split, cases: usize, seed: u64) -> Result<Subsets, SplitError> {
-    split::assign(split, &vec![0; cases], seed)
+    split::assign(split, &Pool::of_size(cases), seed)
+}
+
+/// Cases of which only the areas of their lesions are known.
+fn of_areas(areas: &[u32]) -> Pool {
+    Pool { areas: areas.to_vec(), ..Pool::default() }
 }
 
 fn all(subsets: &Subsets) -> Vec<u32> {
@@ -117,6 +130,93 @@ fn a_rotation_needs_equal_blocks() {
     assert!(matches!(assign(&ROTATION, 39, 0), Err(SplitError::TooFew { .. })));
 }
 
+#[test]
+fn folds_are_tested_in_turn_and_test_each_case_once() {
+    for (cases, folds) in [(23, 5), (10, 10), (9, 2)] {
+        for permutation in 0..4 {
+            let split = |seed: u64| {
+                let base = Split { scheme: Scheme::KFold, folds, ..SPLIT };
+                let turn = seed % u64::from(folds);
+                let test = (base.fold_start(turn + 1, cases) - base.fold_start(turn, cases)) as u32;
+                Split { validation: 2, test, train: cases as u32 - test - 2, ..base }
+            };
+            let first = permutation * u64::from(folds);
+            let turns: Vec<_> = (first..first + u64::from(folds))
+                .map(|seed| (split(seed), assign(&split(seed), cases as usize, seed).unwrap()))
+                .collect();
+            for (split, turn) in &turns {
+                let sizes = [turn.train.len(), turn.validation.len(), turn.test.len()];
+                assert_eq!(sizes, [split.train, split.validation, split.test].map(|size| size as usize));
+                assert_eq!(all(turn).into_iter().collect::<BTreeSet<_>>(), (0..cases as u32).collect());
+            }
+            let tested: BTreeSet<_> = turns.iter().flat_map(|(_, turn)| turn.test.clone()).collect();
+            assert_eq!(tested.len(), cases as usize);
+        }
+    }
+}
+
+/// The numbers are those of `tests/reference/split.py`.
+#[test]
+fn the_folds_and_the_groups_of_a_seed_never_change() {
+    let split = Split { scheme: Scheme::KFold, folds: 3, train: 5, validation: 2, test: 4, ..SPLIT };
+    let Subsets { train, validation, test } = assign(&split, 11, 4).unwrap();
+    assert_eq!((train, validation, test), (vec![0, 4, 1, 8, 7], vec![9, 3], vec![6, 10, 2, 5]));
+    let groups = vec![0, 0, 1, 2, 2, 2, 3, 4, 4, 5];
+    let split = Split { train: 5, validation: 2, test: 3, ..SPLIT };
+    let subsets = split::assign(&split, &Pool { groups, ..Pool::of_size(10) }, 1).unwrap();
+    assert_eq!((subsets.train, subsets.validation), (vec![2, 3, 4, 5, 0, 1], vec![9, 6]));
+    assert_eq!(subsets.test, [7, 8]);
+}
+
+#[test]
+fn groups_stay_together_and_the_sizes_are_met_as_nearly_as_that_allows() {
+    // groups of 1 to 4 cases, not in the order of the cases
+    let groups: Vec<u32> = (0..200).map(|case| case * 7 % 80).collect();
+    let areas = (0..200).map(|case| case * 7919 % 83).collect();
+    let pool = Pool { groups: groups.clone(), areas, ..Pool::default() };
+    let kfold = Split { scheme: Scheme::KFold, folds: 4, train: 100, validation: 50, test: 50, ..SPLIT };
+    for split in [Split { test: 50, ..SPLIT }, SPLIT, kfold, Split { stratify: Stratify::LesionFraction, ..kfold }] {
+        for seed in 0..40 {
+            let subsets = split::assign(&split, &pool, seed).unwrap();
+            let of = |subset: &[u32]| subset.iter().map(|case| groups[*case as usize]).collect::<BTreeSet<_>>();
+            let [train, validation, test] = [&subsets.train, &subsets.validation, &subsets.test].map(|cases| of(cases));
+            assert!(train.is_disjoint(&validation) && train.is_disjoint(&test) && validation.is_disjoint(&test));
+            let met = |subset: &[u32], size: u32| (subset.len() as u32).abs_diff(size) <= 4;
+            assert!(met(&subsets.validation, split.validation) && met(&subsets.test, split.test), "{subsets:?}");
+            let distinct: BTreeSet<_> = all(&subsets).into_iter().collect();
+            assert_eq!(distinct.len(), all(&subsets).len());
+            if split.total() == 200 {
+                assert_eq!(distinct.len(), 200, "no case is left out");
+            }
+        }
+    }
+    let pool = Pool { groups: vec![0, 0, 0, 0, 0, 0, 0, 0, 1, 1], ..Pool::of_size(10) };
+    let split = Split { train: 5, validation: 2, test: 3, ..SPLIT };
+    assert_eq!(split::assign(&split, &pool, 0), Err(SplitError::TooFewGroups { groups: 2 }));
+    let rotation = Split { train: 4, validation: 2, test: 2, ..ROTATION };
+    assert_eq!(split::assign(&rotation, &pool, 0), Err(SplitError::MarkedRotation));
+}
+
+#[test]
+fn fixed_cases_are_tested_always_and_listed_cases_are_taken_as_they_are_listed() {
+    let fixed: Vec<u32> = vec![3, 7, 11, 12];
+    let pool = Pool { fixed_test: fixed.clone(), ..Pool::of_size(20) };
+    let split = Split { train: 10, validation: 6, test: 4, ..SPLIT };
+    let subsets: Vec<_> = (0..20).map(|seed| split::assign(&split, &pool, seed).unwrap()).collect();
+    assert!(subsets.iter().all(|subsets| subsets.test == fixed && all(subsets).len() == 20));
+    assert!(subsets.iter().all(|subsets| subsets.train.iter().all(|case| !fixed.contains(case))));
+    assert_ne!(subsets[0].train, subsets[1].train);
+
+    let hash = ContentHash(5);
+    let listed = [(hash, [vec![4, 0], vec![], vec![2]])].into();
+    let pool = Pool { partitions: listed, ..Pool::of_size(5) };
+    let split = Split { scheme: Scheme::File, train: 2, validation: 0, test: 1, partition: Some(hash), ..SPLIT };
+    let subsets = split::assign(&split, &pool, 9).unwrap();
+    assert_eq!(subsets, Subsets { train: vec![4, 0], validation: vec![], test: vec![2] });
+    let other = Split { partition: Some(ContentHash(6)), ..split };
+    assert_eq!(split::assign(&other, &pool, 9), Err(SplitError::NoPartition { split_seed: 9 }));
+}
+
 /// How many cases of each fifth, by area, are in the subset.
 fn fifths(areas: &[u32], subset: &[u32]) -> [usize; 5] {
     let mut by_area: Vec<u32> = (0..areas.len() as u32).collect();
@@ -136,11 +236,11 @@ fn stratified_subsets_have_every_lesion_size_in_proportion() {
     for seed in 0..40 {
         for scheme in [Scheme::Random, Scheme::Rotation] {
             let split = Split { scheme, test: 50, stratify: Stratify::LesionFraction, ..SPLIT };
-            let subsets = split::assign(&split, &areas, seed).unwrap();
+            let subsets = split::assign(&split, &of_areas(&areas), seed).unwrap();
             assert_eq!(fifths(&areas, &subsets.train), [20; 5]);
             assert_eq!(fifths(&areas, &subsets.validation), [10; 5]);
             assert_eq!(fifths(&areas, &subsets.test), [10; 5]);
-            let plain = split::assign(&Split { stratify: Stratify::None, ..split }, &areas, seed).unwrap();
+            let plain = split::assign(&Split { stratify: Stratify::None, ..split }, &of_areas(&areas), seed).unwrap();
             chance += usize::from(fifths(&areas, &plain.test) != [10; 5]);
         }
     }
@@ -148,7 +248,7 @@ fn stratified_subsets_have_every_lesion_size_in_proportion() {
     // where the bins do not divide evenly, no bin is off by more than a case at either end of the subset
     let split = Split { train: 31, validation: 17, test: 23, stratify: Stratify::LesionFraction, ..SPLIT };
     for seed in 0..40 {
-        let test = split::assign(&split, &areas[..83], seed).unwrap().test;
+        let test = split::assign(&split, &of_areas(&areas[..83]), seed).unwrap().test;
         let off = fifths(&areas[..83], &test).map(|count| (count as f64 - 23.0 / 5.0).abs());
         assert!(off.iter().all(|off| *off < 2.0), "{off:?}");
     }
@@ -160,7 +260,7 @@ fn stratified_subsets_are_still_drawn_by_chance() {
     let split = Split { train: 10, validation: 5, test: 5, stratify: Stratify::LesionFraction, ..SPLIT };
     let mut tested = [0u32; 20];
     for seed in 0..4000 {
-        for case in split::assign(&split, &areas, seed).unwrap().test {
+        for case in split::assign(&split, &of_areas(&areas), seed).unwrap().test {
             tested[case as usize] += 1;
         }
     }

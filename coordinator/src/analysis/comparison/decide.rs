@@ -188,7 +188,8 @@ impl<'a> Decider<'a> {
         let cases = numbers.new_cases.as_ref();
         let pool = self.p_this_pool(numbers.p_this_pool, numbers.p_max_t, shared) <= alpha;
         let for_cases = pool && cases.is_some_and(|cases| cases.p_holm <= alpha && cases.mean * numbers.mean > 0.0);
-        let for_data = pool && numbers.p_holm <= alpha && (for_cases || cases.is_none());
+        let reaches = self.pairing.reaches_new_data;
+        let for_data = reaches && pool && numbers.p_holm <= alpha && (for_cases || cases.is_none());
         let shown = match (for_data, for_cases, pool) {
             (true, ..) => Some(Question::NewData),
             (_, true, _) => Some(Question::NewCases),

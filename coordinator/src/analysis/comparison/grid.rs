@@ -12,7 +12,8 @@ pub(super) struct Grid {
     pub(super) rows: Vec<GridRow>,
     /// The replicates of each split, in an order that does not depend on their labels.
     pub(super) splits: Vec<Vec<usize>>,
-    /// For each split, the test cases, as indices of all tested cases; empty if not known.
+    /// For each split, the test cases, as indices of all tested cases; empty if not known. The cases of a group have one index and follow each
+    /// other.
     pub(super) cases: Vec<Vec<u32>>,
     /// Number of different test cases.
     pub(super) tested: usize,
@@ -77,7 +78,7 @@ impl Grid {
         };
         splits.retain(|split| split.iter().any(is_observed));
         let lists = case_lists(&of_rows, &splits);
-        let (cases, tested) = dense(&lists);
+        let (cases, tested) = dense(&lists, &observations.clusters);
         let split_ids = split_ids(&of_rows, replicates);
         let rows = of_rows.iter().zip(split_ids).map(|(of_row, split_ids)| {
             let score = |replicate| of_row.get(replicate).and_then(Observation::score).unwrap_or(f64::NAN);
@@ -243,12 +244,13 @@ fn case_lists(rows: &[&Vec<Observation>], splits: &[Vec<usize>]) -> Vec<Vec<u32>
     splits.iter().map(|split| of_split(split).unwrap_or_default()).collect()
 }
 
-/// The lists with all cases that occur numbered from 0, and how many there are.
-fn dense(lists: &[Vec<u32>]) -> (Vec<Vec<u32>>, usize) {
-    let mut all: Vec<u32> = lists.iter().flatten().copied().collect();
+/// The lists with all cases that occur numbered from 0, or all groups if cases have one, and how many there are.
+fn dense(lists: &[Vec<u32>], clusters: &[u32]) -> (Vec<Vec<u32>>, usize) {
+    let cluster = |case: &u32| clusters.get(*case as usize).copied().unwrap_or(*case);
+    let mut all: Vec<u32> = lists.iter().flatten().map(cluster).collect();
     all.sort_unstable();
     all.dedup();
-    let place = |case: &u32| all.partition_point(|other| other < case) as u32;
+    let place = |case: &u32| all.partition_point(|other| *other < cluster(case)) as u32;
     (lists.iter().map(|list| list.iter().map(place).collect()).collect(), all.len())
 }
 

@@ -119,7 +119,8 @@ impl Analysis {
         let baselines = rows.baselines(observations);
         let typical_spread = median(candidates.iter().filter_map(|row| row.scores.sd).collect());
         let rope = options.rope.unwrap_or_else(|| typical_spread.unwrap_or(0.0) * ROPE_SHARE);
-        let pairing = Pairing { grid: &grid, students: &students, options, ratio, rope };
+        let reaches_new_data = options.ratio.is_some() || observations.replicates_are.reach_new_data();
+        let pairing = Pairing { grid: &grid, students: &students, options, ratio, reaches_new_data, rope };
         let tests: Vec<Option<f64>> = candidates.iter().map(|row| row.scores.mean).collect();
         let mut selection = Selection::of(&grid, observations, &tests);
         let best = selection.as_ref().map(|selection| selection.best().candidate);

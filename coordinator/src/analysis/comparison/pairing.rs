@@ -28,6 +28,8 @@ pub(super) struct Pairing<'a> {
     pub(super) students: &'a Students,
     pub(super) options: &'a Options,
     pub(super) ratio: f64,
+    /// Whether a correction for new data is known.
+    pub(super) reaches_new_data: bool,
     /// Differences up to this size do not matter.
     pub(super) rope: f64,
 }

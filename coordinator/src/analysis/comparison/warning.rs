@@ -61,6 +61,13 @@ pub enum Warning {
     },
     /// Replicates are seeds: they may share one split, and then say nothing of new data.
     Seeds,
+    /// The splits are not drawn as the correction for new data needs it.
+    NoCorrection {
+        /// Whether a file lists them; else their test cases are fixed.
+        is_listed: bool,
+        /// The ratio that columns for new data assume.
+        ratio: f64,
+    },
     /// The splits are turns of a few permutations. Within a permutation every case is tested once, so that the ease of cases cancels:
     /// the means are better than their intervals, which take the splits for independent.
     Rotated {
@@ -128,6 +135,10 @@ impl fmt::Display for Warning {
             Self::RatioAssumed { ratio } => {
                 write!(f, "the ratio of test to training cases is not known; intervals for new data assume {ratio}")
             }
+            Self::NoCorrection { is_listed, ratio } => {
+                let why = if *is_listed { "a file lists the splits" } else { "all splits have the same test cases" };
+                write!(f, "{why}, so no correction for new data is known; columns for new data assume a ratio of {ratio}, and nothing is claimed from them")
+            }
             Self::Seeds => f.write_str(
                 "the replicates are seeds: if they share one split, nothing here holds for other splits or new data; name the column of the split, or give the ratio of test to training cases",
             ),
@@ -190,8 +201,11 @@ impl Warning {
             // somebody knows what the replicates are
         } else if observations.replicates_are == ReplicatesAre::Seeds {
             warnings.push(Self::Seeds);
-        } else {
+        } else if observations.replicates_are.reach_new_data() {
             warnings.push(Self::RatioAssumed { ratio: DEFAULT_RATIO });
+        } else {
+            let is_listed = observations.replicates_are == ReplicatesAre::ListedSplits;
+            warnings.push(Self::NoCorrection { is_listed, ratio: DEFAULT_RATIO });
         }
         let observed = grid.splits.iter().flatten();
         let permutations: BTreeSet<u64> =

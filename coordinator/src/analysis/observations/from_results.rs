@@ -2,11 +2,11 @@
 //! objective's, where a sweep has no test cases.
 
 use super::{Baseline, Candidate, CaseScore, Ended, Observation, Observations, Replicate, ReplicatesAre};
-use crate::results::{BaselineRow, JobRow, RowState, ScoredResult, SweepHead, SweepResults};
+use crate::results::{BaselineRow, JobRow, RowState, ScoredResult, SplitsAre, SweepHead, SweepResults};
 use crate::stats::Interval;
 use proto::extras::Baseline as Kind;
 use proto::measure::{CaseCounts, Scores};
-use proto::spec::{Metric, Scheme, Seeds, Split, Subset};
+use proto::spec::{Metric, Scheme, Seeds, Subset};
 
 /// What is known of each candidate on each replicate.
 #[must_use]
@@ -16,7 +16,7 @@ pub fn observations(results: &SweepResults) -> Observations {
     let pool = head.cases.map(|cases| match head.split.scheme {
         // the other cases are in no split
         Scheme::Rotation => cases.min(head.split.total() as usize),
-        Scheme::Random => cases,
+        Scheme::Random | Scheme::KFold | Scheme::File => cases,
     });
     let blank = || vec![Observation::Missing; head.replicates.len()];
     let candidate = |values: &Vec<_>| Candidate { values: values.clone(), observations: blank() };
@@ -34,7 +34,12 @@ pub fn observations(results: &SweepResults) -> Observations {
         candidates,
         baselines: scored_baselines(head, subset, baselines),
         replicates: head.replicates.iter().map(|seeds| replicate(head, seeds)).collect(),
-        replicates_are: ReplicatesAre::Splits,
+        replicates_are: match head.splits_are {
+            SplitsAre::Drawn => ReplicatesAre::Splits,
+            SplitsAre::OfFixedTest => ReplicatesAre::SplitsOfFixedTest,
+            SplitsAre::Listed => ReplicatesAre::ListedSplits,
+        },
+        clusters: head.groups.clone(),
         range: (head.objective.metric != Metric::Loss).then_some(Interval { low: 0.0, high: 1.0 }),
         ratio: ratio(head, subset, pool),
         pool,
@@ -49,7 +54,7 @@ fn scored_baselines(head: &SweepHead, subset: Subset, rows: &[BaselineRow]) -> V
             let counts = if subset == Subset::Test { &row.test } else { &row.validation };
             let score = Scores::of(f64::NAN, counts).get(head.objective.metric);
             if let Some((place, score)) = observations.get_mut(row.replicate).zip(score) {
-                let cases = cases(counts, head.objective.metric);
+                let cases = cases(head, counts);
                 *place = Observation::Ended(Ended { score: Some(score), cases, ..Ended::default() });
             }
         }
@@ -60,12 +65,11 @@ fn scored_baselines(head: &SweepHead, subset: Subset, rows: &[BaselineRow]) -> V
 }
 
 fn replicate(head: &SweepHead, seeds: &Seeds) -> Replicate {
-    let rotates = head.split.scheme == Scheme::Rotation;
     Replicate {
         label: seeds.split_seed.to_string(),
         seeds: Some(*seeds),
         split: Some(seeds.split_seed),
-        permutation: rotates.then(|| Split::turn(seeds.split_seed).0),
+        permutation: head.split.turn(seeds.split_seed).map(|(permutation, _)| permutation),
     }
 }
 
@@ -89,24 +93,28 @@ fn ended(head: &SweepHead, subset: Subset, scored: &ScoredResult) -> Ended {
         validation: if subset == Subset::Validation { None } else { score(Subset::Validation) },
         seconds: Some(scored.result.train_seconds),
         split_hash: scored.result.split_hash.map(|hash| hash.to_string()),
-        cases: cases(scored.cases(subset), metric),
+        cases: cases(head, scored.cases(subset)),
     }
 }
 
 /// The cases' own scores; none for a metric that is not made of pixel counts.
-fn cases(counts: &[CaseCounts], metric: Metric) -> Vec<CaseScore> {
+fn cases(head: &SweepHead, counts: &[CaseCounts]) -> Vec<CaseScore> {
+    let metric = head.objective.metric;
     let score = |case: &CaseCounts| Some(CaseScore { case: case.case, score: case.counts.score(metric)? });
     let mut cases: Vec<_> = counts.iter().filter_map(score).collect();
-    cases.sort_by_key(|case| case.case);
+    cases.sort_by_key(|case| (head.groups.get(case.case as usize), case.case));
     cases
 }
 
-/// The ratio of the subset that is reported.
+/// The ratio of the subset that is reported. The folds of a permutation are equal on average.
 fn ratio(head: &SweepHead, subset: Subset, pool: Option<usize>) -> Option<f64> {
+    if head.splits_are == SplitsAre::Drawn && head.split.scheme == Scheme::KFold && subset == Subset::Test {
+        return Some(1.0 / f64::from(head.split.folds.saturating_sub(1).max(1)));
+    }
     let reported = match subset {
         Subset::Validation => head.split.validation,
         Subset::Test => head.split.test,
         Subset::Train => return None,
     };
-    super::ratio(reported, head.split.train, pool)
+    super::ratio(reported, head.split.train, pool).filter(|_| head.splits_are == SplitsAre::Drawn)
 }

@@ -49,6 +49,16 @@ pub struct Observations {
     pub ratio: Option<f64>,
     /// Number of cases that the splits are drawn from; `None` if not known.
     pub pool: Option<usize>,
+    /// The group of each case of which scores are alike, such as a patient, by index of the case; empty if every case stands for itself.
+    pub clusters: Vec<u32>,
+}
+
+impl ReplicatesAre {
+    /// Whether they can say something of new training sets, with the correction for their overlap.
+    #[must_use]
+    pub fn reach_new_data(self) -> bool {
+        matches!(self, Self::Splits | Self::Seeds)
+    }
 }
 
 /// A candidate and what is known of each of its jobs.
@@ -79,6 +89,10 @@ pub enum ReplicatesAre {
     Splits,
     /// The seed, as far as is known: all replicates may have one split. Then they say nothing of other splits or new data.
     Seeds,
+    /// The training cases, while the test cases stay the same: no correction for new data is known.
+    SplitsOfFixedTest,
+    /// Splits that somebody has listed: no correction for new data is known.
+    ListedSplits,
 }
 
 /// One value of the seeds.
@@ -123,7 +137,7 @@ pub struct Ended {
     pub seconds: Option<f64>,
     /// Hash of the lists of cases of its split; `None` if not known. Two jobs are paired only if theirs agree.
     pub split_hash: Option<String>,
-    /// The score of each test case, in ascending order of the cases; empty if not known.
+    /// The score of each test case, those of a group together, else in ascending order of the cases; empty if not known.
     pub cases: Vec<CaseScore>,
 }
 

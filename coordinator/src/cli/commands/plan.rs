@@ -14,6 +14,7 @@ use crate::tables::table::{Cell, Column, Kind, Table};
 use crate::text::{flop, measured, plural, seeds};
 use proto::cost;
 use proto::data::Dataset;
+use proto::sizes::Size;
 use proto::spec::{Convolution, JobSpec, Precision, Scheme, Seeds, Stratify, Subset};
 use serde::Serialize;
 use std::collections::BTreeSet;
@@ -128,20 +129,19 @@ fn write_table(plan: &Plan, spread: Option<&Spread>, with_power: bool, out: &mut
 /// What decides how small a difference the sweep tells apart.
 fn design(plan: &Plan) -> Design {
     let splits: BTreeSet<u64> = plan.replicates.iter().map(|seeds| seeds.split_seed).collect();
-    let ratio = plan.candidates.first().and_then(|candidate| {
-        let split = &candidate.template.split;
-        let reported = match plan.objective.reported(split) {
-            Subset::Test => split.test,
-            Subset::Train | Subset::Validation => split.validation,
-        };
-        // of a folder the number of cases is not known yet
-        let pool = match (split.scheme, &plan.dataset.synthetic) {
-            (Scheme::Rotation, _) => Some(split.total()),
-            (Scheme::Random, Some(synthetic)) => Some(synthetic.cases.into()),
-            (Scheme::Random, None) => None,
-        };
-        ratio(reported, split.train, pool.map(|pool| pool as usize))
-    });
+    let split = plan.drawn();
+    let reported = match plan.objective.reported(&split) {
+        Subset::Test => split.test,
+        Subset::Train | Subset::Validation => split.validation,
+    };
+    // of a folder the number of cases is not known yet; sizes that depend on it are those of 1,000 cases
+    let pool = match (split.scheme, &plan.dataset.synthetic, &plan.sizes) {
+        (Scheme::Rotation, ..) => Some(split.total() as usize),
+        (_, _, Some(_)) => Some(1000),
+        (_, Some(synthetic), None) => Some(synthetic.cases as usize),
+        (_, None, None) => None,
+    };
+    let ratio = ratio(reported, split.train, pool);
     let Options { alpha, power, .. } = Options::default();
     let candidates = plan.candidates.len();
     Design {
@@ -151,6 +151,25 @@ fn design(plan: &Plan) -> Design {
         alpha,
         power,
     }
+}
+
+/// How replicates are divided.
+fn subsets(plan: &Plan) -> String {
+    let (split, lists) = (plan.drawn(), &plan.dataset.lists);
+    let [train, validation, test] = match &plan.sizes {
+        Some(sizes) => [sizes.train, sizes.validation, sizes.test],
+        None => [split.train, split.validation, split.test].map(Size::Cases),
+    };
+    let text = match split.scheme {
+        Scheme::File => format!("{} listed splits", lists.partitions.len()),
+        Scheme::KFold => {
+            format!("{} folds, one of which is tested, {validation} validation, the rest train", split.folds)
+        }
+        _ if lists.fixed_test.is_some() => format!("{train} train, {validation} validation, fixed test cases, random"),
+        scheme => format!("{train} train, {validation} validation, {test} test, {scheme}"),
+    };
+    let by = if split.stratify == Stratify::None { String::new() } else { format!(", by {}", split.stratify) };
+    text + &by + if lists.groups.is_some() { ", groups together" } else { "" }
 }
 
 /// A standard deviation.
@@ -186,17 +205,7 @@ fn protocol(plan: &Plan) -> Vec<(&'static str, String)> {
     let objective = &plan.objective;
     let mut lines = vec![
         ("data set", format!("{} ({images}), {side} x {side} pixels", plan.dataset.name)),
-        (
-            "split",
-            format!(
-                "{} train, {} validation, {} test, {}{}",
-                split.train,
-                split.validation,
-                split.test,
-                split.scheme,
-                if split.stratify == Stratify::None { String::new() } else { format!(", by {}", split.stratify) }
-            ),
-        ),
+        ("split", subsets(plan)),
         ("training", training.join(", ")),
         (
             "objective",

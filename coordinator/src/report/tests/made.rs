@@ -10,7 +10,7 @@ use crate::analysis::observations::Observations;
 use crate::analysis::observations::{Baseline, Candidate, Observation, Replicate, ReplicatesAre};
 use crate::plan::{AxisValue, Objective};
 use crate::report::*;
-use crate::results::{Example, JobRow, MeasurementRow, RowState, ScoredResult, SweepHead, SweepResults};
+use crate::results::{Example, JobRow, MeasurementRow, RowState, ScoredResult, SplitsAre, SweepHead, SweepResults};
 use crate::stats::{Interval, Summary};
 use crate::tables::About;
 use proto::extras::Extras;
@@ -66,6 +66,8 @@ impl Made {
             objective: Objective::default(),
             split: Split::default(),
             cases: Some(200),
+            groups: Vec::new(),
+            splits_are: SplitsAre::Drawn,
         };
         Self {
             measurements: measurements(&jobs),
@@ -130,6 +132,7 @@ fn observations(candidates: usize) -> Observations {
         replicates_are: ReplicatesAre::Splits,
         range: Some(Interval { low: 0.0, high: 1.0 }),
         ratio: Some(0.5),
+        clusters: Vec::new(),
         pool: Some(200),
     }
 }

@@ -20,13 +20,13 @@ enum Lister {
 
 impl Sim {
     fn submit_listed(&mut self, plan: Plan, lister: Lister) {
-        let content = inventory("pictures", 8).content;
+        let data = inventory("pictures", 8);
         let mut other = plan.clone();
         other.candidates.reverse();
         let listing = match lister {
             Lister::Itself => None,
-            Lister::Before => Some(Listing::of(&plan, content)),
-            Lister::Wrongly => Some(Listing::of(&other, content)),
+            Lister::Before => Some(Listing::of(&plan, &data)),
+            Lister::Wrongly => Some(Listing::of(&other, &data)),
         };
         let decision = self.state.submit_decision(plan, String::new()).unwrap();
         self.state.make_ready(listing.map(Arc::new));

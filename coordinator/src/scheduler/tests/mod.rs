@@ -34,7 +34,7 @@ fn sweep(name: &str, losses: &str, seeds: u32) -> Plan {
 
 fn inventory(content: &str, cases: usize) -> Inventory {
     let cases = (0..cases).map(|case| format!("case{case:03}")).collect();
-    Inventory { content: ContentHash::of(content.as_bytes()), cases }
+    Inventory::new(ContentHash::of(content.as_bytes()), cases)
 }
 
 /// The result of a job of [`sweep`].

@@ -11,7 +11,7 @@ fn jobs_run_in_blocks_of_one_replicate_and_each_once() {
     let worker = sim.worker(1, 1);
     let ended = sim.finish(worker);
     let plan = sweep("a", "[bce, dice, focal]", 2);
-    let expected: Vec<_> = plan.queue().map(|(c, r)| plan.job(c, r, inventory("pictures", 8).content).id()).collect();
+    let expected: Vec<_> = plan.queue().map(|(c, r)| plan.job(c, r, &inventory("pictures", 8)).id()).collect();
     assert_eq!(ended, expected);
     assert_eq!(ended.iter().collect::<BTreeSet<_>>().len(), 6);
     let sweep = sim.state.sweep("a").unwrap();

@@ -16,6 +16,7 @@ use proto::data_folder::name_and_path;
 use proto::file::{JobFile, LoadError};
 use proto::ids::JobId;
 use proto::measure::{JobResult, Measurement, Scores, Verdict};
+use proto::sizes::Misfit;
 use proto::spec::{JobSpec, Objective, Subset};
 use serde::Serialize;
 use std::io::{self, Write};
@@ -57,6 +58,9 @@ pub enum TrainCommandError {
     /// The data set cannot be read.
     #[error(transparent)]
     Data(#[from] DataError),
+    /// The data set cannot be split as the job file asks for.
+    #[error(transparent)]
+    Misfit(#[from] Misfit),
     /// The job cannot be trained.
     #[error(transparent)]
     Train(#[from] TrainError),
@@ -86,7 +90,7 @@ impl TrainCommandError {
     #[must_use]
     pub fn is_users(&self) -> bool {
         match self {
-            Self::JobFile(_) | Self::Device(_) | Self::Data(_) => true,
+            Self::JobFile(_) | Self::Device(_) | Self::Data(_) | Self::Misfit(_) => true,
             Self::Weights { .. } | Self::Output { .. } => true,
             Self::Train(error) => !matches!(error, TrainError::Tensor(_)),
             Self::Write(_) => false,
@@ -139,7 +143,7 @@ pub fn run(args: Args) -> Result<(), TrainCommandError> {
     let given = args.data.iter().find(|(name, _)| *name == dataset.name).map(|(_, path)| path.as_path());
     let root = given.or(dataset.root.as_deref().map(Path::new));
     let cases = data::load(dataset, root, job.job.data.image_size, Some(&data::default_cache_dir()))?;
-    let spec = job.with(cases.inventory.content);
+    let spec = job.on(&cases.inventory)?;
     let mut session = Session::new(&spec, &cases, &device)?;
     if let Some(path) = &args.init {
         let reason = |error: candle_core::Error| error.to_string().lines().next().unwrap_or_default().to_owned();

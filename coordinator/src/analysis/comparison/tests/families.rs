@@ -35,7 +35,14 @@ fn a_pair_has_the_same_numbers_whether_all_pairs_are_kept_or_only_those_with_one
     for missing in [2, 4, 1_000_000] {
         let (options, grid) = (Options::default(), Grid::of(&observations(missing), None));
         let students = Students::new(SPLITS, options.alpha);
-        let pairing = Pairing { grid: &grid, students: &students, options: &options, ratio: 0.5, rope: 0.01 };
+        let pairing = Pairing {
+            grid: &grid,
+            students: &students,
+            options: &options,
+            ratio: 0.5,
+            reaches_new_data: true,
+            rope: 0.01,
+        };
         let count = CANDIDATES as u32;
         let pairs: Vec<RowPair> = (0..count).flat_map(|a| (a + 1..count).map(move |b| (a, b))).collect();
         let all = pairing.family(&pairs, |_| true);

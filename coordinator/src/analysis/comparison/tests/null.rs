@@ -44,12 +44,12 @@ const REGIMES: [Regime; 4] = [
 
 /// In which sense the candidates are alike.
 #[derive(Clone, Copy, PartialEq)]
-enum Alike {
+pub(super) enum Alike {
     OnNewData,
     OnThisPool,
 }
 
-fn normal(random: &mut Random) -> f64 {
+pub(super) fn normal(random: &mut Random) -> f64 {
     // Box and Muller; one of the two is enough
     let uniform = |random: &mut Random| (random.bits() >> 11) as f64 / (1_u64 << 53) as f64;
     let (u, v) = (1.0 - uniform(random), uniform(random));
@@ -66,9 +66,9 @@ fn effects(random: &mut Random, alike: Alike) -> Vec<f64> {
     effects
 }
 
-fn shuffled(random: &mut Random) -> Vec<usize> {
-    let mut cases: Vec<usize> = (0..CASES).collect();
-    for last in (1..CASES).rev() {
+pub(super) fn shuffled(random: &mut Random, cases: usize) -> Vec<usize> {
+    let mut cases: Vec<usize> = (0..cases).collect();
+    for last in (1..cases.len()).rev() {
         cases.swap(last, random.below(last + 1));
     }
     cases
@@ -76,7 +76,7 @@ fn shuffled(random: &mut Random) -> Vec<usize> {
 
 fn sweep(regime: Regime, alike: Alike, seed: u64) -> Observations {
     let random = &mut Random::of(seed);
-    let splits: Vec<Vec<usize>> = (0..SPLITS).map(|_| shuffled(random)).collect();
+    let splits: Vec<Vec<usize>> = (0..SPLITS).map(|_| shuffled(random, CASES)).collect();
     // a mean over so many of the pool's cases, drawn without replacement, has this deviation by unit of theirs
     let of_mean = |n: usize| ((1.0 - n as f64 / CASES as f64) / n as f64).sqrt();
     let unit = of_mean(TEST);
@@ -108,7 +108,7 @@ fn family(observations: &Observations) -> Family {
     let students = Students::new(SPLITS, options.alpha);
     let count = CANDIDATES as u32;
     let pairs: Vec<_> = (0..count).flat_map(|a| (a + 1..count).map(move |b| (a, b))).collect();
-    Pairing { grid: &grid, students: &students, options: &options, ratio: 0.5, rope: 0.01 }
+    Pairing { grid: &grid, students: &students, options: &options, ratio: 0.5, reaches_new_data: true, rope: 0.01 }
         .family(&pairs, |_| true)
         .family
 }

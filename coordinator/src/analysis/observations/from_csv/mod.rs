@@ -70,6 +70,7 @@ pub fn read(bytes: &[u8], columns: &Columns) -> Result<Imported, ImportError> {
             replicates_are: if places.splits.is_empty() { ReplicatesAre::Seeds } else { ReplicatesAre::Splits },
             range: None,
             ratio: None,
+            clusters: Vec::new(),
             pool: (!runs.cases.is_empty()).then_some(runs.cases.len()),
         })
     };
