@@ -85,8 +85,23 @@ pub struct CaseLists {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub fixed_test: Option<FixedTest>,
     /// The cases of each split, by split seed.
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    #[serde(skip_serializing_if = "BTreeMap::is_empty", with = "pairs")]
     pub partitions: BTreeMap<u64, Partition>,
+}
+
+/// A map as a list of pairs: what is read within an enum with a tag has no numbers as keys (serde's buffer keeps them as text).
+mod pairs {
+    use super::Partition;
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+    use std::collections::BTreeMap;
+
+    pub(super) fn serialize<S: Serializer>(map: &BTreeMap<u64, Partition>, to: S) -> Result<S::Ok, S::Error> {
+        map.iter().collect::<Vec<_>>().serialize(to)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<BTreeMap<u64, Partition>, D::Error> {
+        Ok(Vec::<(u64, Partition)>::deserialize(from)?.into_iter().collect())
+    }
 }
 
 /// What the lists say of the cases of a data set, by index of the case.
@@ -332,6 +347,11 @@ mod tests {
         assert_eq!(partition(&["a", "b"], &["b"]).named_twice(), Some("b"));
         let listed = partition(&["b"], &["a"]);
         let lists = CaseLists { partitions: [(3, listed.clone())].into(), ..CaseLists::default() };
+        let json = serde_json::to_string(&lists).unwrap();
+        assert_eq!(json, r#"{"partitions":[[3,{"train":["b"],"validation":[],"test":["a"]}]]}"#);
+        // as within an enum with a tag
+        let buffered: serde_json::Value = serde_json::from_str(&json).unwrap();
+        assert_eq!(serde_json::from_value::<CaseLists>(buffered).unwrap(), lists);
         let cases = inventory(&["a", "b"]).cases;
         assert_eq!(lists.partitions_on(&cases).unwrap(), [(listed.hash(), [vec![1], vec![], vec![0]])].into());
         assert!(lists.partitions_on(&cases[..1]).is_err());

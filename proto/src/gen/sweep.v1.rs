@@ -33,7 +33,7 @@ pub struct Dataset {
     /// What the sweep file says of single cases; empty: nothing. A JSON object:
     ///    groups      {"table": {case: group}} | {"pattern": a regular expression}: cases of a group stay together
     ///    fixed_test  {"list": \[case\]} | {"pattern": a regular expression}: the cases that every split tests
-    ///    partitions  {split seed: {train, validation, test: \[case\]}}: the cases of each split
+    ///    partitions  \[[split seed, {train, validation, test: [case\]}]]: the cases of each split
     #[prost(string, tag = "15")]
     pub lists: ::prost::alloc::string::String,
 }
