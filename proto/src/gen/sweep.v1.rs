@@ -30,6 +30,21 @@ pub struct Dataset {
     pub cases: u32,
     #[prost(uint64, tag = "5")]
     pub seed: u64,
+    /// Only for DATASET_FORMAT_FOLDER, all optional: the folders of images and of masks, and what the mask's name has beside the image's.
+    #[prost(string, optional, tag = "6")]
+    pub images: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(string, optional, tag = "7")]
+    pub masks: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(string, optional, tag = "8")]
+    pub mask_prefix: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(string, optional, tag = "9")]
+    pub mask_suffix: ::core::option::Option<::prost::alloc::string::String>,
+    /// Which samples of a mask are lesion: `lesion=1,#ff0000`, `threshold=128` or `channel=alpha`. Empty: the brighter of two levels.
+    #[prost(string, tag = "10")]
+    pub mask: ::prost::alloc::string::String,
+    /// Whether lesion and background are exchanged.
+    #[prost(bool, tag = "11")]
+    pub invert: bool,
 }
 /// Scores of a subset: means over its cases. A score that is absent is not finite.
 #[derive(Clone, Copy, PartialEq, ::prost::Message)]
@@ -147,7 +162,7 @@ pub enum DatasetFormat {
     Unspecified = 0,
     /// The PH2 database as distributed.
     Ph2 = 1,
-    /// images/ and masks/ with equal stems.
+    /// A folder of images and a folder of masks.
     Folder = 2,
     /// Made in memory.
     Synthetic = 3,

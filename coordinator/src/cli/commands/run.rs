@@ -13,6 +13,7 @@ use crate::scheduler::misfit;
 use crate::store::Reader;
 use crate::tables::TableKind;
 use crate::tables::export::{Format, render};
+use proto::data::Format;
 use proto::status::{Status, SweepState};
 use std::ffi::OsStr;
 use std::path::PathBuf;
@@ -51,16 +52,18 @@ pub async fn run(args: Args) -> Result<u8, CliError> {
     let (plan, text) = sweep_file::load(&args.sweep.clone().unwrap_or_default())?;
     let plan = if args.simulate.is_some() { plan.simulated() } else { plan };
     let mut interrupts = interrupted()?;
+    let mut found = Vec::new();
     if args.local.local_workers > 0 && args.simulate.is_none() {
-        tokio::select! {
+        found = tokio::select! {
             checked = check_data(&args.local, &plan) => checked?,
             _ = interrupts.recv() => return Err(CliError::Interrupted),
-        }
+        };
     }
     let name = plan.sweep.clone();
     let server = Server::start(&args.server, Some(name.clone())).await?;
     server.handle.submit(plan, text).await?;
     let mut progress = Progress::new();
+    found.iter().for_each(|line| progress.say(line));
     let end = follow(&args, &server, &name, &mut progress, &mut interrupts).await;
     let view = server.handle.status().borrow().clone();
     server.stop().await?;
@@ -83,13 +86,15 @@ pub async fn run(args: Args) -> Result<u8, CliError> {
     Ok(code)
 }
 
-/// Looks at the data before anything is stored.
-async fn check_data(local: &LocalArgs, plan: &Plan) -> Result<(), CliError> {
-    let Some(template) = plan.candidates.first().map(|candidate| &candidate.template) else { return Ok(()) };
-    let cases = local::inspect(local, &plan.dataset, template.data.image_size).await?;
-    match misfit(plan, cases) {
+/// Looks at the data before anything is stored; says what it holds, line by line.
+async fn check_data(local: &LocalArgs, plan: &Plan) -> Result<Vec<String>, CliError> {
+    let Some(template) = plan.candidates.first().map(|candidate| &candidate.template) else { return Ok(Vec::new()) };
+    let dataset = &plan.dataset;
+    let summary = local::inspect(&local.data, dataset, template.data.image_size).await?;
+    match misfit(plan, summary.cases.into()) {
         Some(problem) => Err(CliError::Rejected { sweep: plan.sweep.clone(), problem }),
-        None => Ok(()),
+        None if dataset.format == Format::Synthetic => Ok(Vec::new()),
+        None => Ok(local::lines(&dataset.name, &summary)),
     }
 }
 
