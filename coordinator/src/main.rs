@@ -75,7 +75,10 @@ async fn dispatch(cli: Cli) -> Result<u8, CliError> {
         Some(Command::Watch(args)) => return watch::run(args).await,
         Some(Command::Serve(args)) => serve::run(args).await?,
         Some(Command::Submit(args)) => submit::run(args).await?,
-        Some(Command::Plan(args)) => plan::run(args, &mut std::io::stdout().lock())?,
+        Some(Command::Plan(args)) => {
+            let data = plan::look(&args).await?;
+            plan::run(args, data.as_ref(), &mut std::io::stdout().lock())?;
+        }
         Some(Command::Status(args)) => status::run(args).await?,
         Some(Command::Jobs(args)) => jobs::run(args).await?,
         Some(Command::Job(args)) => job::run(args).await?,

@@ -316,6 +316,7 @@ fn plan_args(file: &std::path::Path, format: commands::plan::Format) -> commands
         sd: None,
         pilot: None,
         pilot_sweep: String::new(),
+        data: Vec::new(),
     }
 }
 
@@ -325,7 +326,7 @@ fn shown(name: &str, text: &str, format: commands::plan::Format) -> String {
     let file = folder.path().join(name);
     std::fs::write(&file, text).unwrap();
     let mut out = Vec::new();
-    commands::plan::run(plan_args(&file, format), &mut out).unwrap();
+    commands::plan::run(plan_args(&file, format), None, &mut out).unwrap();
     String::from_utf8(out).unwrap()
 }
 
@@ -362,7 +363,7 @@ fn a_plan_says_which_differences_it_will_show() {
     std::fs::write(&file, include_str!("../../configs/quick.yaml")).unwrap();
     let run = |args: commands::plan::Args| {
         let mut out = Vec::new();
-        commands::plan::run(args, &mut out).map(|()| String::from_utf8(out).unwrap())
+        commands::plan::run(args, None, &mut out).map(|()| String::from_utf8(out).unwrap())
     };
     let json = |args: commands::plan::Args| -> serde_json::Value {
         let args = commands::plan::Args { format: commands::plan::Format::Json, ..args };

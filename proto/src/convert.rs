@@ -3,7 +3,7 @@
 mod status;
 
 use crate::cases::{CaseLists, Marks};
-use crate::data::{Dataset, Format, Inventory, Synthetic};
+use crate::data::{Dataset, Format, Inventory, Synthetic, is_inner_folder, is_part_of_a_name};
 use crate::extras::{Artifact, Baseline, BaselineCounts, Extras};
 use crate::ids::{Attempt, ContentHash, InvalidId, Lease};
 use crate::measure::{CaseCounts, Counts, Evaluation, FailureKind, JobResult, Measurement, Outcome, Scores, Verdict};
@@ -66,6 +66,12 @@ impl From<&Dataset> for wire::Dataset {
             cases: dataset.synthetic.map_or(0, |synthetic| synthetic.cases),
             seed: dataset.synthetic.map_or(0, |synthetic| synthetic.seed),
             lists: lists_to_wire(&dataset.lists),
+            images: dataset.images.clone(),
+            masks: dataset.masks.clone(),
+            mask_prefix: dataset.mask_prefix.clone(),
+            mask_suffix: dataset.mask_suffix.clone(),
+            mask: dataset.mask.to_string(),
+            invert: dataset.invert,
         }
     }
 }
@@ -88,6 +94,10 @@ impl TryFrom<&wire::Dataset> for Dataset {
             wire::DatasetFormat::Folder => Format::Folder,
             wire::DatasetFormat::Synthetic => Format::Synthetic,
         };
+        let checked = |text: &Option<String>, is_valid: fn(&str) -> bool, name| {
+            let is_valid = text.as_deref().is_none_or(is_valid);
+            if is_valid { Ok(text.clone()) } else { Err(InvalidMessage::Value(name)) }
+        };
         Ok(Self {
             name: dataset.name.clone(),
             format,
@@ -97,6 +107,12 @@ impl TryFrom<&wire::Dataset> for Dataset {
                 "" => CaseLists::default(),
                 lists => serde_json::from_str(lists).map_err(|_| InvalidMessage::Value("dataset.lists"))?,
             },
+            images: checked(&dataset.images, is_inner_folder, "dataset.images")?,
+            masks: checked(&dataset.masks, is_inner_folder, "dataset.masks")?,
+            mask_prefix: checked(&dataset.mask_prefix, is_part_of_a_name, "dataset.mask_prefix")?,
+            mask_suffix: checked(&dataset.mask_suffix, is_part_of_a_name, "dataset.mask_suffix")?,
+            mask: dataset.mask.parse().map_err(|_| InvalidMessage::Value("dataset.mask"))?,
+            invert: dataset.invert,
         })
     }
 }

@@ -1,8 +1,15 @@
 //! Which data set a sweep uses, and what a worker found in it.
 
+mod mask_rule;
+mod summary;
+
+pub use mask_rule::{BadMaskRule, MaskRule, MaskValue};
+pub use summary::{Affix, LesionShares, Summary};
+
 use crate::cases::{CaseLists, Marks};
 use crate::ids::ContentHash;
 use serde::{Deserialize, Serialize};
+use std::path::{Component, Path};
 
 /// How the cases of a data set lie on disk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -10,7 +17,7 @@ use serde::{Deserialize, Serialize};
 pub enum Format {
     /// The PH2 database as distributed: a folder a case, BMP images and masks.
     Ph2,
-    /// `images/` and `masks/` with equal stems; PNG, JPEG or BMP.
+    /// A folder of images and a folder of masks with corresponding names.
     Folder,
     /// Made in memory; needs no folder.
     Synthetic,
@@ -54,9 +61,61 @@ pub struct Dataset {
     /// Only for [`Format::Synthetic`]: which images are made.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub synthetic: Option<Synthetic>,
+    /// Only for [`Format::Folder`]: the folder of images, below the data set's; `images` if not given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub images: Option<String>,
+    /// Only for [`Format::Folder`]: the folder of masks, below the data set's; `masks` if not given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub masks: Option<String>,
+    /// Only for [`Format::Folder`]: a mask's name is `mask_prefix`, the image's name, `mask_suffix`. If neither is given, the
+    /// worker looks for what all masks have in common.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mask_prefix: Option<String>,
+    /// See `mask_prefix`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mask_suffix: Option<String>,
+    /// Which samples of a mask are lesion.
+    #[serde(default, skip_serializing_if = "MaskRule::is_default")]
+    pub mask: MaskRule,
+    /// Whether lesion and background are exchanged.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub invert: bool,
     /// What is said of single cases.
     #[serde(default, skip_serializing_if = "CaseLists::is_empty")]
     pub lists: CaseLists,
+}
+
+impl Dataset {
+    /// A data set without further description.
+    #[must_use]
+    pub fn new(name: &str, format: Format) -> Self {
+        Self {
+            name: name.to_owned(),
+            format,
+            root: None,
+            synthetic: None,
+            images: None,
+            masks: None,
+            mask_prefix: None,
+            mask_suffix: None,
+            mask: MaskRule::default(),
+            invert: false,
+            lists: CaseLists::default(),
+        }
+    }
+}
+
+/// Whether `images` or `masks` of a data set names a folder below the data set's own, or that folder itself (`.`).
+#[must_use]
+pub fn is_inner_folder(name: &str) -> bool {
+    let inner = |part| matches!(part, Component::Normal(_) | Component::CurDir);
+    !name.is_empty() && !name.contains('\0') && Path::new(name).components().all(inner)
+}
+
+/// Whether `mask_prefix` or `mask_suffix` of a data set can be part of a file's name.
+#[must_use]
+pub fn is_part_of_a_name(text: &str) -> bool {
+    text.len() <= 255 && !text.contains(['/', '\\', '\0'])
 }
 
 /// Parameters of a synthetic data set.
@@ -72,6 +131,13 @@ pub struct Synthetic {
 impl Synthetic {
     /// Maximum number of cases.
     pub const MAX_CASES: u32 = 100_000;
+
+    /// The ids of its cases, sorted.
+    #[must_use]
+    pub fn ids(&self) -> Vec<String> {
+        let digits = self.cases.saturating_sub(1).to_string().len().max(3);
+        (0..self.cases).map(|index| format!("SYN{index:0digits$}")).collect()
+    }
 }
 
 impl Default for Synthetic {

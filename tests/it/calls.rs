@@ -42,14 +42,7 @@ impl Drop for Unanswered {
 
 fn dataset() -> Dataset {
     let name = "blobs".to_owned();
-    Dataset {
-        name,
-        format: DatasetFormat::Synthetic.into(),
-        root: String::new(),
-        cases: 3,
-        seed: 0,
-        lists: String::new(),
-    }
+    Dataset { name, format: DatasetFormat::Synthetic.into(), cases: 3, ..Dataset::default() }
 }
 
 fn assignment() -> Assignment {

@@ -24,6 +24,7 @@ mod replicates;
 mod report;
 mod restart;
 mod security;
+mod splits;
 mod tidy;
 mod tokens;
 mod upkeep;

@@ -1,8 +1,13 @@
 //! Workers on this machine, as child processes of the coordinator.
 
 use super::{CliError, exit};
-use proto::data::{Dataset, Format};
+use crate::plan::Plan;
+use crate::scheduler::misfit;
+use proto::data::{Dataset, Format, Inventory, Summary};
 use proto::data_folder::name_and_path;
+use proto::ids::ContentHash;
+use proto::spec::DEFAULT_IMAGE_SIZE;
+use serde::Deserialize;
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::{ExitStatus, Stdio};
@@ -43,34 +48,72 @@ fn program() -> PathBuf {
     beside.unwrap_or_else(|| PathBuf::from("worker"))
 }
 
-/// Looks at the data set with a worker's eyes before anything is stored: returns the number of its cases. The worker keeps the resized
-/// images, so the work is not lost.
+/// Looks at the data set with a worker's eyes before anything is stored: returns what it holds. The worker keeps the resized images,
+/// so the work is not lost.
 ///
 /// # Errors
-/// If there is no folder, or its content is not usable.
-pub async fn inspect(args: &LocalArgs, dataset: &Dataset, image_size: u32) -> Result<u64, CliError> {
-    if let Some((name, path)) = args.data.iter().find(|(_, path)| !path.is_dir()) {
+/// If there is no folder, its content is not usable, or the sweep cannot divide it.
+pub async fn inspect(data: &[(String, PathBuf)], plan: &Plan) -> Result<Summary, CliError> {
+    let image_size = plan.candidates.first().map_or(DEFAULT_IMAGE_SIZE, |candidate| candidate.template.data.image_size);
+    let dataset = &plan.dataset;
+    let Prepared { content, cases, summary } = prepare(data, dataset, image_size).await?;
+    let problem = match dataset.lists.on(Inventory::new(content, cases)) {
+        Ok(found) => {
+            dataset.lists.partitions_on(&found.cases).err().map(|error| error.to_string()).or(misfit(plan, &found))
+        }
+        Err(error) => Some(error.to_string()),
+    };
+    problem.map_or(Ok(summary), |problem| Err(CliError::Rejected { sweep: plan.sweep.clone(), problem }))
+}
+
+async fn prepare(data: &[(String, PathBuf)], dataset: &Dataset, image_size: u32) -> Result<Prepared, CliError> {
+    if let Some((name, path)) = data.iter().find(|(_, path)| !path.is_dir()) {
         return Err(CliError::NoFolder { name: name.clone(), path: path.clone() });
     }
     if let (Format::Synthetic, Some(synthetic)) = (dataset.format, dataset.synthetic) {
-        return Ok(synthetic.cases.into());
+        let summary = Summary { cases: synthetic.cases, ..Summary::default() };
+        return Ok(Prepared { content: ContentHash(0), cases: synthetic.ids(), summary });
     }
-    let given = args.data.iter().find(|(name, _)| *name == dataset.name).map(|(_, path)| path.clone());
+    let given = data.iter().find(|(name, _)| *name == dataset.name).map(|(_, path)| path.clone());
     let root = given.or_else(|| dataset.root.clone().map(PathBuf::from));
     let root = root.ok_or_else(|| CliError::NoRoot { name: dataset.name.clone() })?;
     let worker = program();
     let mut command = Command::new(&worker);
-    command.arg("prepare").arg("--data").arg(root).args(["--format", dataset.format.name()]);
-    command.args(["--image-size", &image_size.to_string()]).stdin(Stdio::null()).kill_on_drop(true);
+    command.args(["prepare", "--json", "--image-size", &image_size.to_string(), "--data"]).arg(root);
+    command.args(description(dataset)).stdin(Stdio::null()).kill_on_drop(true);
     let output = command.output().await.map_err(|source| CliError::NoWorker { path: worker, source })?;
     let failed = |reason: String| CliError::Data { name: dataset.name.clone(), reason };
     if !output.status.success() {
         let text = String::from_utf8_lossy(&output.stderr);
         return Err(failed(text.trim().trim_start_matches("error: ").to_owned()));
     }
-    let text = String::from_utf8_lossy(&output.stdout);
-    let cases = text.lines().find_map(|line| line.strip_prefix("cases: ")?.parse().ok());
-    cases.ok_or_else(|| failed(format!("the worker said only: {text}")))
+    serde_json::from_slice(&output.stdout)
+        .map_err(|error| failed(format!("the worker's answer is not understood: {error}")))
+}
+
+/// What `worker prepare --json` prints, as far as it is of interest here.
+#[derive(Deserialize)]
+struct Prepared {
+    content: ContentHash,
+    cases: Vec<String>,
+    summary: Summary,
+}
+
+/// The data set's description as options of `worker prepare`.
+fn description(dataset: &Dataset) -> Vec<String> {
+    let Dataset { format, images, masks, mask_prefix, mask_suffix, mask, invert, .. } = dataset;
+    let mut options = vec![format!("--format={}", format.name())];
+    let texts = [("images", images), ("masks", masks), ("mask-prefix", mask_prefix), ("mask-suffix", mask_suffix)];
+    options.extend(texts.iter().filter_map(|(name, text)| Some(format!("--{name}={}", text.as_ref()?))));
+    options.extend((!mask.is_default()).then(|| format!("--mask={mask}")));
+    options.extend(invert.then(|| "--invert".to_owned()));
+    options
+}
+
+/// What a data set holds, line by line, warnings last.
+pub fn lines(dataset: &str, summary: &Summary) -> Vec<String> {
+    let facts = summary.facts().into_iter().map(|fact| format!("{dataset}: {fact}"));
+    facts.chain(summary.warnings().into_iter().map(|warning| format!("warning: {dataset}: {warning}"))).collect()
 }
 
 /// A worker process, and what it takes to start another in its place.
@@ -200,5 +243,37 @@ impl LocalWorkers {
                 let _ = child.kill().await;
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::description;
+    use proto::data::{Dataset, Format, MaskRule};
+
+    #[test]
+    fn a_worker_is_told_all_that_the_sweep_file_says_of_the_data() {
+        let plain = Dataset::new("d", Format::Ph2);
+        assert_eq!(description(&plain), ["--format=ph2"]);
+        let text = |text: &str| Some(text.to_owned());
+        let full = Dataset {
+            images: text("in"),
+            masks: text("."),
+            mask_prefix: text("-m_"),
+            mask_suffix: text(""),
+            mask: MaskRule::Threshold(128),
+            invert: true,
+            ..Dataset::new("d", Format::Folder)
+        };
+        let options = [
+            "--format=folder",
+            "--images=in",
+            "--masks=.",
+            "--mask-prefix=-m_",
+            "--mask-suffix=",
+            "--mask=threshold=128",
+            "--invert",
+        ];
+        assert_eq!(description(&full), options);
     }
 }

@@ -6,7 +6,7 @@ use super::stopping::StoppingSection;
 use super::sweep_file::SweepFile;
 use super::{Artifacts, Rule, Stopping};
 use proto::cases::{CaseLists, FixedTest, Groups};
-use proto::data::Dataset;
+use proto::data::{Dataset, MaskRule, MaskValue};
 use proto::file::{FileKind, Key, KeyValue, Mistakes, Setting, read};
 use proto::sizes::{Size, Sizes};
 use proto::spec::{EpochChoice, JobSpec, Objective, Scheme, Split, Trainer};
@@ -111,7 +111,36 @@ fn dataset_section(dataset: &Dataset, image_size: u32) -> Mapping {
         put(&mut section, "cases", synthetic.cases);
         put(&mut section, "seed", synthetic.seed);
     }
+    let Dataset { images, masks, mask_prefix, mask_suffix, .. } = dataset;
+    let texts = [("images", images), ("masks", masks), ("mask_prefix", mask_prefix), ("mask_suffix", mask_suffix)];
+    for (key, text) in texts {
+        if let Some(text) = text {
+            put(&mut section, key, text.as_str());
+        }
+    }
+    if let Some(rule) = mask_rule(&dataset.mask) {
+        put(&mut section, "mask", rule);
+    }
+    if dataset.invert {
+        put(&mut section, "invert", true);
+    }
     section
+}
+
+fn mask_rule(rule: &MaskRule) -> Option<Mapping> {
+    let value = |value: &MaskValue| -> Value {
+        match value {
+            MaskValue::Gray(value) => (*value).into(),
+            MaskValue::Color(_) => value.to_string().into(),
+        }
+    };
+    let (key, rule): (_, Value) = match rule {
+        MaskRule::Levels => return None,
+        MaskRule::Lesion(values) => ("lesion", values.iter().map(value).collect::<Vec<_>>().into()),
+        MaskRule::Threshold(value) => ("threshold", (*value).into()),
+        MaskRule::Alpha => ("channel", "alpha".into()),
+    };
+    Some(mapping([(key, rule)]))
 }
 
 /// The section in numbers of cases, or in the `sizes` that the file gives.
@@ -258,7 +287,14 @@ mod tests {
             "split: {scheme: file, file: '{\"4\":{\"train\":[\"P1_1\",\"P2_2\"],\"test\":[\"P3_3\"]},\"6\":{\"train\":[\"P3_3\"],\"test\":[\"P1_1\"]}}'}\n",
             "grid: {loss: [bce, dice, focal]}\nsimulate: {mean: {from: 0.5, to: 0.7}, collapse: [0, 0, 1]}\n",
         ];
-        files.chain(rests.map(|rest| format!("{HEAD}{rest}"))).collect()
+        let datasets = [
+            "images: ., masks: truth/all, mask_prefix: m_, mask_suffix: ''",
+            "mask: {lesion: [1, 65535, '#ff0000']}, root: /data",
+            "mask: {threshold: 128}, mask_suffix: _segmentation",
+            "mask: {channel: alpha}, invert: true",
+        ];
+        let datasets = datasets.map(|keys| format!("sweep: s\ndataset: {{name: d, format: folder, {keys}}}\n"));
+        files.chain(rests.map(|rest| format!("{HEAD}{rest}"))).chain(datasets).collect()
     }
 
     #[test]

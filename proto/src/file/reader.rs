@@ -145,6 +145,12 @@ impl<'a> Node<'a> {
         matches!(self.value.content, Content::Scalar(Scalar::Integer(number), _) if number > 0)
     }
 
+    /// Whether it is a number.
+    #[must_use]
+    pub fn is_number(&self) -> bool {
+        matches!(self.value.content, Content::Scalar(Scalar::Integer(_) | Scalar::Real(_), _))
+    }
+
     /// The elements of a list; nothing for an absent value.
     #[must_use]
     pub fn items(&self) -> Option<Vec<Node<'a>>> {
@@ -186,7 +192,8 @@ impl<'a> Node<'a> {
         Node { value: &entry.value, key: Some(entry.place.clone()), path, reader: self.reader }
     }
 
-    fn as_text(&self) -> Option<&'a str> {
+    /// Its text, if it is one.
+    pub(super) fn as_text(&self) -> Option<&'a str> {
         match &self.value.content {
             Content::Scalar(Scalar::Text, text) => Some(text),
             _ => None,

@@ -6,7 +6,7 @@ use super::section::Section;
 use super::setting::{Key, Setting};
 use super::split::SplitSection;
 use crate::cases::{CaseLists, Marks};
-use crate::data::{Dataset, Format, Inventory, Synthetic};
+use crate::data::{Dataset, Format, Inventory, MaskRule, MaskValue, Synthetic, is_inner_folder, is_part_of_a_name};
 use crate::ids::ContentHash;
 use crate::spec::{
     Architecture, DEFAULT_IMAGE_SIZE, EpochChoice, JobSpec, LossName, Metric, Objective, Selection, Split, Subset,
@@ -77,24 +77,55 @@ pub struct DatasetSection<'a> {
 }
 
 impl<'a> DatasetSection<'a> {
+    /// The keys that only one format has.
+    const OF_FORMAT: [(&'static str, Format); 6] = [
+        ("cases", Format::Synthetic),
+        ("seed", Format::Synthetic),
+        ("images", Format::Folder),
+        ("masks", Format::Folder),
+        ("mask_prefix", Format::Folder),
+        ("mask_suffix", Format::Folder),
+    ];
+    /// The keys that data sets in folders have, and made-up ones have not.
+    const OF_FILES: [&'static str; 3] = ["root", "mask", "invert"];
+
     fn read(node: &Node<'a>) -> Option<Self> {
-        let section = Section::read(node, &["name", "format", "image_size", "root", "cases", "seed"])?;
+        let keys = ["name", "format", "image_size"].into_iter().chain(Self::OF_FILES);
+        let keys: Vec<_> = keys.chain(Self::OF_FORMAT.map(|(key, _)| key)).collect();
+        let section = Section::read(node, &keys)?;
         let name = section.required("name", Node::name);
         let format = section.required("format", |node| node.choice(Format::NAMES)).and_then(Format::from_name);
         let image_size = section.optional("image_size", DEFAULT_IMAGE_SIZE, |node| node.whole(32..=4096));
-        let root = section.optional("root", None, |node| root(node).map(Some));
+        let text =
+            |key, read: fn(&Node<'_>) -> Option<String>| section.optional(key, None, |node| read(node).map(Some));
+        let (root, images, masks) = (text("root", root), text("images", inner_folder), text("masks", inner_folder));
+        let (mask_prefix, mask_suffix) = (text("mask_prefix", affix), text("mask_suffix", affix));
+        let mask = section.optional("mask", MaskRule::default(), mask_rule);
+        let invert = section.optional("invert", false, Node::truth);
         let default = Synthetic::default();
         let cases = section.optional("cases", default.cases, |node| node.whole(1..=Synthetic::MAX_CASES.into()));
         let seed = section.optional("seed", default.seed, |node| node.whole(0..=u64::MAX));
 
         let format = format?;
-        let foreign: &[_] = if format == Format::Synthetic { &["root"] } else { &["cases", "seed"] };
-        for node in foreign.iter().filter_map(|key| section.get(key)) {
+        let of_other = Self::OF_FORMAT.iter().filter(|(_, of)| *of != format).map(|(key, _)| *key);
+        let of_files = Self::OF_FILES.into_iter().filter(|_| format == Format::Synthetic);
+        for node in of_other.chain(of_files).filter_map(|key| section.get(key)) {
             node.reject_key(Mistake::OtherFormat { format: format.name() });
         }
         let synthetic = Synthetic { cases: cases?, seed: seed? };
-        let synthetic = (format == Format::Synthetic).then_some(synthetic);
-        let dataset = Dataset { name: name?, format, root: root?, synthetic, lists: CaseLists::default() };
+        let dataset = Dataset {
+            name: name?,
+            format,
+            root: root?,
+            synthetic: (format == Format::Synthetic).then_some(synthetic),
+            images: images?,
+            masks: masks?,
+            mask_prefix: mask_prefix?,
+            mask_suffix: mask_suffix?,
+            mask: mask?,
+            invert: invert?,
+            lists: CaseLists::default(),
+        };
         Some(Self { dataset, image_size: image_size?, node: node.clone() })
     }
 
@@ -140,6 +171,62 @@ fn root(node: &Node<'_>) -> Option<String> {
         return None;
     }
     Some(root.to_owned())
+}
+
+/// A folder below that of the data set.
+fn inner_folder(node: &Node<'_>) -> Option<String> {
+    let name = node.text()?;
+    if is_inner_folder(name) {
+        return Some(name.to_owned());
+    }
+    node.mistyped("a folder below that of the data set, or `.`");
+    None
+}
+
+/// What stands before or after the image's name in the mask's name.
+fn affix(node: &Node<'_>) -> Option<String> {
+    let text = node.text()?;
+    if is_part_of_a_name(text) {
+        return Some(text.to_owned());
+    }
+    node.mistyped("part of a file's name, such as `_segmentation`");
+    None
+}
+
+/// Which samples of a mask are lesion.
+fn mask_rule(node: &Node<'_>) -> Option<MaskRule> {
+    let section = Section::read(node, &["lesion", "threshold", "channel"])?;
+    let [(key, node)] = section.entries() else {
+        node.mistyped("one of `{lesion: [VALUE]}`, `{threshold: VALUE}` and `{channel: alpha}`");
+        return None;
+    };
+    match *key {
+        "lesion" => {
+            let items = node.items()?;
+            match items.len() {
+                0 => node.reject(Mistake::EmptyList),
+                found if found > MaskRule::MAX_VALUES => {
+                    node.reject(Mistake::LongList { found, limit: MaskRule::MAX_VALUES });
+                }
+                _ => return items.iter().map(mask_value).collect::<Option<_>>().map(MaskRule::Lesion),
+            }
+            None
+        }
+        "threshold" => node.whole(1..=u16::MAX.into()).map(MaskRule::Threshold),
+        _ => node.choice(&["alpha"]).map(|_| MaskRule::Alpha),
+    }
+}
+
+/// A grey value, or a colour as text.
+fn mask_value(node: &Node<'_>) -> Option<MaskValue> {
+    if node.is_number() {
+        return node.whole(0..=u16::MAX.into()).map(MaskValue::Gray);
+    }
+    let value = node.as_text().and_then(|text| text.parse().ok());
+    if value.is_none() {
+        node.mistyped("a grey value from 0 to 65535, or a colour such as '#ff0000'");
+    }
+    value
 }
 
 fn objective(node: &Node<'_>) -> Option<Objective> {

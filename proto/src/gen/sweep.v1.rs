@@ -30,11 +30,26 @@ pub struct Dataset {
     pub cases: u32,
     #[prost(uint64, tag = "5")]
     pub seed: u64,
+    /// Only for DATASET_FORMAT_FOLDER, all optional: the folders of images and of masks, and what the mask's name has beside the image's.
+    #[prost(string, optional, tag = "6")]
+    pub images: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(string, optional, tag = "7")]
+    pub masks: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(string, optional, tag = "8")]
+    pub mask_prefix: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(string, optional, tag = "9")]
+    pub mask_suffix: ::core::option::Option<::prost::alloc::string::String>,
+    /// Which samples of a mask are lesion: `lesion=1,#ff0000`, `threshold=128` or `channel=alpha`. Empty: the brighter of two levels.
+    #[prost(string, tag = "10")]
+    pub mask: ::prost::alloc::string::String,
+    /// Whether lesion and background are exchanged.
+    #[prost(bool, tag = "11")]
+    pub invert: bool,
     /// What the sweep file says of single cases; empty: nothing. A JSON object:
     ///    groups      {"table": {case: group}} | {"pattern": a regular expression}: cases of a group stay together
     ///    fixed_test  {"list": \[case\]} | {"pattern": a regular expression}: the cases that every split tests
     ///    partitions  \[[split seed, {train, validation, test: [case\]}]]: the cases of each split
-    #[prost(string, tag = "15")]
+    #[prost(string, tag = "12")]
     pub lists: ::prost::alloc::string::String,
 }
 /// Scores of a subset: means over its cases. A score that is absent is not finite.
@@ -153,7 +168,7 @@ pub enum DatasetFormat {
     Unspecified = 0,
     /// The PH2 database as distributed.
     Ph2 = 1,
-    /// images/ and masks/ with equal stems.
+    /// A folder of images and a folder of masks.
     Folder = 2,
     /// Made in memory.
     Synthetic = 3,
@@ -408,10 +423,10 @@ pub struct Inventory {
     #[prost(string, repeated, tag = "2")]
     pub cases: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
     /// The group of each case, numbered from 0 in the order of the cases; empty: none.
-    #[prost(uint32, repeated, tag = "15")]
+    #[prost(uint32, repeated, tag = "3")]
     pub groups: ::prost::alloc::vec::Vec<u32>,
     /// The cases that every split tests, by index, ascending.
-    #[prost(uint32, repeated, tag = "16")]
+    #[prost(uint32, repeated, tag = "4")]
     pub fixed_test: ::prost::alloc::vec::Vec<u32>,
 }
 #[derive(Clone, PartialEq, ::prost::Message)]

@@ -116,13 +116,7 @@ mod tests {
 
     #[test]
     fn what_cannot_be_read_is_looked_at_again_less_and_less_often() {
-        let dataset = Dataset {
-            name: "d".to_owned(),
-            format: Format::Folder,
-            root: None,
-            synthetic: None,
-            lists: CaseLists::default(),
-        };
+        let dataset = Dataset::new("d", Format::Folder);
         let (mut finds, mut now) = (Finds::default(), Instant::now());
         let problem = || Err("no folder".to_owned());
         assert!(finds.keep(&dataset, problem(), now));

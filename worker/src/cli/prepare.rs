@@ -1,14 +1,15 @@
 //! `worker prepare`: decodes and resizes a data set once, so that jobs start at once. Prints the file, the content hash that
-//! workers will report, and the number of cases.
+//! workers will report, and what the data set holds.
 
-use crate::data::{CacheError, DataError, MAX_SIDE, Source, cache, default_cache_dir};
+use crate::data::{CacheError, DataError, MAX_IMAGE_SIZE, Source, cache, default_cache_dir, summary};
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use indicatif::{ProgressBar, ProgressStyle};
-use proto::cases::CaseLists;
-use proto::data::{Dataset, Format, Synthetic};
+use proto::data::{Dataset, Format, Inventory, MaskRule, Summary, Synthetic, is_inner_folder, is_part_of_a_name};
+use proto::ids::ContentHash;
 use proto::spec::DEFAULT_IMAGE_SIZE;
+use serde::Serialize;
 use std::io::{self, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Check a data set, and write its resized images into one file
 #[derive(Debug, clap::Args)]
@@ -18,6 +19,9 @@ pub struct Args {
     /// File to write [default: in the cache folder, where `worker` looks]
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
 }
 
 /// A data set at a size.
@@ -31,7 +35,7 @@ pub(super) struct Images {
     format: Format,
     /// Height and width to resize to, pixels
     #[arg(long, value_name = "PIXELS", default_value_t = DEFAULT_IMAGE_SIZE,
-          value_parser = clap::value_parser!(u32).range(1..=i64::from(MAX_SIDE)))]
+          value_parser = clap::value_parser!(u32).range(1..=i64::from(MAX_IMAGE_SIZE)))]
     pub(super) image_size: u32,
     /// Number of cases of a synthetic data set
     #[arg(long, value_name = "N", required_if_eq("format", "synthetic"), conflicts_with = "data",
@@ -40,16 +44,58 @@ pub(super) struct Images {
     /// Seed of a synthetic data set
     #[arg(long, value_name = "S", default_value_t = 0)]
     seed: u64,
+    #[command(flatten)]
+    description: Description,
+}
+
+/// What a sweep file says of a data set in folders, under the same names.
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "As in the sweep file")]
+struct Description {
+    /// Folder of images, below that of the data set [default: images]
+    #[arg(long, value_name = "NAME", value_parser = inner_folder)]
+    images: Option<String>,
+    /// Folder of masks, below that of the data set [default: masks]
+    #[arg(long, value_name = "NAME", value_parser = inner_folder)]
+    masks: Option<String>,
+    /// What a mask's name has before the image's name
+    #[arg(long, value_name = "TEXT", value_parser = part_of_a_name, allow_hyphen_values = true)]
+    mask_prefix: Option<String>,
+    /// What a mask's name has after the image's name [default: what all masks have]
+    #[arg(long, value_name = "TEXT", value_parser = part_of_a_name, allow_hyphen_values = true)]
+    mask_suffix: Option<String>,
+    /// What is lesion: lesion=VALUE,VALUE | threshold=VALUE | channel=alpha [default: the brighter of two levels]
+    #[arg(long, value_name = "RULE", conflicts_with = "cases")]
+    mask: Option<MaskRule>,
+    /// Exchange lesion and background
+    #[arg(long, conflicts_with = "cases")]
+    invert: bool,
+}
+
+fn inner_folder(text: &str) -> Result<String, &'static str> {
+    if is_inner_folder(text) { Ok(text.to_owned()) } else { Err("name a folder below that of the data set, or `.`") }
+}
+
+fn part_of_a_name(text: &str) -> Result<String, &'static str> {
+    if is_part_of_a_name(text) {
+        Ok(text.to_owned())
+    } else {
+        Err("give a part of a file's name, such as _segmentation")
+    }
 }
 
 impl Images {
     pub(super) fn dataset(&self) -> Dataset {
+        let Description { images, masks, mask_prefix, mask_suffix, mask, invert } = &self.description;
         Dataset {
-            name: self.format.name().to_owned(),
-            format: self.format,
-            root: None,
             synthetic: self.cases.map(|cases| Synthetic { cases, seed: self.seed }),
-            lists: CaseLists::default(),
+            images: images.clone(),
+            masks: masks.clone(),
+            mask_prefix: mask_prefix.clone(),
+            mask_suffix: mask_suffix.clone(),
+            mask: mask.clone().unwrap_or_default(),
+            invert: *invert,
+            ..Dataset::new(self.format.name(), self.format)
         }
     }
 }
@@ -68,22 +114,51 @@ pub enum PrepareError {
     Output(#[from] io::Error),
 }
 
+/// What is printed as JSON.
+#[derive(Debug, Serialize)]
+struct Prepared<'a> {
+    path: &'a Path,
+    content: ContentHash,
+    summary: &'a Summary,
+    /// Ids of the cases, sorted.
+    cases: &'a [String],
+}
+
 /// Runs the subcommand.
 ///
 /// # Errors
 /// If the data set cannot be used or the file cannot be written.
 pub fn run(args: Args) -> Result<(), PrepareError> {
-    let Args { images, out } = args;
+    let Args { images, out, json } = args;
     let source = Source::open(&images.dataset(), images.data.as_deref())?;
     let inventory = &source.inventory;
     let path = out.unwrap_or_else(|| default_cache_dir().join(cache::file_name(inventory, images.image_size)));
     let progress = progress(inventory.cases.len());
     let decode = || source.decode(images.image_size, &|| progress.inc(1));
-    let (_, kept) = cache::fetch(&path, inventory, images.image_size, decode)?;
+    let (set, kept) = cache::fetch(&path, inventory, images.image_size, decode)?;
     progress.finish_and_clear();
     kept?;
+    let Inventory { content, cases, .. } = inventory;
+    let prepared = Prepared { path: &path, content: *content, summary: &summary(&source, &set), cases };
+    if json {
+        let mut out = io::stdout().lock();
+        serde_json::to_writer(&mut out, &prepared).map_err(io::Error::from)?;
+        return Ok(writeln!(out)?);
+    }
+    print(&prepared)
+}
+
+/// For people: facts go to the standard output, warnings to the standard error.
+fn print(prepared: &Prepared<'_>) -> Result<(), PrepareError> {
+    let Prepared { path, content, summary, .. } = prepared;
     let mut out = io::stdout().lock();
-    writeln!(out, "path: {}\ncontent: {}\ncases: {}", path.display(), inventory.content, inventory.cases.len())?;
+    writeln!(out, "path: {}\ncontent: {content}\ncases: {}", path.display(), summary.cases)?;
+    for fact in summary.facts() {
+        writeln!(out, "{fact}")?;
+    }
+    for warning in summary.warnings() {
+        writeln!(io::stderr(), "warning: {warning}")?;
+    }
     Ok(())
 }
 

@@ -80,7 +80,7 @@ fn write(out: &Path, cases: u32, seed: u64) -> Result<(), SynthesizeError> {
 
     let images = unfinished.path().join(ph2::IMAGES);
     let progress = progress(cases as usize);
-    synthetic::ids(cases).par_iter().zip(0..cases).try_for_each(|(id, index)| {
+    Synthetic { cases, seed }.ids().par_iter().zip(0..cases).try_for_each(|(id, index)| {
         let case = synthetic::case(seed, index);
         let mask = if index % TOP_DOWN_EVERY == 0 { bmp::mask_top_down } else { bmp::mask };
         let files = [

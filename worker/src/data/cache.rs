@@ -19,8 +19,8 @@ use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-/// Changed with every change of the resizing or of the file's layout.
-const VERSION: &str = "1";
+/// Changed with every change of the reading, of the resizing or of the file's layout.
+const VERSION: &str = "2";
 
 /// The resized cases are right, but could not be kept.
 #[derive(Debug, thiserror::Error)]

@@ -2,6 +2,8 @@
 //! the error's source.
 
 use proto::cases::CaseListError;
+use proto::data::MaskRule;
+use std::fmt;
 use std::io;
 use std::path::PathBuf;
 
@@ -31,6 +33,25 @@ pub enum DataError {
     #[error("`{}` is not a folder; check the path given for the data set", path.display())]
     NoFolder {
         /// The missing folder.
+        path: PathBuf,
+    },
+    /// The folder of images or of masks is not there.
+    #[error("`{}` is not a folder; name the folder of {key} with `{key}: NAME` under `dataset`{}", path.display(), present(folders))]
+    NoInnerFolder {
+        /// The missing folder.
+        path: PathBuf,
+        /// The key that names it.
+        key: &'static str,
+        /// The folders that are there.
+        folders: Vec<String>,
+    },
+    /// Images and masks lie in one folder, and nothing tells them apart.
+    #[error(
+        "`{}` holds images and masks; say how the masks are named, such as `mask_suffix: _mask` under `dataset`",
+        path.display()
+    )]
+    OneFolder {
+        /// The folder.
         path: PathBuf,
     },
     /// The folder holds no case of that format.
@@ -67,6 +88,14 @@ pub enum DataError {
         /// The other.
         second: PathBuf,
     },
+    /// A case whose image or mask is there, in a format that is not read.
+    #[error("case `{case}`: `{}` is in a format that is not read; save it as PNG or TIFF", path.display())]
+    Unread {
+        /// The case.
+        case: String,
+        /// The file.
+        path: PathBuf,
+    },
     /// A file name that cannot be a case's id.
     #[error("the name of `{}` is not UTF-8; rename it", path.display())]
     Name {
@@ -89,20 +118,45 @@ pub enum DataError {
         /// The decoder's reason.
         source: image::ImageError,
     },
+    /// A kind of picture that the decoder does not know, in a format that it knows.
+    #[error("`{}` is of a kind that is not read; save it as an ordinary PNG", path.display())]
+    Unsupported {
+        /// The file.
+        path: PathBuf,
+        /// The decoder's reason.
+        source: image::ImageError,
+    },
+    /// An image of floating-point numbers, whose range is not known.
+    #[error("`{}` has samples in floating point; save it with 8 or 16 bits", path.display())]
+    Float {
+        /// The file.
+        path: PathBuf,
+    },
     /// More pixels than allowed, or none.
-    #[error("`{}` has {width} x {height} pixels; allowed are 1 x 1 to {most} x {most}", path.display())]
+    #[error(
+        "`{}` has {width} x {height} pixels; allowed are 1 to {} million pixels in all",
+        path.display(),
+        most / 1_000_000
+    )]
     Extent {
         /// The file.
         path: PathBuf,
-        /// Pixels a row.
+        /// Pixels per row.
         width: u32,
         /// Rows.
         height: u32,
-        /// The largest side allowed.
-        most: u32,
+        /// Maximum number of pixels.
+        most: u64,
     },
     /// The mask belongs to another image.
-    #[error("case `{case}`: the image has {} x {} pixels, its mask {} x {}; they must be equal", image.0, image.1, mask.0, mask.1)]
+    #[error(
+        "case `{case}`: the image has {} x {} pixels, its mask {} x {}; they must be equal{}",
+        image.0,
+        image.1,
+        mask.0,
+        mask.1,
+        if *is_turned { " (one of them is turned by its EXIF orientation: save both upright)" } else { "" }
+    )]
     Sizes {
         /// The case.
         case: String,
@@ -110,14 +164,48 @@ pub enum DataError {
         image: (u32, u32),
         /// Width and height of the mask.
         mask: (u32, u32),
+        /// Whether they are equal but for one's EXIF orientation.
+        is_turned: bool,
     },
-    /// The mask is not black and white.
-    #[error("mask `{}` is nowhere brighter than {brightest} of 255, but not black; write lesions as 255", path.display())]
-    FaintMask {
+    /// The mask does not say what is lesion.
+    #[error("mask `{}` {found}; {remedy}", path.display())]
+    Mask {
         /// The mask.
         path: PathBuf,
-        /// Its largest value.
-        brightest: u8,
+        /// What was found in it.
+        found: String,
+        /// What helps.
+        remedy: String,
+    },
+    /// Masks that each have two levels, but not the same.
+    #[error(
+        "the masks differ in their levels: {found}; say which values are lesion, such as `mask: {{lesion: [{values}]}}`"
+    )]
+    Levels {
+        /// The levels, and the masks that have them.
+        found: String,
+        /// The values that may be lesion.
+        values: String,
+    },
+    /// No mask has a lesion, at the size to which the data set is resized.
+    #[error("no lesion in any of {cases} masks, at {size} x {size} pixels{}", by(rule))]
+    NoLesion {
+        /// Number of masks.
+        cases: usize,
+        /// Height and width of the resized masks.
+        size: u32,
+        /// How they are read.
+        rule: MaskRule,
+    },
+    /// Every mask is lesion everywhere.
+    #[error("all of {cases} masks are lesion everywhere, at {size} x {size} pixels{}", by(rule))]
+    NoBackground {
+        /// Number of masks.
+        cases: usize,
+        /// Height and width of the resized masks.
+        size: u32,
+        /// How they are read.
+        rule: MaskRule,
     },
     /// The size asked for is out of range.
     #[error("image size {size}: allowed are 1 to {most}")]
@@ -141,4 +229,54 @@ pub enum DataError {
         /// The resizer's reason.
         source: fast_image_resize::ResizeError,
     },
+    /// Several mistakes.
+    #[error("{}", several(.0))]
+    Several(Vec<DataError>),
+}
+
+/// Maximum number of mistakes that are shown.
+const MAX_SHOWN: usize = 10;
+
+impl DataError {
+    /// One error of at least one mistake.
+    pub(super) fn of(mut mistakes: Vec<Self>) -> Self {
+        if mistakes.len() == 1 { mistakes.remove(0) } else { Self::Several(mistakes) }
+    }
+
+    /// The mistake, and what helps if that is worth saying only once.
+    fn parts(&self) -> (String, Option<&str>) {
+        match self {
+            Self::Mask { path, found, remedy } => (format!("mask `{}` {found}", path.display()), Some(remedy)),
+            other => (proto::error_chain::line(other), None),
+        }
+    }
+}
+
+/// A line for each of the first mistakes, and what helps.
+fn several(mistakes: &[DataError]) -> String {
+    let (mut lines, mut remedies) = (vec![format!("{} mistakes", mistakes.len())], Vec::new());
+    for mistake in mistakes.iter().take(MAX_SHOWN) {
+        let (line, remedy) = mistake.parts();
+        lines.push(line);
+        remedies.extend(remedy);
+    }
+    if mistakes.len() > MAX_SHOWN {
+        lines.push(format!("and {} more", mistakes.len() - MAX_SHOWN));
+    }
+    lines.extend(remedies.first().map(|remedy| format!("help: {remedy}")));
+    lines.join("\n  ")
+}
+
+/// The folders that are there, as the end of a sentence.
+fn present(folders: &[String]) -> String {
+    if folders.is_empty() {
+        return String::new();
+    }
+    let named: Vec<_> = folders.iter().take(MAX_SHOWN).map(|folder| format!("`{folder}`")).collect();
+    format!("; there are {}", named.join(", "))
+}
+
+/// The rule by which masks are read, as the end of a sentence.
+fn by(rule: &MaskRule) -> impl fmt::Display {
+    if rule.is_default() { String::new() } else { format!(", read by {rule}") }
 }

@@ -1,47 +1,255 @@
-//! The plain layout: `images/` and `masks/` with equal stems, PNG, JPEG or BMP. Knows no pixels.
+//! The plain layout: a folder of images and a folder of masks with corresponding names. Knows no pixels.
+//!
+//! Names are compared in Unicode's composed form (NFC), because some systems write `ä` as one character and others as two.
 
 use super::DataError;
 use super::files::{CaseFiles, entries};
-use std::collections::BTreeMap;
+use super::naming;
+use proto::data::{Affix, Dataset};
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
+use unicode_normalization::UnicodeNormalization;
 
-const LAYOUT: &str = "`images/NAME.png` and `masks/NAME.png` (also .jpg, .jpeg and .bmp)";
-const EXTENSIONS: [&str; 4] = ["png", "jpg", "jpeg", "bmp"];
+const LAYOUT: &str = "`images/NAME.png` and `masks/NAME.png` (also .jpg, .jpeg, .bmp, .tif, .tiff and .gif)";
+const READ: [&str; 7] = ["png", "jpg", "jpeg", "bmp", "tif", "tiff", "gif"];
+/// Pictures that are not read. A file with another extension is a picture only if it has the name of one.
+const NOT_READ: [&str; 20] = [
+    "webp", "jp2", "j2k", "jpx", "heic", "heif", "avif", "dcm", "nii", "nii.gz", "mha", "nrrd", "npy", "mat", "psd",
+    "tga", "pgm", "ppm", "pbm", "svg",
+];
+/// What ISIC puts beside its images: for each a picture that is neither image nor mask.
+const SUPERPIXELS: &str = "_superpixels";
 
-/// The cases below `root`, by id: the file's name without its extension.
-pub(super) fn find(root: &Path) -> Result<Vec<CaseFiles>, DataError> {
-    let images = pictures(&root.join("images"))?;
-    let mut masks = pictures(&root.join("masks"))?;
-    if images.is_empty() && masks.is_empty() {
+/// What a folder holds.
+#[derive(Debug)]
+pub(super) struct Found {
+    /// The cases, by id: the name of the image without its extension.
+    pub(super) cases: Vec<CaseFiles>,
+    /// What all mask names have beside the image's name, if nobody had said so.
+    pub(super) affix: Option<Affix>,
+    /// Number of files that are no part of a case, by kind.
+    pub(super) passed_over: BTreeMap<String, u32>,
+}
+
+/// The cases below `root`.
+///
+/// # Errors
+/// Everything that is wrong with the folders.
+pub(super) fn find(root: &Path, dataset: &Dataset) -> Result<Found, DataError> {
+    let folder = |name: &Option<String>, default| root.join(name.as_deref().unwrap_or(default));
+    let (of_images, of_masks) = (folder(&dataset.images, "images"), folder(&dataset.masks, "masks"));
+    let given = given_affix(dataset);
+    let (images, masks) = if of_images.components().eq(of_masks.components()) {
+        let Some(affix) = given.as_ref().filter(|affix| **affix != Affix::default()) else {
+            return Err(DataError::OneFolder { path: of_images });
+        };
+        Listing::read(root, "images", &of_images)?.divide(affix)
+    } else {
+        (Listing::read(root, "images", &of_images)?, Listing::read(root, "masks", &of_masks)?)
+    };
+    if images.pictures.is_empty() && masks.pictures.is_empty() && images.others.is_empty() {
         return Err(DataError::NoCases { path: root.to_owned(), layout: LAYOUT });
     }
-    let mut cases = Vec::with_capacity(images.len());
-    for (id, image) in images {
-        match masks.remove(&id) {
-            Some(mask) => cases.push(CaseFiles { id, image, mask }),
-            None => return Err(DataError::NoMask { expected: root.join("masks").join(format!("{id}.png")), case: id }),
-        }
+    let found = given.is_none().then(|| naming::affix(&images.stems(), &masks.stems())).flatten();
+    let affix = given.or_else(|| found.clone()).unwrap_or_default();
+    let mut pairing = Pairing { affix, of_images, of_masks, ..Pairing::default() };
+    pairing.pair(images, masks);
+    let Pairing { cases, passed_over, mistakes, .. } = pairing;
+    if mistakes.is_empty() { Ok(Found { cases, affix: found, passed_over }) } else { Err(DataError::of(mistakes)) }
+}
+
+fn given_affix(dataset: &Dataset) -> Option<Affix> {
+    let (prefix, suffix) = (&dataset.mask_prefix, &dataset.mask_suffix);
+    let text = |text: &Option<String>| text.as_deref().map(composed).unwrap_or_default();
+    (prefix.is_some() || suffix.is_some()).then(|| Affix { prefix: text(prefix), suffix: text(suffix) })
+}
+
+/// A name in the form in which names are compared.
+fn composed(name: &str) -> String {
+    name.nfc().collect()
+}
+
+/// A file by its name.
+#[derive(Debug)]
+struct Entry {
+    /// The name without its extension, as it is on disk.
+    stem: String,
+    /// What it is counted as when it is passed over: its extension, or its name.
+    kind: String,
+    path: PathBuf,
+    /// Whether it is a picture by its extension.
+    is_picture: bool,
+}
+
+impl Entry {
+    fn new(name: &str, path: PathBuf) -> Self {
+        let bare = name.strip_suffix(".gz").unwrap_or(name);
+        let (stem, extension) = bare.rsplit_once('.').unwrap_or((name, ""));
+        let extension = name.get(stem.len() + 1..).unwrap_or(extension).to_ascii_lowercase();
+        let kind = if extension.is_empty() { name.to_owned() } else { format!(".{extension}") };
+        let is_picture = READ.contains(&extension.as_str()) || NOT_READ.contains(&extension.as_str());
+        Self { stem: stem.to_owned(), kind, path, is_picture }
     }
-    match masks.into_keys().next() {
-        Some(id) => Err(DataError::NoImage { expected: root.join("images").join(format!("{id}.png")), case: id }),
-        None => Ok(cases),
+
+    fn is_read(&self) -> bool {
+        READ.iter().any(|extension| self.kind.strip_prefix('.') == Some(extension))
     }
 }
 
-/// The image files of a folder by their stems; other files are passed over.
-fn pictures(folder: &Path) -> Result<BTreeMap<String, PathBuf>, DataError> {
-    if !folder.is_dir() {
-        return Err(DataError::NoFolder { path: folder.to_owned() });
-    }
-    let mut pictures = BTreeMap::new();
-    for (name, path) in entries(folder)? {
-        let Some((stem, extension)) = name.rsplit_once('.') else { continue };
-        if !EXTENSIONS.contains(&extension.to_ascii_lowercase().as_str()) || !path.is_file() {
-            continue;
+/// The files of a folder, by their stems in composed form.
+#[derive(Debug, Default)]
+struct Listing {
+    /// Those that are read.
+    pictures: BTreeMap<String, Entry>,
+    /// The first other file of that stem.
+    others: BTreeMap<String, Entry>,
+    passed_over: BTreeMap<String, u32>,
+    mistakes: Vec<DataError>,
+}
+
+impl Listing {
+    /// Lists a folder, which `key` of the data set names.
+    fn read(root: &Path, key: &'static str, folder: &Path) -> Result<Self, DataError> {
+        if !folder.is_dir() {
+            let folders = entries(root)?.into_iter().filter(|(_, path)| path.is_dir()).map(|(name, _)| name);
+            return Err(DataError::NoInnerFolder { path: folder.to_owned(), key, folders: folders.collect() });
         }
-        if let Some(first) = pictures.insert(stem.to_owned(), path.clone()) {
-            return Err(DataError::Twice { case: stem.to_owned(), first, second: path });
+        let mut listing = Self::default();
+        for (name, path) in entries(folder)? {
+            match path.is_dir() {
+                true => listing.pass_over(format!("{name}/")),
+                false => listing.add(Entry::new(&name, path)),
+            }
+        }
+        Ok(listing)
+    }
+
+    fn add(&mut self, entry: Entry) {
+        let stem = composed(&entry.stem);
+        if stem.ends_with(SUPERPIXELS) {
+            self.pass_over(format!("*{SUPERPIXELS}{}", entry.kind));
+        } else if !entry.is_read() {
+            if let Some(entry) = self.others.insert(stem, entry) {
+                self.pass_over(entry.kind);
+            }
+        } else if let Some(first) = self.pictures.get(&stem) {
+            let (case, first) = (entry.stem, first.path.clone());
+            self.mistakes.push(DataError::Twice { case, first, second: entry.path });
+        } else {
+            self.pictures.insert(stem, entry);
         }
     }
-    Ok(pictures)
+
+    fn pass_over(&mut self, kind: String) {
+        *self.passed_over.entry(kind).or_default() += 1;
+    }
+
+    fn stems(&self) -> BTreeSet<&str> {
+        self.pictures.keys().chain(self.others.keys()).map(String::as_str).collect()
+    }
+
+    /// The images and the masks of a folder that holds both.
+    fn divide(self, affix: &Affix) -> (Self, Self) {
+        let is_mask = |stem: &String| naming::image_of(stem, affix).is_some();
+        let divide = |files: BTreeMap<String, Entry>| files.into_iter().partition(|(stem, _)| !is_mask(stem));
+        let (pictures, masks) = divide(self.pictures);
+        let (others, other_masks) = divide(self.others);
+        let masks = Self { pictures: masks, others: other_masks, ..Self::default() };
+        (Self { pictures, others, ..self }, masks)
+    }
+}
+
+/// Images and masks are put together.
+#[derive(Debug, Default)]
+struct Pairing {
+    affix: Affix,
+    of_images: PathBuf,
+    of_masks: PathBuf,
+    cases: Vec<CaseFiles>,
+    passed_over: BTreeMap<String, u32>,
+    mistakes: Vec<DataError>,
+}
+
+impl Pairing {
+    fn pair(&mut self, images: Listing, masks: Listing) {
+        for listing in [&images, &masks] {
+            for (kind, number) in &listing.passed_over {
+                *self.passed_over.entry(kind.clone()).or_default() += number;
+            }
+        }
+        let Listing { pictures: mut images, others: mut other_images, mistakes, .. } = images;
+        self.mistakes.extend(mistakes);
+        let mut read = self.by_image(masks.pictures, true);
+        let mut other = self.by_image(masks.others, false);
+        self.mistakes.extend(masks.mistakes);
+        let ids: BTreeSet<String> =
+            [&images, &other_images, &read, &other].into_iter().flat_map(BTreeMap::keys).cloned().collect();
+        for id in ids {
+            let image = [images.remove(&id), other_images.remove(&id)];
+            let mask = [read.remove(&id), other.remove(&id)];
+            self.put_together(&id, image, mask);
+        }
+        // in the order of the names as they are on disk, as ever
+        self.cases.sort_by(|one, other| one.id.cmp(&other.id));
+    }
+
+    /// Masks by the stems of their images. A picture in the folder of masks whose name is not that of a mask is passed over.
+    fn by_image(&mut self, masks: BTreeMap<String, Entry>, is_read: bool) -> BTreeMap<String, Entry> {
+        let mut by_image = BTreeMap::new();
+        for (stem, entry) in masks {
+            match naming::image_of(&stem, &self.affix) {
+                Some(image) => drop(by_image.insert(image.to_owned(), entry)),
+                None if is_read => self.pass_over(format!("{} without `{}`", entry.kind, self.affix_text())),
+                None => self.pass_over(entry.kind),
+            }
+        }
+        by_image
+    }
+
+    fn affix_text(&self) -> String {
+        format!("{}NAME{}", self.affix.prefix, self.affix.suffix)
+    }
+
+    fn pass_over(&mut self, kind: String) {
+        *self.passed_over.entry(kind).or_default() += 1;
+    }
+
+    /// Makes a case of the files that belong to one stem: of each the one that is read, and another.
+    fn put_together(&mut self, id: &str, image: [Option<Entry>; 2], mask: [Option<Entry>; 2]) {
+        let [image, other_image] = image;
+        let [mask, other_mask] = mask;
+        match (image, mask) {
+            (Some(image), Some(mask)) => {
+                self.cases.push(CaseFiles { id: image.stem, image: image.path, mask: mask.path });
+                [other_image, other_mask].into_iter().flatten().for_each(|other| self.pass_over(other.kind));
+            }
+            (Some(image), None) => {
+                let expected =
+                    self.of_masks.join(format!("{}{}{}.png", self.affix.prefix, image.stem, self.affix.suffix));
+                let missing = DataError::NoMask { case: image.stem, expected };
+                self.mistakes.push(other_mask.map_or(missing, |other| unread(id, other)));
+                other_image.into_iter().for_each(|other| self.pass_over(other.kind));
+            }
+            (None, Some(_)) => {
+                let missing =
+                    DataError::NoImage { case: id.to_owned(), expected: self.of_images.join(format!("{id}.png")) };
+                self.mistakes.push(other_image.map_or(missing, |other| unread(id, other)));
+                other_mask.into_iter().for_each(|other| self.pass_over(other.kind));
+            }
+            (None, None) => {
+                let is_pair = other_image.is_some() && other_mask.is_some();
+                for (index, other) in [other_image, other_mask].into_iter().flatten().enumerate() {
+                    match other.is_picture || is_pair {
+                        true if index == 0 => self.mistakes.push(unread(id, other)),
+                        true => {}
+                        false => self.pass_over(other.kind),
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn unread(case: &str, other: Entry) -> DataError {
+    DataError::Unread { case: case.to_owned(), path: other.path }
 }

@@ -5,10 +5,10 @@
 //!    | ph2, folder      which files are the cases          synthetic  makes cases instead
 //!    v
 //!  Source  = Inventory (ids, content hash) + where each case comes from
-//!    | decode           file -> Case, of any size
+//!    | decode, mask     files -> Case, of any size
 //!    | resize           Case -> image_size x image_size    cache      keeps the result in a file
 //!    v
-//!  CaseSet = Inventory + images + masks
+//!  CaseSet = Inventory + images + masks                    summary    what it holds, for its owner
 //!    | split            indices of the cases, their areas and groups -> train, validation, test
 //! ```
 
@@ -18,21 +18,28 @@ mod decode;
 mod error;
 mod files;
 mod folder;
+mod mask;
+mod naming;
 pub mod ph2;
 mod resize;
 mod source;
 pub mod split;
+mod summary;
 pub mod synthetic;
 
 pub use cache::{CacheError, default_cache_dir};
-pub use decode::MAX_SIDE;
+pub use decode::MAX_PIXELS;
 pub use error::DataError;
 pub use source::Source;
+pub use summary::summary;
 
-use proto::data::{Dataset, Inventory};
+use proto::data::{Dataset, Format, Inventory, Summary};
 use proto::ids::ContentHash;
 use std::collections::BTreeMap;
 use std::path::Path;
+
+/// Maximum height and width to resize to, pixels.
+pub const MAX_IMAGE_SIZE: u32 = 4096;
 
 /// One image with its mask, as large as it was taken.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -107,10 +114,10 @@ pub fn inventory(dataset: &Dataset, root: Option<&Path>) -> Result<Inventory, Da
 }
 
 /// Loads a data set at one size: from the cache folder if it holds this content at this size, else from the images, and
-/// leaves the result there. A cache that cannot be used costs time, but is no error.
+/// leaves the result there. A cache that cannot be used costs time, but is no error. The log says what the data set holds.
 ///
 /// # Errors
-/// As [`inventory`], and if an image cannot be decoded or does not fit its mask.
+/// As [`inventory`], and as [`Source::decode`].
 pub fn load(
     dataset: &Dataset,
     root: Option<&Path>,
@@ -131,11 +138,34 @@ fn pictures(
     cache_dir: Option<&Path>,
 ) -> Result<CaseSet, DataError> {
     let source = Source::open(dataset, root)?;
-    let Some(dir) = cache_dir else { return source.decode(image_size, &|| ()) };
-    let file = dir.join(cache::file_name(&source.inventory, image_size));
-    let (set, kept) = cache::fetch(&file, &source.inventory, image_size, || source.decode(image_size, &|| ()))?;
-    if let Err(error) = kept {
-        tracing::warn!(reason = %error.source, "{error}");
+    let mut is_new = false;
+    let mut decode = || {
+        is_new = true;
+        source.decode(image_size, &|| ())
+    };
+    let set = match cache_dir {
+        None => decode()?,
+        Some(dir) => {
+            let file = dir.join(cache::file_name(&source.inventory, image_size));
+            let (set, kept) = cache::fetch(&file, &source.inventory, image_size, decode)?;
+            if let Err(error) = kept {
+                tracing::warn!(reason = %error.source, "{error}");
+            }
+            set
+        }
+    };
+    if dataset.format != Format::Synthetic {
+        tell(&dataset.name, &summary(&source, &set), is_new);
     }
     Ok(set)
+}
+
+/// Logs what a data set holds. Who finds the images prepared was warned before.
+fn tell(dataset: &str, summary: &Summary, is_new: bool) {
+    for fact in summary.facts() {
+        tracing::info!(dataset, "{fact}");
+    }
+    for warning in summary.warnings() {
+        if is_new { tracing::warn!(dataset, "{warning}") } else { tracing::info!(dataset, "{warning}") }
+    }
 }

@@ -45,13 +45,13 @@ pub(super) fn find(root: &Path) -> Result<Vec<CaseFiles>, DataError> {
     if !cases.iter().any(|case| case.image.is_file() || case.mask.is_file()) {
         return Err(DataError::NoCases { path: root.to_owned(), layout: LAYOUT });
     }
+    let mut mistakes = Vec::new();
     for CaseFiles { id, image, mask } in &cases {
         if !image.is_file() {
-            return Err(DataError::NoImage { case: id.clone(), expected: image.clone() });
-        }
-        if !mask.is_file() {
-            return Err(DataError::NoMask { case: id.clone(), expected: mask.clone() });
+            mistakes.push(DataError::NoImage { case: id.clone(), expected: image.clone() });
+        } else if !mask.is_file() {
+            mistakes.push(DataError::NoMask { case: id.clone(), expected: mask.clone() });
         }
     }
-    Ok(cases)
+    if mistakes.is_empty() { Ok(cases) } else { Err(DataError::of(mistakes)) }
 }

@@ -1,7 +1,6 @@
 //! Every way in which a data set is refused says what and where, and how to mend it.
 
 use super::{dataset, gray, rgb, some_case, write_case};
-use image::GrayImage;
 use proto::data::{Dataset, Format};
 use std::error::Error;
 use std::fs;
@@ -140,7 +139,8 @@ fn files_that_are_no_images() {
 fn images_that_are_too_large_are_known_by_their_header() {
     let mut header = bmp::image(1, 1, &[0; 3]);
     header[18..22].copy_from_slice(&60_000u32.to_le_bytes());
-    let expected = "`ROOT/images/a.png` has 60000 x 1 pixels; allowed are 1 x 1 to 4096 x 4096";
+    header[22..26].copy_from_slice(&1067u32.to_le_bytes());
+    let expected = "`ROOT/images/a.png` has 60000 x 1067 pixels; allowed are 1 to 64 million pixels in all";
     assert_eq!(refusal_of_image(&header), expected);
 }
 
@@ -153,11 +153,27 @@ fn an_image_and_a_mask_of_different_sizes() {
 }
 
 #[test]
-fn a_mask_of_zeros_and_ones() {
-    let root = two_cases();
-    GrayImage::from_raw(9, 7, some_case(9, 7).mask).unwrap().save(root.path().join("masks/a.png")).unwrap();
+fn all_mistakes_are_said_at_once() {
+    let root = tempdir().unwrap();
+    for index in 0..12 {
+        write_case(root.path(), &format!("c{index:02}"), &some_case(9, 7));
+        fs::remove_file(root.path().join(format!("masks/c{index:02}.png"))).unwrap();
+    }
+    write_case(root.path(), "whole", &some_case(9, 7));
     let refused = refusal(Format::Folder, root.path());
-    assert!(refused.starts_with("mask `ROOT/masks/a.png` is nowhere brighter than 1 of 255"), "{refused}");
+    let lines: Vec<_> = refused.lines().map(str::trim).collect();
+    assert_eq!(lines[..2], ["12 mistakes", "case `c00` has no mask; expected `ROOT/masks/c00.png`"], "{refused}");
+    assert_eq!(lines[10..], ["case `c09` has no mask; expected `ROOT/masks/c09.png`", "and 2 more"], "{refused}");
+
+    for (id, mask) in [("d", some_case(7, 9)), ("e", some_case(9, 7))] {
+        write_case(root.path(), id, &some_case(9, 7));
+        gray(&mask).save(root.path().join(format!("masks/{id}.png"))).unwrap();
+    }
+    (0..12).for_each(|index| fs::remove_file(root.path().join(format!("images/c{index:02}.png"))).unwrap());
+    fs::write(root.path().join("images/e.png"), "no image").unwrap();
+    let refused = refusal(Format::Folder, root.path());
+    assert!(refused.starts_with("2 mistakes\n  case `d`: the image has 9 x 7 pixels"), "{refused}");
+    assert!(refused.contains("\n  cannot decode `ROOT/images/e.png`"), "{refused}");
 }
 
 #[test]

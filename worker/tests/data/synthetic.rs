@@ -2,12 +2,12 @@
 
 use super::{dataset, synthetic};
 use clap::Parser;
-use proto::data::Format;
+use proto::data::{Format, Synthetic};
 use proto::extras::Baseline;
 use std::fs;
 use tempfile::tempdir;
 use worker::cli::{prepare, synthesize};
-use worker::data::synthetic::{case, ids};
+use worker::data::synthetic::case;
 use worker::data::{Case, inventory, load};
 use worker::train::baselines::Baselines;
 
@@ -39,6 +39,7 @@ fn cases_differ_by_index_and_by_seed() {
 
 #[test]
 fn ids_are_sorted() {
+    let ids = |cases| Synthetic { cases, seed: 0 }.ids();
     assert_eq!(ids(2), ["SYN000", "SYN001"]);
     for cases in [1000, 1001] {
         assert!(ids(cases).is_sorted());

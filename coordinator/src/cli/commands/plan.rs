@@ -6,14 +6,15 @@ use crate::analysis::foresight::sentences;
 use crate::analysis::observations::{DEFAULT_RATIO, ratio};
 use crate::cli::pilot::{Pilot, pilot};
 use crate::cli::sweep_file::{self, PlanError};
-use crate::cli::{CliError, output};
+use crate::cli::{CliError, local, output};
 use crate::plan::{Candidate, Objective, Plan, Rule, Stopping, resolved};
 use crate::tables;
 use crate::tables::export::{self, Format as TableFormat};
 use crate::tables::table::{Cell, Column, Kind, Table};
 use crate::text::{flop, measured, plural, seeds};
 use proto::cost;
-use proto::data::Dataset;
+use proto::data::{Dataset, Format as DatasetFormat, Summary};
+use proto::data_folder::name_and_path;
 use proto::sizes::Size;
 use proto::spec::{Convolution, JobSpec, Precision, Scheme, Seeds, Stratify, Subset};
 use serde::Serialize;
@@ -49,6 +50,9 @@ pub struct Args {
     /// The sweep of the pilot's store [default: the one submitted last]
     #[arg(long, value_name = "SWEEP", default_value = "", hide_default_value = true, requires = "pilot")]
     pub pilot_sweep: String,
+    /// Folder of the data set: a worker looks at it, and the plan says what it holds
+    #[arg(long, value_name = "NAME=PATH", value_parser = name_and_path, conflicts_with = "resolved")]
+    pub data: Vec<(String, PathBuf)>,
 }
 
 /// The standard deviation of differences, and where it is from.
@@ -67,11 +71,23 @@ pub enum Format {
     Json,
 }
 
-/// Runs the subcommand.
+/// Looks at the data set, if a folder was given.
+///
+/// # Errors
+/// If there is no plan, or the data set is not usable.
+pub async fn look(args: &Args) -> Result<Option<Summary>, CliError> {
+    if args.data.is_empty() {
+        return Ok(None);
+    }
+    let (plan, _) = sweep_file::load(&args.file)?;
+    local::inspect(&args.data, &plan).await.map(Some)
+}
+
+/// Runs the subcommand; `data` is what the data set holds, if that is known.
 ///
 /// # Errors
 /// If there is no plan, the pilot cannot be read, or there is nowhere to write the plan.
-pub fn run(args: Args, out: &mut dyn Write) -> Result<(), CliError> {
+pub fn run(args: Args, data: Option<&Summary>, out: &mut dyn Write) -> Result<(), CliError> {
     let (plan, text) = sweep_file::load(&args.file)?;
     if args.resolved {
         let resolved = resolved(&args.file.display().to_string(), &text).map_err(PlanError::from)?;
@@ -79,8 +95,8 @@ pub fn run(args: Args, out: &mut dyn Write) -> Result<(), CliError> {
     }
     let spread = spread(&args)?;
     output::quietly(match args.format {
-        Format::Table => write_table(&plan, spread.as_ref(), args.power, out),
-        Format::Json => write_json(&plan, spread.as_ref(), out),
+        Format::Table => write_table(&plan, data, spread.as_ref(), args.power, out),
+        Format::Json => write_json(&plan, data, spread.as_ref(), out),
     })
 }
 
@@ -93,7 +109,13 @@ fn spread(args: &Args) -> Result<Option<Spread>, CliError> {
     Ok(Some(Spread { sd, from: format!("typical of {metric} in {}", path.display()) }))
 }
 
-fn write_table(plan: &Plan, spread: Option<&Spread>, with_power: bool, out: &mut dyn Write) -> io::Result<()> {
+fn write_table(
+    plan: &Plan,
+    data: Option<&Summary>,
+    spread: Option<&Spread>,
+    with_power: bool,
+    out: &mut dyn Write,
+) -> io::Result<()> {
     let candidates = plan.candidates.len();
     let [jobs, rows, columns] = [(plan.jobs(), "job"), (candidates, "candidate"), (plan.replicates.len(), "replicate")]
         .map(|(count, word)| plural(count as u64, word));
@@ -101,13 +123,14 @@ fn write_table(plan: &Plan, spread: Option<&Spread>, with_power: bool, out: &mut
     for (name, value) in protocol(plan) {
         writeln!(out, "{name:<12}{value}")?;
     }
+    write_data(plan, data, out)?;
     writeln!(out)?;
     out.write_all(&export::render(&grid(plan), TableFormat::Table)?)?;
     if candidates > MAX_LISTED {
         writeln!(out, "... and {} more", candidates - MAX_LISTED)?;
     }
     writeln!(out, "\narithmetic of all jobs: {}", flop(total_flop(plan)))?;
-    let design = design(plan);
+    let design = design(plan, data);
     let sentences = sentences(&design, spread.map(|spread| spread.sd));
     if sentences.is_empty() {
         return Ok(());
@@ -126,20 +149,31 @@ fn write_table(plan: &Plan, spread: Option<&Spread>, with_power: bool, out: &mut
     Ok(())
 }
 
+/// What the data set holds, if that is known.
+fn write_data(plan: &Plan, data: Option<&Summary>, out: &mut dyn Write) -> io::Result<()> {
+    let Some(summary) = data.filter(|_| plan.dataset.format != DatasetFormat::Synthetic) else { return Ok(()) };
+    writeln!(out, "{:<12}{}", "cases", summary.cases)?;
+    for fact in summary.facts() {
+        let (topic, sentence) = fact.split_once(": ").unwrap_or(("", &fact));
+        writeln!(out, "{topic:<12}{sentence}")?;
+    }
+    summary.warnings().iter().try_for_each(|warning| writeln!(out, "warning: {warning}"))
+}
+
 /// What decides how small a difference the sweep tells apart.
-fn design(plan: &Plan) -> Design {
+fn design(plan: &Plan, data: Option<&Summary>) -> Design {
     let splits: BTreeSet<u64> = plan.replicates.iter().map(|seeds| seeds.split_seed).collect();
     let split = plan.drawn();
     let reported = match plan.objective.reported(&split) {
         Subset::Test => split.test,
         Subset::Train | Subset::Validation => split.validation,
     };
-    // of a folder the number of cases is not known yet; sizes that depend on it are those of 1,000 cases
-    let pool = match (split.scheme, &plan.dataset.synthetic, &plan.sizes) {
-        (Scheme::Rotation, ..) => Some(split.total() as usize),
-        (_, _, Some(_)) => Some(1000),
-        (_, Some(synthetic), None) => Some(synthetic.cases as usize),
-        (_, None, None) => None,
+    // of a folder at which nobody has looked the number of cases is not known; sizes that depend on it are those of 1,000 cases
+    let cases = data.map(|data| data.cases).or(plan.dataset.synthetic.map(|synthetic| synthetic.cases));
+    let pool = match (split.scheme, &plan.sizes) {
+        (Scheme::Rotation, _) => Some(split.total() as usize),
+        (_, Some(_)) => Some(1000),
+        (_, None) => cases.map(|cases| cases as usize),
     };
     let ratio = ratio(reported, split.train, pool);
     let Options { alpha, power, .. } = Options::default();
@@ -273,6 +307,9 @@ struct Document<'a> {
     /// Floating-point operations of all jobs.
     flop: f64,
     dataset: &'a Dataset,
+    /// What the data set holds, if a folder was given.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    data: Option<&'a Summary>,
     objective: &'a Objective,
     axes: &'a [String],
     candidates: Vec<CandidateCost<'a>>,
@@ -316,14 +353,15 @@ impl<'a> CandidateCost<'a> {
     }
 }
 
-fn write_json(plan: &Plan, spread: Option<&Spread>, out: &mut dyn Write) -> io::Result<()> {
-    let design = design(plan);
+fn write_json(plan: &Plan, data: Option<&Summary>, spread: Option<&Spread>, out: &mut dyn Write) -> io::Result<()> {
+    let design = design(plan, data);
     let document = Document {
         schema: "splitsweep.plan/1",
         sweep: &plan.sweep,
         jobs: plan.jobs(),
         flop: total_flop(plan),
         dataset: &plan.dataset,
+        data,
         objective: &plan.objective,
         axes: &plan.axes,
         candidates: plan.candidates.iter().map(CandidateCost::of).collect(),

@@ -9,12 +9,10 @@ use crate::cli::{CliError, exit, output, sweep_file};
 use crate::driver::Handle;
 use crate::plan::Plan;
 use crate::results;
-use crate::scheduler::misfit;
 use crate::store::Reader;
 use crate::tables::TableKind;
 use crate::tables::export::{Format, render};
-use proto::data::Inventory;
-use proto::ids::ContentHash;
+use proto::data::Format as DatasetFormat;
 use proto::status::{Status, SweepState};
 use std::ffi::OsStr;
 use std::path::PathBuf;
@@ -53,16 +51,18 @@ pub async fn run(args: Args) -> Result<u8, CliError> {
     let (plan, text) = sweep_file::load(&args.sweep.clone().unwrap_or_default())?;
     let plan = if args.simulate.is_some() { plan.simulated() } else { plan };
     let mut interrupts = interrupted()?;
+    let mut found = Vec::new();
     if args.local.local_workers > 0 && args.simulate.is_none() {
-        tokio::select! {
+        found = tokio::select! {
             checked = check_data(&args.local, &plan) => checked?,
             _ = interrupts.recv() => return Err(CliError::Interrupted),
-        }
+        };
     }
     let name = plan.sweep.clone();
     let server = Server::start(&args.server, Some(name.clone())).await?;
     server.handle.submit(plan, text).await?;
     let mut progress = Progress::new();
+    found.iter().for_each(|line| progress.say(line));
     let end = follow(&args, &server, &name, &mut progress, &mut interrupts).await;
     let view = server.handle.status().borrow().clone();
     server.stop().await?;
@@ -85,17 +85,11 @@ pub async fn run(args: Args) -> Result<u8, CliError> {
     Ok(code)
 }
 
-/// Looks at the data before anything is stored.
-async fn check_data(local: &LocalArgs, plan: &Plan) -> Result<(), CliError> {
-    let Some(template) = plan.candidates.first().map(|candidate| &candidate.template) else { return Ok(()) };
-    let cases = local::inspect(local, &plan.dataset, template.data.image_size).await?;
-    // which cases it has is the workers' matter, where the file says something of single ones
-    let ids = (0..cases).map(|case| case.to_string()).collect();
-    let data = Inventory::new(ContentHash(0), ids);
-    match misfit(plan, &data).filter(|_| plan.dataset.lists.is_empty()) {
-        Some(problem) => Err(CliError::Rejected { sweep: plan.sweep.clone(), problem }),
-        None => Ok(()),
-    }
+/// Looks at the data before anything is stored; says what it holds, line by line.
+async fn check_data(local: &LocalArgs, plan: &Plan) -> Result<Vec<String>, CliError> {
+    let summary = local::inspect(&local.data, plan).await?;
+    let dataset = &plan.dataset;
+    if dataset.format == DatasetFormat::Synthetic { Ok(Vec::new()) } else { Ok(local::lines(&dataset.name, &summary)) }
 }
 
 /// Shows the progress until the sweep has ended or somebody interrupts it; local workers live as long.

@@ -1,6 +1,7 @@
 //! The journal is all that outlives the coordinator.
 
 use super::*;
+use proto::cases::{CaseLists, Partition};
 
 /// Two workers, failures, losses, a cancellation, an extension: a history with every kind of durable fact.
 fn eventful() -> Sim {
@@ -64,7 +65,11 @@ fn a_damaged_journal_is_noticed() {
 
 #[test]
 fn facts_are_read_back_from_their_json() {
-    for fact in eventful().journal {
+    let partitions = [(7, Partition { train: vec!["a".to_owned()], ..Partition::default() })].into();
+    let mut listed = sweep("listed", "bce", 1);
+    listed.dataset.lists = CaseLists { partitions, ..CaseLists::default() };
+    let listed = Fact::Submitted { plan: Box::new(listed), text: String::new() };
+    for fact in eventful().journal.into_iter().chain([listed]) {
         let json = serde_json::to_string(&fact).unwrap();
         assert_eq!(serde_json::from_str::<Fact>(&json).unwrap(), fact, "{json}");
     }

@@ -24,13 +24,6 @@ use rand_chacha::ChaCha8Rng;
 const WIDTH: std::ops::RangeInclusive<u32> = 252..=260;
 const HEIGHT: std::ops::RangeInclusive<u32> = 188..=196;
 
-/// The ids of the first `cases` cases, sorted.
-#[must_use]
-pub fn ids(cases: u32) -> Vec<String> {
-    let digits = cases.saturating_sub(1).to_string().len().max(3);
-    (0..cases).map(|index| format!("SYN{index:0digits$}")).collect()
-}
-
 /// Makes the case `index` of the data set with that seed.
 #[must_use]
 pub fn case(seed: u64, index: u32) -> Case {
