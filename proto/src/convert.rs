@@ -104,7 +104,7 @@ impl TryFrom<&wire::Dataset> for Dataset {
             root: Some(dataset.root.clone()).filter(|root| !root.is_empty()),
             synthetic: (format == Format::Synthetic).then_some(Synthetic { cases: dataset.cases, seed: dataset.seed }),
             lists: match &*dataset.lists {
-                "" => CaseLists::default(),
+                "" => Box::default(),
                 lists => serde_json::from_str(lists).map_err(|_| InvalidMessage::Value("dataset.lists"))?,
             },
             images: checked(&dataset.images, is_inner_folder, "dataset.images")?,

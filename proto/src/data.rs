@@ -82,7 +82,7 @@ pub struct Dataset {
     pub invert: bool,
     /// What is said of single cases.
     #[serde(default, skip_serializing_if = "CaseLists::is_empty")]
-    pub lists: CaseLists,
+    pub lists: Box<CaseLists>,
 }
 
 impl Dataset {
@@ -100,7 +100,7 @@ impl Dataset {
             mask_suffix: None,
             mask: MaskRule::default(),
             invert: false,
-            lists: CaseLists::default(),
+            lists: Box::default(),
         }
     }
 }

@@ -5,7 +5,7 @@ use super::reader::Node;
 use super::section::Section;
 use super::setting::{Key, Setting};
 use super::split::SplitSection;
-use crate::cases::{CaseLists, Marks};
+use crate::cases::Marks;
 use crate::data::{Dataset, Format, Inventory, MaskRule, MaskValue, Synthetic, is_inner_folder, is_part_of_a_name};
 use crate::ids::ContentHash;
 use crate::spec::{
@@ -34,7 +34,7 @@ impl<'a> SharedSections<'a> {
         let split = root.optional("split", SplitSection::default(), SplitSection::read);
         let objective = root.optional("objective", Objective::default(), objective);
         if let (Some(split), Some(dataset)) = (&split, &mut dataset) {
-            dataset.dataset.lists = split.lists.clone();
+            *dataset.dataset.lists = split.lists.clone();
             dataset.check_cases(split, root.get("split"));
         }
         if let (Some(section), Some(objective)) = (&split, &objective) {
@@ -124,7 +124,7 @@ impl<'a> DatasetSection<'a> {
             mask_suffix: mask_suffix?,
             mask: mask?,
             invert: invert?,
-            lists: CaseLists::default(),
+            lists: Box::default(),
         };
         Some(Self { dataset, image_size: image_size?, node: node.clone() })
     }

@@ -111,7 +111,6 @@ impl State {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use proto::cases::CaseLists;
     use proto::data::Format;
 
     #[test]

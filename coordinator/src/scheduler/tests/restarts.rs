@@ -67,7 +67,7 @@ fn a_damaged_journal_is_noticed() {
 fn facts_are_read_back_from_their_json() {
     let partitions = [(7, Partition { train: vec!["a".to_owned()], ..Partition::default() })].into();
     let mut listed = sweep("listed", "bce", 1);
-    listed.dataset.lists = CaseLists { partitions, ..CaseLists::default() };
+    listed.dataset.lists = Box::new(CaseLists { partitions, ..CaseLists::default() });
     let listed = Fact::Submitted { plan: Box::new(listed), text: String::new() };
     for fact in eventful().journal.into_iter().chain([listed]) {
         let json = serde_json::to_string(&fact).unwrap();
