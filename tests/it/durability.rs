@@ -302,12 +302,12 @@ fn traced(lab: &Lab, calls: &str, injection: &str, arguments: &[&str]) -> Comman
 fn a_thousand_kills() {
     let kills = std::env::var("SPLITSWEEP_KILLS").map_or(1_000, |kills| kills.parse().unwrap());
     let lab = Lab::new();
-    // more jobs than are done meanwhile
-    lab.write(&simulated(1_000_000, 1));
+    // more jobs than are done meanwhile: in 0.4 s eight slots do 320 of 10 ms
+    lab.write(&simulated(400 * kills as u32, 1));
     let mut coordinator = lab.serve_on_free_port();
     let address = coordinator.address().to_owned();
     lab.submit(&coordinator.url, &["--simulated"]);
-    let _worker = lab.worker(&coordinator.url, "w", &["--simulate", "1ms", "--slots", "8"]);
+    let _worker = lab.worker(&coordinator.url, "w", &["--simulate", "10ms", "--slots", "8"]);
     let mut seen = 0;
     for kill in 1..=kills {
         seen = until("progress", || Some(succeeded(&coordinator, &lab)).filter(|&now| now > seen));
