@@ -7,7 +7,7 @@ use proto::extras::Extras;
 use proto::ids::{ContentHash, SplitHash, WorkerId};
 use proto::measure::{CaseCounts, Counts, Evaluation, FailureKind, JobResult, Measurement, Outcome, Scores, Verdict};
 use proto::spec::JobSpec;
-use proto::text::Line;
+use proto::text::{Line, Tail};
 use proto::wire::TrainRequest;
 use std::collections::{BTreeSet, VecDeque};
 use worker::agent::{Action, Answer, CallId, Profile, Report, State};
@@ -212,7 +212,7 @@ impl World {
                 let kinds = [FailureKind::Error, FailureKind::Crashed, FailureKind::OutOfMemory, FailureKind::Data];
                 let kind = kinds[self.chance.below(if failing > 2 { 4 } else { 3 })];
                 self.told.count("trainings failed");
-                let outcome = Outcome::Failed { kind, message: Line::message("no luck") };
+                let outcome = Outcome::Failed { kind, message: Line::message("no luck"), log: Tail::default() };
                 return self.happen(host, at, Happening::Trained(slot, training, Report::Ended(outcome)));
             }
             let measurement = Measurement { epoch, train_loss: Some(0.5), validation: Scores::default(), seconds: 0.1 };
