@@ -66,6 +66,7 @@ impl World {
             slots,
             simulated: false,
             roots: [("d".to_owned(), "/data".into())].into(),
+            idle_timeout: None,
         };
         let failing = if self.chance.is(80) { 2 } else { self.chance.within(0..=90) };
         let worker = Worker {

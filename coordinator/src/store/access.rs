@@ -97,7 +97,7 @@ mod tests {
         let mut store = Store::open(&path).unwrap();
         store.checkpoint().unwrap();
         let fact = Fact::Cancelled { sweep: "s".to_owned(), shared: true };
-        store.append(&[fact.clone()], &[]).unwrap();
+        store.append(&[fact], &[]).unwrap();
         let open = |path: &Path, way| facts(&open_without_writing(path, way).unwrap());
         assert_eq!(open(&path, Way::Shared), 1, "beside its coordinator");
 

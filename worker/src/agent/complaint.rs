@@ -41,6 +41,16 @@ impl Reminder {
     pub(super) fn new(now: Instant) -> Self {
         Self { began: now, due: now, pause: FIRST_REMINDER }
     }
+
+    /// Whether it is time to make it; then the next is due after twice the time.
+    fn is_due(&mut self, now: Instant) -> bool {
+        let is_due = self.due <= now;
+        if is_due {
+            self.due = now + self.pause;
+            self.pause = (self.pause * 2).min(MAX_REMINDER);
+        }
+        is_due
+    }
 }
 
 impl State {
@@ -50,13 +60,11 @@ impl State {
         if is_new {
             self.reminder = Reminder::new(now);
         }
-        if now < self.reminder.due {
+        if !self.reminder.is_due(now) {
             return;
         }
         let since = Duration::from_secs(now.duration_since(self.reminder.began).as_secs());
         let since = if is_new { String::new() } else { format!(" (for {})", humantime::format_duration(since)) };
-        self.reminder.due = now + self.reminder.pause;
-        self.reminder.pause = (self.reminder.pause * 2).min(MAX_REMINDER);
         let running = self.attempts.values().filter(|held| held.outcome.is_none()).count();
         let (url, reason) = (&self.profile.coordinator, reason(status));
         tracing::warn!(reason, running, "the coordinator at {url} {complaint}{since}; running jobs continue");
@@ -68,5 +76,20 @@ fn reason(status: &Status) -> String {
     match status.source() {
         Some(cause) => proto::error_chain::line(cause),
         None => status.message().to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_complaint_is_made_again_after_pauses_that_grow() {
+        let start = Instant::now();
+        let mut reminder = Reminder::new(start);
+        let said = (0..24 * 60).filter(|minute| reminder.is_due(start + Duration::from_secs(60 * minute)));
+        let said: Vec<_> = said.collect();
+        assert_eq!(said[..7], [0, 1, 3, 7, 15, 31, 63]);
+        assert!(said[7..].array_windows().all(|[one, next]| next - one == 60), "{said:?}");
     }
 }

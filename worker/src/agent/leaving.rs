@@ -62,3 +62,43 @@ impl State {
         (self.attempts.is_empty() && (drain.confirmed || unknown)) || drain.deadline <= now
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::agent::state::Profile;
+    use proto::ids::WorkerId;
+    use std::collections::BTreeMap;
+
+    #[test]
+    fn a_worker_with_nothing_to_do_goes_after_its_time() {
+        let text = String::new;
+        let profile = Profile {
+            coordinator: text(),
+            name: text(),
+            host: text(),
+            device: text(),
+            slots: 1,
+            simulated: true,
+            roots: BTreeMap::new(),
+            idle_timeout: Some(Duration::from_secs(5)),
+        };
+        let (start, second) = (Instant::now(), Duration::from_secs(1));
+        let mut state = State::new(profile.clone(), WorkerId(1), start);
+        state.due(start);
+        assert_eq!(state.next_wake(start), start + 5 * second);
+        state.due(start + 4 * second);
+        assert!(!state.is_draining());
+        // a job runs in its slot
+        let slot = state.idle.pop();
+        state.due(start + 9 * second);
+        state.idle.extend(slot);
+        state.due(start + 10 * second);
+        assert!(!state.is_draining());
+        state.due(start + 15 * second);
+        assert!(state.is_draining() && state.is_drained(start + 15 * second), "nobody has registered it");
+        let mut patient = State::new(Profile { idle_timeout: None, ..profile }, WorkerId(1), start);
+        patient.due(start + 3600 * second);
+        assert!(!patient.is_draining());
+    }
+}

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test ends at the first surprise")]
 
+mod accounts;
 mod leases;
 mod limits;
 mod listings;
@@ -203,7 +204,7 @@ impl Sim {
     fn results(&self) -> Vec<JobId> {
         let result = |record: &Record| match record {
             Record::Result { job, .. } => Some(*job),
-            Record::Measurements { .. } => None,
+            Record::Measurements { .. } | Record::Erased { .. } => None,
         };
         self.records.iter().filter_map(result).collect()
     }
