@@ -11,7 +11,7 @@
 
 use crate::analysis::comparison::{Analysis, Options};
 use crate::analysis::observations::from_results;
-use crate::results::{self, JobFileError, MeasurementRow, ResultsError, SweepResults};
+use crate::results::{self, JobError, MeasurementRow, ResultsError, RowState, SweepResults};
 use crate::store::Reader;
 use crate::tables::export::{Format, render};
 use crate::tables::table::Table;
@@ -40,15 +40,19 @@ pub enum TableError {
     Threads(#[from] ThreadPoolBuildError),
 }
 
-/// A table of a sweep, for one who asks once; of the sweep submitted last if the name is empty.
+/// A table of a sweep, for one who asks once; of the sweep submitted last if the name is empty. Of the jobs only those in that state, if
+/// one is named; an analysis is always of all.
 ///
 /// # Errors
 /// If the store cannot be read, or has no such sweep.
-pub fn table(reader: &Reader, sweep: &str, kind: TableKind) -> Result<Table, ResultsError> {
-    let results = results::read(reader, sweep)?;
+pub fn table(reader: &Reader, sweep: &str, kind: TableKind, state: Option<RowState>) -> Result<Table, ResultsError> {
+    let mut results = results::read(reader, sweep)?;
     Ok(match Maker::of(kind) {
         Maker::Analysis(make) => make(&Analysed::of(&results)),
-        Maker::Results(make) => make(&results),
+        Maker::Results(make) => {
+            results.jobs.retain(|job| state.is_none_or(|state| job.state == state));
+            make(&results)
+        }
         Maker::Epochs(make) => make(&results, &results::measurements(reader, &results.jobs)?),
     })
 }
@@ -106,7 +110,13 @@ impl Analyst {
     ///
     /// # Errors
     /// If the store cannot be read, has no such sweep, or there are no threads.
-    pub fn table(&mut self, sweep: &str, kind: TableKind, format: Format) -> Result<Vec<u8>, TableError> {
+    pub fn table(
+        &mut self,
+        sweep: &str,
+        kind: TableKind,
+        state: Option<RowState>,
+        format: Format,
+    ) -> Result<Vec<u8>, TableError> {
         let threads = match self.threads.take() {
             Some(threads) => threads,
             None => ThreadPoolBuilder::new().thread_name(|_| "analyst".to_owned()).start_handler(give_way).build()?,
@@ -115,7 +125,7 @@ impl Analyst {
             let reader = Reader::open(&self.store).map_err(ResultsError::from)?;
             let table = match Maker::of(kind) {
                 Maker::Analysis(make) => make(&*self.analysed(&reader, sweep)?),
-                Maker::Results(_) | Maker::Epochs(_) => table(&reader, sweep, kind)?,
+                Maker::Results(_) | Maker::Epochs(_) => table(&reader, sweep, kind, state)?,
             };
             Ok(render(&table, format)?)
         });
@@ -127,8 +137,16 @@ impl Analyst {
     ///
     /// # Errors
     /// If the store cannot be read, no or several ids begin so, or the job is simulated.
-    pub fn job_file(&self, prefix: &str) -> Result<String, JobFileError> {
+    pub fn job_file(&self, prefix: &str) -> Result<String, JobError> {
         results::job_file(&Reader::open(&self.store)?, prefix)
+    }
+
+    /// The log of the only job whose id begins with `prefix`.
+    ///
+    /// # Errors
+    /// If the store cannot be read, or no or several ids begin so.
+    pub fn job_log(&self, prefix: &str) -> Result<String, JobError> {
+        results::job_log(&Reader::open(&self.store)?, prefix)
     }
 
     /// The analysis of a sweep: the one that is kept, unless the results have changed.
@@ -213,10 +231,11 @@ replicates: {split_seeds: 2}
         submit(&path, "a");
         let mut analyst = Analyst::new(path.clone());
         for kind in [TableKind::Candidates, TableKind::Jobs, TableKind::Looks] {
-            let expected = render(&table(&Reader::open(&path).unwrap(), "a", kind).unwrap(), Format::Csv).unwrap();
-            assert_eq!(analyst.table("a", kind, Format::Csv).unwrap(), expected, "{kind:?}");
+            let expected =
+                render(&table(&Reader::open(&path).unwrap(), "a", kind, None).unwrap(), Format::Csv).unwrap();
+            assert_eq!(analyst.table("a", kind, None, Format::Csv).unwrap(), expected, "{kind:?}");
         }
-        let missing = Analyst::new(folder.path().join("none.db")).table("", TableKind::Jobs, Format::Csv);
+        let missing = Analyst::new(folder.path().join("none.db")).table("", TableKind::Jobs, None, Format::Csv);
         assert!(matches!(missing, Err(TableError::Results(ResultsError::Store(_)))));
     }
 }

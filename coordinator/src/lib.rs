@@ -17,6 +17,8 @@
 //!  text       numbers and plurals for people                        pure
 //!  analyst    store -> the table that somebody asks for
 //!  salvage    damaged store -> what is sound of it
+//!  merge      several stores -> one
+//!  rebuild    what both make: a new store of facts and results
 //! ```
 
 #![forbid(unsafe_code)]
@@ -26,8 +28,10 @@ pub mod analyst;
 pub mod cli;
 pub mod driver;
 pub mod identity;
+pub mod merge;
 pub mod plan;
 pub mod race;
+mod rebuild;
 pub mod report;
 pub mod results;
 pub mod salvage;

@@ -2,7 +2,8 @@
 
 use clap::{Parser, Subcommand};
 use coordinator::cli::commands::{
-    analyze, cancel, certs, job, jobs, plan, report, run, serve, status, store, submit, tables, watch,
+    analyze, cancel, certs, delete, job, jobs, log, plan, report, retry, run, serve, status, store, submit, tables,
+    watch,
 };
 use coordinator::cli::{CliError, exit};
 use std::io::{IsTerminal, Write};
@@ -36,7 +37,10 @@ enum Command {
     Watch(watch::Args),
     Jobs(jobs::Args),
     Job(job::Args),
+    Log(log::Args),
     Cancel(cancel::Args),
+    Retry(retry::Args),
+    Delete(delete::Args),
     Tables(tables::Args),
     Report(report::Args),
     Analyze(analyze::Args),
@@ -50,12 +54,16 @@ fn main() -> ExitCode {
         complain(&error);
         return ExitCode::from(exit::USERS_MISTAKE);
     }
-    let filter = EnvFilter::try_from_env("SPLITSWEEP_LOG").unwrap_or_else(|_| EnvFilter::new("warn"));
+    // who serves wants to know who comes and goes
+    let level = if matches!(cli.command, Some(Command::Serve(_))) { "info" } else { "warn" };
+    let filter = EnvFilter::try_from_env("SPLITSWEEP_LOG").unwrap_or_else(|_| EnvFilter::new(level));
     tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
         .with_ansi(colours())
         .with_target(false)
+        // a terminal that is gone takes no line, and is no reason to end
+        .log_internal_errors(false)
         .init();
     let result = tokio::runtime::Runtime::new()
         .map_err(|error| CliError::Internal(format!("cannot start: {error}")))
@@ -82,7 +90,10 @@ async fn dispatch(cli: Cli) -> Result<u8, CliError> {
         Some(Command::Status(args)) => status::run(args).await?,
         Some(Command::Jobs(args)) => jobs::run(args).await?,
         Some(Command::Job(args)) => job::run(args).await?,
+        Some(Command::Log(args)) => log::run(args).await?,
         Some(Command::Cancel(args)) => cancel::run(args).await?,
+        Some(Command::Retry(args)) => retry::run(args).await?,
+        Some(Command::Delete(args)) => delete::run(args).await?,
         Some(Command::Tables(args)) => tables::run(args).await?,
         Some(Command::Report(args)) => report::run(args)?,
         Some(Command::Analyze(args)) => analyze::run(&args)?,

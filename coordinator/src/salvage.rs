@@ -6,17 +6,14 @@
 //! ```
 
 use crate::driver::restore;
-use crate::scheduler::{Fact, Grade, JobState, Limits, Record, State, Timestamp};
-use crate::store::{Reader, Store, StoreError, StoredResult, hold};
-use proto::extras::Extras;
-use proto::ids::{Attempt, JobId, Token, WorkerId};
+use crate::rebuild::{self, Rebuilt};
+use crate::scheduler::{Fact, Grade, JobState, Limits, State, Timestamp};
+use crate::store::{Reader, StoreError, hold};
+use proto::ids::JobId;
 use std::collections::BTreeSet;
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, OpenOptions};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
-
-/// Jobs whose results are written in one transaction.
-const BATCH: usize = 500;
 
 /// What a store holds, and what is wrong with it.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -27,6 +24,8 @@ pub struct Checked {
     pub is_sealed: bool,
     /// Results that their facts fit.
     pub results: u64,
+    /// Whether it holds no sweep.
+    pub is_empty: bool,
     /// What is wrong, a line each.
     pub findings: Vec<String>,
 }
@@ -57,7 +56,10 @@ pub fn check(path: &Path, mut says: impl FnMut(&str)) -> Result<Checked, StoreEr
     }
     says("compares facts and results");
     match restore(&reader, Timestamp(0), Limits::default(), 0) {
-        Ok(state) => compare(&reader, &state, &mut checked),
+        Ok(state) => {
+            checked.is_empty = state.sweeps().next().is_none();
+            compare(&reader, &state, &mut checked);
+        }
         Err(error) => checked.findings.push(cause(&error)),
     }
     Ok(checked)
@@ -120,33 +122,16 @@ pub struct Saved {
 /// If there is no store, it is in use, the new file is there already, or it cannot be written; it is not there then.
 pub fn salvage(path: &Path, into: &Path, mut says: impl FnMut(&str)) -> Result<Saved, StoreError> {
     let _hold = hold(path)?;
-    if into.exists() {
-        return Err(StoreError::Taken { path: into.to_owned() });
-    }
-    let failed = |action, source| StoreError::Io { action, path: into.to_owned(), source };
-    let folder = into.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let work =
-        tempfile::Builder::new().prefix(".salvage").tempdir_in(folder).map_err(|source| failed("write", source))?;
-    let reader = match Reader::open(path) {
-        Err(StoreError::Sqlite { .. }) => {
-            Reader::open(&lengthened(path, work.path()).map_err(|source| failed("read", source))?)?
-        }
-        opened => opened?,
-    };
-    let new = work.path().join("store");
-    let saved = Salvage {
-        reader: &reader,
-        state: State::new(Limits::default(), 0),
-        store: Store::open(&new)?,
-        saved: Saved::default(),
-    }
-    .run(&mut says)?;
-    // the last connection that closes puts all into the one file
-    fs::hard_link(&new, into).map_err(|source| failed("create", source))?;
-    drop(work);
-    File::open(into).and_then(|file| file.sync_all()).map_err(|source| failed("write", source))?;
-    File::open(folder).and_then(|folder| folder.sync_all()).map_err(|source| failed("write", source))?;
-    Ok(saved)
+    rebuild::make(into, |new, work| {
+        let reader = match Reader::open(path) {
+            Err(StoreError::Sqlite { .. }) => {
+                let failed = |source| StoreError::Io { action: "read", path: path.to_owned(), source };
+                Reader::open(&lengthened(path, work).map_err(failed)?)?
+            }
+            opened => opened?,
+        };
+        save(&reader, new, &mut says)
+    })
 }
 
 /// A copy of a store that was cut off, as long as its first page says: SQLite opens no other.
@@ -170,91 +155,46 @@ fn lengthened(path: &Path, folder: &Path) -> io::Result<PathBuf> {
     Ok(copy)
 }
 
-struct Salvage<'a> {
-    reader: &'a Reader,
-    state: State,
-    store: Store,
-    saved: Saved,
+fn save(reader: &Reader, new: &mut Rebuilt, says: &mut impl FnMut(&str)) -> Result<Saved, StoreError> {
+    says("reads the journal");
+    let mut saved = Saved::default();
+    let (mut grids, mut cancelled, mut succeeded) = (Vec::new(), BTreeSet::new(), BTreeSet::new());
+    saved.facts_lost = reader.sound_facts(|fact| match fact {
+        Fact::Submitted { ref plan, .. } => {
+            cancelled.remove(&plan.sweep);
+            grids.push(fact);
+        }
+        Fact::Pinned { .. } | Fact::Rejected { .. } => grids.push(fact),
+        Fact::Cancelled { sweep, .. } => drop(cancelled.insert(sweep)),
+        Fact::Deleted { sweep } => grids.retain(|fact| sweep_of(fact) != Some(&sweep)),
+        Fact::Succeeded { job, .. } => drop(succeeded.insert(job)),
+        _ => {}
+    });
+    for fact in grids {
+        // that of a sweep whose submission is lost says nothing
+        if new.keep(fact).is_err() {
+            saved.facts_lost += 1;
+            continue;
+        }
+        let jobs = new.without_result();
+        let missing = new.copy_results(reader, &jobs, says)?;
+        saved.results += (jobs.len() - missing.len()) as u64;
+    }
+    saved.lost = new.without_result().iter().filter(|job| succeeded.contains(job)).count() as u64;
+    saved.sweeps = new.state.sweeps().count() as u64;
+    for sweep in cancelled {
+        new.cancel(sweep)?;
+    }
+    let rows = reader.count("results").map_or(0, |(rows, unsound)| rows - unsound);
+    saved.strays = rows.saturating_sub(saved.results);
+    Ok(saved)
 }
 
-impl Salvage<'_> {
-    fn run(mut self, says: &mut impl FnMut(&str)) -> Result<Saved, StoreError> {
-        says("reads the journal");
-        let (mut grids, mut cancelled, mut succeeded) = (Vec::new(), BTreeSet::new(), BTreeSet::new());
-        self.saved.facts_lost = self.reader.sound_facts(|fact| match fact {
-            Fact::Submitted { ref plan, .. } => {
-                cancelled.remove(&plan.sweep);
-                grids.push(fact);
-            }
-            Fact::Pinned { .. } | Fact::Rejected { .. } => grids.push(fact),
-            Fact::Cancelled { sweep, .. } => drop(cancelled.insert(sweep)),
-            Fact::Succeeded { job, .. } => drop(succeeded.insert(job)),
-            _ => {}
-        });
-        let mut done = BTreeSet::new();
-        for fact in grids {
-            // that of a sweep whose submission is lost says nothing
-            if self.keep(fact).is_err() {
-                self.saved.facts_lost += 1;
-                continue;
-            }
-            let new: Vec<_> = jobs(&self.state).into_iter().filter(|job| done.insert(*job)).collect();
-            for batch in new.chunks(BATCH) {
-                says(&format!("saved {} results", self.saved.results));
-                self.save(batch, &succeeded)?;
-            }
-        }
-        self.saved.sweeps = self.state.sweeps().count() as u64;
-        for sweep in cancelled.into_iter().filter(|sweep| self.state.sweeps().any(|known| known.plan.sweep == *sweep)) {
-            self.store.append(&[Fact::Cancelled { sweep, shared: true }], &[])?;
-        }
-        let rows = self.reader.count("results").map_or(0, |(rows, unsound)| rows - unsound);
-        self.saved.strays = rows.saturating_sub(self.saved.results);
-        Ok(self.saved)
-    }
-
-    fn keep(&mut self, fact: Fact) -> Result<(), StoreError> {
-        let unfit = |error: crate::scheduler::IllegalTransition| StoreError::Damaged {
-            path: "the journal".into(),
-            place: format!("{fact:?}"),
-            reason: error.to_string(),
-        };
-        self.state.apply(Timestamp(0), &fact).map_err(unfit)?;
-        self.store.append(&[fact], &[])
-    }
-
-    /// Saves the results of the jobs that have one, as those of the attempts that they are of.
-    fn save(&mut self, jobs: &[JobId], succeeded: &BTreeSet<JobId>) -> Result<(), StoreError> {
-        let (mut facts, mut records) = (Vec::new(), Vec::new());
-        for job in jobs {
-            let Ok(Some(stored)) = self.reader.result(*job) else {
-                self.saved.lost += u64::from(succeeded.contains(job));
-                continue;
-            };
-            let StoredResult { attempt, worker, mut result, baselines } = stored;
-            for number in 1..=attempt.0 {
-                let (job, attempt) = (*job, Attempt(number));
-                facts.push(Fact::Granted { job, attempt, token: Token(0), worker: WorkerId(0) });
-                facts.extend((number < stored.attempt.0).then_some(Fact::Released { job, attempt }));
-            }
-            let (grade, split) = (Some(Grade::from(&result)), result.split_hash);
-            facts.push(Fact::Succeeded { job: *job, attempt, grade, split });
-            // what is beside a result is worth less than the result
-            let baselines = baselines.and_then(|hash| self.reader.baselines(hash).ok()).unwrap_or_default();
-            result.extras = Extras { baselines, artifacts: self.reader.artifacts(*job).unwrap_or_default() };
-            for (attempt, measurement) in self.reader.measurements(*job).unwrap_or_default() {
-                records.push(Record::Measurements { job: *job, attempt, measurements: vec![measurement] });
-            }
-            records.push(Record::Result { job: *job, attempt, worker, result: Box::new(result) });
-            self.saved.results += 1;
-        }
-        for fact in &facts {
-            self.state.apply(Timestamp(0), fact).map_err(|error| StoreError::Damaged {
-                path: "the journal".into(),
-                place: format!("{fact:?}"),
-                reason: error.to_string(),
-            })?;
-        }
-        self.store.append(&facts, &records)
+/// The sweep that a fact about a grid is of.
+fn sweep_of(fact: &Fact) -> Option<&String> {
+    match fact {
+        Fact::Submitted { plan, .. } => Some(&plan.sweep),
+        Fact::Pinned { sweep, .. } | Fact::Rejected { sweep, .. } => Some(sweep),
+        _ => None,
     }
 }

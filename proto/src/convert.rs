@@ -8,7 +8,7 @@ use crate::extras::{Artifact, Baseline, BaselineCounts, Extras};
 use crate::ids::{Attempt, ContentHash, InvalidId, Lease};
 use crate::measure::{CaseCounts, Counts, Evaluation, FailureKind, JobResult, Measurement, Outcome, Scores, Verdict};
 use crate::spec::Metric;
-use crate::text::Line;
+use crate::text::{Line, Tail};
 use crate::wire;
 use std::collections::BTreeSet;
 
@@ -358,33 +358,33 @@ fn extras(result: &wire::JobResult) -> Result<Extras, InvalidMessage> {
 
 /// A failure for the wire.
 #[must_use]
-pub fn failure_to_wire(kind: FailureKind, message: &str) -> wire::Failure {
+pub fn failure_to_wire(kind: FailureKind, message: &str, log: &str) -> wire::Failure {
     let kind = match kind {
         FailureKind::Error => wire::FailureKind::Error,
         FailureKind::Crashed => wire::FailureKind::Crashed,
         FailureKind::OutOfMemory => wire::FailureKind::OutOfMemory,
         FailureKind::Data => wire::FailureKind::Data,
     };
-    wire::Failure { kind: kind.into(), message: message.to_owned() }
+    wire::Failure { kind: kind.into(), message: message.to_owned(), log: log.to_owned() }
 }
 
 /// A failure from the wire; a kind that this build does not know is an error of the trainer.
 #[must_use]
-pub fn failure_from_wire(failure: wire::Failure) -> (FailureKind, Line) {
+pub fn failure_from_wire(failure: &wire::Failure) -> (FailureKind, Line, Tail) {
     let kind = match failure.kind() {
         wire::FailureKind::Unspecified | wire::FailureKind::Error => FailureKind::Error,
         wire::FailureKind::Crashed => FailureKind::Crashed,
         wire::FailureKind::OutOfMemory => FailureKind::OutOfMemory,
         wire::FailureKind::Data => FailureKind::Data,
     };
-    (kind, Line::message(&failure.message))
+    (kind, Line::message(&failure.message), Tail::of(&failure.log))
 }
 
 impl From<&Outcome> for wire::complete_request::Outcome {
     fn from(outcome: &Outcome) -> Self {
         match outcome {
             Outcome::Succeeded(result) => Self::Succeeded(result.as_ref().into()),
-            Outcome::Failed { kind, message } => Self::Failed(failure_to_wire(*kind, message)),
+            Outcome::Failed { kind, message, log } => Self::Failed(failure_to_wire(*kind, message, log)),
             Outcome::Released => Self::Released(wire::Released {}),
         }
     }
@@ -398,8 +398,8 @@ impl TryFrom<wire::complete_request::Outcome> for Outcome {
         Ok(match outcome {
             Wire::Succeeded(result) => Self::Succeeded(Box::new((&result).try_into()?)),
             Wire::Failed(failure) => {
-                let (kind, message) = failure_from_wire(failure);
-                Self::Failed { kind, message }
+                let (kind, message, log) = failure_from_wire(&failure);
+                Self::Failed { kind, message, log }
             }
             Wire::Released(wire::Released {}) => Self::Released,
         })

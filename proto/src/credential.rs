@@ -85,7 +85,16 @@ pub struct Credential {
     pub secret: Secret,
 }
 
+/// The variable that names a token file for the programs that call a coordinator.
+const VARIABLE: &str = "SPLITSWEEP_TOKEN_FILE";
+
 impl Credential {
+    /// The token file that the environment names.
+    #[must_use]
+    pub fn file_of_environment() -> Option<PathBuf> {
+        std::env::var_os(VARIABLE).filter(|path| !path.is_empty()).map(PathBuf::from)
+    }
+
     /// What a text holds.
     #[must_use]
     pub fn parse(text: &str) -> Self {

@@ -19,6 +19,8 @@
 //!  target   a coordinator to call, and what calls to it bear
 //!  tls      connections to a coordinator with certificates
 //!  data_folder  the option --data of both programs
+//!  hangup   what a program hears when its terminal is gone
+//!  stranger  what answers that is not a coordinator
 //!  umask    who may read what the programs write
 //!  error_chain  errors for people
 //!  text     lines that somebody else wrote
@@ -38,12 +40,14 @@ pub mod data_folder;
 pub mod error_chain;
 pub mod extras;
 pub mod file;
+pub mod hangup;
 pub mod ids;
 pub mod local;
 pub mod measure;
 pub mod sizes;
 pub mod spec;
 pub mod status;
+pub mod stranger;
 pub mod target;
 pub mod text;
 pub mod tls;

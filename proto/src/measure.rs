@@ -4,7 +4,7 @@
 use crate::extras::Extras;
 use crate::ids::SplitHash;
 use crate::spec::{Metric, Subset};
-use crate::text::Line;
+use crate::text::{Line, Tail};
 use serde::{Deserialize, Serialize};
 
 /// Pixels of one case, by prediction (sigmoid >= 0.5) and truth.
@@ -303,6 +303,8 @@ pub enum Outcome {
         kind: FailureKind,
         /// One line for people.
         message: Line,
+        /// The end of what the trainer said, if anything.
+        log: Tail,
     },
     /// Given back unfinished, because the worker drains.
     Released,

@@ -13,6 +13,8 @@ pub struct Status {
     pub workers: Vec<WorkerStatus>,
     /// Epochs per second over the last minute, all workers together.
     pub epochs_per_second: f64,
+    /// When this was said, by the coordinator's clock: milliseconds since 1970, UTC; 0 if no coordinator says it.
+    pub at_ms: u64,
 }
 
 /// Where a sweep stands.
@@ -81,6 +83,10 @@ pub struct WorkerStatus {
     pub connected: bool,
     /// Whether its last jobs failed, so that it gets none that another worker can take.
     pub quarantined: bool,
+    /// Whether it is overdue: it calls every third of a lease, and has not called for two thirds.
+    pub silent: bool,
+    /// When it last called, by the coordinator's clock: milliseconds since 1970, UTC.
+    pub last_seen_ms: Option<u64>,
 }
 
 /// A running attempt.

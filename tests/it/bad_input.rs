@@ -157,7 +157,7 @@ fn a_store_of_another_version() {
     connection.pragma_update(None, "user_version", 99).unwrap();
     connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())).unwrap();
     connection.close().unwrap();
-    assert_store_refused(&lab, &["sweeps.db", "version 99", "version 4"]);
+    assert_store_refused(&lab, &["sweeps.db", "version 99", "version 5"]);
 }
 
 #[test]
@@ -191,10 +191,12 @@ fn assert_store_refused(lab: &Lab, names: &[&str]) {
 #[test]
 fn a_store_that_is_not_there() {
     let lab = Lab::new();
-    for command in ["status", "jobs", "tables", "watch"] {
-        assert_refused(&lab, &[command], &["no store sweeps.db", "--store"]);
+    for command in [&["status"][..], &["jobs"], &["tables"], &["watch"], &["job", "1"], &["log", "1"]] {
+        assert_refused(&lab, command, &["no store sweeps.db", "--store"]);
     }
-    assert_refused(&lab, &["cancel", "any"], &["no store sweeps.db", "--store"]);
+    for command in ["cancel", "retry", "delete"] {
+        assert_refused(&lab, &[command, "any"], &["no store sweeps.db", "--store"]);
+    }
     assert_refused(&lab, &["serve", "--store", "no/folder/s.db", "--listen", "127.0.0.1:0"], &["no/folder/s.db"]);
 }
 
@@ -217,7 +219,11 @@ fn a_sweep_or_a_table_that_does_not_exist() {
     assert_refused(&lab, &["tables", "--sweep", "other"], &["no sweep is named `other`", "simulated"]);
     assert_refused(&lab, &["job", "0x1"], &["`0x1` is not the beginning of a job's id"]);
     assert_refused(&lab, &["job", "f00"], &["no job's id begins with `f00`", "coordinator jobs"]);
-    assert_refused(&lab, &["cancel", "other"], &["no sweep is named `other`"]);
+    for command in ["cancel", "retry", "delete"] {
+        assert_refused(&lab, &[command, "other"], &["no sweep is named `other`"]);
+    }
+    assert_refused(&lab, &["log", "f00"], &["no job's id begins with `f00`", "coordinator jobs"]);
+    assert_refused(&lab, &["jobs", "--state", "lost"], &["lost", "queued, running, succeeded, failed"]);
     assert_refused(&lab, &["cancel", ""], &["<SWEEP>"]);
     assert_refused(&lab, &["tables", "--rows", "columns"], &["columns", "candidates"]);
     assert_refused(&lab, &["tables", "--out", "no/folder/table"], &["no/folder/table"]);
@@ -234,7 +240,7 @@ fn a_running_coordinator_refuses_the_same_with_the_same_words() {
     let there = lab.run(["submit", "sweep.yaml", "--coordinator", &coordinator.url]).expect(2);
     assert_eq!(here.stderr, there.stderr);
     let unknown = lab.run(["tables", "--sweep", "other", "--coordinator", &coordinator.url]).expect(2);
-    assert!(unknown.stderr.contains("holds no sweep yet"), "{}", unknown.stderr);
+    assert!(unknown.stderr.contains("is empty, it holds no sweep"), "{}", unknown.stderr);
 }
 
 #[test]

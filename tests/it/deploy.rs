@@ -2,7 +2,7 @@
 #![cfg(unix)]
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use crate::harness::{skipped, until};
+use crate::harness::{Lab, Process, Signal, skipped, until};
 use clap::Args;
 use std::collections::BTreeSet;
 use std::fs;
@@ -195,7 +195,7 @@ fn slurm_runs_one_worker_that_takes_the_signals() {
         .unwrap();
     let id = child.id();
     let said = text(&child.wait_with_output().unwrap());
-    assert_eq!(said, format!("{id} --coordinator http://head:7070 --name slurm-9-3\n"));
+    assert_eq!(said, format!("{id} --idle-timeout 10m --coordinator http://head:7070 --name slurm-9-3\n"));
     assert_known(said.split_whitespace());
 }
 
@@ -230,15 +230,36 @@ fn the_service_drains_starts_again_and_sees_the_gpus() {
     assert_known(values("ExecStart")[0].split_whitespace());
 }
 
+/// The service is started as the unit says, but for the places.
 #[test]
-fn systemd_accepts_the_service() {
+fn the_coordinators_service_serves() {
+    let unit = fs::read_to_string(deploy("systemd/splitsweep-coordinator.service")).unwrap();
+    let line = unit.lines().find_map(|line| line.strip_prefix("ExecStart=/usr/local/bin/coordinator ")).unwrap();
+    let lab = Lab::with_certs();
+    let line =
+        line.replace("/var/lib/splitsweep/", "").replace(":7070", "127.0.0.1:0").replace(" $SPLITSWEEP_OPTIONS", "");
+    let mut coordinator = Process::start(&mut lab.command("coordinator", line.split(' ')));
+    coordinator.says("listening on 127.0.0.1:");
+    coordinator.signal(Signal::TERM);
+    coordinator.wait().expect(0);
+    assert!(lab.store().exists());
+}
+
+#[test]
+fn systemd_accepts_the_services() {
+    for program in ["worker", "coordinator"] {
+        systemd_accepts(program);
+    }
+}
+
+fn systemd_accepts(program: &str) {
     if Command::new("systemd-analyze").arg("--version").output().is_err() {
         return skipped("there is no systemd-analyze");
     }
     let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("splitsweep-worker.service");
-    let unit = fs::read_to_string(deploy("systemd/splitsweep-worker.service")).unwrap();
-    fs::write(&path, unit.replace("/usr/local/bin/worker", "/bin/true")).unwrap();
+    let path = folder.path().join(format!("splitsweep-{program}.service"));
+    let unit = fs::read_to_string(deploy(&format!("systemd/splitsweep-{program}.service"))).unwrap();
+    fs::write(&path, unit.replace(&format!("/usr/local/bin/{program}"), "/bin/true")).unwrap();
     let analyze = |arguments: &[&str]| Command::new("systemd-analyze").args(arguments).arg(&path).output().unwrap();
     let verified = analyze(&["verify", "--man=no"]);
     assert!(verified.status.success() && !text(&verified).contains("splitsweep"), "{}", text(&verified));

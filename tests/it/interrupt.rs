@@ -70,7 +70,7 @@ fn a_coordinator_that_serves_stops_and_its_workers_wait() {
     coordinator.process.signal(Signal::INT);
     let ended = coordinator.process.wait().expect(0);
     assert!(ended.stderr.contains("workers keep what they run"), "{}", ended.stderr);
-    worker.says("the coordinator is not reached; running jobs continue");
+    worker.says(&format!("the coordinator at http://{address} is not reached; running jobs continue"));
     lab.serve_on(&address, &[]).ended(&lab);
     assert!(lab.check_complete(3).iter().all(|row| row["attempts"] == "1"));
 }

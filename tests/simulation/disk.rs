@@ -60,6 +60,7 @@ impl Disk {
                 Record::Measurements { job, attempt, measurements } => {
                     self.measured.extend(measurements.iter().map(|measurement| (*job, *attempt, measurement.epoch)));
                 }
+                Record::Erased { .. } => {}
                 Record::Result { job, attempt, result, .. } => {
                     let training = (*attempt, result.train_seconds as u64, result.epochs);
                     if self.results.insert(*job, training).is_some() {

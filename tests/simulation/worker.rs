@@ -7,7 +7,7 @@ use proto::extras::Extras;
 use proto::ids::{ContentHash, SplitHash, WorkerId};
 use proto::measure::{CaseCounts, Counts, Evaluation, FailureKind, JobResult, Measurement, Outcome, Scores, Verdict};
 use proto::spec::JobSpec;
-use proto::text::Line;
+use proto::text::{Line, Tail};
 use proto::wire::TrainRequest;
 use std::collections::{BTreeSet, VecDeque};
 use worker::agent::{Action, Answer, CallId, Profile, Report, State};
@@ -66,6 +66,7 @@ impl World {
             slots,
             simulated: false,
             roots: [("d".to_owned(), "/data".into())].into(),
+            idle_timeout: None,
         };
         let failing = if self.chance.is(80) { 2 } else { self.chance.within(0..=90) };
         let worker = Worker {
@@ -212,7 +213,7 @@ impl World {
                 let kinds = [FailureKind::Error, FailureKind::Crashed, FailureKind::OutOfMemory, FailureKind::Data];
                 let kind = kinds[self.chance.below(if failing > 2 { 4 } else { 3 })];
                 self.told.count("trainings failed");
-                let outcome = Outcome::Failed { kind, message: Line::message("no luck") };
+                let outcome = Outcome::Failed { kind, message: Line::message("no luck"), log: Tail::default() };
                 return self.happen(host, at, Happening::Trained(slot, training, Report::Ended(outcome)));
             }
             let measurement = Measurement { epoch, train_loss: Some(0.5), validation: Scores::default(), seconds: 0.1 };

@@ -49,6 +49,8 @@ fn main() -> ExitCode {
         .with_writer(std::io::stderr)
         .with_ansi(colours())
         .with_target(false)
+        // a terminal that is gone takes no line, and is no reason to end
+        .log_internal_errors(false)
         .init();
     let result = match cli.command {
         None => run::run(cli.run).map_err(|error| (run_code(&error), error.into())),

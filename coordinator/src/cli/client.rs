@@ -1,14 +1,16 @@
 //! Where a command looks: a running coordinator, or a store.
 
 use super::CliError;
-use crate::results;
+use crate::results::{self, NoSweep};
 use crate::store::Reader;
 use proto::bearer::Bearer;
 use proto::credential::{Credential, Secret};
 use proto::error_chain;
 use proto::status::Status;
+use proto::stranger;
 use proto::target::Target;
 use proto::tls::{Connector, TlsError};
+use proto::wire::StatusRequest;
 use proto::wire::sweeps_client::SweepsClient;
 use std::error::Error;
 use std::io::{Write, stderr};
@@ -38,8 +40,18 @@ pub struct Source {
     #[arg(long, value_name = "URL")]
     coordinator: Option<String>,
     /// File with a token for the coordinator [default: the one that it made for programs of the same user]
+    /// [env: SPLITSWEEP_TOKEN_FILE]
     #[arg(long, value_name = "FILE")]
     token_file: Option<PathBuf>,
+}
+
+/// What a command asks.
+#[derive(Debug)]
+pub enum Found {
+    /// A store that no coordinator serves, or none that answers.
+    Store(PathBuf),
+    /// A running coordinator.
+    Coordinator(Box<Coordinator>),
 }
 
 /// A running coordinator.
@@ -51,6 +63,12 @@ pub struct Coordinator {
 }
 
 impl Coordinator {
+    /// Where it is called.
+    #[must_use]
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
     /// What the coordinator answers.
     ///
     /// # Errors
@@ -67,6 +85,9 @@ impl Coordinator {
             (Code::DeadlineExceeded, _) => CliError::NotReached(silent(url, MAX_CALL)),
             // what has a source is not the coordinator's word, but that of the connection
             (_, Some(cause)) if cause.contains("timed out") => CliError::NotReached(silent(url, PATIENCE)),
+            (_, Some(cause)) if let Some(stranger) = stranger::behind(url, &cause) => {
+                CliError::NotReached(format!("{url} {stranger}"))
+            }
             (_, Some(cause)) => {
                 // it may have taken the first bytes for those of TLS
                 let hint = if url.starts_with("http://") { "; one with certificates is at https://" } else { "" };
@@ -102,13 +123,49 @@ impl Source {
         }
     }
 
+    /// What to ask: the coordinator that was named, or the one that has the store open, or else the store. A coordinator that does not let
+    /// this caller in leaves the store to be read.
+    ///
+    /// # Errors
+    /// If a coordinator was named and is not reached.
+    pub async fn find(&self) -> Result<Found, CliError> {
+        let store = match self.place() {
+            Place::Coordinator(url) => return Ok(Found::Coordinator(Box::new(self.connect(&url).await?))),
+            Place::Store(store) => store,
+        };
+        let url = Reader::open(&store).ok().and_then(|reader| reader.served_at());
+        let Some(url) = url else { return Ok(Found::Store(store)) };
+        match self.admitted(&url).await {
+            Ok(coordinator) => Ok(Found::Coordinator(Box::new(coordinator))),
+            Err(error) => {
+                let store_name = store.display();
+                // for people: a reader that is gone needs no line
+                let _ = writeln!(
+                    stderr(),
+                    "{store_name} is in use by the coordinator at {url}, which could not be asked: {error}"
+                );
+                Ok(Found::Store(store))
+            }
+        }
+    }
+
+    /// A coordinator that has let this caller in.
+    async fn admitted(&self, url: &str) -> Result<Coordinator, CliError> {
+        let mut coordinator = self.connect(url).await?;
+        // a name that no sweep has, so that the answer is short
+        let answer = coordinator.calls.status(StatusRequest { sweep: "?".to_owned() }).await;
+        coordinator.answer(answer)?;
+        Ok(coordinator)
+    }
+
     /// A connection to the coordinator at `url`.
     ///
     /// # Errors
     /// If the address or the token is not valid, or the coordinator is not reached.
     pub async fn connect(&self, url: &str) -> Result<Coordinator, CliError> {
         let refused = |error: &dyn Error| CliError::Refused(error.to_string());
-        let credential = self.token_file.as_deref().map(Credential::read).transpose()?;
+        let named = self.token_file.clone().or_else(Credential::file_of_environment);
+        let credential = named.as_deref().map(Credential::read).transpose()?;
         let Target { endpoint, secret, ca } =
             Target::of(url, credential, "--token-file").map_err(|error| refused(&error))?;
         let bearer = Bearer::new(secret.as_ref().map(Secret::reveal)).map_err(|error| refused(&error))?;
@@ -138,17 +195,20 @@ impl Source {
     }
 }
 
-/// Where everything stands on the disk. What workers do meanwhile is known to the coordinator alone.
+/// Where everything stands on the disk, as far as the journal says. What workers do meanwhile is known to the coordinator alone.
 ///
 /// # Errors
 /// If the store cannot be read.
 pub fn stored(store: &Path) -> Result<Status, CliError> {
     let reader = Reader::open(store)?;
-    let view = results::state(&reader)?.status();
-    if let Some(holder) = reader.holder() {
+    let state = results::state(&reader)?;
+    NoSweep::check(&reader, &state)?;
+    let view = state.status();
+    if reader.holder().is_none() && view.sweeps.iter().any(|sweep| sweep.running > 0) {
         let store = store.display();
         // for people: a reader that is gone needs no line
-        let _ = writeln!(stderr(), "{store} is in use by {holder}: --coordinator URL shows what its workers do now");
+        let _ =
+            writeln!(stderr(), "no coordinator serves {store}: what was running when the last one ended may still run");
     }
     Ok(view)
 }

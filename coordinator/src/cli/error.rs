@@ -4,7 +4,8 @@ use super::sweep_file::PlanError;
 use crate::analysis::observations::from_csv::ImportError;
 use crate::driver::Refusal;
 use crate::identity::IdentityError;
-use crate::results::{JobFileError, ResultsError};
+use crate::merge::MergeError;
+use crate::results::{JobError, NoSweep, ResultsError};
 use crate::store::StoreError;
 use proto::credential::TokenFileError;
 use std::io;
@@ -141,9 +142,18 @@ pub enum CliError {
     /// The results of a sweep.
     #[error(transparent)]
     Results(#[from] ResultsError),
-    /// The job file of a job.
+    /// A job, its job file or its log.
     #[error(transparent)]
-    JobFile(#[from] JobFileError),
+    Job(#[from] JobError),
+    /// The store is empty.
+    #[error(transparent)]
+    NoSweep(#[from] NoSweep),
+    /// Stores are not merged.
+    #[error(transparent)]
+    Merge(#[from] MergeError),
+    /// The user was asked and does not want it.
+    #[error("nothing was changed")]
+    Declined,
     /// The coordinator at the other end.
     #[error("{0}")]
     NotReached(String),
@@ -189,7 +199,8 @@ impl CliError {
             Self::Plan(error) => error.exit_code(),
             Self::Store(error)
             | Self::Results(ResultsError::Store(error))
-            | Self::JobFile(JobFileError::Store(error)) => {
+            | Self::Merge(MergeError::Store(error))
+            | Self::Job(JobError::Store(error)) => {
                 if error.is_users() {
                     exit::USERS_MISTAKE
                 } else {
@@ -218,7 +229,10 @@ impl CliError {
             | Self::Pilot { .. }
             | Self::Binary { .. }
             | Self::Results(_)
-            | Self::JobFile(_) => exit::USERS_MISTAKE,
+            | Self::Job(_)
+            | Self::NoSweep(_)
+            | Self::Merge(_)
+            | Self::Declined => exit::USERS_MISTAKE,
             Self::Interrupted => exit::INTERRUPTED,
             Self::NotReached(_) => exit::NOT_REACHED,
             Self::Driver(_) | Self::Output(_) | Self::Internal(_) => exit::INTERNAL,

@@ -7,9 +7,11 @@
 
 pub mod client;
 pub mod commands;
+pub mod confirm;
 pub mod error;
 mod interrupt;
 pub mod local;
+pub mod offline;
 pub mod output;
 mod pilot;
 pub mod progress;

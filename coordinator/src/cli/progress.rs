@@ -4,6 +4,7 @@ use super::{CliError, exit};
 use crate::results::ResultsError;
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use proto::status::{Status, SweepState, SweepStatus, WorkerStatus};
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::io::{IsTerminal, Write as _, stderr};
 use std::time::{Duration, Instant};
@@ -12,18 +13,22 @@ use std::time::{Duration, Instant};
 const LINE_INTERVAL: Duration = Duration::from_secs(30);
 /// Workers that are listed on a terminal; the rest are counted.
 const MAX_WORKERS: usize = 8;
+/// Sweeps that are shown on a terminal at once.
+const MAX_SWEEPS: usize = 4;
 
-/// Shows how a sweep comes on.
+/// Shows how sweeps come on.
 pub struct Progress {
     /// On a terminal.
     block: Option<Block>,
     last_line: Option<Instant>,
+    /// What was said last of each sweep.
+    said: BTreeMap<String, String>,
     notices: Vec<String>,
 }
 
 struct Block {
     lines: MultiProgress,
-    sweep: ProgressBar,
+    sweeps: Vec<ProgressBar>,
     workers: Vec<ProgressBar>,
 }
 
@@ -39,12 +44,29 @@ impl Progress {
     pub fn new() -> Self {
         let plain = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
         let block = (stderr().is_terminal() && !plain).then(Block::new);
-        Self { block, last_line: None, notices: Vec::new() }
+        Self { block, last_line: None, said: BTreeMap::new(), notices: Vec::new() }
     }
 
     /// Shows the view; the sweep of that name, or the one submitted last if it is empty.
     pub fn show(&mut self, view: &Status, sweep: &str) {
-        let Some(sweep) = find(view, sweep) else { return };
+        if let Some(sweep) = find(view, sweep) {
+            self.tell(view, &[sweep]);
+        }
+    }
+
+    /// Shows the view and every sweep that is not at its end. Of one that has ended a last line is said.
+    pub fn show_all(&mut self, view: &Status) {
+        let is_over = |sweep: &SweepStatus| matches!(sweep.state, SweepState::Ended | SweepState::Rejected);
+        let is_first = self.last_line.is_none();
+        for sweep in view.sweeps.iter().filter(|sweep| is_first && is_over(sweep)) {
+            self.said.insert(sweep.sweep.clone(), line(view, sweep));
+        }
+        let is_told = |sweep: &SweepStatus| self.block.is_none() && self.said.contains_key(&sweep.sweep);
+        let told: Vec<_> = view.sweeps.iter().filter(|sweep| !is_over(sweep) || is_told(sweep)).collect();
+        self.tell(view, &told);
+    }
+
+    fn tell(&mut self, view: &Status, sweeps: &[&SweepStatus]) {
         let notices: Vec<_> = view
             .workers
             .iter()
@@ -55,12 +77,25 @@ impl Progress {
         }
         self.notices = notices;
         match &mut self.block {
-            Some(block) => block.show(view, sweep),
+            Some(block) => block.show(view, sweeps),
             None if self.last_line.is_none_or(|last| last.elapsed() >= LINE_INTERVAL) => {
                 self.last_line = Some(Instant::now());
-                self.say(&line(view, sweep));
+                for sweep in sweeps {
+                    let line = line(view, sweep);
+                    // what was said already is no news
+                    if self.said.insert(sweep.sweep.clone(), line.clone()).as_ref() != Some(&line) {
+                        self.say(&line);
+                    }
+                }
             }
             None => {}
+        }
+    }
+
+    /// Says what went wrong with the sweep last, if anything did.
+    pub fn explain(&self, view: &Status, sweep: &str) {
+        if let Some(sweep) = find(view, sweep).filter(|sweep| !sweep.problem.is_empty()) {
+            self.say(&format!("  last problem: {}", sweep.problem));
         }
     }
 
@@ -93,18 +128,27 @@ impl Progress {
 impl Block {
     fn new() -> Self {
         let lines = MultiProgress::with_draw_target(ProgressDrawTarget::stderr_with_hz(10));
-        let sweep = lines.add(ProgressBar::new(0));
-        let style = ProgressStyle::with_template("{prefix} [{bar:30}] {msg}");
-        sweep.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()).progress_chars("=> "));
-        Self { lines, sweep, workers: Vec::new() }
+        Self { lines, sweeps: Vec::new(), workers: Vec::new() }
     }
 
-    fn show(&mut self, view: &Status, sweep: &SweepStatus) {
-        self.sweep.set_length(sweep.epochs.max(1));
-        self.sweep.set_position(sweep.epochs_done);
-        self.sweep.set_prefix(sweep.sweep.clone());
-        self.sweep.set_message(outlook(view, sweep));
-        let mut texts: Vec<_> = view.workers.iter().take(MAX_WORKERS).map(worker_line).collect();
+    fn show(&mut self, view: &Status, sweeps: &[&SweepStatus]) {
+        let sweeps = &sweeps[..sweeps.len().min(MAX_SWEEPS)];
+        while self.sweeps.len() < sweeps.len() {
+            let bar = self.lines.insert(self.sweeps.len(), ProgressBar::new(0));
+            let style = ProgressStyle::with_template("{prefix} [{bar:30}] {msg}");
+            bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()).progress_chars("=> "));
+            self.sweeps.push(bar);
+        }
+        for bar in self.sweeps.split_off(sweeps.len()) {
+            self.lines.remove(&bar);
+        }
+        for (bar, sweep) in self.sweeps.iter().zip(sweeps) {
+            bar.set_length(sweep.epochs.max(1));
+            bar.set_position(sweep.epochs_done);
+            bar.set_prefix(sweep.sweep.clone());
+            bar.set_message(outlook(view, sweep));
+        }
+        let mut texts: Vec<_> = view.workers.iter().take(MAX_WORKERS).map(|worker| worker_line(view, worker)).collect();
         if view.workers.len() > MAX_WORKERS {
             texts.push(format!("  ... and {} more workers", view.workers.len() - MAX_WORKERS));
         }
@@ -167,7 +211,7 @@ pub fn describe(view: &Status) -> String {
         text.push('\n');
     }
     for worker in &view.workers {
-        text.push_str(&worker_line(worker));
+        text.push_str(&worker_line(view, worker));
         for notice in &worker.notices {
             let _ = write!(text, "\n    {notice}");
         }
@@ -217,19 +261,29 @@ fn outlook(view: &Status, sweep: &SweepStatus) -> String {
     text
 }
 
-fn worker_line(worker: &WorkerStatus) -> String {
+fn worker_line(view: &Status, worker: &WorkerStatus) -> String {
     let mut text = format!("  {}", worker.name);
     if !worker.connected {
         text.push_str(" (not connected)");
     }
+    if let (true, Some(seen)) = (worker.silent, worker.last_seen_ms) {
+        let silence = humantime::format_duration(Duration::from_secs(view.at_ms.saturating_sub(seen) / 1000));
+        let _ = write!(text, " (silent for {silence}, last seen at {})", clock(seen));
+    }
     if worker.quarantined {
         text.push_str(" (quarantined)");
     }
-    if worker.running.is_empty() {
+    if worker.running.is_empty() && !worker.silent {
         text.push_str("  idle");
     }
     for job in &worker.running {
         let _ = write!(text, "  {} epoch {}/{}", job.label, job.epoch, job.epochs);
     }
     text
+}
+
+/// The time of the day, in UTC, of so many milliseconds since 1970.
+fn clock(ms: u64) -> String {
+    let [hours, minutes, seconds] = [ms / 3_600_000 % 24, ms / 60_000 % 60, ms / 1000 % 60];
+    format!("{hours:02}:{minutes:02}:{seconds:02} UTC")
 }

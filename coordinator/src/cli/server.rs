@@ -8,7 +8,7 @@ use crate::scheduler::Limits;
 use crate::serve::{ServeError, Settings, serve};
 use crate::store::{Store, StoreError};
 use std::ffi::OsString;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs};
 use std::path::PathBuf;
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -21,8 +21,8 @@ pub struct ServerArgs {
     /// File that keeps jobs and results
     #[arg(long, value_name = "FILE", default_value = DEFAULT_STORE)]
     pub store: PathBuf,
-    /// Address at which workers and other commands reach this coordinator
-    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:7070")]
+    /// Address at which workers and other commands reach this coordinator: HOST:PORT, or :PORT for all addresses of this machine
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:7070", value_parser = listen_address)]
     pub listen: SocketAddr,
     /// What callers must show.
     #[command(flatten)]
@@ -34,6 +34,23 @@ pub struct ServerArgs {
     /// epoch so far, but at least 15m; 2h if no epoch has ended yet]
     #[arg(long, value_name = "TIME", value_parser = progress_time)]
     pub progress_timeout: Option<Duration>,
+}
+
+/// An address, or a name of this machine with a port. Of several addresses of a name the first of IPv4, as it is the one that others try.
+fn listen_address(text: &str) -> Result<SocketAddr, String> {
+    const EXPECTED: &str = "expected HOST:PORT, such as 0.0.0.0:7070, or :PORT";
+    if let Ok(address) = text.parse() {
+        return Ok(address);
+    }
+    let (host, port) = text.rsplit_once(':').ok_or(EXPECTED)?;
+    let port: u16 = port.parse().map_err(|_| EXPECTED)?;
+    if host.is_empty() {
+        return Ok((Ipv4Addr::UNSPECIFIED, port).into());
+    }
+    let found: Vec<SocketAddr> =
+        (host, port).to_socket_addrs().map_err(|error| format!("no address of `{host}` is known: {error}"))?.collect();
+    let first = found.iter().find(|address| address.is_ipv4()).or(found.first());
+    first.copied().ok_or_else(|| format!("no address of `{host}` is known"))
 }
 
 fn lease_time(text: &str) -> Result<Duration, String> {
@@ -121,4 +138,28 @@ fn url(address: SocketAddr, is_tls: bool) -> String {
     };
     let scheme = if is_tls { "https" } else { "http" };
     format!("{scheme}://{}", SocketAddr::new(host, address.port()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::listen_address;
+
+    #[test]
+    fn names_and_bare_ports_are_addresses_to_listen_on() {
+        let at = |text| listen_address(text).map(|address| address.to_string());
+        for (text, address) in [
+            ("127.0.0.1:0", "127.0.0.1:0"),
+            ("[::1]:7070", "[::1]:7070"),
+            (":7070", "0.0.0.0:7070"),
+            ("localhost:7071", "127.0.0.1:7071"),
+        ] {
+            assert_eq!(at(text).as_deref(), Ok(address), "{text}");
+        }
+        for text in ["", "7070", "localhost", "localhost:", "localhost:x", "localhost:70707"] {
+            assert!(at(text).is_err_and(|error| error.contains("HOST:PORT")), "{text}");
+        }
+        assert!(
+            at("no-such-host.invalid:7070").is_err_and(|error| error.contains("no address of `no-such-host.invalid`"))
+        );
+    }
 }

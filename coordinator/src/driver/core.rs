@@ -8,6 +8,7 @@
 
 use super::TICK;
 use super::handle::{Refusal, Reply, Request};
+use super::news::News;
 use crate::scheduler::{Decision, Fact, Limits, Record, Rejection, State, Timestamp};
 use crate::store::StoreError;
 use std::time::Duration;
@@ -67,6 +68,7 @@ struct Batch {
     facts: Vec<Fact>,
     records: Vec<Record>,
     replies: Vec<Answer>,
+    news: Vec<News>,
 }
 
 /// A batch that was kept or refused.
@@ -79,6 +81,7 @@ pub struct Written {
     /// Whether the keeper fails and did not before, or works again.
     pub problem_changed: bool,
     replies: Vec<Answer>,
+    news: Vec<News>,
     refusal: Option<Refusal>,
 }
 
@@ -89,8 +92,11 @@ impl Written {
         self.refusal.is_none()
     }
 
-    /// Sends the replies.
+    /// Sends the replies, and puts what was kept in the log.
     pub fn answer(self) {
+        if self.is_kept() {
+            self.news.iter().for_each(News::log);
+        }
         for reply in self.replies {
             reply(self.refusal.as_ref());
         }
@@ -150,11 +156,27 @@ impl<K: Keeper> Core<K> {
     pub fn handle(&mut self, now: Timestamp, request: Request) -> Result<(), StoreError> {
         match request {
             Request::Submit(plan, text, listing, reply) => {
-                let decision = self.state.submit_decision(*plan, text);
+                let listing = listing.or_else(|| self.state.listing_for(&plan));
                 self.state.make_ready(listing);
+                let decision = self.state.submit_decision(*plan, text);
                 self.carry_out(now, decision, Some(reply))?;
                 self.state.make_ready(None);
                 Ok(())
+            }
+            Request::Preview(plan, listing, reply) => {
+                self.state.make_ready(listing);
+                let decision = self.state.submit_decision(*plan, String::new());
+                self.state.make_ready(None);
+                self.carry_out(now, decision.map(Decision::only_said), Some(reply))
+            }
+            Request::Retry(sweep, text, reply) => {
+                let decision = self.state.retry_decision(&sweep, text);
+                self.carry_out(now, decision, Some(reply))
+            }
+            Request::Delete(sweep, preview, reply) => {
+                let decision = self.state.delete_decision(&sweep);
+                let decision = if preview { decision.map(Decision::only_said) } else { decision };
+                self.carry_out(now, decision, Some(reply))
             }
             Request::Cancel(sweep, reply) => {
                 let decision = self.state.cancel_decision(&sweep);
@@ -199,8 +221,8 @@ impl<K: Keeper> Core<K> {
     /// # Errors
     /// If the coordinator cannot go on; nobody gets an answer then.
     pub fn write(&mut self, now: Timestamp) -> Result<Written, StoreError> {
-        let Batch { facts, records, replies } = std::mem::take(&mut self.batch);
-        let mut written = Written { facts, records, problem_changed: false, replies, refusal: None };
+        let Batch { facts, records, replies, news } = std::mem::take(&mut self.batch);
+        let mut written = Written { facts, records, problem_changed: false, replies, news, refusal: None };
         if written.records.is_empty() && !written.facts.iter().any(Fact::is_durable) {
             // a coordinator that has lost the store knows nothing any more that a worker may be told
             return match self.keeper.check_epoch() {
@@ -271,6 +293,7 @@ impl<K: Keeper> Core<K> {
         let answer = match decision {
             Ok(Decision { facts, records, reply }) => {
                 for fact in &facts {
+                    self.batch.news.extend(News::of(&self.state, now, fact));
                     // the scheduler decided on this very state: a fact that does not fit is a defect, and going on would spread it
                     self.state.apply(now, fact).map_err(|error| StoreError::Damaged {
                         path: "the scheduler's state".into(),

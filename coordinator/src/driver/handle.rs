@@ -2,7 +2,7 @@
 
 use crate::plan::Plan;
 use crate::scheduler::{
-    Breach, Completed, Completion, Listing, Offer, Rejection, State, Submitted, Synchronization, Synchronized,
+    Breach, Completed, Completion, Deleted, Listing, Offer, Rejection, State, Submitted, Synchronization, Synchronized,
     WorkerInfo,
 };
 use crate::store::StoreError;
@@ -37,8 +37,14 @@ pub type Reply<R> = oneshot::Sender<Result<R, Refusal>>;
 pub enum Request {
     /// A sweep file, and its jobs, if they could be listed before.
     Submit(Box<Plan>, String, Option<Arc<Listing>>, Reply<Submitted>),
+    /// What a submission would do.
+    Preview(Box<Plan>, Option<Arc<Listing>>, Reply<Submitted>),
+    /// Another try for a sweep's failed and cancelled jobs, and the text of its file.
+    Retry(String, String, Reply<u64>),
     /// The end of a sweep.
     Cancel(String, Reply<u64>),
+    /// The deletion of a sweep, or only what it would do.
+    Delete(String, bool, Reply<Deleted>),
     /// A worker introduces itself.
     Register(WorkerId, WorkerInfo, Reply<()>),
     /// What a worker found where a data set should be, and the number of the synchronisation that brings it.
@@ -68,14 +74,33 @@ impl Handle {
     /// # Errors
     /// See [`Refusal`].
     pub async fn submit(&self, plan: Plan, text: String) -> Result<Submitted, Refusal> {
-        // that of a million jobs takes a second, in which the driver shall answer others
-        let (plan, listing) = spawn_blocking(move || {
-            let listing = State::data_of(&plan).map(|data| Arc::new(Listing::of(&plan, &data)));
-            (plan, listing)
-        })
-        .await
-        .map_err(|_| Refusal::Closed)?;
-        self.ask(|reply| Request::Submit(Box::new(plan), text, listing, reply)).await
+        let (plan, listing) = listed(plan).await?;
+        self.ask(|reply| Request::Submit(plan, text, listing, reply)).await
+    }
+
+    /// What the submission of a plan would do; nothing is changed.
+    ///
+    /// # Errors
+    /// See [`Refusal`].
+    pub async fn preview(&self, plan: Plan) -> Result<Submitted, Refusal> {
+        let (plan, listing) = listed(plan).await?;
+        self.ask(|reply| Request::Preview(plan, listing, reply)).await
+    }
+
+    /// Has a sweep's failed and cancelled jobs tried again; the answer is their number. `text` is that of its file.
+    ///
+    /// # Errors
+    /// See [`Refusal`].
+    pub async fn retry(&self, sweep: String, text: String) -> Result<u64, Refusal> {
+        self.ask(|reply| Request::Retry(sweep, text, reply)).await
+    }
+
+    /// Deletes a sweep, or says only what that would do.
+    ///
+    /// # Errors
+    /// See [`Refusal`].
+    pub async fn delete(&self, sweep: String, preview: bool) -> Result<Deleted, Refusal> {
+        self.ask(|reply| Request::Delete(sweep, preview, reply)).await
     }
 
     /// Cancels a sweep; the answer is the number of jobs that this ended.
@@ -148,4 +173,13 @@ impl Handle {
         self.requests.send(request(reply)).map_err(|_| Refusal::Closed)?;
         answer.await.map_err(|_| Refusal::Closed)?
     }
+}
+
+/// The jobs of a plan, if they are known without the driver: those of a million take a second, in which it shall answer others.
+async fn listed(plan: Plan) -> Result<(Box<Plan>, Option<Arc<Listing>>), Refusal> {
+    let list = move || {
+        let listing = State::data_of(&plan).map(|data| Arc::new(Listing::of(&plan, &data)));
+        (Box::new(plan), listing)
+    };
+    spawn_blocking(list).await.map_err(|_| Refusal::Closed)
 }

@@ -10,6 +10,7 @@
 
 mod core;
 mod handle;
+mod news;
 mod replay;
 
 pub use self::core::{Core, Keeper, Written};
@@ -23,7 +24,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use tokio::sync::watch;
 
 /// Requests that share a transaction at most.
@@ -34,6 +35,8 @@ const VIEW_INTERVAL: Duration = Duration::from_millis(250);
 const TICK: Duration = Duration::from_millis(500);
 /// The driver looks this often whether the store is still in its place.
 const PLACE_INTERVAL: Duration = Duration::from_secs(1);
+/// The store's own file has what was committed after this time at the latest, so that a copy of it is worth something.
+const CHECKPOINT_INTERVAL: Duration = Duration::from_secs(2);
 /// Epochs per second are averaged over this time.
 const RATE_WINDOW: Duration = Duration::from_secs(60);
 
@@ -55,8 +58,10 @@ pub fn start(store: Store, limits: Limits) -> Result<(Handle, JoinHandle<Result<
     let driver = Driver {
         core,
         place_checked: Instant::now(),
+        checkpointed: Instant::now(),
         inbox,
         started: Instant::now(),
+        began_ms: SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_millis() as u64),
         status: status_sender,
         view_published: Instant::now(),
         view_stale: false,
@@ -110,8 +115,12 @@ struct Driver {
     core: Core<Disk>,
     /// When it was last looked whether the store is in its place.
     place_checked: Instant,
+    /// When the store's own file was last brought up to date.
+    checkpointed: Instant,
     inbox: Receiver<Request>,
     started: Instant,
+    /// What the clock said then: milliseconds since 1970, UTC.
+    began_ms: u64,
     status: watch::Sender<Arc<Status>>,
     /// When the status was last published.
     view_published: Instant,
@@ -135,6 +144,7 @@ impl Driver {
             self.core.pass(self.now())?;
             self.commit()?;
             self.check_place()?;
+            self.checkpoint()?;
             let keeps = self.core.problem().is_none();
             self.keeps.send_if_modified(|kept| std::mem::replace(kept, keeps) != keeps);
             if stop {
@@ -195,6 +205,24 @@ impl Driver {
         Ok(())
     }
 
+    /// Brings the store's own file up to date now and then.
+    fn checkpoint(&mut self) -> Result<(), StoreError> {
+        if self.checkpointed.elapsed() < CHECKPOINT_INTERVAL {
+            return Ok(());
+        }
+        self.checkpointed = Instant::now();
+        match self.core.keeper().store.checkpoint() {
+            // what was acknowledged may not be on the disk
+            Err(error) if error.is_fatal() => Err(error),
+            // a full disk: nothing is lost, and the next transaction says so
+            Err(error) => {
+                tracing::debug!(%error, "the store's file is not brought up to date");
+                Ok(())
+            }
+            Ok(()) => Ok(()),
+        }
+    }
+
     /// Tells who waits for work or looks on; the status at most four times a second, unless it is urgent.
     fn publish(&mut self, facts: &[Fact], records: &[Record]) {
         if facts.iter().any(Fact::brings_work) {
@@ -205,7 +233,7 @@ impl Driver {
             .iter()
             .map(|record| match record {
                 Record::Measurements { measurements, .. } => measurements.len(),
-                Record::Result { .. } => 0,
+                Record::Result { .. } | Record::Erased { .. } => 0,
             })
             .sum();
         if measured > 0 {
@@ -215,11 +243,17 @@ impl Driver {
             self.epochs.pop_front();
         }
         self.view_stale |= !facts.is_empty();
-        let urgent = facts.iter().any(|fact| matches!(fact, Fact::Submitted { .. } | Fact::Cancelled { .. }));
+        let is_urgent =
+            |fact: &Fact| matches!(fact, Fact::Submitted { .. } | Fact::Cancelled { .. } | Fact::Deleted { .. });
+        let urgent = facts.iter().any(is_urgent);
         if self.view_stale && (urgent || now >= self.view_published + VIEW_INTERVAL) {
             let seconds = self.epochs.front().map_or(0.0, |(at, _)| now.duration_since(*at).as_secs_f64()).max(1.0);
             let epochs: usize = self.epochs.iter().map(|(_, epochs)| epochs).sum();
-            let mut status = Status { epochs_per_second: epochs as f64 / seconds, ..self.core.state().status() };
+            let mut status = self.core.state().status();
+            (status.epochs_per_second, status.at_ms) = (epochs as f64 / seconds, self.began_ms + self.now().0);
+            for worker in &mut status.workers {
+                worker.last_seen_ms = worker.last_seen_ms.map(|at| self.began_ms + at);
+            }
             if let Some(problem) = self.core.problem() {
                 // it stops every sweep, and comes before what happened to their jobs
                 let problem = format!("the store fails, nothing is acknowledged until it works: {problem}");

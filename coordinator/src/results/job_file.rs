@@ -1,8 +1,9 @@
-//! The job file of a job, found by its id or the beginning of it.
+//! A job, found by its id or the beginning of it, and its job file.
 
+use super::read::NoSweep;
 use super::state;
 use crate::plan::{self, SimulatedJob};
-use crate::scheduler::Sweep;
+use crate::scheduler::{State, Sweep};
 use crate::store::{Reader, StoreError};
 use proto::ids::JobId;
 use std::collections::BTreeMap;
@@ -11,12 +12,15 @@ use std::ops::RangeInclusive;
 /// Maximum number of ids in the message about a beginning that several jobs share.
 const MAX_LISTED: usize = 4;
 
-/// Why there is no job file.
+/// Why a job is not found, or has no job file.
 #[derive(Debug, thiserror::Error)]
-pub enum JobFileError {
+pub enum JobError {
     /// The store cannot be read.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// The store has no sweep at all.
+    #[error(transparent)]
+    NoSweep(#[from] NoSweep),
     /// A text that no job's id begins with.
     #[error("`{text}` is not the beginning of a job's id: give hexadecimal digits, as `coordinator jobs` shows them")]
     NotAnId {
@@ -46,9 +50,21 @@ pub enum JobFileError {
 ///
 /// # Errors
 /// If the store cannot be read, no or several ids begin so, or the job is simulated.
-pub fn job_file(reader: &Reader, prefix: &str) -> Result<String, JobFileError> {
-    let ids = ids_with(prefix).ok_or_else(|| JobFileError::NotAnId { text: prefix.to_owned() })?;
+pub fn job_file(reader: &Reader, prefix: &str) -> Result<String, JobError> {
     let state = state(reader)?;
+    let (_, sweep, place) = find_job(reader, &state, prefix)?;
+    let job = sweep.spec(place).ok_or_else(|| JobError::NoJob { prefix: prefix.to_owned() })?;
+    Ok(plan::job_file(&sweep.plan.dataset, &sweep.plan.objective, &job)?)
+}
+
+/// The only job whose id begins with `prefix`, a sweep that lists it, and its place there.
+pub(super) fn find_job<'a>(
+    reader: &Reader,
+    state: &'a State,
+    prefix: &str,
+) -> Result<(JobId, &'a Sweep, u32), JobError> {
+    let ids = ids_with(prefix).ok_or_else(|| JobError::NotAnId { text: prefix.to_owned() })?;
+    NoSweep::check(reader, state)?;
     // a job of several sweeps is one job
     let mut found: BTreeMap<JobId, (&Sweep, u32)> = BTreeMap::new();
     for sweep in state.sweeps() {
@@ -56,16 +72,15 @@ pub fn job_file(reader: &Reader, prefix: &str) -> Result<String, JobFileError> {
         found.extend(some.map(|(id, place)| (id, (sweep, place))));
     }
     let several = found.len() > 1;
-    let Some((_, (sweep, place))) = found.first_key_value() else {
-        return Err(JobFileError::NoJob { prefix: prefix.to_owned() });
+    let Some((id, (sweep, place))) = found.first_key_value() else {
+        return Err(JobError::NoJob { prefix: prefix.to_owned() });
     };
     if several {
         let mut listed: Vec<_> = found.keys().take(MAX_LISTED).map(ToString::to_string).collect();
         listed.extend((found.len() > MAX_LISTED).then(|| "...".to_owned()));
-        return Err(JobFileError::SeveralJobs { prefix: prefix.to_owned(), listed: listed.join(", ") });
+        return Err(JobError::SeveralJobs { prefix: prefix.to_owned(), listed: listed.join(", ") });
     }
-    let job = sweep.spec(*place).ok_or_else(|| JobFileError::NoJob { prefix: prefix.to_owned() })?;
-    Ok(plan::job_file(&sweep.plan.dataset, &sweep.plan.objective, &job)?)
+    Ok((*id, *sweep, *place))
 }
 
 /// The ids that begin with `prefix`; `None` if no id can.

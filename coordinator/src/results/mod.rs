@@ -6,14 +6,16 @@
 //!                                    +--report----> one page
 //! ```
 //!
-//! The types are plain data: only `read.rs` and `job_file.rs` know the store and the scheduler's state.
+//! The types are plain data: only `read.rs`, `job_file.rs` and `job_log.rs` know the store and the scheduler's state.
 
 mod job_file;
+mod job_log;
 mod read;
 mod types;
 
-pub use job_file::{JobFileError, job_file};
-pub use read::{ResultsError, examples, measurements, read, state};
+pub use job_file::{JobError, job_file};
+pub use job_log::job_log;
+pub use read::{NoSweep, ResultsError, examples, measurements, read, state};
 pub use types::{
     BaselineRow, Example, JobRow, MeasurementRow, RowState, ScoredResult, SplitsAre, SweepHead, SweepResults,
 };

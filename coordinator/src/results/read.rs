@@ -30,8 +30,29 @@ pub enum ResultsError {
         known: String,
     },
     /// The store has no sweep at all.
-    #[error("the store holds no sweep yet: submit one with coordinator --sweep FILE")]
-    NoSweep,
+    #[error(transparent)]
+    NoSweep(#[from] NoSweep),
+}
+
+/// A store has no sweep at all.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "store {store} is empty, it holds no sweep: submit one with coordinator submit FILE, or name another store with --store"
+)]
+pub struct NoSweep {
+    /// The store.
+    store: String,
+}
+
+impl NoSweep {
+    /// Refuses a store that has no sweep.
+    ///
+    /// # Errors
+    /// If it has none.
+    pub fn check(reader: &Reader, state: &State) -> Result<(), Self> {
+        let store = reader.path().display().to_string();
+        state.sweeps().next().map(drop).ok_or(Self { store })
+    }
 }
 
 /// The scheduler's state that a store holds.
@@ -48,6 +69,7 @@ pub fn state(reader: &Reader) -> Result<State, StoreError> {
 /// If the store cannot be read, or has no such sweep.
 pub fn read(reader: &Reader, sweep: &str) -> Result<SweepResults, ResultsError> {
     let state = state(reader)?;
+    NoSweep::check(reader, &state)?;
     let sweep = find(&state, sweep)?;
     let jobs = job_rows(reader, &state, sweep)?;
     Ok(SweepResults {
@@ -105,9 +127,6 @@ pub fn examples(reader: &Reader, results: &SweepResults, candidates: &[usize]) -
 fn find<'a>(state: &'a State, name: &str) -> Result<&'a Sweep, ResultsError> {
     state.sweep(name).ok_or_else(|| {
         let known: Vec<_> = state.sweeps().map(|sweep| sweep.plan.sweep.as_str()).collect();
-        if known.is_empty() {
-            return ResultsError::NoSweep;
-        }
         ResultsError::UnknownSweep { name: name.to_owned(), known: known.join(", ") }
     })
 }

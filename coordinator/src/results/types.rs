@@ -65,6 +65,16 @@ pub enum RowState {
 }
 
 impl RowState {
+    /// All of them.
+    pub const ALL: [Self; 6] =
+        [Self::Queued, Self::Running, Self::Succeeded, Self::Failed, Self::Cancelled, Self::Dropped];
+
+    /// The state of that name in tables.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|state| state.name() == name)
+    }
+
     /// The name in tables.
     #[must_use]
     pub fn name(self) -> &'static str {

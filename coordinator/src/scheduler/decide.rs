@@ -11,7 +11,7 @@ use proto::data::Inventory;
 use proto::ids::{JobId, Lease, WorkerId};
 use proto::measure::{FailureKind, Measurement, Outcome};
 use proto::spec::Trainer;
-use proto::text::Line;
+use proto::text::{Line, Tail};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Workers at once: twice the largest fleet. A view of so many has three megabytes.
@@ -23,18 +23,9 @@ impl State {
     /// # Errors
     /// If that content cannot serve it.
     pub fn submit_decision(&self, plan: Plan, text: String) -> Result<Decision<Submitted>, Rejection> {
-        let reply = Submitted { sweep: plan.sweep.clone(), jobs: plan.jobs() as u64 };
-        let is_real = plan.trainer() == Trainer::Candle;
-        let kept = self.predecessor(&plan).and_then(|old| old.inventory.as_deref()).filter(|_| is_real);
-        let offers = || {
-            self.workers.values().filter_map(|worker| match worker.offers.get(&plan.dataset) {
-                Some(Found::Inventory(inventory)) => Some((&**inventory, &*worker.info.name)),
-                Some(Found::Problem(_)) | None => None,
-            })
-        };
-        // workers stand in no order that means anything: one whose data set fits, if there is any
-        let fits = |(inventory, _): &(&Inventory, _)| misfit(&plan, inventory).is_none();
-        let offered = offers().find(fits).or_else(|| offers().next()).filter(|_| is_real && kept.is_none());
+        let reply = self.account(&plan);
+        let kept = self.kept_inventory(&plan);
+        let offered = if kept.is_some() { None } else { self.offered_inventory(&plan) };
         // a file that cannot run must not take the place of one that could
         if let Some(inventory) = kept.or(offered.map(|(inventory, _)| inventory))
             && let Some(problem) = misfit(&plan, inventory)
@@ -52,9 +43,7 @@ impl State {
     /// # Errors
     /// If there is no such sweep.
     pub fn cancel_decision(&self, name: &str) -> Result<Decision<u64>, Rejection> {
-        // by its very name: no name must not end the sweep submitted last
-        let sweep = self.numbers.get(name).and_then(|number| self.sweeps.get(number));
-        let sweep = sweep.ok_or_else(|| Rejection::UnknownSweep(name.to_owned()))?;
+        let sweep = self.named(name)?;
         let reply = match sweep.inventory {
             None if !sweep.is_ended() => sweep.plan.jobs() as u64,
             _ => self.count_cancellable(sweep.number),
@@ -153,7 +142,7 @@ impl State {
                 continue;
             }
             if let Err(reason) = self.check_measurements(lease.job, measurements) {
-                let (fact, breach) = self.refused(lease, reason);
+                let (fact, breach) = self.refused(lease, reason, entry);
                 let has_failed = matches!(fact, Fact::Failed { .. });
                 facts.push(fact);
                 is_suspect |= has_failed;
@@ -230,7 +219,7 @@ impl State {
         };
         if let Err(reason) = checked.and_then(|()| self.check_measurements(lease.job, &measurements)) {
             let is_late = job.is_some_and(|job| job.is_late(&lease, worker) && !job.is_lapsed(&lease, worker));
-            let (fact, breach) = self.refused(&lease, reason);
+            let (fact, breach) = self.refused(&lease, reason, entry);
             // who has the job meanwhile has not failed
             facts.extend(Some(fact).filter(|_| !is_late));
             return Ok(Decision { facts, records, reply: Err(breach) });
@@ -245,7 +234,10 @@ impl State {
                 records.push(Record::Result { job, attempt, worker: entry.info.name.to_string(), result });
                 Fact::Succeeded { job, attempt, grade, split }
             }
-            Outcome::Failed { kind, message } => Fact::Failed { job, attempt, kind, message },
+            Outcome::Failed { kind, message, log } => {
+                let worker = entry.info.name.clone();
+                Fact::Failed { job, attempt, kind, message, worker, log }
+            }
             Outcome::Released => Fact::Released { job, attempt },
         });
         // the next calls of the worker bring these: to grant them now, to whomever, would be to throw them away
@@ -274,7 +266,7 @@ impl State {
         Decision { facts: renewed.chain(seen).collect(), records: Vec::new(), reply: () }
     }
 
-    /// Time has passed: leases that ran out are lost, silent workers forgotten.
+    /// Time has passed: leases that ran out are lost, workers are silent, those that were for long are forgotten.
     pub fn expiry_decision(&self, now: Timestamp) -> Decision<()> {
         let expired = self.expiries.iter().take_while(|(expires, _)| *expires <= now);
         let mut facts: Vec<_> = expired
@@ -282,6 +274,9 @@ impl State {
             .collect();
         let silent = self.workers.iter().filter(|(_, worker)| worker.seen.after(self.limits.forget_ms) <= now);
         facts.extend(silent.map(|(worker, _)| Fact::Forgotten { worker: *worker }));
+        let is_overdue = |worker: &Worker| !worker.silent && worker.seen.after(self.limits.silent_ms()) <= now;
+        let overdue = self.workers.iter().filter(|(_, worker)| is_overdue(worker));
+        facts.extend(overdue.map(|(worker, _)| Fact::Silent { worker: *worker }));
         Decision { facts, records: Vec::new(), reply: () }
     }
 
@@ -308,13 +303,14 @@ impl State {
     }
 
     /// What follows from handing in what cannot be: nothing the first time, for it may have been garbled on its way.
-    fn refused(&self, lease: &Lease, reason: String) -> (Fact, Breach) {
+    fn refused(&self, lease: &Lease, reason: String, worker: &Worker) -> (Fact, Breach) {
         let Lease { job, attempt, .. } = *lease;
         let breach = Breach { job, attempt, reason };
         let state = self.jobs.get(&job).map(|job| &job.state);
         if matches!(state, Some(JobState::Leased { refused: true, .. })) {
             let message = Line::message(&breach.to_string());
-            return (Fact::Failed { job, attempt, kind: FailureKind::Error, message }, breach);
+            let (kind, worker, log) = (FailureKind::Error, worker.info.name.clone(), Tail::default());
+            return (Fact::Failed { job, attempt, kind, message, worker, log }, breach);
         }
         (Fact::Refused { job }, breach)
     }

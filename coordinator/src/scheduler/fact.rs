@@ -7,7 +7,7 @@ use proto::data::{Dataset, Inventory};
 use proto::ids::{Attempt, JobId, SplitHash, Token, WorkerId};
 use proto::measure::{FailureKind, JobResult, Scores, Verdict};
 use proto::spec::Metric;
-use proto::text::Line;
+use proto::text::{Line, Tail};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
@@ -158,6 +158,12 @@ pub enum Fact {
         kind: FailureKind,
         /// One line for people.
         message: Line,
+        /// Name of the worker. Journals did not always say.
+        #[serde(default, skip_serializing_if = "is_empty")]
+        worker: Line,
+        /// The end of what the trainer said, if anything.
+        #[serde(default, skip_serializing_if = "Tail::is_empty")]
+        log: Tail,
     },
     /// The attempt ended with a result, which is in the result tables.
     Succeeded {
@@ -171,6 +177,11 @@ pub enum Fact {
         /// The cases that it was trained, selected and tested on, if its worker said so. Journals did not always say.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         split: Option<SplitHash>,
+    },
+    /// A sweep is no more, nor what is known of the jobs that no other sweep lists.
+    Deleted {
+        /// The sweep.
+        sweep: String,
     },
     /// Every candidate that was left in a sweep had its replicates up to a look, and was looked at.
     Looked {
@@ -196,6 +207,12 @@ pub enum Fact {
         at: Timestamp,
         /// The number of its synchronisation, if it is one that is numbered.
         number: u64,
+    },
+    /// A worker has not called for so long that people should know.
+    #[serde(skip)]
+    Silent {
+        /// Who.
+        worker: WorkerId,
     },
     /// A worker answered the question for a data set.
     #[serde(skip)]
@@ -247,6 +264,10 @@ pub enum Fact {
     },
 }
 
+fn is_empty(line: &Line) -> bool {
+    line.is_empty()
+}
+
 impl Fact {
     /// Whether the fact belongs in the journal.
     #[must_use]
@@ -256,6 +277,7 @@ impl Fact {
             | Self::Pinned { .. }
             | Self::Rejected { .. }
             | Self::Cancelled { .. }
+            | Self::Deleted { .. }
             | Self::Granted { .. }
             | Self::Revived { .. }
             | Self::Released { .. }
@@ -267,6 +289,7 @@ impl Fact {
             | Self::Looked { .. } => true,
             Self::Registered { .. }
             | Self::Seen { .. }
+            | Self::Silent { .. }
             | Self::Offered { .. }
             | Self::Draining { .. }
             | Self::Renewed { .. }
@@ -286,6 +309,7 @@ impl Fact {
                 | Self::Pinned { .. }
                 | Self::Rejected { .. }
                 | Self::Cancelled { .. }
+                | Self::Deleted { .. }
                 | Self::Draining { .. }
                 | Self::Released { .. }
                 | Self::Recalled { .. }

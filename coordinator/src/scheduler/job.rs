@@ -18,6 +18,7 @@ use crate::race::Mark;
 use proto::ids::{Attempt, JobId, Lease, Token, WorkerId};
 use proto::measure::FailureKind;
 use proto::spec::Metric;
+use proto::text::Line;
 use std::collections::BTreeSet;
 
 /// Runs of a job that may fail by the program's fault before the job has failed.
@@ -103,6 +104,8 @@ pub struct Job {
     pub ended: Option<(Attempt, Token)>,
     /// The last failure, for people.
     pub message: Option<String>,
+    /// Name of the worker on which it last failed.
+    pub blamed: Option<Line>,
     /// The holders of leases that ran out or were taken from them, who may still bring a result. While the job waits, the last one may go on.
     pub(super) lapsed: Vec<Holder>,
     /// The holders that measured nothing for too long, who may still bring a result, but go on no more.
@@ -123,6 +126,7 @@ impl Default for Job {
             attempts: Attempt(0),
             ended: None,
             message: None,
+            blamed: None,
             lapsed: Vec::new(),
             stalled: Vec::new(),
             grade: None,
@@ -299,11 +303,14 @@ impl Job {
                 self.lapsed.push(*holder);
                 Queued
             }
-            (Leased { holder, .. }, Fact::Failed { attempt, kind, message, .. }) if holder.attempt == *attempt => {
+            (Leased { holder, .. }, Fact::Failed { attempt, kind, message, worker, .. })
+                if holder.attempt == *attempt =>
+            {
                 self.ended = Some((holder.attempt, holder.token));
                 self.failed += 1;
                 self.failed_on.insert(holder.worker);
                 self.message = Some(message.to_string());
+                self.blamed = Some(worker.clone()).filter(|name| !name.is_empty());
                 if self.failed < MAX_FAILED {
                     Queued
                 } else {
@@ -329,7 +336,7 @@ impl Job {
     /// The state after a run that was lost with its worker.
     fn lose(&mut self, message: String) -> JobState {
         self.lost += 1;
-        self.message = Some(message.clone());
+        (self.message, self.blamed) = (Some(message.clone()), None);
         if self.lost < MAX_LOST { JobState::Queued } else { JobState::Failed { kind: FailureKind::Crashed, message } }
     }
 }

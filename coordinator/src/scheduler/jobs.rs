@@ -98,6 +98,14 @@ impl Jobs {
         Some(Box::new(self.done.remove(id)?.job(places.to_vec())))
     }
 
+    /// Forgets these jobs.
+    pub(super) fn erase(&mut self, jobs: &[JobId]) {
+        for id in jobs {
+            self.live.remove(id);
+            self.done.remove(id);
+        }
+    }
+
     /// Forgets the live jobs that are not wanted.
     pub(super) fn retain(&mut self, mut is_wanted: impl FnMut(&mut Job) -> bool) {
         self.live.retain(|_, job| is_wanted(job));

@@ -4,6 +4,7 @@
 //!  request --decide--> facts, reply      decide.rs  reads the state, changes nothing; grant.rs chooses the jobs
 //!                                        plausible.rs  whether what a worker hands in can be true
 //!                                        stalls.rs  whether a worker that calls does its work
+//!                                        account.rs  what a submission, a retry or a deletion would do
 //!             facts  --apply--> state    state.rs   the only mutator, live and on replay; submission.rs: which jobs a sweep has;
 //!                                        jobs.rs    the jobs of which something is known; listing.rs: all others
 //!             state  --status--> Status  status.rs  what people look at
@@ -12,6 +13,7 @@
 //! A [`Fact`] that is durable is in the journal before its reply leaves; the others (renewals, offers, progress) are true only
 //! while a worker is there to repeat them, and are forgotten at a restart.
 
+mod account;
 mod course;
 mod decide;
 mod fact;
@@ -36,7 +38,8 @@ pub use fact::{Fact, Found, Grade, Offer, WorkerInfo};
 pub use job::{Holder, IllegalTransition, Job, JobState};
 pub use listing::Listing;
 pub use request::{
-    Breach, Completed, Completion, Decision, Grant, Record, Rejection, Submitted, Synchronization, Synchronized,
+    Breach, Completed, Completion, Decision, Deleted, Grant, Record, Rejection, Submitted, Synchronization,
+    Synchronized,
 };
 pub use state::{Limits, State};
 pub use sweep::{Counts, Sweep};

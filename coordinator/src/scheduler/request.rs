@@ -18,6 +18,13 @@ pub struct Decision<R> {
     pub reply: R,
 }
 
+impl<R> Decision<R> {
+    /// The reply to somebody who only asks what would happen.
+    pub fn only_said(self) -> Self {
+        Self { facts: Vec::new(), records: Vec::new(), reply: self.reply }
+    }
+}
+
 /// Rows for the result tables.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Record {
@@ -40,6 +47,11 @@ pub enum Record {
         worker: String,
         /// The result.
         result: Box<JobResult>,
+    },
+    /// Nothing is kept of these jobs any more, but for what the journal says.
+    Erased {
+        /// The jobs.
+        jobs: Vec<JobId>,
     },
 }
 
@@ -153,11 +165,34 @@ pub enum Completed {
     StaleLease,
 }
 
-/// The answer to a submission.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// The answer to a submission: a sweep's jobs by where they stood before.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Submitted {
     /// The sweep's name.
     pub sweep: String,
     /// Number of its jobs.
     pub jobs: u64,
+    /// Had a result.
+    pub succeeded: u64,
+    /// Had failed or were cancelled, and are tried again.
+    pub retried: u64,
+    /// Were running.
+    pub running: u64,
+    /// Waited for a worker.
+    pub waiting: u64,
+    /// Nobody had asked for them.
+    pub new: u64,
+    /// No worker has offered the data set yet, so their ids are not known.
+    pub unknown: u64,
+    /// Results of the sweep that its new grid does not name.
+    pub hidden: u64,
+}
+
+/// The answer to a deletion.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Deleted {
+    /// Results that go.
+    pub results: u64,
+    /// Results that stay, as other sweeps list their jobs.
+    pub shared: u64,
 }

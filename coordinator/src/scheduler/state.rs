@@ -25,6 +25,14 @@ pub struct Limits {
     pub progress_ms: Option<u64>,
 }
 
+impl Limits {
+    /// A worker that has not called for so long is overdue: it calls every third of a lease.
+    #[must_use]
+    pub fn silent_ms(&self) -> u64 {
+        self.lease_ms / 3 * 2
+    }
+}
+
 impl Default for Limits {
     fn default() -> Self {
         Self { lease_ms: 30_000, forget_ms: 300_000, only: None, progress_ms: None }
@@ -38,6 +46,8 @@ pub(super) struct Worker {
     pub(super) seen: Timestamp,
     pub(super) offers: BTreeMap<Dataset, Found>,
     pub(super) draining: bool,
+    /// It is overdue, and people know.
+    pub(super) silent: bool,
     /// It has called since it registered.
     pub(super) has_called: bool,
     /// The number of its last synchronisation, if they are numbered.
@@ -76,7 +86,9 @@ impl State {
     pub fn next_deadline(&self) -> Option<Timestamp> {
         let expiry = self.expiries.first().map(|&(at, _)| at);
         let forget = self.workers.values().map(|worker| worker.seen.after(self.limits.forget_ms)).min();
-        expiry.into_iter().chain(forget).min()
+        let talking = self.workers.values().filter(|worker| !worker.silent);
+        let silence = talking.map(|worker| worker.seen.after(self.limits.silent_ms())).min();
+        expiry.into_iter().chain(forget).chain(silence).min()
     }
 
     /// The sweep of that name, or the one submitted last if the name is empty.
@@ -135,6 +147,7 @@ impl State {
                 }
             }
             Fact::Cancelled { sweep, shared } => self.cancel(sweep, *shared),
+            Fact::Deleted { sweep } => self.delete(sweep),
             Fact::Looked { sweep, look } => return self.take(sweep, look),
             Fact::Granted { job, .. }
             | Fact::Revived { job, .. }
@@ -167,6 +180,7 @@ impl State {
                     seen: now,
                     offers: BTreeMap::new(),
                     draining: false,
+                    silent: false,
                     has_called: false,
                     last_number: 0,
                 };
@@ -176,8 +190,13 @@ impl State {
             }
             Fact::Seen { worker, at, number } => {
                 if let Some(worker) = self.workers.get_mut(worker) {
-                    (worker.seen, worker.has_called) = (*at, true);
+                    (worker.seen, worker.has_called, worker.silent) = (*at, true, false);
                     worker.last_number = worker.last_number.max(*number);
+                }
+            }
+            Fact::Silent { worker } => {
+                if let Some(worker) = self.workers.get_mut(worker) {
+                    worker.silent = true;
                 }
             }
             Fact::Offered { worker, offer: Offer { dataset, found } } => {

@@ -1,19 +1,28 @@
 //! Where sweeps and workers stand, for people: made from the state, never the other way round.
 
-use super::{Found, JobState, State, Sweep};
+use super::{Found, JobState, State, Sweep, Timestamp};
 use proto::ids::{JobId, WorkerId};
 use proto::spec::Trainer;
 use proto::status::{RunningJob, Status, SweepState, SweepStatus, WorkerStatus};
 
 impl State {
-    /// Where everything stands; the rate is the driver's to add.
+    /// Where everything stands, by the coordinator's monotonic clock; the rate and the time of the day are the driver's to add.
     #[must_use]
     pub fn status(&self) -> Status {
         Status {
             sweeps: self.sweeps.values().map(|sweep| self.sweep_status(sweep)).collect(),
             workers: self.worker_statuses(),
             epochs_per_second: 0.0,
+            at_ms: 0,
         }
+    }
+
+    /// The last failure of a job: which job, where, and why.
+    fn failure(&self, id: JobId) -> Option<String> {
+        let job = self.jobs.get(&id)?;
+        let message = job.message.as_ref()?;
+        let place = job.blamed.as_ref().map(|worker| format!(", attempt {} on worker {worker}", job.attempts));
+        Some(format!("job {}{}: {message}", id.short(), place.unwrap_or_default()))
     }
 
     fn sweep_status(&self, sweep: &Sweep) -> SweepStatus {
@@ -39,7 +48,7 @@ impl State {
             .filter(|job| job.places.iter().any(|&(number, _)| number == sweep.number))
             .map(|job| if let JobState::Leased { epoch, .. } = job.state { u64::from(epoch) } else { 0 })
             .sum();
-        let failure = |place: &u32| self.jobs.get(sweep.jobs.get(*place as usize)?)?.message.clone();
+        let failure = |place: &u32| self.failure(*sweep.jobs.get(*place as usize)?);
         let problem = sweep.rejected.clone().or_else(|| sweep.failed.last().and_then(failure));
         SweepStatus {
             sweep: sweep.plan.sweep.clone(),
@@ -56,6 +65,40 @@ impl State {
             simulated: sweep.trainer() == Trainer::Simulated,
             problem: problem.unwrap_or_default(),
         }
+    }
+
+    /// The name of a worker, as people know it.
+    #[must_use]
+    pub fn worker_name(&self, id: WorkerId) -> String {
+        self.workers.get(&id).map_or_else(|| id.alias(), |worker| worker.info.name.to_string())
+    }
+
+    /// The name of the worker that runs a job.
+    #[must_use]
+    pub fn holder_name(&self, job: JobId) -> String {
+        let holder = self.jobs.get(&job).and_then(|job| job.holder());
+        holder.map_or_else(String::new, |holder| self.worker_name(holder.worker))
+    }
+
+    /// When a worker last called.
+    #[must_use]
+    pub fn last_seen(&self, id: WorkerId) -> Option<Timestamp> {
+        self.workers.get(&id).map(|worker| worker.seen)
+    }
+
+    /// Whether a worker is overdue.
+    #[must_use]
+    pub fn is_silent(&self, id: WorkerId) -> bool {
+        self.workers.get(&id).is_some_and(|worker| worker.silent)
+    }
+
+    /// A job for people: the beginning of its id, its sweep, candidate and split seed.
+    #[must_use]
+    pub fn job_name(&self, id: JobId) -> String {
+        let place = self.jobs.get(&id).and_then(|job| job.places.first().copied());
+        let known = place.and_then(|(number, place)| Some((self.sweeps.get(&number)?, place)));
+        let of = known.and_then(|(sweep, place)| Some(format!(" of {} ({})", sweep.plan.sweep, sweep.label(place)?)));
+        format!("job {}{}", id.short(), of.unwrap_or_default())
     }
 
     fn worker_statuses(&self) -> Vec<WorkerStatus> {
@@ -80,7 +123,7 @@ impl State {
                 });
                 WorkerStatus {
                     worker: id.alias(),
-                    name: known.map_or_else(|| id.alias(), |worker| worker.info.name.to_string()),
+                    name: self.worker_name(*id),
                     host: known.map_or_else(String::new, |worker| worker.info.host.to_string()),
                     device: known.map_or_else(String::new, |worker| worker.info.device.to_string()),
                     slots: known.map_or(0, |worker| worker.info.slots),
@@ -94,6 +137,8 @@ impl State {
                     notices: self.quarantine_notice(*id).into_iter().chain(notices).collect(),
                     connected: known.is_some(),
                     quarantined: self.is_quarantined(*id),
+                    silent: known.is_some_and(|worker| worker.silent),
+                    last_seen_ms: known.map(|worker| worker.seen.0),
                 }
             })
             .collect();
@@ -106,16 +151,13 @@ impl State {
         let JobState::Leased { holder, epoch, .. } = &job.state else { return None };
         let &(number, place) = job.places.first()?;
         let sweep = self.sweeps.get(&number)?;
-        let candidate = sweep.candidate(place);
-        let seeds = sweep.plan.replicates.get(sweep.coordinates(place).1)?;
-        let values = candidate.values.iter().flatten().map(ToString::to_string).collect::<Vec<_>>().join(" ");
         Some(RunningJob {
             sweep: sweep.plan.sweep.clone(),
             job: id,
             attempt: holder.attempt,
-            label: format!("{values} #{}", seeds.split_seed),
+            label: sweep.label(place)?,
             epoch: *epoch,
-            epochs: candidate.template.training.epochs,
+            epochs: sweep.candidate(place).template.training.epochs,
         })
     }
 }

@@ -121,6 +121,23 @@ impl State {
         }
     }
 
+    /// Forgets a sweep, and all that is known of the jobs that no other sweep lists.
+    pub(super) fn delete(&mut self, name: &str) {
+        let Some(number) = self.numbers.get(name).copied() else { return };
+        let own = self.jobs_only_of(number);
+        // so that their leases are no more
+        for id in &own {
+            if self.jobs.get(id).is_some_and(|job| !job.is_ended()) {
+                self.change(*id, Job::cancel);
+            }
+        }
+        self.jobs.erase(&own);
+        self.numbers.remove(name);
+        if let Some(old) = self.sweeps.remove(&number) {
+            self.forget(&old);
+        }
+    }
+
     /// The places of a sweep's jobs of which more is known.
     pub(super) fn known_places(&self, number: u64) -> BTreeSet<u32> {
         let places = self.jobs.live().flat_map(|(_, job)| &job.places);

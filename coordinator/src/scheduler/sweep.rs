@@ -96,6 +96,15 @@ impl Sweep {
         &self.plan.candidates[self.coordinates(place).0]
     }
 
+    /// Candidate and split seed of the job at a place of the queue, for people.
+    #[must_use]
+    pub fn label(&self, place: u32) -> Option<String> {
+        let seeds = self.plan.replicates.get(self.coordinates(place).1)?;
+        let values =
+            self.candidate(place).values.iter().flatten().map(ToString::to_string).collect::<Vec<_>>().join(" ");
+        Some(format!("{values} #{}", seeds.split_seed))
+    }
+
     /// The specification of the job at a place of the queue, once the content of the data set is known.
     #[must_use]
     pub fn spec(&self, place: u32) -> Option<JobSpec> {

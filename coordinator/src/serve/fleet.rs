@@ -29,7 +29,6 @@ impl Fleet for FleetService {
     async fn register(&self, request: Request<RegisterRequest>) -> Result<Response<RegisterResponse>, Status> {
         is_caller(request.extensions(), messages::worker_id(&request.get_ref().worker)?)?;
         let (worker, info) = messages::introduction(request.get_ref())?;
-        tracing::info!(worker = %worker.alias(), name = %info.name, host = %info.host, slots = info.slots, "worker registered");
         self.handle.register(worker, info).await.map_err(status)?;
         Ok(Response::new(messages::welcome(self.lease)))
     }

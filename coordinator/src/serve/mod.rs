@@ -3,6 +3,7 @@
 mod access;
 mod enrolment;
 mod fleet;
+mod greeting;
 mod health;
 mod incoming;
 pub mod messages;
@@ -12,6 +13,7 @@ use crate::driver::{Handle, Refusal};
 use crate::identity::server_config;
 use crate::scheduler::Rejection;
 use access::AccessLayer;
+use greeting::GreetingLayer;
 use proto::convert::InvalidMessage;
 use proto::wire::enrolment_server::EnrolmentServer;
 use proto::wire::fleet_server::FleetServer;
@@ -86,6 +88,9 @@ pub async fn serve(
         .http2_keepalive_interval(Some(KEEPALIVE))
         .http2_keepalive_timeout(Some(KEEPALIVE))
         .max_concurrent_streams(MAX_CALLS)
+        // browsers speak it
+        .accept_http1(true)
+        .layer(GreetingLayer)
         .layer(AccessLayer::new(settings.guard))
         .add_routes(services)
         .serve_with_incoming_shutdown(incoming::admitted(listener, tls), shutdown)

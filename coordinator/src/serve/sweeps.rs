@@ -4,17 +4,20 @@ use super::status;
 use crate::analyst::{Analyst, TableError};
 use crate::driver::Handle;
 use crate::plan;
-use crate::results::{JobFileError, ResultsError};
+use crate::results::{JobError, ResultsError, RowState};
+use crate::scheduler::{Deleted, Submitted};
+use crate::store::Reader;
 use crate::tables::TableKind;
 use crate::tables::export::Format;
 use proto::convert::InvalidMessage;
 use proto::wire::sweeps_server::Sweeps;
 use proto::wire::{
-    CancelRequest, CancelResponse, JobRequest, JobResponse, StatusRequest, StatusResponse, SubmitRequest,
-    SubmitResponse, TablesRequest, TablesResponse,
+    CancelRequest, CancelResponse, DeleteRequest, DeleteResponse, JobRequest, JobResponse, LogResponse, RetryRequest,
+    RetryResponse, StatusRequest, StatusResponse, SubmitRequest, SubmitResponse, TablesRequest, TablesResponse,
 };
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
 use tokio::sync::{Mutex, OwnedSemaphorePermit, Semaphore};
 use tokio_stream::wrappers::WatchStream;
 use tokio_stream::{Stream, StreamExt, iter};
@@ -30,6 +33,7 @@ const MAX_TABLES: usize = 16;
 #[derive(Debug)]
 pub(super) struct SweepsService {
     handle: Handle,
+    store: PathBuf,
     watchers: Arc<Semaphore>,
     tables: Arc<Semaphore>,
     /// Makes one table after the other: each takes gigabytes if there are a million jobs.
@@ -39,7 +43,7 @@ pub(super) struct SweepsService {
 impl SweepsService {
     pub(super) fn new(handle: Handle, store: PathBuf) -> Self {
         let [watchers, tables] = [MAX_WATCHERS, MAX_TABLES].map(|places| Arc::new(Semaphore::new(places)));
-        Self { handle, watchers, tables, analyst: Arc::new(Mutex::new(Analyst::new(store))) }
+        Self { handle, watchers, tables, analyst: Arc::new(Mutex::new(Analyst::new(store.clone()))), store }
     }
 }
 
@@ -54,14 +58,30 @@ type Pieces<T> = std::pin::Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>
 #[tonic::async_trait]
 impl Sweeps for SweepsService {
     async fn submit(&self, request: Request<SubmitRequest>) -> Result<Response<SubmitResponse>, Status> {
-        let SubmitRequest { file, text, simulated } = request.into_inner();
+        let SubmitRequest { file, text, simulated, preview } = request.into_inner();
         // a large grid takes a while, and others call meanwhile
         let parsed = tokio::task::spawn_blocking(move || (plan::parse(&file, &text), text)).await;
         let (plan, text) = parsed.map_err(|error| Status::internal(error.to_string()))?;
         let plan = plan.map_err(|errors| Status::invalid_argument(errors.to_string()))?;
         let plan = if simulated { plan.simulated() } else { plan };
-        let submitted = self.handle.submit(plan, text).await.map_err(status)?;
-        Ok(Response::new(SubmitResponse { sweep: submitted.sweep, jobs: submitted.jobs }))
+        let submitted = if preview { self.handle.preview(plan).await } else { self.handle.submit(plan, text).await };
+        Ok(Response::new(submitted.map_err(status)?.into()))
+    }
+
+    async fn retry(&self, request: Request<RetryRequest>) -> Result<Response<RetryResponse>, Status> {
+        let sweep = request.into_inner().sweep;
+        let (store, name) = (self.store.clone(), sweep.clone());
+        let submission = tokio::task::spawn_blocking(move || Reader::open(&store)?.submission(&name)).await;
+        let submission = submission.map_err(|error| Status::internal(error.to_string()))?;
+        let text = submission.map_err(|error| Status::unavailable(error.to_string()))?.text;
+        let retried = self.handle.retry(sweep, text).await.map_err(status)?;
+        Ok(Response::new(RetryResponse { retried }))
+    }
+
+    async fn delete(&self, request: Request<DeleteRequest>) -> Result<Response<DeleteResponse>, Status> {
+        let DeleteRequest { sweep, preview } = request.into_inner();
+        let Deleted { results, shared } = self.handle.delete(sweep, preview).await.map_err(status)?;
+        Ok(Response::new(DeleteResponse { results, shared }))
     }
 
     async fn cancel(&self, request: Request<CancelRequest>) -> Result<Response<CancelResponse>, Status> {
@@ -90,14 +110,18 @@ impl Sweeps for SweepsService {
     type TablesStream = Pieces<TablesResponse>;
 
     async fn tables(&self, request: Request<TablesRequest>) -> Result<Response<Self::TablesStream>, Status> {
-        let TablesRequest { sweep, rows, format } = request.into_inner();
+        let TablesRequest { sweep, rows, format, state } = request.into_inner();
         let unknown = |field| Status::invalid_argument(InvalidMessage::Value(field).to_string());
         let rows = TableKind::from_name(&rows).ok_or_else(|| unknown("rows"))?;
         let format: Format = clap::ValueEnum::from_str(&format, false).map_err(|_| unknown("format"))?;
+        let state = match state.as_str() {
+            "" => None,
+            name => Some(RowState::from_name(name).ok_or_else(|| unknown("state"))?),
+        };
         let place = place(&self.tables, "tables")?;
         let mut analyst = Arc::clone(&self.analyst).lock_owned().await;
         // a table whose reader has gone is made all the same, and others wait for its end
-        let made = tokio::task::spawn_blocking(move || analyst.table(&sweep, rows, format));
+        let made = tokio::task::spawn_blocking(move || analyst.table(&sweep, rows, state, format));
         let text = made.await.map_err(|error| Status::internal(error.to_string()))?.map_err(without_table)?;
         let pieces = (0..text.len()).step_by(PIECE_BYTES).map(move |start| {
             let _place = &place;
@@ -113,17 +137,37 @@ impl Sweeps for SweepsService {
         // one at a time, as with tables: each reads the whole journal
         let analyst = Arc::clone(&self.analyst).lock_owned().await;
         let found = tokio::task::spawn_blocking(move || analyst.job_file(&job));
-        let file = found.await.map_err(|error| Status::internal(error.to_string()))?.map_err(|error| match error {
-            JobFileError::Store(_) => Status::unavailable(error.to_string()),
-            _ => Status::not_found(error.to_string()),
-        })?;
+        let file = found.await.map_err(|error| Status::internal(error.to_string()))?.map_err(without_job)?;
         Ok(Response::new(JobResponse { file }))
+    }
+
+    async fn log(&self, request: Request<JobRequest>) -> Result<Response<LogResponse>, Status> {
+        let JobRequest { job } = request.into_inner();
+        let _place = place(&self.tables, "tables")?;
+        let analyst = Arc::clone(&self.analyst).lock_owned().await;
+        let found = tokio::task::spawn_blocking(move || analyst.job_log(&job));
+        let text = found.await.map_err(|error| Status::internal(error.to_string()))?.map_err(without_job)?;
+        Ok(Response::new(LogResponse { text }))
+    }
+}
+
+fn without_job(error: JobError) -> Status {
+    match error {
+        JobError::Store(_) => Status::unavailable(error.to_string()),
+        _ => Status::not_found(error.to_string()),
+    }
+}
+
+impl From<Submitted> for SubmitResponse {
+    fn from(submitted: Submitted) -> Self {
+        let Submitted { sweep, jobs, succeeded, retried, running, waiting, new, unknown, hidden } = submitted;
+        Self { sweep, jobs, succeeded, retried, running, waiting, new, unknown, hidden }
     }
 }
 
 fn without_table(error: TableError) -> Status {
     match error {
-        TableError::Results(ResultsError::UnknownSweep { .. } | ResultsError::NoSweep) => {
+        TableError::Results(ResultsError::UnknownSweep { .. } | ResultsError::NoSweep(_)) => {
             Status::not_found(error.to_string())
         }
         TableError::Results(ResultsError::Store(_)) => Status::unavailable(error.to_string()),
@@ -134,6 +178,8 @@ fn without_table(error: TableError) -> Status {
 /// The status for the wire; only the sweep of that name, if it is not empty.
 fn only(status: &proto::status::Status, sweep: &str) -> StatusResponse {
     let mut response = StatusResponse::from(status);
+    // the view may be old: nothing has changed since
+    response.at_ms = SystemTime::now().duration_since(UNIX_EPOCH).map_or(status.at_ms, |time| time.as_millis() as u64);
     response.sweeps.retain(|status| sweep.is_empty() || status.sweep == sweep);
     response
 }

@@ -156,6 +156,7 @@ pub(super) fn name(fact: &Fact) -> &'static str {
         Fact::Pinned { .. } => "pinned",
         Fact::Rejected { .. } => "rejected",
         Fact::Cancelled { .. } => "cancelled",
+        Fact::Deleted { .. } => "deleted",
         Fact::Granted { .. } => "granted",
         Fact::Revived { .. } => "revived",
         Fact::Released { .. } => "released",
@@ -168,6 +169,7 @@ pub(super) fn name(fact: &Fact) -> &'static str {
         // such facts are never written
         Fact::Registered { .. }
         | Fact::Seen { .. }
+        | Fact::Silent { .. }
         | Fact::Offered { .. }
         | Fact::Draining { .. }
         | Fact::Renewed { .. }
@@ -226,6 +228,7 @@ mod tests {
         for fact in [
             Fact::Rejected { sweep: "s".to_owned(), problem: "p".to_owned() },
             Fact::Cancelled { sweep: "s".to_owned(), shared: true },
+            Fact::Deleted { sweep: "s".to_owned() },
             Fact::Revived { job, attempt },
             Fact::Released { job, attempt },
             Fact::Recalled { job, attempt },

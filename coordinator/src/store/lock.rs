@@ -106,10 +106,18 @@ pub(super) fn beside(real: &Path, suffix: &str) -> PathBuf {
     PathBuf::from(name)
 }
 
+/// What stands between process and address.
+const AT: &str = ", the coordinator at ";
+
 /// How this process calls itself to people who find the store in use.
 pub(super) fn own_name(url: Option<&str>) -> String {
     let process = format!("process {}", std::process::id());
-    url.map_or(process.clone(), |url| format!("{process}, the coordinator at {url}"))
+    url.map_or(process.clone(), |url| format!("{process}{AT}{url}"))
+}
+
+/// The address in such a [name](own_name).
+pub(super) fn url_of(name: &str) -> Option<&str> {
+    name.split_once(AT).map(|(_, url)| url)
 }
 
 /// Whether the process of that [name](own_name) has the store at `path` open. To try the lock could keep a coordinator that starts from taking it.

@@ -7,6 +7,7 @@
 //!
 //! Each row bears a checksum (`seal.rs`). [`backup`] copies a store, also one that is in use.
 
+mod access;
 mod copy;
 mod counts;
 mod facts;

@@ -2,13 +2,13 @@
 
 use super::rows::{self, RawResult};
 use super::sqlite::{check_version, quick_check};
-use super::{StoreError, counts, facts, lock, seal};
+use super::{StoreError, access, counts, facts, lock, seal};
 use crate::scheduler::{Fact, Grade};
 use proto::extras::{Artifact, Baseline, BaselineCounts, Extras};
 use proto::ids::{Attempt, BaselinesHash, JobId, SplitHash};
 use proto::measure::{Evaluation, JobResult, Measurement, Verdict};
 use rusqlite::types::Value;
-use rusqlite::{Connection, OpenFlags, OptionalExtension, Row};
+use rusqlite::{Connection, OptionalExtension, Row};
 use std::fs;
 use std::ops::ControlFlow;
 use std::os::unix::fs::MetadataExt;
@@ -88,11 +88,21 @@ impl Reader {
             (_, links @ 2..) => return Err(StoreError::Linked { path: path.to_owned(), links }),
             _ => {}
         }
-        // a reader of a WAL file must be able to make its shared-memory index, hence not SQLITE_OPEN_READ_ONLY
-        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let connection = Connection::open_with_flags(path, flags).map_err(|source| StoreError::sqlite(path, source))?;
+        let connection = access::open(path).map_err(|source| StoreError::sqlite(path, source))?;
         let version = check_version(path, &connection)?;
         Ok((connection, version))
+    }
+
+    /// The store's file.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Where the coordinator is reached that has the store, if it has said so and still has it open.
+    #[must_use]
+    pub fn served_at(&self) -> Option<String> {
+        self.holder().as_deref().and_then(lock::url_of).map(str::to_owned)
     }
 
     /// Who has the store, in words, if the process that has said so has it open.

@@ -18,10 +18,12 @@ use std::time::{SystemTime, UNIX_EPOCH};
 pub(super) const APPLICATION_ID: i64 = 0x5350_4c53;
 /// The file that holds what was written last is cut to this size: a long reader may have made it grow.
 const MAX_WAL_BYTES: i64 = 4 << 20;
-/// Version of the schema and of the facts' JSON.
-pub(super) const VERSION: i64 = 4;
+/// Newest version of the schema and of the facts that this build knows.
+pub(super) const VERSION: i64 = 5;
+/// Version of a store in which no sweep was deleted. The fact of a deletion makes it one of version 5, as older builds do not know that fact.
+const VERSION_WITHOUT_DELETIONS: i64 = 4;
 /// What makes a store of version 1 + index one of the next version.
-const MIGRATIONS: [&str; VERSION as usize - 1] =
+const MIGRATIONS: [&str; VERSION_WITHOUT_DELETIONS as usize - 1] =
     [include_str!("from_1_to_2.sql"), include_str!("from_2_to_3.sql"), include_str!("from_3_to_4.sql")];
 /// A store up to this size is looked through when it is opened, which takes a quarter of a second; a larger one beside the work.
 const QUICKLY_CHECKED_BYTES: u64 = 128 << 20;
@@ -56,13 +58,14 @@ impl Store {
         let mut connection = Connection::open_with_flags(&real, flags).map_err(sqlite)?;
         seal::bring_to(&connection).map_err(sqlite)?;
         match check_version(path, &connection)? {
-            VERSION => {}
+            VERSION_WITHOUT_DELETIONS..=VERSION => {}
             old => {
                 let backup = copy::before_migration(&connection, &real, old).map_err(|source| {
                     StoreError::NotCopied { path: path.to_owned(), found: old, source: Box::new(source) }
                 })?;
                 let (path, backup) = (path.display(), backup.display());
-                tracing::warn!("store {path} is brought from version {old} to {VERSION}; {backup} is as it was");
+                let new = VERSION_WITHOUT_DELETIONS;
+                tracing::warn!("store {path} is brought from version {old} to {new}; {backup} is as it was");
                 migrate(&mut connection, old).map_err(sqlite)?;
             }
         }
@@ -111,6 +114,16 @@ impl Store {
         // SQLite does not write a row that stays the same
         let there_and_back = "UPDATE coordinator SET epoch = -epoch; UPDATE coordinator SET epoch = -epoch";
         self.transact(|transaction| transaction.execute_batch(there_and_back))
+    }
+
+    /// Brings what was committed from the file `-wal` into the store's own file, so that a copy of that file alone has it. Readers that
+    /// are at it keep the rest back until the next time. Without news nothing is written.
+    ///
+    /// # Errors
+    /// If the disk fails. Nothing is lost then: it still is in the file `-wal`.
+    pub fn checkpoint(&self) -> Result<(), StoreError> {
+        let done = self.connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()));
+        done.map_err(|source| StoreError::sqlite(&self.path, source))
     }
 
     /// Looks whether the store is still where it was opened, and no other coordinator has taken it.
@@ -225,7 +238,7 @@ fn create(real: &Path) -> Result<(), StoreError> {
         let transaction = connection.transaction()?;
         transaction.execute_batch(include_str!("schema.sql"))?;
         transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
-        transaction.pragma_update(None, "user_version", VERSION)?;
+        transaction.pragma_update(None, "user_version", VERSION_WITHOUT_DELETIONS)?;
         transaction.commit()
     };
     fill().map_err(|source| StoreError::sqlite(real, source))?;
@@ -256,7 +269,7 @@ fn migrate(connection: &mut Connection, old: i64) -> rusqlite::Result<()> {
     for migration in MIGRATIONS.iter().skip(old as usize - 1) {
         transaction.execute_batch(migration)?;
     }
-    transaction.pragma_update(None, "user_version", VERSION)?;
+    transaction.pragma_update(None, "user_version", VERSION_WITHOUT_DELETIONS)?;
     transaction.commit()
 }
 
@@ -271,8 +284,12 @@ fn write(transaction: &Transaction<'_>, facts: &[Fact], records: &[Record]) -> r
         let [job, attempt, detail] = values;
         journal.execute(params![seq, at, facts::name(fact), job, attempt, detail])?;
     }
+    if facts.iter().any(|fact| matches!(fact, Fact::Deleted { .. })) {
+        transaction.pragma_update(None, "user_version", VERSION)?;
+    }
     for record in records {
         match record {
+            Record::Erased { jobs } => erase(transaction, jobs)?,
             Record::Measurements { job, attempt, measurements } => {
                 write_measurements(transaction, *job, *attempt, measurements)?;
             }
@@ -375,6 +392,18 @@ fn write_baselines(
         insert.execute(params![hash.0.to_be_bytes(), baseline.name(), validation, test])?;
     }
     Ok(Some(hash))
+}
+
+/// Deletes what is kept of these jobs, and the baselines that no other result came with.
+fn erase(transaction: &Transaction<'_>, jobs: &[JobId]) -> rusqlite::Result<()> {
+    for table in ["results", "measurements", "artifacts"] {
+        let mut delete = transaction.prepare_cached(&format!("DELETE FROM {table} WHERE job = ?1"))?;
+        for job in jobs {
+            delete.execute([job.0.to_be_bytes()])?;
+        }
+    }
+    let unused = "DELETE FROM baselines WHERE hash NOT IN (SELECT baselines FROM results WHERE baselines IS NOT NULL)";
+    transaction.execute(unused, []).map(drop)
 }
 
 fn write_artifacts(transaction: &Transaction<'_>, job: JobId, artifacts: &[Artifact]) -> rusqlite::Result<()> {

@@ -11,6 +11,7 @@ impl From<&Status> for wire::StatusResponse {
             sweeps: status.sweeps.iter().map(Into::into).collect(),
             workers: status.workers.iter().map(Into::into).collect(),
             epochs_per_second: status.epochs_per_second,
+            at_ms: status.at_ms,
         }
     }
 }
@@ -23,6 +24,7 @@ impl TryFrom<wire::StatusResponse> for Status {
             sweeps: status.sweeps.into_iter().map(TryInto::try_into).collect::<Result<_, _>>()?,
             workers: status.workers.into_iter().map(TryInto::try_into).collect::<Result<_, _>>()?,
             epochs_per_second: status.epochs_per_second,
+            at_ms: status.at_ms,
         })
     }
 }
@@ -99,6 +101,8 @@ impl From<&WorkerStatus> for wire::WorkerStatus {
             notices: status.notices.clone(),
             connected: status.connected,
             quarantined: status.quarantined,
+            silent: status.silent,
+            last_seen_ms: status.last_seen_ms.unwrap_or_default(),
         }
     }
 }
@@ -117,6 +121,8 @@ impl TryFrom<wire::WorkerStatus> for WorkerStatus {
             notices: status.notices,
             connected: status.connected,
             quarantined: status.quarantined,
+            silent: status.silent,
+            last_seen_ms: Some(status.last_seen_ms).filter(|at| *at > 0),
         })
     }
 }
@@ -180,8 +186,10 @@ mod tests {
             notices: vec!["no data".to_owned()],
             connected: true,
             quarantined: true,
+            silent: true,
+            last_seen_ms: Some(13),
         };
-        Status { sweeps: states.map(sweep).to_vec(), workers: vec![worker], epochs_per_second: 0.5 }
+        Status { sweeps: states.map(sweep).to_vec(), workers: vec![worker], epochs_per_second: 0.5, at_ms: 14 }
     }
 
     #[test]
@@ -197,13 +205,16 @@ mod tests {
     fn a_status_for_programs_has_the_keys_that_they_know() {
         let json = serde_json::to_value(status()).unwrap();
         let keys = |value: &serde_json::Value| value.as_object().unwrap().keys().cloned().collect::<Vec<_>>().join(" ");
-        assert_eq!(keys(&json), "epochs_per_second sweeps workers");
+        assert_eq!(keys(&json), "at_ms epochs_per_second sweeps workers");
         let of_sweep =
             "cancelled dropped epochs epochs_done failed jobs problem queued running simulated state succeeded sweep";
         assert_eq!(keys(&json["sweeps"][0]), of_sweep);
         assert_eq!(json["sweeps"][0]["state"], "waiting_for_data");
         let worker = &json["workers"][0];
-        assert_eq!(keys(worker), "connected device host name notices quarantined running slots worker");
+        assert_eq!(
+            keys(worker),
+            "connected device host last_seen_ms name notices quarantined running silent slots worker"
+        );
         assert_eq!(keys(&worker["running"][0]), "attempt epoch epochs job sweep");
     }
 }

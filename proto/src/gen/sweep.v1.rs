@@ -161,6 +161,9 @@ pub struct Failure {
     /// One line for people.
     #[prost(string, tag = "2")]
     pub message: ::prost::alloc::string::String,
+    /// The end of what the trainer said on its standard error, if anything: lines for people. The last 8 KiB are kept.
+    #[prost(string, tag = "3")]
+    pub log: ::prost::alloc::string::String,
 }
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
 #[repr(i32)]
@@ -1336,6 +1339,9 @@ pub struct SubmitRequest {
     /// Have the metrics made up by simulated workers.
     #[prost(bool, tag = "3")]
     pub simulated: bool,
+    /// Change nothing; the answer is what a submission would do.
+    #[prost(bool, tag = "4")]
+    pub preview: bool,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct SubmitResponse {
@@ -1344,6 +1350,23 @@ pub struct SubmitResponse {
     /// Number of its jobs.
     #[prost(uint64, tag = "2")]
     pub jobs: u64,
+    /// Where they stood before, in all six numbers. Of a sweep whose data set no worker has offered yet all are `unknown`.
+    #[prost(uint64, tag = "3")]
+    pub succeeded: u64,
+    /// Failed or cancelled before; they are tried again.
+    #[prost(uint64, tag = "4")]
+    pub retried: u64,
+    #[prost(uint64, tag = "5")]
+    pub running: u64,
+    #[prost(uint64, tag = "6")]
+    pub waiting: u64,
+    #[prost(uint64, tag = "7")]
+    pub new: u64,
+    #[prost(uint64, tag = "8")]
+    pub unknown: u64,
+    /// Results of the sweep that the new file does not name, so that no table shows them any more.
+    #[prost(uint64, tag = "9")]
+    pub hidden: u64,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct CancelRequest {
@@ -1354,6 +1377,34 @@ pub struct CancelRequest {
 pub struct CancelResponse {
     #[prost(uint64, tag = "1")]
     pub cancelled: u64,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct RetryRequest {
+    #[prost(string, tag = "1")]
+    pub sweep: ::prost::alloc::string::String,
+}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct RetryResponse {
+    /// Number of jobs that are queued again.
+    #[prost(uint64, tag = "1")]
+    pub retried: u64,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct DeleteRequest {
+    #[prost(string, tag = "1")]
+    pub sweep: ::prost::alloc::string::String,
+    /// Change nothing; the answer is what the deletion would do.
+    #[prost(bool, tag = "2")]
+    pub preview: bool,
+}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct DeleteResponse {
+    /// Number of results that are deleted.
+    #[prost(uint64, tag = "1")]
+    pub results: u64,
+    /// Number of results that stay, as other sweeps list them.
+    #[prost(uint64, tag = "2")]
+    pub shared: u64,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct StatusRequest {
@@ -1370,6 +1421,9 @@ pub struct StatusResponse {
     /// Epochs per second, all workers together, over the last minute.
     #[prost(double, tag = "3")]
     pub epochs_per_second: f64,
+    /// The coordinator's clock: milliseconds since 1970, UTC.
+    #[prost(uint64, tag = "4")]
+    pub at_ms: u64,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct SweepStatus {
@@ -1426,6 +1480,12 @@ pub struct WorkerStatus {
     /// Its last jobs failed: it gets none that another worker can take.
     #[prost(bool, tag = "9")]
     pub quarantined: bool,
+    /// It has not called for two thirds of a lease; it calls every third.
+    #[prost(bool, tag = "10")]
+    pub silent: bool,
+    /// When it last called, by the coordinator's clock: milliseconds since 1970, UTC. 0: not since the coordinator started.
+    #[prost(uint64, tag = "11")]
+    pub last_seen_ms: u64,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct RunningJob {
@@ -1454,6 +1514,9 @@ pub struct TablesRequest {
     /// table, csv, json, markdown, latex, parquet.
     #[prost(string, tag = "3")]
     pub format: ::prost::alloc::string::String,
+    /// Of `jobs` only those in this state: queued, running, succeeded, failed, cancelled, dropped. Empty: all.
+    #[prost(string, tag = "10")]
+    pub state: ::prost::alloc::string::String,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct JobRequest {
@@ -1466,6 +1529,12 @@ pub struct JobResponse {
     /// The job file (YAML).
     #[prost(string, tag = "1")]
     pub file: ::prost::alloc::string::String,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct LogResponse {
+    /// Lines for people.
+    #[prost(string, tag = "1")]
+    pub text: ::prost::alloc::string::String,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct TablesResponse {
@@ -1643,6 +1712,46 @@ pub mod sweeps_client {
             req.extensions_mut().insert(GrpcMethod::new("sweep.v1.Sweeps", "Cancel"));
             self.inner.unary(req, path, codec).await
         }
+        /// Queues the sweep's failed and cancelled jobs again, as if its file were submitted once more.
+        /// NOT_FOUND: no sweep of that name.
+        pub async fn retry(
+            &mut self,
+            request: impl tonic::IntoRequest<super::RetryRequest>,
+        ) -> std::result::Result<tonic::Response<super::RetryResponse>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static("/sweep.v1.Sweeps/Retry");
+            let mut req = request.into_request();
+            req.extensions_mut().insert(GrpcMethod::new("sweep.v1.Sweeps", "Retry"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Deletes a sweep, with the results that no other sweep lists. Its running jobs are stopped.
+        /// NOT_FOUND: no sweep of that name.
+        pub async fn delete(
+            &mut self,
+            request: impl tonic::IntoRequest<super::DeleteRequest>,
+        ) -> std::result::Result<tonic::Response<super::DeleteResponse>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static("/sweep.v1.Sweeps/Delete");
+            let mut req = request.into_request();
+            req.extensions_mut().insert(GrpcMethod::new("sweep.v1.Sweeps", "Delete"));
+            self.inner.unary(req, path, codec).await
+        }
         /// Where everything stands, or stood a quarter of a second ago. Without a sweep of that name the list of sweeps is empty.
         pub async fn status(
             &mut self,
@@ -1729,6 +1838,26 @@ pub mod sweeps_client {
             req.extensions_mut().insert(GrpcMethod::new("sweep.v1.Sweeps", "Job"));
             self.inner.unary(req, path, codec).await
         }
+        /// What happened to a job: its attempts and, of those that failed, the end of what the trainer said.
+        /// NOT_FOUND: no job's id begins so, or several do; the message is for people.
+        pub async fn log(
+            &mut self,
+            request: impl tonic::IntoRequest<super::JobRequest>,
+        ) -> std::result::Result<tonic::Response<super::LogResponse>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static("/sweep.v1.Sweeps/Log");
+            let mut req = request.into_request();
+            req.extensions_mut().insert(GrpcMethod::new("sweep.v1.Sweeps", "Log"));
+            self.inner.unary(req, path, codec).await
+        }
     }
 }
 /// Generated server implementations.
@@ -1757,6 +1886,18 @@ pub mod sweeps_server {
             &self,
             request: tonic::Request<super::CancelRequest>,
         ) -> std::result::Result<tonic::Response<super::CancelResponse>, tonic::Status>;
+        /// Queues the sweep's failed and cancelled jobs again, as if its file were submitted once more.
+        /// NOT_FOUND: no sweep of that name.
+        async fn retry(
+            &self,
+            request: tonic::Request<super::RetryRequest>,
+        ) -> std::result::Result<tonic::Response<super::RetryResponse>, tonic::Status>;
+        /// Deletes a sweep, with the results that no other sweep lists. Its running jobs are stopped.
+        /// NOT_FOUND: no sweep of that name.
+        async fn delete(
+            &self,
+            request: tonic::Request<super::DeleteRequest>,
+        ) -> std::result::Result<tonic::Response<super::DeleteResponse>, tonic::Status>;
         /// Where everything stands, or stood a quarter of a second ago. Without a sweep of that name the list of sweeps is empty.
         async fn status(
             &self,
@@ -1793,6 +1934,12 @@ pub mod sweeps_server {
             &self,
             request: tonic::Request<super::JobRequest>,
         ) -> std::result::Result<tonic::Response<super::JobResponse>, tonic::Status>;
+        /// What happened to a job: its attempts and, of those that failed, the end of what the trainer said.
+        /// NOT_FOUND: no job's id begins so, or several do; the message is for people.
+        async fn log(
+            &self,
+            request: tonic::Request<super::JobRequest>,
+        ) -> std::result::Result<tonic::Response<super::LogResponse>, tonic::Status>;
     }
     #[derive(Debug)]
     pub struct SweepsServer<T> {
@@ -1941,6 +2088,92 @@ pub mod sweeps_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = CancelSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/sweep.v1.Sweeps/Retry" => {
+                    #[allow(non_camel_case_types)]
+                    struct RetrySvc<T: Sweeps>(pub Arc<T>);
+                    impl<T: Sweeps> tonic::server::UnaryService<super::RetryRequest>
+                    for RetrySvc<T> {
+                        type Response = super::RetryResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::RetryRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Sweeps>::retry(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = RetrySvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/sweep.v1.Sweeps/Delete" => {
+                    #[allow(non_camel_case_types)]
+                    struct DeleteSvc<T: Sweeps>(pub Arc<T>);
+                    impl<T: Sweeps> tonic::server::UnaryService<super::DeleteRequest>
+                    for DeleteSvc<T> {
+                        type Response = super::DeleteResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::DeleteRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Sweeps>::delete(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = DeleteSvc(inner);
                         let codec = tonic_prost::ProstCodec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(
@@ -2119,6 +2352,49 @@ pub mod sweeps_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = JobSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/sweep.v1.Sweeps/Log" => {
+                    #[allow(non_camel_case_types)]
+                    struct LogSvc<T: Sweeps>(pub Arc<T>);
+                    impl<T: Sweeps> tonic::server::UnaryService<super::JobRequest>
+                    for LogSvc<T> {
+                        type Response = super::LogResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::JobRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Sweeps>::log(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = LogSvc(inner);
                         let codec = tonic_prost::ProstCodec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(

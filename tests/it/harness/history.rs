@@ -62,7 +62,7 @@ impl History {
     /// The attempts that failed, and the reasons.
     pub(crate) fn failed(&self) -> Vec<(JobId, Attempt, String)> {
         self.pick(|fact| match fact {
-            Fact::Failed { job, attempt, kind, message } => Some((*job, *attempt, format!("{kind:?}: {message}"))),
+            Fact::Failed { job, attempt, kind, message, .. } => Some((*job, *attempt, format!("{kind:?}: {message}"))),
             _ => None,
         })
     }

@@ -3,11 +3,13 @@
 //! `Synchronize` is called again and again: at once when there is something to say (a call that waits for work is dropped for that, which the
 //! protocol allows), else when the coordinator asked for it.
 
+use super::complaint::Complaint;
 use super::run::AgentError;
-use super::state::{Action, Call, CallId, Complaint, Registration, State, Synchronizing};
+use super::state::{Action, Call, CallId, Registration, State, Synchronizing};
 use proto::data::Dataset;
 use proto::ids::{Lease, Token};
 use proto::measure::{FailureKind, Outcome};
+use proto::text::Tail;
 use proto::wire::{
     AttemptMeasurements, CompleteRequest, CompleteResponse, CompleteStatus, DatasetOffer, RegisterRequest,
     RegisterResponse, SynchronizeRequest, SynchronizeResponse, dataset_offer,
@@ -252,7 +254,8 @@ impl State {
             Code::InvalidArgument | Code::OutOfRange if is_result => {
                 let message = format!("the coordinator does not take the result: {}", status.message());
                 tracing::error!(job = %lease.job.short(), "{message}");
-                held.outcome = Some(Outcome::Failed { kind: FailureKind::Error, message: message.into() });
+                held.outcome =
+                    Some(Outcome::Failed { kind: FailureKind::Error, message: message.into(), log: Tail::default() });
             }
             _ => self.failed(now, status),
         }
@@ -316,10 +319,7 @@ impl State {
         }
         // what did not come from the coordinator has a cause on the way there
         let complaint = if status.source().is_some() { Complaint::NotReached } else { Complaint::TakesNothing };
-        if self.complaint.replace(complaint) != Some(complaint) {
-            let running = self.attempts.values().filter(|held| held.outcome.is_none()).count();
-            tracing::warn!(reason = status.message(), running, "the coordinator {complaint}; running jobs continue");
-        }
+        self.complain(now, complaint, status);
         let longest = FIRST_BACKOFF.saturating_mul(1 << self.failures.min(10)).min(MAX_BACKOFF);
         self.failures += 1;
         let wait = longest.mul_f64(0.1 + 0.9 * self.chance());

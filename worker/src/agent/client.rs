@@ -9,16 +9,20 @@
 use super::enrolment::Enrolment;
 use proto::bearer::{Bearer, InvalidToken};
 use proto::credential::{Credential, Secret};
+use proto::error_chain;
 use proto::ids::WorkerId;
+use proto::stranger;
 use proto::target::{Target, TargetError};
 use proto::tls::TlsError;
 use proto::wire::fleet_client::FleetClient;
 use proto::wire::{
     CompleteRequest, CompleteResponse, RegisterRequest, RegisterResponse, SynchronizeRequest, SynchronizeResponse,
 };
+use std::error::Error as _;
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
+use tokio::task::spawn_blocking;
 use tonic::service::interceptor::InterceptedService;
 use tonic::transport::{Channel, Endpoint};
 use tonic::{Code, Response, Status};
@@ -53,6 +57,7 @@ pub enum ConnectError {
 pub(super) struct Client(Arc<Inner>);
 
 struct Inner {
+    url: String,
     worker: WorkerId,
     fleet: Mutex<Fleet>,
     way: Way,
@@ -86,7 +91,7 @@ pub(super) fn connect(url: &str, credential: Option<Credential>) -> Result<Clien
             (WorkerId(rand::random()), fleet, if is_given { Way::Given } else { found })
         }
     };
-    Ok(Client(Arc::new(Inner { worker, fleet: Mutex::new(fleet), way })))
+    Ok(Client(Arc::new(Inner { url: url.to_owned(), worker, fleet: Mutex::new(fleet), way })))
 }
 
 fn settings(endpoint: Endpoint) -> Endpoint {
@@ -152,8 +157,19 @@ impl Client {
             (Way::Found { url, secret }, Err(status)) if status.code() == Code::Unauthenticated => {
                 Err(self.look_again(url, secret).unwrap_or(status))
             }
-            (_, result) => result,
+            (_, Err(status)) => Err(self.explained(status).await),
+            (_, Ok(response)) => Ok(response),
         }
+    }
+
+    /// Says who else answers at the address, if it is not a coordinator.
+    async fn explained(&self, mut status: Status) -> Status {
+        let Some(cause) = status.source().map(error_chain::line) else { return status };
+        let url = self.0.url.clone();
+        if let Ok(Some(stranger)) = spawn_blocking(move || stranger::behind(&url, &cause)).await {
+            status.set_source(Arc::new(io::Error::other(stranger)));
+        }
+        status
     }
 
     /// Looks for the token of a coordinator that has started anew; why the call is to be repeated, if there is another.

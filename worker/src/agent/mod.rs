@@ -1,7 +1,7 @@
 //! The agent: registers with a coordinator, keeps trainers busy, reports. Knows leases, not tensors.
 //!
 //! ```text
-//!  state    what the worker knows and does next; calls, finds         pure
+//!  state    what the worker knows and does next; calls, finds, complaint, leaving    pure
 //!  run      the loop that owns the state and does what it says
 //!  client   the connection to the coordinator
 //!  slot     a task a slot <--pipe--> trainer, a child process
@@ -12,8 +12,11 @@
 
 mod calls;
 mod client;
+mod complaint;
 mod enrolment;
 mod finds;
+mod last_words;
+mod leaving;
 mod pipe;
 mod run;
 mod slot;

@@ -68,7 +68,7 @@ mod tests {
 
     #[test]
     fn frames_are_read_back_and_garbage_is_refused() {
-        let failure = Failure { kind: 1, message: "no".to_owned() };
+        let failure = Failure { kind: 1, message: "no".to_owned(), log: String::new() };
         let mut bytes = Vec::new();
         write_frame(&mut bytes, &failure).expect("a vector takes everything");
         let mut pipe = &bytes[..];

@@ -1,9 +1,11 @@
 //! A slot: a task that owns a trainer process and runs one job at a time on it.
 
+use super::last_words::LastWords;
 use super::pipe;
 use super::state::Report;
 use proto::convert::failure_from_wire;
 use proto::measure::{FailureKind, JobResult, Measurement, Outcome};
+use proto::text::Tail;
 use proto::wire::{TrainEvent, TrainRequest, train_event};
 use std::ffi::OsString;
 use std::io;
@@ -17,6 +19,8 @@ use tokio::time::timeout;
 
 /// Time between the end of a trainer's output and its own end.
 const DYING: Duration = Duration::from_secs(5);
+/// Time between the end of a trainer's input and its own end.
+const ENDING: Duration = Duration::from_secs(1);
 
 /// How a trainer process is started.
 #[derive(Debug, Clone)]
@@ -61,17 +65,17 @@ pub(super) async fn run(
                     _ = orders.recv() => None,
                 };
                 match ended {
-                    Some(Ok(outcome)) => {
-                        // a device that has failed may stay broken for its process
-                        if matches!(outcome, Outcome::Failed { .. }) {
-                            trainer = None;
+                    Some(ended) => Report::Ended(match ended.unwrap_or_else(crashed) {
+                        Outcome::Failed { kind, message, .. } => {
+                            // a device that has failed may stay broken for its process
+                            let log = match trainer.take() {
+                                Some(trainer) => trainer.end().await,
+                                None => Tail::default(),
+                            };
+                            Outcome::Failed { kind, message, log }
                         }
-                        Report::Ended(outcome)
-                    }
-                    Some(Err(fault)) => {
-                        trainer = None;
-                        Report::Ended(Outcome::Failed { kind: FailureKind::Crashed, message: fault.into() })
-                    }
+                        outcome => outcome,
+                    }),
                     None => {
                         if let Some(mut trainer) = trainer.take() {
                             trainer.kill().await;
@@ -90,6 +94,12 @@ struct Trainer {
     child: Child,
     requests: ChildStdin,
     events: BufReader<ChildStdout>,
+    last_words: LastWords,
+}
+
+/// What it means that a trainer died.
+fn crashed(fault: String) -> Outcome {
+    Outcome::Failed { kind: FailureKind::Crashed, message: fault.into(), log: Tail::default() }
 }
 
 impl Trainer {
@@ -99,14 +109,29 @@ impl Trainer {
             .env("RAYON_NUM_THREADS", launcher.threads.to_string())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
             // a Ctrl-C in the terminal is for the agent, which then ends its trainers
             .process_group(0)
             .kill_on_drop(true)
             .spawn()?;
-        match (child.stdin.take(), child.stdout.take()) {
-            (Some(requests), Some(stdout)) => Ok(Self { child, requests, events: BufReader::new(stdout) }),
+        match (child.stdin.take(), child.stdout.take(), child.stderr.take()) {
+            (Some(requests), Some(stdout), Some(stderr)) => {
+                let last_words = LastWords::of(stderr);
+                Ok(Self { child, requests, events: BufReader::new(stdout), last_words })
+            }
             _ => Err(io::Error::other("the trainer has no pipes")),
         }
+    }
+
+    /// Ends it, by its input or, if it does not heed that, by force; the end of what it has said of its last job.
+    async fn end(self) -> Tail {
+        let Self { mut child, requests, events, last_words } = self;
+        drop((requests, events));
+        if timeout(ENDING, child.wait()).await.is_err() {
+            // an error means that it is dead already
+            let _ = child.kill().await;
+        }
+        last_words.end().await
     }
 
     async fn kill(&mut self) {
@@ -130,6 +155,7 @@ async fn train(
                 .map_err(|error| format!("cannot start the trainer {}: {error}", launcher.program.display()))?,
         ),
     };
+    trainer.last_words.begin();
     if let Err(error) = pipe::send(&mut trainer.requests, request).await {
         return Err(died(trainer, &error.to_string()).await);
     }
@@ -155,8 +181,8 @@ async fn train(
                 return Ok(Outcome::Succeeded(Box::new(result)));
             }
             train_event::Event::Failed(failure) => {
-                let (kind, message) = failure_from_wire(failure);
-                return Ok(Outcome::Failed { kind, message });
+                let (kind, message, log) = failure_from_wire(&failure);
+                return Ok(Outcome::Failed { kind, message, log });
             }
         }
     }
@@ -217,6 +243,17 @@ mod tests {
         assert!(reports.recv().await.is_none());
     }
 
+    #[tokio::test]
+    async fn what_a_trainer_said_last_comes_with_its_failure() {
+        let (orders, mut reports) = slot("echo one >&2; echo the last word >&2; exit 1", PATIENCE);
+        for _ in 0..2 {
+            orders.send(Order::Train(Box::default())).unwrap();
+            let (_, report) = reports.recv().await.unwrap();
+            let Report::Ended(Outcome::Failed { log, .. }) = report else { panic!("{report:?}") };
+            assert_eq!(&*log, "one\nthe last word", "of this job, not of the one before");
+        }
+    }
+
     /// The trainer keeps its output open: to close it is not to hang.
     #[tokio::test]
     async fn a_trainer_that_hangs_is_killed() {
@@ -225,7 +262,7 @@ mod tests {
         let begun = std::time::Instant::now();
         orders.send(Order::Train(Box::default())).unwrap();
         let (_, report) = reports.recv().await.unwrap();
-        let Report::Ended(Outcome::Failed { kind: FailureKind::Crashed, message }) = report else {
+        let Report::Ended(Outcome::Failed { kind: FailureKind::Crashed, message, .. }) = report else {
             panic!("{report:?}")
         };
         assert!(message.contains("hangs") && message.contains("50ms"), "{message}");
@@ -236,7 +273,7 @@ mod tests {
     async fn a_trainer_that_failed_is_replaced() {
         // says twice that it failed, with its process id for a message
         let mut frame = Vec::new();
-        let failed = train_event::Event::Failed(failure_to_wire(FailureKind::Error, "0000000000"));
+        let failed = train_event::Event::Failed(failure_to_wire(FailureKind::Error, "0000000000", ""));
         write_frame(&mut frame, &TrainEvent { event: Some(failed) }).unwrap();
         let head: String = frame[..frame.len() - 10].iter().map(|byte| format!("\\{byte:03o}")).collect();
         let (orders, mut reports) = slot(&format!("printf '{head}%010d{head}%010d' $$ $$; cat > /dev/null"), PATIENCE);

@@ -6,19 +6,17 @@
 //!
 //! An attempt is *held* from its assignment until the coordinator has acknowledged its outcome.
 
+use super::complaint::{Complaint, Reminder};
 use super::finds::Finds;
+use super::leaving::Drain;
 use proto::convert::InvalidMessage;
 use proto::data::Dataset;
 use proto::ids::{Lease, WorkerId};
 use proto::measure::{FailureKind, Measurement, Outcome};
 use proto::wire::{Assignment, CompleteRequest, RegisterRequest, SynchronizeRequest, TrainRequest};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::fmt;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
-
-/// A drain that cannot reach the coordinator ends after this; the leases then expire.
-const DRAIN_LIMIT: Duration = Duration::from_secs(8);
 
 /// Without anything due the loop looks again after this.
 const MAX_SLEEP: Duration = Duration::from_secs(60);
@@ -43,6 +41,8 @@ pub struct Profile {
     pub simulated: bool,
     /// The folder of each data set.
     pub roots: BTreeMap<String, PathBuf>,
+    /// A worker that had nothing to do for so long goes.
+    pub idle_timeout: Option<Duration>,
 }
 
 /// Numbers the calls to the coordinator.
@@ -108,28 +108,14 @@ pub(super) enum Registration {
     Yes,
 }
 
-/// What is wrong with the coordinator.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Complaint {
-    NotReached,
-    TakesNothing,
-}
-
-impl fmt::Display for Complaint {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::NotReached => "is not reached",
-            Self::TakesNothing => "refuses calls",
-        })
-    }
-}
-
 /// Everything that the agent knows.
 pub struct State {
     pub(super) profile: Profile,
     pub(super) id: WorkerId,
     pub(super) registration: Registration,
     pub(super) idle: Vec<usize>,
+    /// Since when there is nothing to do; none while there is.
+    pub(super) unused_since: Option<Instant>,
     /// When each idle slot became so, if it has had a job before.
     idle_since: Vec<Option<Instant>>,
     /// How long slots waited between two jobs.
@@ -153,6 +139,8 @@ pub struct State {
     pub(super) failures: u32,
     /// What was said last of a coordinator that does not do its part, until it does.
     pub(super) complaint: Option<Complaint>,
+    /// When that is said again.
+    pub(super) reminder: Reminder,
     /// No call before this time: the last one failed.
     pub(super) quiet_until: Option<Instant>,
     pub(super) draining: Option<Drain>,
@@ -176,14 +164,6 @@ impl Synchronizing {
     }
 }
 
-/// The worker was told to go.
-pub(super) struct Drain {
-    /// When it goes, whatever it holds.
-    deadline: Instant,
-    /// The coordinator knows, and grants nothing more.
-    pub(super) confirmed: bool,
-}
-
 impl State {
     /// A worker with idle slots that knows nothing. Whoever knows its `id` is taken for the worker.
     #[must_use]
@@ -193,6 +173,7 @@ impl State {
             registration: Registration::No,
             idle: (0..profile.slots).rev().collect(),
             idle_since: vec![None; profile.slots],
+            unused_since: None,
             waits: Vec::new(),
             attempts: BTreeMap::new(),
             waiting: VecDeque::new(),
@@ -207,6 +188,7 @@ impl State {
             notices: Vec::new(),
             failures: 0,
             complaint: None,
+            reminder: Reminder::new(now),
             quiet_until: None,
             draining: None,
             actions: Vec::new(),
@@ -218,6 +200,7 @@ impl State {
     pub fn due(&mut self, now: Instant) -> Vec<Action> {
         self.start_jobs(now);
         self.look_again(now);
+        self.note_use(now);
         self.make_calls(now);
         std::mem::take(&mut self.actions)
     }
@@ -232,7 +215,8 @@ impl State {
         let synchronize = (registered && self.synchronizing.is_none()).then_some(self.next_synchronize);
         let deadline = self.draining.as_ref().map(|drain| drain.deadline);
         let look = self.finds.next_due().filter(|_| self.draining.is_none());
-        let due = [quiet, deadline, measured, synchronize, look].into_iter().flatten().min();
+        let unused = self.unused_until().filter(|_| self.draining.is_none());
+        let due = [quiet, deadline, measured, synchronize, look, unused].into_iter().flatten().min();
         due.unwrap_or(now + MAX_SLEEP).max(now + Duration::from_millis(1))
     }
 
@@ -321,10 +305,18 @@ impl State {
         };
         self.idle.push(slot);
         self.idle_since[slot] = Some(now);
-        let (Some(outcome), Some(held)) = (outcome, self.held_in(slot)) else { return };
+        let Some(outcome) = outcome else {
+            // no report of an end brings the slot's next job
+            self.next_synchronize = now;
+            return;
+        };
+        let Some(held) = self.held_in(slot) else { return };
         held.slot = None;
+        if let Outcome::Failed { message, .. } = &outcome {
+            tracing::warn!(job = %held.lease.job.short(), attempt = %held.lease.attempt, "a job has failed: {message}");
+        }
         // bad data is the host's fault, not the job's: another worker shall have it
-        if let Outcome::Failed { kind: FailureKind::Data, message } = outcome {
+        if let Outcome::Failed { kind: FailureKind::Data, message, .. } = outcome {
             held.outcome = Some(Outcome::Released);
             let dataset = held.dataset.clone();
             self.offer(now, dataset, Err(message.into()));
@@ -355,38 +347,5 @@ impl State {
                 "slots waited for their next job"
             );
         }
-    }
-
-    // === the end ===
-
-    /// The worker was told to go: it gives back what it runs. What has ended it still reports.
-    pub fn drain(&mut self, now: Instant) {
-        tracing::info!(jobs = self.attempts.len(), "draining: running jobs are given back");
-        self.draining = Some(Drain { deadline: now + DRAIN_LIMIT, confirmed: false });
-        // a call that waits for work would bring what nobody takes any more
-        if let Some(synchronizing) = self.synchronizing.take() {
-            self.actions.push(Action::Abandon(synchronizing.call));
-        }
-        self.next_synchronize = now;
-        self.waiting.clear();
-        for held in self.attempts.values_mut().filter(|held| held.outcome.is_none()) {
-            held.outcome = Some(Outcome::Released);
-            self.actions.extend(held.slot.take().map(Action::Stop));
-        }
-    }
-
-    /// Whether it was told to go.
-    #[must_use]
-    pub fn is_draining(&self) -> bool {
-        self.draining.is_some()
-    }
-
-    /// Whether the worker may go. A lease that was granted in the moment of the drain is given back before; a worker that holds nothing
-    /// does not wait for a coordinator that does not do its part.
-    #[must_use]
-    pub fn is_drained(&self, now: Instant) -> bool {
-        let Some(drain) = &self.draining else { return false };
-        let unknown = self.registration != Registration::Yes || self.complaint.is_some();
-        (self.attempts.is_empty() && (drain.confirmed || unknown)) || drain.deadline <= now
     }
 }

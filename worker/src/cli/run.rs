@@ -4,6 +4,7 @@ use crate::agent::{self, AgentError, Launcher, Options, Profile};
 use crate::data;
 use proto::credential::{Credential, TokenFileError};
 use proto::data_folder::name_and_path;
+use proto::hangup;
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::io::{self, Read};
@@ -11,7 +12,7 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::oneshot;
 
 /// Join a coordinator and train its jobs.
@@ -39,6 +40,7 @@ pub struct Args {
     #[arg(long, value_name = "FILE", conflicts_with = "token_file")]
     join: Option<PathBuf>,
     /// File with a token for a coordinator without certificates [default: the one that it made for programs of the same user]
+    /// [env: SPLITSWEEP_TOKEN_FILE, for either kind of coordinator]
     #[arg(long, value_name = "FILE")]
     token_file: Option<PathBuf>,
     /// Folder that keeps resized images [default: the user's cache folder]
@@ -47,6 +49,9 @@ pub struct Args {
     /// Time without news after which a trainer, the child process that trains, is killed
     #[arg(long, value_name = "TIME", default_value = "1h", value_parser = humantime::parse_duration)]
     patience: Duration,
+    /// Time without anything to do after which the worker ends [default: it waits for work for good]
+    #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration, overrides_with = "idle_timeout")]
+    idle_timeout: Option<Duration>,
     /// Make results up instead of training, in this time per job (such as 50ms), to try a coordinator
     #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
     simulate: Option<Duration>,
@@ -119,6 +124,7 @@ pub fn run(args: Args) -> Result<(), RunError> {
             slots: args.slots as usize,
             simulated: args.simulate.is_some(),
             roots,
+            idle_timeout: args.idle_timeout,
         },
         credential,
         launcher: Launcher {
@@ -151,7 +157,11 @@ fn probe(name: &str) -> Result<String, RunError> {
 }
 
 fn credential(args: &Args) -> Result<Option<Credential>, RunError> {
-    let Some(path) = &args.join else { return Ok(args.token_file.as_deref().map(Credential::read).transpose()?) };
+    let Some(path) = &args.join else {
+        // not clap's environment, which would be in conflict with --join
+        let named = args.token_file.clone().or_else(Credential::file_of_environment);
+        return Ok(named.as_deref().map(Credential::read).transpose()?);
+    };
     let credential = Credential::read(path)?;
     if credential.ca.is_none() {
         return Err(RunError::NotToJoin { path: path.clone() });
@@ -179,10 +189,13 @@ fn trainer_arguments(args: &Args, device: &str) -> Vec<OsString> {
     arguments
 }
 
-/// Ends at SIGTERM, SIGINT or, for an attached worker, with the standard input. A second signal ends the process.
+/// Ends at SIGTERM, SIGINT, SIGHUP (the terminal is gone) or, for an attached worker, with the standard input. A second signal ends the
+/// process.
 fn drain_signal(attached: bool) -> io::Result<impl Future<Output = ()>> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
+    // to listen for it would undo `nohup`
+    let mut hangup = if hangup::is_ignored() { None } else { Some(signal(SignalKind::hangup())?) };
     let (closed, end_of_input) = oneshot::channel::<()>();
     if attached {
         std::thread::spawn(move || {
@@ -197,6 +210,7 @@ fn drain_signal(attached: bool) -> io::Result<impl Future<Output = ()>> {
         tokio::select! {
             _ = terminate.recv() => {}
             _ = interrupt.recv() => {}
+            () = hung_up(&mut hangup) => {}
             _ = end_of_input => {}
         }
         tokio::spawn(async move {
@@ -207,4 +221,12 @@ fn drain_signal(attached: bool) -> io::Result<impl Future<Output = ()>> {
             std::process::exit(130);
         });
     })
+}
+
+/// The next SIGHUP; there is none if it is ignored.
+async fn hung_up(hangup: &mut Option<Signal>) {
+    match hangup {
+        Some(hangup) => drop(hangup.recv().await),
+        None => std::future::pending().await,
+    }
 }

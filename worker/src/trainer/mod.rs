@@ -78,7 +78,7 @@ pub fn run(options: Options) -> Result<(), TrainerError> {
         let event = match trainer.train(&request, &mut out) {
             Ok(result) => Event::Succeeded((&result).into()),
             Err(JobError::Pipe(error)) => return Err(error.into()),
-            Err(error) => Event::Failed(failure_to_wire(error.kind(), &error_chain::line(&error))),
+            Err(error) => Event::Failed(failure_to_wire(error.kind(), &error_chain::line(&error), "")),
         };
         write_frame(&mut out, &TrainEvent { event: Some(event) })?;
     }

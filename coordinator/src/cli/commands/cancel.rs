@@ -1,12 +1,11 @@
 //! `coordinator cancel SWEEP`: takes a sweep's unfinished jobs off the queue. Results stay.
 
-use crate::cli::CliError;
-use crate::cli::client::{Place, Source};
+use crate::cli::client::{Found, Source};
 use crate::cli::output::quietly;
-use crate::driver::{self, Refusal};
-use crate::results;
-use crate::scheduler::Limits;
-use crate::store::{Reader, Store};
+use crate::cli::{CliError, offline};
+use crate::driver::Refusal;
+use crate::results::{self, NoSweep};
+use crate::store::Reader;
 use proto::wire::CancelRequest;
 use std::io::Write;
 
@@ -26,21 +25,20 @@ pub struct Args {
 /// If there is no such sweep, or neither a coordinator nor a store takes the wish.
 pub async fn run(args: Args) -> Result<(), CliError> {
     let Args { sweep, source } = args;
-    let cancelled = match &source.place() {
-        Place::Coordinator(url) => {
-            let request = CancelRequest { sweep: sweep.clone() };
-            let mut coordinator = source.connect(url).await?;
-            let cancelled = coordinator.calls.cancel(request).await;
+    let cancelled = match source.find().await? {
+        Found::Coordinator(mut coordinator) => {
+            let cancelled = coordinator.calls.cancel(CancelRequest { sweep: sweep.clone() }).await;
             coordinator.answer(cancelled)?.into_inner().cancelled
         }
-        Place::Store(store) => {
+        Found::Store(store) => {
             // to open a store for writing may make one, and changes the one that is there
-            results::state(&Reader::open(store)?)?.cancel_decision(&sweep).map(drop).map_err(Refusal::Rejected)?;
-            let (handle, driver) = driver::start(Store::open(store)?, Limits::default())?;
-            let cancelled = handle.cancel(sweep.clone()).await;
-            handle.stop();
-            driver.join().map_err(|_| CliError::Internal("the driver died".to_owned()))??;
-            cancelled?
+            let reader = Reader::open(&store)?;
+            let state = results::state(&reader)?;
+            NoSweep::check(&reader, &state)?;
+            state.cancel_decision(&sweep).map(drop).map_err(Refusal::Rejected)?;
+            drop(reader);
+            let name = sweep.clone();
+            offline::ask(&store, async move |handle| handle.cancel(name).await).await?
         }
     };
     quietly(writeln!(std::io::stdout(), "{sweep}: {cancelled} jobs cancelled"))

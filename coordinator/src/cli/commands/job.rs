@@ -1,6 +1,6 @@
 //! `coordinator job ID`: the job file of one job, which `worker train` takes.
 
-use crate::cli::client::{Place, Source};
+use crate::cli::client::{Found, Source};
 use crate::cli::{CliError, output};
 use crate::results;
 use crate::store::Reader;
@@ -22,10 +22,9 @@ pub struct Args {
 /// If no or several ids begin so, the job is simulated, or nobody can be asked.
 pub async fn run(args: Args) -> Result<(), CliError> {
     let Args { job, source } = args;
-    let file = match &source.place() {
-        Place::Store(store) => results::job_file(&Reader::open(store)?, &job)?,
-        Place::Coordinator(url) => {
-            let mut coordinator = source.connect(url).await?;
+    let file = match source.find().await? {
+        Found::Store(store) => results::job_file(&Reader::open(&store)?, &job)?,
+        Found::Coordinator(mut coordinator) => {
             let found = coordinator.calls.job(JobRequest { job }).await;
             coordinator.answer(found)?.into_inner().file
         }

@@ -3,6 +3,7 @@
 use super::tables;
 use crate::cli::CliError;
 use crate::cli::client::Source;
+use crate::results::RowState;
 use crate::tables::TableKind;
 use crate::tables::export::Format;
 
@@ -12,6 +13,9 @@ pub struct Args {
     /// The sweep [default: the one submitted last]
     #[arg(long, default_value = "", hide_default_value = true)]
     sweep: String,
+    /// Only the jobs in this state: queued, running, succeeded, failed, cancelled or dropped
+    #[arg(long, value_parser = state)]
+    state: Option<RowState>,
     /// Format of the table
     #[arg(long, value_enum, default_value_t)]
     format: Format,
@@ -24,6 +28,12 @@ pub struct Args {
 /// # Errors
 /// Those of `tables`.
 pub async fn run(args: Args) -> Result<(), CliError> {
-    let Args { sweep, format, source } = args;
-    tables::run(tables::Args { sweep, rows: TableKind::Jobs, format, out: None, source }).await
+    let Args { sweep, state, format, source } = args;
+    let request = tables::Request { sweep, rows: TableKind::Jobs, state, format };
+    tables::print(request, None, &source).await
+}
+
+fn state(name: &str) -> Result<RowState, String> {
+    let names = || RowState::ALL.map(RowState::name).join(", ");
+    RowState::from_name(name).ok_or_else(|| format!("expected one of {}", names()))
 }

@@ -3,10 +3,13 @@
 pub mod analyze;
 pub mod cancel;
 pub mod certs;
+pub mod delete;
 pub mod job;
 pub mod jobs;
+pub mod log;
 pub mod plan;
 pub mod report;
+pub mod retry;
 pub mod run;
 pub mod serve;
 pub mod status;

@@ -1,6 +1,7 @@
 //! `coordinator --sweep FILE`: runs a sweep from its file to its table.
 
 use crate::analyst;
+use crate::cli::commands::submit::agree;
 use crate::cli::interrupt::interrupted;
 use crate::cli::local::{self, LocalArgs, LocalWorkers};
 use crate::cli::progress::{self, Progress};
@@ -30,6 +31,9 @@ pub struct Args {
     server: ServerArgs,
     #[command(flatten)]
     local: LocalArgs,
+    /// If the sweep is there already with another grid, replace that without asking
+    #[arg(long)]
+    yes: bool,
     /// Make results up instead of training, in this time per job (such as 50ms), to try a coordinator
     #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
     simulate: Option<Duration>,
@@ -39,6 +43,7 @@ pub struct Args {
 enum End {
     Ended,
     Rejected(String),
+    Deleted,
     Interrupted,
 }
 
@@ -60,7 +65,10 @@ pub async fn run(args: Args) -> Result<u8, CliError> {
     }
     let name = plan.sweep.clone();
     let server = Server::start(&args.server, Some(name.clone())).await?;
-    server.handle.submit(plan, text).await?;
+    if let Err(refused) = submit(&args, &server, plan, text).await {
+        server.stop().await?;
+        return Err(refused);
+    }
     let mut progress = Progress::new();
     found.iter().for_each(|line| progress.say(line));
     let end = follow(&args, &server, &name, &mut progress, &mut interrupts).await;
@@ -73,16 +81,26 @@ pub async fn run(args: Args) -> Result<u8, CliError> {
         Err(_) => view,
     };
     progress.finish(&view, &name);
-    let table = analyst::table(&Reader::open(&args.server.store)?, &name, TableKind::Candidates)?;
     match end {
         End::Rejected(problem) => return Err(CliError::Rejected { sweep: name, problem }),
-        End::Ended | End::Interrupted => {
-            output::write(None, &render(&table, Format::Table).map_err(CliError::Output)?)?;
-        }
+        End::Deleted => return Err(CliError::Usage(format!("sweep {name} was deleted meanwhile"))),
+        End::Ended | End::Interrupted => progress.explain(&view, &name),
     }
-    let code = progress::find(&view, &name).map_or(exit::INTERNAL, progress::exit_code);
+    let sweep = progress::find(&view, &name);
+    // a table of nothing says nothing
+    if sweep.is_some_and(|sweep| sweep.succeeded > 0 || sweep.state == SweepState::Ended) {
+        let table = analyst::table(&Reader::open(&args.server.store)?, &name, TableKind::Candidates, None)?;
+        output::write(None, &render(&table, Format::Table).map_err(CliError::Output)?)?;
+    }
+    let code = sweep.map_or(exit::INTERNAL, progress::exit_code);
     progress.say(&last_words(code, &args, started.elapsed()));
     Ok(code)
+}
+
+/// Submits the sweep, once the user agrees with what that hides.
+async fn submit(args: &Args, server: &Server, plan: Plan, text: String) -> Result<(), CliError> {
+    agree(&server.handle.preview(plan.clone()).await?, args.yes)?;
+    Ok(server.handle.submit(plan, text).await.map(drop)?)
 }
 
 /// Looks at the data before anything is stored; says what it holds, line by line.
@@ -152,7 +170,7 @@ async fn has_ended(handle: &Handle, sweep: &str) -> Result<Option<End>, CliError
 }
 
 fn end_of(view: &Status, sweep: &str) -> Option<End> {
-    let sweep = progress::find(view, sweep)?;
+    let Some(sweep) = progress::find(view, sweep) else { return Some(End::Deleted) };
     match sweep.state {
         SweepState::Ended => Some(End::Ended),
         SweepState::Rejected => Some(End::Rejected(sweep.problem.clone())),

@@ -24,7 +24,7 @@ pub async fn run(args: Args) -> Result<(), CliError> {
     let mut views = server.handle.status();
     loop {
         let view = views.borrow_and_update().clone();
-        progress.show(&view, "");
+        progress.show_all(&view);
         tokio::select! {
             changed = views.changed() => if changed.is_err() { break },
             () = tokio::time::sleep(progress.next_line()) => {}

@@ -1,6 +1,6 @@
 //! `coordinator status`: where everything stands.
 
-use crate::cli::client::{Place, Source, stored};
+use crate::cli::client::{Found, Source, stored};
 use crate::cli::output::quietly;
 use crate::cli::{CliError, progress};
 use proto::status::Status;
@@ -26,10 +26,9 @@ pub struct Args {
 /// If the store cannot be read, or the coordinator is not reached.
 pub async fn run(args: Args) -> Result<(), CliError> {
     let Args { sweep, json, source } = args;
-    let mut view = match &source.place() {
-        Place::Store(store) => stored(store)?,
-        Place::Coordinator(url) => {
-            let mut coordinator = source.connect(url).await?;
+    let mut view = match source.find().await? {
+        Found::Store(store) => stored(&store)?,
+        Found::Coordinator(mut coordinator) => {
             let status = coordinator.calls.status(StatusRequest { sweep: String::new() }).await;
             Status::try_from(coordinator.answer(status)?.into_inner())
                 .map_err(|error| CliError::NotReached(error.to_string()))?

@@ -3,8 +3,11 @@
 use crate::cli::client::DEFAULT_STORE;
 use crate::cli::output::quietly;
 use crate::cli::{CliError, exit};
+use crate::merge::{Merged, merge};
+use crate::results::{self, NoSweep};
 use crate::salvage::{self, Checked, Saved};
 use crate::store::{Entry, Reader, StoreError, backup};
+use crate::text::plural;
 use std::fmt::Write as _;
 use std::io::{BufWriter, Write, stderr, stdout};
 use std::path::{Path, PathBuf};
@@ -42,6 +45,15 @@ enum Command {
         #[arg(long, value_name = "COPY")]
         into: Option<PathBuf>,
     },
+    /// Put the sweeps and results of several stores into a new one
+    Merge {
+        /// The stores; of a job that several have, the result of the first counts
+        #[arg(value_name = "FILE", required = true, num_args = 2..)]
+        stores: Vec<PathBuf>,
+        /// File for the new store
+        #[arg(long, value_name = "NEW")]
+        into: PathBuf,
+    },
     /// Print the journal: one line of JSON for everything that happened
     Journal {
         /// The store
@@ -58,6 +70,9 @@ pub fn run(args: Args) -> Result<u8, CliError> {
     let (text, is_sound) = match args.command {
         Command::Check { store } => {
             let checked = salvage::check(&store, say)?;
+            if checked.is_empty && checked.findings.is_empty() {
+                not_empty(&Reader::open(&store)?)?;
+            }
             (describe(&store, &checked), checked.findings.is_empty())
         }
         Command::Salvage { store, into } => {
@@ -73,13 +88,23 @@ pub fn run(args: Args) -> Result<u8, CliError> {
             let bytes = backup(&store, &into)?;
             (format!("{} is a copy of {}: {:.1} MB\n", into.display(), store.display(), bytes as f64 / 1e6), true)
         }
+        Command::Merge { stores, into } => (merged(&into, &merge(&stores, &into, say)?), true),
         Command::Journal { store } => {
-            print_journal(&Reader::open(&store)?)?;
+            let reader = Reader::open(&store)?;
+            if reader.last_fact()? == 0 {
+                not_empty(&reader)?;
+            }
+            print_journal(&reader)?;
             return Ok(exit::COMPLETE);
         }
     };
     quietly(stdout().lock().write_all(text.as_bytes()))?;
     Ok(if is_sound { exit::COMPLETE } else { exit::INTERNAL })
+}
+
+/// Refuses an empty store: who checks a copy should know that nothing is in it.
+fn not_empty(reader: &Reader) -> Result<(), CliError> {
+    Ok(NoSweep::check(reader, &results::state(reader)?)?)
 }
 
 /// Why the journal is not printed to its end.
@@ -144,6 +169,18 @@ fn told(into: &Path, saved: &Saved) -> String {
     let _ = writeln!(text, "lost: {lost} results, whose jobs are queued again; {facts_lost} facts");
     if *strays > 0 {
         let _ = writeln!(text, "{strays} sound results stay behind: the sweeps that they belong to cannot be read");
+    }
+    text
+}
+
+fn merged(into: &Path, merged: &Merged) -> String {
+    let Merged { sweeps, results, repeated, strays } = *merged;
+    let mut text = format!("{} has {} and {}\n", into.display(), plural(sweeps, "sweep"), plural(results, "result"));
+    if repeated > 0 {
+        let _ = writeln!(text, "{repeated} more were in several stores; that of the first was taken");
+    }
+    if strays > 0 {
+        let _ = writeln!(text, "{strays} stay behind: no sweep lists their jobs any more");
     }
     text
 }

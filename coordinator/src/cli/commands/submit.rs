@@ -1,16 +1,19 @@
 //! `coordinator submit FILE`: hands a sweep file to a running coordinator, or puts it into a store for the next one.
 
-use crate::cli::client::{Place, Source};
+use crate::cli::client::{Found, Source};
+use crate::cli::confirm::confirm;
 use crate::cli::output::quietly;
-use crate::cli::{CliError, sweep_file};
-use crate::driver;
-use crate::scheduler::Limits;
-use crate::store::Store;
-use proto::wire::SubmitRequest;
+use crate::cli::{CliError, offline, sweep_file};
+use crate::scheduler::Submitted;
+use crate::text::plural;
+use proto::wire::{SubmitRequest, SubmitResponse};
 use std::io::{Write, stderr, stdout};
 use std::path::PathBuf;
 
 /// Hand a sweep file to a running coordinator, or put it into a store for the next one
+///
+/// Says how many of the sweep's jobs are new, done already or tried again. A file whose sweep is there already takes the place of its grid: if
+/// results of the old grid are no longer shown, the command says so and, on a terminal, asks first.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// The sweep file (YAML)
@@ -18,6 +21,9 @@ pub struct Args {
     /// Only simulated workers run it, and make the results up
     #[arg(long)]
     simulated: bool,
+    /// Replace the sweep's grid without asking
+    #[arg(long)]
+    yes: bool,
     #[command(flatten)]
     source: Source,
 }
@@ -25,29 +31,80 @@ pub struct Args {
 /// Runs the subcommand.
 ///
 /// # Errors
-/// If the file is not valid, or neither a coordinator nor a store takes it.
+/// If the file is not valid, the user does not want its consequences, or neither a coordinator nor a store takes it.
 pub async fn run(args: Args) -> Result<(), CliError> {
-    let Args { file, simulated, source } = args;
+    let Args { file, simulated, yes, source } = args;
     let (plan, text) = sweep_file::load(&file)?;
-    let (sweep, jobs) = match &source.place() {
-        Place::Coordinator(url) => {
-            let request = SubmitRequest { file: file.display().to_string(), text, simulated };
-            let mut coordinator = source.connect(url).await?;
-            let submitted = coordinator.calls.submit(request).await;
-            let submitted = coordinator.answer(submitted)?.into_inner();
-            (submitted.sweep, submitted.jobs)
+    let submitted = match source.find().await? {
+        Found::Coordinator(mut coordinator) => {
+            let request = SubmitRequest { file: file.display().to_string(), text, simulated, preview: true };
+            let answer = coordinator.calls.submit(request.clone()).await;
+            agree(&coordinator.answer(answer)?.into_inner().into(), yes)?;
+            let answer = coordinator.calls.submit(SubmitRequest { preview: false, ..request }).await;
+            let submitted = coordinator.answer(answer)?.into_inner();
+            say(&format!("handed to the coordinator at {}", coordinator.url()));
+            submitted.into()
         }
-        Place::Store(store) => {
+        Found::Store(store) => {
             let plan = if simulated { plan.simulated() } else { plan };
-            let (handle, driver) = driver::start(Store::open(store)?, Limits::default())?;
-            let submitted = handle.submit(plan, text).await?;
-            handle.stop();
-            driver.join().map_err(|_| CliError::Internal("the driver died".to_owned()))??;
-            let store = store.display();
-            // for people: a reader that is gone needs no line
-            let _ = writeln!(stderr(), "stored in {store}; it runs when you start coordinator serve --store {store}");
-            (submitted.sweep, submitted.jobs)
+            let is_new = !store.exists();
+            if !is_new {
+                let preview = plan.clone();
+                agree(&offline::ask(&store, async move |handle| handle.preview(preview).await).await?, yes)?;
+            }
+            let submitted = offline::ask(&store, async move |handle| handle.submit(plan, text).await).await?;
+            let (new, store) = (if is_new { "the new store " } else { "" }, store.display());
+            say(&format!(
+                "stored in {new}{store}, which no coordinator serves: it runs when you start coordinator serve --store {store}"
+            ));
+            submitted
         }
     };
-    quietly(writeln!(stdout(), "{sweep}: {jobs} jobs"))
+    quietly(writeln!(stdout(), "{}", describe(&submitted)))
+}
+
+/// For people: a reader that is gone needs no line.
+fn say(what: &str) {
+    let _ = writeln!(stderr(), "{what}");
+}
+
+/// Says what a submission hides, and asks whether it may.
+///
+/// # Errors
+/// If it may not.
+pub fn agree(preview: &Submitted, yes: bool) -> Result<(), CliError> {
+    let Submitted { sweep, hidden, .. } = preview;
+    if *hidden == 0 {
+        return Ok(());
+    }
+    let results = plural(*hidden, "result");
+    let are = if *hidden == 1 { "is" } else { "are" };
+    say(&format!(
+        "sweep {sweep} has another grid: {results} of it {are} no longer shown (the store keeps them: submit the old file again, or use another name)"
+    ));
+    confirm("replace the grid?", yes)
+}
+
+/// A submission in a line.
+#[must_use]
+pub fn describe(submitted: &Submitted) -> String {
+    let Submitted { sweep, jobs, succeeded, retried, running, waiting, new, unknown, .. } = submitted;
+    let parts = [
+        (new, "new"),
+        (succeeded, "done already"),
+        (retried, "tried again"),
+        (running, "running"),
+        (waiting, "waiting"),
+        (unknown, "made when a worker has the data set"),
+    ];
+    let parts: Vec<_> =
+        parts.into_iter().filter(|(count, _)| **count > 0).map(|(count, what)| format!("{count} {what}")).collect();
+    format!("{sweep}: {}: {}", plural(*jobs, "job"), parts.join(", "))
+}
+
+impl From<SubmitResponse> for Submitted {
+    fn from(submitted: SubmitResponse) -> Self {
+        let SubmitResponse { sweep, jobs, succeeded, retried, running, waiting, new, unknown, hidden } = submitted;
+        Self { sweep, jobs, succeeded, retried, running, waiting, new, unknown, hidden }
+    }
 }

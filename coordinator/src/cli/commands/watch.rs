@@ -1,10 +1,9 @@
 //! `coordinator watch`: the live progress of a running coordinator, until its sweep has ended.
 
-use crate::cli::CliError;
 use crate::cli::client::stored;
-use crate::cli::client::{Place, Source};
+use crate::cli::client::{Found, Source};
 use crate::cli::progress::{self, Progress};
-use crate::results::ResultsError;
+use crate::cli::{CliError, exit};
 use proto::status::{Status, SweepState};
 use proto::wire::StatusRequest;
 
@@ -24,17 +23,17 @@ pub struct Args {
 /// If the store cannot be read, or the coordinator is not reached.
 pub async fn run(args: Args) -> Result<u8, CliError> {
     let Args { sweep, source } = args;
-    let url = &match source.place() {
-        Place::Coordinator(url) => url,
-        Place::Store(store) => {
+    let mut coordinator = match source.find().await? {
+        Found::Coordinator(coordinator) => coordinator,
+        Found::Store(store) => {
             let view = stored(&store)?;
             progress::known(&view, &sweep)?;
-            let code = progress::exit_code(progress::find(&view, &sweep).ok_or(ResultsError::NoSweep)?);
+            // there is one: an empty store is refused
+            let code = progress::find(&view, &sweep).map_or(exit::USERS_MISTAKE, progress::exit_code);
             crate::cli::output::write(None, progress::describe(&view).as_bytes())?;
             return Ok(code);
         }
     };
-    let mut coordinator = source.connect(url).await?;
     let views = coordinator.calls.watch(StatusRequest { sweep: String::new() }).await;
     let mut views = coordinator.answer(views)?.into_inner();
     let mut progress = Progress::new();
@@ -46,8 +45,9 @@ pub async fn run(args: Args) -> Result<u8, CliError> {
             && matches!(sweep.state, SweepState::Ended | SweepState::Rejected)
         {
             progress.finish(&view, &sweep.sweep);
+            progress.explain(&view, &sweep.sweep);
             return Ok(progress::exit_code(sweep));
         }
     }
-    Err(CliError::NotReached(format!("the coordinator at {url} has ended")))
+    Err(CliError::NotReached(format!("the coordinator at {} has ended", coordinator.url())))
 }

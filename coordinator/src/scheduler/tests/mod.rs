@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test ends at the first surprise")]
 
+mod accounts;
 mod leases;
 mod limits;
 mod listings;
@@ -18,7 +19,7 @@ use proto::extras::Extras;
 use proto::ids::{ContentHash, JobId, Lease, WorkerId};
 use proto::measure::{CaseCounts, Counts, Evaluation, FailureKind, JobResult, Measurement, Outcome, Scores, Verdict};
 use proto::spec::Architecture;
-use proto::text::Line;
+use proto::text::{Line, Tail};
 use std::collections::BTreeSet;
 
 const LEASE_MS: u64 = 30_000;
@@ -58,7 +59,7 @@ fn result() -> Outcome {
 }
 
 fn failure() -> Outcome {
-    Outcome::Failed { kind: FailureKind::Error, message: Line::message("no luck") }
+    Outcome::Failed { kind: FailureKind::Error, message: Line::message("no luck"), log: Tail::of("line 1\nline 2") }
 }
 
 fn epoch(epoch: u32) -> Measurement {
@@ -203,7 +204,7 @@ impl Sim {
     fn results(&self) -> Vec<JobId> {
         let result = |record: &Record| match record {
             Record::Result { job, .. } => Some(*job),
-            Record::Measurements { .. } => None,
+            Record::Measurements { .. } | Record::Erased { .. } => None,
         };
         self.records.iter().filter_map(result).collect()
     }

@@ -52,7 +52,7 @@ pub(super) struct Row {
 }
 
 /// A path that ends with a slash stands for all calls of the service.
-const TABLE: [Row; 12] = [
+const TABLE: [Row; 15] = [
     Row { path: "/grpc.health.v1.Health/", is_for: For::Everybody },
     Row { path: "/grpc.reflection.v1.ServerReflection/", is_for: For::Known },
     Row { path: "/sweep.v1.Enrolment/Enrol", is_for: For::Joining },
@@ -61,10 +61,13 @@ const TABLE: [Row; 12] = [
     Row { path: "/sweep.v1.Fleet/Complete", is_for: For::Workers },
     Row { path: "/sweep.v1.Sweeps/Submit", is_for: For::Submitters },
     Row { path: "/sweep.v1.Sweeps/Cancel", is_for: For::Submitters },
+    Row { path: "/sweep.v1.Sweeps/Retry", is_for: For::Submitters },
+    Row { path: "/sweep.v1.Sweeps/Delete", is_for: For::Submitters },
     Row { path: "/sweep.v1.Sweeps/Status", is_for: For::Readers },
     Row { path: "/sweep.v1.Sweeps/Watch", is_for: For::Readers },
     Row { path: "/sweep.v1.Sweeps/Tables", is_for: For::Readers },
     Row { path: "/sweep.v1.Sweeps/Job", is_for: For::Readers },
+    Row { path: "/sweep.v1.Sweeps/Log", is_for: For::Readers },
 ];
 
 /// The row of a call. A call that has none is for nobody.
@@ -136,10 +139,13 @@ mod tests {
             ("/sweep.v1.Fleet/Complete", "certificate all"),
             ("/sweep.v1.Sweeps/Submit", "submitter all"),
             ("/sweep.v1.Sweeps/Cancel", "submitter all"),
+            ("/sweep.v1.Sweeps/Retry", "submitter all"),
+            ("/sweep.v1.Sweeps/Delete", "submitter all"),
             ("/sweep.v1.Sweeps/Status", "reader submitter all"),
             ("/sweep.v1.Sweeps/Watch", "reader submitter all"),
             ("/sweep.v1.Sweeps/Tables", "reader submitter all"),
             ("/sweep.v1.Sweeps/Job", "reader submitter all"),
+            ("/sweep.v1.Sweeps/Log", "reader submitter all"),
         ] {
             let row = row(path).unwrap_or_else(|| panic!("{path} is for nobody"));
             let admitted: Vec<_> =
