@@ -248,7 +248,11 @@ fn several_metrics_are_analysed_each_by_itself() {
     assert_eq!(bests, ["y", "x"]);
     let shown = output(text, &[&metrics[..], &["iou,hd95"]].concat());
     let head: Vec<_> = shown.lines().take(5).map(|line| line.split_whitespace().collect::<Vec<_>>()).collect();
-    assert_eq!(head[2..], [vec!["c", "iou", "hd95"], vec!["x", "0.5250", "2.7500"], vec!["y", "0.6500", "4.2500"]]);
+    let best = vec!["y", "0.6500", "±", "0.0707", "4.2500", "±", "0.3536"];
+    assert_eq!(
+        head[2..],
+        [vec!["c", "iou", "hd95"], best, vec!["x", "0.5250", "±", "0.0354", "2.7500", "±", "0.3536"]]
+    );
     let csv = output(text, &[&metrics[..], &["iou,hd95", "--rows", "pairs", "--format", "csv"]].concat());
     let firsts: Vec<_> = csv.lines().map(|line| line.split(',').take(3).collect::<Vec<_>>().join(" ")).collect();
     assert_eq!(firsts, ["metric first second", "iou x y", "hd95 x y"]);

@@ -2,6 +2,7 @@
 
 use super::sweep_file::PlanError;
 use crate::analysis::observations::from_csv::ImportError;
+use crate::analyst::TableError;
 use crate::driver::Refusal;
 use crate::identity::IdentityError;
 use crate::results::{JobFileError, ResultsError};
@@ -141,6 +142,9 @@ pub enum CliError {
     /// The results of a sweep.
     #[error(transparent)]
     Results(#[from] ResultsError),
+    /// A table of a sweep.
+    #[error(transparent)]
+    Table(TableError),
     /// The job file of a job.
     #[error(transparent)]
     JobFile(#[from] JobFileError),
@@ -181,6 +185,16 @@ pub enum CliError {
     Internal(String),
 }
 
+impl From<TableError> for CliError {
+    fn from(error: TableError) -> Self {
+        match error {
+            TableError::Results(error) => Self::Results(error),
+            TableError::Render(error) => Self::Output(error),
+            other => Self::Table(other),
+        }
+    }
+}
+
 impl CliError {
     /// The exit code.
     #[must_use]
@@ -218,10 +232,11 @@ impl CliError {
             | Self::Pilot { .. }
             | Self::Binary { .. }
             | Self::Results(_)
+            | Self::Table(TableError::EveryMetric(_) | TableError::Shape(_))
             | Self::JobFile(_) => exit::USERS_MISTAKE,
             Self::Interrupted => exit::INTERRUPTED,
             Self::NotReached(_) => exit::NOT_REACHED,
-            Self::Driver(_) | Self::Output(_) | Self::Internal(_) => exit::INTERNAL,
+            Self::Driver(_) | Self::Table(_) | Self::Output(_) | Self::Internal(_) => exit::INTERNAL,
         }
     }
 }

@@ -3,6 +3,7 @@
 use super::{CliError, exit};
 use proto::data::{Dataset, Format};
 use proto::data_folder::name_and_path;
+use proto::ids::ContentHash;
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::{ExitStatus, Stdio};
@@ -43,17 +44,25 @@ fn program() -> PathBuf {
     beside.unwrap_or_else(|| PathBuf::from("worker"))
 }
 
-/// Looks at the data set with a worker's eyes before anything is stored: returns the number of its cases. The worker keeps the resized
+/// What a worker found where a data set should be.
+pub struct Inspected {
+    /// Number of its cases.
+    pub cases: u64,
+    /// Its content; `None` of one that the workers make themselves.
+    pub content: Option<ContentHash>,
+}
+
+/// Looks at the data set with a worker's eyes before anything is stored. The worker keeps the resized
 /// images, so the work is not lost.
 ///
 /// # Errors
 /// If there is no folder, or its content is not usable.
-pub async fn inspect(args: &LocalArgs, dataset: &Dataset, image_size: u32) -> Result<u64, CliError> {
+pub async fn inspect(args: &LocalArgs, dataset: &Dataset, image_size: u32) -> Result<Inspected, CliError> {
     if let Some((name, path)) = args.data.iter().find(|(_, path)| !path.is_dir()) {
         return Err(CliError::NoFolder { name: name.clone(), path: path.clone() });
     }
     if let (Format::Synthetic, Some(synthetic)) = (dataset.format, dataset.synthetic) {
-        return Ok(synthetic.cases.into());
+        return Ok(Inspected { cases: synthetic.cases.into(), content: None });
     }
     let given = args.data.iter().find(|(name, _)| *name == dataset.name).map(|(_, path)| path.clone());
     let root = given.or_else(|| dataset.root.clone().map(PathBuf::from));
@@ -69,8 +78,11 @@ pub async fn inspect(args: &LocalArgs, dataset: &Dataset, image_size: u32) -> Re
         return Err(failed(text.trim().trim_start_matches("error: ").to_owned()));
     }
     let text = String::from_utf8_lossy(&output.stdout);
-    let cases = text.lines().find_map(|line| line.strip_prefix("cases: ")?.parse().ok());
-    cases.ok_or_else(|| failed(format!("the worker said only: {text}")))
+    let said = |key: &str| text.lines().find_map(|line| line.strip_prefix(key));
+    let cases = said("cases: ").and_then(|cases| cases.parse().ok());
+    let content = said("content: ").and_then(|content| content.parse().ok());
+    let cases = cases.ok_or_else(|| failed(format!("the worker said only: {text}")))?;
+    Ok(Inspected { cases, content })
 }
 
 /// A worker process, and what it takes to start another in its place.

@@ -15,6 +15,7 @@ mod pilot;
 pub mod progress;
 mod protection;
 pub mod server;
+pub mod shape;
 pub mod sweep_file;
 
 pub use error::{CliError, exit};

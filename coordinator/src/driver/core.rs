@@ -7,7 +7,7 @@
 //! If the store refuses the transaction, the state is read back from it and every request of the batch fails.
 
 use super::TICK;
-use super::handle::{Refusal, Reply, Request};
+use super::handle::{Refusal, Reply, Request, Submission};
 use crate::scheduler::{Decision, Fact, Limits, Record, Rejection, State, Timestamp};
 use crate::store::StoreError;
 use std::time::Duration;
@@ -149,8 +149,8 @@ impl<K: Keeper> Core<K> {
     /// If the coordinator cannot go on.
     pub fn handle(&mut self, now: Timestamp, request: Request) -> Result<(), StoreError> {
         match request {
-            Request::Submit(plan, text, listing, reply) => {
-                let decision = self.state.submit_decision(*plan, text);
+            Request::Submit(Submission { plan, text, seen, listing }, reply) => {
+                let decision = self.state.submit_seen_decision(*plan, text, seen);
                 self.state.make_ready(listing);
                 self.carry_out(now, decision, Some(reply))?;
                 self.state.make_ready(None);

@@ -6,7 +6,7 @@ use crate::scheduler::{
     WorkerInfo,
 };
 use crate::store::StoreError;
-use proto::ids::WorkerId;
+use proto::ids::{ContentHash, WorkerId};
 use proto::status::Status;
 use std::sync::Arc;
 use std::sync::mpsc::Sender;
@@ -33,10 +33,22 @@ pub enum Refusal {
 /// Where an answer goes.
 pub type Reply<R> = oneshot::Sender<Result<R, Refusal>>;
 
+/// A sweep file that is submitted.
+pub struct Submission {
+    /// What it says.
+    pub plan: Box<Plan>,
+    /// Its text.
+    pub text: String,
+    /// The content of its data set, where that was looked at.
+    pub seen: Option<ContentHash>,
+    /// Its jobs, if they could be listed before.
+    pub listing: Option<Arc<Listing>>,
+}
+
 /// What the driver can be asked; see [`Handle`].
 pub enum Request {
     /// A sweep file, and its jobs, if they could be listed before.
-    Submit(Box<Plan>, String, Option<Arc<Listing>>, Reply<Submitted>),
+    Submit(Submission, Reply<Submitted>),
     /// The end of a sweep.
     Cancel(String, Reply<u64>),
     /// A worker introduces itself.
@@ -63,11 +75,11 @@ pub struct Handle {
 }
 
 impl Handle {
-    /// Submits a sweep file.
+    /// Submits a sweep file. `seen` is the content of its data set, where that was looked at.
     ///
     /// # Errors
     /// See [`Refusal`].
-    pub async fn submit(&self, plan: Plan, text: String) -> Result<Submitted, Refusal> {
+    pub async fn submit(&self, plan: Plan, text: String, seen: Option<ContentHash>) -> Result<Submitted, Refusal> {
         // that of a million jobs takes a second, in which the driver shall answer others
         let (plan, listing) = spawn_blocking(move || {
             let listing = State::content_of(&plan).map(|content| Arc::new(Listing::of(&plan, content)));
@@ -75,7 +87,8 @@ impl Handle {
         })
         .await
         .map_err(|_| Refusal::Closed)?;
-        self.ask(|reply| Request::Submit(Box::new(plan), text, listing, reply)).await
+        let submission = Submission { plan: Box::new(plan), text, seen, listing };
+        self.ask(|reply| Request::Submit(submission, reply)).await
     }
 
     /// Cancels a sweep; the answer is the number of jobs that this ended.

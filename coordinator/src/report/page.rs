@@ -9,6 +9,7 @@ use crate::analysis::answer::Answer;
 use crate::analysis::comparison::Performance;
 use crate::results::{RowState, SweepResults};
 use crate::stats::Interval;
+use crate::tables::About;
 use crate::text::{metric_name, p_value, range, signed, signed_or_dash};
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 use proto::spec::Trainer;
@@ -67,8 +68,8 @@ fn head(material: &Material<'_>) -> Markup {
             p {
                 (sweep.candidates.len()) " candidates on " (sweep.replicates.len()) " replicates, "
                 (ended) " of " (jobs.len()) " jobs ended. Scores are "
-                (metric_name(sweep.objective.metric.name())) " of the " (sweep.objective.reported(&sweep.split)) " cases, with the weights of "
-                "the " (sweep.objective.epoch) " epoch."
+                (metric_name(sweep.metric.name())) " of the " (sweep.objective.reported(&sweep.split)) " cases, with the weights of "
+                "the " (About::epochs(sweep)) "."
             }
         }
     }

@@ -7,6 +7,7 @@
 
 use super::types::{BaselineRow, Example, JobRow, MeasurementRow, RowState, ScoredResult, SweepHead, SweepResults};
 use crate::driver::restore;
+use crate::plan::Plan;
 use crate::scheduler::{JobState, Limits, State, Sweep, Timestamp};
 use crate::store::{Reader, StoreError, StoredResult};
 use proto::extras::BaselineCounts;
@@ -109,20 +110,37 @@ fn find<'a>(state: &'a State, name: &str) -> Result<&'a Sweep, ResultsError> {
     })
 }
 
+/// The results of a sweep that has not begun.
+#[must_use]
+pub fn none_yet(plan: &Plan) -> SweepResults {
+    let head = SweepHead::of_plan(plan);
+    SweepResults { head, jobs: Vec::new(), baselines: Vec::new(), looks: Vec::new(), cases: Vec::new() }
+}
+
 impl SweepHead {
     fn of(sweep: &Sweep) -> Self {
-        let plan = &sweep.plan;
+        let inventory = sweep.inventory.as_ref();
+        Self {
+            content: inventory.map(|inventory| inventory.content),
+            cases: inventory.map(|inventory| inventory.cases.len()),
+            ..Self::of_plan(&sweep.plan)
+        }
+    }
+
+    /// What is known before a worker has offered the data set.
+    fn of_plan(plan: &Plan) -> Self {
         Self {
             sweep: plan.sweep.clone(),
-            content: sweep.inventory.as_ref().map(|inventory| inventory.content),
-            trainer: sweep.trainer(),
+            content: None,
+            trainer: plan.trainer(),
             axes: plan.axes.clone(),
             candidates: plan.candidates.iter().map(|candidate| candidate.values.clone()).collect(),
             replicates: plan.replicates.clone(),
             objective: plan.objective,
+            metric: plan.objective.metric,
             // every candidate is split alike: the section is never an axis
             split: plan.candidates.first().map(|candidate| candidate.template.split).unwrap_or_default(),
-            cases: sweep.inventory.as_ref().map(|inventory| inventory.cases.len()),
+            cases: None,
         }
     }
 }

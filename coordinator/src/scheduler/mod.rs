@@ -36,7 +36,7 @@ pub use fact::{Fact, Found, Grade, Offer, WorkerInfo};
 pub use job::{Holder, IllegalTransition, Job, JobState};
 pub use listing::Listing;
 pub use request::{
-    Breach, Completed, Completion, Decision, Grant, Record, Rejection, Submitted, Synchronization, Synchronized,
+    Breach, Completed, Completion, Decision, Grant, Record, Rejection, Submitted, Synchronization, Synchronized, Taken,
 };
 pub use state::{Limits, State};
 pub use sweep::{Counts, Sweep};

@@ -32,3 +32,4 @@ pub use reader::{Node, Reader, read};
 pub use section::Section;
 pub use sections::{DatasetSection, SharedSections, settings};
 pub use setting::{Key, KeyValue, Setting};
+pub use suggestion::nearest;

@@ -49,6 +49,19 @@ pub struct Observations {
     pub ratio: Option<f64>,
     /// Number of cases that the splits are drawn from; `None` if not known.
     pub pool: Option<usize>,
+    /// What was decided by another metric; `None` if nothing was.
+    pub decided: Option<Decided>,
+}
+
+/// What was decided by another metric than the one that is shown, while the sweep ran.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Decided {
+    /// The metric by which it was decided.
+    pub metric: String,
+    /// Which epoch of each job counts.
+    pub epochs: bool,
+    /// Which candidates were stopped early.
+    pub stops: bool,
 }
 
 /// A candidate and what is known of each of its jobs.

@@ -3,6 +3,7 @@
 use super::tables;
 use crate::cli::CliError;
 use crate::cli::client::Source;
+use crate::cli::shape::ShapeArgs;
 use crate::tables::TableKind;
 use crate::tables::export::Format;
 
@@ -15,6 +16,10 @@ pub struct Args {
     /// Format of the table
     #[arg(long, value_enum, default_value_t)]
     format: Format,
+    /// Which part of the table.
+    #[command(flatten)]
+    shape: ShapeArgs,
+    /// Where to look.
     #[command(flatten)]
     source: Source,
 }
@@ -24,6 +29,9 @@ pub struct Args {
 /// # Errors
 /// Those of `tables`.
 pub async fn run(args: Args) -> Result<(), CliError> {
-    let Args { sweep, format, source } = args;
-    tables::run(tables::Args { sweep, rows: TableKind::Jobs, format, out: None, source }).await
+    let Args { sweep, format, shape, source } = args;
+    let rows = TableKind::Jobs;
+    let tables =
+        tables::Args { sweep, rows, metric: Vec::new(), format, shape, caption: None, label: None, out: None, source };
+    tables::run(tables).await
 }

@@ -1,6 +1,7 @@
 //! `coordinator report`: a sweep's results as one page, with its figures and tables as files.
 
 use crate::cli::client::DEFAULT_STORE;
+use crate::cli::shape::metric;
 use crate::cli::{CliError, output};
 use crate::plan;
 use crate::report::{FIGURES, Lineup, Material, Provenance, report};
@@ -9,7 +10,7 @@ use crate::store::Reader;
 use crate::tables::export::{Format, render};
 use crate::tables::table::Table;
 use crate::tables::{self, Analysed};
-use proto::spec::Trainer;
+use proto::spec::{Metric, Trainer};
 use std::path::{Path, PathBuf};
 use std::{fs, io};
 
@@ -29,6 +30,9 @@ pub struct Args {
     /// The sweep [default: the one submitted last]
     #[arg(long, default_value = "", hide_default_value = true)]
     sweep: String,
+    /// Show the results by this metric [default: that of the sweep's objective]
+    #[arg(long, value_parser = metric)]
+    metric: Option<Metric>,
     /// Store to read
     #[arg(long, value_name = "FILE", default_value = DEFAULT_STORE)]
     store: PathBuf,
@@ -40,7 +44,10 @@ pub struct Args {
 /// If there is no such sweep, or its rows cannot be read, or the folder cannot be written or is something else's.
 pub fn run(args: Args) -> Result<(), CliError> {
     let reader = Reader::open(&args.store)?;
-    let results = results::read(&reader, &args.sweep)?;
+    let mut results = results::read(&reader, &args.sweep)?;
+    if let Some(metric) = args.metric {
+        results = results.shown_by(metric);
+    }
     let analysed = Analysed::of(&results);
     let folder = Folder::prepare(&args.out)?;
     let mut files = folder.write_tables(&analysed)?;
@@ -85,6 +92,7 @@ fn commands(args: &Args, sweep: &str, trainer: Trainer) -> Vec<(String, String)>
     let (store, out) = (quoted(&args.store), quoted(&args.out));
     let name = quoted(Path::new(sweep));
     let simulate = if trainer == Trainer::Simulated { " --simulate 50ms" } else { "" };
+    let metric = args.metric.map(|metric| format!(" --metric {metric}")).unwrap_or_default();
     let entry = |what: &str, command: String| (what.to_owned(), command);
     vec![
         entry(
@@ -99,7 +107,7 @@ fn commands(args: &Args, sweep: &str, trainer: Trainer) -> Vec<(String, String)>
             "One job alone, by its id",
             format!("coordinator job --store {store} ID > job.yaml && worker train --job job.yaml"),
         ),
-        entry("This page", format!("coordinator report --store {store} --sweep {name} --out {out}")),
+        entry("This page", format!("coordinator report --store {store} --sweep {name}{metric} --out {out}")),
     ]
 }
 

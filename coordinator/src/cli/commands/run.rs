@@ -1,18 +1,20 @@
 //! `coordinator --sweep FILE`: runs a sweep from its file to its table.
 
-use crate::analyst;
+use crate::analyst::{self, Question, TableError};
 use crate::cli::interrupt::interrupted;
-use crate::cli::local::{self, LocalArgs, LocalWorkers};
+use crate::cli::local::{self, Inspected, LocalArgs, LocalWorkers};
 use crate::cli::progress::{self, Progress};
 use crate::cli::server::{Server, ServerArgs};
+use crate::cli::shape::{ShapeArgs, say_what_is_left_out};
 use crate::cli::{CliError, exit, output, sweep_file};
 use crate::driver::Handle;
 use crate::plan::Plan;
 use crate::results;
 use crate::scheduler::misfit;
 use crate::store::Reader;
-use crate::tables::TableKind;
-use crate::tables::export::{Format, render};
+use crate::tables::export::Format;
+use crate::tables::{self, Analysed};
+use proto::ids::ContentHash;
 use proto::status::{Status, SweepState};
 use std::ffi::OsStr;
 use std::path::PathBuf;
@@ -30,6 +32,9 @@ pub struct Args {
     server: ServerArgs,
     #[command(flatten)]
     local: LocalArgs,
+    /// The table at its end.
+    #[command(flatten)]
+    shape: ShapeArgs,
     /// Make results up instead of training, in this time per job (such as 50ms), to try a coordinator
     #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
     simulate: Option<Duration>,
@@ -50,17 +55,22 @@ pub async fn run(args: Args) -> Result<u8, CliError> {
     let started = Instant::now();
     let (plan, text) = sweep_file::load(&args.sweep.clone().unwrap_or_default())?;
     let plan = if args.simulate.is_some() { plan.simulated() } else { plan };
+    check_shape(&args.shape, &plan)?;
     let mut interrupts = interrupted()?;
+    let mut seen = None;
     if args.local.local_workers > 0 && args.simulate.is_none() {
-        tokio::select! {
+        seen = tokio::select! {
             checked = check_data(&args.local, &plan) => checked?,
             _ = interrupts.recv() => return Err(CliError::Interrupted),
-        }
+        };
     }
     let name = plan.sweep.clone();
     let server = Server::start(&args.server, Some(name.clone())).await?;
-    server.handle.submit(plan, text).await?;
+    let submitted = server.handle.submit(plan, text, seen).await?;
     let mut progress = Progress::new();
+    if let Some(taken) = submitted.taken {
+        progress.say(&format!("{name}: {taken}"));
+    }
     let end = follow(&args, &server, &name, &mut progress, &mut interrupts).await;
     let view = server.handle.status().borrow().clone();
     server.stop().await?;
@@ -71,25 +81,34 @@ pub async fn run(args: Args) -> Result<u8, CliError> {
         Err(_) => view,
     };
     progress.finish(&view, &name);
-    let table = analyst::table(&Reader::open(&args.server.store)?, &name, TableKind::Candidates)?;
-    match end {
-        End::Rejected(problem) => return Err(CliError::Rejected { sweep: name, problem }),
-        End::Ended | End::Interrupted => {
-            output::write(None, &render(&table, Format::Table).map_err(CliError::Output)?)?;
-        }
+    if let End::Rejected(problem) = end {
+        return Err(CliError::Rejected { sweep: name, problem });
     }
+    let question = Question { sweep: name.clone(), shape: args.shape.shape(false), ..Question::default() };
+    let table = analyst::answer(&Reader::open(&args.server.store)?, &question)?;
+    output::write(None, &table.text)?;
+    say_what_is_left_out(&table.left_out);
     let code = progress::find(&view, &name).map_or(exit::INTERNAL, progress::exit_code);
     progress.say(&last_words(code, &args, started.elapsed()));
     Ok(code)
 }
 
-/// Looks at the data before anything is stored.
-async fn check_data(local: &LocalArgs, plan: &Plan) -> Result<(), CliError> {
-    let Some(template) = plan.candidates.first().map(|candidate| &candidate.template) else { return Ok(()) };
-    let cases = local::inspect(local, &plan.dataset, template.data.image_size).await?;
+/// Finds out before the sweep runs whether its table will have the columns that are named.
+fn check_shape(shape: &ShapeArgs, plan: &Plan) -> Result<(), CliError> {
+    if shape.chooses() {
+        let table = tables::candidates(&Analysed::of(&results::none_yet(plan)));
+        shape.shape(false).apply(table, Format::Table).map_err(TableError::from)?;
+    }
+    Ok(())
+}
+
+/// Looks at the data before anything is stored. Its content, unless it is made by the workers.
+async fn check_data(local: &LocalArgs, plan: &Plan) -> Result<Option<ContentHash>, CliError> {
+    let Some(template) = plan.candidates.first().map(|candidate| &candidate.template) else { return Ok(None) };
+    let Inspected { cases, content } = local::inspect(local, &plan.dataset, template.data.image_size).await?;
     match misfit(plan, cases) {
         Some(problem) => Err(CliError::Rejected { sweep: plan.sweep.clone(), problem }),
-        None => Ok(()),
+        None => Ok(content),
     }
 }
 

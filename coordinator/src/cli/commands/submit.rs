@@ -29,25 +29,28 @@ pub struct Args {
 pub async fn run(args: Args) -> Result<(), CliError> {
     let Args { file, simulated, source } = args;
     let (plan, text) = sweep_file::load(&file)?;
-    let (sweep, jobs) = match &source.place() {
+    let (sweep, jobs, note) = match &source.place() {
         Place::Coordinator(url) => {
             let request = SubmitRequest { file: file.display().to_string(), text, simulated };
             let mut coordinator = source.connect(url).await?;
             let submitted = coordinator.calls.submit(request).await;
             let submitted = coordinator.answer(submitted)?.into_inner();
-            (submitted.sweep, submitted.jobs)
+            (submitted.sweep, submitted.jobs, submitted.note)
         }
         Place::Store(store) => {
             let plan = if simulated { plan.simulated() } else { plan };
             let (handle, driver) = driver::start(Store::open(store)?, Limits::default())?;
-            let submitted = handle.submit(plan, text).await?;
+            let submitted = handle.submit(plan, text, None).await?;
             handle.stop();
             driver.join().map_err(|_| CliError::Internal("the driver died".to_owned()))??;
             let store = store.display();
             // for people: a reader that is gone needs no line
             let _ = writeln!(stderr(), "stored in {store}; it runs when you start coordinator serve --store {store}");
-            (submitted.sweep, submitted.jobs)
+            (submitted.sweep, submitted.jobs, submitted.taken.map(|taken| taken.to_string()).unwrap_or_default())
         }
     };
+    if !note.is_empty() {
+        let _ = writeln!(stderr(), "{sweep}: {note}");
+    }
     quietly(writeln!(stdout(), "{sweep}: {jobs} jobs"))
 }

@@ -64,6 +64,7 @@ impl Made {
             candidates: observations.candidates.iter().map(|candidate| candidate.values.clone()).collect(),
             replicates: observations.replicates.iter().filter_map(|replicate| replicate.seeds).collect(),
             objective: Objective::default(),
+            metric: Objective::default().metric,
             split: Split::default(),
             cases: Some(200),
         };
@@ -131,6 +132,7 @@ fn observations(candidates: usize) -> Observations {
         range: Some(Interval { low: 0.0, high: 1.0 }),
         ratio: Some(0.5),
         pool: Some(200),
+        decided: None,
     }
 }
 

@@ -71,6 +71,7 @@ pub fn read(bytes: &[u8], columns: &Columns) -> Result<Imported, ImportError> {
             range: None,
             ratio: None,
             pool: (!runs.cases.is_empty()).then_some(runs.cases.len()),
+            decided: None,
         })
     };
     let mut notes = runs.notes(&sheet, &places);
