@@ -350,6 +350,9 @@ fn plan_args(file: &std::path::Path, format: commands::plan::Format) -> commands
         sd: None,
         pilot: None,
         pilot_sweep: String::new(),
+        store: None,
+        bench: None,
+        workers: 1,
     }
 }
 
@@ -416,6 +419,28 @@ fn a_plan_says_which_differences_it_will_show() {
     let error = run(commands::plan::Args { pilot: Some(pilot), ..plain() }).unwrap_err();
     assert_eq!(error.exit_code(), 2);
     assert!(error.to_string().contains("give it with --sd"), "{error}");
+}
+
+#[test]
+fn a_plan_says_how_long_it_takes_at_the_pace_of_a_bench() {
+    let folder = tempfile::tempdir().unwrap();
+    let (file, bench) = (folder.path().join("s.yaml"), folder.path().join("bench.json"));
+    std::fs::write(&file, include_str!("../../configs/quick.yaml")).unwrap();
+    let run = |format, workers| {
+        let args = commands::plan::Args { bench: Some(bench.clone()), workers, ..plan_args(&file, format) };
+        let mut out = Vec::new();
+        commands::plan::run(args, &mut out).map(|()| String::from_utf8(out).unwrap())
+    };
+    std::fs::write(&bench, r#"{"architecture": "unet2", "device": "cpu", "step_gflops": 20.0, "steps": 10}"#).unwrap();
+    let json: serde_json::Value = serde_json::from_str(&run(commands::plan::Format::Json, 4).unwrap()).unwrap();
+    let seconds = json["flop"].as_f64().unwrap() / 20e9;
+    assert!((json["time"]["job_seconds"].as_f64().unwrap() / seconds - 1.0).abs() < 1e-12);
+    assert!((json["time"]["seconds"].as_f64().unwrap() / seconds - 0.25).abs() < 1e-12);
+    let text = run(commands::plan::Format::Table, 4).unwrap();
+    assert!(text.contains("on 4 such workers (") && text.contains("at 20.0 GFLOP/s, as cpu in worker bench, unet2)"), "{text}");
+    std::fs::write(&bench, "a table").unwrap();
+    let error = run(commands::plan::Format::Table, 1).unwrap_err();
+    assert!(error.exit_code() == 2 && error.to_string().contains("not the output of worker bench --json"), "{error}");
 }
 
 #[test]

@@ -11,6 +11,7 @@ pub mod error;
 mod interrupt;
 pub mod local;
 pub mod output;
+mod pace;
 mod pilot;
 pub mod progress;
 mod protection;

@@ -59,7 +59,12 @@ fn sweep(file: &SweepFile<'_>) -> Mapping {
         let values = axis.values.iter().map(|setting| value(setting.value)).collect::<Vec<_>>();
         (axis.key.name(), values.into())
     });
-    put(&mut all, "grid", mapping(axes));
+    let mut axes = mapping(axes);
+    if !grid.zips.is_empty() {
+        let names = |zip: &Vec<usize>| zip.iter().map(|index| grid.axes[*index].key.name()).collect::<Vec<_>>();
+        put(&mut axes, "zip", grid.zips.iter().map(names).collect::<Vec<_>>());
+    }
+    put(&mut all, "grid", axes);
     put_settings(&mut all, Key::all().filter_map(|key| fixed(&file.axes, key)));
     let least = match &file.stopping {
         Some((StoppingSection::Until { least, .. }, _)) => Some(*least),
@@ -218,6 +223,7 @@ mod tests {
             "replicates: {split_seeds: [5, 5], init_seeds: [1, 2], order_seeds: 9}",
             "replicates: {split_seeds: [7, 3], init_seeds: {from: 5, to: 6}, order_seeds: 1, crossed: true}",
             "replicates: {split_seeds: 4, init_seeds: 3, order_seeds: 2}\nartifacts: {examples: 0}\nrace: none\n",
+            "grid: {learning_rate: {from: 1e-5, to: 1e-2, steps: 4, scale: log}, training.batch_size: [1, 2, 2, 8], zip: [learning_rate, training.batch_size]}\n",
             "grid: {loss: [bce, dice, focal]}\nsimulate: {mean: {from: 0.5, to: 0.7}, collapse: [0, 0, 1]}\n",
         ];
         files.chain(rests.map(|rest| format!("{HEAD}{rest}"))).collect()
