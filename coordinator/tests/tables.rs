@@ -437,7 +437,10 @@ fn a_plan_says_how_long_it_takes_at_the_pace_of_a_bench() {
     assert!((json["time"]["job_seconds"].as_f64().unwrap() / seconds - 1.0).abs() < 1e-12);
     assert!((json["time"]["seconds"].as_f64().unwrap() / seconds - 0.25).abs() < 1e-12);
     let text = run(commands::plan::Format::Table, 4).unwrap();
-    assert!(text.contains("on 4 such workers (") && text.contains("at 20.0 GFLOP/s, as cpu in worker bench, unet2)"), "{text}");
+    assert!(
+        text.contains("on 4 such workers (") && text.contains("at 20.0 GFLOP/s, as cpu in worker bench, unet2)"),
+        "{text}"
+    );
     std::fs::write(&bench, "a table").unwrap();
     let error = run(commands::plan::Format::Table, 1).unwrap_err();
     assert!(error.exit_code() == 2 && error.to_string().contains("not the output of worker bench --json"), "{error}");

@@ -48,7 +48,9 @@ impl Pace {
         let mut past: BTreeMap<String, BTreeMap<Architecture, Vec<f64>>> = BTreeMap::new();
         let mut seen = 0;
         let sweeps: Vec<_> = state.sweeps().filter(|sweep| sweep.trainer() == Trainer::Candle).collect();
-        for (sweep, (place, id)) in sweeps.iter().rev().flat_map(|sweep| sweep.jobs.iter().enumerate().map(move |job| (sweep, job))) {
+        for (sweep, (place, id)) in
+            sweeps.iter().rev().flat_map(|sweep| sweep.jobs.iter().enumerate().map(move |job| (sweep, job)))
+        {
             if seen == MAX_PAST {
                 break;
             }
@@ -67,7 +69,10 @@ impl Pace {
         }
         let count = |rates: &BTreeMap<Architecture, Vec<f64>>| rates.values().map(Vec::len).sum::<usize>();
         let Some((device, rates)) = past.into_iter().max_by_key(|(_, rates)| count(rates)) else {
-            let problem = format!("{} has no result of a training yet: give the output of worker bench --json with --bench", path.display());
+            let problem = format!(
+                "{} has no result of a training yet: give the output of worker bench --json with --bench",
+                path.display()
+            );
             return Err(CliError::Usage(problem));
         };
         let of = format!("{device} in {} past jobs of {}", count(&rates), path.display());

@@ -39,8 +39,7 @@ impl<'a> Axes<'a> {
         }
         let main = Key::MAIN.into_iter().filter(|key| given.iter().all(|(_, axis)| axis.key != *key));
         let axes = main.filter_map(default_axis).chain(given.iter().map(|(_, axis)| axis.clone())).collect();
-        let mut grid =
-            Grid { axes, fixed: fixed.iter().map(|(_, setting)| *setting).collect(), zips: Vec::new() };
+        let mut grid = Grid { axes, fixed: fixed.iter().map(|(_, setting)| *setting).collect(), zips: Vec::new() };
         if let Some(node) = zips {
             grid.zips = read_zips(&node, &grid)?;
         }

@@ -94,7 +94,10 @@ mod tests {
         for (axis, cause) in [
             ("learning_rate: {from: 1e-5, to: 1e-2}", "missing key `steps`"),
             ("learning_rate: {from: 0, to: 1e-2, steps: 3}", "0 is out of range"),
-            ("training.weight_decay: {from: 0, to: 1, steps: 3, scale: log}", "a logarithmic range cannot begin or end at 0"),
+            (
+                "training.weight_decay: {from: 0, to: 1, steps: 3, scale: log}",
+                "a logarithmic range cannot begin or end at 0",
+            ),
             ("training.batch_size: {from: 1, to: 3, steps: 5}", "duplicate value `2`"),
             ("learning_rate: {from: 1, to: 1, steps: 2}", "duplicate value `1`"),
             ("loss: {from: bce, to: dice, steps: 2}", "there are no values between names"),
@@ -132,7 +135,8 @@ mod tests {
             let message = candidates(&format!("{axes}  zip: {zip}")).unwrap_err();
             assert!(message.contains(cause), "{message}");
         }
-        let same = "  learning_rate: [1, 1]\n  training.batch_size: [4, 4]\n  zip: [learning_rate, training.batch_size]";
+        let same =
+            "  learning_rate: [1, 1]\n  training.batch_size: [4, 4]\n  zip: [learning_rate, training.batch_size]";
         assert!(candidates(same).unwrap_err().contains("duplicate value `1, 4`"));
     }
 
@@ -141,6 +145,9 @@ mod tests {
         let values = |from: u32| (from..from + 2000).map(|value| value.to_string()).collect::<Vec<_>>().join(", ");
         let axes = format!("  learning_rate: [{}]\n  training.epochs: [{}]\n", values(1), values(1));
         assert!(candidates(&axes).unwrap_err().contains("4000000"), "without the zip");
-        assert_eq!(candidates(&format!("{axes}  loss: bce\n  zip: [learning_rate, training.epochs]")).unwrap().len(), 2000);
+        assert_eq!(
+            candidates(&format!("{axes}  loss: bce\n  zip: [learning_rate, training.epochs]")).unwrap().len(),
+            2000
+        );
     }
 }

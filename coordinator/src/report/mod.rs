@@ -14,6 +14,7 @@ mod html;
 mod lineup;
 mod looks;
 mod material;
+mod outlines;
 mod page;
 mod provenance;
 

@@ -13,5 +13,5 @@ mod read;
 mod types;
 
 pub use job_file::{JobFileError, job_file};
-pub use read::{ResultsError, examples, measurements, none_yet, read, state};
+pub use read::{ResultsError, dataset, examples, measurements, none_yet, read, state};
 pub use types::{BaselineRow, Example, JobRow, MeasurementRow, RowState, ScoredResult, SweepHead, SweepResults};

@@ -10,6 +10,7 @@ use crate::driver::restore;
 use crate::plan::Plan;
 use crate::scheduler::{JobState, Limits, State, Sweep, Timestamp};
 use crate::store::{Reader, StoreError, StoredResult};
+use proto::data::Dataset;
 use proto::extras::BaselineCounts;
 use std::collections::BTreeMap;
 
@@ -108,6 +109,15 @@ fn find<'a>(state: &'a State, name: &str) -> Result<&'a Sweep, ResultsError> {
         }
         ResultsError::UnknownSweep { name: name.to_owned(), known: known.join(", ") }
     })
+}
+
+/// The data set of a sweep, as its file describes it.
+///
+/// # Errors
+/// If the store cannot be read, or has no such sweep.
+pub fn dataset(reader: &Reader, sweep: &str) -> Result<Dataset, ResultsError> {
+    let state = state(reader)?;
+    Ok(find(&state, sweep)?.plan.dataset.clone())
 }
 
 /// The results of a sweep that has not begun.

@@ -1,7 +1,7 @@
 //! `coordinator analyze`: the analysis of results that another tool made.
 
 use crate::analysis::comparison::{Analysis, Options};
-use crate::analysis::observations::from_csv::{self, Columns, Direction};
+use crate::analysis::observations::from_csv::{self, Columns, Direction, Retries};
 use crate::analysis::observations::{Candidate, Observations};
 use crate::analyst;
 use crate::cli::shape::{ShapeArgs, needs_one_table, say_what_is_left_out};
@@ -37,6 +37,12 @@ pub struct Args {
     /// Columns that tell candidates apart [default: all others]
     #[arg(long, value_name = "COLUMN,...", value_delimiter = ',')]
     pub candidate: Vec<String>,
+    /// Read only the lines that have this value in this column; several: all of them
+    #[arg(long = "where", value_name = "COLUMN=VALUE", value_parser = equation)]
+    pub filter: Vec<(String, String)>,
+    /// Which line counts where several of one run have finished
+    #[arg(long, value_enum, default_value_t)]
+    pub retries: Retries,
     /// Number of test cases per training case, such as 0.5 or 50/100 [default: 0.5, with a warning]
     #[arg(long, value_name = "RATIO", value_parser = ratio)]
     pub ratio: Option<Ratio>,
@@ -177,6 +183,8 @@ impl Args {
             case: self.case.clone(),
             state: self.state.clone(),
             candidate: self.candidate.clone(),
+            filter: self.filter.clone(),
+            retries: self.retries,
         }
     }
 
@@ -282,6 +290,13 @@ fn reference(observations: &Observations, name: &str) -> Result<usize, CliError>
         let there_are = from_csv::listed(&labels);
         CliError::Usage(format!("--against: no candidate is named `{name}`; there are: {there_are}"))
     })
+}
+
+/// A column and a value. The name of a column may have an equals sign in it, a value seldom has.
+fn equation(text: &str) -> Result<(String, String), String> {
+    let parts = text.rsplit_once('=').filter(|(column, _)| !column.is_empty());
+    let parts = parts.map(|(column, value)| (column.trim().to_owned(), value.trim().to_owned()));
+    parts.ok_or_else(|| "give COLUMN=VALUE, such as model=unet".to_owned())
 }
 
 fn difference(text: &str) -> Result<f64, String> {
