@@ -15,7 +15,8 @@ use crate::results::{self, JobError, MeasurementRow, ResultsError, RowState, Swe
 use crate::store::Reader;
 use crate::tables::export::{Format, render};
 use crate::tables::table::Table;
-use crate::tables::{self, About, Analysed, TableKind};
+use crate::tables::{self, About, Analysed, Shape, ShapeError, TableKind};
+use proto::spec::Metric;
 use rayon::{ThreadPool, ThreadPoolBuildError, ThreadPoolBuilder};
 use std::io;
 use std::path::PathBuf;
@@ -35,26 +36,101 @@ pub enum TableError {
     /// The table cannot be written in its format.
     #[error("the table cannot be written: {0}")]
     Render(#[from] io::Error),
+    /// It has every metric, and somebody asks for one.
+    #[error("the table of {} has every metric in a column of its own: leave --metric out, and choose with --columns", .0.name())]
+    EveryMetric(TableKind),
+    /// It has no such column.
+    #[error(transparent)]
+    Shape(#[from] ShapeError),
     /// The system gives no threads.
     #[error("no threads to make a table: {0}")]
     Threads(#[from] ThreadPoolBuildError),
 }
 
-/// A table of a sweep, for one who asks once; of the sweep submitted last if the name is empty. Of the jobs only those in that state, if
-/// one is named; an analysis is always of all.
+/// What somebody asks for.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Question {
+    /// The sweep; the one submitted last if empty.
+    pub sweep: String,
+    /// The table.
+    pub rows: TableKind,
+    /// The metrics that are shown; that of the sweep's objective if empty.
+    pub metrics: Vec<Metric>,
+    /// Of the jobs only those in this state.
+    pub state: Option<RowState>,
+    /// How it is written.
+    pub format: Format,
+    /// Which part of it.
+    pub shape: Shape,
+}
+
+/// A table, written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Written {
+    /// The text, or the bytes of a binary format.
+    pub text: Vec<u8>,
+    /// The titles of the columns that were left out for want of width.
+    pub left_out: Vec<String>,
+}
+
+/// The answer, for one who asks once.
 ///
 /// # Errors
-/// If the store cannot be read, or has no such sweep.
-pub fn table(reader: &Reader, sweep: &str, kind: TableKind, state: Option<RowState>) -> Result<Table, ResultsError> {
-    let mut results = results::read(reader, sweep)?;
-    Ok(match Maker::of(kind) {
-        Maker::Analysis(make) => make(&Analysed::of(&results)),
+/// If the store cannot be read, has no such sweep, or the table has no such column or metric.
+pub fn answer(reader: &Reader, question: &Question) -> Result<Written, TableError> {
+    let mut results = results::read(reader, &question.sweep)?;
+    let is_analysis = matches!(Maker::of(question.rows), Maker::Analysis(_));
+    if !is_analysis && !question.metrics.is_empty() {
+        return Err(TableError::EveryMetric(question.rows));
+    }
+    let tables = match Maker::of(question.rows) {
+        Maker::Analysis(make) => by_metrics(results, question, make),
         Maker::Results(make) => {
-            results.jobs.retain(|job| state.is_none_or(|state| job.state == state));
-            make(&results)
+            results.jobs.retain(|job| question.state.is_none_or(|state| job.state == state));
+            vec![make(&results)]
         }
-        Maker::Epochs(make) => make(&results, &results::measurements(reader, &results.jobs)?),
-    })
+        Maker::Epochs(make) => {
+            let epochs = results::measurements(reader, &results.jobs).map_err(ResultsError::from)?;
+            vec![make(&results, &epochs)]
+        }
+    };
+    write(tables, &question.shape, question.format)
+}
+
+/// The tables of an analysis by each metric that is asked for; one table of all of them, where the format holds one or the candidates
+/// are shown.
+fn by_metrics(results: SweepResults, question: &Question, make: fn(&Analysed) -> Table) -> Vec<Table> {
+    let metrics = match &question.metrics[..] {
+        [] => vec![results.head.metric],
+        metrics => metrics.to_vec(),
+    };
+    let mut results = results;
+    let mut analysed = Vec::new();
+    for metric in metrics {
+        results = results.shown_by(metric);
+        analysed.push(Analysed::of(&results));
+    }
+    match &analysed[..] {
+        [only] => vec![make(only)],
+        several if question.rows == TableKind::Candidates => vec![tables::side_by_side(several)],
+        several if question.format.holds_one_table() => vec![tables::stacked(several, make)],
+        several => several.iter().map(make).collect(),
+    }
+}
+
+/// Writes the part of each table that is wanted, one after the other.
+///
+/// # Errors
+/// If a table has no such column, or cannot be written.
+pub fn write(tables: Vec<Table>, shape: &Shape, format: Format) -> Result<Written, TableError> {
+    let mut texts = Vec::new();
+    let mut left_out: Vec<String> = Vec::new();
+    for table in tables {
+        let (table, left) = shape.apply(table, format)?;
+        texts.push(render(&table, format)?);
+        left_out.extend(left.into_iter().filter(|title| !left_out.contains(title)).collect::<Vec<_>>());
+    }
+    Ok(Written { text: texts.join(&b'\n'), left_out })
 }
 
 /// What a table is made of, and how.
@@ -106,28 +182,24 @@ impl Analyst {
         Self { store, threads: None, kept: None }
     }
 
-    /// A table of a sweep, written; of the sweep submitted last if the name is empty. Takes as long as the table does.
+    /// The answer. Takes as long as the table does.
     ///
     /// # Errors
-    /// If the store cannot be read, has no such sweep, or there are no threads.
-    pub fn table(
-        &mut self,
-        sweep: &str,
-        kind: TableKind,
-        state: Option<RowState>,
-        format: Format,
-    ) -> Result<Vec<u8>, TableError> {
+    /// Those of [`answer`], and if there are no threads.
+    pub fn answer(&mut self, question: &Question) -> Result<Written, TableError> {
         let threads = match self.threads.take() {
             Some(threads) => threads,
             None => ThreadPoolBuilder::new().thread_name(|_| "analyst".to_owned()).start_handler(give_way).build()?,
         };
         let made = threads.install(|| {
             let reader = Reader::open(&self.store).map_err(ResultsError::from)?;
-            let table = match Maker::of(kind) {
-                Maker::Analysis(make) => make(&*self.analysed(&reader, sweep)?),
-                Maker::Results(_) | Maker::Epochs(_) => table(&reader, sweep, kind, state)?,
-            };
-            Ok(render(&table, format)?)
+            match Maker::of(question.rows) {
+                Maker::Analysis(make) if question.metrics.is_empty() => {
+                    let table = make(&*self.analysed(&reader, &question.sweep)?);
+                    write(vec![table], &question.shape, question.format)
+                }
+                _ => answer(&reader, question),
+            }
         });
         self.threads = Some(threads);
         made
@@ -231,11 +303,11 @@ replicates: {split_seeds: 2}
         submit(&path, "a");
         let mut analyst = Analyst::new(path.clone());
         for kind in [TableKind::Candidates, TableKind::Jobs, TableKind::Looks] {
-            let expected =
-                render(&table(&Reader::open(&path).unwrap(), "a", kind, None).unwrap(), Format::Csv).unwrap();
-            assert_eq!(analyst.table("a", kind, None, Format::Csv).unwrap(), expected, "{kind:?}");
+            let question = Question { sweep: "a".to_owned(), rows: kind, format: Format::Csv, ..Question::default() };
+            let expected = answer(&Reader::open(&path).unwrap(), &question).unwrap();
+            assert_eq!(analyst.answer(&question).unwrap(), expected, "{kind:?}");
         }
-        let missing = Analyst::new(folder.path().join("none.db")).table("", TableKind::Jobs, None, Format::Csv);
+        let missing = Analyst::new(folder.path().join("none.db")).answer(&Question::default());
         assert!(matches!(missing, Err(TableError::Results(ResultsError::Store(_)))));
     }
 }

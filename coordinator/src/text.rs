@@ -157,6 +157,21 @@ pub fn p_value(p: f64) -> String {
     if p < 0.001 { "< 0.001".to_owned() } else { signed(p, 3) }
 }
 
+/// About how long something takes: `45 s`, `50 min`, `9 h`, `3.1 days`.
+#[must_use]
+pub fn duration(seconds: f64) -> String {
+    const MINUTE: f64 = 60.0;
+    const HOUR: f64 = 60.0 * MINUTE;
+    const DAY: f64 = 24.0 * HOUR;
+    let (number, unit) = match seconds {
+        short if short < 1.5 * MINUTE => (short, "s"),
+        some if some < 1.5 * HOUR => (some / MINUTE, "min"),
+        long if long < 2.0 * DAY => (long / HOUR, "h"),
+        _ => (seconds / DAY, "days"),
+    };
+    if number < 9.95 { format!("{number:.1} {unit}") } else { format!("{number:.0} {unit}") }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -165,5 +180,11 @@ mod tests {
     fn numbers_are_written_as_people_read_them() {
         assert_eq!([signed(-0.0004, 3), signed(-0.02, 2)], ["0.000", "\u{2212}0.02"]);
         assert_eq!([0.02, 5.0, 1500.0, 21_978_177.0, 0.0].map(amount), ["0.02", "5", "1.5k", "22M", "0"]);
+    }
+
+    #[test]
+    fn durations_have_the_unit_that_people_would_use() {
+        let shown = [0.4, 45.0, 3000.0, 9.0 * 3600.0, 33.0 * 3600.0, 74.4 * 3600.0, 86400.0 * 40.0].map(duration);
+        assert_eq!(shown, ["0.4 s", "45 s", "50 min", "9.0 h", "33 h", "3.1 days", "40 days"]);
     }
 }

@@ -248,7 +248,11 @@ fn several_metrics_are_analysed_each_by_itself() {
     assert_eq!(bests, ["y", "x"]);
     let shown = output(text, &[&metrics[..], &["iou,hd95"]].concat());
     let head: Vec<_> = shown.lines().take(5).map(|line| line.split_whitespace().collect::<Vec<_>>()).collect();
-    assert_eq!(head[2..], [vec!["c", "iou", "hd95"], vec!["x", "0.5250", "2.7500"], vec!["y", "0.6500", "4.2500"]]);
+    let best = vec!["y", "0.6500", "±", "0.0707", "4.2500", "±", "0.3536"];
+    assert_eq!(
+        head[2..],
+        [vec!["c", "iou", "hd95"], best, vec!["x", "0.5250", "±", "0.0354", "2.7500", "±", "0.3536"]]
+    );
     let csv = output(text, &[&metrics[..], &["iou,hd95", "--rows", "pairs", "--format", "csv"]].concat());
     let firsts: Vec<_> = csv.lines().map(|line| line.split(',').take(3).collect::<Vec<_>>().join(" ")).collect();
     assert_eq!(firsts, ["metric first second", "iou x y", "hd95 x y"]);
@@ -330,4 +334,76 @@ fn a_loss_without_a_direction_is_the_users() {
     let wrong = analysed(&["--minimize=loss"]).unwrap_err();
     assert_eq!((wrong.exit_code(), wrong.to_string().contains("val_loss")), (2, true), "{wrong}");
     assert!(Cli::try_parse_from(["analyze", "x.csv", "--minimize", "--maximize"]).is_err());
+}
+
+/// The exports of seven tools as they come, each with the numbers that scipy makes of it (tests/reference/exports.py).
+#[test]
+fn the_exports_of_other_tools_have_the_reference_numbers() {
+    let expected: Value = serde_json::from_str(include_str!("exports/expected.json")).unwrap();
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/exports");
+    let tools: [(&str, &[&str]); 7] = [
+        ("wandb", &["--score", "val/IoU"]),
+        ("mlflow", &[]),
+        ("optuna", &[]),
+        ("ray", &["--score", "val_iou"]),
+        ("tensorboard", &[]),
+        ("sklearn", &[]),
+        ("spreadsheet", &[]),
+    ];
+    for (tool, options) in tools {
+        let text = std::fs::read_to_string(folder.join(format!("{tool}.csv"))).unwrap();
+        let found = document(&text, &[options, &["--ratio", "0.5"]].concat());
+        let facts = &expected[tool];
+        let rows = found["candidates"]["rows"].as_array().unwrap();
+        let named = |row: &Value| {
+            let of =
+                |name: &str| row.as_object().unwrap().iter().find(|(key, _)| key.ends_with(name)).unwrap().1.clone();
+            format!("{} {}", of("model").as_str().unwrap(), of("lr").as_f64().unwrap())
+        };
+        assert_eq!(rows.len(), facts["candidates"].as_object().unwrap().len(), "{tool}");
+        let label = |name: &str| {
+            let place = |row: &Value| row.as_object().unwrap().keys().position(|key| key.ends_with("model")).unwrap();
+            let (model, rate) = name.split_once(' ').unwrap();
+            if place(&rows[0]) == 0 { name.to_owned() } else { format!("{rate} {model}") }
+        };
+        for row in rows {
+            let expected = &facts["candidates"][named(row)];
+            for key in ["n", "mean", "sd", "pool_low", "pool_high"] {
+                close(&row[key], &expected[key]);
+            }
+        }
+        let best = label(facts["best"].as_str().unwrap());
+        assert_eq!(found["candidates"]["best"], best, "{tool}");
+        for (other, expected) in facts["pairs"].as_object().unwrap() {
+            let pairs = found["pairs"]["rows"].as_array().unwrap();
+            let of = [best.clone(), label(other)];
+            let is_it = |pair: &&Value| of.iter().all(|name| pair["first"] == **name || pair["second"] == **name);
+            let pair = pairs.iter().find(is_it).unwrap_or_else(|| panic!("{tool}: {of:?}"));
+            close(&pair["n"], &expected["n"]);
+            close(&pair["p_pool"], &expected["p_pool"]);
+        }
+    }
+}
+
+#[test]
+fn lines_are_chosen_by_a_value_and_the_last_of_several_runs_counts() {
+    let text = "data,c,seed,score\na,x,0,0.5\na,x,0.0,0.6\na,y,0,0.4\na,x,1,0.7\na,y,1,0.3\nb,x,0,9\nb,y,1,9\n";
+    let options = ["--where", "data=a", "--candidate", "c", "--retries", "last"];
+    let found = document(text, &options);
+    let rows = found["candidates"]["rows"].as_array().unwrap();
+    let means: Vec<_> = rows.iter().map(|row| (row["n"].as_u64(), row["mean"].as_f64())).collect();
+    assert_eq!(means, [(Some(2), Some(0.65)), (Some(2), Some(0.35))], "0.0 is 0, and its line is the later one");
+    assert_eq!(found["candidates"]["replicates"], 2);
+    for (options, words) in [
+        (&options[..4], "is on line 2 already"),
+        (&["--where", "data=c"], "no line has `c` (--where); there are: a, b"),
+        (&["--where", "set=a"], "no column is named `set`"),
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("scores.csv");
+        std::fs::write(&file, text).unwrap();
+        let cli = Cli::parse_from(["analyze", file.to_str().unwrap()].iter().chain(options));
+        let error = analyze::run(&cli.args).unwrap_err().to_string();
+        assert!(error.contains(words), "{error}");
+    }
 }

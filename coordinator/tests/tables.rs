@@ -16,7 +16,7 @@ use parquet::record::Field;
 use proto::extras::Extras;
 use proto::ids::{Attempt, ContentHash, JobId, SplitHash};
 use proto::measure::{CaseCounts, Counts, Evaluation, JobResult, Measurement, Scores, Verdict};
-use proto::spec::Trainer;
+use proto::spec::{EpochChoice, Metric, Trainer};
 use std::io::Write;
 
 const SWEEP: &str = "\
@@ -44,6 +44,7 @@ fn head(plan: &Plan) -> SweepHead {
         candidates: plan.candidates.iter().map(|candidate| candidate.values.clone()).collect(),
         replicates: plan.replicates.clone(),
         objective: plan.objective,
+        metric: plan.objective.metric,
         split: plan.candidates[0].template.split,
         cases: Some(200),
         groups: Vec::new(),
@@ -179,6 +180,39 @@ fn measurements_show_every_attempt() {
     assert_in_every_format(&tables::measurements(&results(&plan(), jobs()), &rows));
 }
 
+/// The same results by another metric, and by several: the means are those of that metric, and the words say who chose the epochs.
+#[test]
+fn a_sweep_is_shown_by_any_metric() {
+    let plan = plan();
+    let of = |metric| Analysed::of(&results(&plan, jobs()).shown_by(metric));
+    let dice = of(Metric::Dice);
+    assert_eq!(dice.about.scores, "dice of the test subset, epoch of the best validation thresholded_iou");
+    let close = |found: Option<f64>, expected: f64| assert!((found.unwrap() - expected).abs() < 1e-12);
+    close(dice.analysis.candidates[0].scores.mean, 0.95 * 0.7);
+    close(dice.analysis.candidates[0].validation_mean, 0.95 * 0.75);
+    let chosen = "Each job's epoch was chosen by the thresholded_iou of the validation cases; by their dice it might have been others.";
+    assert_eq!(answer(&dice.analysis).caveats.iter().filter(|caveat| *caveat == chosen).count(), 1);
+    assert!(!answer(&of(Metric::ThresholdedIou).analysis).caveats.iter().any(|caveat| caveat.contains("chosen")));
+    let mut last = results(&plan, jobs());
+    last.head.objective.epoch = EpochChoice::Last;
+    let last = Analysed::of(&last.shown_by(Metric::Dice));
+    assert_eq!(last.about.scores, "dice of the test subset, last epoch, as by every metric");
+    assert!(!answer(&last.analysis).caveats.iter().any(|caveat| caveat.contains("chosen")));
+    let loss = of(Metric::Loss).analysis;
+    assert!(!loss.higher_is_better);
+
+    let several = [Metric::Iou, Metric::Dice, Metric::Sensitivity].map(of);
+    let table = Table { rows_name: "metrics", ..tables::side_by_side(&several) };
+    assert_in_every_format(&table);
+    let place = |name: &str| table.columns.iter().position(|column| column.name == name).unwrap();
+    for (name, of) in ["iou", "dice", "sensitivity"].iter().zip(&several) {
+        let cell =
+            |row: usize| (table.rows[row][place(name)].clone(), table.rows[row][place(&format!("{name}_sd"))].clone());
+        let scores = &of.analysis.candidates[0].scores;
+        assert_eq!(cell(0), (scores.mean.into(), scores.sd.into()), "{name}");
+    }
+}
+
 #[test]
 fn simulated_sweeps_say_so() {
     let plan = plan().simulated();
@@ -193,9 +227,9 @@ fn simulated_sweeps_say_so() {
     assert_eq!(head(&plan).trainer, Trainer::Simulated);
 }
 
-/// What programs read is what the rows hold, to the last digit.
+/// What programs read is what the rows hold, to the last digit, but for the rounding of sums.
 #[test]
-fn csv_and_json_keep_every_digit() {
+fn csv_and_json_keep_every_digit_that_is_known() {
     let plan = plan();
     let table = tables::jobs(&results(&plan, jobs()));
     let json: serde_json::Value = serde_json::from_str(&render(&table, Format::Json)).unwrap();
@@ -208,8 +242,10 @@ fn csv_and_json_keep_every_digit() {
             match cell {
                 Cell::Empty => assert!(text.is_empty() && json[name].is_null(), "{name}"),
                 Cell::Real(number) => {
-                    assert_eq!(text.parse::<f64>().unwrap().to_bits(), number.to_bits(), "{name}");
-                    assert_eq!(json[name].as_f64().unwrap().to_bits(), number.to_bits(), "{name}");
+                    let read: f64 = text.parse().unwrap();
+                    assert!((read - number).abs() <= 1e-15 * number.abs(), "{name}: {read} and {number}");
+                    assert_eq!(json[name].as_f64().unwrap().to_bits(), read.to_bits(), "{name}");
+                    assert!(read.to_bits() == number.to_bits() || text.len() < 16, "{name}: {text}");
                 }
                 Cell::Integer(number) => assert_eq!((text.parse(), json[name].as_u64()), (Ok(*number), Some(*number))),
                 Cell::Text(expected) => assert_eq!((text, json[name].as_str()), (&**expected, Some(&**expected))),
@@ -317,6 +353,9 @@ fn plan_args(file: &std::path::Path, format: commands::plan::Format) -> commands
         pilot: None,
         pilot_sweep: String::new(),
         data: Vec::new(),
+        store: None,
+        bench: None,
+        workers: 1,
     }
 }
 
@@ -383,6 +422,31 @@ fn a_plan_says_which_differences_it_will_show() {
     let error = run(commands::plan::Args { pilot: Some(pilot), ..plain() }).unwrap_err();
     assert_eq!(error.exit_code(), 2);
     assert!(error.to_string().contains("give it with --sd"), "{error}");
+}
+
+#[test]
+fn a_plan_says_how_long_it_takes_at_the_pace_of_a_bench() {
+    let folder = tempfile::tempdir().unwrap();
+    let (file, bench) = (folder.path().join("s.yaml"), folder.path().join("bench.json"));
+    std::fs::write(&file, include_str!("../../configs/quick.yaml")).unwrap();
+    let run = |format, workers| {
+        let args = commands::plan::Args { bench: Some(bench.clone()), workers, ..plan_args(&file, format) };
+        let mut out = Vec::new();
+        commands::plan::run(args, &mut out).map(|()| String::from_utf8(out).unwrap())
+    };
+    std::fs::write(&bench, r#"{"architecture": "unet2", "device": "cpu", "step_gflops": 20.0, "steps": 10}"#).unwrap();
+    let json: serde_json::Value = serde_json::from_str(&run(commands::plan::Format::Json, 4).unwrap()).unwrap();
+    let seconds = json["flop"].as_f64().unwrap() / 20e9;
+    assert!((json["time"]["job_seconds"].as_f64().unwrap() / seconds - 1.0).abs() < 1e-12);
+    assert!((json["time"]["seconds"].as_f64().unwrap() / seconds - 0.25).abs() < 1e-12);
+    let text = run(commands::plan::Format::Table, 4).unwrap();
+    assert!(
+        text.contains("on 4 such workers (") && text.contains("at 20.0 GFLOP/s, as cpu in worker bench, unet2)"),
+        "{text}"
+    );
+    std::fs::write(&bench, "a table").unwrap();
+    let error = run(commands::plan::Format::Table, 1).unwrap_err();
+    assert!(error.exit_code() == 2 && error.to_string().contains("not the output of worker bench --json"), "{error}");
 }
 
 #[test]

@@ -4,7 +4,7 @@ use crate::coordinator::{Coordinator, LEASE};
 use crate::network::{Content, Letter};
 use crate::operator::SWEEPS;
 use crate::world::{Flaw, World};
-use coordinator::driver::{Refusal, Request};
+use coordinator::driver::{Refusal, Request, Submission};
 use coordinator::plan;
 use coordinator::scheduler::{Breach, Completed, Submitted, Synchronized, Timestamp};
 use coordinator::serve::messages::{self, Poll};
@@ -50,7 +50,10 @@ impl World {
                 let plan = plan::parse("sweep.yaml", SWEEPS[sweep]).unwrap();
                 let (sender, reply) = oneshot::channel();
                 let text = SWEEPS[sweep].to_owned();
-                core.handle(clock, Request::Submit(Box::new(plan), text, None, sender))?;
+                core.handle(
+                    clock,
+                    Request::Submit(Submission { plan: Box::new(plan), text, seen: None, listing: None }, sender),
+                )?;
                 return Ok(Some(Asked::Submitted(sweep, reply)));
             }
             Content::Cancel(sweep) => {

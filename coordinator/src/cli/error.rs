@@ -2,6 +2,7 @@
 
 use super::sweep_file::PlanError;
 use crate::analysis::observations::from_csv::ImportError;
+use crate::analyst::TableError;
 use crate::driver::Refusal;
 use crate::identity::IdentityError;
 use crate::merge::MergeError;
@@ -142,6 +143,9 @@ pub enum CliError {
     /// The results of a sweep.
     #[error(transparent)]
     Results(#[from] ResultsError),
+    /// A table of a sweep.
+    #[error(transparent)]
+    Table(TableError),
     /// A job, its job file or its log.
     #[error(transparent)]
     Job(#[from] JobError),
@@ -191,6 +195,16 @@ pub enum CliError {
     Internal(String),
 }
 
+impl From<TableError> for CliError {
+    fn from(error: TableError) -> Self {
+        match error {
+            TableError::Results(error) => Self::Results(error),
+            TableError::Render(error) => Self::Output(error),
+            other => Self::Table(other),
+        }
+    }
+}
+
 impl CliError {
     /// The exit code.
     #[must_use]
@@ -232,10 +246,11 @@ impl CliError {
             | Self::Job(_)
             | Self::NoSweep(_)
             | Self::Merge(_)
-            | Self::Declined => exit::USERS_MISTAKE,
+            | Self::Declined
+            | Self::Table(TableError::EveryMetric(_) | TableError::Shape(_)) => exit::USERS_MISTAKE,
             Self::Interrupted => exit::INTERRUPTED,
             Self::NotReached(_) => exit::NOT_REACHED,
-            Self::Driver(_) | Self::Output(_) | Self::Internal(_) => exit::INTERNAL,
+            Self::Driver(_) | Self::Table(_) | Self::Output(_) | Self::Internal(_) => exit::INTERNAL,
         }
     }
 }

@@ -48,22 +48,34 @@ fn program() -> PathBuf {
     beside.unwrap_or_else(|| PathBuf::from("worker"))
 }
 
-/// Looks at the data set with a worker's eyes before anything is stored: returns what it holds. The worker keeps the resized images,
-/// so the work is not lost.
+/// What a worker found where a data set should be.
+#[derive(Debug, Default)]
+pub struct Inspected {
+    /// Its content; `None` of one that the workers make themselves.
+    pub content: Option<ContentHash>,
+    /// What it holds, line by line.
+    pub lines: Vec<String>,
+    /// The same for programs.
+    pub summary: Summary,
+}
+
+/// Looks at the data set with a worker's eyes before anything is stored. The worker keeps the resized images, so the work is not lost.
 ///
 /// # Errors
 /// If there is no folder, its content is not usable, or the sweep cannot divide it.
-pub async fn inspect(data: &[(String, PathBuf)], plan: &Plan) -> Result<Summary, CliError> {
+pub async fn inspect(data: &[(String, PathBuf)], plan: &Plan) -> Result<Inspected, CliError> {
     let image_size = plan.candidates.first().map_or(DEFAULT_IMAGE_SIZE, |candidate| candidate.template.data.image_size);
     let dataset = &plan.dataset;
     let Prepared { content, cases, summary } = prepare(data, dataset, image_size).await?;
-    let problem = match dataset.lists.on(Inventory::new(content, cases)) {
-        Ok(found) => {
-            dataset.lists.partitions_on(&found.cases).err().map(|error| error.to_string()).or(misfit(plan, &found))
-        }
-        Err(error) => Some(error.to_string()),
-    };
-    problem.map_or(Ok(summary), |problem| Err(CliError::Rejected { sweep: plan.sweep.clone(), problem }))
+    let rejected = |problem: String| CliError::Rejected { sweep: plan.sweep.clone(), problem };
+    let found = dataset.lists.on(Inventory::new(content, cases)).map_err(|error| rejected(error.to_string()))?;
+    dataset.lists.partitions_on(&found.cases).map_err(|error| rejected(error.to_string()))?;
+    if let Some(problem) = misfit(plan, &found) {
+        return Err(rejected(problem));
+    }
+    let is_made = dataset.format == Format::Synthetic;
+    let lines = if is_made { Vec::new() } else { lines(&dataset.name, &summary) };
+    Ok(Inspected { content: (!is_made).then_some(found.content), lines, summary })
 }
 
 async fn prepare(data: &[(String, PathBuf)], dataset: &Dataset, image_size: u32) -> Result<Prepared, CliError> {
@@ -111,7 +123,7 @@ fn description(dataset: &Dataset) -> Vec<String> {
 }
 
 /// What a data set holds, line by line, warnings last.
-pub fn lines(dataset: &str, summary: &Summary) -> Vec<String> {
+fn lines(dataset: &str, summary: &Summary) -> Vec<String> {
     let facts = summary.facts().into_iter().map(|fact| format!("{dataset}: {fact}"));
     facts.chain(summary.warnings().into_iter().map(|warning| format!("warning: {dataset}: {warning}"))).collect()
 }

@@ -13,10 +13,12 @@ mod interrupt;
 pub mod local;
 pub mod offline;
 pub mod output;
+mod pace;
 mod pilot;
 pub mod progress;
 mod protection;
 pub mod server;
+pub mod shape;
 pub mod sweep_file;
 
 pub use error::{CliError, exit};

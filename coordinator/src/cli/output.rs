@@ -17,6 +17,14 @@ pub fn accepts(file: Option<&Path>, format: Format) -> Result<(), CliError> {
     Ok(())
 }
 
+/// Columns of the terminal, if the standard output is one: those that the environment says, else those that it has.
+#[must_use]
+pub fn width() -> Option<usize> {
+    let said = || std::env::var("COLUMNS").ok()?.parse().ok().filter(|columns| *columns > 0);
+    let terminal = comfy_table::Table::new();
+    terminal.is_tty().then(|| said().or_else(|| terminal.width().map(usize::from))).flatten()
+}
+
 /// Writes to the standard output, or to `file`. A file is complete or not there.
 ///
 /// # Errors

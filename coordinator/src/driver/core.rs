@@ -7,7 +7,7 @@
 //! If the store refuses the transaction, the state is read back from it and every request of the batch fails.
 
 use super::TICK;
-use super::handle::{Refusal, Reply, Request};
+use super::handle::{Refusal, Reply, Request, Submission};
 use super::news::News;
 use crate::scheduler::{Decision, Fact, Limits, Record, Rejection, State, Timestamp};
 use crate::store::StoreError;
@@ -155,10 +155,10 @@ impl<K: Keeper> Core<K> {
     /// If the coordinator cannot go on.
     pub fn handle(&mut self, now: Timestamp, request: Request) -> Result<(), StoreError> {
         match request {
-            Request::Submit(plan, text, listing, reply) => {
+            Request::Submit(Submission { plan, text, seen, listing }, reply) => {
                 let listing = listing.or_else(|| self.state.listing_for(&plan));
                 self.state.make_ready(listing);
-                let decision = self.state.submit_decision(*plan, text);
+                let decision = self.state.submit_seen_decision(*plan, text, seen);
                 self.carry_out(now, decision, Some(reply))?;
                 self.state.make_ready(None);
                 Ok(())

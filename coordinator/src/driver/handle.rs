@@ -6,7 +6,7 @@ use crate::scheduler::{
     WorkerInfo,
 };
 use crate::store::StoreError;
-use proto::ids::WorkerId;
+use proto::ids::{ContentHash, WorkerId};
 use proto::status::Status;
 use std::sync::Arc;
 use std::sync::mpsc::Sender;
@@ -33,10 +33,22 @@ pub enum Refusal {
 /// Where an answer goes.
 pub type Reply<R> = oneshot::Sender<Result<R, Refusal>>;
 
+/// A sweep file that is submitted.
+pub struct Submission {
+    /// What it says.
+    pub plan: Box<Plan>,
+    /// Its text.
+    pub text: String,
+    /// The content of its data set, where that was looked at.
+    pub seen: Option<ContentHash>,
+    /// Its jobs, if they could be listed before.
+    pub listing: Option<Arc<Listing>>,
+}
+
 /// What the driver can be asked; see [`Handle`].
 pub enum Request {
     /// A sweep file, and its jobs, if they could be listed before.
-    Submit(Box<Plan>, String, Option<Arc<Listing>>, Reply<Submitted>),
+    Submit(Submission, Reply<Submitted>),
     /// What a submission would do.
     Preview(Box<Plan>, Option<Arc<Listing>>, Reply<Submitted>),
     /// Another try for a sweep's failed and cancelled jobs, and the text of its file.
@@ -69,13 +81,14 @@ pub struct Handle {
 }
 
 impl Handle {
-    /// Submits a sweep file.
+    /// Submits a sweep file. `seen` is the content of its data set, where that was looked at.
     ///
     /// # Errors
     /// See [`Refusal`].
-    pub async fn submit(&self, plan: Plan, text: String) -> Result<Submitted, Refusal> {
+    pub async fn submit(&self, plan: Plan, text: String, seen: Option<ContentHash>) -> Result<Submitted, Refusal> {
         let (plan, listing) = listed(plan).await?;
-        self.ask(|reply| Request::Submit(plan, text, listing, reply)).await
+        let submission = Submission { plan, text, seen, listing };
+        self.ask(|reply| Request::Submit(submission, reply)).await
     }
 
     /// What the submission of a plan would do; nothing is changed.

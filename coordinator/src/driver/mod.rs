@@ -14,7 +14,7 @@ mod news;
 mod replay;
 
 pub use self::core::{Core, Keeper, Written};
-pub use handle::{Handle, Refusal, Reply, Request};
+pub use handle::{Handle, Refusal, Reply, Request, Submission};
 pub use replay::restore;
 
 use crate::scheduler::{Fact, Limits, Record, State, Timestamp};

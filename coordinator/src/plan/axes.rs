@@ -4,9 +4,13 @@
 
 use super::AxisValue;
 use super::grid::{Axis, Grid, Pattern, Point, matches};
+use super::range::range;
 use proto::file::{Key, Mistake, Node, Section, Setting, settings};
 use proto::spec::Architecture;
 use std::collections::HashSet;
+
+/// The key of `grid` that is no axis: which axes advance together.
+const ZIP: &str = "zip";
 
 /// Maximum number of entries of `include` and of `exclude`.
 const MAX_ENTRIES: usize = 1000;
@@ -25,6 +29,7 @@ impl<'a> Axes<'a> {
         let reader = root.node().reader();
         let before = reader.mistakes();
         let given = root.optional("grid", Vec::new(), axes);
+        let zips = root.get("grid").and_then(|grid| grid.entry(ZIP));
         let fixed = settings(root);
         let given = given?;
         for (node, setting) in &fixed {
@@ -34,7 +39,10 @@ impl<'a> Axes<'a> {
         }
         let main = Key::MAIN.into_iter().filter(|key| given.iter().all(|(_, axis)| axis.key != *key));
         let axes = main.filter_map(default_axis).chain(given.iter().map(|(_, axis)| axis.clone())).collect();
-        let grid = Grid { axes, fixed: fixed.iter().map(|(_, setting)| *setting).collect() };
+        let mut grid = Grid { axes, fixed: fixed.iter().map(|(_, setting)| *setting).collect(), zips: Vec::new() };
+        if let Some(node) = zips {
+            grid.zips = read_zips(&node, &grid)?;
+        }
 
         let include = entries(root.get("include"));
         let include: Vec<_> =
@@ -115,19 +123,70 @@ fn default_axis(key: Key) -> Option<Axis> {
 
 /// Reads the section `grid`.
 fn axes<'a>(node: &Node<'a>) -> Option<Vec<(Node<'a>, Axis)>> {
-    let names: Vec<_> = Key::all().map(Key::name).collect();
+    let names: Vec<_> = Key::all().map(Key::name).chain([ZIP]).collect();
     let section = Section::read(node, &names)?;
+    let zipped: Vec<&str> = node.entry(ZIP).map(|zip| zip.texts()).unwrap_or_default();
     let axes: Vec<_> = section
         .entries()
         .iter()
         .filter_map(|(name, node)| Some((node, Key::from_name(name)?)))
-        .map(|(node, key)| Some((node.clone(), Axis { key, values: values(key, node)? })))
+        .map(|(node, key)| Some((node.clone(), Axis { key, values: values(key, node, zipped.contains(&key.name()))? })))
         .collect();
     axes.into_iter().collect()
 }
 
-/// Reads the values of an axis: a list without duplicates, or a single value.
-fn values(key: Key, node: &Node<'_>) -> Option<Vec<Setting>> {
+/// Reads the groups of axes that advance together: a list of axes, or several such lists.
+fn read_zips(node: &Node<'_>, grid: &Grid) -> Option<Vec<Vec<usize>>> {
+    let items = node.items()?;
+    let groups = if items.iter().all(Node::is_list) { items } else { vec![node.clone()] };
+    let mut zips: Vec<Vec<usize>> = Vec::new();
+    for group in &groups {
+        let zip = read_zip(group, grid, &zips)?;
+        zips.push(zip);
+    }
+    Some(zips)
+}
+
+/// Reads a group of axes that advance together.
+fn read_zip(node: &Node<'_>, grid: &Grid, others: &[Vec<usize>]) -> Option<Vec<usize>> {
+    let names: Vec<&'static str> = grid.axes.iter().map(|axis| axis.key.name()).collect();
+    let mut zip: Vec<usize> = Vec::new();
+    for item in node.items()? {
+        let name = item.choice(&names)?;
+        let index = names.iter().position(|other| *other == name)?;
+        if zip.contains(&index) || others.iter().flatten().any(|other| *other == index) {
+            item.reject(Mistake::ZippedTwice(name));
+            return None;
+        }
+        let length = |index: usize| grid.axes[index].values.len();
+        if let Some(&first) = zip.first().filter(|first| length(**first) != length(index)) {
+            let (axis, values) = (name, length(index));
+            item.reject(Mistake::UnequalZip { axis, values, first: names[first], first_values: length(first) });
+            return None;
+        }
+        zip.push(index);
+    }
+    let [first, _, ..] = zip[..] else {
+        node.reject(Mistake::ShortZip);
+        return None;
+    };
+    let mut seen = HashSet::new();
+    for position in 0..grid.axes[first].values.len() {
+        let values = zip.iter().map(|index| AxisValue::from(grid.axes[*index].values[position].value).to_string());
+        let values = values.collect::<Vec<_>>().join(", ");
+        if !seen.insert(values.clone()) {
+            node.reject(Mistake::DuplicateValue(values));
+            return None;
+        }
+    }
+    Some(zip)
+}
+
+/// Reads the values of an axis: a list, a range, or a single value. Only an axis that advances with others may have a value twice.
+fn values(key: Key, node: &Node<'_>, may_repeat: bool) -> Option<Vec<Setting>> {
+    if node.is_mapping() {
+        return range(key, node);
+    }
     if !node.is_list() {
         return Some(vec![key.read(node)?]);
     }
@@ -142,7 +201,7 @@ fn values(key: Key, node: &Node<'_>) -> Option<Vec<Setting>> {
         .map(|item| {
             let setting = key.read(item)?;
             let shown = AxisValue::from(setting.value).to_string();
-            if !seen.insert(shown.clone()) {
+            if !seen.insert(shown.clone()) && !may_repeat {
                 item.reject(Mistake::DuplicateValue(shown));
                 return None;
             }

@@ -28,6 +28,8 @@ pub(super) struct Grid {
     pub(super) axes: Vec<Axis>,
     /// The settings of the sections.
     pub(super) fixed: Vec<Setting>,
+    /// Groups of axes, by their indices, that advance together: all have equally many values.
+    pub(super) zips: Vec<Vec<usize>>,
 }
 
 impl Grid {
@@ -47,20 +49,36 @@ impl Grid {
 
     /// Number of points, without making one; `None` beyond 2^128.
     pub(super) fn count(&self) -> Option<u128> {
-        self.count_from(&self.by_decision(), &mut vec![None; self.axes.len()])
+        self.count_from(&self.by_decision(), &mut vec![None; self.axes.len()], &mut vec![0; self.axes.len()])
     }
 
-    fn count_from(&self, rest: &[usize], point: &mut Point) -> Option<u128> {
+    fn count_from(&self, rest: &[usize], point: &mut Point, indices: &mut Vec<usize>) -> Option<u128> {
         let Some((&index, rest)) = rest.split_first() else { return Some(1) };
         let axis = &self.axes[index];
-        if axis.key.decides() {
-            return axis.values.iter().try_fold(0_u128, |sum, value| {
-                point[index] = Some(*value);
-                sum.checked_add(self.count_from(rest, point)?)
-            });
+        if !self.applies(axis.key, point) {
+            return self.count_from(rest, point, indices);
         }
-        let factor = if self.applies(axis.key, point) { axis.values.len() as u128 } else { 1 };
-        factor.checked_mul(self.count_from(rest, point)?)
+        let leader = self.leader(index, point).map(|leader| indices[leader]);
+        // what decides nothing has as many points after each of its values
+        let (positions, factor) = match leader {
+            Some(position) => (position..position + 1, 1),
+            None if axis.key.decides() => (0..axis.values.len(), 1),
+            None => (0..1, axis.values.len() as u128),
+        };
+        let mut sum = 0_u128;
+        for position in positions {
+            point[index] = Some(axis.values[position]);
+            indices[index] = position;
+            sum = sum.checked_add(self.count_from(rest, point, indices)?)?;
+        }
+        point[index] = None;
+        sum.checked_mul(factor)
+    }
+
+    /// The axis of its zip that is chosen already, which an axis must follow.
+    fn leader(&self, index: usize, point: &[Option<Setting>]) -> Option<usize> {
+        let zip = self.zips.iter().find(|zip| zip.contains(&index))?;
+        zip.iter().copied().find(|other| *other != index && point[*other].is_some())
     }
 
     /// All points, the last axis varying fastest.
@@ -81,7 +99,9 @@ impl Grid {
         if !self.applies(axis.key, point) {
             return self.visit(rest, point, indices, found);
         }
-        for (position, value) in axis.values.iter().enumerate() {
+        let leader = self.leader(index, point).map(|leader| indices[leader]);
+        let follows = |(position, _): &(usize, &Setting)| leader.is_none_or(|leader| leader == *position);
+        for (position, value) in axis.values.iter().enumerate().filter(follows) {
             point[index] = Some(*value);
             indices[index] = position;
             self.visit(rest, point, indices, found);

@@ -10,6 +10,7 @@
 
 mod axes;
 mod grid;
+mod range;
 mod replicates;
 mod simulation;
 mod stopping;

@@ -62,7 +62,12 @@ fn sweep(file: &SweepFile<'_>) -> Mapping {
         let values = axis.values.iter().map(|setting| value(setting.value)).collect::<Vec<_>>();
         (axis.key.name(), values.into())
     });
-    put(&mut all, "grid", mapping(axes));
+    let mut axes = mapping(axes);
+    if !grid.zips.is_empty() {
+        let names = |zip: &Vec<usize>| zip.iter().map(|index| grid.axes[*index].key.name()).collect::<Vec<_>>();
+        put(&mut axes, "zip", grid.zips.iter().map(names).collect::<Vec<_>>());
+    }
+    put(&mut all, "grid", axes);
     put_settings(&mut all, Key::all().filter_map(|key| fixed(&file.axes, key)));
     let least = match &file.stopping {
         Some((StoppingSection::Until { least, .. }, _)) => Some(*least),
@@ -285,6 +290,7 @@ mod tests {
             "split: {train: rest, validation: 0.1, test: {pattern: '_1.*'}}\nreplicates: {split_seeds: 3}\n",
             "split: {train: 9, validation: 5, test: '[\"P1_1\", \"P2_2\"]'}\n",
             "split: {scheme: file, file: '{\"4\":{\"train\":[\"P1_1\",\"P2_2\"],\"test\":[\"P3_3\"]},\"6\":{\"train\":[\"P3_3\"],\"test\":[\"P1_1\"]}}'}\n",
+            "grid: {learning_rate: {from: 1e-5, to: 1e-2, steps: 4, scale: log}, training.batch_size: [1, 2, 2, 8], zip: [learning_rate, training.batch_size]}\n",
             "grid: {loss: [bce, dice, focal]}\nsimulate: {mean: {from: 0.5, to: 0.7}, collapse: [0, 0, 1]}\n",
         ];
         let datasets = [

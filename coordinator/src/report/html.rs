@@ -9,6 +9,7 @@ pub(super) type Head<'a> = (&'a str, bool);
 pub(super) fn table(caption: &str, heads: &[Head<'_>], rows: &[Vec<Markup>]) -> Markup {
     let class = |is_number: bool| is_number.then_some("number");
     html! {
+        (sideways())
         div class="wide" tabindex="0" role="region" aria-label=(caption) {
             table {
                 caption { (caption) }
@@ -26,6 +27,11 @@ pub(super) fn table(caption: &str, heads: &[Head<'_>], rows: &[Vec<Markup>]) -> 
             }
         }
     }
+}
+
+/// What small screens say above something that is wider than they are.
+pub(super) fn sideways() -> Markup {
+    html! { p class="hint" aria-hidden="true" { "\u{2194} goes on sideways" } }
 }
 
 /// A cell of text.

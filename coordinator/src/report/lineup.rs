@@ -134,6 +134,33 @@ impl<'a> Lineup<'a> {
         self.best.iter().chain(others.first()).chain(last).copied().collect()
     }
 
+    /// The baselines, best mean score first.
+    #[must_use]
+    pub fn baselines(&self) -> Vec<usize> {
+        let rows = &self.analysis.baselines;
+        let key = |index: &usize| match rows[*index].scores.mean {
+            Some(mean) if self.analysis.higher_is_better => -mean,
+            Some(mean) => mean,
+            None => f64::INFINITY,
+        };
+        let mut order: Vec<usize> = (0..rows.len()).collect();
+        order.sort_by(|a, b| key(a).total_cmp(&key(b)));
+        order
+    }
+
+    /// By what the candidates are sorted, in words.
+    #[must_use]
+    pub fn sorted_by(&self) -> &'static str {
+        let is_other = |row: &Performance| {
+            row.adjusted_mean.zip(row.scores.mean).is_some_and(|(adjusted, mean)| (adjusted - mean).abs() > 1e-9)
+        };
+        if self.analysis.candidates.iter().any(is_other) {
+            "By the mean that each would have if all had the same splits"
+        } else {
+            "By mean score"
+        }
+    }
+
     /// What to say where figures do not show all; nothing where they do.
     #[must_use]
     pub fn left_out(&self) -> String {

@@ -14,6 +14,7 @@ mod html;
 mod lineup;
 mod looks;
 mod material;
+mod outlines;
 mod page;
 mod provenance;
 
@@ -41,7 +42,7 @@ pub fn report(mut material: Material<'_>) -> Report {
     lineup::name_for_people(&mut material.analysed);
     let Analysed { observations, analysis, .. } = &material.analysed;
     let answer = answer(analysis);
-    let metric = material.results.head.objective.metric;
+    let metric = material.results.head.metric;
     let lineup = Lineup::new(observations, analysis);
     let figures: Vec<Figure> = [
         Some(figures::scores(&lineup)),

@@ -1,7 +1,7 @@
 //! The page: what stands where. The answer comes first, then the evidence, then what it takes to check it.
 
 use super::figures::{self, Figure};
-use super::html::{cell, table};
+use super::html::{cell, sideways, table};
 use super::lineup::{Lineup, MAX_SHOWN};
 use super::material::Material;
 use super::{examples, failures, looks, provenance};
@@ -9,6 +9,7 @@ use crate::analysis::answer::Answer;
 use crate::analysis::comparison::Performance;
 use crate::results::{RowState, SweepResults};
 use crate::stats::Interval;
+use crate::tables::About;
 use crate::text::{metric_name, p_value, range, signed, signed_or_dash};
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 use proto::spec::Trainer;
@@ -67,8 +68,8 @@ fn head(material: &Material<'_>) -> Markup {
             p {
                 (sweep.candidates.len()) " candidates on " (sweep.replicates.len()) " replicates, "
                 (ended) " of " (jobs.len()) " jobs ended. Scores are "
-                (metric_name(sweep.objective.metric.name())) " of the " (sweep.objective.reported(&sweep.split)) " cases, with the weights of "
-                "the " (sweep.objective.epoch) " epoch."
+                (metric_name(sweep.metric.name())) " of the " (sweep.objective.reported(&sweep.split)) " cases, with the weights of "
+                "the " (About::epochs(sweep)) "."
             }
         }
     }
@@ -119,10 +120,12 @@ fn contents(material: &Material<'_>, figures: &[Figure]) -> Markup {
                 @if index == 0 { a href="#candidates" { "Candidates" } }
             }
             a href="#power" { "What these splits can show" }
+            @if material.analysed.analysis.effects.is_some() { a href="#effects" { "Which axes matter" } }
             @if !material.results.looks.is_empty() { a href="#looks" { "Who was stopped early" } }
             a href="#verdicts" { "Failures and verdicts" }
             @if !material.examples.is_empty() { a href="#examples" { "What it looks like" } }
             a href="#reproduce" { "Making these numbers again" }
+            a href="#files" { "Files beside this page" }
         }
     }
 }
@@ -143,12 +146,13 @@ fn candidates(lineup: &Lineup<'_>) -> Markup {
     let shown = lineup.shown();
     let rows =
         shown.iter().map(|&candidate| row(lineup.name(candidate), lineup.row(candidate), &lineup.verdict(candidate)));
-    let baselines = lineup.analysis.baselines.iter().map(|baseline| row(&baseline.label, baseline, "no training"));
+    let baselines = lineup.baselines().into_iter().map(|baseline| &lineup.analysis.baselines[baseline]);
+    let baselines = baselines.map(|baseline| row(&baseline.label, baseline, "no training"));
     let rows: Vec<_> = rows.chain(baselines).collect();
     html! {
         section id="candidates" {
             h2 { "Candidates" }
-            (table("By mean score, failures at the worst, the best first; then what needs no training", &heads, &rows))
+            (table(&format!("{}, the best first; then what needs no training", lineup.sorted_by()), &heads, &rows))
             p class="note" {
                 "n is the number of scores; sd is over them. \u{201c}This pool\u{201d} is other random splits of these cases, "
                 "\u{201c}new data\u{201d} new cases and new training sets. \u{201c}The best\u{201d} is chosen by the validation "
@@ -200,7 +204,8 @@ fn drawn(figure: &Figure) -> Markup {
         section id=(figure.name) {
             h2 { (figure.title) }
             figure {
-                div class="wide" { (figure.inline()) }
+                (sideways())
+                div class="wide" tabindex="0" role="region" aria-label=(figure.title) { (figure.inline()) }
                 figcaption {
                     p { b { "See: " } (figure.see) }
                     p { b { "Do not conclude: " } (figure.caution) }

@@ -15,7 +15,7 @@ mod types;
 
 pub use job_file::{JobError, job_file};
 pub use job_log::job_log;
-pub use read::{NoSweep, ResultsError, examples, measurements, read, state};
+pub use read::{NoSweep, ResultsError, dataset, examples, measurements, none_yet, read, state};
 pub use types::{
     BaselineRow, Example, JobRow, MeasurementRow, RowState, ScoredResult, SplitsAre, SweepHead, SweepResults,
 };

@@ -9,9 +9,11 @@ use super::types::{
     BaselineRow, Example, JobRow, MeasurementRow, RowState, ScoredResult, SplitsAre, SweepHead, SweepResults,
 };
 use crate::driver::restore;
+use crate::plan::Plan;
 use crate::scheduler::{JobState, Limits, State, Sweep, Timestamp};
 use crate::store::{Reader, StoreError, StoredResult};
 use proto::cases::CaseLists;
+use proto::data::Dataset;
 use proto::extras::BaselineCounts;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -131,20 +133,48 @@ fn find<'a>(state: &'a State, name: &str) -> Result<&'a Sweep, ResultsError> {
     })
 }
 
+/// The data set of a sweep, as its file describes it.
+///
+/// # Errors
+/// If the store cannot be read, or has no such sweep.
+pub fn dataset(reader: &Reader, sweep: &str) -> Result<Dataset, ResultsError> {
+    let state = state(reader)?;
+    Ok(find(&state, sweep)?.plan.dataset.clone())
+}
+
+/// The results of a sweep that has not begun.
+#[must_use]
+pub fn none_yet(plan: &Plan) -> SweepResults {
+    let head = SweepHead::of_plan(plan);
+    SweepResults { head, jobs: Vec::new(), baselines: Vec::new(), looks: Vec::new(), cases: Vec::new() }
+}
+
 impl SweepHead {
     fn of(sweep: &Sweep) -> Self {
-        let (plan, data) = (&sweep.plan, sweep.inventory.as_deref());
+        let data = sweep.inventory.as_deref();
+        Self {
+            content: data.map(|data| data.content),
+            split: data.and_then(|data| sweep.plan.split(0, data).ok()).unwrap_or(sweep.plan.drawn()),
+            cases: data.map(|data| data.cases.len()),
+            groups: data.map(|data| data.marks.groups.clone()).unwrap_or_default(),
+            ..Self::of_plan(&sweep.plan)
+        }
+    }
+
+    /// What is known before a worker has offered the data set.
+    fn of_plan(plan: &Plan) -> Self {
         Self {
             sweep: plan.sweep.clone(),
-            content: data.map(|data| data.content),
-            trainer: sweep.trainer(),
+            content: None,
+            trainer: plan.trainer(),
             axes: plan.axes.clone(),
             candidates: plan.candidates.iter().map(|candidate| candidate.values.clone()).collect(),
             replicates: plan.replicates.clone(),
             objective: plan.objective,
-            split: data.and_then(|data| plan.split(0, data).ok()).unwrap_or(plan.drawn()),
-            cases: data.map(|data| data.cases.len()),
-            groups: data.map(|data| data.marks.groups.clone()).unwrap_or_default(),
+            metric: plan.objective.metric,
+            split: plan.drawn(),
+            cases: None,
+            groups: Vec::new(),
             splits_are: splits_are(&plan.dataset.lists),
         }
     }

@@ -5,7 +5,7 @@ use crate::race::Look;
 use proto::extras::Baseline;
 use proto::ids::{Attempt, BaselinesHash, ContentHash, JobId};
 use proto::measure::{CaseCounts, JobResult, Measurement, Scores};
-use proto::spec::{Seeds, Split, Subset, Trainer};
+use proto::spec::{Metric, Seeds, Split, Subset, Trainer};
 
 /// All results of a sweep. Its epochs and pictures are not among them: they would be millions.
 #[derive(Debug, Clone, PartialEq)]
@@ -23,6 +23,13 @@ pub struct SweepResults {
 }
 
 impl SweepResults {
+    /// The same results, shown by another metric than the objective's. Every job has a score in each.
+    #[must_use]
+    pub fn shown_by(mut self, metric: Metric) -> Self {
+        self.head.metric = metric;
+        self
+    }
+
     /// The id of a case. An index beyond the list can only be a worker's mistake: it is shown as it is.
     #[must_use]
     pub fn case(&self, index: u32) -> String {
@@ -199,8 +206,10 @@ pub struct SweepHead {
     pub candidates: Vec<Vec<Option<AxisValue>>>,
     /// The replicates' seeds.
     pub replicates: Vec<Seeds>,
-    /// By what candidates are selected, and which metric is reported.
+    /// What the sweep file says: by what epochs were chosen and candidates stopped, and which subset is reported.
     pub objective: Objective,
+    /// The metric that is shown: the objective's, unless somebody asks for another.
+    pub metric: Metric,
     /// The sizes of the subsets.
     pub split: Split,
     /// Number of cases of the data set, once a worker has offered it.

@@ -99,7 +99,7 @@ pub(super) fn notice(worker: &Worker, sweep: &Sweep) -> Option<String> {
     match (worker.offers.get(&sweep.plan.dataset)?, &sweep.inventory) {
         (Found::Problem(problem), _) => Some(format!("no jobs of sweep `{name}`: {problem}")),
         (Found::Inventory(own), Some(pinned)) if own.content != pinned.content => Some(format!(
-            "no jobs of sweep `{name}`: data set `{data}` has content {} here, but the sweep uses content {} (first offered by {}); if the files were changed on purpose, give the sweep another name",
+            "no jobs of sweep `{name}`: data set `{data}` has content {} here, but the sweep uses content {} (first offered by {}); if the files were changed on purpose, give the data set another name",
             own.content.short(),
             pinned.content.short(),
             sweep.pinned_by

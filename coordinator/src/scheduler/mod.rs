@@ -39,7 +39,7 @@ pub use job::{Holder, IllegalTransition, Job, JobState};
 pub use listing::Listing;
 pub use request::{
     Breach, Completed, Completion, Decision, Deleted, Grant, Record, Rejection, Submitted, Synchronization,
-    Synchronized,
+    Synchronized, Taken,
 };
 pub use state::{Limits, State};
 pub use sweep::{Counts, Sweep};

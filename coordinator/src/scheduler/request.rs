@@ -2,7 +2,7 @@
 
 use super::Fact;
 use proto::data::Dataset;
-use proto::ids::{Attempt, JobId, Lease, WorkerId};
+use proto::ids::{Attempt, ContentHash, JobId, Lease, WorkerId};
 use proto::measure::{JobResult, Measurement, Outcome};
 use proto::spec::JobSpec;
 
@@ -186,6 +186,8 @@ pub struct Submitted {
     pub unknown: u64,
     /// Results of the sweep that its new grid does not name.
     pub hidden: u64,
+    /// The content that was taken for that of its data set, without anybody having seen it, as every job has a result under it.
+    pub taken: Option<Taken>,
 }
 
 /// The answer to a deletion.
@@ -195,4 +197,25 @@ pub struct Deleted {
     pub results: u64,
     /// Results that stay, as other sweeps list their jobs.
     pub shared: u64,
+}
+
+/// The content of a data set, from an earlier sweep.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Taken {
+    /// The content.
+    pub content: ContentHash,
+    /// The sweep that had it.
+    pub of: String,
+}
+
+impl std::fmt::Display for Taken {
+    /// A sentence for people.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { content, of } = self;
+        write!(
+            f,
+            "every job has a result already, on data set content {} of sweep `{of}`; if the files have changed since, give the data set another name",
+            content.short()
+        )
+    }
 }

@@ -1,15 +1,17 @@
 //! The service for people and the command line.
 
 use super::status;
-use crate::analyst::{Analyst, TableError};
+use crate::analyst::{Analyst, Question, TableError, Written};
 use crate::driver::Handle;
 use crate::plan;
 use crate::results::{JobError, ResultsError, RowState};
 use crate::scheduler::{Deleted, Submitted};
 use crate::store::Reader;
-use crate::tables::TableKind;
 use crate::tables::export::Format;
+use crate::tables::table::Frame;
+use crate::tables::{Shape, TableKind};
 use proto::convert::InvalidMessage;
+use proto::spec::Metric;
 use proto::wire::sweeps_server::Sweeps;
 use proto::wire::{
     CancelRequest, CancelResponse, DeleteRequest, DeleteResponse, JobRequest, JobResponse, LogResponse, RetryRequest,
@@ -64,7 +66,8 @@ impl Sweeps for SweepsService {
         let (plan, text) = parsed.map_err(|error| Status::internal(error.to_string()))?;
         let plan = plan.map_err(|errors| Status::invalid_argument(errors.to_string()))?;
         let plan = if simulated { plan.simulated() } else { plan };
-        let submitted = if preview { self.handle.preview(plan).await } else { self.handle.submit(plan, text).await };
+        let submitted =
+            if preview { self.handle.preview(plan).await } else { self.handle.submit(plan, text, None).await };
         Ok(Response::new(submitted.map_err(status)?.into()))
     }
 
@@ -110,23 +113,18 @@ impl Sweeps for SweepsService {
     type TablesStream = Pieces<TablesResponse>;
 
     async fn tables(&self, request: Request<TablesRequest>) -> Result<Response<Self::TablesStream>, Status> {
-        let TablesRequest { sweep, rows, format, state } = request.into_inner();
-        let unknown = |field| Status::invalid_argument(InvalidMessage::Value(field).to_string());
-        let rows = TableKind::from_name(&rows).ok_or_else(|| unknown("rows"))?;
-        let format: Format = clap::ValueEnum::from_str(&format, false).map_err(|_| unknown("format"))?;
-        let state = match state.as_str() {
-            "" => None,
-            name => Some(RowState::from_name(name).ok_or_else(|| unknown("state"))?),
-        };
+        let question = question(request.into_inner())?;
         let place = place(&self.tables, "tables")?;
         let mut analyst = Arc::clone(&self.analyst).lock_owned().await;
         // a table whose reader has gone is made all the same, and others wait for its end
-        let made = tokio::task::spawn_blocking(move || analyst.table(&sweep, rows, state, format));
-        let text = made.await.map_err(|error| Status::internal(error.to_string()))?.map_err(without_table)?;
+        let made = tokio::task::spawn_blocking(move || analyst.answer(&question));
+        let made = made.await.map_err(|error| Status::internal(error.to_string()))?;
+        let Written { text, left_out } = made.map_err(without_table)?;
         let pieces = (0..text.len()).step_by(PIECE_BYTES).map(move |start| {
             let _place = &place;
             let end = text.len().min(start + PIECE_BYTES);
-            Ok(TablesResponse { text: text[start..end].to_vec() })
+            let left_out = if start == 0 { left_out.clone() } else { Vec::new() };
+            Ok(TablesResponse { text: text[start..end].to_vec(), left_out })
         });
         Ok(Response::new(Box::pin(iter(pieces))))
     }
@@ -160,9 +158,29 @@ fn without_job(error: JobError) -> Status {
 
 impl From<Submitted> for SubmitResponse {
     fn from(submitted: Submitted) -> Self {
-        let Submitted { sweep, jobs, succeeded, retried, running, waiting, new, unknown, hidden } = submitted;
-        Self { sweep, jobs, succeeded, retried, running, waiting, new, unknown, hidden }
+        let Submitted { sweep, jobs, succeeded, retried, running, waiting, new, unknown, hidden, taken } = submitted;
+        let note = taken.map(|taken| taken.to_string()).unwrap_or_default();
+        Self { sweep, jobs, succeeded, retried, running, waiting, new, unknown, hidden, note }
     }
+}
+
+/// What a client asks for.
+fn question(request: TablesRequest) -> Result<Question, Status> {
+    let TablesRequest { sweep, rows, format, metrics, columns, sort, top, width, caption, label, state } = request;
+    let unknown = |field| Status::invalid_argument(InvalidMessage::Value(field).to_string());
+    let rows = TableKind::from_name(&rows).ok_or_else(|| unknown("rows"))?;
+    let format: Format = clap::ValueEnum::from_str(&format, false).map_err(|_| unknown("format"))?;
+    let metrics = metrics.iter().map(|name| Metric::from_name(name)).collect::<Option<_>>();
+    let metrics = metrics.ok_or_else(|| unknown("metrics"))?;
+    let text = |text: String| (!text.is_empty()).then_some(text);
+    let number = |number: u32| (number > 0).then_some(number as usize);
+    let frame = Frame { width: number(width), caption: text(caption), label: text(label) };
+    let shape = Shape { columns, sort: text(sort), top: number(top), frame };
+    let state = match state.as_str() {
+        "" => None,
+        name => Some(RowState::from_name(name).ok_or_else(|| unknown("state"))?),
+    };
+    Ok(Question { sweep, rows, metrics, state, format, shape })
 }
 
 fn without_table(error: TableError) -> Status {
@@ -171,6 +189,7 @@ fn without_table(error: TableError) -> Status {
             Status::not_found(error.to_string())
         }
         TableError::Results(ResultsError::Store(_)) => Status::unavailable(error.to_string()),
+        TableError::EveryMetric(_) | TableError::Shape(_) => Status::invalid_argument(error.to_string()),
         TableError::Render(_) | TableError::Threads(_) => Status::internal(error.to_string()),
     }
 }

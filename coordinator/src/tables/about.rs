@@ -5,7 +5,7 @@ use crate::analysis::comparison::{Analysis, Options};
 use crate::analysis::observations::{Observations, from_results};
 use crate::plan::Objective;
 use crate::results::{SweepHead, SweepResults};
-use proto::spec::Trainer;
+use proto::spec::{EpochChoice, Trainer};
 
 /// A sweep, or a file of another tool, with what its scores come to.
 #[derive(Debug, Clone, PartialEq)]
@@ -60,16 +60,30 @@ impl About {
     /// What stands above the tables of a sweep's analysis.
     #[must_use]
     pub fn analysis(head: &SweepHead) -> Self {
-        let Objective { metric, epoch, .. } = head.objective;
+        let Objective { metric: objective, epoch, .. } = head.objective;
+        let metric = head.metric;
         let subset = head.objective.reported(&head.split);
         let mut about = Self::sweep(head);
-        about.scores = format!("{metric} of the {subset} subset, {epoch} epoch");
+        about.scores = format!("{metric} of the {subset} subset, {}", Self::epochs(head));
         about.head.extend([
             ("metric", Cell::from(metric.name())),
             ("subset", Cell::from(subset.name())),
             ("epoch", Cell::from(epoch.name())),
+            ("objective", Cell::from(objective.name())),
         ]);
         about
+    }
+
+    /// Which epoch's weights count, and by which metric it was chosen where another is shown.
+    #[must_use]
+    pub fn epochs(head: &SweepHead) -> String {
+        let Objective { metric, epoch, .. } = head.objective;
+        match epoch {
+            _ if metric == head.metric => format!("{epoch} epoch"),
+            // it is the last by every metric
+            EpochChoice::Last => "last epoch, as by every metric".to_owned(),
+            EpochChoice::Best => format!("epoch of the best validation {metric}"),
+        }
     }
 
     /// A table with this above it.

@@ -1,7 +1,7 @@
 //! The result table: each candidate over its replicates, then each baseline.
 
 use super::about::Analysed;
-use super::layout::{self, axis_cells, axis_columns, laid_out};
+use super::layout::{self, axis_cells, axis_columns, laid_out, names};
 use super::table::{Cell, Kind, Show, Table};
 use crate::analysis::answer::answer;
 use crate::analysis::comparison::{Analysis, Finding, NewData, Performance};
@@ -31,8 +31,11 @@ pub fn candidates(of: &Analysed) -> Table {
     });
     let mut table = about.table("candidates", all_columns, rows.collect());
     table.head.extend(head(analysis));
-    table.listed = Some(by_score(analysis));
-    table.strong = strong(&lines, table.listed.as_deref().unwrap_or_default());
+    let order = by_score(analysis);
+    let mean = table.columns.iter().position(|column| matches!(column.show, Show::Spread(_)));
+    table.strong = strong_rows(&lines, &order).into_iter().zip(mean.into_iter().cycle()).collect();
+    table.listed = Some(order);
+    table.spare = spare(analysis);
     table.notes = notes(analysis);
     table.answer = answer(analysis).sentences();
     table
@@ -40,7 +43,7 @@ pub fn candidates(of: &Analysed) -> Table {
 
 /// The rows that stand out: the leader, and those not told apart from it; but none that did not always train and stands beneath one
 /// that does not stand out.
-fn strong(lines: &[Line<'_>], by_score: &[usize]) -> Vec<usize> {
+fn strong_rows(lines: &[Line<'_>], by_score: &[usize]) -> Vec<usize> {
     let candidates = || by_score.iter().filter(|index| !lines[**index].is_baseline);
     let above_all = candidates().take_while(|index| lines[**index].is_strong()).count();
     let trains = |line: &Line<'_>| line.is_best || line.row.not_trained.count + line.row.far_outside == 0;
@@ -52,8 +55,21 @@ fn strong(lines: &[Line<'_>], by_score: &[usize]) -> Vec<usize> {
     strong
 }
 
+/// The rows that stand out by the analysis' metric, in ascending order.
+pub(super) fn strong(analysis: &Analysis) -> Vec<usize> {
+    strong_rows(&lines(analysis), &by_score(analysis))
+}
+
+/// What people can do without, the first to go first: what is zero throughout, then what the sentences beneath the table say too.
+fn spare(analysis: &Analysis) -> Vec<String> {
+    let some_failed = analysis.candidates.iter().any(|row| row.failed.count > 0);
+    let (first, later): (&[&str], &[&str]) = if some_failed { (&[], &["failed"]) } else { (&["failed"], &[]) };
+    let rest: &[&str] = &["jobs", "degenerate", "diverged", "dropped", "pool_low", "trivial", "mean_if_trained"];
+    names(&[first, rest, later, &["n", "new_low"]].concat())
+}
+
 /// The rows as people see them: the best adjusted mean first, those without a score last, then the baselines.
-fn by_score(analysis: &Analysis) -> Vec<usize> {
+pub(super) fn by_score(analysis: &Analysis) -> Vec<usize> {
     let key = |candidate: &usize| {
         let row = &analysis.candidates[*candidate];
         let mean = row.adjusted_mean.or(row.scores.mean);
@@ -223,20 +239,21 @@ fn head(analysis: &Analysis) -> Vec<(&'static str, Cell)> {
     ]
 }
 
-fn notes(analysis: &Analysis) -> Vec<String> {
+/// `n = 8 runs on 8 random splits`.
+pub(super) fn runs(analysis: &Analysis) -> String {
     let ns = analysis.candidates.iter().map(|row| row.scores.n);
     let n = match (ns.clone().min(), ns.max()) {
         (Some(least), Some(most)) if least < most => format!("{least} to {most}"),
         (_, most) => most.unwrap_or(0).to_string(),
     };
+    let runs = if n == "1" { "run" } else { "runs" };
+    format!("n = {n} {runs} on {}", plural(analysis.splits as u64, "random split"))
+}
+
+fn notes(analysis: &Analysis) -> Vec<String> {
     let confidence = 100.0 * (1.0 - analysis.options.alpha);
     vec![
-        format!(
-            "Mean ± standard deviation of {} over n = {n} {} on {}.",
-            analysis.metric,
-            if n == "1" { "run" } else { "runs" },
-            plural(analysis.splits as u64, "random split")
-        ),
+        format!("Mean ± standard deviation of {} over {}.", analysis.metric, runs(analysis)),
         format!(
             "Intervals of {confidence:.0} %, of each mean by itself. This pool: other random splits of these cases (t). New data: new cases and training sets (Nadeau and Bengio, ratio {}).",
             measured(analysis.ratio)

@@ -1,7 +1,7 @@
 //! Which axes matter: the exact analysis of variance of a full grid, with every job that ended, and without what did not train.
 
 use super::about::Analysed;
-use super::layout::{self, laid_out};
+use super::layout::{self, laid_out, names};
 use super::table::{Cell, Show, Table};
 use crate::analysis::comparison::{Effect, EffectTable, LevelMean};
 
@@ -15,6 +15,7 @@ pub fn effects(of: &Analysed) -> Table {
     let lines: Vec<_> = tables.flat_map(|(jobs, table)| lines(jobs, table)).collect();
     let (columns, rows) = laid_out(fields(), &lines);
     let mut table = of.about.table("effects", columns, rows);
+    table.spare = names(&["sum_of_squares", "df", "f"]);
     table.notes = match effects {
         None => vec!["There are no effects: the candidates are no full grid with scores on common splits.".to_owned()],
         Some(_) => vec![

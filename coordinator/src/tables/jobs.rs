@@ -3,7 +3,7 @@
 //! Rows stand in the order of the plan: candidate, replicate, then subset and case, or attempt and epoch.
 
 use super::about::About;
-use super::layout::{axis_cells, axis_columns, exact, measured, text};
+use super::layout::{axis_cells, axis_columns, exact, measured, names, text};
 use super::table::{Cell, Column, Kind, Table};
 use crate::results::{JobRow, MeasurementRow, SweepHead, SweepResults};
 use proto::measure::{CaseCounts, Scores};
@@ -27,7 +27,19 @@ pub fn jobs(results: &SweepResults) -> Table {
     columns.extend(exact(&["parameters"]));
     columns.extend(text(&["device", "worker", "message"]));
     let rows = in_plan_order(jobs).into_iter().map(|job| job_row(head, job)).collect();
-    About::sweep(head).table("jobs", columns, rows)
+    let mut table = About::sweep(head).table("jobs", columns, rows);
+    let whole = ["split_hash", "device", "parameters", "order_seed", "init_seed", "worker", "attempts"];
+    table.spare = names(&whole);
+    table.spare.extend(other_scores(head, &["val", "test"]));
+    table.spare.extend(names(&["message", "epochs", "best_epoch"]));
+    table.spare.extend([format!("val_{}", head.metric), "train_seconds".to_owned(), "verdict".to_owned()]);
+    table
+}
+
+/// The columns of the scores by other metrics than the one that is shown.
+fn other_scores(head: &SweepHead, prefixes: &[&str]) -> Vec<String> {
+    let others = || Metric::ALL.iter().filter(|metric| **metric != head.metric);
+    prefixes.iter().flat_map(|prefix| others().map(move |metric| format!("{prefix}_{metric}"))).collect()
 }
 
 fn job_row(head: &SweepHead, job: &JobRow) -> Vec<Cell> {
@@ -74,7 +86,9 @@ pub fn cases(results: &SweepResults) -> Table {
         let subsets = scored.flat_map(|scored| SUBSETS.map(|subset| (subset, in_order(scored.cases(subset)))));
         subsets.flat_map(move |(subset, cases)| cases.into_iter().map(move |case| case_row(results, job, subset, case)))
     });
-    About::sweep(head).table("cases", columns, rows.collect())
+    let mut table = About::sweep(head).table("cases", columns, rows.collect());
+    table.spare = names(&["tn", "fn", "fp", "tp"]);
+    table
 }
 
 fn in_order(cases: &[CaseCounts]) -> Vec<&CaseCounts> {
@@ -111,7 +125,10 @@ pub fn measurements(results: &SweepResults, measurements: &[MeasurementRow]) -> 
         cells.push(measurement.seconds.into());
         cells
     });
-    About::sweep(head).table("measurements", columns, rows.collect())
+    let mut table = About::sweep(head).table("measurements", columns, rows.collect());
+    table.spare = other_scores(head, &["val"]);
+    table.spare.extend(names(&["seconds", "attempt"]));
+    table
 }
 
 fn in_plan_order(jobs: &[JobRow]) -> Vec<&JobRow> {

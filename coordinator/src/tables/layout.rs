@@ -72,6 +72,11 @@ pub(super) fn scores(names: &[&str]) -> Vec<Column> {
     names.iter().map(|name| Column::new(*name, Kind::Score)).collect()
 }
 
+/// Names of columns, as a table keeps them.
+pub(super) fn names(names: &[&str]) -> Vec<String> {
+    names.iter().map(|name| (*name).to_owned()).collect()
+}
+
 pub(super) fn text(names: &[&str]) -> Vec<Column> {
     names.iter().map(|name| Column::new(*name, Kind::Text)).collect()
 }

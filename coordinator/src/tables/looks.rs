@@ -1,7 +1,7 @@
 //! The looks of a sweep -> a table: how every candidate that was left stood, the decision, and its evidence.
 
 use super::about::About;
-use super::layout::{axis_cells, axis_columns, exact, measured, scores, text};
+use super::layout::{axis_cells, axis_columns, exact, measured, names, scores, text};
 use super::table::{Cell, Table};
 use crate::analysis::observations;
 use crate::race::{Look, Reason, Standing};
@@ -25,7 +25,9 @@ pub fn looks(results: &SweepResults) -> Table {
     columns.extend(measured(&["p", "threshold"]));
     columns.extend(scores(&["half_width"]));
     let rows = looks.iter().flat_map(|look| look.standings.iter().map(|standing| row(head, look, standing)));
-    About::sweep(head).table("looks", columns, rows.collect())
+    let mut table = About::sweep(head).table("looks", columns, rows.collect());
+    table.spare = names(&["half_width", "threshold", "pairs", "collapses", "difference"]);
+    table
 }
 
 fn row(head: &SweepHead, look: &Look, standing: &Standing) -> Vec<Cell> {

@@ -28,6 +28,7 @@ mod looks;
 mod metrics;
 mod pairs;
 mod ranks;
+mod shape;
 pub mod table;
 mod variance;
 
@@ -41,6 +42,7 @@ pub use looks::looks;
 pub use metrics::{side_by_side, stacked};
 pub use pairs::pairs;
 pub use ranks::ranks;
+pub use shape::{Shape, ShapeError};
 pub use variance::variance;
 
 /// Every table of an analysis, in the order in which they are read.

@@ -1,7 +1,7 @@
 //! The paired differences: every candidate with every later one, then with every baseline.
 
 use super::about::Analysed;
-use super::layout::{self, laid_out};
+use super::layout::{self, laid_out, names};
 use super::table::{Cell, Show, Table};
 use crate::analysis::answer::{answer, settles};
 use crate::analysis::comparison::{Analysis, Clustered, Comparison, Flips, Outlook, Pair, Simultaneous};
@@ -11,6 +11,9 @@ use crate::text::measured;
 
 /// Maximum number of pairs that are shown to people; of more, those with the best.
 const MAX_LISTED: usize = 200;
+
+/// What people can do without, the first to go first.
+const SPARE: [&str; 7] = ["superiority", "pool_low_all_pairs", "settle", "p_max_t", "n", "p_holm", "new_low_all_pairs"];
 
 /// Pairs of candidates, by first and second, then pairs of a candidate with a baseline.
 ///
@@ -29,6 +32,7 @@ pub fn pairs(of: &Analysed) -> Table {
     table.head.extend(head(analysis));
     table.head.push(("rows_are", if is_whole { "all" } else { "with_best" }.into()));
     table.notes = notes(analysis);
+    table.spare = names(&SPARE);
     if all > MAX_LISTED {
         let listed: Vec<_> = (0..lines.len()).filter(|index| lines[*index].has(best)).collect();
         table.notes.push(format!("Shown are the {} pairs with the best, of {all}.", listed.len()));

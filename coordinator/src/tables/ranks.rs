@@ -1,7 +1,7 @@
 //! Ranks over the splits. Within this pool: splits of one pool are no independent data sets.
 
 use super::about::Analysed;
-use super::layout::{axis_cells, axis_columns};
+use super::layout::{axis_cells, axis_columns, names};
 use super::table::{Cell, Column, Kind, Show, Table};
 use crate::analysis::comparison::{MAX_IN_HISTOGRAM, Ranks};
 use crate::text::measured;
@@ -35,6 +35,7 @@ pub fn ranks(of: &Analysed) -> Table {
         row
     });
     let mut table = about.table("ranks", columns, rows.collect());
+    table.spare = (1..=places).rev().map(|rank| format!("rank_{rank}")).chain(names(&["groups"])).collect();
     table.head.extend(head(ranks));
     table.notes = vec![
         format!(

@@ -20,14 +20,29 @@ pub struct Table {
     pub columns: Vec<Column>,
     /// The rows, each with a cell for every column.
     pub rows: Vec<Vec<Cell>>,
-    /// Rows that stand out, in ascending order: the best, and those not told apart from it.
-    pub strong: Vec<usize>,
+    /// Cells that stand out, as (row, column), in ascending order: the best score of a metric, and those not told apart from it.
+    pub strong: Vec<(usize, usize)>,
     /// The rows that people see, in their order; all, if `None`.
     pub listed: Option<Vec<usize>>,
     /// How to read the table, for people: a sentence each.
     pub notes: Vec<String>,
     /// What the table says, for people: a sentence each.
     pub answer: Vec<String>,
+    /// Names of the columns that people can do without where there is no room for all: the first to go first.
+    pub spare: Vec<String>,
+    /// Where it is shown.
+    pub frame: Frame,
+}
+
+/// What is around a table for people.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Frame {
+    /// Columns of the terminal; `None` if nothing limits a line.
+    pub width: Option<usize>,
+    /// Its caption in LaTeX, as it is written there.
+    pub caption: Option<String>,
+    /// Its label in LaTeX.
+    pub label: Option<String>,
 }
 
 /// A column.
@@ -48,6 +63,21 @@ impl Column {
         Self { name: name.into(), kind, show: Show::Plainly }
     }
 
+    /// Its title for people.
+    #[must_use]
+    pub fn title(&self) -> &str {
+        match self.show {
+            Show::Plainly | Show::Nothing | Show::NamedSpread => &self.name,
+            Show::As(title) | Show::Spread(title) | Show::Interval(title) => title,
+        }
+    }
+
+    /// Whether people see it and the next column as one.
+    #[must_use]
+    pub fn takes_the_next(&self) -> bool {
+        matches!(self.show, Show::Spread(_) | Show::NamedSpread | Show::Interval(_))
+    }
+
     /// The column, shown otherwise.
     #[must_use]
     pub fn shown(self, show: Show) -> Self {
@@ -66,6 +96,8 @@ pub enum Show {
     Nothing,
     /// This column and the next as `mean ± sd`, under the title.
     Spread(&'static str),
+    /// This column and the next as `mean ± sd`, under the column's name.
+    NamedSpread,
     /// This column and the next as `[low, high]`, under the title.
     Interval(&'static str),
 }
@@ -75,8 +107,8 @@ pub enum Show {
 pub struct View {
     /// The columns' titles, and whether they are aligned at their right edges.
     pub titles: Vec<(String, bool)>,
-    /// The rows: whether each stands out, and a piece for every title.
-    pub rows: Vec<(bool, Vec<Piece>)>,
+    /// The rows: a piece for every title, and whether it stands out.
+    pub rows: Vec<Vec<(Piece, bool)>>,
 }
 
 /// A cell, or two, as people see them.
@@ -101,7 +133,7 @@ impl Piece {
         let number = |cell: &Cell| (*cell != Cell::Empty).then(|| cell.shown(kind));
         match (show, cell, next.and_then(number)) {
             (_, Cell::Empty, _) | (Show::Interval(_), _, None) => Self::Nothing,
-            (Show::Spread(_), mean, sd) => Self::Spread(mean.shown(kind), sd),
+            (Show::Spread(_) | Show::NamedSpread, mean, sd) => Self::Spread(mean.shown(kind), sd),
             (Show::Interval(_), low, Some(high)) => Self::Interval(low.shown(kind), high),
             (_, Cell::Integer(_) | Cell::Real(_), _) => Self::Number(cell.shown(kind)),
             (_, Cell::Id(id), _) => Self::Id(*id),
@@ -126,29 +158,17 @@ impl Table {
     /// What people see of the table.
     #[must_use]
     pub fn view(&self) -> View {
-        let mut titles = Vec::new();
-        let mut places = Vec::new();
-        let mut columns = self.columns.iter().enumerate();
-        while let Some((place, column)) = columns.next() {
-            let title = match column.show {
-                Show::Nothing => continue,
-                Show::Plainly => column.name.as_str(),
-                Show::As(title) => title,
-                Show::Spread(title) | Show::Interval(title) => {
-                    columns.next();
-                    title
-                }
-            };
-            titles.push((title.to_owned(), column.kind.is_number()));
-            places.push((place, column, self.seen_as(place, column.kind)));
-        }
+        let places: Vec<_> = self.shown().map(|place| (place, &self.columns[place])).collect();
+        let titles = places.iter().map(|(_, column)| (column.title().to_owned(), column.kind.is_number())).collect();
+        let places: Vec<_> =
+            places.into_iter().map(|(place, column)| (place, column, self.seen_as(place, column.kind))).collect();
         let piece = |row: &[Cell], (place, column, kind): &(usize, &Column, Kind)| {
             let cell = row.get(*place).unwrap_or(&Cell::Empty);
             Piece::of(column.show, cell, row.get(place + 1), *kind)
         };
         let seen = |row: usize| {
-            let is_strong = self.strong.binary_search(&row).is_ok();
-            (is_strong, places.iter().map(|place| piece(&self.rows[row], place)).collect())
+            let is_strong = |place: usize| self.strong.binary_search(&(row, place)).is_ok();
+            places.iter().map(|place| (piece(&self.rows[row], place), is_strong(place.0))).collect()
         };
         let rows = match &self.listed {
             None => (0..self.rows.len()).map(seen).collect(),
@@ -159,6 +179,24 @@ impl Table {
 }
 
 impl Table {
+    /// The places of the columns that people see; of two that are seen as one, the first.
+    pub(super) fn shown(&self) -> impl Iterator<Item = usize> {
+        let mut is_second = false;
+        let is_shown = move |column: &Column| {
+            let is_shown = !is_second && column.show != Show::Nothing;
+            is_second = is_shown && column.takes_the_next();
+            is_shown
+        };
+        let shown: Vec<bool> = self.columns.iter().map(is_shown).collect();
+        (0..shown.len()).filter(move |place| shown[*place])
+    }
+
+    /// Keeps a column, and the one that is seen with it, from people.
+    pub(super) fn hide(&mut self, place: usize) {
+        let last = if self.columns[place].takes_the_next() { place + 1 } else { place };
+        self.columns[place..=last].iter_mut().for_each(|column| column.show = Show::Nothing);
+    }
+
     /// The kind by which people see a column: scores that are all too small or too large for decimals are measured numbers.
     fn seen_as(&self, place: usize, kind: Kind) -> Kind {
         let sizes = self.rows.iter().filter_map(|row| match row.get(place) {
@@ -228,7 +266,7 @@ impl Cell {
             Self::Id(id) => id.to_string(),
             Self::Text(text) => text.clone(),
             Self::Integer(number) => number.to_string(),
-            Self::Real(number) => AxisValue::Real(*number).to_string(),
+            Self::Real(number) => AxisValue::Real(clean(*number)).to_string(),
         }
     }
 
@@ -244,6 +282,16 @@ impl Cell {
             _ => self.exact(),
         }
     }
+}
+
+/// The number; where it is a short decimal but for the rounding of a sum or a mean, as 0.5085000000000001 is, that decimal.
+#[must_use]
+pub fn clean(number: f64) -> f64 {
+    /// Digits by which the decimal must be shorter.
+    const FEWER: usize = 3;
+    let rounded: f64 = format!("{number:.14e}").parse().unwrap_or(number);
+    let digits = |number: f64| format!("{number:e}").len();
+    if digits(rounded) + FEWER <= digits(number) { rounded } else { number }
 }
 
 impl From<&str> for Cell {

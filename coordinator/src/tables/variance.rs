@@ -1,7 +1,7 @@
 //! Where the spread comes from: components of variance, as far as the sweep's shape lets them be told apart.
 
 use super::about::Analysed;
-use super::layout::{self, laid_out};
+use super::layout::{self, laid_out, names};
 use super::table::{Cell, Show, Table};
 use crate::analysis::comparison::{Analysis, Component, TestSampling};
 use crate::text::measured;
@@ -14,6 +14,7 @@ pub fn variance(of: &Analysed) -> Table {
     let (columns, rows) = laid_out(fields(), &lines);
     let mut table = of.about.table("variance", columns, rows);
     table.head.extend(head(analysis.variance.test_sampling));
+    table.spare = names(&["mean_square", "raw", "df", "variance", "low"]);
     table.notes = notes(analysis);
     table
 }

@@ -207,7 +207,16 @@ impl<'a> Scan<'a> {
             Some(Err(error)) => (self.byte(error.marker().index()), error.info().to_owned()),
             None => (self.text.len(), "the document ends too early".to_owned()),
         };
-        self.reject(at..at, "", Mistake::Syntax(message));
+        let line = self.text[..at].rfind('\n').map_or(0, |end| end + 1);
+        let rest = self.text[line..].lines().next().unwrap_or_default();
+        match variable(rest) {
+            // its braces are a mapping to YAML
+            Some((name, start)) => {
+                let place = line + start..line + start + name.len();
+                self.reject(place, "", Mistake::Variable(name.to_owned()));
+            }
+            None => self.reject(at..at, "", Mistake::Syntax(message)),
+        }
         None
     }
 
@@ -248,6 +257,22 @@ fn is_foreign(tag: Option<&Tag>) -> bool {
 pub(super) fn join(path: &str, key: &str) -> String {
     let key = shortened(key);
     if path.is_empty() { key } else { format!("{path}.{key}") }
+}
+
+/// The first environment variable in a text, such as `${DATA}` or `$HOME`, and where it starts.
+pub(super) fn variable(text: &str) -> Option<(&str, usize)> {
+    let is_name = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    text.match_indices('$').find_map(|(start, _)| {
+        let rest = &text[start + 1..];
+        let length = match rest.strip_prefix('{') {
+            Some(inner) => inner.find('}')? + 2,
+            None if rest.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_') => {
+                rest.find(|c| !is_name(c)).unwrap_or(rest.len())
+            }
+            None => return None,
+        };
+        Some((&text[start..=start + length], start))
+    })
 }
 
 /// At most 40 characters of a text, without control characters.

@@ -57,6 +57,33 @@ pub enum Mistake {
     /// A path that begins with a tilde, which only a shell replaces.
     #[error("`~` is not replaced by the home folder")]
     Tilde,
+    /// An environment variable, which only a shell replaces.
+    #[error("`{0}` is not replaced: a sweep file knows no environment variables")]
+    Variable(String),
+    /// A range between choices.
+    #[error("there are no values between names")]
+    RangeOfNames,
+    /// A range with equal ratios that has 0 at an end.
+    #[error("a logarithmic range cannot begin or end at 0")]
+    LogOfZero,
+    /// An axis in two groups of axes that advance together, or twice in one.
+    #[error("`{0}` is in a zip already")]
+    ZippedTwice(&'static str),
+    /// Axes that cannot advance together.
+    #[error("`{axis}` has {values} values, `{first}` has {first_values}: axes of a zip need equally many")]
+    UnequalZip {
+        /// The axis.
+        axis: &'static str,
+        /// How many values it has.
+        values: usize,
+        /// The first axis of the group.
+        first: &'static str,
+        /// How many values that has.
+        first_values: usize,
+    },
+    /// An axis that has nothing to advance with.
+    #[error("a zip needs at least two axes")]
+    ShortZip,
     /// A second document after `---`.
     #[error("a file holds one document")]
     SecondDocument,
@@ -318,6 +345,9 @@ impl Mistake {
             Self::FalseSpace { .. } => vec!["replace it by a space, or put the text in quotes".into()],
             Self::NotUtf8 { .. } => vec!["save the file as UTF-8".into()],
             Self::Tilde => vec!["give the whole path; `./~` is a folder of that name".into()],
+            Self::Variable(_) => vec!["write the value out; `--data NAME=PATH` gives the folder of a data set".into()],
+            Self::RangeOfNames => vec!["give the names as a list".into()],
+            Self::ShortZip => vec!["such as `zip: [learning_rate, training.batch_size]`".into()],
             Self::SecondDocument => vec!["put each of them in a file of its own".into()],
             Self::UnknownKey { nearest, allowed } | Self::UnknownName { nearest, allowed, .. } => {
                 let meant = nearest.iter().map(|name| format!("did you mean `{name}`?"));

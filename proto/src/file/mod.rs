@@ -36,3 +36,4 @@ pub use section::Section;
 pub use sections::{DatasetSection, SharedSections, settings};
 pub use setting::{Key, KeyValue, Setting};
 pub use split::{SplitSection, split_on};
+pub use suggestion::nearest;

@@ -210,6 +210,15 @@ impl<'a> Node<'a> {
         text
     }
 
+    /// The texts of a list, and of the lists in it.
+    #[must_use]
+    pub fn texts(&self) -> Vec<&'a str> {
+        match &self.value.content {
+            Content::List(_) => self.items().into_iter().flatten().flat_map(|item| item.texts()).collect(),
+            _ => self.as_text().into_iter().collect(),
+        }
+    }
+
     /// A name that is safe in file names and tables.
     #[must_use]
     pub fn name(&self) -> Option<String> {

@@ -1,5 +1,6 @@
 //! The sections that sweep files and job files share: `dataset`, `split`, `objective`, `model`, `training` and `losses`.
 
+use super::document::variable;
 use super::mistake::Mistake;
 use super::reader::Node;
 use super::section::Section;
@@ -163,9 +164,14 @@ impl<'a> DatasetSection<'a> {
     }
 }
 
-/// The folder of a data set. Only a shell replaces a tilde.
+/// The folder of a data set. Only a shell replaces a tilde or a variable.
 fn root(node: &Node<'_>) -> Option<String> {
     let root = node.text()?;
+    // `$` is also a letter of names, as in `$RECYCLE.BIN`
+    if let Some((variable, _)) = variable(root).filter(|(name, start)| *start == 0 || name.starts_with("${")) {
+        node.reject(Mistake::Variable(variable.to_owned()));
+        return None;
+    }
     if root == "~" || root.starts_with("~/") {
         node.reject(Mistake::Tilde);
         return None;

@@ -1,7 +1,8 @@
 //! "Did you mean".
 
 /// The name among `allowed` that `name` was most probably meant to be.
-pub(super) fn nearest(name: &str, allowed: &[&str]) -> Option<String> {
+#[must_use]
+pub fn nearest(name: &str, allowed: &[&str]) -> Option<String> {
     /// A longer name is not a slip of the pen, and comparing takes its length squared.
     const MAX_LENGTH: usize = 64;
     if name.len() > MAX_LENGTH {

@@ -1367,6 +1367,9 @@ pub struct SubmitResponse {
     /// Results of the sweep that the new file does not name, so that no table shows them any more.
     #[prost(uint64, tag = "9")]
     pub hidden: u64,
+    /// What the submitter should know, for people: on which data the sweep is complete already. Empty: nothing.
+    #[prost(string, tag = "10")]
+    pub note: ::prost::alloc::string::String,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct CancelRequest {
@@ -1514,8 +1517,29 @@ pub struct TablesRequest {
     /// table, csv, json, markdown, latex, parquet.
     #[prost(string, tag = "3")]
     pub format: ::prost::alloc::string::String,
-    /// Of `jobs` only those in this state: queued, running, succeeded, failed, cancelled, dropped. Empty: all.
+    /// Metrics by name, such as dice: one makes the table by it, several make one table of all of them. None: the sweep's objective.
+    /// `rows` that have every metric (jobs, cases, measurements, looks) take none.
+    #[prost(string, repeated, tag = "4")]
+    pub metrics: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// Columns by name or title, in their order; all; none for those that the table has by itself.
+    #[prost(string, repeated, tag = "5")]
+    pub columns: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// The column that rows are sorted by, a minus before it for the greatest first. Empty: the table's own order.
+    #[prost(string, tag = "6")]
+    pub sort: ::prost::alloc::string::String,
+    /// Number of rows; 0 for all.
+    #[prost(uint32, tag = "7")]
+    pub top: u32,
+    /// Columns of the terminal: columns that people can do without are left out until lines fit. 0: nothing is left out.
+    #[prost(uint32, tag = "8")]
+    pub width: u32,
+    /// Of a table in LaTeX. Empty: none.
+    #[prost(string, tag = "9")]
+    pub caption: ::prost::alloc::string::String,
     #[prost(string, tag = "10")]
+    pub label: ::prost::alloc::string::String,
+    /// Of `jobs` only those in this state: queued, running, succeeded, failed, cancelled, dropped. Empty: all.
+    #[prost(string, tag = "11")]
     pub state: ::prost::alloc::string::String,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -1541,6 +1565,9 @@ pub struct TablesResponse {
     /// Of a text, or of a binary format.
     #[prost(bytes = "vec", tag = "1")]
     pub text: ::prost::alloc::vec::Vec<u8>,
+    /// In the first piece: the titles of the columns that were left out for want of width.
+    #[prost(string, repeated, tag = "2")]
+    pub left_out: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
 }
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
 #[repr(i32)]
@@ -1796,7 +1823,7 @@ pub mod sweeps_client {
         }
         /// A table, rendered, in pieces of at most 256 KiB, to be joined.
         /// NOT_FOUND: no such sweep, or none at all.
-        /// INVALID_ARGUMENT: `rows` or `format` is none of those that are listed there.
+        /// INVALID_ARGUMENT: a field has none of the values that are listed there, or the table has no such column.
         pub async fn tables(
             &mut self,
             request: impl tonic::IntoRequest<super::TablesRequest>,
@@ -1923,7 +1950,7 @@ pub mod sweeps_server {
             + 'static;
         /// A table, rendered, in pieces of at most 256 KiB, to be joined.
         /// NOT_FOUND: no such sweep, or none at all.
-        /// INVALID_ARGUMENT: `rows` or `format` is none of those that are listed there.
+        /// INVALID_ARGUMENT: a field has none of the values that are listed there, or the table has no such column.
         async fn tables(
             &self,
             request: tonic::Request<super::TablesRequest>,

@@ -90,6 +90,17 @@ pub enum Warning {
         /// The score.
         score: f64,
     },
+    /// Something was decided by another metric than the one that is shown.
+    DecidedBy {
+        /// The metric that is shown.
+        metric: String,
+        /// The metric by which it was decided.
+        by: String,
+        /// Whether each job's epoch was.
+        epochs: bool,
+        /// Whether it was who stops early.
+        stops: bool,
+    },
     /// Two candidates have equal scores on all splits that they share, and are not the best.
     Identical {
         /// The one's name.
@@ -153,6 +164,14 @@ impl fmt::Display for Warning {
             Self::Constant { candidate, score } => {
                 write!(f, "{candidate} has the same score on all splits ({}): is it a trained model?", number(*score))
             }
+            Self::DecidedBy { metric, by, epochs, stops } => {
+                let what = match (epochs, stops) {
+                    (true, true) => "each job's epoch was chosen, and candidates were stopped,",
+                    (true, false) => "each job's epoch was chosen",
+                    (false, _) => "candidates were stopped",
+                };
+                write!(f, "{what} by the {by} of the validation cases; by their {metric} it might have been others")
+            }
             Self::Identical { first, second } => {
                 write!(f, "{first} and {second} have the same score on every split: is one a copy of the other?")
             }
@@ -213,6 +232,12 @@ impl Warning {
         if !permutations.is_empty() {
             warnings.push(Self::Rotated { permutations: permutations.len(), splits: grid.splits.len() });
         }
+        warnings.extend(observations.decided.as_ref().map(|decided| Self::DecidedBy {
+            metric: observations.metric.clone(),
+            by: decided.metric.clone(),
+            epochs: decided.epochs,
+            stops: decided.stops,
+        }));
         warnings.extend(empty_splits(grid, observations));
         warnings.extend(of_rows(grid, rows, observations));
         warnings

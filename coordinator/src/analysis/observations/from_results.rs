@@ -1,17 +1,17 @@
 //! The results of a sweep -> Observations. Candidates are selected on the validation subset and reported on the test subset; on the
 //! objective's, where a sweep has no test cases.
 
-use super::{Baseline, Candidate, CaseScore, Ended, Observation, Observations, Replicate, ReplicatesAre};
+use super::{Baseline, Candidate, CaseScore, Decided, Ended, Observation, Observations, Replicate, ReplicatesAre};
 use crate::results::{BaselineRow, JobRow, RowState, ScoredResult, SplitsAre, SweepHead, SweepResults};
 use crate::stats::Interval;
 use proto::extras::Baseline as Kind;
 use proto::measure::{CaseCounts, Scores};
-use proto::spec::{Metric, Scheme, Seeds, Subset};
+use proto::spec::{EpochChoice, Metric, Objective, Scheme, Seeds, Subset};
 
 /// What is known of each candidate on each replicate.
 #[must_use]
 pub fn observations(results: &SweepResults) -> Observations {
-    let SweepResults { head, jobs, baselines, .. } = results;
+    let SweepResults { head, jobs, baselines, looks, .. } = results;
     let subset = head.objective.reported(&head.split);
     let pool = head.cases.map(|cases| match head.split.scheme {
         // the other cases are in no split
@@ -28,8 +28,8 @@ pub fn observations(results: &SweepResults) -> Observations {
         }
     }
     Observations {
-        metric: head.objective.metric.name().to_owned(),
-        higher_is_better: head.objective.metric.better(1.0, 0.0),
+        metric: head.metric.name().to_owned(),
+        higher_is_better: head.metric.better(1.0, 0.0),
         axes: head.axes.clone(),
         candidates,
         baselines: scored_baselines(head, subset, baselines),
@@ -40,10 +40,18 @@ pub fn observations(results: &SweepResults) -> Observations {
             SplitsAre::Listed => ReplicatesAre::ListedSplits,
         },
         clusters: head.groups.clone(),
-        range: (head.objective.metric != Metric::Loss).then_some(Interval { low: 0.0, high: 1.0 }),
+        range: (head.metric != Metric::Loss).then_some(Interval { low: 0.0, high: 1.0 }),
         ratio: ratio(head, subset, pool),
         pool,
+        decided: decided(head, !looks.is_empty()),
     }
+}
+
+/// What was decided by the objective's metric, where another is shown.
+fn decided(head: &SweepHead, has_looks: bool) -> Option<Decided> {
+    let Objective { metric, epoch, .. } = head.objective;
+    let decided = Decided { metric: metric.name().to_owned(), epochs: epoch == EpochChoice::Best, stops: has_looks };
+    (metric != head.metric && (decided.epochs || decided.stops)).then_some(decided)
 }
 
 /// The baselines that have a score: nothing has a loss that is not trained.
@@ -52,7 +60,7 @@ fn scored_baselines(head: &SweepHead, subset: Subset, rows: &[BaselineRow]) -> V
         let mut observations = vec![Observation::Missing; head.replicates.len()];
         for row in rows.iter().filter(|row| row.baseline == *baseline) {
             let counts = if subset == Subset::Test { &row.test } else { &row.validation };
-            let score = Scores::of(f64::NAN, counts).get(head.objective.metric);
+            let score = Scores::of(f64::NAN, counts).get(head.metric);
             if let Some((place, score)) = observations.get_mut(row.replicate).zip(score) {
                 let cases = cases(head, counts);
                 *place = Observation::Ended(Ended { score: Some(score), cases, ..Ended::default() });
@@ -84,7 +92,7 @@ fn observation(head: &SweepHead, subset: Subset, job: &JobRow) -> Observation {
 }
 
 fn ended(head: &SweepHead, subset: Subset, scored: &ScoredResult) -> Ended {
-    let metric = head.objective.metric;
+    let metric = head.metric;
     let score = |subset| scored.scores(subset).and_then(|scores| scores.get(metric)).filter(|score| score.is_finite());
     Ended {
         verdict: Some(scored.result.verdict),
@@ -99,7 +107,7 @@ fn ended(head: &SweepHead, subset: Subset, scored: &ScoredResult) -> Ended {
 
 /// The cases' own scores; none for a metric that is not made of pixel counts.
 fn cases(head: &SweepHead, counts: &[CaseCounts]) -> Vec<CaseScore> {
-    let metric = head.objective.metric;
+    let metric = head.metric;
     let score = |case: &CaseCounts| Some(CaseScore { case: case.case, score: case.counts.score(metric)? });
     let mut cases: Vec<_> = counts.iter().filter_map(score).collect();
     cases.sort_by_key(|case| (head.groups.get(case.case as usize), case.case));

@@ -51,6 +51,8 @@ pub struct Observations {
     pub pool: Option<usize>,
     /// The group of each case of which scores are alike, such as a patient, by index of the case; empty if every case stands for itself.
     pub clusters: Vec<u32>,
+    /// What was decided by another metric; `None` if nothing was.
+    pub decided: Option<Decided>,
 }
 
 impl ReplicatesAre {
@@ -59,6 +61,17 @@ impl ReplicatesAre {
     pub fn reach_new_data(self) -> bool {
         matches!(self, Self::Splits | Self::Seeds)
     }
+}
+
+/// What was decided by another metric than the one that is shown, while the sweep ran.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Decided {
+    /// The metric by which it was decided.
+    pub metric: String,
+    /// Which epoch of each job counts.
+    pub epochs: bool,
+    /// Which candidates were stopped early.
+    pub stops: bool,
 }
 
 /// A candidate and what is known of each of its jobs.

@@ -1,10 +1,12 @@
 //! `coordinator analyze`: the analysis of results that another tool made.
 
 use crate::analysis::comparison::{Analysis, Options};
-use crate::analysis::observations::from_csv::{self, Columns, Direction};
+use crate::analysis::observations::from_csv::{self, Columns, Direction, Retries};
 use crate::analysis::observations::{Candidate, Observations};
+use crate::analyst;
+use crate::cli::shape::{ShapeArgs, needs_one_table, say_what_is_left_out};
 use crate::cli::{CliError, output};
-use crate::tables::export::{Format, document, documents, render};
+use crate::tables::export::{Format, document, documents};
 use crate::tables::table::{Cell, Table};
 use crate::tables::{self, About, Analysed};
 use std::io::{Write, stderr};
@@ -35,6 +37,12 @@ pub struct Args {
     /// Columns that tell candidates apart [default: all others]
     #[arg(long, value_name = "COLUMN,...", value_delimiter = ',')]
     pub candidate: Vec<String>,
+    /// Read only the lines that have this value in this column; several: all of them
+    #[arg(long = "where", value_name = "COLUMN=VALUE", value_parser = equation)]
+    pub filter: Vec<(String, String)>,
+    /// Which line counts where several of one run have finished
+    #[arg(long, value_enum, default_value_t)]
+    pub retries: Retries,
     /// Number of test cases per training case, such as 0.5 or 50/100 [default: 0.5, with a warning]
     #[arg(long, value_name = "RATIO", value_parser = ratio)]
     pub ratio: Option<Ratio>,
@@ -71,6 +79,9 @@ pub struct Args {
     /// Format of the tables
     #[arg(long, value_enum, default_value_t)]
     pub format: Format,
+    /// Which part of the table.
+    #[command(flatten)]
+    pub shape: ShapeArgs,
     /// File to write [default: the standard output]
     #[arg(long, value_name = "FILE")]
     pub out: Option<PathBuf>,
@@ -112,12 +123,20 @@ impl AnalysisTable {
 /// If the file cannot be read, or is not a table of results, or the output cannot be written.
 pub fn run(args: &Args) -> Result<(), CliError> {
     output::accepts(args.out.as_deref(), args.format)?;
+    needs_one_table(&args.shape, !args.json && (args.rows.is_some() || args.format.holds_one_table()))?;
     let metrics = analysed(args)?;
-    let bytes = match &metrics[..] {
+    if args.json {
+        let bytes = if let [only] = &metrics[..] { document(only) } else { documents(&metrics) };
+        return output::write(args.out.as_deref(), &bytes.map_err(CliError::Output)?);
+    }
+    let tables = match &metrics[..] {
         [only] => one_metric(args, only),
         several => several_metrics(args, several),
     };
-    output::write(args.out.as_deref(), &bytes.map_err(CliError::Output)?)
+    let written = analyst::write(tables, &args.shape.shape(args.out.is_some()), args.format)?;
+    output::write(args.out.as_deref(), &written.text)?;
+    say_what_is_left_out(&written.left_out);
+    Ok(())
 }
 
 /// Reads the file and analyses what it says: of each metric by itself. Says on the standard error how the file was read.
@@ -164,6 +183,8 @@ impl Args {
             case: self.case.clone(),
             state: self.state.clone(),
             candidate: self.candidate.clone(),
+            filter: self.filter.clone(),
+            retries: self.retries,
         }
     }
 
@@ -194,40 +215,28 @@ fn about(args: &Args, observations: &Observations, replicate: &str) -> About {
     }
 }
 
-fn one_metric(args: &Args, analysed: &Analysed) -> std::io::Result<Vec<u8>> {
+fn one_metric(args: &Args, analysed: &Analysed) -> Vec<Table> {
     match args.rows {
-        _ if args.json => document(analysed),
-        Some(rows) => render(&rows.table(analysed), args.format),
+        Some(rows) => vec![rows.table(analysed)],
         None => all(analysed, args.format),
     }
 }
 
 /// The candidates of all metrics side by side, then one metric after the other. Where a format holds a single table, it has a column
 /// that names the metric.
-fn several_metrics(args: &Args, metrics: &[Analysed]) -> std::io::Result<Vec<u8>> {
-    if args.json {
-        return documents(metrics);
-    }
-    if holds_one_table(args.format) {
+fn several_metrics(args: &Args, metrics: &[Analysed]) -> Vec<Table> {
+    if args.format.holds_one_table() {
         let rows = args.rows.unwrap_or(AnalysisTable::Candidates);
-        return render(&tables::stacked(metrics, |analysed| rows.table(analysed)), args.format);
+        return vec![tables::stacked(metrics, |analysed| rows.table(analysed))];
     }
-    let mut parts: Vec<Vec<u8>> =
-        metrics.iter().map(|analysed| one_metric(args, analysed)).collect::<Result<_, _>>()?;
-    if args.rows.is_none() {
-        parts.insert(0, render(&tables::side_by_side(metrics), args.format)?);
-    }
-    Ok(parts.join(&b'\n'))
+    let overview = args.rows.is_none().then(|| tables::side_by_side(metrics));
+    overview.into_iter().chain(metrics.iter().flat_map(|analysed| one_metric(args, analysed))).collect()
 }
 
-fn holds_one_table(format: Format) -> bool {
-    matches!(format, Format::Csv | Format::Json | Format::Parquet)
-}
-
-/// The tables one after the other; where a format holds a single one, that of the candidates.
-fn all(analysed: &Analysed, format: Format) -> std::io::Result<Vec<u8>> {
+/// All tables; where a format holds a single one, that of the candidates.
+fn all(analysed: &Analysed, format: Format) -> Vec<Table> {
     let mut tables = tables::all(analysed);
-    if holds_one_table(format) {
+    if format.holds_one_table() {
         tables.truncate(1);
     }
     // the answer stands once, at the end
@@ -236,8 +245,7 @@ fn all(analysed: &Analysed, format: Format) -> std::io::Result<Vec<u8>> {
     if let Some(last) = tables.last_mut() {
         last.answer = answer;
     }
-    let written: Vec<_> = tables.iter().map(|table| render(table, format)).collect::<Result<_, _>>()?;
-    Ok(written.join(&b'\n'))
+    tables
 }
 
 /// Test cases by training cases.
@@ -282,6 +290,13 @@ fn reference(observations: &Observations, name: &str) -> Result<usize, CliError>
         let there_are = from_csv::listed(&labels);
         CliError::Usage(format!("--against: no candidate is named `{name}`; there are: {there_are}"))
     })
+}
+
+/// A column and a value. The name of a column may have an equals sign in it, a value seldom has.
+fn equation(text: &str) -> Result<(String, String), String> {
+    let parts = text.rsplit_once('=').filter(|(column, _)| !column.is_empty());
+    let parts = parts.map(|(column, value)| (column.trim().to_owned(), value.trim().to_owned()));
+    parts.ok_or_else(|| "give COLUMN=VALUE, such as model=unet".to_owned())
 }
 
 fn difference(text: &str) -> Result<f64, String> {

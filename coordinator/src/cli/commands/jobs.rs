@@ -3,6 +3,7 @@
 use super::tables;
 use crate::cli::CliError;
 use crate::cli::client::Source;
+use crate::cli::shape::ShapeArgs;
 use crate::results::RowState;
 use crate::tables::TableKind;
 use crate::tables::export::Format;
@@ -19,6 +20,10 @@ pub struct Args {
     /// Format of the table
     #[arg(long, value_enum, default_value_t)]
     format: Format,
+    /// Which part of the table.
+    #[command(flatten)]
+    shape: ShapeArgs,
+    /// Where to look.
     #[command(flatten)]
     source: Source,
 }
@@ -28,9 +33,11 @@ pub struct Args {
 /// # Errors
 /// Those of `tables`.
 pub async fn run(args: Args) -> Result<(), CliError> {
-    let Args { sweep, state, format, source } = args;
-    let request = tables::Request { sweep, rows: TableKind::Jobs, state, format };
-    tables::print(request, None, &source).await
+    let Args { sweep, state, format, shape, source } = args;
+    let rows = TableKind::Jobs;
+    let tables =
+        tables::Args { sweep, rows, metric: Vec::new(), format, shape, caption: None, label: None, out: None, source };
+    tables::print(tables, state).await
 }
 
 fn state(name: &str) -> Result<RowState, String> {

@@ -4,6 +4,7 @@ use crate::analysis::comparison::Options;
 use crate::analysis::comparison::{Design, Detectable};
 use crate::analysis::foresight::sentences;
 use crate::analysis::observations::{DEFAULT_RATIO, ratio};
+use crate::cli::pace::Pace;
 use crate::cli::pilot::{Pilot, pilot};
 use crate::cli::sweep_file::{self, PlanError};
 use crate::cli::{CliError, local, output};
@@ -11,7 +12,7 @@ use crate::plan::{Candidate, Objective, Plan, Rule, Stopping, resolved};
 use crate::tables;
 use crate::tables::export::{self, Format as TableFormat};
 use crate::tables::table::{Cell, Column, Kind, Table};
-use crate::text::{flop, measured, plural, seeds};
+use crate::text::{duration, flop, measured, plural, seeds};
 use proto::cost;
 use proto::data::{Dataset, Format as DatasetFormat, Summary};
 use proto::data_folder::name_and_path;
@@ -47,6 +48,15 @@ pub struct Args {
     /// An older sweep, or a CSV as `analyze` reads it, to take that standard deviation from
     #[arg(long, value_name = "STORE|FILE.csv", conflicts_with = "resolved")]
     pub pilot: Option<PathBuf>,
+    /// Say how long it takes, by past jobs in this store
+    #[arg(long, value_name = "STORE", conflicts_with = "resolved")]
+    pub store: Option<PathBuf>,
+    /// Say how long it takes, by the output of `worker bench --json`
+    #[arg(long, value_name = "FILE.json", conflicts_with_all = ["store", "resolved"])]
+    pub bench: Option<PathBuf>,
+    /// Number of workers for that
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
+    pub workers: u32,
     /// The sweep of the pilot's store [default: the one submitted last]
     #[arg(long, value_name = "SWEEP", default_value = "", hide_default_value = true, requires = "pilot")]
     pub pilot_sweep: String,
@@ -80,7 +90,7 @@ pub async fn look(args: &Args) -> Result<Option<Summary>, CliError> {
         return Ok(None);
     }
     let (plan, _) = sweep_file::load(&args.file)?;
-    local::inspect(&args.data, &plan).await.map(Some)
+    local::inspect(&args.data, &plan).await.map(|found| Some(found.summary))
 }
 
 /// Runs the subcommand; `data` is what the data set holds, if that is known.
@@ -94,10 +104,49 @@ pub fn run(args: Args, data: Option<&Summary>, out: &mut dyn Write) -> Result<()
         return output::quietly(out.write_all(resolved.as_bytes()));
     }
     let spread = spread(&args)?;
+    let time = time(&args, &plan)?;
     output::quietly(match args.format {
-        Format::Table => write_table(&plan, data, spread.as_ref(), args.power, out),
-        Format::Json => write_json(&plan, data, spread.as_ref(), out),
+        Format::Table => write_table(&plan, data, spread.as_ref(), time.as_ref(), args.power, out),
+        Format::Json => write_json(&plan, data, spread.as_ref(), time.as_ref(), out),
     })
+}
+
+/// How long a plan takes.
+#[derive(Debug, Serialize)]
+struct Time {
+    /// Of all jobs, one after the other.
+    job_seconds: f64,
+    /// On that many workers, each with one job at a time.
+    seconds: f64,
+    workers: u32,
+    /// Whose pace it is.
+    pace_of: String,
+    #[serde(skip)]
+    rate: String,
+}
+
+/// How long it takes, if somebody says by what pace.
+fn time(args: &Args, plan: &Plan) -> Result<Option<Time>, CliError> {
+    let pace = match (&args.store, &args.bench) {
+        (Some(store), _) => Pace::of_store(store)?,
+        (None, Some(bench)) => Pace::of_bench(bench)?,
+        (None, None) => return Ok(None),
+    };
+    let job_seconds = pace.seconds(plan);
+    // not more at a time than there are
+    let busy = (args.workers as usize).min(plan.jobs()).max(1);
+    let rate = pace.rate(plan);
+    Ok(Some(Time { job_seconds, seconds: job_seconds / busy as f64, workers: args.workers, pace_of: pace.of, rate }))
+}
+
+impl Time {
+    /// `about 9.0 h on 4 such workers (36 h of work at 2.1 TFLOP/s, as cpu in 24 past jobs of sweeps.db)`.
+    fn sentence(&self) -> String {
+        let Self { job_seconds, seconds, workers, pace_of, rate } = self;
+        let on = if *workers == 1 { "one such worker".to_owned() } else { format!("{workers} such workers") };
+        let work = if *workers == 1 { String::new() } else { format!("{} of work ", duration(*job_seconds)) };
+        format!("about {} on {on} ({work}at {rate}, as {pace_of})", duration(*seconds))
+    }
 }
 
 /// How much differences vary, if that is known.
@@ -113,6 +162,7 @@ fn write_table(
     plan: &Plan,
     data: Option<&Summary>,
     spread: Option<&Spread>,
+    time: Option<&Time>,
     with_power: bool,
     out: &mut dyn Write,
 ) -> io::Result<()> {
@@ -130,6 +180,9 @@ fn write_table(
         writeln!(out, "... and {} more", candidates - MAX_LISTED)?;
     }
     writeln!(out, "\narithmetic of all jobs: {}", flop(total_flop(plan)))?;
+    if let Some(time) = time {
+        writeln!(out, "time: {}", time.sentence())?;
+    }
     let design = design(plan, data);
     let sentences = sentences(&design, spread.map(|spread| spread.sd));
     if sentences.is_empty() {
@@ -306,6 +359,9 @@ struct Document<'a> {
     jobs: usize,
     /// Floating-point operations of all jobs.
     flop: f64,
+    /// How long they take, if a pace was given.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    time: Option<&'a Time>,
     dataset: &'a Dataset,
     /// What the data set holds, if a folder was given.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -353,13 +409,20 @@ impl<'a> CandidateCost<'a> {
     }
 }
 
-fn write_json(plan: &Plan, data: Option<&Summary>, spread: Option<&Spread>, out: &mut dyn Write) -> io::Result<()> {
+fn write_json(
+    plan: &Plan,
+    data: Option<&Summary>,
+    spread: Option<&Spread>,
+    time: Option<&Time>,
+    out: &mut dyn Write,
+) -> io::Result<()> {
     let design = design(plan, data);
     let document = Document {
         schema: "splitsweep.plan/1",
         sweep: &plan.sweep,
         jobs: plan.jobs(),
         flop: total_flop(plan),
+        time,
         dataset: &plan.dataset,
         data,
         objective: &plan.objective,

@@ -1,15 +1,18 @@
 //! `coordinator report`: a sweep's results as one page, with its figures and tables as files.
 
 use crate::cli::client::DEFAULT_STORE;
+use crate::cli::shape::metric;
 use crate::cli::{CliError, output};
 use crate::plan;
 use crate::report::{FIGURES, Lineup, Material, Provenance, report};
-use crate::results;
+use crate::results::{self, SweepHead};
 use crate::store::Reader;
 use crate::tables::export::{Format, render};
 use crate::tables::table::Table;
 use crate::tables::{self, Analysed};
-use proto::spec::Trainer;
+use proto::data::{Dataset, Format as DataFormat};
+use proto::ids::JobId;
+use proto::spec::{Metric, Trainer};
 use std::path::{Path, PathBuf};
 use std::{fs, io};
 
@@ -17,6 +20,8 @@ use std::{fs, io};
 const PAGE: &str = "report.html";
 /// The folders beside it.
 const PARTS: [&str; 2] = ["figures", "tables"];
+/// The sweep file beside it.
+const SWEEP: &str = "sweep.yaml";
 /// Maximum number of rows of a table that is written in LaTeX too: more are not printed.
 const MAX_PRINTED: usize = 200;
 
@@ -29,6 +34,9 @@ pub struct Args {
     /// The sweep [default: the one submitted last]
     #[arg(long, default_value = "", hide_default_value = true)]
     sweep: String,
+    /// Show the results by this metric [default: that of the sweep's objective]
+    #[arg(long, value_parser = metric)]
+    metric: Option<Metric>,
     /// Store to read
     #[arg(long, value_name = "FILE", default_value = DEFAULT_STORE)]
     store: PathBuf,
@@ -40,7 +48,10 @@ pub struct Args {
 /// If there is no such sweep, or its rows cannot be read, or the folder cannot be written or is something else's.
 pub fn run(args: Args) -> Result<(), CliError> {
     let reader = Reader::open(&args.store)?;
-    let results = results::read(&reader, &args.sweep)?;
+    let mut results = results::read(&reader, &args.sweep)?;
+    if let Some(metric) = args.metric {
+        results = results.shown_by(metric);
+    }
     let analysed = Analysed::of(&results);
     let folder = Folder::prepare(&args.out)?;
     let mut files = folder.write_tables(&analysed)?;
@@ -57,6 +68,9 @@ pub fn run(args: Args) -> Result<(), CliError> {
     let head = &results.head;
     let submission = reader.submission(&head.sweep)?;
     let first = results.jobs.first().filter(|_| head.trainer == Trainer::Candle);
+    let dataset = results::dataset(&reader, &head.sweep)?;
+    let commands = commands(&args, head, &dataset, first.map(|job| job.job));
+    folder.write(SWEEP, submission.text.as_bytes())?;
     let provenance = Provenance {
         // a file that an older version took may be refused by this one
         resolved: plan::resolved("", &submission.text).unwrap_or_default(),
@@ -64,7 +78,7 @@ pub fn run(args: Args) -> Result<(), CliError> {
         job: first.map(|first| results::job_file(&reader, &first.job.to_string())).transpose()?,
         submitted: submission.at,
         version: env!("CARGO_PKG_VERSION").to_owned(),
-        commands: commands(&args, &head.sweep, head.trainer),
+        commands,
     };
     let made = report(Material {
         results: &results,
@@ -81,26 +95,34 @@ pub fn run(args: Args) -> Result<(), CliError> {
 }
 
 /// What to type to have the numbers again.
-fn commands(args: &Args, sweep: &str, trainer: Trainer) -> Vec<(String, String)> {
+fn commands(args: &Args, head: &SweepHead, dataset: &Dataset, first: Option<JobId>) -> Vec<(String, String)> {
     let (store, out) = (quoted(&args.store), quoted(&args.out));
-    let name = quoted(Path::new(sweep));
-    let simulate = if trainer == Trainer::Simulated { " --simulate 50ms" } else { "" };
+    let (name, file) = (quoted(Path::new(&head.sweep)), quoted(&args.out.join(SWEEP)));
+    let metric = args.metric.map(|metric| format!(" --metric {metric}")).unwrap_or_default();
+    // where the data lies is known to each worker alone
+    let data = match (dataset.format, &dataset.root) {
+        (DataFormat::Synthetic, _) | (_, Some(_)) => String::new(),
+        _ => format!(" --data {}=FOLDER", quoted(Path::new(&dataset.name))),
+    };
+    let run = if head.trainer == Trainer::Simulated { " --simulate 50ms" } else { &data };
     let entry = |what: &str, command: String| (what.to_owned(), command);
-    vec![
+    let mut commands = vec![
         entry(
-            "Run the sweep, or what is missing of it",
-            format!("coordinator --sweep {name}.yaml --store {store}{simulate}"),
+            "Run the sweep, or what is missing of it, on this machine",
+            format!("coordinator --sweep {file} --store {store} --local-workers 1{run}"),
         ),
         entry(
             "Its jobs, with every score and seed",
             format!("coordinator tables --store {store} --sweep {name} --rows jobs --format csv"),
         ),
-        entry(
-            "One job alone, by its id",
-            format!("coordinator job --store {store} ID > job.yaml && worker train --job job.yaml"),
-        ),
-        entry("This page", format!("coordinator report --store {store} --sweep {name} --out {out}")),
-    ]
+        entry("This page", format!("coordinator report --store {store} --sweep {name}{metric} --out {out}")),
+    ];
+    if let Some(id) = first {
+        let job =
+            format!("coordinator job --store {store} {} > job.yaml && worker train --job job.yaml{data}", id.short());
+        commands.insert(2, entry("One job alone, by its id: here the first", job));
+    }
+    commands
 }
 
 /// A path as a shell takes it.
@@ -124,7 +146,7 @@ impl<'a> Folder<'a> {
         }
         // the page comes last: a report that was interrupted has the folders only
         let is_foreign = |entry: io::Result<fs::DirEntry>| {
-            entry.map_or(true, |entry| PARTS.iter().all(|part| entry.file_name() != *part))
+            entry.map_or(true, |entry| PARTS.iter().chain([&SWEEP]).all(|part| entry.file_name() != *part))
         };
         if path.is_dir() && !path.join(PAGE).exists() && fs::read_dir(path).map_err(failed("read"))?.any(is_foreign) {
             return Err(CliError::Occupied { path: path.to_owned() });

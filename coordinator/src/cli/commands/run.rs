@@ -1,19 +1,21 @@
 //! `coordinator --sweep FILE`: runs a sweep from its file to its table.
 
-use crate::analyst;
+use crate::analyst::{self, Question, TableError};
 use crate::cli::commands::submit::agree;
 use crate::cli::interrupt::interrupted;
-use crate::cli::local::{self, LocalArgs, LocalWorkers};
+use crate::cli::local::{self, Inspected, LocalArgs, LocalWorkers};
 use crate::cli::progress::{self, Progress};
 use crate::cli::server::{Server, ServerArgs};
+use crate::cli::shape::{ShapeArgs, say_what_is_left_out};
 use crate::cli::{CliError, exit, output, sweep_file};
 use crate::driver::Handle;
 use crate::plan::Plan;
 use crate::results;
+use crate::scheduler::Submitted;
 use crate::store::Reader;
-use crate::tables::TableKind;
-use crate::tables::export::{Format, render};
-use proto::data::Format as DatasetFormat;
+use crate::tables::export::Format;
+use crate::tables::{self, Analysed};
+use proto::ids::ContentHash;
 use proto::status::{Status, SweepState};
 use std::ffi::OsStr;
 use std::path::PathBuf;
@@ -34,6 +36,9 @@ pub struct Args {
     /// If the sweep is there already with another grid, replace that without asking
     #[arg(long)]
     yes: bool,
+    /// The table at its end.
+    #[command(flatten)]
+    shape: ShapeArgs,
     /// Make results up instead of training, in this time per job (such as 50ms), to try a coordinator
     #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
     simulate: Option<Duration>,
@@ -55,22 +60,29 @@ pub async fn run(args: Args) -> Result<u8, CliError> {
     let started = Instant::now();
     let (plan, text) = sweep_file::load(&args.sweep.clone().unwrap_or_default())?;
     let plan = if args.simulate.is_some() { plan.simulated() } else { plan };
+    check_shape(&args.shape, &plan)?;
     let mut interrupts = interrupted()?;
-    let mut found = Vec::new();
+    let mut seen = Inspected::default();
     if args.local.local_workers > 0 && args.simulate.is_none() {
-        found = tokio::select! {
+        seen = tokio::select! {
             checked = check_data(&args.local, &plan) => checked?,
             _ = interrupts.recv() => return Err(CliError::Interrupted),
         };
     }
     let name = plan.sweep.clone();
     let server = Server::start(&args.server, Some(name.clone())).await?;
-    if let Err(refused) = submit(&args, &server, plan, text).await {
-        server.stop().await?;
-        return Err(refused);
-    }
+    let submitted = match submit(&args, &server, plan, text, seen.content).await {
+        Ok(submitted) => submitted,
+        Err(refused) => {
+            server.stop().await?;
+            return Err(refused);
+        }
+    };
     let mut progress = Progress::new();
-    found.iter().for_each(|line| progress.say(line));
+    seen.lines.iter().for_each(|line| progress.say(line));
+    if let Some(taken) = submitted.taken {
+        progress.say(&format!("{name}: {taken}"));
+    }
     let end = follow(&args, &server, &name, &mut progress, &mut interrupts).await;
     let view = server.handle.status().borrow().clone();
     server.stop().await?;
@@ -89,25 +101,40 @@ pub async fn run(args: Args) -> Result<u8, CliError> {
     let sweep = progress::find(&view, &name);
     // a table of nothing says nothing
     if sweep.is_some_and(|sweep| sweep.succeeded > 0 || sweep.state == SweepState::Ended) {
-        let table = analyst::table(&Reader::open(&args.server.store)?, &name, TableKind::Candidates, None)?;
-        output::write(None, &render(&table, Format::Table).map_err(CliError::Output)?)?;
+        let question = Question { sweep: name.clone(), shape: args.shape.shape(false), ..Question::default() };
+        let table = analyst::answer(&Reader::open(&args.server.store)?, &question)?;
+        output::write(None, &table.text)?;
+        say_what_is_left_out(&table.left_out);
     }
     let code = sweep.map_or(exit::INTERNAL, progress::exit_code);
     progress.say(&last_words(code, &args, started.elapsed()));
     Ok(code)
 }
 
-/// Submits the sweep, once the user agrees with what that hides.
-async fn submit(args: &Args, server: &Server, plan: Plan, text: String) -> Result<(), CliError> {
-    agree(&server.handle.preview(plan.clone()).await?, args.yes)?;
-    Ok(server.handle.submit(plan, text).await.map(drop)?)
+/// Finds out before the sweep runs whether its table will have the columns that are named.
+fn check_shape(shape: &ShapeArgs, plan: &Plan) -> Result<(), CliError> {
+    if shape.chooses() {
+        let table = tables::candidates(&Analysed::of(&results::none_yet(plan)));
+        shape.shape(false).apply(table, Format::Table).map_err(TableError::from)?;
+    }
+    Ok(())
 }
 
-/// Looks at the data before anything is stored; says what it holds, line by line.
-async fn check_data(local: &LocalArgs, plan: &Plan) -> Result<Vec<String>, CliError> {
-    let summary = local::inspect(&local.data, plan).await?;
-    let dataset = &plan.dataset;
-    if dataset.format == DatasetFormat::Synthetic { Ok(Vec::new()) } else { Ok(local::lines(&dataset.name, &summary)) }
+/// Submits the sweep, once the user agrees with what that hides.
+async fn submit(
+    args: &Args,
+    server: &Server,
+    plan: Plan,
+    text: String,
+    seen: Option<ContentHash>,
+) -> Result<Submitted, CliError> {
+    agree(&server.handle.preview(plan.clone()).await?, args.yes)?;
+    Ok(server.handle.submit(plan, text, seen).await?)
+}
+
+/// Looks at the data before anything is stored.
+async fn check_data(local: &LocalArgs, plan: &Plan) -> Result<Inspected, CliError> {
+    local::inspect(&local.data, plan).await
 }
 
 /// Shows the progress until the sweep has ended or somebody interrupts it; local workers live as long.

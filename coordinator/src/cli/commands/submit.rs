@@ -43,6 +43,9 @@ pub async fn run(args: Args) -> Result<(), CliError> {
             let answer = coordinator.calls.submit(SubmitRequest { preview: false, ..request }).await;
             let submitted = coordinator.answer(answer)?.into_inner();
             say(&format!("handed to the coordinator at {}", coordinator.url()));
+            if !submitted.note.is_empty() {
+                say(&format!("{}: {}", submitted.sweep, submitted.note));
+            }
             submitted.into()
         }
         Found::Store(store) => {
@@ -52,7 +55,7 @@ pub async fn run(args: Args) -> Result<(), CliError> {
                 let preview = plan.clone();
                 agree(&offline::ask(&store, async move |handle| handle.preview(preview).await).await?, yes)?;
             }
-            let submitted = offline::ask(&store, async move |handle| handle.submit(plan, text).await).await?;
+            let submitted = offline::ask(&store, async move |handle| handle.submit(plan, text, None).await).await?;
             let (new, store) = (if is_new { "the new store " } else { "" }, store.display());
             say(&format!(
                 "stored in {new}{store}, which no coordinator serves: it runs when you start coordinator serve --store {store}"
@@ -60,6 +63,9 @@ pub async fn run(args: Args) -> Result<(), CliError> {
             submitted
         }
     };
+    if let Some(taken) = &submitted.taken {
+        say(&format!("{}: {taken}", submitted.sweep));
+    }
     quietly(writeln!(stdout(), "{}", describe(&submitted)))
 }
 
@@ -104,7 +110,8 @@ pub fn describe(submitted: &Submitted) -> String {
 
 impl From<SubmitResponse> for Submitted {
     fn from(submitted: SubmitResponse) -> Self {
-        let SubmitResponse { sweep, jobs, succeeded, retried, running, waiting, new, unknown, hidden } = submitted;
-        Self { sweep, jobs, succeeded, retried, running, waiting, new, unknown, hidden }
+        let SubmitResponse { sweep, jobs, succeeded, retried, running, waiting, new, unknown, hidden, note: _ } =
+            submitted;
+        Self { sweep, jobs, succeeded, retried, running, waiting, new, unknown, hidden, taken: None }
     }
 }

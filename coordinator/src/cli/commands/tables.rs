@@ -1,14 +1,17 @@
 //! `coordinator tables`: the results of a sweep.
 
-use crate::analyst;
+use crate::analyst::{self, Question, Written};
 use crate::cli::client::{Coordinator, Found, Source};
+use crate::cli::shape::{ShapeArgs, metric, say_what_is_left_out};
 use crate::cli::{CliError, output};
 use crate::results::RowState;
 use crate::store::Reader;
-use crate::tables::TableKind;
-use crate::tables::export::{Format, render};
+use crate::tables::export::Format;
+use crate::tables::table::Frame;
+use crate::tables::{Shape, TableKind};
+use proto::spec::Metric;
 use proto::wire::TablesRequest;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 /// Print the results of a sweep
 #[derive(Debug, clap::Args)]
@@ -19,9 +22,22 @@ pub struct Args {
     /// Which table: what its rows are
     #[arg(long, value_enum, default_value_t)]
     pub rows: TableKind,
+    /// Show the results by this metric; by several: `candidates` with all of them side by side, other tables once each [default: that of
+    /// the sweep's objective]
+    #[arg(long, visible_alias = "metrics", value_name = "METRIC,...", value_delimiter = ',', value_parser = metric)]
+    pub metric: Vec<Metric>,
     /// Format of the table
     #[arg(long, value_enum, default_value_t)]
     pub format: Format,
+    /// Which part of it.
+    #[command(flatten)]
+    pub shape: ShapeArgs,
+    /// With `--format latex`: the caption of a float around the table, in LaTeX
+    #[arg(long, value_name = "LATEX")]
+    pub caption: Option<String>,
+    /// With `--format latex`: the label of a float around the table
+    #[arg(long, value_name = "KEY")]
+    pub label: Option<String>,
     /// File to write [default: the standard output]
     #[arg(long, value_name = "FILE")]
     pub out: Option<PathBuf>,
@@ -35,43 +51,62 @@ pub struct Args {
 /// # Errors
 /// If there is no such sweep, or its rows cannot be read or written.
 pub async fn run(args: Args) -> Result<(), CliError> {
-    let Args { sweep, rows, format, out, source } = args;
-    print(Request { sweep, rows, state: None, format }, out.as_deref(), &source).await
+    print(args, None).await
 }
 
-/// Which table.
-#[derive(Debug)]
-pub(super) struct Request {
-    pub(super) sweep: String,
-    pub(super) rows: TableKind,
-    /// Of the jobs only those in this state.
-    pub(super) state: Option<RowState>,
-    pub(super) format: Format,
-}
-
-/// Writes a table to the standard output, or to `out`.
-pub(super) async fn print(request: Request, out: Option<&Path>, source: &Source) -> Result<(), CliError> {
-    output::accepts(out, request.format)?;
-    let text = match source.find().await? {
-        Found::Store(store) => {
-            let Request { sweep, rows, state, format } = request;
-            let table = analyst::table(&Reader::open(&store)?, &sweep, rows, state)?;
-            render(&table, format).map_err(CliError::Output)?
-        }
-        Found::Coordinator(coordinator) => fetch(*coordinator, request).await?,
+/// Prints a table; of the jobs only those in that state.
+pub(super) async fn print(args: Args, state: Option<RowState>) -> Result<(), CliError> {
+    output::accepts(args.out.as_deref(), args.format)?;
+    if args.format != Format::Latex && (args.caption.is_some() || args.label.is_some()) {
+        return Err(CliError::Usage("--caption and --label are for --format latex".to_owned()));
+    }
+    let (question, source, out) = args.question(state)?;
+    let Written { text, left_out } = match source.find().await? {
+        Found::Store(store) => analyst::answer(&Reader::open(&store)?, &question)?,
+        Found::Coordinator(coordinator) => fetch(*coordinator, question).await?,
     };
-    output::write(out, &text)
+    output::write(out.as_deref(), &text)?;
+    say_what_is_left_out(&left_out);
+    Ok(())
 }
 
-async fn fetch(mut coordinator: Coordinator, request: Request) -> Result<Vec<u8>, CliError> {
-    let Request { sweep, rows, state, format } = request;
-    let state = state.map_or_else(String::new, |state| state.name().to_owned());
-    let request = TablesRequest { sweep, rows: rows.name().to_owned(), format: format.name().to_owned(), state };
+impl Args {
+    /// What is asked, where, and where the answer goes.
+    fn question(self, state: Option<RowState>) -> Result<(Question, Source, Option<PathBuf>), CliError> {
+        let Self { sweep, rows, metric: metrics, format, shape, caption, label, out, source } = self;
+        if let Some((place, twice)) =
+            metrics.iter().enumerate().find(|(place, metric)| metrics[..*place].contains(metric))
+        {
+            return Err(CliError::Usage(format!("--metric: `{twice}` is named twice, at position {}", place + 1)));
+        }
+        let shape = shape.shape(out.is_some());
+        let shape = Shape { frame: Frame { caption, label, ..shape.frame }, ..shape };
+        Ok((Question { sweep, rows, metrics, state, format, shape }, source, out))
+    }
+}
+
+async fn fetch(mut coordinator: Coordinator, question: Question) -> Result<Written, CliError> {
+    let Question { sweep, rows, metrics, state, format, shape } = question;
+    let number = |number: Option<usize>| number.unwrap_or(0) as u32;
+    let request = TablesRequest {
+        sweep,
+        rows: rows.name().to_owned(),
+        format: format.name().to_owned(),
+        metrics: metrics.iter().map(|metric| metric.name().to_owned()).collect(),
+        columns: shape.columns,
+        sort: shape.sort.unwrap_or_default(),
+        top: number(shape.top),
+        width: number(shape.frame.width),
+        caption: shape.frame.caption.unwrap_or_default(),
+        label: shape.frame.label.unwrap_or_default(),
+        state: state.map_or_else(String::new, |state| state.name().to_owned()),
+    };
     let pieces = coordinator.calls.tables(request).await;
     let mut pieces = coordinator.answer(pieces)?.into_inner();
-    let mut text = Vec::new();
+    let mut written = Written { text: Vec::new(), left_out: Vec::new() };
     while let Some(piece) = coordinator.answer(pieces.message().await)? {
-        text.extend(piece.text);
+        written.text.extend(piece.text);
+        written.left_out.extend(piece.left_out);
     }
-    Ok(text)
+    Ok(written)
 }

@@ -33,7 +33,7 @@ pub(super) fn draw(sources: &[Source], figure: Figure) -> Figure {
     let most = sources
         .iter()
         .flat_map(|source| [Some(source.variance), source.expected, source.interval.map(|(_, high)| high)]);
-    let most = most.flatten().map(share).fold(10.0, f64::max).min(130.0);
+    let most = most.flatten().map(share).fold(10.0, f64::max).min(100.0);
     let scale = Scale::exact((0.0, most), (labels + 16.0, WIDTH - 190.0));
     let bottom = TOP + ROW * sources.len() as f64;
     let marks = html! {
@@ -61,6 +61,7 @@ fn row(source: &Source, scale: &Scale, y: f64, labels: f64, share: impl Fn(f64) 
             (line((at(low), y), (at(high), y), "whisker"))
             (line((at(low), y - 4.0), (at(low), y + 4.0), "whisker"))
             @if scale.shows(share(high)) { (line((at(high), y - 4.0), (at(high), y + 4.0), "whisker")) }
+            @else { (polygon(&[(at(high) + 6.0, y), (at(high), y - 4.0), (at(high), y + 4.0)], "arrow")) }
         }
         @if let Some(x) = source.expected.filter(|variance| scale.shows(share(*variance))).map(at) {
             (polygon(&[(x, y - 6.0), (x + 6.0, y), (x, y + 6.0), (x - 6.0, y)], "hollow"))

@@ -29,7 +29,9 @@ pub(in crate::report) fn scores(lineup: &Lineup<'_>) -> Figure {
         cells: cells(lineup.row(candidate), lineup.verdict(candidate)),
         ..intervals(lineup.row(candidate))
     });
-    let baselines = analysis.baselines.iter().zip(&lineup.observations.baselines).map(|(row, baseline)| ForestRow {
+    let baselines = lineup.baselines().into_iter();
+    let baselines = baselines.map(|index| (&analysis.baselines[index], &lineup.observations.baselines[index]));
+    let baselines = baselines.map(|(row, baseline)| ForestRow {
         label: row.label.clone(),
         against: Against::Baseline,
         dots: dots(lineup.split_means(&baseline.observations, |_| true)),
@@ -237,6 +239,7 @@ pub(in crate::report) fn cost(lineup: &Lineup<'_>, jobs: &[JobRow]) -> Option<Fi
         let row = lineup.row(candidate);
         Some(Point {
             label: lineup.name(candidate).to_owned(),
+            leads: lineup.best == Some(candidate),
             hue: level(&hues, 0, candidate).unwrap_or(0),
             shape: level(&shapes, 1, candidate).unwrap_or(0),
             score: row.scores.mean?,

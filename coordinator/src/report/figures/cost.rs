@@ -26,6 +26,8 @@ type Plot = (&'static str, fn(&Point) -> Option<f64>);
 pub(super) struct Point {
     /// Its name.
     pub(super) label: String,
+    /// Whether it is the leader, whose name comes first.
+    pub(super) leads: bool,
     /// Index of its hue in the key.
     pub(super) hue: usize,
     /// Index of its shape in the key.
@@ -73,17 +75,27 @@ impl Cost {
         let points: Vec<_> =
             self.points.iter().filter_map(|point| Some((point, cost(point).filter(|cost| *cost > 0.0)?))).collect();
         let x = Scale::log(points.iter().map(|(_, cost)| *cost), (0.0, width));
-        let y = Scale::linear(self.points.iter().map(|point| point.score), (HEIGHT, 0.0));
+        let y = self.scores();
         let places: Vec<_> = points.iter().map(|(point, cost)| (x.at(*cost), y.at(point.score))).collect();
+        let frontier = frontier(&places, self.higher_is_better, width);
         html! {
             (y_axis(&y, 0.0, width))
             (x_axis(&x, 0.0, HEIGHT, title))
-            (polyline(&frontier(&places, self.higher_is_better, width), "frontier"))
-            @if points.len() <= MAX_NAMED { (names(&points, &places, width)) }
+            (polyline(&frontier, "frontier"))
+            @if points.len() <= MAX_NAMED { (names(&points, &places, &frontier, width)) }
             @for ((point, _), place) in points.iter().zip(&places) {
                 g class={ "s" (point.hue % 6) } { (shape(point.shape, *place, 5.0, "mark", &point.label)) }
             }
         }
+    }
+
+    /// The axis of the scores, with room for a mark at both ends.
+    fn scores(&self) -> Scale {
+        let scores = self.points.iter().map(|point| point.score);
+        let (low, high) =
+            (scores.clone().fold(f64::INFINITY, f64::min), scores.clone().fold(f64::NEG_INFINITY, f64::max));
+        let room = 0.05 * (high - low);
+        Scale::linear(scores.chain([low - room, high + room]), (HEIGHT, 0.0))
     }
 
     fn draw_key(&self) -> Markup {
@@ -125,28 +137,56 @@ fn frontier(places: &[(f64, f64)], higher_is_better: bool, width: f64) -> Vec<(f
     steps
 }
 
-/// The names beside their points, but for those that would lie on another name or point. What is behind them shines
-/// through faintly.
-fn names(points: &[(&Point, f64)], places: &[(f64, f64)], width: f64) -> Markup {
-    let mut taken: Vec<(f64, f64, f64)> = places.iter().map(|(x, y)| (x - 6.0, x + 6.0, *y)).collect();
+/// A stretch of the drawing: left, right, above, below.
+#[derive(Debug, Clone, Copy)]
+struct Area(f64, f64, f64, f64);
+
+impl Area {
+    fn touches(&self, other: &Self) -> bool {
+        self.0 <= other.1 && other.0 <= self.1 && self.2 <= other.3 && other.2 <= self.3
+    }
+}
+
+/// The places that a name can take, from the best: beside its point, then above and below.
+fn sides(long: f64, (x, y): (f64, f64)) -> [(f64, f64); 6] {
+    let (right, left, middle) = (x + 9.0, x - 9.0 - long, x - long / 2.0);
+    [(right, y), (left, y), (middle, y - 14.0), (middle, y + 14.0), (right, y - 11.0), (right, y + 11.0)]
+}
+
+/// The names at their points, the leader's first, where they lie on no other name or point; on the broken line only where there is no
+/// other place. What is behind them shines through faintly.
+fn names(points: &[(&Point, f64)], places: &[(f64, f64)], frontier: &[(f64, f64)], width: f64) -> Markup {
+    let mut taken: Vec<Area> = places.iter().map(|(x, y)| Area(x - 6.0, x + 6.0, y - 5.0, y + 5.0)).collect();
+    let steps: Vec<Area> = frontier
+        .windows(2)
+        .map(|ends| {
+            let ((a, b), (c, d)) = (ends[0], ends[1]);
+            Area(a.min(c), a.max(c), b.min(d), b.max(d))
+        })
+        .collect();
+    let mut order: Vec<usize> = (0..points.len()).collect();
+    order.sort_by_key(|index| !points[*index].0.leads);
     let mut shown = Vec::new();
-    for ((point, _), (x, y)) in points.iter().zip(places) {
-        let long = width_of(&point.label);
-        let sides = [(x + 9.0, Anchor::Start), (x - 9.0 - long, Anchor::End)];
-        let is_free = |left: f64| {
-            let right = left + long;
-            let touches = |(l, r, at): &(f64, f64, f64)| left <= *r && *l <= right && (at - y).abs() <= 12.0;
-            left >= 0.0 && right <= width && !taken.iter().any(touches)
+    for index in order {
+        let label = &points[index].0.label;
+        let long = width_of(label);
+        let area = |(left, y): (f64, f64)| Area(left, left + long, y - 6.5, y + 6.5);
+        let is_free = |place: &(f64, f64)| {
+            let area = area(*place);
+            let is_inside = area.0 >= 0.0 && area.1 <= width && area.2 >= -8.0 && area.3 <= HEIGHT;
+            is_inside && !taken.iter().any(|other| area.touches(other))
         };
-        if let Some((left, anchor)) = sides.into_iter().find(|(left, _)| is_free(*left)) {
-            taken.push((left, left + long, *y));
-            shown.push((left, left + long, *y, anchor, &point.label));
+        let free: Vec<_> = sides(long, places[index]).into_iter().filter(is_free).collect();
+        let is_clear = |place: &&(f64, f64)| !steps.iter().any(|step| area(**place).touches(step));
+        if let Some(place) = free.iter().find(is_clear).or(free.first()).copied() {
+            taken.push(area(place));
+            shown.push((place, long, label));
         }
     }
     html! {
-        @for (left, right, y, anchor, label) in shown {
-            (bar((left, right), y - 7.0, 14.0, "veil"))
-            (text(if anchor == Anchor::Start { left } else { right }, y, anchor, "quiet", label))
+        @for ((left, y), long, label) in shown {
+            (bar((left, left + long), y - 7.0, 14.0, "veil"))
+            (text(left, y, Anchor::Start, "quiet", label))
         }
     }
 }

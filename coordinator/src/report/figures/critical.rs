@@ -10,6 +10,8 @@ use maud::{Markup, html};
 const AXIS: f64 = 58.0;
 /// Height of a name.
 const ROW: f64 = 20.0;
+/// Least room between two numbers of the axis.
+const BETWEEN: f64 = 8.0;
 /// Distance of the bars that join.
 const BAR: f64 = 9.0;
 
@@ -85,12 +87,13 @@ impl Critical {
 }
 
 fn axis(scale: &Scale, least: f64, most: f64) -> Markup {
-    let count = (most - least) as usize;
-    let step = count.div_ceil(20).max(1);
+    let widest = width_of(&signed(most, 0)) + BETWEEN;
+    let room = (scale.at(most) - scale.at(least)) / (most - least);
+    let step = [1_u32, 2, 5, 10, 20, 50, 100].into_iter().find(|step| f64::from(*step) * room >= widest).unwrap_or(200);
+    let first = (least as u32).next_multiple_of(step);
     html! {
         (line((scale.at(least), AXIS), (scale.at(most), AXIS), "axis"))
-        @for offset in (0..=count).step_by(step) {
-            @let rank = least + offset as f64;
+        @for rank in (first..=most as u32).step_by(step as usize).map(f64::from) {
             (line((scale.at(rank), AXIS), (scale.at(rank), AXIS - 5.0), "axis"))
             (text(scale.at(rank), AXIS - 13.0, Anchor::Middle, "tick", &signed(rank, 0)))
         }

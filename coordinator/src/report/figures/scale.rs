@@ -98,7 +98,12 @@ impl Scale {
             all.filter(|value| self.shows(*value)).collect()
         };
         let fine = within(&[1.0, 2.0, 5.0]);
-        if fine.len() as f64 <= most { fine } else { within(&[1.0]) }
+        if fine.len() as f64 > most {
+            return within(&[1.0]);
+        }
+        // between 4 and 13 there are only 5 and 10
+        let finer = within(&[1.0, 1.5, 2.0, 3.0, 4.0, 5.0, 6.0, 8.0]);
+        if fine.len() < 3 && finer.len() as f64 <= most { finer } else { fine }
     }
 }
 

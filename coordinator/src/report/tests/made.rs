@@ -64,6 +64,7 @@ impl Made {
             candidates: observations.candidates.iter().map(|candidate| candidate.values.clone()).collect(),
             replicates: observations.replicates.iter().filter_map(|replicate| replicate.seeds).collect(),
             objective: Objective::default(),
+            metric: Objective::default().metric,
             split: Split::default(),
             cases: Some(200),
             groups: Vec::new(),
@@ -134,6 +135,7 @@ fn observations(candidates: usize) -> Observations {
         ratio: Some(0.5),
         clusters: Vec::new(),
         pool: Some(200),
+        decided: None,
     }
 }
 

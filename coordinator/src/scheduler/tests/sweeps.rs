@@ -219,3 +219,29 @@ fn a_data_set_that_fits_is_pinned_whoever_else_has_a_short_one() {
     sim.submit(sweep("a", "bce", 1));
     assert_eq!((sim.fetch(short, 1).len(), sim.fetch(whole, 1).len()), (0, 1));
 }
+
+#[test]
+fn a_sweep_whose_jobs_all_have_results_is_complete_without_a_worker() {
+    let mut sim = Sim::new();
+    sim.submit(sweep("a", "[bce, dice]", 2));
+    let worker = sim.worker(1, 1);
+    sim.finish(worker);
+    // nobody who has the data is there any more
+    let mut sim = sim.restarted(sim.journal.len());
+    let mut other = sweep("b", "[bce]", 2);
+    other.objective.metric = proto::spec::Metric::Dice;
+    let decision = sim.state.submit_decision(other, String::new()).unwrap();
+    let taken = sim.carry_out(decision).taken.unwrap();
+    assert_eq!((taken.content, taken.of.as_str()), (inventory("pictures", 8).content, "a"));
+    assert_eq!(sim.state.status().sweeps[1].state, SweepState::Ended);
+    sim.submit(sweep("c", "[bce, focal]", 2));
+    assert_eq!(sim.state.status().sweeps[2].state, SweepState::WaitingForData, "focal is yet to be trained");
+    let seen = |content: &str| Some(inventory(content, 8).content);
+    let submit = |seen| sim.state.submit_seen_decision(sweep("d", "bce", 1), String::new(), seen).unwrap();
+    assert!(submit(seen("pictures")).reply.taken.is_some());
+    assert_eq!(submit(seen("other pictures")).reply.taken, None, "the files are others now");
+    let mut elsewhere = sweep("e", "bce", 1);
+    elsewhere.dataset.name = "other".to_owned();
+    assert_eq!(sim.state.submit_decision(elsewhere, String::new()).unwrap().reply.taken, None);
+    assert_eq!(sim.state.submit_decision(sweep("f", "bce", 1).simulated(), String::new()).unwrap().reply.taken, None);
+}

@@ -1,4 +1,4 @@
-//! Comma-separated values, every digit.
+//! Comma-separated values.
 
 use crate::tables::table::{Cell, Table};
 use std::io::{self, Write};

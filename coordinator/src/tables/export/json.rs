@@ -1,7 +1,7 @@
 //! `{"schema": "splitsweep.<rows>/1", "sweep": .., "rows": [{..}, ..]}`, one row per line; or several tables in one object, each under
 //! the name of its rows. Keys are only ever added.
 
-use crate::tables::table::{Cell, Column, Table};
+use crate::tables::table::{Cell, Column, Table, clean};
 use serde::ser::{Serialize, SerializeMap, Serializer};
 use std::io::{self, Write};
 
@@ -75,7 +75,7 @@ impl Serialize for Cell {
             Self::Id(id) => id.serialize(serializer),
             Self::Text(text) => serializer.serialize_str(text),
             Self::Integer(number) => serializer.serialize_u64(*number),
-            Self::Real(number) => serializer.serialize_f64(*number),
+            Self::Real(number) => serializer.serialize_f64(clean(*number)),
         }
     }
 }

@@ -3,20 +3,39 @@
 //!
 //! Numbers are set in mathematics, for the sake of their signs and exponents; words are escaped, whatever they hold.
 
-use crate::tables::table::{Piece, Table};
+use crate::tables::table::{Frame, Piece, Table};
+use crate::text::one_line;
+use std::collections::BTreeSet;
 use std::io::{self, Write};
 
 pub(super) fn write(table: &Table, out: &mut dyn Write) -> io::Result<()> {
     let view = table.view();
     comments(table, out)?;
+    let in_float = table.frame.caption.is_some() || table.frame.label.is_some();
+    if in_float {
+        begin_float(&table.frame, out)?;
+    }
     let alignment: String = view.titles.iter().map(|(_, right)| if *right { 'r' } else { 'l' }).collect();
     writeln!(out, "\\begin{{tabular}}{{{alignment}}}\n\\toprule")?;
     line(out, view.titles.iter().map(|(title, _)| escaped(title)))?;
     writeln!(out, "\\midrule")?;
-    for (is_strong, row) in &view.rows {
-        line(out, row.iter().map(|piece| cell(piece, *is_strong)))?;
+    for row in &view.rows {
+        line(out, row.iter().map(|(piece, is_strong)| cell(piece, *is_strong)))?;
     }
-    writeln!(out, "\\bottomrule\n\\end{{tabular}}")
+    writeln!(out, "\\bottomrule\n\\end{{tabular}}")?;
+    if in_float { writeln!(out, "\\end{{table}}") } else { Ok(()) }
+}
+
+/// The float that has the caption, which is LaTeX already, and the label.
+fn begin_float(frame: &Frame, out: &mut dyn Write) -> io::Result<()> {
+    writeln!(out, "\\begin{{table}}\n\\centering")?;
+    if let Some(caption) = &frame.caption {
+        writeln!(out, "\\caption{{{}}}", one_line(caption))?;
+    }
+    match &frame.label {
+        Some(label) => writeln!(out, "\\label{{{}}}", one_line(label)),
+        None => Ok(()),
+    }
 }
 
 /// Every sentence on a line of its own; a line break inside of one would end the comment.
@@ -26,7 +45,9 @@ fn comments(table: &Table, out: &mut dyn Write) -> io::Result<()> {
         writeln!(out, "% {}", escaped(sentence))?;
     }
     if !table.strong.is_empty() {
-        writeln!(out, "% Bold: the leading candidate, and those that are not told apart from it.")?;
+        let columns: BTreeSet<usize> = table.strong.iter().map(|(_, column)| *column).collect();
+        let by = if columns.len() > 1 { " by each metric" } else { "" };
+        writeln!(out, "% Bold: the leading candidate{by}, and those that are not told apart from it.")?;
     }
     Ok(())
 }
@@ -75,6 +96,7 @@ fn escaped(text: &str) -> String {
             '|' => escaped.push_str("\\textbar{}"),
             '"' => escaped.push_str("\\symbol{34}"),
             '±' => escaped.push_str("$\\pm$"),
+            '×' => escaped.push_str("$\\times$"),
             c if c.is_control() => escaped.push(' '),
             c => escaped.push(c),
         }

@@ -9,8 +9,8 @@ pub(super) fn write(table: &Table, out: &mut dyn Write) -> io::Result<()> {
     writeln!(out, "{}\n", escaped(&table.title))?;
     line(out, view.titles.iter().map(|(title, _)| escaped(title)))?;
     line(out, view.titles.iter().map(|(_, right)| if *right { "---:" } else { "---" }.to_owned()))?;
-    for (is_strong, row) in &view.rows {
-        line(out, row.iter().map(|piece| cell(piece, *is_strong)))?;
+    for row in &view.rows {
+        line(out, row.iter().map(|(piece, is_strong)| cell(piece, *is_strong)))?;
     }
     for sentence in table.notes.iter().chain(&table.answer) {
         writeln!(out, "\n{}", escaped(sentence))?;

@@ -17,6 +17,34 @@ const STATE_NAMES: &[&str] = &["state", "status"];
 const SETTING_PREFIXES: &[&str] = &["params_", "params.", "param_", "config/", "config.", "hparams/", "hparams."];
 /// What tools write before the name of anything else.
 const OTHER_PREFIXES: &[&str] = &["user_attrs_", "metrics.", "metrics/"];
+/// What tools write before the name of a metric: MLflow and TensorBoard.
+const METRIC_PREFIXES: &[&str] = &["metrics.", "metrics/", "hparam/"];
+/// Columns in which W&B, MLflow and TensorBoard note what is of a run and not of its settings, in lower case.
+const NOTED_BY_TOOLS: &[&str] = &[
+    "name",
+    "notes",
+    "user",
+    "tags",
+    "created",
+    "runtime",
+    "sweep",
+    "group",
+    "job type",
+    "hostname",
+    "updated",
+    "end time",
+    "start time",
+    "duration",
+    "github",
+    "trial id",
+    "show metrics",
+    "run id",
+    "source type",
+    "source name",
+    "_step",
+    "_runtime",
+    "_timestamp",
+];
 /// Instead of a column's name: there is no such column.
 const NONE: &str = "none";
 
@@ -33,6 +61,20 @@ pub struct Columns {
     pub state: Option<String>,
     /// The columns that tell candidates apart; all others, if there are none.
     pub candidate: Vec<String>,
+    /// Columns and the values that a line must have there to be read.
+    pub filter: Vec<(String, String)>,
+    /// Which of several finished lines of a run counts.
+    pub retries: Retries,
+}
+
+/// Which of several finished lines of a run counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
+pub enum Retries {
+    /// None: a run that is there twice is a mistake
+    #[default]
+    Refuse,
+    /// The last in the file
+    Last,
 }
 
 /// The place of each column in the file.
@@ -53,7 +95,7 @@ impl Places {
     pub(super) fn find(sheet: &Sheet, columns: &Columns) -> Result<Self, ImportError> {
         let header = &sheet.header[..];
         let scores = match &columns.score[..] {
-            [] => vec![the_only(header, "--score", SCORE_NAMES)?],
+            [] => vec![the_score(header)?],
             names => named(header, "--score", names)?,
         };
         let mut replicate = named(header, "--replicate", &columns.replicate)?;
@@ -78,6 +120,20 @@ impl Places {
     /// The columns that tell a candidate's runs apart.
     pub(super) fn replicate(&self) -> impl Iterator<Item = usize> + Clone {
         self.splits.iter().chain(&self.seeds).copied()
+    }
+
+    /// Takes the columns that differ in every line, such as a run's id, and those in which tools note when and where a run was, from
+    /// those that tell candidates apart; says whether that left any, and fewer.
+    pub(super) fn pass_over_what_tools_note(&mut self, sheet: &Sheet) -> bool {
+        let is_noted =
+            |place: &usize| sheet.all_differ(*place) || NOTED_BY_TOOLS.contains(&&*sheet.header[*place].to_lowercase());
+        let (noted, rest): (Vec<usize>, Vec<usize>) = self.candidate.iter().partition(|place| is_noted(place));
+        if noted.is_empty() || rest.is_empty() {
+            return false;
+        }
+        self.candidate = rest;
+        self.passed_over.extend(noted);
+        true
     }
 
     /// What a column means already, in words.
@@ -163,9 +219,19 @@ fn named(header: &[String], option: &str, names: &[String]) -> Result<Vec<usize>
     }
 }
 
-/// The place of the only column that has one of the usual names.
-fn the_only(header: &[String], option: &str, usual: &[&str]) -> Result<usize, ImportError> {
-    at_most_one(header, option, usual)?.ok_or_else(|| none_is_meant(header, option))
+/// The place of the only column that has the name of a score, or else of the only one that a tool calls a metric.
+fn the_score(header: &[String]) -> Result<usize, ImportError> {
+    if let Some(place) = at_most_one(header, "--score", SCORE_NAMES)? {
+        return Ok(place);
+    }
+    let is_metric = |place: &usize| {
+        let name = header[*place].to_lowercase();
+        METRIC_PREFIXES.iter().any(|prefix| name.starts_with(prefix))
+    };
+    match (0..header.len()).filter(is_metric).collect::<Vec<_>>()[..] {
+        [only] => Ok(only),
+        _ => Err(none_is_meant(header, "--score")),
+    }
 }
 
 fn at_most_one(header: &[String], option: &str, usual: &[&str]) -> Result<Option<usize>, ImportError> {

@@ -27,12 +27,13 @@ impl Grid {
     /// Reads which run each line is of.
     ///
     /// # Errors
-    /// If a replicate is empty, or every line is a candidate of its own.
+    /// If a replicate is empty.
     pub(super) fn of(sheet: &Sheet, places: &Places) -> Result<Self, ImportError> {
         let axes: Vec<_> = places.candidate.iter().map(|place| (*place, Axis::of(sheet.column(*place)))).collect();
+        let replicate_axes: Vec<_> = places.replicate().map(|place| (place, Axis::of(sheet.column(place)))).collect();
         let mut grid = Self { candidates: Vec::new(), replicates: Vec::new(), keys: Vec::new(), of_lines: Vec::new() };
         let (mut candidates, mut replicates) = (HashMap::new(), HashMap::new());
-        let mut numbers: [HashMap<Vec<&str>, usize>; 3] = Default::default();
+        let mut numbers: [HashMap<Vec<String>, usize>; 3] = Default::default();
         for line in &sheet.lines {
             let values: Vec<_> = axes.iter().map(|(place, axis)| axis.value(&line.fields[*place])).collect();
             let key: Vec<_> = values.iter().map(|value| value.as_ref().map(ToString::to_string)).collect();
@@ -45,13 +46,14 @@ impl Grid {
                 let problem = "is empty: write which replicate the run is";
                 return Err(ImportError::cell(line.number, &sheet.header[place], problem));
             }
-            let names: Vec<&str> = places.replicate().map(|place| &*line.fields[place]).collect();
+            let names: Vec<String> =
+                replicate_axes.iter().map(|(place, axis)| axis.name(&line.fields[*place])).collect();
             let new = grid.replicates.len();
             let replicate = *replicates.entry(names.clone()).or_insert(new);
             if replicate == new {
                 let (split, seeds) = names.split_at(places.splits.len());
                 let (first, second) = seeds.split_at(seeds.len().min(1));
-                let of = |(numbers, names): (&mut HashMap<_, _>, &[_])| {
+                let of = |(numbers, names): (&mut HashMap<_, _>, &[String])| {
                     let new = numbers.len();
                     *numbers.entry(names.to_vec()).or_insert(new)
                 };
@@ -61,7 +63,6 @@ impl Grid {
             }
             grid.of_lines.push((candidate, replicate));
         }
-        grid.check(sheet, places)?;
         Ok(grid)
     }
 
@@ -87,9 +88,14 @@ impl Grid {
         shown.collect::<Vec<_>>().join(" ")
     }
 
+    /// Whether every line is a candidate of its own, though there are several replicates.
+    pub(super) fn is_of_single_runs(&self, sheet: &Sheet) -> bool {
+        self.replicates.len() > 1 && self.candidates.len() == sheet.lines.len()
+    }
+
     /// If every line is a candidate of its own, a column such as a job's id was taken for one of the candidate's.
-    fn check(&self, sheet: &Sheet, places: &Places) -> Result<(), ImportError> {
-        if self.replicates.len() < 2 || self.candidates.len() < sheet.lines.len() {
+    pub(super) fn check(&self, sheet: &Sheet, places: &Places) -> Result<(), ImportError> {
+        if !self.is_of_single_runs(sheet) {
             return Ok(());
         }
         let (ids, rest): (Vec<usize>, Vec<usize>) =
@@ -124,6 +130,15 @@ impl Axis {
             Self::Reals
         } else {
             Self::Names
+        }
+    }
+
+    /// The value in words: where all are numbers, 0 and 0.0 are the same.
+    fn name(&self, text: &str) -> String {
+        match self.value(text) {
+            // so that -0 is 0
+            Some(AxisValue::Real(number)) => AxisValue::Real(number + 0.0).to_string(),
+            value => value.map_or_else(String::new, |value| value.to_string()),
         }
     }
 

@@ -21,8 +21,9 @@ mod sheet;
 mod state;
 #[cfg(test)]
 mod tests;
+mod wide;
 
-pub use columns::Columns;
+pub use columns::{Columns, Retries};
 pub use direction::Direction;
 pub use error::{ImportError, listed};
 
@@ -48,10 +49,18 @@ pub struct Imported {
 /// # Errors
 /// If it is not a valid CSV, a column is missing or has several candidates, a score is not a number, or a run appears twice.
 pub fn read(bytes: &[u8], columns: &Columns) -> Result<Imported, ImportError> {
-    let sheet = Sheet::read(bytes)?;
-    let places = Places::find(&sheet, columns)?;
-    let grid = Grid::of(&sheet, &places)?;
-    let runs = Runs::of(&sheet, &places, &grid)?;
+    let mut sheet = Sheet::read(bytes)?;
+    for (column, value) in &columns.filter {
+        sheet.keep_where(column, value)?;
+    }
+    let (sheet, of_wide) = wide::long(sheet);
+    let mut places = Places::find(&sheet, columns)?;
+    let mut grid = Grid::of(&sheet, &places)?;
+    if columns.candidate.is_empty() && grid.is_of_single_runs(&sheet) && places.pass_over_what_tools_note(&sheet) {
+        grid = Grid::of(&sheet, &places)?;
+    }
+    grid.check(&sheet, &places)?;
+    let runs = Runs::of(&sheet, &places, &grid, columns.retries)?;
     let metric = |score: &usize| {
         let observed = runs.observations(&sheet, &places, *score, &grid)?;
         let blank = vec![Observation::Missing; grid.replicates.len()];
@@ -72,9 +81,10 @@ pub fn read(bytes: &[u8], columns: &Columns) -> Result<Imported, ImportError> {
             ratio: None,
             clusters: Vec::new(),
             pool: (!runs.cases.is_empty()).then_some(runs.cases.len()),
+            decided: None,
         })
     };
-    let mut notes = runs.notes(&sheet, &places);
+    let mut notes: Vec<String> = of_wide.into_iter().chain(runs.notes(&sheet, &places)).collect();
     let unused = places.passed_over.iter().map(|place| sheet.header[*place].clone());
     let passed_over: Vec<String> = sheet.passed_over.iter().cloned().chain(unused).collect();
     if !passed_over.is_empty() {

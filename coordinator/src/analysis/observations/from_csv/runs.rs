@@ -5,7 +5,7 @@
 //!                                                                            \-> a score, or one per case and their mean
 //! ```
 
-use super::columns::Places;
+use super::columns::{Places, Retries};
 use super::error::{ImportError, listed, shown};
 use super::grid::Grid;
 use super::sheet::{Line, Sheet};
@@ -43,6 +43,19 @@ impl<'a> Run<'a> {
                 (self.state, self.lines) = (state, vec![line]);
             }
         }
+    }
+
+    /// Of several lines of the same case, or of the run where there are no cases, keeps the last.
+    fn keep_the_last(&mut self, places: &Places) {
+        let case = |line: &&'a Line| places.case.map_or("", |place| line.fields[place].as_str());
+        let mut last = HashMap::new();
+        for line in &self.lines {
+            last.insert(case(line), line.number);
+        }
+        let (kept, earlier): (Vec<_>, Vec<_>) =
+            self.lines.drain(..).partition(|line| last.get(case(line)) == Some(&line.number));
+        self.lines = kept;
+        self.earlier.extend(earlier);
     }
 
     /// The run, if nothing of it is there twice, and no case is left behind.
@@ -99,7 +112,7 @@ impl<'a> Runs<'a> {
     ///
     /// # Errors
     /// If a state is not known, a run or one of its cases is there twice, or some cases of a run are not finished.
-    pub(super) fn of(sheet: &'a Sheet, places: &Places, grid: &Grid) -> Result<Self, ImportError> {
+    pub(super) fn of(sheet: &'a Sheet, places: &Places, grid: &Grid, retries: Retries) -> Result<Self, ImportError> {
         let mut found: BTreeMap<(usize, usize), Run<'a>> = BTreeMap::new();
         for (line, (candidate, replicate)) in sheet.lines.iter().zip(&grid.of_lines) {
             let state = places.state.map_or(Ok(State::Finished), |place| {
@@ -111,6 +124,9 @@ impl<'a> Runs<'a> {
             found.entry((candidate, replicate)).or_insert(new).add(line, state);
         }
         let cases = places.case.map(|place| numbered(sheet, place)).unwrap_or_default();
+        if retries == Retries::Last {
+            found.values_mut().for_each(|run| run.keep_the_last(places));
+        }
         let runs: Vec<_> = found.into_values().map(|run| run.checked(sheet, places, grid)).collect::<Result<_, _>>()?;
         Ok(Self { runs, cases })
     }
@@ -126,14 +142,13 @@ impl<'a> Runs<'a> {
             let counts = counts.map(|(state, what)| (count(state), what)).into_iter().filter(|(count, _)| *count > 0);
             let mut said: Vec<String> =
                 counts.map(|(count, what)| format!("{} {} {what}", plural(count, "run"), is(count))).collect();
-            match self.runs.iter().map(|run| run.earlier.len()).sum::<usize>() {
-                0 => {}
-                1 => said.push("1 line is of a run that was run again".to_owned()),
-                lines => said.push(format!("{lines} lines are of runs that were run again")),
-            }
+            said.extend(self.run_again());
             if !said.is_empty() {
                 notes.push(format!("column {}: {}", shown(&sheet.header[place]), said.join(", ")));
             }
+        }
+        if places.state.is_none() {
+            notes.extend(self.run_again());
         }
         if let Some(place) = places.case {
             let cases = plural(self.cases.len() as u64, "case");
@@ -143,6 +158,15 @@ impl<'a> Runs<'a> {
             ));
         }
         notes
+    }
+
+    /// How many lines do not count, because their run was run again.
+    fn run_again(&self) -> Option<String> {
+        match self.runs.iter().map(|run| run.earlier.len()).sum::<usize>() {
+            0 => None,
+            1 => Some("1 line is of a run that was run again".to_owned()),
+            lines => Some(format!("{lines} lines are of runs that were run again")),
+        }
     }
 
     /// What each run came to in one metric.
@@ -227,7 +251,7 @@ fn twice(sheet: &Sheet, places: &Places, line: u64, first: u64, run: &str) -> Im
     let replicate = listed(&places.replicate().map(|place| &*sheet.header[place]).collect::<Vec<_>>());
     match places.case {
         None => {
-            let remedy = "name the column that tells the two apart in --candidate, --replicate or --case, or take one of them out";
+            let remedy = "name the column that tells the two apart in --candidate, --replicate or --case, or let the last count with --retries last";
             ImportError::cell(line, &replicate, format!("{run} is on line {first} already: {remedy}"))
         }
         Some(place) => {

@@ -1,9 +1,10 @@
 //! Bytes -> a header and lines of fields, each with its number in the file.
 //!
 //! Programs add to a CSV: a byte order mark, UTF-16, comments above the header (`# ...`), a column without a name that numbers the
-//! lines (pandas, R), a comma at the end of each line. None of it is taken for results.
+//! lines (pandas, R), a comma at the end of each line. None of it is taken for results. Semicolons or tabs may separate the columns;
+//! then a comma may be a decimal point.
 
-use super::error::{ImportError, shown};
+use super::error::{ImportError, listed, shown};
 use std::borrow::Cow;
 use std::collections::HashSet;
 
@@ -36,7 +37,9 @@ impl Sheet {
     pub(super) fn read(bytes: &[u8]) -> Result<Self, ImportError> {
         let text = decoded(bytes)?;
         let source = Source::after_comments(&text);
-        let mut reader = csv::ReaderBuilder::new().trim(csv::Trim::All).from_reader(source.text.as_bytes());
+        let mut reader = csv::ReaderBuilder::new();
+        let mut reader =
+            reader.trim(csv::Trim::All).delimiter(source.separator as u8).from_reader(source.text.as_bytes());
         let header = reader.headers().map_err(|error| source.unreadable(&error))?;
         let header: Vec<String> = header.iter().map(str::to_owned).collect();
         check_header(&header)?;
@@ -49,7 +52,49 @@ impl Sheet {
         if lines.is_empty() {
             return Err(ImportError::line(2, "there is no run: write one line per run beneath the header"));
         }
-        Self { header, lines, passed_over: Vec::new() }.without_what_says_nothing()
+        let mut sheet = Self { header, lines, passed_over: Vec::new() };
+        if source.separator != ',' {
+            sheet.write_decimal_points();
+        }
+        sheet.without_what_says_nothing()
+    }
+
+    /// Where commas do not separate columns, they may stand for decimal points: in a column that has no point.
+    fn write_decimal_points(&mut self) {
+        for place in 0..self.header.len() {
+            let is_number = |field: &str| field.replacen(',', ".", 1).parse::<f64>().is_ok();
+            let has_points = self.column(place).any(|field| field.contains('.') && is_number(field));
+            if has_points {
+                continue;
+            }
+            let commas = self.lines.iter_mut().map(|line| &mut line.fields[place]);
+            commas.filter(|field| is_number(field)).for_each(|field| *field = field.replacen(',', ".", 1));
+        }
+    }
+
+    /// Keeps the lines that have a value in a column; numbers are compared as numbers.
+    ///
+    /// # Errors
+    /// If there is no such column, or no such line.
+    pub(super) fn keep_where(&mut self, column: &str, value: &str) -> Result<(), ImportError> {
+        let Some(place) = self.header.iter().position(|name| name == column) else {
+            let there_are = listed(&self.header);
+            return Err(ImportError::line(
+                1,
+                format!("--where: no column is named {}; there are: {there_are}", shown(column)),
+            ));
+        };
+        let number = |text: &str| text.parse::<f64>().ok().filter(|number| number.is_finite());
+        let is_same = |field: &str| field == value || number(field).zip(number(value)).is_some_and(|(a, b)| a == b);
+        if !self.column(place).any(is_same) {
+            let mut there_are: Vec<String> = self.column(place).map(str::to_owned).collect();
+            there_are.sort();
+            there_are.dedup();
+            let problem = format!("no line has {} (--where); there are: {}", shown(value), listed(&there_are));
+            return Err(ImportError::cell(1, column, problem));
+        }
+        self.lines.retain(|line| is_same(&line.fields[place]));
+        Ok(())
     }
 
     /// Leaves out columns that number the lines, and empty ones without a name.
@@ -93,12 +138,16 @@ fn check_header(header: &[String]) -> Result<(), ImportError> {
         return Err(ImportError::cell(1, &header[again], "is there twice: give each column a name of its own"));
     }
     if let [only] = header {
-        let separator = [';', '\t'].into_iter().find(|separator| only.contains(*separator));
-        let found = separator.map(|separator| format!(", not by {separator:?}")).unwrap_or_default();
-        let problem = format!("there is a single column, {}: separate columns by commas{found}", shown(only));
+        let problem =
+            format!("there is a single column, {}: separate columns by commas, semicolons or tabs", shown(only));
         return Err(ImportError::line(1, problem));
     }
     Ok(())
+}
+
+/// What separates the columns of a header: commas, if there are any; spreadsheets of many countries write semicolons.
+fn separator(header: &str) -> char {
+    [',', ';', '\t'].into_iter().find(|separator| header.contains(*separator)).unwrap_or(',')
 }
 
 /// The text of a file in UTF-8, or in UTF-16 as spreadsheets on Windows save it.
@@ -131,6 +180,8 @@ struct Source<'a> {
     text: &'a str,
     /// Number of lines before it.
     skipped: u64,
+    /// What stands between the columns.
+    separator: char,
 }
 
 impl<'a> Source<'a> {
@@ -143,15 +194,17 @@ impl<'a> Source<'a> {
             rest = comment.split_once('\n').map_or("", |(_, rest)| rest);
             skipped += 1;
         }
-        let first_line = |text: &'a str| text.lines().next().unwrap_or_default().split(',');
+        let header_line = |text: &'a str| text.lines().find(|line| !line.trim().is_empty()).unwrap_or_default();
+        let separator = separator(header_line(rest));
+        let first_line = |text: &'a str| text.lines().next().unwrap_or_default().split(separator);
         let is_header = |comment: &&'a str| {
             let fields = first_line(comment).count();
             let mut beneath = first_line(rest);
             fields > 1 && beneath.clone().count() == fields && beneath.any(|field| field.trim().parse::<f64>().is_ok())
         };
         match last.filter(is_header) {
-            Some(header) => Self { text: header, skipped: skipped - 1 },
-            None => Self { text: rest, skipped },
+            Some(header) => Self { text: header, skipped: skipped - 1, separator },
+            None => Self { text: rest, skipped, separator },
         }
     }
 

@@ -136,9 +136,9 @@ fn what_programs_add_to_a_csv_changes_nothing() {
 }
 
 #[test]
-fn a_wide_file_is_named_as_such() {
-    let text = "model,lr,seed_0,seed_1,seed_2\nunet,0.001,0.80,0.81,0.79\n";
-    assert_mistake(text, &Columns::default(), (1, None), &["seed_0, seed_1, seed_2", "one line per run"]);
+fn a_wide_file_of_unknown_columns_is_named_as_such() {
+    let text = "model,lr,s_0,s_1,s_2\nunet,0.001,0.80,0.81,0.79\n";
+    assert_mistake(text, &Columns::default(), (1, None), &["s_0, s_1, s_2", "one line per run"]);
 }
 
 #[test]
@@ -277,4 +277,40 @@ fn a_metric_that_is_named_like_a_loss_needs_a_direction() {
     assert!(one.higher_is_better("loss").is_err());
     assert!(one.check(&["iou"]).unwrap_err().to_string().contains("hd95"));
     assert_eq!(one.check(&["iou", "hd95"]), Ok(()));
+}
+
+#[test]
+fn a_wide_file_is_read_as_a_long_one() {
+    let long = scores("c,seed,score\nx,0,0.5\nx,1,0.6\ny,0,0.7\ny,1,\n");
+    assert_eq!(scores("c,seed_0,seed_1\nx,0.5,0.6\ny,0.7,\n"), long);
+    assert_eq!(scores("c,Seed0,Seed1\nx,0.5,0.6\ny,0.7,\n"), long);
+    let text = "param_c,split0_test_score,split1_test_score,mean_test_score,rank_test_score\nx,0.5,0.6,0.55,2\ny,0.7,0.8,0.75,1\n";
+    let found = read(text.as_bytes(), &Columns::default()).unwrap();
+    assert_eq!(found.metrics[0].metric, "test_score");
+    assert_eq!(found.metrics[0].candidates[1].observations, [Observation::scored(0.7), Observation::scored(0.8)]);
+    assert_eq!(found.notes[0], "split0_test_score, split1_test_score are read as test_score of split 0, 1");
+    let both = "c,iou_seed1,iou_seed2,dice_seed1,dice_seed2\nx,1,2,3,4\n";
+    let found = read(both.as_bytes(), &columns("dice", "", &["c"])).unwrap();
+    assert_eq!(found.metrics[0].candidates[0].observations, [Observation::scored(3.0), Observation::scored(4.0)]);
+    let has_seeds = "c,seed,fold_1,fold_2\nx,0,1,2\nx,1,3,4\n";
+    assert!(read(has_seeds.as_bytes(), &columns("fold_1", "seed", &["c"])).is_ok(), "a column has the replicate");
+}
+
+#[test]
+fn semicolons_and_tabs_separate_columns_and_then_commas_are_decimal_points() {
+    let expected = scores("c,lr,seed,score\nx,0.5,0,0.25\ny,0.25,0,1000\n");
+    assert_eq!(scores("c;lr;seed;score\nx;0,5;0;0,25\ny;0,25;0;1e3\n"), expected);
+    assert_eq!(scores("c\tlr\tseed\tscore\nx\t0.5\t0\t0.25\ny\t0.25\t0\t1000\n"), expected);
+    let mixed = "c;seed;score\nx;0;0,25\ny;0;1.5\n";
+    assert_mistake(mixed, &Columns::default(), (2, Some("score")), &["`0,25` is not a number"]);
+}
+
+#[test]
+fn what_tools_note_of_a_run_tells_no_candidates_apart() {
+    let text = "Name,Created,lr,seed,score\na,1,0.1,0,1\nb,2,0.1,1,2\nc,3,0.2,0,3\nd,3,0.2,1,4\n";
+    let found = read(text.as_bytes(), &Columns::default()).unwrap();
+    assert_eq!(found.metrics[0].axes, ["lr"]);
+    assert_eq!(found.notes, ["passed over: Name, Created"]);
+    let named = "Name,seed,score\na,0,1\na,1,2\nb,0,3\n";
+    assert_eq!(scores(named).axes, ["Name"], "where it does tell candidates apart");
 }
