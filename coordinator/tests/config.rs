@@ -58,7 +58,8 @@ fn every_file_in_configs_is_a_plan() {
         })
         .collect();
     jobs.sort();
-    let expected = [("full", 216), ("ph2-small", 36), ("ph2-variance", 108), ("quick", 48), ("race", 480)];
+    let expected =
+        [("full", 216), ("isic", 24), ("ph2-small", 36), ("ph2-variance", 108), ("quick", 48), ("race", 480)];
     assert_eq!(jobs, expected.map(|(sweep, jobs)| (sweep.to_owned(), jobs)));
 }
 

@@ -18,6 +18,7 @@ mod durability;
 mod interrupt;
 mod limits;
 mod manners;
+mod own_data;
 mod ownership;
 mod race;
 mod replicates;
