@@ -62,7 +62,9 @@ fn every_file_in_configs_is_a_plan() {
     jobs.sort();
     let expected = [
         ("full", 216),
+        ("isic", 24),
         ("learning-rates", 112),
+        ("patients", 20),
         ("ph2-small", 36),
         ("ph2-variance", 108),
         ("quick", 48),

@@ -432,7 +432,7 @@ fn a_plan_says_how_long_it_takes_at_the_pace_of_a_bench() {
     let run = |format, workers| {
         let args = commands::plan::Args { bench: Some(bench.clone()), workers, ..plan_args(&file, format) };
         let mut out = Vec::new();
-        commands::plan::run(args, &mut out).map(|()| String::from_utf8(out).unwrap())
+        commands::plan::run(args, None, &mut out).map(|()| String::from_utf8(out).unwrap())
     };
     std::fs::write(&bench, r#"{"architecture": "unet2", "device": "cpu", "step_gflops": 20.0, "steps": 10}"#).unwrap();
     let json: serde_json::Value = serde_json::from_str(&run(commands::plan::Format::Json, 4).unwrap()).unwrap();

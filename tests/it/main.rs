@@ -19,6 +19,7 @@ mod everyday;
 mod interrupt;
 mod limits;
 mod manners;
+mod own_data;
 mod ownership;
 mod race;
 mod replicates;

@@ -91,8 +91,10 @@ impl Summary {
         }
         if !self.duplicates.is_empty() {
             let groups = self.duplicates.iter().map(|names| {
-                let names: Vec<_> = names.iter().map(|name| format!("`{name}`")).collect();
-                names.join(" = ")
+                let more = names.len().saturating_sub(MAX_NAMED);
+                let more = if more > 0 { format!(" = {more} others") } else { String::new() };
+                let names: Vec<_> = names.iter().take(MAX_NAMED).map(|name| format!("`{name}`")).collect();
+                names.join(" = ") + &more
             });
             warnings.push(format!("equal images under several names leak between subsets: {}", listed(groups)));
         }

@@ -8,18 +8,24 @@
 mod decode;
 #[path = "../../../worker/src/data/error.rs"]
 mod error;
+#[path = "../../../worker/src/data/mask/mod.rs"]
+mod mask;
 
-use decode::MAX_SIDE;
+use decode::MAX_PIXELS;
 use error::DataError;
+use proto::data::MaskRule;
 use std::path::Path;
 
 libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
     let path = Path::new("image");
     if let Ok(image) = decode::image(path, bytes) {
-        assert!(image.width() <= MAX_SIDE && image.height() <= MAX_SIDE);
-        assert_eq!(image.as_raw().len(), 3 * image.width() as usize * image.height() as usize);
+        let pixels = u64::from(image.width()) * u64::from(image.height());
+        assert!(pixels <= MAX_PIXELS && image.as_raw().len() as u64 == 3 * pixels);
     }
-    if let Ok(mask) = decode::mask(path, bytes) {
-        assert!(mask.as_raw().iter().all(|pixel| *pixel <= 1));
+    for rule in [MaskRule::Levels, MaskRule::Alpha, MaskRule::Threshold(128)] {
+        if let Ok(mask) = decode::mask(path, bytes, &rule) {
+            assert_eq!(mask.pixels.len() as u64, u64::from(mask.width) * u64::from(mask.height));
+            assert!(mask.pixels.iter().all(|pixel| *pixel <= 1));
+        }
     }
 });

@@ -135,7 +135,7 @@ pub fn run(args: Args) -> Result<(), RunError> {
         },
         inspect: Arc::new(move |dataset| {
             let root = inspect_roots.get(&dataset.name).map(PathBuf::as_path);
-            data::inventory(dataset, root).map_err(|error| proto::error_chain::line(&error))
+            data::inventory(dataset, root).map_err(|error| error.line())
         }),
     };
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;

@@ -236,11 +236,19 @@ pub enum DataError {
 
 /// Maximum number of mistakes that are shown.
 const MAX_SHOWN: usize = 10;
+/// Between two mistakes.
+const SEPARATOR: &str = "\n  ";
 
 impl DataError {
     /// One error of at least one mistake.
     pub(super) fn of(mut mistakes: Vec<Self>) -> Self {
         if mistakes.len() == 1 { mistakes.remove(0) } else { Self::Several(mistakes) }
+    }
+
+    /// The error and its reasons in one line.
+    #[must_use]
+    pub fn line(&self) -> String {
+        proto::error_chain::line(self).replace(SEPARATOR, "; ")
     }
 
     /// The mistake, and what helps if that is worth saying only once.
@@ -264,7 +272,7 @@ fn several(mistakes: &[DataError]) -> String {
         lines.push(format!("and {} more", mistakes.len() - MAX_SHOWN));
     }
     lines.extend(remedies.first().map(|remedy| format!("help: {remedy}")));
-    lines.join("\n  ")
+    lines.join(SEPARATOR)
 }
 
 /// The folders that are there, as the end of a sentence.

@@ -11,6 +11,9 @@ use fast_image_resize::{FilterType, PixelTrait, ResizeAlg, ResizeError, ResizeOp
 /// A mask's lesion while it is resized. Even, so that half of it is a number and `> half` is exact.
 const LESION: u16 = u16::MAX - 1;
 
+/// Rows of a mask that are narrowed at a time: so few that they stay in the processor's cache.
+const STRIPE: usize = 32;
+
 /// Resizes a case into `image` `[3, size, size]` and `mask` `[size, size]`, where more than half of a pixel must be lesion.
 pub(super) fn resize(case: &Case, size: u32, image: &mut [u8], mask: &mut [u8]) -> Result<(), ResizeError> {
     let view = TypedImageRef::<U8x3>::from_buffer(case.width, case.height, &case.image);
@@ -18,21 +21,47 @@ pub(super) fn resize(case: &Case, size: u32, image: &mut [u8], mask: &mut [u8]) 
     let side = size as usize;
     let (red, rest) = image.split_at_mut(side * side);
     let (green, blue) = rest.split_at_mut(side * side);
-    for (index, pixel) in square(&view, size)?.pixels().iter().enumerate() {
+    for (index, pixel) in resized(&view, size, size)?.pixels().iter().enumerate() {
         [red[index], green[index], blue[index]] = pixel.0;
     }
-    let pixels: Vec<_> = case.mask.iter().map(|lesion| U16::new(u16::from(*lesion) * LESION)).collect();
-    let view = TypedImageRef::new(case.width, case.height, &pixels);
-    let view = view.map_err(|_| ResizeError::PixelTypesAreDifferent)?;
-    for (resized, pixel) in mask.iter_mut().zip(square(&view, size)?.pixels()) {
+    let narrow = narrow(case, size)?;
+    let view = view_of(&narrow, size, case.height)?;
+    for (resized, pixel) in mask.iter_mut().zip(resized(&view, size, size)?.pixels()) {
         *resized = u8::from(pixel.0 > LESION / 2);
     }
     Ok(())
 }
 
-fn square<P: PixelTrait>(source: &TypedImageRef<'_, P>, size: u32) -> Result<TypedImage<'static, P>, ResizeError> {
+/// The mask, narrowed: `[height, size]`. The filter takes rows by themselves, and columns only then.
+fn narrow(case: &Case, size: u32) -> Result<Vec<U16>, ResizeError> {
+    let width = case.width as usize;
+    let mut narrow = Vec::with_capacity(size as usize * case.height as usize);
+    let mut stripe = Vec::with_capacity(STRIPE * width);
+    for rows in case.mask.chunks(STRIPE * width) {
+        let height = rows.len() / width;
+        if rows.iter().fold(0, |any, pixel| any | pixel) == 0 {
+            narrow.resize(narrow.len() + height * size as usize, U16::new(0));
+            continue;
+        }
+        stripe.clear();
+        stripe.extend(rows.iter().map(|lesion| U16::new(u16::from(*lesion) * LESION)));
+        let view = view_of(&stripe, case.width, height as u32)?;
+        narrow.extend_from_slice(resized(&view, size, height as u32)?.pixels());
+    }
+    Ok(narrow)
+}
+
+fn view_of<P: PixelTrait>(pixels: &[P], width: u32, height: u32) -> Result<TypedImageRef<'_, P>, ResizeError> {
+    TypedImageRef::new(width, height, pixels).map_err(|_| ResizeError::PixelTypesAreDifferent)
+}
+
+fn resized<P: PixelTrait>(
+    source: &TypedImageRef<'_, P>,
+    width: u32,
+    height: u32,
+) -> Result<TypedImage<'static, P>, ResizeError> {
     let options = ResizeOptions::new().resize_alg(ResizeAlg::Convolution(FilterType::Bilinear));
-    let mut square = TypedImage::new(size, size);
-    Resizer::new().resize_typed(source, &mut square, &options)?;
-    Ok(square)
+    let mut resized = TypedImage::new(width, height);
+    Resizer::new().resize_typed(source, &mut resized, &options)?;
+    Ok(resized)
 }

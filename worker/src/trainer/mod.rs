@@ -166,7 +166,7 @@ impl Trainer {
         let cases = match kept {
             Some((_, _, cases)) => cases,
             None => data::load(&dataset, root, size, Some(&self.options.cache))
-                .map_err(|error| JobError::Data(error_chain::line(&error)))?,
+                .map_err(|error| JobError::Data(error.line()))?,
         };
         if cases.inventory.content != spec.data.content {
             return Err(JobError::Data(format!(

@@ -13,19 +13,16 @@ pub(super) struct Channels {
     pub(super) height: u32,
 }
 
-/// What a pixel says without its alpha.
+/// What a pixel says without its alpha: `[height, width]`.
 pub(super) enum Samples {
     Gray(Gray),
     Color(Vec<[u8; 3]>),
 }
 
-/// A channel.
-#[derive(Clone)]
-pub(super) struct Gray {
-    /// `[height, width]`.
-    pub(super) values: Vec<u16>,
-    /// The largest value that the file could hold: 255 or 65535.
-    pub(super) white: u16,
+/// A channel, `[height, width]`, in the file's depth.
+pub(super) enum Gray {
+    Bits8(Vec<u8>),
+    Bits16(Vec<u16>),
 }
 
 /// So many colours are meant one by one; among more there may be noise.
@@ -41,32 +38,39 @@ impl Channels {
     pub(super) fn of(picture: DynamicImage) -> Result<Self, MaskProblem> {
         let (width, height) = (picture.width(), picture.height());
         let (color, alpha) = match picture {
-            DynamicImage::ImageLuma8(picture) => split::<_, 1>(&picture, u8::MAX.into()),
-            DynamicImage::ImageLumaA8(picture) => split::<_, 2>(&picture, u8::MAX.into()),
-            DynamicImage::ImageRgb8(picture) => split::<_, 3>(&picture, u8::MAX.into()),
-            DynamicImage::ImageRgba8(picture) => split::<_, 4>(&picture, u8::MAX.into()),
-            DynamicImage::ImageLuma16(picture) => split::<_, 1>(&picture, u16::MAX),
-            DynamicImage::ImageLumaA16(picture) => split::<_, 2>(&picture, u16::MAX),
-            DynamicImage::ImageRgb16(picture) => split::<_, 3>(&picture, u16::MAX),
-            DynamicImage::ImageRgba16(picture) => split::<_, 4>(&picture, u16::MAX),
+            DynamicImage::ImageLuma8(picture) => (Samples::Gray(Gray::Bits8(picture.into_raw())), None),
+            DynamicImage::ImageLumaA8(picture) => split::<_, 2>(&picture, Gray::Bits8, u8::from),
+            DynamicImage::ImageRgb8(picture) => split::<_, 3>(&picture, Gray::Bits8, u8::from),
+            DynamicImage::ImageRgba8(picture) => split::<_, 4>(&picture, Gray::Bits8, u8::from),
+            DynamicImage::ImageLuma16(picture) => (Samples::Gray(Gray::Bits16(picture.into_raw())), None),
+            DynamicImage::ImageLumaA16(picture) => split::<_, 2>(&picture, Gray::Bits16, upper),
+            DynamicImage::ImageRgb16(picture) => split::<_, 3>(&picture, Gray::Bits16, upper),
+            DynamicImage::ImageRgba16(picture) => split::<_, 4>(&picture, Gray::Bits16, upper),
             _ => return Err(MaskProblem::Float),
         };
         Ok(Self { color, alpha, width, height })
     }
 }
 
-/// Colours and alpha of pixels with `N` samples.
-fn split<T: Copy + PartialEq + Into<u16>, const N: usize>(samples: &[T], white: u16) -> (Samples, Option<Gray>) {
+/// The eight bits by which a colour is named.
+fn upper(sample: u16) -> u8 {
+    let [upper, _] = sample.to_be_bytes();
+    upper
+}
+
+/// Colours and alpha of pixels with `N` samples. `gray` makes a channel, `named` the eight bits by which a colour is named.
+fn split<T: Copy + PartialEq, const N: usize>(
+    samples: &[T],
+    gray: fn(Vec<T>) -> Gray,
+    named: fn(T) -> u8,
+) -> (Samples, Option<Gray>) {
     let (pixels, _) = samples.as_chunks::<N>();
-    let channel = |at: usize| Gray { values: pixels.iter().map(|pixel| pixel[at].into()).collect(), white };
-    let is_gray = pixels.iter().all(|pixel| pixel[..N.min(3)].windows(2).all(|pair| pair[0] == pair[1]));
+    let channel = |at: usize| gray(pixels.iter().map(|pixel| pixel[at]).collect());
+    let is_gray = N < 3 || pixels.iter().all(|pixel| pixel[..3].iter().all(|sample| *sample == pixel[0]));
     let color = if is_gray {
         Samples::Gray(channel(0))
     } else {
-        // a colour is named by eight bits a channel
-        let shift = if white > u8::MAX.into() { 8 } else { 0 };
-        let color = |pixel: &[T; N]| [0, 1, 2].map(|at| (pixel[at].into() >> shift) as u8);
-        without_noise(pixels.iter().map(color).collect())
+        without_noise(pixels.iter().map(|pixel| [0, 1, 2].map(|at| named(pixel[at]))).collect())
     };
     (color, N.is_multiple_of(2).then(|| channel(N - 1)))
 }
@@ -82,9 +86,9 @@ fn without_noise(pixels: Vec<[u8; 3]>) -> Samples {
 fn luma(pixels: &[[u8; 3]]) -> Gray {
     let luma = |color: &[u8; 3]| {
         let [red, green, blue] = color.map(u32::from);
-        ((299 * red + 587 * green + 114 * blue + 500) / 1000) as u16
+        ((299 * red + 587 * green + 114 * blue + 500) / 1000) as u8
     };
-    Gray { values: pixels.iter().map(luma).collect(), white: u8::MAX.into() }
+    Gray::Bits8(pixels.iter().map(luma).collect())
 }
 
 /// How often each value occurs. Equal neighbours are counted together, which makes it quick.
@@ -97,28 +101,61 @@ pub(super) fn counts<T: Copy + Eq + std::hash::Hash>(values: &[T]) -> HashMap<T,
 }
 
 impl Gray {
+    /// The largest value that the file could hold.
+    pub(super) fn white(&self) -> u16 {
+        match self {
+            Self::Bits8(_) => u8::MAX.into(),
+            Self::Bits16(_) => u16::MAX,
+        }
+    }
+
     /// Whether there is more than one value.
     pub(super) fn varies(&self) -> bool {
-        self.values.iter().any(|value| *value != self.values[0])
+        match self {
+            Self::Bits8(values) => values.iter().any(|value| *value != values[0]),
+            Self::Bits16(values) => values.iter().any(|value| *value != values[0]),
+        }
+    }
+
+    /// How often each value occurs.
+    pub(super) fn counts(&self) -> HashMap<u16, usize> {
+        match self {
+            Self::Bits8(values) => counts(values).into_iter().map(|(value, n)| (value.into(), n)).collect(),
+            Self::Bits16(values) => counts(values),
+        }
     }
 
     /// 1 where the value is at least `least`.
-    pub(super) fn is_at_least(&self, least: u16) -> Vec<u8> {
-        self.values.iter().map(|value| u8::from(*value >= least)).collect()
+    fn is_at_least(self, least: u16) -> Vec<u8> {
+        match (self, u8::try_from(least)) {
+            (Self::Bits8(mut values), Ok(least)) => {
+                values.iter_mut().for_each(|value| *value = u8::from(*value >= least));
+                values
+            }
+            (Self::Bits8(values), Err(_)) => vec![0; values.len()],
+            (Self::Bits16(values), _) => values.iter().map(|value| u8::from(*value >= least)).collect(),
+        }
+    }
+
+    /// 1 where the value is one of those.
+    fn is_one_of(&self, lesion: &[u16]) -> Vec<u8> {
+        match self {
+            Self::Bits8(values) => values.iter().map(|value| u8::from(lesion.contains(&(*value).into()))).collect(),
+            Self::Bits16(values) => values.iter().map(|value| u8::from(lesion.contains(value))).collect(),
+        }
     }
 }
 
 impl Samples {
     /// 1 where the value is one of those.
     pub(super) fn is_one_of(&self, lesion: &[MaskValue]) -> Vec<u8> {
-        let gray = |value: &MaskValue| match *value {
-            MaskValue::Gray(value) => Some(value),
-            MaskValue::Color([red, green, blue]) => (red == green && green == blue).then_some(red.into()),
-        };
         match self {
-            Self::Gray(Gray { values, .. }) => {
-                let lesion: Vec<u16> = lesion.iter().filter_map(gray).collect();
-                values.iter().map(|value| u8::from(lesion.contains(value))).collect()
+            Self::Gray(gray) => {
+                let value = |value: &MaskValue| match *value {
+                    MaskValue::Gray(value) => Some(value),
+                    MaskValue::Color([red, green, blue]) => (red == green && green == blue).then_some(red.into()),
+                };
+                gray.is_one_of(&lesion.iter().filter_map(value).collect::<Vec<_>>())
             }
             Self::Color(pixels) => {
                 let color = |value: &MaskValue| match *value {
@@ -132,10 +169,10 @@ impl Samples {
     }
 
     /// 1 where the value, or the colour's brightness, is at least `least`.
-    pub(super) fn is_at_least(&self, least: u16) -> Vec<u8> {
+    pub(super) fn is_at_least(self, least: u16) -> Vec<u8> {
         match self {
             Self::Gray(gray) => gray.is_at_least(least),
-            Self::Color(pixels) => luma(pixels).is_at_least(least),
+            Self::Color(pixels) => luma(&pixels).is_at_least(least),
         }
     }
 }

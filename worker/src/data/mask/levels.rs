@@ -35,9 +35,16 @@ const JPEG_BLOCK: usize = 8;
 
 /// Judges a channel of rows of `width` values.
 pub(super) fn judge(gray: &Gray, width: u32) -> Judgement {
+    match gray {
+        Gray::Bits8(values) => judge_values(values, gray.white(), width),
+        Gray::Bits16(values) => judge_values(values, gray.white(), width),
+    }
+}
+
+fn judge_values<T: Copy + Eq + Into<u16>>(values: &[T], white: u16, width: u32) -> Judgement {
     // more than half of the scale apart: then one level is below the middle, and one is not
-    let middle = gray.white / 2 + 1;
-    match two_values(&gray.values) {
+    let middle = white / 2 + 1;
+    match two_values(values).map(|(one, other)| (one.into(), other.into())) {
         Some((one, other)) if one == other => Judgement::Single(one),
         Some((one, other)) => {
             let (low, high) = (one.min(other), one.max(other));
@@ -47,7 +54,7 @@ pub(super) fn judge(gray: &Gray, width: u32) -> Judgement {
                 Judgement::Neither
             }
         }
-        None => Edges::new(gray, width, middle).map_or(Judgement::Neither, |edges| edges.judge(middle)),
+        None => Edges::new(values, white, width).map_or(Judgement::Neither, |edges| edges.judge(middle)),
     }
 }
 
@@ -62,8 +69,8 @@ pub(super) fn two_values<T: Copy + PartialEq>(values: &[T]) -> Option<(T, T)> {
 }
 
 /// A channel with values around two levels.
-struct Edges<'a> {
-    values: &'a [u16],
+struct Edges<'a, T> {
+    values: &'a [T],
     width: usize,
     low: u16,
     high: u16,
@@ -71,12 +78,13 @@ struct Edges<'a> {
     different: usize,
 }
 
-impl<'a> Edges<'a> {
+impl<'a, T: Copy + Eq + Into<u16>> Edges<'a, T> {
     /// The most frequent values of both halves of the scale, if they are far enough apart.
-    fn new(gray: &'a Gray, width: u32, middle: u16) -> Option<Self> {
-        let mut counts = vec![0u32; usize::from(gray.white) + 1];
-        for value in &gray.values {
-            counts[usize::from(*value)] += 1;
+    fn new(values: &'a [T], white: u16, width: u32) -> Option<Self> {
+        let middle = white / 2 + 1;
+        let mut counts = vec![0u32; usize::from(white) + 1];
+        for value in values {
+            counts[usize::from((*value).into())] += 1;
         }
         let (dark, bright) = counts.split_at(middle.into());
         let peak = |counts: &[u32]| {
@@ -85,24 +93,28 @@ impl<'a> Edges<'a> {
         };
         let (low, high) = (peak(dark)?, middle + peak(bright)?);
         let different = counts.iter().filter(|count| **count > 0).count();
-        let edges = Self { values: &gray.values, width: width as usize, low, high, different };
+        let edges = Self { values, width: width as usize, low, high, different };
         (high - low >= middle).then_some(edges)
     }
 
     fn judge(&self, middle: u16) -> Judgement {
         let pixels = self.values.len();
-        let is_third = |at: &usize| self.is_third(self.values[*at]) && self.is_area(*at);
+        let is_third = |at: &usize| self.is_third(self.value(*at)) && self.is_area(*at);
         let thirds = (0..pixels).filter(is_third).count();
         if thirds * THIRD_SHARE > pixels {
             return Judgement::Neither;
         }
         let near = (self.high - self.low) / 8;
         let between = self.low + near + 1..self.high - near;
-        let strays = (0..pixels).filter(|at| between.contains(&self.values[*at]) && !self.is_edge(*at, near));
+        let strays = (0..pixels).filter(|at| between.contains(&self.value(*at)) && !self.is_edge(*at, near));
         if strays.count() * STRAY_SHARE > pixels {
             return Judgement::Neither;
         }
         Judgement::Two { low: self.low, high: self.high, least: middle }
+    }
+
+    fn value(&self, at: usize) -> u16 {
+        self.values[at].into()
     }
 
     /// Whether a value is neither of the levels; among many values those very near to a level are noise.
@@ -133,7 +145,7 @@ impl<'a> Edges<'a> {
                 let (row, column) = (row + step * down, column + step * right);
                 let inside = (0..rows as isize).contains(&row) && (0..self.width as isize).contains(&column);
                 if inside {
-                    let value = self.values[row as usize * self.width + column as usize];
+                    let value = self.value(row as usize * self.width + column as usize);
                     dark |= value <= self.low + near;
                     bright |= value >= self.high - near;
                 }

@@ -59,10 +59,10 @@ impl Levels {
 pub(super) fn read(picture: DynamicImage, rule: &MaskRule) -> Result<Mask, MaskProblem> {
     let Channels { color, alpha, width, height } = Channels::of(picture)?;
     let (pixels, levels) = match rule {
-        MaskRule::Levels => by_levels(&color, alpha.filter(Gray::varies).as_ref(), width)?,
+        MaskRule::Levels => by_levels(color, alpha.filter(Gray::varies), width)?,
         MaskRule::Lesion(values) => (color.is_one_of(values), None),
         MaskRule::Threshold(least) => (color.is_at_least(*least), None),
-        MaskRule::Alpha => two_levels(&Samples::Gray(alpha.ok_or(MaskProblem::NoAlpha)?), width)?,
+        MaskRule::Alpha => two_levels(Samples::Gray(alpha.ok_or(MaskProblem::NoAlpha)?), width)?,
     };
     Ok(Mask { width, height, pixels, levels })
 }
@@ -71,16 +71,15 @@ pub(super) fn read(picture: DynamicImage, rule: &MaskRule) -> Result<Mask, MaskP
 type Read = (Vec<u8>, Option<Levels>);
 
 /// Reads what a file says by itself. `alpha` is given only if it says something.
-fn by_levels(color: &Samples, alpha: Option<&Gray>, width: u32) -> Result<Read, MaskProblem> {
+fn by_levels(color: Samples, alpha: Option<Gray>, width: u32) -> Result<Read, MaskProblem> {
+    let Some(alpha) = alpha.map(Samples::Gray) else { return two_levels(color, width) };
+    let (of_color, of_alpha) = (found(&color), found(&alpha));
     let (pixels, levels) = two_levels(color, width)?;
-    let Some(alpha) = alpha else { return Ok((pixels, levels)) };
-    let shares = || found(&Samples::Gray(alpha.clone()));
     if let Some(Levels { low: color, .. }) = levels.filter(Levels::is_single) {
-        return Err(MaskProblem::OnlyAlpha { color, alpha: shares() });
+        return Err(MaskProblem::OnlyAlpha { color, alpha: of_alpha });
     }
-    let same =
-        two_levels(&Samples::Gray(alpha.clone()), width).is_ok_and(|(other, _)| is_nearly_equal(&pixels, &other));
-    if same { Ok((pixels, levels)) } else { Err(MaskProblem::ColorAndAlpha { color: found(color), alpha: shares() }) }
+    let same = two_levels(alpha, width).is_ok_and(|(other, _)| is_nearly_equal(&pixels, &other));
+    if same { Ok((pixels, levels)) } else { Err(MaskProblem::ColorAndAlpha { color: of_color, alpha: of_alpha }) }
 }
 
 /// Whether two masks differ in at most one pixel of 200: the edges of one may be soft.
@@ -89,35 +88,28 @@ fn is_nearly_equal(one: &[u8], other: &[u8]) -> bool {
     200 * different <= one.len()
 }
 
-fn two_levels(samples: &Samples, width: u32) -> Result<Read, MaskProblem> {
-    let refused = || MaskProblem::Values(found(samples));
-    match samples {
-        Samples::Gray(gray) => match levels::judge(gray, width) {
-            Judgement::Single(value) => {
-                let level = MaskValue::Gray(value);
-                Ok((
-                    vec![u8::from(value > 0); gray.values.len()],
-                    Some(Levels { low: level, high: level, white: gray.white }),
-                ))
-            }
-            Judgement::Two { low, high, least } => {
-                let levels = Levels { low: MaskValue::Gray(low), high: MaskValue::Gray(high), white: gray.white };
-                Ok((gray.is_at_least(least), Some(levels)))
-            }
-            Judgement::Neither => Err(refused()),
-        },
-        // what is not black and one colour has to be named
-        Samples::Color(pixels) => match levels::two_values(pixels) {
-            Some((one, other)) => {
-                let black = MaskValue::Gray(0);
-                let lesion = [one, other].into_iter().find(|color| *color != [0; 3]).unwrap_or(one);
-                let is_black_and = one == other || one == [0; 3] || other == [0; 3];
-                let low = if one == other { MaskValue::Color(one) } else { black };
-                let levels = Levels { low, high: MaskValue::Color(lesion), white: u8::MAX.into() };
-                let mask = || pixels.iter().map(|color| u8::from(*color == lesion)).collect();
-                if is_black_and { Ok((mask(), Some(levels))) } else { Err(refused()) }
-            }
-            None => Err(refused()),
-        },
+fn two_levels(samples: Samples, width: u32) -> Result<Read, MaskProblem> {
+    match &samples {
+        Samples::Gray(gray) => {
+            let white = gray.white();
+            let (low, high, least) = match levels::judge(gray, width) {
+                Judgement::Single(value) => (value, value, 1),
+                Judgement::Two { low, high, least } => (low, high, least),
+                Judgement::Neither => return Err(MaskProblem::Values(found(&samples))),
+            };
+            let levels = Levels { low: MaskValue::Gray(low), high: MaskValue::Gray(high), white };
+            Ok((samples.is_at_least(least), Some(levels)))
+        }
+        Samples::Color(pixels) => {
+            let white = u8::MAX.into();
+            let (low, high) = match levels::two_values(pixels) {
+                Some((one, other)) if one == other => (MaskValue::Color(one), one),
+                Some(([0, 0, 0], color) | (color, [0, 0, 0])) => (MaskValue::Gray(0), color),
+                // what is not black and one colour has to be named
+                _ => return Err(MaskProblem::Values(found(&samples))),
+            };
+            let levels = Levels { low, high: MaskValue::Color(high), white };
+            Ok((samples.is_one_of(&[MaskValue::Color(high)]), Some(levels)))
+        }
     }
 }

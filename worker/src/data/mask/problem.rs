@@ -54,18 +54,12 @@ impl MaskProblem {
 
 /// The values of a channel.
 pub(super) fn found(samples: &Samples) -> Found {
-    let (mut all, pixels): (Vec<_>, usize) = match samples {
-        Samples::Gray(gray) => {
-            let counts = counts(&gray.values);
-            (counts.into_iter().map(|(value, n)| (MaskValue::Gray(value), n)).collect(), gray.values.len())
-        }
-        Samples::Color(pixels) => {
-            let counts = counts(pixels);
-            (counts.into_iter().map(|(value, n)| (MaskValue::Color(value), n)).collect(), pixels.len())
-        }
+    let mut all: Vec<_> = match samples {
+        Samples::Gray(gray) => gray.counts().into_iter().map(|(value, n)| (MaskValue::Gray(value), n)).collect(),
+        Samples::Color(pixels) => counts(pixels).into_iter().map(|(value, n)| (MaskValue::Color(value), n)).collect(),
     };
     all.sort_by_key(|(value, n)| (std::cmp::Reverse(*n), *value));
-    let different = all.len();
+    let (different, pixels) = (all.len(), all.iter().map(|(_, n)| n).sum::<usize>());
     all.truncate(MAX_SHOWN);
     let mut shown: Vec<_> = all.into_iter().map(|(value, n)| (value, n as f64 / pixels as f64)).collect();
     if different <= MAX_SHOWN {
