@@ -236,7 +236,8 @@ fn the_coordinators_service_serves() {
     let unit = fs::read_to_string(deploy("systemd/splitsweep-coordinator.service")).unwrap();
     let line = unit.lines().find_map(|line| line.strip_prefix("ExecStart=/usr/local/bin/coordinator ")).unwrap();
     let lab = Lab::with_certs();
-    let line = line.replace("/var/lib/splitsweep/", "").replace(":7070", "127.0.0.1:0").replace(" $SPLITSWEEP_OPTIONS", "");
+    let line =
+        line.replace("/var/lib/splitsweep/", "").replace(":7070", "127.0.0.1:0").replace(" $SPLITSWEEP_OPTIONS", "");
     let mut coordinator = Process::start(&mut lab.command("coordinator", line.split(' ')));
     coordinator.says("listening on 127.0.0.1:");
     coordinator.signal(Signal::TERM);
