@@ -11,6 +11,7 @@
 
 use crate::analysis::comparison::{Analysis, Options};
 use crate::analysis::observations::from_results;
+use crate::publish::{self, Asked, PublishError};
 use crate::results::{self, JobError, MeasurementRow, ResultsError, RowState, SweepResults};
 use crate::store::Reader;
 use crate::tables::export::{Format, render};
@@ -219,6 +220,19 @@ impl Analyst {
     /// If the store cannot be read, or no or several ids begin so.
     pub fn job_log(&self, prefix: &str) -> Result<String, JobError> {
         results::job_log(&Reader::open(&self.store)?, prefix)
+    }
+
+    /// Calls `each` with the sweep, the name and the content of every file of a report; see [`publish::files`].
+    ///
+    /// # Errors
+    /// See there.
+    pub fn report<E: From<PublishError>>(
+        &self,
+        asked: &Asked,
+        each: impl FnMut(&str, &str, &[u8]) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let reader = Reader::open(&self.store).map_err(PublishError::from)?;
+        publish::files(&reader, asked, each)
     }
 
     /// The analysis of a sweep: the one that is kept, unless the results have changed.

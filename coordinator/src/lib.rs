@@ -16,6 +16,7 @@
 //!  report     results, analysis -> one page                         pure
 //!  text       numbers and plurals for people                        pure
 //!  analyst    store -> the table that somebody asks for
+//!  publish    store -> the files of a report
 //!  salvage    damaged store -> what is sound of it
 //!  merge      several stores -> one
 //!  rebuild    what both make: a new store of facts and results
@@ -30,6 +31,7 @@ pub mod driver;
 pub mod identity;
 pub mod merge;
 pub mod plan;
+pub mod publish;
 pub mod race;
 mod rebuild;
 pub mod report;

@@ -95,7 +95,7 @@ async fn dispatch(cli: Cli) -> Result<u8, CliError> {
         Some(Command::Retry(args)) => retry::run(args).await?,
         Some(Command::Delete(args)) => delete::run(args).await?,
         Some(Command::Tables(args)) => tables::run(args).await?,
-        Some(Command::Report(args)) => report::run(args)?,
+        Some(Command::Report(args)) => report::run(args).await?,
         Some(Command::Analyze(args)) => analyze::run(&args)?,
         Some(Command::Certs(args)) => certs::run(args)?,
         Some(Command::Store(args)) => return store::run(args),

@@ -24,7 +24,7 @@ fn worker(status: &Value, name: &str) -> Value {
 fn a_worker_that_is_silent_is_said_to_be() {
     let lab = Lab::new();
     let mut coordinator = serve(&lab, 2, &["--lease", "3s"]);
-    let mut first = lab.worker(&coordinator.url, "first", &["--simulate", "1h"]);
+    let mut first = lab.worker(&coordinator.url, "first", &["--simulate", "100s"]);
     coordinator.running(&lab, "first");
     assert_eq!(worker(&coordinator.status(&lab), "first")["silent"], false);
     let joined = coordinator.process.says("worker first has joined");
@@ -44,7 +44,7 @@ fn a_worker_that_is_silent_is_said_to_be() {
 fn a_failed_job_keeps_what_its_trainer_said() {
     let lab = Lab::new();
     let mut coordinator = serve(&lab, 1, &["--lease", "1h"]);
-    let mut worker = lab.worker(&coordinator.url, "gpu1", &["--simulate", "1h"]);
+    let mut worker = lab.worker(&coordinator.url, "gpu1", &["--simulate", "100s"]);
     let job = coordinator.running(&lab, "gpu1");
     kill(children(worker.id())[0], Signal::KILL);
     let failed = format!("job {} of simulated (", &job[..12]);
@@ -156,7 +156,7 @@ fn a_grid_with_results_is_replaced_only_once_the_user_agrees() {
 fn commands_beside_a_coordinator_of_the_store_ask_it() {
     let lab = Lab::new();
     let coordinator = serve(&lab, 2, &[]);
-    let _worker = lab.worker(&coordinator.url, "w", &["--simulate", "1h"]);
+    let _worker = lab.worker(&coordinator.url, "w", &["--simulate", "100s"]);
     let job = coordinator.running(&lab, "w");
     let status: Value = serde_json::from_str(&lab.run(["status", "--json"]).expect(0).stdout).unwrap();
     let own = worker(&status, "w");
@@ -186,7 +186,7 @@ fn a_coordinator_that_lets_nobody_in_leaves_the_store_to_be_read() {
 fn an_interrupted_sweep_without_results_prints_no_table() {
     let lab = Lab::new();
     lab.write(&simulated(2, 100));
-    let mut coordinator = lab.sweep(&["--local-workers", "1", "--simulate", "1h"]);
+    let mut coordinator = lab.sweep(&["--local-workers", "1", "--simulate", "100s"]);
     coordinator.running(&lab, "local-1");
     coordinator.process.signal(Signal::INT);
     let ended = coordinator.process.wait().expect(5);
@@ -198,21 +198,21 @@ fn an_interrupted_sweep_without_results_prints_no_table() {
 fn a_terminal_that_is_gone_drains_coordinator_and_workers() {
     let lab = Lab::new();
     lab.write(&simulated(2, 100));
-    let mut coordinator = lab.sweep(&["--local-workers", "1", "--simulate", "1h"]);
+    let mut coordinator = lab.sweep(&["--local-workers", "1", "--simulate", "100s"]);
     coordinator.running(&lab, "local-1");
     coordinator.process.signal(Signal::HUP);
     coordinator.process.wait().expect(5);
     assert_eq!(lab.history().released().len(), 1, "what ran was given back");
 
     let coordinator = lab.serve(&[]);
-    let mut worker = lab.worker(&coordinator.url, "w", &["--simulate", "1h"]);
+    let mut worker = lab.worker(&coordinator.url, "w", &["--simulate", "100s"]);
     coordinator.running(&lab, "w");
     worker.signal(Signal::HUP);
     worker.wait().expect(0);
     assert_eq!(lab.history().released().len(), 2);
 
     let mut command = Command::new("nohup");
-    let own = lab.command("worker", ["--coordinator", &coordinator.url, "--name", "n", "--simulate", "1h"]);
+    let own = lab.command("worker", ["--coordinator", &coordinator.url, "--name", "n", "--simulate", "100s"]);
     command.arg(own.get_program()).args(own.get_args()).current_dir(lab.path(""));
     own.get_envs().for_each(|(name, value)| match value {
         Some(value) => drop(command.env(name, value)),
@@ -261,7 +261,7 @@ fn a_job_that_is_cancelled_and_wanted_again_starts_at_once() {
     let lab = Lab::new();
     // whoever waits for the next call of the worker waits for twenty minutes
     let coordinator = serve(&lab, 2, &["--lease", "1h"]);
-    let _worker = lab.worker(&coordinator.url, "w", &["--simulate", "1h"]);
+    let _worker = lab.worker(&coordinator.url, "w", &["--simulate", "100s"]);
     coordinator.running(&lab, "w");
     lab.run(["cancel", "simulated"]).expect(0);
     until("the end of its trainer", || {

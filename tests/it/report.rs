@@ -115,6 +115,46 @@ fn figures_and_tables_are_files_and_a_report_is_written_anew() {
     assert_eq!(contents(&lab.path("report")), first, "the same store, the same report");
 }
 
+/// Only the commands on the page differ: they name what was asked.
+#[test]
+fn a_coordinator_gives_the_report_of_its_store() {
+    let lab = reported();
+    let coordinator = lab.serve(&[]);
+    let ended = lab.run(["report", "--out", "fetched", "--coordinator", &coordinator.url]).expect(0);
+    assert!(ended.stdout.ends_with("fetched/report.html\n"), "{}", ended.stdout);
+    let page = |folder: &str| {
+        let mut files = contents(&lab.path(folder));
+        let page = String::from_utf8(files.remove(Path::new("report.html")).unwrap()).unwrap();
+        (files, page)
+    };
+    let ((own, _), (fetched, page)) = (page("report"), page("fetched"));
+    assert_eq!(own, fetched);
+    assert!(
+        page.contains(&format!("coordinator report --coordinator {} --sweep reported --out fetched", coordinator.url))
+    );
+    let file = String::from_utf8(fetched[Path::new("sweep.yaml")].clone()).unwrap();
+    assert!(file.starts_with("sweep: reported\n"), "the file that the page's first command names: {file}");
+    let unknown =
+        lab.run(["report", "--out", "other", "--sweep", "nobody", "--coordinator", &coordinator.url]).expect(2);
+    assert!(unknown.stderr.contains("no sweep is named `nobody`") && !lab.path("other").exists(), "{}", unknown.stderr);
+}
+
+#[test]
+fn the_report_of_another_sweep_is_not_replaced_in_silence() {
+    let lab = reported();
+    lab.write(&crate::harness::simulated(3, 1));
+    lab.sweep(&["--local-workers", "1", "--simulate", "1ms"]).process.wait().expect(0);
+    fs::write(lab.path("report/figures/mine.svg"), "precious").unwrap();
+    let before = contents(&lab.path("report"));
+    let refused = lab.run(["report", "--out", "report"]).expect(2);
+    assert!(refused.stderr.contains("report holds the report of sweep `reported`"), "{}", refused.stderr);
+    assert_eq!(contents(&lab.path("report")), before);
+    lab.run(["report", "--out", "report", "--replace"]).expect(0);
+    let after = contents(&lab.path("report"));
+    assert!(String::from_utf8_lossy(&after[Path::new("report.html")]).contains("<title>simulated "));
+    assert!(after.contains_key(Path::new("figures/mine.svg")), "what no report makes stays");
+}
+
 #[test]
 fn mistakes_are_said_with_their_remedy() {
     let lab = reported();

@@ -6,6 +6,7 @@ use crate::analyst::TableError;
 use crate::driver::Refusal;
 use crate::identity::IdentityError;
 use crate::merge::MergeError;
+use crate::publish::PublishError;
 use crate::results::{JobError, NoSweep, ResultsError};
 use crate::store::StoreError;
 use proto::credential::TokenFileError;
@@ -117,6 +118,17 @@ pub enum CliError {
         /// The folder.
         path: PathBuf,
     },
+    /// A report is to be written where that of another sweep is.
+    #[error("{path} holds the report of sweep `{sweep}`: choose another folder with --out, or give --replace", path = .path.display())]
+    OtherReport {
+        /// The folder.
+        path: PathBuf,
+        /// The sweep of the report that is there.
+        sweep: String,
+    },
+    /// There is no report.
+    #[error(transparent)]
+    Publish(#[from] PublishError),
     /// A report is to be written into a file.
     #[error("{path} is not a folder: choose another with --out", path = .path.display())]
     NotAFolder {
@@ -214,6 +226,9 @@ impl CliError {
             Self::Store(error)
             | Self::Results(ResultsError::Store(error))
             | Self::Merge(MergeError::Store(error))
+            | Self::Publish(
+                PublishError::Results(ResultsError::Store(error)) | PublishError::Job(JobError::Store(error)),
+            )
             | Self::Job(JobError::Store(error)) => {
                 if error.is_users() {
                     exit::USERS_MISTAKE
@@ -236,6 +251,8 @@ impl CliError {
             | Self::File { .. }
             | Self::NoWorker { .. }
             | Self::Occupied { .. }
+            | Self::OtherReport { .. }
+            | Self::Publish(_)
             | Self::NotAFolder { .. }
             | Self::LocalWorker
             | Self::Import { .. }

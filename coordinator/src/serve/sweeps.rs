@@ -4,6 +4,7 @@ use super::status;
 use crate::analyst::{Analyst, Question, TableError, Written};
 use crate::driver::Handle;
 use crate::plan;
+use crate::publish::{Asked, PublishError};
 use crate::results::{JobError, ResultsError, RowState};
 use crate::scheduler::{Deleted, Submitted};
 use crate::store::Reader;
@@ -14,19 +15,22 @@ use proto::convert::InvalidMessage;
 use proto::spec::Metric;
 use proto::wire::sweeps_server::Sweeps;
 use proto::wire::{
-    CancelRequest, CancelResponse, DeleteRequest, DeleteResponse, JobRequest, JobResponse, LogResponse, RetryRequest,
-    RetryResponse, StatusRequest, StatusResponse, SubmitRequest, SubmitResponse, TablesRequest, TablesResponse,
+    CancelRequest, CancelResponse, DeleteRequest, DeleteResponse, JobRequest, JobResponse, LogResponse, ReportRequest,
+    ReportResponse, RetryRequest, RetryResponse, StatusRequest, StatusResponse, SubmitRequest, SubmitResponse,
+    TablesRequest, TablesResponse,
 };
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
-use tokio::sync::{Mutex, OwnedSemaphorePermit, Semaphore};
-use tokio_stream::wrappers::WatchStream;
+use tokio::sync::{Mutex, OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio_stream::wrappers::{ReceiverStream, WatchStream};
 use tokio_stream::{Stream, StreamExt, iter};
 use tonic::{Request, Response, Status};
 
 /// A table is sent in pieces of this size.
 const PIECE_BYTES: usize = 256 << 10;
+/// Pieces of a report that wait for their reader.
+const MAX_PIECES: usize = 16;
 /// Maximum number of watchers at once. A view is kept until its watcher has read it: two of 2,000 workers are a megabyte.
 const MAX_WATCHERS: usize = 64;
 /// Maximum number of tables that wait to be made or read. One of a million jobs has 60 MB.
@@ -129,6 +133,27 @@ impl Sweeps for SweepsService {
         Ok(Response::new(Box::pin(iter(pieces))))
     }
 
+    type ReportStream = Pieces<ReportResponse>;
+
+    async fn report(&self, request: Request<ReportRequest>) -> Result<Response<Self::ReportStream>, Status> {
+        let ReportRequest { sweep, source, out, metric } = request.into_inner();
+        let unknown = || Status::invalid_argument(InvalidMessage::Value("metric").to_string());
+        let metric = if metric.is_empty() { None } else { Some(Metric::from_name(&metric).ok_or_else(unknown)?) };
+        let asked = Asked { sweep, metric, source, out };
+        let place = place(&self.tables, "tables")?;
+        let analyst = Arc::clone(&self.analyst).lock_owned().await;
+        let (sender, pieces) = mpsc::channel(MAX_PIECES);
+        // a report whose reader has gone is not made to its end
+        tokio::task::spawn_blocking(move || {
+            let (_place, _analyst) = (place, &analyst);
+            if let Err(Unsent::Status(status)) = send_report(&analyst, &asked, &sender) {
+                // who has gone needs no reason
+                let _ = sender.blocking_send(Err(status));
+            }
+        });
+        Ok(Response::new(Box::pin(ReceiverStream::new(pieces))))
+    }
+
     async fn job(&self, request: Request<JobRequest>) -> Result<Response<JobResponse>, Status> {
         let JobRequest { job } = request.into_inner();
         let _place = place(&self.tables, "tables")?;
@@ -147,6 +172,42 @@ impl Sweeps for SweepsService {
         let text = found.await.map_err(|error| Status::internal(error.to_string()))?.map_err(without_job)?;
         Ok(Response::new(LogResponse { text }))
     }
+}
+
+/// Why a report is not sent to its end.
+enum Unsent {
+    Gone,
+    Status(Status),
+}
+
+impl From<PublishError> for Unsent {
+    fn from(error: PublishError) -> Self {
+        Self::Status(match error {
+            PublishError::Results(error) => without_table(error.into()),
+            PublishError::Job(error) => without_job(error),
+            PublishError::Render(error) => without_table(error.into()),
+        })
+    }
+}
+
+/// Sends the files of a report, in pieces. Before them the name of the sweep, with nothing in it.
+fn send_report(
+    analyst: &Analyst,
+    asked: &Asked,
+    pieces: &mpsc::Sender<Result<ReportResponse, Status>>,
+) -> Result<(), Unsent> {
+    let send = |file: &str, piece: &[u8]| {
+        let response = ReportResponse { file: file.to_owned(), piece: piece.to_vec() };
+        pieces.blocking_send(Ok(response)).map_err(|_| Unsent::Gone)
+    };
+    let mut is_named = false;
+    analyst.report(asked, |sweep, file, bytes| {
+        if !std::mem::replace(&mut is_named, true) {
+            send(sweep, &[])?;
+        }
+        // an empty file is a file
+        bytes.chunks(PIECE_BYTES).chain(bytes.is_empty().then_some(bytes)).try_for_each(|piece| send(file, piece))
+    })
 }
 
 fn without_job(error: JobError) -> Status {

@@ -1555,6 +1555,28 @@ pub struct JobResponse {
     pub file: ::prost::alloc::string::String,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ReportRequest {
+    /// Empty: the only sweep, or the one submitted last.
+    #[prost(string, tag = "1")]
+    pub sweep: ::prost::alloc::string::String,
+    /// How the page's commands name the coordinator (`--coordinator URL`), and the folder that the report is for.
+    #[prost(string, tag = "2")]
+    pub source: ::prost::alloc::string::String,
+    #[prost(string, tag = "3")]
+    pub out: ::prost::alloc::string::String,
+    /// Show the results by this metric. Empty: that of the sweep's objective.
+    #[prost(string, tag = "4")]
+    pub metric: ::prost::alloc::string::String,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ReportResponse {
+    /// The file's path in the report's folder.
+    #[prost(string, tag = "1")]
+    pub file: ::prost::alloc::string::String,
+    #[prost(bytes = "vec", tag = "2")]
+    pub piece: ::prost::alloc::vec::Vec<u8>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct LogResponse {
     /// Lines for people.
     #[prost(string, tag = "1")]
@@ -1865,6 +1887,29 @@ pub mod sweeps_client {
             req.extensions_mut().insert(GrpcMethod::new("sweep.v1.Sweeps", "Job"));
             self.inner.unary(req, path, codec).await
         }
+        /// The report of a sweep, file by file, in pieces of at most 256 KiB, to be joined. The page comes last.
+        /// NOT_FOUND: no such sweep, or none at all.
+        pub async fn report(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ReportRequest>,
+        ) -> std::result::Result<
+            tonic::Response<tonic::codec::Streaming<super::ReportResponse>>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static("/sweep.v1.Sweeps/Report");
+            let mut req = request.into_request();
+            req.extensions_mut().insert(GrpcMethod::new("sweep.v1.Sweeps", "Report"));
+            self.inner.server_streaming(req, path, codec).await
+        }
         /// What happened to a job: its attempts and, of those that failed, the end of what the trainer said.
         /// NOT_FOUND: no job's id begins so, or several do; the message is for people.
         pub async fn log(
@@ -1961,6 +2006,18 @@ pub mod sweeps_server {
             &self,
             request: tonic::Request<super::JobRequest>,
         ) -> std::result::Result<tonic::Response<super::JobResponse>, tonic::Status>;
+        /// Server streaming response type for the Report method.
+        type ReportStream: tonic::codegen::tokio_stream::Stream<
+                Item = std::result::Result<super::ReportResponse, tonic::Status>,
+            >
+            + std::marker::Send
+            + 'static;
+        /// The report of a sweep, file by file, in pieces of at most 256 KiB, to be joined. The page comes last.
+        /// NOT_FOUND: no such sweep, or none at all.
+        async fn report(
+            &self,
+            request: tonic::Request<super::ReportRequest>,
+        ) -> std::result::Result<tonic::Response<Self::ReportStream>, tonic::Status>;
         /// What happened to a job: its attempts and, of those that failed, the end of what the trainer said.
         /// NOT_FOUND: no job's id begins so, or several do; the message is for people.
         async fn log(
@@ -2390,6 +2447,52 @@ pub mod sweeps_server {
                                 max_encoding_message_size,
                             );
                         let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/sweep.v1.Sweeps/Report" => {
+                    #[allow(non_camel_case_types)]
+                    struct ReportSvc<T: Sweeps>(pub Arc<T>);
+                    impl<
+                        T: Sweeps,
+                    > tonic::server::ServerStreamingService<super::ReportRequest>
+                    for ReportSvc<T> {
+                        type Response = super::ReportResponse;
+                        type ResponseStream = T::ReportStream;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::ResponseStream>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ReportRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Sweeps>::report(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ReportSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.server_streaming(method, req).await;
                         Ok(res)
                     };
                     Box::pin(fut)

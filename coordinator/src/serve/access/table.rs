@@ -52,7 +52,7 @@ pub(super) struct Row {
 }
 
 /// A path that ends with a slash stands for all calls of the service.
-const TABLE: [Row; 15] = [
+const TABLE: [Row; 16] = [
     Row { path: "/grpc.health.v1.Health/", is_for: For::Everybody },
     Row { path: "/grpc.reflection.v1.ServerReflection/", is_for: For::Known },
     Row { path: "/sweep.v1.Enrolment/Enrol", is_for: For::Joining },
@@ -68,6 +68,7 @@ const TABLE: [Row; 15] = [
     Row { path: "/sweep.v1.Sweeps/Tables", is_for: For::Readers },
     Row { path: "/sweep.v1.Sweeps/Job", is_for: For::Readers },
     Row { path: "/sweep.v1.Sweeps/Log", is_for: For::Readers },
+    Row { path: "/sweep.v1.Sweeps/Report", is_for: For::Readers },
 ];
 
 /// The row of a call. A call that has none is for nobody.
@@ -146,6 +147,7 @@ mod tests {
             ("/sweep.v1.Sweeps/Tables", "reader submitter all"),
             ("/sweep.v1.Sweeps/Job", "reader submitter all"),
             ("/sweep.v1.Sweeps/Log", "reader submitter all"),
+            ("/sweep.v1.Sweeps/Report", "reader submitter all"),
         ] {
             let row = row(path).unwrap_or_else(|| panic!("{path} is for nobody"));
             let admitted: Vec<_> =

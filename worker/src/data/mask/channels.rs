@@ -126,7 +126,7 @@ impl Gray {
     }
 
     /// 1 where the value is at least `least`.
-    fn is_at_least(self, least: u16) -> Vec<u8> {
+    fn at_least(self, least: u16) -> Vec<u8> {
         match (self, u8::try_from(least)) {
             (Self::Bits8(mut values), Ok(least)) => {
                 values.iter_mut().for_each(|value| *value = u8::from(*value >= least));
@@ -169,10 +169,10 @@ impl Samples {
     }
 
     /// 1 where the value, or the colour's brightness, is at least `least`.
-    pub(super) fn is_at_least(self, least: u16) -> Vec<u8> {
+    pub(super) fn at_least(self, least: u16) -> Vec<u8> {
         match self {
-            Self::Gray(gray) => gray.is_at_least(least),
-            Self::Color(pixels) => luma(&pixels).is_at_least(least),
+            Self::Gray(gray) => gray.at_least(least),
+            Self::Color(pixels) => luma(&pixels).at_least(least),
         }
     }
 }
