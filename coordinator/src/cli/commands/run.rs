@@ -13,7 +13,7 @@ use crate::scheduler::misfit;
 use crate::store::Reader;
 use crate::tables::TableKind;
 use crate::tables::export::{Format, render};
-use proto::data::Format;
+use proto::data::Format as DatasetFormat;
 use proto::status::{Status, SweepState};
 use std::ffi::OsStr;
 use std::path::PathBuf;
@@ -93,7 +93,7 @@ async fn check_data(local: &LocalArgs, plan: &Plan) -> Result<Vec<String>, CliEr
     let summary = local::inspect(&local.data, dataset, template.data.image_size).await?;
     match misfit(plan, summary.cases.into()) {
         Some(problem) => Err(CliError::Rejected { sweep: plan.sweep.clone(), problem }),
-        None if dataset.format == Format::Synthetic => Ok(Vec::new()),
+        None if dataset.format == DatasetFormat::Synthetic => Ok(Vec::new()),
         None => Ok(local::lines(&dataset.name, &summary)),
     }
 }
