@@ -12,7 +12,7 @@ use fast_image_resize::{FilterType, PixelTrait, ResizeAlg, ResizeError, ResizeOp
 const LESION: u16 = u16::MAX - 1;
 
 /// Rows of a mask that are narrowed at a time: so few that they stay in the processor's cache.
-const STRIPE: usize = 32;
+const STRIPE: usize = 128;
 
 /// Resizes a case into `image` `[3, size, size]` and `mask` `[size, size]`, where more than half of a pixel must be lesion.
 pub(super) fn resize(case: &Case, size: u32, image: &mut [u8], mask: &mut [u8]) -> Result<(), ResizeError> {

@@ -18,7 +18,7 @@ fn some(text: &str) -> Option<String> {
 /// Images `images/ID.png` and masks `masks/PREFIX ID SUFFIX .png`.
 fn named(ids: &[&str], [images, masks]: [&str; 2], [prefix, suffix]: [&str; 2]) -> TempDir {
     let root = tempdir().unwrap();
-    [images, masks].iter().for_each(|folder| fs::create_dir_all(root.path().join(folder)).unwrap());
+    [images, masks].into_iter().for_each(|folder| fs::create_dir_all(root.path().join(folder)).unwrap());
     for (id, lesion) in ids.iter().zip(lesions(ids.len() as u32)) {
         picture(&lesion).save(root.path().join(images).join(format!("{id}.png"))).unwrap();
         let mask = painted(&lesion, |lesion| 255 * lesion);
@@ -181,7 +181,7 @@ fn what_systems_leave_behind_is_passed_over_in_every_format() {
         fs::write(folder.join("desktop.ini"), "").unwrap();
     };
     let root = named(&["a", "b"], ["images", "masks"], ["", ""]);
-    ["", "images", "masks"].iter().for_each(|folder| litter(&root.path().join(folder)));
+    ["", "images", "masks"].into_iter().for_each(|folder| litter(&root.path().join(folder)));
     let summary = held(&folder(), root.path());
     assert_eq!((summary.cases, passed_over(&summary)), (2, vec![]));
 

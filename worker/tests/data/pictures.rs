@@ -32,7 +32,7 @@ impl Reference {
 
     /// A mask for the images, or an image for the masks.
     fn write_other(&self, root: &Path, folder: &str) {
-        ["images", "masks"].iter().for_each(|folder| fs::create_dir_all(root.join(folder)).unwrap());
+        ["images", "masks"].into_iter().for_each(|folder| fs::create_dir_all(root.join(folder)).unwrap());
         let values = self.lesion.iter().map(|lesion| 255 * lesion).collect();
         GrayImage::from_raw(self.width, self.height, values).unwrap().save(root.join(folder).join("a.png")).unwrap();
     }
@@ -90,7 +90,7 @@ fn deep_and_grey_images_become_red_green_and_blue() {
     let root = tempdir().unwrap();
     let gray: Vec<u8> = (0..16 * 16).map(|pixel| (pixel * 7 % 256) as u8).collect();
     let mask: Vec<u8> = (0..16 * 16).map(|pixel| if pixel % 16 < 6 { 255 } else { 0 }).collect();
-    ["images", "masks"].iter().for_each(|folder| fs::create_dir_all(root.path().join(folder)).unwrap());
+    ["images", "masks"].into_iter().for_each(|folder| fs::create_dir_all(root.path().join(folder)).unwrap());
     let deep = gray.iter().map(|value| 257 * u16::from(*value)).collect();
     let deep: ImageBuffer<Luma<u16>, Vec<u16>> = ImageBuffer::from_raw(16, 16, deep).unwrap();
     deep.save(root.path().join("images/a.png")).unwrap();

@@ -138,7 +138,7 @@ impl Gray {
     }
 
     /// 1 where the value is one of those.
-    fn is_one_of(&self, lesion: &[u16]) -> Vec<u8> {
+    fn one_of(&self, lesion: &[u16]) -> Vec<u8> {
         match self {
             Self::Bits8(values) => values.iter().map(|value| u8::from(lesion.contains(&(*value).into()))).collect(),
             Self::Bits16(values) => values.iter().map(|value| u8::from(lesion.contains(value))).collect(),
@@ -148,14 +148,14 @@ impl Gray {
 
 impl Samples {
     /// 1 where the value is one of those.
-    pub(super) fn is_one_of(&self, lesion: &[MaskValue]) -> Vec<u8> {
+    pub(super) fn one_of(&self, lesion: &[MaskValue]) -> Vec<u8> {
         match self {
             Self::Gray(gray) => {
                 let value = |value: &MaskValue| match *value {
                     MaskValue::Gray(value) => Some(value),
                     MaskValue::Color([red, green, blue]) => (red == green && green == blue).then_some(red.into()),
                 };
-                gray.is_one_of(&lesion.iter().filter_map(value).collect::<Vec<_>>())
+                gray.one_of(&lesion.iter().filter_map(value).collect::<Vec<_>>())
             }
             Self::Color(pixels) => {
                 let color = |value: &MaskValue| match *value {

@@ -60,7 +60,7 @@ pub(super) fn read(picture: DynamicImage, rule: &MaskRule) -> Result<Mask, MaskP
     let Channels { color, alpha, width, height } = Channels::of(picture)?;
     let (pixels, levels) = match rule {
         MaskRule::Levels => by_levels(color, alpha.filter(Gray::varies), width)?,
-        MaskRule::Lesion(values) => (color.is_one_of(values), None),
+        MaskRule::Lesion(values) => (color.one_of(values), None),
         MaskRule::Threshold(least) => (color.at_least(*least), None),
         MaskRule::Alpha => two_levels(Samples::Gray(alpha.ok_or(MaskProblem::NoAlpha)?), width)?,
     };
@@ -109,7 +109,7 @@ fn two_levels(samples: Samples, width: u32) -> Result<Read, MaskProblem> {
                 _ => return Err(MaskProblem::Values(found(&samples))),
             };
             let levels = Levels { low, high: MaskValue::Color(high), white };
-            Ok((samples.is_one_of(&[MaskValue::Color(high)]), Some(levels)))
+            Ok((samples.one_of(&[MaskValue::Color(high)]), Some(levels)))
         }
     }
 }
