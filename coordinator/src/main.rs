@@ -5,6 +5,7 @@ use coordinator::cli::commands::{
     analyze, cancel, certs, delete, job, jobs, log, plan, report, retry, run, serve, status, store, submit, tables,
     watch,
 };
+use coordinator::cli::progress::Log;
 use coordinator::cli::{CliError, exit};
 use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
@@ -59,7 +60,7 @@ fn main() -> ExitCode {
     let filter = EnvFilter::try_from_env("SPLITSWEEP_LOG").unwrap_or_else(|_| EnvFilter::new(level));
     tracing_subscriber::fmt()
         .with_env_filter(filter)
-        .with_writer(std::io::stderr)
+        .with_writer(|| Log)
         .with_ansi(colours())
         .with_target(false)
         // a terminal that is gone takes no line, and is no reason to end

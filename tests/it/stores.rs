@@ -72,6 +72,10 @@ fn a_store_of_another_user_is_read_during_and_after_its_coordinators_life() {
         open_to_others(&lab.path(&format!("sweeps.db{suffix}")));
     }
     let tables = ["tables", "--format", "csv"];
+    fs::set_permissions(lab.store(), fs::Permissions::from_mode(0o600)).unwrap();
+    let (code, _, stderr) = as_reader(&lab, &tables);
+    assert!(code == 2 && stderr.contains("cannot read sweeps.db: Permission denied"), "{stderr}");
+    open_to_others(&lab.store());
     assert_eq!(as_reader(&lab, &tables), (0, own.clone(), String::new()));
     let (code, stdout, _) = as_reader(&lab, &["store", "check"]);
     assert!(code == 0 && stdout.contains("sweeps.db is sound"), "{stdout}");

@@ -6,7 +6,8 @@ use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use proto::status::{Status, SweepState, SweepStatus, WorkerStatus};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::io::{IsTerminal, Write as _, stderr};
+use std::io::{self, IsTerminal, Write, stderr};
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 /// Without a terminal a line is written this often.
@@ -15,6 +16,23 @@ const LINE_INTERVAL: Duration = Duration::from_secs(30);
 const MAX_WORKERS: usize = 8;
 /// Sweeps that are shown on a terminal at once.
 const MAX_SWEEPS: usize = 4;
+
+/// The block that is on the terminal, so that lines of the log go above it.
+static SHOWN: Mutex<Option<MultiProgress>> = Mutex::new(None);
+
+/// Where the log goes: to the standard error, above the block if there is one.
+pub struct Log;
+
+impl Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let shown = SHOWN.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        shown.map_or_else(|| stderr().write(bytes), |lines| lines.suspend(|| stderr().write(bytes)))
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        stderr().flush()
+    }
+}
 
 /// Shows how sweeps come on.
 pub struct Progress {
@@ -117,6 +135,7 @@ impl Progress {
     /// Takes the block away and leaves a last line.
     pub fn finish(&mut self, view: &Status, sweep: &str) {
         if let Some(block) = self.block.take() {
+            *SHOWN.lock().unwrap_or_else(PoisonError::into_inner) = None;
             drop(block.lines.clear());
         }
         if let Some(sweep) = find(view, sweep) {
@@ -128,6 +147,7 @@ impl Progress {
 impl Block {
     fn new() -> Self {
         let lines = MultiProgress::with_draw_target(ProgressDrawTarget::stderr_with_hz(10));
+        *SHOWN.lock().unwrap_or_else(PoisonError::into_inner) = Some(lines.clone());
         Self { lines, sweeps: Vec::new(), workers: Vec::new() }
     }
 

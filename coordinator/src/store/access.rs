@@ -13,6 +13,7 @@ use super::lock::beside;
 use rusqlite::{Connection, OpenFlags};
 use rustix::fs::{Access, AtFlags, CWD, accessat};
 use std::fs;
+use std::io;
 use std::path::Path;
 
 /// A way to open a store that this process may not write.
@@ -21,6 +22,14 @@ enum Way {
     Shared,
     AloneWithWal,
     Alone,
+}
+
+/// Looks whether this process may read the store at `path`.
+///
+/// # Errors
+/// If it may not.
+pub(super) fn check(path: &Path) -> io::Result<()> {
+    Ok(accessat(CWD, path, Access::READ_OK, AtFlags::EACCESS)?)
 }
 
 /// Opens the store at `path` for reading.

@@ -19,6 +19,7 @@ mod seal;
 mod sqlite;
 #[cfg(test)]
 mod tests;
+mod writer;
 
 pub use copy::backup;
 pub use reader::{Entry, Reader, StoredResult, Submission};

@@ -88,6 +88,7 @@ impl Reader {
             (_, links @ 2..) => return Err(StoreError::Linked { path: path.to_owned(), links }),
             _ => {}
         }
+        access::check(path).map_err(|source| StoreError::Io { action: "read", path: path.to_owned(), source })?;
         let connection = access::open(path).map_err(|source| StoreError::sqlite(path, source))?;
         let version = check_version(path, &connection)?;
         Ok((connection, version))

@@ -1,7 +1,8 @@
 //! What the worker's log says of a coordinator that does not do its part: at once, and again after pauses that grow.
 
 use super::state::State;
-use std::error::Error as _;
+use proto::error_chain;
+use std::error::Error;
 use std::fmt;
 use std::time::{Duration, Instant};
 use tonic::Status;
@@ -73,8 +74,11 @@ impl State {
 
 /// Why a call failed: what the coordinator says, or what happened on the way there.
 fn reason(status: &Status) -> String {
+    // the library's own wrapper says no more than that something has failed
+    let wrapped = |cause: &'_ (dyn Error + 'static)| cause.is::<tonic::transport::Error>();
     match status.source() {
-        Some(cause) => proto::error_chain::line(cause),
+        Some(cause) if wrapped(cause) => cause.source().map_or_else(|| cause.to_string(), error_chain::line),
+        Some(cause) => error_chain::line(cause),
         None => status.message().to_owned(),
     }
 }

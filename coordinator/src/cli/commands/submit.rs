@@ -95,17 +95,20 @@ pub fn agree(preview: &Submitted, yes: bool) -> Result<(), CliError> {
 #[must_use]
 pub fn describe(submitted: &Submitted) -> String {
     let Submitted { sweep, jobs, succeeded, retried, running, waiting, new, unknown, .. } = submitted;
+    let jobs_of = format!("{sweep}: {}", plural(*jobs, "job"));
+    if unknown == jobs {
+        return format!("{jobs_of}; a worker that has the data set will tell which of them are done already");
+    }
     let parts = [
         (new, "new"),
         (succeeded, "done already"),
         (retried, "tried again"),
         (running, "running"),
         (waiting, "waiting"),
-        (unknown, "made when a worker has the data set"),
     ];
     let parts: Vec<_> =
         parts.into_iter().filter(|(count, _)| **count > 0).map(|(count, what)| format!("{count} {what}")).collect();
-    format!("{sweep}: {}: {}", plural(*jobs, "job"), parts.join(", "))
+    format!("{jobs_of}: {}", parts.join(", "))
 }
 
 impl From<SubmitResponse> for Submitted {
