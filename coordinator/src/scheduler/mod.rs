@@ -26,12 +26,12 @@ mod stalls;
 mod state;
 mod status;
 mod submission;
+mod submit;
 mod sweep;
 #[cfg(test)]
 mod tests;
 
 pub use course::Course;
-pub use decide::misfit;
 pub use fact::{Fact, Found, Grade, Offer, WorkerInfo};
 pub use job::{Holder, IllegalTransition, Job, JobState};
 pub use listing::Listing;
@@ -39,6 +39,7 @@ pub use request::{
     Breach, Completed, Completion, Decision, Grant, Record, Rejection, Submitted, Synchronization, Synchronized, Taken,
 };
 pub use state::{Limits, State};
+pub use submit::misfit;
 pub use sweep::{Counts, Sweep};
 
 /// Milliseconds on the coordinator's monotonic clock.

@@ -68,6 +68,7 @@ pub fn run(args: Args) -> Result<(), CliError> {
     let head = &results.head;
     let submission = reader.submission(&head.sweep)?;
     let first = results.jobs.first().filter(|_| head.trainer == Trainer::Candle);
+    files.insert(0, (SWEEP.to_owned(), "the sweep file".to_owned()));
     let dataset = results::dataset(&reader, &head.sweep)?;
     let commands = commands(&args, head, &dataset, first.map(|job| job.job));
     folder.write(SWEEP, submission.text.as_bytes())?;
