@@ -95,6 +95,7 @@ pub fn files<E: From<PublishError>>(
     let measurements = results::measurements(reader, jobs).map_err(PublishError::from)?;
     let examples = results::examples(reader, &results, &pictured).map_err(PublishError::from)?;
     let provenance = provenance(reader, &results, asked)?;
+    written.insert(0, (SWEEP_FILE.to_owned(), "the sweep file".to_owned()));
     let made = report(Material {
         results: &results,
         analysed,

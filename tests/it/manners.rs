@@ -133,6 +133,44 @@ fn a_table_is_the_same_from_the_store_from_the_coordinator_and_in_a_file() {
 }
 
 #[test]
+fn any_part_of_a_table_is_the_same_from_the_store_and_from_the_coordinator() {
+    let lab = ended();
+    let coordinator = lab.serve(&[]);
+    for options in [
+        &["--metric", "dice"][..],
+        &["--metrics", "iou,dice,sensitivity", "--format", "csv"],
+        &["--metrics", "iou,dice", "--rows", "variance", "--format", "json"],
+        &["--rows", "jobs", "--columns", "job,split_seed,test_dice", "--sort=-test_dice", "--top", "3"],
+        &["--rows", "jobs", "--width", "80"],
+        &["--format", "latex", "--caption", "A table", "--label", "tab:a", "--columns", "loss,mean ± sd"],
+    ] {
+        let here = lab.run(["tables"].iter().chain(options)).expect(0);
+        let there = lab.run(["tables", "--coordinator", &coordinator.url].iter().chain(options)).expect(0);
+        let left_out = |said: &str| said.lines().find(|line| line.starts_with("left out")).map(str::to_owned);
+        assert_eq!(
+            (there.stdout, left_out(&there.stderr)),
+            (here.stdout.clone(), left_out(&here.stderr)),
+            "{options:?}"
+        );
+        if options.contains(&"--width") {
+            assert!(here.stdout.lines().all(|line| line.chars().count() <= 80), "{}", here.stdout);
+            assert!(left_out(&here.stderr).is_some_and(|titles| titles.contains("split_hash")), "{}", here.stderr);
+        }
+    }
+    for (options, words) in [
+        (&["--rows", "jobs", "--metric", "dice"][..], "has every metric in a column of its own"),
+        (&["--columns", "meen"], "the table of candidates has no column `meen`; did you mean `mean`?"),
+        (&["--metric", "f1"], "give one of loss, iou, thresholded_iou"),
+        (&["--caption", "A table"], "--caption and --label are for --format latex"),
+    ] {
+        for source in [&[][..], &["--coordinator", &coordinator.url]] {
+            let refused = lab.run(["tables"].iter().chain(options).chain(source)).expect(2);
+            assert!(refused.stderr.contains(words), "{options:?}: {}", refused.stderr);
+        }
+    }
+}
+
+#[test]
 fn a_binary_table_is_the_same_from_the_store_and_from_the_coordinator() {
     let lab = ended();
     let coordinator = lab.serve(&[]);

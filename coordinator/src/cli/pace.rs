@@ -6,12 +6,13 @@
 use super::CliError;
 use crate::plan::Plan;
 use crate::results;
-use crate::scheduler::JobState;
-use crate::store::Reader;
-use crate::text::flop;
+use crate::scheduler::{JobState, State};
+use crate::store::{Reader, StoredResult};
+use crate::text::{duration, flop};
 use proto::cost;
-use proto::spec::{Architecture, Trainer};
-use serde::Deserialize;
+use proto::ids::JobId;
+use proto::spec::{Architecture, JobSpec, Trainer};
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::Path;
 
@@ -26,7 +27,21 @@ pub(super) struct Pace {
     /// Of any other.
     other: f64,
     /// Whose pace it is.
-    pub(super) of: String,
+    of: String,
+}
+
+/// How long a plan takes.
+#[derive(Debug, Serialize)]
+pub(super) struct Time {
+    /// Of all jobs, one after the other.
+    job_seconds: f64,
+    /// On that many workers, each with one job at a time.
+    seconds: f64,
+    workers: u32,
+    /// Whose pace it is.
+    pace_of: String,
+    #[serde(skip)]
+    rate: String,
 }
 
 /// The result of `worker bench --json`, as far as it matters here.
@@ -46,33 +61,20 @@ impl Pace {
         let reader = Reader::open(path)?;
         let state = results::state(&reader)?;
         let mut past: BTreeMap<String, BTreeMap<Architecture, Vec<f64>>> = BTreeMap::new();
-        let mut seen = 0;
-        let sweeps: Vec<_> = state.sweeps().filter(|sweep| sweep.trainer() == Trainer::Candle).collect();
-        for (sweep, (place, id)) in
-            sweeps.iter().rev().flat_map(|sweep| sweep.jobs.iter().enumerate().map(move |job| (sweep, job)))
-        {
-            if seen == MAX_PAST {
-                break;
-            }
-            if state.job(*id).is_none_or(|job| job.state != JobState::Succeeded) {
-                continue;
-            }
-            if let (Some(spec), Some(found)) = (sweep.spec(place as u32), reader.result(*id)?)
-                && found.result.train_seconds > 0.0
-            {
-                // of one that diverged the later epochs were not trained
-                let share = f64::from(found.result.epochs) / f64::from(spec.training.epochs.max(1));
-                let rate = cost::job_flop(&spec) * share / found.result.train_seconds;
-                past.entry(found.result.device).or_default().entry(spec.architecture).or_default().push(rate);
-                seen += 1;
+        for (id, spec) in past_jobs(&state) {
+            let Some(StoredResult { result, .. }) = reader.result(id)? else { continue };
+            // of one that diverged the later epochs were not trained
+            let share = f64::from(result.epochs) / f64::from(spec.training.epochs.max(1));
+            if result.train_seconds > 0.0 && share > 0.0 {
+                let rate = cost::job_flop(&spec) * share / result.train_seconds;
+                past.entry(result.device).or_default().entry(spec.architecture).or_default().push(rate);
             }
         }
         let count = |rates: &BTreeMap<Architecture, Vec<f64>>| rates.values().map(Vec::len).sum::<usize>();
         let Some((device, rates)) = past.into_iter().max_by_key(|(_, rates)| count(rates)) else {
-            let problem = format!(
-                "{} has no result of a training yet: give the output of worker bench --json with --bench",
-                path.display()
-            );
+            let store = path.display();
+            let problem =
+                format!("{store} has no result of a training yet: give the output of worker bench --json with --bench");
             return Err(CliError::Usage(problem));
         };
         let of = format!("{device} in {} past jobs of {}", count(&rates), path.display());
@@ -100,8 +102,17 @@ impl Pace {
         Ok(Self { by_architecture: BTreeMap::new(), other: rate, of })
     }
 
+    /// How long a plan takes on that many workers, each with one job at a time.
+    pub(super) fn time(self, plan: &Plan, workers: u32) -> Time {
+        let job_seconds = self.seconds(plan);
+        // not more at a time than there are
+        let busy = (workers as usize).min(plan.jobs()).max(1);
+        let rate = self.rate(plan);
+        Time { job_seconds, seconds: job_seconds / busy as f64, workers, pace_of: self.of, rate }
+    }
+
     /// Seconds of all jobs of a plan, one after the other.
-    pub(super) fn seconds(&self, plan: &Plan) -> f64 {
+    fn seconds(&self, plan: &Plan) -> f64 {
         let seconds = plan.candidates.iter().map(|candidate| {
             let job = &candidate.template;
             cost::job_flop(job) / self.by_architecture.get(&job.architecture).copied().unwrap_or(self.other)
@@ -110,13 +121,39 @@ impl Pace {
     }
 
     /// The pace over all jobs of a plan.
-    pub(super) fn rate(&self, plan: &Plan) -> String {
+    fn rate(&self, plan: &Plan) -> String {
         let all = plan.candidates.iter().map(|candidate| cost::job_flop(&candidate.template)).sum::<f64>();
         format!("{}/s", flop(all * plan.replicates.len() as f64 / self.seconds(plan)))
+    }
+}
+
+impl Time {
+    /// `about 9.0 h on 4 such workers (36 h of work at 2.1 TFLOP/s, as cpu in 24 past jobs of sweeps.db)`.
+    pub(super) fn sentence(&self) -> String {
+        let Self { job_seconds, seconds, workers, pace_of, rate } = self;
+        let on = if *workers == 1 { "one such worker".to_owned() } else { format!("{workers} such workers") };
+        let work = if *workers == 1 { String::new() } else { format!("{} of work ", duration(*job_seconds)) };
+        format!("about {} on {on} ({work}at {rate}, as {pace_of})", duration(*seconds))
     }
 }
 
 fn median(mut rates: Vec<f64>) -> f64 {
     rates.sort_by(f64::total_cmp);
     rates.get(rates.len() / 2).copied().unwrap_or(f64::NAN)
+}
+
+/// Jobs that have a result of a training, those of the newest sweeps first.
+fn past_jobs(state: &State) -> Vec<(JobId, JobSpec)> {
+    let mut sweeps: Vec<_> = state.sweeps().filter(|sweep| sweep.trainer() == Trainer::Candle).collect();
+    sweeps.reverse();
+    let mut found = BTreeMap::new();
+    for (sweep, (place, id)) in
+        sweeps.iter().flat_map(|sweep| sweep.jobs.iter().enumerate().map(move |job| (sweep, job)))
+    {
+        let has_result = || state.job(*id).is_some_and(|job| job.state == JobState::Succeeded);
+        if found.len() < MAX_PAST && !found.contains_key(id) && has_result() {
+            found.extend(sweep.spec(place as u32).map(|spec| (*id, spec)));
+        }
+    }
+    found.into_iter().collect()
 }

@@ -256,7 +256,7 @@ fn mapping<'a>(entries: impl IntoIterator<Item = (&'a str, Value)>) -> Mapping {
 mod tests {
     #![expect(clippy::unwrap_used, reason = "a test ends at the first surprise")]
 
-    use super::super::parse;
+    use super::super::{Plan, parse};
     use super::{SimulatedJob, job_file, resolved};
     use proto::data::Inventory;
     use proto::file::JobFile;
@@ -320,9 +320,11 @@ mod tests {
     fn a_job_file_is_the_job_that_it_was_written_from() {
         let cases = (0..300).map(|case| format!("P{}_{case}", case % 99)).collect();
         let data = Inventory::new(ContentHash(7), cases);
+        let synthetic =
+            |plan: &Plan| plan.dataset.synthetic.map(|synthetic| Inventory::new(ContentHash(7), synthetic.ids()));
         for text in sweep_files() {
             let plan = parse("sweep.yaml", &text).unwrap();
-            let data = plan.dataset.lists.on(data.clone()).unwrap();
+            let data = plan.dataset.lists.on(synthetic(&plan).unwrap_or_else(|| data.clone())).unwrap();
             for (candidate, replicate) in plan.queue() {
                 let job = plan.job(candidate, replicate, &data);
                 let file = job_file(&plan.dataset, &plan.objective, &job).unwrap();

@@ -1,8 +1,8 @@
 //! What a submission, a retry or a deletion would do: decisions about sweeps, beside those about workers in `decide.rs`. Reads the state,
 //! changes nothing.
 
-use super::decide::misfit;
 use super::listing::shared;
+use super::submit::misfit;
 use super::{Decision, Deleted, Fact, Found, JobState, Listing, Record, Rejection, State, Submitted, Sweep};
 use crate::plan::Plan;
 use proto::data::Inventory;

@@ -28,12 +28,12 @@ mod stalls;
 mod state;
 mod status;
 mod submission;
+mod submit;
 mod sweep;
 #[cfg(test)]
 mod tests;
 
 pub use course::Course;
-pub use decide::misfit;
 pub use fact::{Fact, Found, Grade, Offer, WorkerInfo};
 pub use job::{Holder, IllegalTransition, Job, JobState};
 pub use listing::Listing;
@@ -42,6 +42,7 @@ pub use request::{
     Synchronized, Taken,
 };
 pub use state::{Limits, State};
+pub use submit::misfit;
 pub use sweep::{Counts, Sweep};
 
 /// Milliseconds on the coordinator's monotonic clock.

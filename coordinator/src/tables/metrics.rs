@@ -42,7 +42,10 @@ pub fn side_by_side(metrics: &[Analysed]) -> Table {
     let order = order.collect();
     let mut table = first.about.table("candidates", columns, rows);
     let names: Vec<_> = metrics.iter().map(|of| of.analysis.metric.as_str()).collect();
-    table.title = format!("candidates of {}: {}", first.about.name, names.join(", "));
+    // beside the objective's own metric the others say by which metric the epoch was chosen
+    let of_all = metrics.iter().filter_map(|of| of.about.scores.strip_prefix(&*of.analysis.metric));
+    let of_all = of_all.filter(|words| words.starts_with(" of ")).max_by_key(|words| words.len()).unwrap_or("");
+    table.title = format!("candidates of {}: {}{of_all}", first.about.name, names.join(", "));
     table.head.retain(|(key, _)| *key != "metric" && *key != "better");
     table.listed = Some(order);
     let place = |metric: usize| axes + metric * PER_METRIC;

@@ -4,7 +4,7 @@ use crate::analysis::comparison::Options;
 use crate::analysis::comparison::{Design, Detectable};
 use crate::analysis::foresight::sentences;
 use crate::analysis::observations::{DEFAULT_RATIO, ratio};
-use crate::cli::pace::Pace;
+use crate::cli::pace::{Pace, Time};
 use crate::cli::pilot::{Pilot, pilot};
 use crate::cli::sweep_file::{self, PlanError};
 use crate::cli::{CliError, local, output};
@@ -12,7 +12,7 @@ use crate::plan::{Candidate, Objective, Plan, Rule, Stopping, resolved};
 use crate::tables;
 use crate::tables::export::{self, Format as TableFormat};
 use crate::tables::table::{Cell, Column, Kind, Table};
-use crate::text::{duration, flop, measured, plural, seeds};
+use crate::text::{flop, measured, plural, seeds};
 use proto::cost;
 use proto::data::{Dataset, Format as DatasetFormat, Summary};
 use proto::data_folder::name_and_path;
@@ -111,20 +111,6 @@ pub fn run(args: Args, data: Option<&Summary>, out: &mut dyn Write) -> Result<()
     })
 }
 
-/// How long a plan takes.
-#[derive(Debug, Serialize)]
-struct Time {
-    /// Of all jobs, one after the other.
-    job_seconds: f64,
-    /// On that many workers, each with one job at a time.
-    seconds: f64,
-    workers: u32,
-    /// Whose pace it is.
-    pace_of: String,
-    #[serde(skip)]
-    rate: String,
-}
-
 /// How long it takes, if somebody says by what pace.
 fn time(args: &Args, plan: &Plan) -> Result<Option<Time>, CliError> {
     let pace = match (&args.store, &args.bench) {
@@ -132,21 +118,7 @@ fn time(args: &Args, plan: &Plan) -> Result<Option<Time>, CliError> {
         (None, Some(bench)) => Pace::of_bench(bench)?,
         (None, None) => return Ok(None),
     };
-    let job_seconds = pace.seconds(plan);
-    // not more at a time than there are
-    let busy = (args.workers as usize).min(plan.jobs()).max(1);
-    let rate = pace.rate(plan);
-    Ok(Some(Time { job_seconds, seconds: job_seconds / busy as f64, workers: args.workers, pace_of: pace.of, rate }))
-}
-
-impl Time {
-    /// `about 9.0 h on 4 such workers (36 h of work at 2.1 TFLOP/s, as cpu in 24 past jobs of sweeps.db)`.
-    fn sentence(&self) -> String {
-        let Self { job_seconds, seconds, workers, pace_of, rate } = self;
-        let on = if *workers == 1 { "one such worker".to_owned() } else { format!("{workers} such workers") };
-        let work = if *workers == 1 { String::new() } else { format!("{} of work ", duration(*job_seconds)) };
-        format!("about {} on {on} ({work}at {rate}, as {pace_of})", duration(*seconds))
-    }
+    Ok(Some(pace.time(plan, args.workers)))
 }
 
 /// How much differences vary, if that is known.

@@ -70,3 +70,23 @@ fn row(source: &Source, scale: &Scale, y: f64, labels: f64, share: impl Fn(f64) 
         (text(WIDTH - 2.0, y, Anchor::End, "quiet", &format!("{} %", signed(share(source.variance), 0))))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shares_end_at_a_hundred_and_an_interval_that_goes_on_has_an_arrow() {
+        let source = |name: &str, variance, high| Source {
+            name: name.to_owned(),
+            hue: "s0",
+            variance,
+            interval: Some((0.1, high)),
+            expected: None,
+        };
+        let figure = || Figure::worded("variance", "", String::new(), "");
+        let drawn = draw(&[source("split", 3.0, 9.0), source("the rest", 1.0, 2.0)], figure()).file();
+        assert_eq!(drawn.matches("class=\"arrow\"").count(), 1, "9 of 4");
+        assert!(drawn.contains("class=\"tick\">100<") && !drawn.contains("class=\"tick\">120<"));
+    }
+}

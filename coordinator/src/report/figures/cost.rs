@@ -147,10 +147,11 @@ impl Area {
     }
 }
 
-/// The places that a name can take, from the best: beside its point, then above and below.
-fn sides(long: f64, (x, y): (f64, f64)) -> [(f64, f64); 6] {
+/// The places that a name can take, from the best: beside its point, then above and below it, then reaching to one side.
+fn sides(long: f64, (x, y): (f64, f64)) -> [(f64, f64); 8] {
     let (right, left, middle) = (x + 9.0, x - 9.0 - long, x - long / 2.0);
-    [(right, y), (left, y), (middle, y - 14.0), (middle, y + 14.0), (right, y - 11.0), (right, y + 11.0)]
+    let (above, below, from, to) = (y - 14.0, y + 14.0, x - 6.0, x + 6.0 - long);
+    [(right, y), (left, y), (middle, above), (middle, below), (from, above), (from, below), (to, above), (to, below)]
 }
 
 /// The names at their points, the leader's first, where they lie on no other name or point; on the broken line only where there is no
@@ -188,5 +189,33 @@ fn names(points: &[(&Point, f64)], places: &[(f64, f64)], frontier: &[(f64, f64)
             (bar((left, left + long), y - 7.0, 14.0, "veil"))
             (text(left, y, Anchor::Start, "quiet", label))
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_leader_has_its_name_though_another_lies_on_its_point() {
+        let point = |label: &str, leads, score, seconds| Point {
+            label: label.to_owned(),
+            leads,
+            hue: 0,
+            shape: 0,
+            score,
+            seconds: Some(seconds),
+            parameters: Some(86_277.0),
+        };
+        let points = vec![
+            point("dice · learning rate 0.01", false, 0.7, 3.8),
+            point("bce · learning rate 0.001", true, 0.7, 3.75),
+            point("dice · learning rate 0.001", false, 0.7, 8.2),
+            point("bce · learning rate 0.01", false, 0.5, 5.3),
+        ];
+        let cost = Cost { points, key: (Vec::new(), Vec::new()), metric: "IoU".to_owned(), higher_is_better: true };
+        let drawn = cost.draw(Figure::worded("cost", "", String::new(), "")).file();
+        assert_eq!(drawn.matches("class=\"quiet\">bce · learning rate 0.001<").count(), 2, "in both plots");
+        assert_eq!(drawn.matches("class=\"quiet\">bce · learning rate 0.01<").count(), 2);
     }
 }

@@ -114,3 +114,19 @@ fn entry(name: &str, rank: f64, scale: &Scale, y: f64, is_left: bool, side: f64)
         (text(edge + (number + 8.0) * outwards, y, anchor, "", &fitted(name, width)))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_numbers_of_the_axis_do_not_run_together() {
+        let ranks = (0..20).map(|rank| (format!("a candidate with quite a long name {rank}"), 2.4 + f64::from(rank)));
+        let critical = Critical { ranks: ranks.collect(), cliques: Vec::new(), difference: None };
+        let drawn = critical.draw(Figure::worded("ranks", "", String::new(), "")).file();
+        let place = |tick: &str| tick.rsplit("x=\"").next()?.split('"').next()?.parse::<f64>().ok();
+        let ticks: Vec<&str> = drawn.split("class=\"tick\"").collect();
+        let places: Vec<f64> = ticks[..ticks.len() - 1].iter().filter_map(|tick| place(tick)).collect();
+        assert!(places.len() > 3 && places.array_windows().all(|[a, b]| b - a >= width_of("22") + 4.0), "{places:?}");
+    }
+}

@@ -80,8 +80,11 @@ fn columns_are_guessed_only_where_one_can_be_meant() {
     let twice = Columns { score: names(&["score", "score"]), ..Columns::default() };
     assert_mistake("a,seed,score\nx,1,1\n", &twice, (1, Some("score")), &["twice in --score"]);
     assert_mistake("seed,score\n1,1\n", &guess, (1, None), &["no candidate column"]);
-    let ids = "job,c,seed,score\n1,x,1,1\n2,x,2,1\n";
-    assert_mistake(ids, &guess, (1, None), &["`job` differs", "--candidate c"]);
+    let ids = "job,c,when,seed,score\n1,x,5,1,1\n2,x,5,2,1\n";
+    let named = columns("", "", &["job", "c"]);
+    assert_mistake(ids, &named, (1, None), &["`job` differs", "--candidate c"]);
+    assert_eq!(scores(ids).axes, ["c", "when"], "nobody named them");
+    assert_mistake("job,seed,score\n1,1,1\n2,2,1\n", &guess, (1, None), &["`job` differs"]);
     // a run's id is no replicate
     assert_mistake("c,run,score\nx,1,0.5\ny,2,0.5\n", &guess, (1, None), &["--replicate", "c, run, score"]);
     assert_eq!(scores("c,run,score\nx,1,0.5\ny,1,0.5\n").replicates.len(), 1);
@@ -96,7 +99,7 @@ fn every_mistake_has_its_place() {
     assert_mistake(twice, &guess, (4, Some("seed")), &["`x`", "`1`", "line 2", "--candidate"]);
     assert_mistake("c,seed,score\nx,1,0.5\nx,1\n", &guess, (3, None), &["2 fields", "3"]);
     assert_mistake("c,seed,score,score\n", &guess, (1, Some("score")), &["twice"]);
-    assert_mistake("c;seed;score\nx;1;2\n", &guess, (1, None), &["commas", "';'"]);
+    assert_mistake("c|seed|score\nx|1|2\n", &guess, (1, None), &["commas, semicolons or tabs"]);
     assert_mistake("c,seed,score\n", &guess, (2, None), &["no run"]);
     assert_mistake("", &guess, (1, None), &["no header"]);
     let error = read(b"c,seed,score\nx,1,0.5\n\xff,2,1\n", &guess).unwrap_err();
