@@ -144,7 +144,7 @@ fn data_that_is_found_wanting_once_the_sweep_runs() {
     coordinator.process.says("waiting for workers");
     let _worker = lab.worker(&coordinator.url, "w", &["--data", "blobs=data"]);
     let ended = coordinator.process.wait().expect(2);
-    assert!(ended.stderr.contains("12 cases are asked for, but data set `blobs` has 11"), "{}", ended.stderr);
+    assert!(ended.stderr.contains("12 cases are asked for, but the data set has 11"), "{}", ended.stderr);
     assert_eq!(ended.stdout, "");
 }
 

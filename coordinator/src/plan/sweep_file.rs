@@ -15,7 +15,7 @@
 //! grid:                                      # a list, or a single value
 //!   architecture: [segnet, unet, unet2]
 //!   loss: [bce, focal]
-//!   learning_rate: [1.0e-3]                  # or {from: 1.0e-5, to: 1.0e-2, steps: 4, scale: log}; `linear` is the default
+//!   learning_rate: {from: 1.0e-4, to: 1.0e-3, steps: 2, scale: log}   # a range; or a list; `linear` is the default
 //!   training.batch_size: [4, 10]             # every key of `model`, `training` and `losses` can be an axis instead
 //!   losses.focal.gamma: [1, 2]               # varies only where it applies
 //!   zip: [learning_rate, training.batch_size]   # these advance together; or several such lists

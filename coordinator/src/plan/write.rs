@@ -318,7 +318,7 @@ mod tests {
 
     #[test]
     fn a_job_file_is_the_job_that_it_was_written_from() {
-        let cases = (0..300).map(|case| format!("P{}_{case}", case % 99)).collect();
+        let cases = (0..3000).map(|case| format!("P{}_{case}", case % 99)).collect();
         let data = Inventory::new(ContentHash(7), cases);
         let synthetic =
             |plan: &Plan| plan.dataset.synthetic.map(|synthetic| Inventory::new(ContentHash(7), synthetic.ids()));

@@ -209,7 +209,7 @@ fn other_files_are_refused_and_left_alone() {
     let newer = folder.path().join("newer.db");
     drop(Store::open(&newer).unwrap());
     rusqlite::Connection::open(&newer).unwrap().pragma_update(None, "user_version", 99).unwrap();
-    assert!(matches!(Store::open(&newer), Err(StoreError::Version { found: 99, expected: 4, .. })));
+    assert!(matches!(Store::open(&newer), Err(StoreError::Version { found: 99, expected: 5, .. })));
     let foreign = folder.path().join("foreign.db");
     rusqlite::Connection::open(&foreign).unwrap().execute_batch("CREATE TABLE t (x)").unwrap();
     assert!(matches!(Store::open(&foreign), Err(StoreError::Foreign { .. })));

@@ -255,5 +255,5 @@ fn what_becomes_of_a_dropped_job_elsewhere_is_no_failure_of_the_race() {
     let view = sim.state.status();
     let of = |name: &str| view.sweeps.iter().find(|sweep| sweep.sweep == name).unwrap();
     assert_eq!((of("a").state, of("a").failed, of("a").dropped), (SweepState::Ended, 0, 10));
-    assert_eq!((of("b").failed, of("b").problem.as_str()), (10, "no luck"));
+    assert!(of("b").failed == 10 && of("b").problem.ends_with("attempt 3 on worker w1: no luck"));
 }
