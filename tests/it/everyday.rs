@@ -290,16 +290,3 @@ fn a_browser_is_told_what_it_has_found() {
     let mut peer = runtime.block_on(async { Peer::new(&coordinator.url, 1, 1) });
     runtime.block_on(peer.register()).unwrap();
 }
-
-#[test]
-fn a_coordinator_with_nothing_to_do_says_so_once() {
-    let lab = Lab::new();
-    lab.write(&simulated(2, 1));
-    let mut coordinator = lab.serve(&[]);
-    lab.submit(&coordinator.url, &["--simulated"]);
-    let _worker = lab.worker(&coordinator.url, "w", &["--simulate", "1ms"]);
-    coordinator.ended(&lab);
-    coordinator.process.signal(Signal::INT);
-    let said = coordinator.process.wait().expect(0).stderr;
-    assert!(said.matches("simulated: 2/2 jobs done").count() <= 2, "{said}");
-}

@@ -98,16 +98,20 @@ impl Progress {
             Some(block) => block.show(view, sweeps),
             None if self.last_line.is_none_or(|last| last.elapsed() >= LINE_INTERVAL) => {
                 self.last_line = Some(Instant::now());
-                for sweep in sweeps {
-                    let line = line(view, sweep);
-                    // what was said already is no news
-                    if self.said.insert(sweep.sweep.clone(), line.clone()).as_ref() != Some(&line) {
-                        self.say(&line);
-                    }
-                }
+                let news = self.unsaid(view, sweeps);
+                news.iter().for_each(|line| self.say(line));
             }
             None => {}
         }
+    }
+
+    /// A line for each sweep; what was said already is no news.
+    fn unsaid(&mut self, view: &Status, sweeps: &[&SweepStatus]) -> Vec<String> {
+        let lines = sweeps.iter().map(|sweep| (sweep.sweep.clone(), line(view, sweep)));
+        lines
+            .filter(|(name, line)| self.said.insert(name.clone(), line.clone()).as_ref() != Some(line))
+            .map(|(_, line)| line)
+            .collect()
     }
 
     /// Says what went wrong with the sweep last, if anything did.
@@ -306,4 +310,46 @@ fn worker_line(view: &Status, worker: &WorkerStatus) -> String {
 fn clock(ms: u64) -> String {
     let [hours, minutes, seconds] = [ms / 3_600_000 % 24, ms / 60_000 % 60, ms / 1000 % 60];
     format!("{hours:02}:{minutes:02}:{seconds:02} UTC")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sweep(name: &str, succeeded: u64) -> SweepStatus {
+        SweepStatus {
+            sweep: name.to_owned(),
+            state: if succeeded == 2 { SweepState::Ended } else { SweepState::Running },
+            jobs: 2,
+            queued: 2 - succeeded,
+            running: 0,
+            succeeded,
+            failed: 0,
+            cancelled: 0,
+            dropped: 0,
+            epochs: 2,
+            epochs_done: succeeded,
+            simulated: false,
+            problem: String::new(),
+        }
+    }
+
+    #[test]
+    fn a_line_is_said_again_only_with_news() {
+        let mut progress = Progress { block: None, last_line: None, said: BTreeMap::new(), notices: Vec::new() };
+        let view = Status { sweeps: vec![sweep("a", 2), sweep("b", 0)], ..Status::default() };
+        let all: Vec<_> = view.sweeps.iter().collect();
+        assert_eq!(progress.unsaid(&view, &all).len(), 2);
+        assert_eq!(progress.unsaid(&view, &all), Vec::<String>::new());
+        let later = [sweep("a", 2), sweep("b", 1)];
+        assert_eq!(
+            progress.unsaid(&view, &later.iter().collect::<Vec<_>>()),
+            ["b: 1/2 jobs done, 0 running, 0 failed, waiting for workers"]
+        );
+    }
+
+    #[test]
+    fn the_time_of_the_day_is_that_of_utc() {
+        assert_eq!(clock(1_000_000_000_000), "01:46:40 UTC");
+    }
 }
