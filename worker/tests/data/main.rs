@@ -44,7 +44,7 @@ fn gray(case: &Case) -> GrayImage {
 
 /// Writes a case in the plain layout, as PNG files.
 fn write_case(root: &Path, id: &str, case: &Case) {
-    for (folder, picture) in [("images", rgb(case).into()), ("masks", image::DynamicImage::from(gray(case)))] {
+    for (folder, picture) in [("images", rgb(case).into()), ("masks", DynamicImage::from(gray(case)))] {
         fs::create_dir_all(root.join(folder)).unwrap();
         picture.save(root.join(folder).join(format!("{id}.png"))).unwrap();
     }
