@@ -389,9 +389,9 @@ fn a_missing_file_and_a_wrong_one_are_the_users() {
     let args = |file: &std::path::Path| plan_args(file, format);
     let folder = tempfile::tempdir().unwrap();
     let mut out = Vec::new();
-    let missing = commands::plan::run(args(&folder.path().join("none.yaml")), &mut out).unwrap_err();
+    let missing = commands::plan::run(args(&folder.path().join("none.yaml")), None, &mut out).unwrap_err();
     let wrong = folder.path().join("wrong.yaml");
     std::fs::write(&wrong, "sweep: s").unwrap();
-    let wrong = commands::plan::run(args(&wrong), &mut out).unwrap_err();
+    let wrong = commands::plan::run(args(&wrong), None, &mut out).unwrap_err();
     assert_eq!((missing.exit_code(), wrong.exit_code(), out.len()), (2, 2, 0));
 }
