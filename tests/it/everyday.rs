@@ -187,6 +187,7 @@ fn an_interrupted_sweep_without_results_prints_no_table() {
     let lab = Lab::new();
     lab.write(&simulated(2, 100));
     let mut coordinator = lab.sweep(&["--local-workers", "1", "--simulate", "100s"]);
+    coordinator.process.says("jobs done");
     coordinator.running(&lab, "local-1");
     coordinator.process.signal(Signal::INT);
     let ended = coordinator.process.wait().expect(5);
@@ -199,6 +200,7 @@ fn a_terminal_that_is_gone_drains_coordinator_and_workers() {
     let lab = Lab::new();
     lab.write(&simulated(2, 100));
     let mut coordinator = lab.sweep(&["--local-workers", "1", "--simulate", "100s"]);
+    coordinator.process.says("jobs done");
     coordinator.running(&lab, "local-1");
     coordinator.process.signal(Signal::HUP);
     coordinator.process.wait().expect(5);
