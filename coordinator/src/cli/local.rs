@@ -6,7 +6,7 @@ use crate::scheduler::misfit;
 use proto::data::{Dataset, Format, Inventory, Summary};
 use proto::data_folder::name_and_path;
 use proto::ids::ContentHash;
-use proto::spec::DEFAULT_IMAGE_SIZE;
+use proto::spec::{DEFAULT_IMAGE_SIZE, Split};
 use serde::Deserialize;
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -57,6 +57,8 @@ pub struct Inspected {
     pub lines: Vec<String>,
     /// The same for programs.
     pub summary: Summary,
+    /// Its first split.
+    pub split: Split,
 }
 
 /// Looks at the data set with a worker's eyes before anything is stored. The worker keeps the resized images, so the work is not lost.
@@ -75,7 +77,8 @@ pub async fn inspect(data: &[(String, PathBuf)], plan: &Plan) -> Result<Inspecte
     }
     let is_made = dataset.format == Format::Synthetic;
     let lines = if is_made { Vec::new() } else { lines(&dataset.name, &summary) };
-    Ok(Inspected { content: (!is_made).then_some(found.content), lines, summary })
+    let split = plan.split(0, &found).unwrap_or(plan.drawn());
+    Ok(Inspected { content: (!is_made).then_some(found.content), lines, summary, split })
 }
 
 async fn prepare(data: &[(String, PathBuf)], dataset: &Dataset, image_size: u32) -> Result<Prepared, CliError> {

@@ -9,6 +9,7 @@
 //! Reading goes on after a mistake, so that one run names all of them. Nothing here writes a file.
 
 mod document;
+mod help;
 mod interval;
 mod job;
 mod keys;
