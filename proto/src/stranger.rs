@@ -9,13 +9,13 @@ use tonic::codegen::http::Uri;
 const PATIENCE: Duration = Duration::from_secs(2);
 /// How every HTTP/2 connection begins: RFC 9113, section 3.4, and an empty frame of settings.
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0";
-/// What the library says of bytes that are not frames of HTTP/2.
-const NOT_FRAMES: &str = "frame with invalid size";
+/// What the library says if it gets bytes that are not frames of HTTP/2, or if a stranger closes the connection before they are read.
+const SIGNS: [&str; 4] = ["frame with invalid size", "connection closed", "broken pipe", "connection reset"];
 
 /// Who else answers at the address, if a call failed with this message because it is not a coordinator. May wait for some seconds.
 #[must_use]
 pub fn behind(url: &str, message: &str) -> Option<&'static str> {
-    if !message.contains(NOT_FRAMES) {
+    if !SIGNS.iter().any(|sign| message.to_lowercase().contains(sign)) {
         return None;
     }
     let uri: Uri = url.parse().ok()?;

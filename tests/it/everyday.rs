@@ -1,6 +1,6 @@
 //! What people see of everyday life: who is silent, why a job failed, what a submission does, whom a command asks.
 
-use crate::harness::{Coordinator, Lab, Peer, Signal, children, kill, simulated, until};
+use crate::harness::{Coordinator, Lab, Peer, Signal, children, kill, simulated, skipped, until};
 use serde_json::Value;
 use std::io::{Read, Write};
 use std::net::TcpListener;
@@ -194,9 +194,19 @@ fn an_interrupted_sweep_without_results_prints_no_table() {
     assert_eq!(ended.stdout, "");
 }
 
+/// Whether SIGHUP is ignored here, and by every program that is started from here.
+fn ignores_hangups() -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let ignored = status.lines().find_map(|line| u64::from_str_radix(line.strip_prefix("SigIgn:")?.trim(), 16).ok());
+    ignored.is_some_and(|signals| signals & 1 == 1)
+}
+
 /// A terminal that is gone sends SIGHUP.
 #[test]
 fn a_terminal_that_is_gone_drains_coordinator_and_workers() {
+    if ignores_hangups() {
+        return skipped("the tests run under nohup, and so do the programs that they start");
+    }
     let lab = Lab::new();
     lab.write(&simulated(2, 100));
     let mut coordinator = lab.sweep(&["--local-workers", "1", "--simulate", "100s"]);

@@ -33,7 +33,14 @@ pub fn jobs(results: &SweepResults) -> Table {
     table.spare.extend(other_scores(head, &["val", "test"]));
     table.spare.extend(names(&["message", "epochs", "best_epoch"]));
     table.spare.extend([format!("val_{}", head.metric), "train_seconds".to_owned(), "verdict".to_owned()]);
+    table.spare.extend(constant_axes(head));
     table
+}
+
+/// The axes on which all candidates have the same value.
+fn constant_axes(head: &SweepHead) -> impl Iterator<Item = String> {
+    let is_constant = |axis: usize| head.candidates.windows(2).all(|pair| pair[0].get(axis) == pair[1].get(axis));
+    head.axes.iter().enumerate().filter(move |(axis, _)| is_constant(*axis)).map(|(_, name)| name.clone())
 }
 
 /// The columns of the scores by other metrics than the one that is shown.
