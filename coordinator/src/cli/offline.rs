@@ -2,9 +2,22 @@
 
 use super::CliError;
 use crate::driver::{self, Handle, Refusal};
-use crate::scheduler::Limits;
-use crate::store::Store;
+use crate::results::{self, NoSweep};
+use crate::scheduler::{Limits, State};
+use crate::store::{Reader, Store};
 use std::path::Path;
+
+/// A store that has a sweep, and where everything in it stands. Commands look before they [`ask`]: to open a store for writing may make
+/// one, and changes the one that is there.
+///
+/// # Errors
+/// If the store cannot be read, or is empty.
+pub fn look(store: &Path) -> Result<(Reader, State), CliError> {
+    let reader = Reader::open(store)?;
+    let state = results::state(&reader)?;
+    NoSweep::check(&reader, &state)?;
+    Ok((reader, state))
+}
 
 /// Has a driver of the store do what `ask` asks, and ends it. The store is made if it is not there.
 ///

@@ -4,8 +4,6 @@ use crate::cli::client::{Found, Source};
 use crate::cli::output::quietly;
 use crate::cli::{CliError, offline};
 use crate::driver::Refusal;
-use crate::results::{self, NoSweep};
-use crate::store::Reader;
 use proto::wire::CancelRequest;
 use std::io::Write;
 
@@ -31,10 +29,7 @@ pub async fn run(args: Args) -> Result<(), CliError> {
             coordinator.answer(cancelled)?.into_inner().cancelled
         }
         Found::Store(store) => {
-            // to open a store for writing may make one, and changes the one that is there
-            let reader = Reader::open(&store)?;
-            let state = results::state(&reader)?;
-            NoSweep::check(&reader, &state)?;
+            let (reader, state) = offline::look(&store)?;
             state.cancel_decision(&sweep).map(drop).map_err(Refusal::Rejected)?;
             drop(reader);
             let name = sweep.clone();

@@ -5,9 +5,7 @@ use crate::cli::confirm::confirm;
 use crate::cli::output::quietly;
 use crate::cli::{CliError, offline};
 use crate::driver::Refusal;
-use crate::results::{self, NoSweep};
 use crate::scheduler::Deleted;
-use crate::store::Reader;
 use crate::text::plural;
 use proto::wire::{DeleteRequest, DeleteResponse};
 use std::io::Write;
@@ -43,9 +41,7 @@ pub async fn run(args: Args) -> Result<(), CliError> {
             coordinator.answer(deleted)?.into_inner().into()
         }
         Found::Store(store) => {
-            let reader = Reader::open(&store)?;
-            let state = results::state(&reader)?;
-            NoSweep::check(&reader, &state)?;
+            let (reader, state) = offline::look(&store)?;
             agree(&sweep, state.delete_decision(&sweep).map_err(Refusal::Rejected)?.reply, yes)?;
             drop(reader);
             offline::ask(&store, async move |handle| handle.delete(name, false).await).await?

@@ -4,8 +4,6 @@ use crate::cli::client::{Found, Source};
 use crate::cli::output::quietly;
 use crate::cli::{CliError, offline};
 use crate::driver::Refusal;
-use crate::results::{self, NoSweep};
-use crate::store::Reader;
 use crate::text::plural;
 use proto::wire::RetryRequest;
 use std::io::Write;
@@ -32,9 +30,7 @@ pub async fn run(args: Args) -> Result<(), CliError> {
             coordinator.answer(retried)?.into_inner().retried
         }
         Found::Store(store) => {
-            let reader = Reader::open(&store)?;
-            let state = results::state(&reader)?;
-            NoSweep::check(&reader, &state)?;
+            let (reader, state) = offline::look(&store)?;
             let text = reader.submission(&sweep)?.text;
             let _ = state.retry_decision(&sweep, String::new()).map_err(Refusal::Rejected)?;
             drop(reader);
