@@ -181,11 +181,19 @@ impl CaseLists {
     /// If a case has no group, or one is named that the data set does not have.
     pub fn on(&self, inventory: Inventory) -> Result<Inventory, CaseListError> {
         let Inventory { content, cases, .. } = inventory;
-        let groups = self.groups.as_ref().map(|groups| groups.numbers(&cases)).transpose()?.unwrap_or_default();
-        let fixed = self.fixed_test.as_ref().map(|fixed| fixed.indices(&cases)).transpose()?.unwrap_or_default();
-        let marks = Marks { groups, fixed_test: fixed };
+        let marks = self.marks(&cases)?;
         let content = if marks == Marks::default() { content } else { marks.content(content) };
         Ok(Inventory { content, cases, marks })
+    }
+
+    /// What the lists say of these cases.
+    ///
+    /// # Errors
+    /// As [`on`](Self::on).
+    pub fn marks(&self, cases: &[String]) -> Result<Marks, CaseListError> {
+        let groups = self.groups.as_ref().map(|groups| groups.numbers(cases)).transpose()?.unwrap_or_default();
+        let fixed_test = self.fixed_test.as_ref().map(|fixed| fixed.indices(cases)).transpose()?.unwrap_or_default();
+        Ok(Marks { groups, fixed_test })
     }
 
     /// Train, validation and test of each partition, by its hash: indices of cases, in the order of the lists.

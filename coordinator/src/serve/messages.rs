@@ -4,7 +4,7 @@ use super::{invalid, status};
 use crate::driver::Refusal;
 use crate::scheduler::{Completed, Completion, Found, Grant, Offer, Synchronization, Synchronized, WorkerInfo};
 use proto::convert::{InvalidMessage, required};
-use proto::data::Inventory;
+use proto::data::{Dataset, Inventory};
 use proto::ids::{Lease, WorkerId};
 use proto::measure::Measurement;
 use proto::text::Line;
@@ -151,10 +151,16 @@ fn leases(wire: &[proto::wire::Lease]) -> Result<Vec<Lease>, Status> {
 }
 
 fn offer_from_wire(offer: DatasetOffer) -> Result<Offer, Status> {
-    let dataset = required(offer.dataset.as_ref(), "offer.dataset").and_then(TryInto::try_into).map_err(invalid)?;
+    let dataset: Dataset =
+        required(offer.dataset.as_ref(), "offer.dataset").and_then(TryInto::try_into).map_err(invalid)?;
     let found = match required(offer.found, "offer.found").map_err(invalid)? {
         dataset_offer::Found::Inventory(inventory) => {
-            Found::Inventory(Inventory::try_from(inventory).map_err(invalid)?.into())
+            let inventory = Inventory::try_from(inventory).map_err(invalid)?;
+            // groups and fixed cases follow from the lists and the ids: a worker cannot say otherwise
+            if dataset.lists.marks(&inventory.cases).as_ref() != Ok(&inventory.marks) {
+                return Err(invalid(InvalidMessage::Value("offer.inventory")));
+            }
+            Found::Inventory(inventory.into())
         }
         dataset_offer::Found::Problem(problem) => Found::Problem(Line::message(&problem)),
     };
@@ -173,5 +179,30 @@ fn grant_to_wire(grant: &Grant) -> Assignment {
         dataset: Some((&grant.dataset).into()),
         spec: grant.spec.to_json(),
         examples: grant.examples,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proto::cases::{CaseLists, FixedTest, Marks};
+    use proto::data::Format;
+    use proto::ids::ContentHash;
+
+    #[test]
+    fn fixed_cases_and_groups_are_those_of_the_lists_whatever_a_worker_says() {
+        let lists = CaseLists { fixed_test: Some(FixedTest::Pattern("^b".to_owned())), ..CaseLists::default() };
+        let dataset = Dataset { lists: Box::new(lists), ..Dataset::new("d", Format::Folder) };
+        let offered = |fixed_test: &[u32]| {
+            let marks = Marks { fixed_test: fixed_test.to_vec(), ..Marks::default() };
+            let cases = ["a", "b"].map(str::to_owned).to_vec();
+            let inventory = Inventory { content: ContentHash(1), cases, marks };
+            let found = dataset_offer::Found::Inventory((&inventory).into());
+            offer_from_wire(DatasetOffer { dataset: Some((&dataset).into()), found: Some(found) })
+        };
+        assert!(offered(&[1]).is_ok());
+        for wrong in [&[][..], &[0], &[0, 1]] {
+            assert_eq!(offered(wrong).err().map(|status| status.code()), Some(tonic::Code::InvalidArgument));
+        }
     }
 }
