@@ -250,13 +250,18 @@ pub(super) fn runs(analysis: &Analysis) -> String {
     format!("n = {n} {runs} on {}", plural(analysis.splits as u64, "random split"))
 }
 
+/// The ratio of the correction for new data, for people.
+pub(super) fn ratio(analysis: &Analysis) -> String {
+    format!("{}{}", measured(analysis.ratio), if analysis.ratio_is_known { "" } else { ", which is assumed" })
+}
+
 fn notes(analysis: &Analysis) -> Vec<String> {
     let confidence = 100.0 * (1.0 - analysis.options.alpha);
     vec![
         format!("Mean ± standard deviation of {} over {}.", analysis.metric, runs(analysis)),
         format!(
             "Intervals of {confidence:.0} %, of each mean by itself. This pool: other random splits of these cases (t). New data: new cases and training sets (Nadeau and Bengio, ratio {}).",
-            measured(analysis.ratio)
+            ratio(analysis)
         ),
     ]
 }

@@ -179,7 +179,7 @@ fn notes(analysis: &Analysis) -> Vec<String> {
         format!("Differences of {}, first - second, on the n splits that both have ({direction}).", analysis.metric),
         format!(
             "Intervals and p hold for all pairs together. p (Holm): new data (Nadeau and Bengio, ratio {}); p (max-T): this pool, sign flips. Practically equivalent: within ± {}.",
-            measured(analysis.ratio),
+            super::candidates::ratio(analysis),
             measured(analysis.rope)
         ),
     ]
