@@ -23,7 +23,7 @@ use std::collections::BTreeMap;
 /// Maximum number of cases of a subset.
 const MAX_CASES: u64 = 1_000_000;
 /// Maximum number of permutations that are cut into folds.
-const MAX_REPEATS: u64 = 10_000;
+const MAX_REPEATS: u64 = 1_000;
 /// The largest share of the cases that validates where folds are tested, unless the file says otherwise.
 const MAX_VALIDATION: f64 = 0.25;
 
