@@ -7,7 +7,7 @@ use coordinator::plan::{AxisValue, MAX_JOBS, Mistake, Plan, Rule, Stopping, pars
 use golden::assert_golden;
 use proto::data::Inventory;
 use proto::ids::ContentHash;
-use proto::spec::{Convolution, EpochChoice, Loss, Metric, Optimizer, Precision, Seeds, Subset, Trainer};
+use proto::spec::{Convolution, EpochChoice, Loss, Metric, Optimizer, Precision, Seeds, Subset, Term, Trainer};
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
@@ -161,9 +161,10 @@ fn parameters_of_a_loss_vary_only_where_it_is_used() {
         "unet focal 0.001 2 -",
     ];
     assert_eq!(lines(&plan), expected);
-    let losses: Vec<_> = plan.candidates.iter().map(|candidate| candidate.template.loss).collect();
-    let (dice, focal) = (|smooth| Loss::Dice { smooth }, |gamma| Loss::Focal { gamma });
-    assert_eq!(losses, [Loss::Bce {}, focal(1.0), dice(1.0), dice(1e-8), focal(2.0)]);
+    let losses: Vec<_> = plan.candidates.iter().map(|candidate| candidate.template.loss.clone()).collect();
+    let dice = |smooth| Loss::from(Term::Dice { smooth });
+    let focal = |gamma| Loss::from(Term::Focal { gamma, alpha: 0.0 });
+    assert_eq!(losses, [Term::Bce {}.into(), focal(1.0), dice(1.0), dice(1e-8), focal(2.0)]);
 }
 
 #[test]
@@ -190,7 +191,10 @@ fn sections_set_what_every_candidate_has() {
          objective: {metric: dice, subset: test, epoch: best}\n",
     );
     let [focal, dice] = &plan.candidates[..] else { panic!("{plan:?}") };
-    assert_eq!((focal.template.loss, dice.template.loss), (Loss::Focal { gamma: 3.0 }, Loss::Dice { smooth: 1e-8 }));
+    assert_eq!(
+        (focal.template.loss.clone(), dice.template.loss.clone()),
+        (Term::Focal { gamma: 3.0, alpha: 0.0 }.into(), Term::Dice { smooth: 1e-8 }.into())
+    );
     assert_eq!((dice.template.model.width, dice.template.training.momentum), (16, 0.5));
     assert_eq!(dice.template.selection.metric, Metric::Dice);
     assert_eq!(dice.template.selection.epoch, EpochChoice::Best);

@@ -150,7 +150,7 @@ pub fn job_flop(job: &JobSpec) -> f64 {
 mod tests {
     use super::*;
     use crate::ids::ContentHash;
-    use crate::spec::{Data, Loss, Model, Seeds, Selection, Split, Trainer, Training};
+    use crate::spec::{Data, LossName, Model, Seeds, Selection, Split, Trainer, Training};
 
     /// The report's numbers of parameters, and the arithmetic of its images (256 pixels).
     #[test]
@@ -180,7 +180,7 @@ mod tests {
             split: Split::default(),
             architecture: Architecture::UNet,
             model: Model::default(),
-            loss: Loss::Bce {},
+            loss: LossName::Bce.into(),
             learning_rate: 1e-3,
             training: Training::default(),
             selection: Selection::default(),

@@ -2,7 +2,7 @@
 
 use crate::harness::{Lab, until};
 use proto::ids::{Attempt, ContentHash, Lease, Token};
-use proto::spec::{Architecture, Data, JobSpec, Loss, Model, Seeds, Selection, Split, Trainer, Training};
+use proto::spec::{Architecture, Data, JobSpec, LossName, Model, Seeds, Selection, Split, Trainer, Training};
 use proto::wire::complete_request::Outcome;
 use proto::wire::fleet_server::{Fleet, FleetServer};
 use proto::wire::{
@@ -52,7 +52,7 @@ fn assignment() -> Assignment {
         split: Split { train: 1, validation: 1, test: 1, ..Split::default() },
         architecture: Architecture::UNet2,
         model: Model { width: 4 },
-        loss: Loss::Bce {},
+        loss: LossName::Bce.into(),
         learning_rate: 1e-3,
         training: Training { epochs: 5, ..Training::default() },
         selection: Selection::default(),

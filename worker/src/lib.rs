@@ -10,6 +10,7 @@
 //!    selftest  operations against plain loops
 //!      models, losses, metrics, optimizers
 //!        ops feature maps, forward and backward
+//!    distance  to the nearest pixel of a set
 //!    data    folders and files -> cases -> splits
 //!  memory    the allocator
 //!  seed      named random streams
@@ -23,6 +24,7 @@ pub mod agent;
 pub mod bench;
 pub mod cli;
 pub mod data;
+mod distance;
 pub mod losses;
 #[expect(unsafe_code, reason = "the allocator takes its options in C")]
 pub mod memory;

@@ -6,7 +6,7 @@ mod common;
 use candle_core::{DType, Device, Result, Tensor, Var};
 use common::{error, noise, set_weights, tensors, weight_of};
 use proto::spec::{Architecture, Initialization, Loss, LossName, Model};
-use worker::losses;
+use worker::losses::Criterion;
 use worker::models::{self, Network};
 use worker::ops::{Activation, Backend, Convolution, Forward, Moments, Precision, Tape, backend};
 use worker::selftest::composed::Composed;
@@ -176,7 +176,7 @@ fn errors(architecture: Architecture, loss: LossName, by: By, dtype: DType) -> V
     let network = network(architecture, dtype).with_backend(by.backend());
     let pass = network.record(&images).unwrap();
     let logits = pass.logits.clone();
-    let (values, gradient) = losses::with_gradient(&Loss::from(loss), &logits, &targets).unwrap();
+    let (values, gradient) = Criterion::from(&Loss::from(loss)).with_gradient(&logits, &targets).unwrap();
     let gradients = pass.backward(&gradient).unwrap();
     let value = values.mean(0).unwrap();
     let evaluated = network.forward(&images).unwrap();
@@ -206,7 +206,7 @@ fn errors(architecture: Architecture, loss: LossName, by: By, dtype: DType) -> V
 #[test]
 fn gradients_of_networks_agree_with_pytorch() {
     for &architecture in Architecture::ALL {
-        for &loss in LossName::ALL {
+        for loss in [LossName::Bce, LossName::Dice, LossName::Focal] {
             for by in ALL {
                 for (name, error, _) in errors(architecture, loss, by, DType::F64) {
                     assert!(error < 1e-10, "{architecture}, {loss}, {by:?}, f64, {name}: {error:e}");

@@ -14,9 +14,10 @@ use proto::spec::{
 };
 use std::collections::BTreeMap;
 use worker::data::CaseSet;
+use worker::losses::Criterion;
 use worker::optimizers;
 use worker::train::{Learner, TrainError, fit};
-use worker::{losses, metrics, models};
+use worker::{metrics, models};
 
 #[test]
 fn pixels_are_counted_at_probability_one_half() {
@@ -123,7 +124,7 @@ fn every_parameter_changes_in_one_step() {
         let images = noise(&[4, 3, 32, 32], 1, 0.5, 0.5).to_dtype(DType::F32).unwrap();
         let pass = network.record(&images).unwrap();
         let targets = pass.logits.zeros_like().unwrap();
-        let (_, gradient) = losses::with_gradient(&Loss::Bce {}, &pass.logits, &targets).unwrap();
+        let (_, gradient) = Criterion::from(&Loss::from(LossName::Bce)).with_gradient(&pass.logits, &targets).unwrap();
         optimizer.step(&pass.backward(&gradient).unwrap()).unwrap();
         for (name, after) in values() {
             assert_ne!(before[&name], after, "{architecture}: {name}");
@@ -202,7 +203,7 @@ fn batch() -> (Tensor, Tensor) {
 fn learner(architecture: Architecture, convolution: Convolution) -> Learner {
     let mut spec = spec(architecture, LossName::Bce);
     spec.training.convolution = convolution;
-    Learner::new(&spec, &Device::Cpu).unwrap()
+    Learner::new(&spec, 0.5, &Device::Cpu).unwrap()
 }
 
 #[test]

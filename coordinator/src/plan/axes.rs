@@ -39,7 +39,8 @@ impl<'a> Axes<'a> {
         }
         let main = Key::MAIN.into_iter().filter(|key| given.iter().all(|(_, axis)| axis.key != *key));
         let axes = main.filter_map(default_axis).chain(given.iter().map(|(_, axis)| axis.clone())).collect();
-        let mut grid = Grid { axes, fixed: fixed.iter().map(|(_, setting)| *setting).collect(), zips: Vec::new() };
+        let mut grid =
+            Grid { axes, fixed: fixed.iter().map(|(_, setting)| setting.clone()).collect(), zips: Vec::new() };
         if let Some(node) = zips {
             grid.zips = read_zips(&node, &grid)?;
         }
@@ -55,8 +56,8 @@ impl<'a> Axes<'a> {
         // parameters of a loss may stand ready for a loss that the grid does not have
         let trained = fixed.iter().map(|(node, setting)| (node, setting.key)).filter(|(_, key)| !key.is_of_a_loss());
         for (node, key) in named.chain(trained) {
-            if let (Some(needed), false) = (key.needs(), has_effect(&grid, &include, key)) {
-                node.reject_key(needed.is_needed());
+            if let (Some(need), false) = (key.needs(), has_effect(&grid, &include, key)) {
+                node.reject_key(need.mistake());
             }
         }
         (reader.mistakes() == before).then_some(Self { grid, include, exclude })
@@ -172,7 +173,7 @@ fn read_zip(node: &Node<'_>, grid: &Grid, others: &[Vec<usize>]) -> Option<Vec<u
     };
     let mut seen = HashSet::new();
     for position in 0..grid.axes[first].values.len() {
-        let values = zip.iter().map(|index| AxisValue::from(grid.axes[*index].values[position].value).to_string());
+        let values = zip.iter().map(|index| AxisValue::from(&grid.axes[*index].values[position].value).to_string());
         let values = values.collect::<Vec<_>>().join(", ");
         if !seen.insert(values.clone()) {
             node.reject(Mistake::DuplicateValue(values));
@@ -184,7 +185,8 @@ fn read_zip(node: &Node<'_>, grid: &Grid, others: &[Vec<usize>]) -> Option<Vec<u
 
 /// Reads the values of an axis: a list, a range, or a single value. Only an axis that advances with others may have a value twice.
 fn values(key: Key, node: &Node<'_>, may_repeat: bool) -> Option<Vec<Setting>> {
-    if node.is_mapping() {
+    // a loss that is a mapping is a sum
+    if node.is_mapping() && key != Key::LOSS {
         return range(key, node);
     }
     if !node.is_list() {
@@ -200,7 +202,7 @@ fn values(key: Key, node: &Node<'_>, may_repeat: bool) -> Option<Vec<Setting>> {
         .iter()
         .map(|item| {
             let setting = key.read(item)?;
-            let shown = AxisValue::from(setting.value).to_string();
+            let shown = AxisValue::from(&setting.value).to_string();
             if !seen.insert(shown.clone()) && !may_repeat {
                 item.reject(Mistake::DuplicateValue(shown));
                 return None;
@@ -240,10 +242,10 @@ fn point(node: &Node<'_>, grid: &Grid) -> Option<Point> {
         let axis = &grid.axes[index];
         let given = section.get(axis.key.name());
         match (given, axis.key.needs().filter(|_| !grid.applies(axis.key, &point))) {
-            (Some(node), Some(needed)) => node.reject_key(needed.is_needed()),
+            (Some(node), Some(need)) => node.reject_key(need.mistake()),
             (None, Some(_)) => {}
             (Some(node), None) => point[index] = axis.key.read(node),
-            (None, None) if axis.values.len() == 1 => point[index] = axis.values.first().copied(),
+            (None, None) if axis.values.len() == 1 => point[index] = axis.values.first().cloned(),
             (None, None) => node.reject(Mistake::MissingKey(axis.key.name().to_owned())),
         }
     }

@@ -37,14 +37,14 @@ impl Grid {
     pub(super) fn applies(&self, key: Key, point: &[Option<Setting>]) -> bool {
         match key.needs() {
             None => true,
-            Some(needed) => self.fixed.iter().chain(point.iter().flatten()).any(|setting| *setting == needed),
+            Some(need) => self.fixed.iter().chain(point.iter().flatten()).any(|setting| need.is_met_by(setting)),
         }
     }
 
     /// Whether a key applies to any point of the axes.
     pub(super) fn applies_somewhere(&self, key: Key) -> bool {
-        let Some(needed) = key.needs() else { return true };
-        self.fixed.iter().chain(self.axes.iter().flat_map(|axis| &axis.values)).any(|setting| *setting == needed)
+        let Some(need) = key.needs() else { return true };
+        self.fixed.iter().chain(self.axes.iter().flat_map(|axis| &axis.values)).any(|setting| need.is_met_by(setting))
     }
 
     /// Number of points, without making one; `None` beyond 2^128.
@@ -67,7 +67,7 @@ impl Grid {
         };
         let mut sum = 0_u128;
         for position in positions {
-            point[index] = Some(axis.values[position]);
+            point[index] = Some(axis.values[position].clone());
             indices[index] = position;
             sum = sum.checked_add(self.count_from(rest, point, indices)?)?;
         }
@@ -102,7 +102,7 @@ impl Grid {
         let leader = self.leader(index, point).map(|leader| indices[leader]);
         let follows = |(position, _): &(usize, &Setting)| leader.is_none_or(|leader| leader == *position);
         for (position, value) in axis.values.iter().enumerate().filter(follows) {
-            point[index] = Some(*value);
+            point[index] = Some(value.clone());
             indices[index] = position;
             self.visit(rest, point, indices, found);
         }
@@ -136,7 +136,7 @@ impl Grid {
     pub(super) fn candidates(&self, points: &[Point], base: &JobSpec) -> Vec<Candidate> {
         let columns = self.by_column();
         let values = |point: &Point| -> Vec<Option<AxisValue>> {
-            columns.iter().map(|&index| point[index].map(|setting| setting.value.into())).collect()
+            columns.iter().map(|&index| Some((&point[index].as_ref()?.value).into())).collect()
         };
         let candidate =
             |point: &Point| Candidate { values: values(point), template: self.template(point, base), simulation: None };
@@ -145,7 +145,7 @@ impl Grid {
 
     fn template(&self, point: &Point, base: &JobSpec) -> JobSpec {
         let mut template = base.clone();
-        Setting::apply_all(self.fixed.iter().chain(point.iter().flatten()).copied(), &mut template);
+        Setting::apply_all(self.fixed.iter().chain(point.iter().flatten()).cloned(), &mut template);
         template
     }
 }
@@ -155,5 +155,5 @@ pub(super) type Pattern = Vec<(usize, Setting)>;
 
 /// Whether a point has all settings of a pattern.
 pub(super) fn matches(point: &Point, pattern: &Pattern) -> bool {
-    pattern.iter().all(|(axis, setting)| point[*axis] == Some(*setting))
+    pattern.iter().all(|(axis, setting)| point[*axis].as_ref() == Some(setting))
 }

@@ -58,12 +58,12 @@ pub enum AxisValue {
     Real(f64),
 }
 
-impl From<KeyValue> for AxisValue {
-    fn from(value: KeyValue) -> Self {
+impl From<&KeyValue> for AxisValue {
+    fn from(value: &KeyValue) -> Self {
         match value {
-            KeyValue::Name(name) => Self::Name(name.to_owned()),
-            KeyValue::Whole(number) => Self::Integer(number.into()),
-            KeyValue::Real(number) => Self::Real(number),
+            KeyValue::Name(_) | KeyValue::Truth(_) | KeyValue::Loss(_) => Self::Name(value.to_string()),
+            KeyValue::Whole(number) => Self::Integer((*number).into()),
+            KeyValue::Real(number) => Self::Real(*number),
         }
     }
 }

@@ -16,7 +16,7 @@ pub(super) fn range(key: Key, node: &Node<'_>) -> Option<Vec<Setting>> {
     let steps: Option<u32> = section.required("steps", |node| node.whole(2..=MAX_STEPS));
     let scale = section.optional("scale", "linear", |node| node.choice(&SCALES));
     let (from, to, steps, is_log) = (from?, to?, steps?, scale? == "log");
-    let (Some(first), Some(last)) = (number(from), number(to)) else {
+    let (Some(first), Some(last)) = (number(&from), number(&to)) else {
         node.reject(Mistake::RangeOfNames);
         return None;
     };
@@ -33,8 +33,8 @@ pub(super) fn range(key: Key, node: &Node<'_>) -> Option<Vec<Setting>> {
         if is_log { first * (last / first).powf(share) } else { first + (last - first) * share }
     };
     let value = |step: u32| match from.value {
-        _ if step == 0 => from.value,
-        _ if step + 1 == steps => to.value,
+        _ if step == 0 => from.value.clone(),
+        _ if step + 1 == steps => to.value.clone(),
         KeyValue::Whole(_) => KeyValue::Whole(between(step).round() as u32),
         _ => KeyValue::Real(rounded(between(step))),
     };
@@ -47,11 +47,11 @@ pub(super) fn range(key: Key, node: &Node<'_>) -> Option<Vec<Setting>> {
     Some(values)
 }
 
-fn number(setting: Setting) -> Option<f64> {
+fn number(setting: &Setting) -> Option<f64> {
     match setting.value {
         KeyValue::Whole(number) => Some(number.into()),
         KeyValue::Real(number) => Some(number),
-        KeyValue::Name(_) => None,
+        KeyValue::Name(_) | KeyValue::Truth(_) | KeyValue::Loss(_) => None,
     }
 }
 
@@ -100,7 +100,7 @@ mod tests {
             ),
             ("training.batch_size: {from: 1, to: 3, steps: 5}", "duplicate value `2`"),
             ("learning_rate: {from: 1, to: 1, steps: 2}", "duplicate value `1`"),
-            ("loss: {from: bce, to: dice, steps: 2}", "there are no values between names"),
+            ("training.optimizer: {from: adam, to: sgd, steps: 2}", "there are no values between names"),
             ("learning_rate: {from: 1, to: 2, steps: 1}", "1 is out of range"),
         ] {
             let message = refused(axis);

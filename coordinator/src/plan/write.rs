@@ -9,7 +9,7 @@ use proto::cases::{CaseLists, FixedTest, Groups};
 use proto::data::{Dataset, MaskRule, MaskValue};
 use proto::file::{FileKind, Key, KeyValue, Mistakes, Setting, read};
 use proto::sizes::{Size, Sizes};
-use proto::spec::{EpochChoice, JobSpec, Objective, Scheme, Split, Trainer};
+use proto::spec::{EpochChoice, JobSpec, Loss, Objective, Scheme, Split, Trainer, Weighted};
 use serde::Serialize;
 use serde_yaml::{Mapping, Value};
 
@@ -59,7 +59,7 @@ fn sweep(file: &SweepFile<'_>) -> Mapping {
     put(&mut all, "split", split_section(&file.base.split, file.sizes.as_ref(), &file.dataset.lists));
     let grid = &file.axes.grid;
     let axes = grid.axes.iter().map(|axis| {
-        let values = axis.values.iter().map(|setting| value(setting.value)).collect::<Vec<_>>();
+        let values = axis.values.iter().map(|setting| value(&setting.value)).collect::<Vec<_>>();
         (axis.key.name(), values.into())
     });
     let mut axes = mapping(axes);
@@ -83,12 +83,16 @@ fn sweep(file: &SweepFile<'_>) -> Mapping {
     let Artifacts { examples, replicates } = file.artifacts;
     put(&mut all, "artifacts", mapping([("examples", examples.into()), ("replicates", replicates.into())]));
     let entry = |settings: &mut dyn Iterator<Item = Setting>| -> Value {
-        mapping(settings.map(|setting| (setting.key.name(), value(setting.value)))).into()
+        mapping(settings.map(|setting| (setting.key.name(), value(&setting.value)))).into()
     };
-    let exclude: Vec<_> =
-        file.axes.exclude.iter().map(|(_, pattern)| entry(&mut pattern.iter().map(|(_, setting)| *setting))).collect();
+    let exclude: Vec<_> = file
+        .axes
+        .exclude
+        .iter()
+        .map(|(_, pattern)| entry(&mut pattern.iter().map(|(_, setting)| setting.clone())))
+        .collect();
     let include: Vec<_> =
-        file.axes.include.iter().map(|(_, point)| entry(&mut point.iter().flatten().copied())).collect();
+        file.axes.include.iter().map(|(_, point)| entry(&mut point.iter().flatten().cloned())).collect();
     put(&mut all, "exclude", exclude);
     put(&mut all, "include", include);
     all
@@ -100,7 +104,7 @@ fn fixed(axes: &Axes<'_>, key: Key) -> Option<Setting> {
     if grid.axes.iter().any(|axis| axis.key == key) {
         return None;
     }
-    let given = grid.fixed.iter().find(|setting| setting.key == key).copied();
+    let given = grid.fixed.iter().find(|setting| setting.key == key).cloned();
     given.or_else(|| key.default_setting().filter(|_| axes.has_effect(key)))
 }
 
@@ -232,15 +236,20 @@ fn put_settings(file: &mut Mapping, settings: impl Iterator<Item = Setting>) {
             let Value::Mapping(inner) = inner else { return };
             section = inner;
         }
-        put(section, name, value(given));
+        put(section, name, value(&given));
     }
 }
 
-fn value(value: KeyValue) -> Value {
+fn value(value: &KeyValue) -> Value {
     match value {
-        KeyValue::Name(name) => name.into(),
-        KeyValue::Whole(number) => number.into(),
-        KeyValue::Real(number) => number.into(),
+        KeyValue::Name(name) => (*name).into(),
+        KeyValue::Truth(truth) => (*truth).into(),
+        KeyValue::Whole(number) => (*number).into(),
+        KeyValue::Real(number) => (*number).into(),
+        KeyValue::Loss(Loss::One(term)) => term.name().name().into(),
+        KeyValue::Loss(Loss::Sum(terms)) => {
+            mapping(terms.iter().map(|Weighted { weight, term }| (term.name().name(), (*weight).into()))).into()
+        }
     }
 }
 

@@ -18,6 +18,7 @@ impl Mistake {
             Self::Variable(_) => vec!["write the value out; `--data NAME=PATH` gives the folder of a data set".into()],
             Self::RangeOfNames => vec!["give the names as a list".into()],
             Self::ShortZip => vec!["such as `zip: [learning_rate, training.batch_size]`".into()],
+            Self::Insufficient { loss, .. } => vec![format!("add it to another, such as `{{bce: 1.0, {loss}: 0.01}}`")],
             Self::SecondDocument => vec!["put each of them in a file of its own".into()],
             Self::UnknownKey { nearest, allowed } | Self::UnknownName { nearest, allowed, .. } => {
                 let meant = nearest.iter().map(|name| format!("did you mean `{name}`?"));

@@ -9,6 +9,8 @@ pub enum Interval {
     NonNegative,
     /// From 0 to 1, without 1.
     BelowOne,
+    /// From 0 to 1/2, without 1/2.
+    BelowHalf,
     /// From 0 to 1.
     Share,
     /// Between 0 and 1.
@@ -22,6 +24,7 @@ impl Interval {
                 Self::Positive => number > 0.0,
                 Self::NonNegative => number >= 0.0,
                 Self::BelowOne => (0.0..1.0).contains(&number),
+                Self::BelowHalf => (0.0..0.5).contains(&number),
                 Self::Share => (0.0..=1.0).contains(&number),
                 Self::Probability => number > 0.0 && number < 1.0,
             }
@@ -32,6 +35,7 @@ impl Interval {
             Self::Positive => "a finite number above 0",
             Self::NonNegative => "a finite number from 0",
             Self::BelowOne => "a number from 0 to below 1",
+            Self::BelowHalf => "a number from 0 to below 0.5",
             Self::Share => "a number from 0 to 1",
             Self::Probability => "a number between 0 and 1",
         }

@@ -91,10 +91,10 @@ fn parse(root: &Node<'_>) -> Option<JobFile> {
     let fixed = settings(&root);
     let mut job = shared.job();
     if let Some(job) = &mut job {
-        Setting::apply_all(main.iter().flatten().chain(fixed.iter().map(|(_, setting)| setting)).copied(), job);
+        Setting::apply_all(main.iter().flatten().chain(fixed.iter().map(|(_, setting)| setting)).cloned(), job);
     }
     check_effects(&fixed, &main);
-    if let (Some(dataset), Some(Setting { value, .. })) = (&shared.dataset, main[0]) {
+    if let (Some(dataset), Some(Setting { value, .. })) = (&shared.dataset, &main[0]) {
         dataset.check_size(Architecture::from_name(&value.to_string()).into_iter());
     }
     let [Some(_), Some(_), Some(_)] = main else { return None };
@@ -111,8 +111,8 @@ fn parse(root: &Node<'_>) -> Option<JobFile> {
 fn check_effects(fixed: &[(Node<'_>, Setting)], main: &[Option<Setting>; 3]) {
     let given = || fixed.iter().map(|(_, setting)| setting).chain(main.iter().flatten());
     for (node, setting) in fixed.iter().filter(|(_, setting)| !setting.key.is_of_a_loss()) {
-        if let Some(needed) = setting.key.needs().filter(|needed| given().all(|setting| setting != needed)) {
-            node.reject_key(needed.is_needed());
+        if let Some(need) = setting.key.needs().filter(|need| !given().any(|setting| need.is_met_by(setting))) {
+            node.reject_key(need.mistake());
         }
     }
 }
@@ -121,7 +121,7 @@ fn check_effects(fixed: &[(Node<'_>, Setting)], main: &[Option<Setting>; 3]) {
 #[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 mod tests {
     use super::JobFile;
-    use crate::spec::Loss;
+    use crate::spec::Term;
 
     const JOB: &str = "\
 dataset: {name: blobs, format: synthetic, image_size: 32, cases: 6, seed: 1}
@@ -138,7 +138,7 @@ order_seed: 9
     fn a_job_file_is_one_job() {
         let JobFile { dataset, job, .. } = JobFile::read("job.yaml", JOB).unwrap();
         assert_eq!((dataset.name.as_str(), job.data.image_size, job.model.width), ("blobs", 32, 2));
-        assert_eq!((job.loss, job.learning_rate), (Loss::Dice { smooth: 1.0 }, 1e-3));
+        assert_eq!((job.loss, job.learning_rate), (Term::Dice { smooth: 1.0 }.into(), 1e-3));
         assert_eq!((job.seeds.split_seed, job.seeds.init_seed, job.seeds.order_seed), (7, 7, 9));
     }
 

@@ -177,12 +177,20 @@ pub enum Mistake {
     #[error("set here and as an axis under `grid`")]
     AlsoAxis,
     /// A setting without effect on any job, or on this point.
-    #[error("applies only where `{key}` is `{value}`")]
+    #[error("applies only where `{key}` {value}")]
     Inapplicable {
         /// The key that decides.
         key: &'static str,
-        /// The value it must have.
+        /// What it must be, as the end of the sentence.
         value: String,
+    },
+    /// A loss that no network can be trained on without another.
+    #[error("`{loss}` cannot be trained on alone: {reason}")]
+    Insufficient {
+        /// The loss.
+        loss: &'static str,
+        /// Why not.
+        reason: &'static str,
     },
     /// A key that belongs to another format of data set.
     #[error("does not apply to data sets of format `{format}`")]

@@ -68,6 +68,30 @@ choice! {
         Dice = "dice",
         /// Focal loss, both terms modulated.
         Focal = "focal",
+        /// Binary cross-entropy with foreground and background in balance.
+        WeightedBce = "weighted_bce",
+        /// Binary cross-entropy with softened targets.
+        SoftBce = "soft_bce",
+        /// Soft intersection over union per image.
+        Jaccard = "jaccard",
+        /// Soft Tversky index per image.
+        Tversky = "tversky",
+        /// Tversky loss to a power.
+        FocalTversky = "focal_tversky",
+        /// Lovász hinge per image.
+        LovaszHinge = "lovasz_hinge",
+        /// Probabilities times distances from the true outline.
+        Boundary = "boundary",
+        /// Structural similarity.
+        Ssim = "ssim",
+        /// Correlation maximised structural similarity.
+        Cms = "cms",
+        /// Components and holes that the truth does not have.
+        Topology = "topology",
+        /// Total variation of the probabilities.
+        TotalVariation = "total_variation",
+        /// Dice pixel by pixel.
+        DicePerPixel = "dice_per_pixel",
     }
 }
 

@@ -8,15 +8,17 @@ mod choices;
 mod loss;
 mod objective;
 mod split;
+mod term;
 mod training;
 
 pub use choices::{
     Architecture, Convolution, EpochChoice, Initialization, LossName, Metric, Optimizer, Precision, Scheme, Stratify,
     Subset, Trainer,
 };
-pub use loss::Loss;
+pub use loss::{Loss, Weighted};
 pub use objective::{Objective, Selection};
 pub use split::Split;
+pub use term::Term;
 pub use training::{Model, Training};
 
 use crate::ids::{ContentHash, JobId};

@@ -16,7 +16,7 @@ use crate::train::{Learner, TrainError, numbers};
 use candle_core::{Device, Result, Tensor};
 use proto::ids::ContentHash;
 use proto::spec::{
-    Architecture, Convolution, Data, JobSpec, Loss, Model, Precision, Seeds, Selection, Split, Trainer, Training,
+    Architecture, Convolution, Data, JobSpec, LossName, Model, Precision, Seeds, Selection, Split, Trainer, Training,
 };
 use std::time::Instant;
 
@@ -54,7 +54,7 @@ impl Settings {
             split: Split::default(),
             architecture,
             model: Model { width },
-            loss: Loss::Bce {},
+            loss: LossName::Bce.into(),
             learning_rate: 1e-3,
             training: Training { batch_size, precision, convolution, ..Training::default() },
             selection: Selection::default(),
@@ -94,7 +94,7 @@ impl Bench {
     /// # Errors
     /// If the network does not take images of that size, is not computed in these numbers, or does not fit in the memory.
     pub fn new(settings: &Settings, device: &Device) -> std::result::Result<Self, TrainError> {
-        let learner = Learner::new(&settings.spec(), device)?;
+        let learner = Learner::new(&settings.spec(), 0.5, device)?;
         let (count, size) = (settings.batch_size as usize, settings.image_size as usize);
         let batches = (0..BATCHES).map(|index| batch(index, count, size, device)).collect::<Result<_>>()?;
         Ok(Self { learner, batches, steps: settings.steps, device: device.clone() })

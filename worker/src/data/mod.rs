@@ -90,6 +90,14 @@ impl CaseSet {
         &self.images[case as usize * values..][..values]
     }
 
+    /// The share of foreground in the masks of some cases; 0 of none.
+    #[must_use]
+    pub fn foreground(&self, cases: &[u32]) -> f64 {
+        let area: u64 = cases.iter().flat_map(|case| self.mask(*case)).map(|pixel| u64::from(*pixel)).sum();
+        let pixels = u64::from(self.image_size).pow(2) * cases.len() as u64;
+        area as f64 / pixels.max(1) as f64
+    }
+
     /// Pixels of each case's lesion.
     #[must_use]
     pub fn areas(&self) -> Vec<u32> {

@@ -7,7 +7,8 @@
 //!      cuda/      f32 and bf16: cuDNN, and kernels compiled at run time; `no_cuda` in builds without the feature `cudnn`
 //!    tape       the way back
 //!  kernel       kinds of convolutions
-//!  steps, software   update rules as a CUDA device takes them; its libraries and their algorithms
+//!  steps, losses     update rules and losses as a CUDA device takes them
+//!  software          its libraries and their algorithms
 //! ```
 //!
 //! Feature maps are `[n, h, w, c]`, channels last: so vectors of channels are contiguous, and a pixel with its neighbours in a
@@ -23,6 +24,7 @@ mod cuda;
 mod devices;
 mod forward;
 mod kernel;
+mod losses;
 mod software;
 mod steps;
 mod tape;
@@ -35,6 +37,7 @@ pub(crate) use cuda::{adam, count, gather_batch, losses, losses_with_gradient, o
 pub use devices::backend;
 pub use forward::Forward;
 pub use kernel::Kernel;
+pub(crate) use losses::LossKernel;
 pub use proto::spec::{Convolution, Precision};
 pub use software::Planned;
 pub(crate) use software::Versions;

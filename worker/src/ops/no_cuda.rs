@@ -1,10 +1,11 @@
 //! Stands in for `cuda` in builds without it. Such a build opens no CUDA device, so nothing ever computes here.
 
 use super::backend::Backend;
+use super::losses::LossKernel;
 use super::software::{Planned, Versions};
 use super::steps::{AdamStep, SgdStep};
 use candle_core::{DType, Device, Result, Tensor, bail};
-use proto::spec::{Loss, Precision};
+use proto::spec::Precision;
 
 fn absent<T>() -> Result<T> {
     bail!("this build has no kernels for CUDA: build the worker with `--features cudnn`")
@@ -32,11 +33,11 @@ pub(super) fn backend(_: Precision) -> Result<Box<dyn Backend>> {
     absent()
 }
 
-pub(crate) fn losses(_: &Loss, _: &Tensor, _: &Tensor) -> Result<Tensor> {
+pub(crate) fn losses(_: LossKernel, _: &Tensor, _: &Tensor) -> Result<Tensor> {
     absent()
 }
 
-pub(crate) fn losses_with_gradient(_: &Loss, _: &Tensor, _: &Tensor) -> Result<(Tensor, Tensor)> {
+pub(crate) fn losses_with_gradient(_: LossKernel, _: &Tensor, _: &Tensor) -> Result<(Tensor, Tensor)> {
     absent()
 }
 

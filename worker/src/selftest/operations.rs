@@ -3,8 +3,9 @@
 use super::composed;
 use super::reference::{self, Array, Parameter, Rates, Relu};
 use super::{SelfTest, Subject, arrays, distance, numbers, rounded};
+use crate::losses::Criterion;
 use crate::ops::{Activation, Convolution, Forward, Gradients, Moments, Precision};
-use crate::{losses, optimizers};
+use crate::optimizers;
 use candle_core::{Device, Result, Tensor, Var};
 use proto::spec::{Loss, Optimizer, Training};
 use std::collections::BTreeMap;
@@ -179,15 +180,18 @@ impl SelfTest<'_> {
         let x = Array { values: x.values.iter().map(|x| 8.0 * x).collect(), ..x };
         let y = Array { values: y.values.iter().map(|y| f64::from(u8::from(*y > 0.3))).collect(), ..y };
         let host = |array: &Array| Tensor::from_vec(array.values.clone(), array.shape.as_slice(), &Device::Cpu);
-        for loss in [Loss::Bce {}, Loss::Dice { smooth: 1.0 }, Loss::Focal { gamma: 2.0 }] {
+        let sum = Loss::sum(composed::losses::NAMES.map(|name| (name, 0.5)));
+        for loss in composed::losses::NAMES.map(Loss::from).into_iter().chain([sum]) {
             let (logits, targets) = (self.tensor(&x)?, self.tensor(&y)?);
-            let (trained_on, along) = losses::with_gradient(&loss, &logits, &targets)?;
-            let evaluated = losses::per_case(&loss, &logits, &targets)?;
+            // a fifth of the training masks
+            let (criterion, balance) = (Criterion::new(&loss, 0.2), 4.0);
+            let (trained_on, along) = criterion.with_gradient(&logits, &targets)?;
+            let evaluated = criterion.per_case(&logits, &targets)?;
             let logits = Var::from_tensor(&host(&x)?)?;
-            let values = composed::losses::per_case(&loss, &logits, &host(&y)?)?;
+            let values = composed::losses::per_case(&loss, balance, &logits, &host(&y)?)?;
             let gradients = values.mean_all()?.backward()?;
             let gradient = gradients.get(&logits).map(numbers).transpose()?.unwrap_or_default();
-            let name = format!("loss {}", loss.name());
+            let name = format!("loss {loss}");
             for found in [&trained_on, &evaluated] {
                 self.row(&name, "result", distance(&numbers(found)?, &numbers(&values)?), 2e-6);
             }

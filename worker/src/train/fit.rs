@@ -105,7 +105,8 @@ impl<'a> Session<'a> {
     pub fn new(spec: &'a JobSpec, cases: &'a CaseSet, device: &'a Device) -> Result<Self, TrainError> {
         check(spec, cases)?;
         let subsets = split::assign(&spec.split, &Pool::of(cases), spec.seeds.split_seed)?;
-        let (learner, batches) = (Learner::new(spec, device)?, Batches::new(cases, device)?);
+        let learner = Learner::new(spec, cases.foreground(&subsets.train), device)?;
+        let batches = Batches::new(cases, device)?;
         Ok(Self { spec, cases, device, subsets, learner, batches, selected: None, examples: 0 })
     }
 

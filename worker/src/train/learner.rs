@@ -1,12 +1,12 @@
 //! A network with what trains it: a batch in, changed weights out. What a job, a benchmark and a test have in common.
 
 use super::{TrainError, device};
-use crate::losses;
+use crate::losses::Criterion;
 use crate::models::{self, Network};
 use crate::ops;
 use crate::optimizers::Optimizer;
 use candle_core::{DType, Device, Tensor};
-use proto::spec::{JobSpec, Loss, Precision};
+use proto::spec::{JobSpec, Precision};
 
 /// A network under training.
 #[derive(Debug)]
@@ -14,15 +14,15 @@ pub struct Learner {
     /// The network.
     pub network: Network,
     optimizer: Optimizer,
-    loss: Loss,
+    criterion: Criterion,
 }
 
 impl Learner {
-    /// The network of a job with its initial weights.
+    /// The network of a job with its initial weights; `foreground` is the share of foreground in the training masks.
     ///
     /// # Errors
     /// If the network does not take images of that size, is not computed in these numbers, or does not fit in the memory.
-    pub fn new(spec: &JobSpec, device: &Device) -> Result<Self, TrainError> {
+    pub fn new(spec: &JobSpec, foreground: f64, device: &Device) -> Result<Self, TrainError> {
         let JobSpec { architecture, model, training, .. } = spec;
         let (size, multiple) = (spec.data.image_size, models::granularity(*architecture));
         if !size.is_multiple_of(multiple) || size == 0 {
@@ -34,7 +34,7 @@ impl Learner {
         let network = models::build(*architecture, *model, training.initialization, seed, device, dtype)?;
         let network = network.with_backend(ops::backend(device, training.convolution, training.precision)?);
         let optimizer = Optimizer::new(training, spec.learning_rate, network.parameters())?;
-        Ok(Self { network, optimizer, loss: spec.loss })
+        Ok(Self { network, optimizer, criterion: Criterion::new(&spec.loss, foreground) })
     }
 
     /// One step on images `[n, 3, h, w]` and targets `[n, 1, h, w]`: the loss of every case before it, `[n]`. If their sum is
@@ -45,7 +45,7 @@ impl Learner {
     pub fn step(&mut self, images: &Tensor, targets: &Tensor) -> candle_core::Result<Tensor> {
         let pass = self.network.record(images)?;
         let targets = targets.to_dtype(pass.logits.dtype())?;
-        let (losses, gradient) = losses::with_gradient(&self.loss, &pass.logits, &targets)?;
+        let (losses, gradient) = self.criterion.with_gradient(&pass.logits, &targets)?;
         if !losses.device().is_cpu() || numbers(&losses)?.iter().sum::<f64>().is_finite() {
             self.optimizer.step(&pass.backward(&gradient)?)?;
         }
@@ -59,7 +59,7 @@ impl Learner {
     pub fn evaluate(&self, images: &Tensor, targets: &Tensor) -> candle_core::Result<(Tensor, Tensor)> {
         let logits = self.network.forward(images)?;
         let targets = targets.to_dtype(logits.dtype())?;
-        let losses = losses::per_case(&self.loss, &logits, &targets)?;
+        let losses = self.criterion.per_case(&logits, &targets)?;
         Ok((logits, losses))
     }
 }

@@ -2,8 +2,8 @@
 
 use super::engine::{Argument, Engine, Grid, number};
 use super::operand::{Variant, address, device, empty, expect};
+use crate::ops::LossKernel;
 use candle_core::{DType, Result, Tensor, bail};
-use proto::spec::Loss;
 
 use Argument::{Address, Factor, Number};
 
@@ -13,31 +13,33 @@ const MAX_SHARES: usize = 32;
 const SHARE: usize = 2048;
 
 /// The loss of every case, `[n]`; logits and targets are contiguous f32 `[n, ...]`.
-pub(crate) fn losses(loss: &Loss, logits: &Tensor, targets: &Tensor) -> Result<Tensor> {
+pub(crate) fn losses(loss: LossKernel, logits: &Tensor, targets: &Tensor) -> Result<Tensor> {
     compute(loss, logits, targets, None)
 }
 
 /// The loss of every case, `[n]`, and the gradient of their mean for the logits, in their shape; logits and targets are contiguous
 /// f32 `[n, ...]`.
-pub(crate) fn losses_with_gradient(loss: &Loss, logits: &Tensor, targets: &Tensor) -> Result<(Tensor, Tensor)> {
+pub(crate) fn losses_with_gradient(loss: LossKernel, logits: &Tensor, targets: &Tensor) -> Result<(Tensor, Tensor)> {
     let gradient = empty(logits.shape(), DType::F32, device(logits)?)?;
     Ok((compute(loss, logits, targets, Some(&gradient))?, gradient))
 }
 
 /// The loss of every case, and if wanted the gradient, which is written to the given tensor.
-fn compute(loss: &Loss, logits: &Tensor, targets: &Tensor, gradient: Option<&Tensor>) -> Result<Tensor> {
+fn compute(loss: LossKernel, logits: &Tensor, targets: &Tensor, gradient: Option<&Tensor>) -> Result<Tensor> {
     let Cases { count, pixels, shares } = Cases::of(logits, targets)?;
     let device = device(logits)?;
-    let (sums, values) = (empty((count, shares, 2), DType::F64, device)?, empty(count, DType::F32, device)?);
-    // numbers of `losses.cu`
-    let (kind, parameter) = match *loss {
-        Loss::Bce {} => (0, 0.0),
-        Loss::Dice { smooth } => (1, smooth),
-        Loss::Focal { gamma } => (2, gamma),
+    let (sums, values) = (empty((count, shares, 3), DType::F64, device)?, empty(count, DType::F32, device)?);
+    // kinds and parameters of `losses.cu`
+    let (kind, parameters) = match loss {
+        LossKernel::Bce { weight, smoothing } => (0, [weight, smoothing, 0.0, 0.0]),
+        LossKernel::Dice { smooth } => (1, [smooth, 0.0, 0.0, 0.0]),
+        LossKernel::Focal { gamma, alpha } => (2, [gamma, alpha, 0.0, 0.0]),
+        LossKernel::Tversky { alpha, beta, smooth, gamma } => (3, [alpha, beta, smooth, gamma]),
     };
     let operands = [Address(address(logits)?), Address(address(targets)?), Address(address(&sums)?)];
     let gradients = Address(gradient.map_or(Ok(0), address)?);
-    let settings = [Number(kind), Factor(parameter as f32), Number(number(pixels)?)];
+    let [a, b, c, d] = parameters.map(|parameter| Factor(parameter as f32));
+    let settings = [Number(kind), a, b, c, d, Number(number(pixels)?)];
     let (engine, variant) = (Engine::of(device)?, Variant::single(DType::F32));
     let arguments = [&operands[..], &[gradients], &settings].concat();
     engine.launch("loss_sums", variant, Grid::rows(shares, count), &arguments)?;

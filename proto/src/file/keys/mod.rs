@@ -1,0 +1,51 @@
+//! The tables of the keys that a sweep file can fix in a section or vary as an axis, and of which a job file has one value each: a file
+//! for each section.
+//!
+//! To add a key: its field in [`JobSpec`], with a default, and an entry in the table of its section.
+
+mod losses;
+mod main_axes;
+mod model;
+mod training;
+
+use super::interval::Interval;
+use crate::spec::{JobSpec, LossName};
+use std::ops::RangeInclusive;
+use std::sync::LazyLock;
+
+/// One key: what a file calls it, what it accepts, what it depends on, and where a job keeps it.
+pub(super) struct Entry {
+    /// The path of the key, or its name at the top of a job file and under `grid`.
+    pub(super) name: &'static str,
+    /// Another key, and the values of it with which this key has an effect.
+    pub(super) needs: Option<(&'static str, &'static [&'static str])>,
+    pub(super) field: Field,
+}
+
+/// The values that a key accepts, and how to get and set them in a job. A setter ignores anything else.
+pub(super) enum Field {
+    /// A name.
+    Choice { names: &'static [&'static str], get: fn(&JobSpec) -> &'static str, set: fn(&mut JobSpec, &str) },
+    /// `true` or `false`.
+    #[expect(dead_code, reason = "the first key of this kind is under way")]
+    Truth { get: fn(&JobSpec) -> bool, set: fn(&mut JobSpec, bool) },
+    /// A whole number.
+    Whole { range: RangeInclusive<u32>, get: fn(&JobSpec) -> u32, set: fn(&mut JobSpec, u32) },
+    /// A real number.
+    Real { interval: Interval, get: fn(&JobSpec) -> f64, set: fn(&mut JobSpec, f64) },
+    /// The loss.
+    Loss,
+    /// A parameter of a term of the loss, named by the end of the key's path. It has an effect where the loss has this term.
+    Parameter { of: LossName, interval: Interval },
+}
+
+/// The keys, in the order in which they are set: what others need comes first.
+pub(super) static TABLE: LazyLock<Vec<&'static Entry>> = LazyLock::new(|| {
+    [main_axes::ENTRIES, model::ENTRIES, training::ENTRIES, losses::ENTRIES].into_iter().flatten().collect()
+});
+
+fn choose<T>(field: &mut T, choice: Option<T>) {
+    if let Some(choice) = choice {
+        *field = choice;
+    }
+}
