@@ -10,10 +10,8 @@
 
 use super::bce;
 use super::case::Case;
-use super::window::Window;
 use crate::ops::Real;
 
-const SIZE: usize = 3;
 const SIGMA: f64 = 1.5;
 const C: f64 = 0.01;
 
@@ -37,25 +35,35 @@ pub(super) fn of_case<T: Real>(case: Case<'_, T>, cut: f64, mut slope: impl FnMu
     total
 }
 
-/// Every pixel less the mean of its surroundings, by their standard deviation.
+/// Every pixel less the mean of its surroundings, by their standard deviation. Its sum of squares is of differences from the mean: the mean of
+/// squares less the square of the mean would leave rounding where all is alike, and a root makes much of little.
 fn standardized(picture: &[f64], (height, width): (usize, usize)) -> Vec<f64> {
-    let window = Window::gaussian(SIZE, SIGMA);
-    let wide = (height + SIZE - 1, width + SIZE - 1);
-    let mirrored = mirrored(picture, (height, width));
-    let squares: Vec<_> = mirrored.iter().map(|pixel| pixel * pixel).collect();
-    let (means, squares) = (window.means(&mirrored, wide), window.means(&squares, wide));
-    let pixels = picture.iter().zip(means.iter().zip(&squares));
-    // rounding can make a variance of 0 negative
-    pixels.map(|(pixel, (mean, square))| (pixel - mean + C) / ((square - mean * mean).max(0.0).sqrt() + C)).collect()
+    let weights = weights();
+    let pixel = |index: usize| {
+        let (y, x) = (index / width, index % width);
+        let rows = [-1, 0, 1].map(|down| mirrored(y, down, height) * width);
+        let columns = [-1, 0, 1].map(|right| mirrored(x, right, width));
+        let around: [f64; 9] = std::array::from_fn(|at| picture[rows[at / 3] + columns[at % 3]]);
+        let mean: f64 = weights.iter().zip(&around).map(|(weight, value)| weight * value).sum();
+        let variance: f64 = weights.iter().zip(&around).map(|(weight, value)| weight * (value - mean).powi(2)).sum();
+        (picture[index] - mean + C) / (variance.sqrt() + C)
+    };
+    (0..picture.len()).map(pixel).collect()
 }
 
-/// The picture with a mirror of half a window around it.
-fn mirrored(picture: &[f64], (height, width): (usize, usize)) -> Vec<f64> {
-    let edge = SIZE / 2;
-    let inside = |at: usize, length: usize| {
-        let at = at.abs_diff(edge);
-        if at < length { at } else { 2 * (length - 1) - at }
-    };
-    let rows = (0..height + 2 * edge).map(|y| inside(y, height) * width);
-    rows.flat_map(|row| (0..width + 2 * edge).map(move |x| picture[row + inside(x, width)])).collect()
+/// The weights of a window, row by row; they add up to 1.
+fn weights() -> [f64; 9] {
+    let near = (-1.0 / (2.0 * SIGMA * SIGMA)).exp();
+    let side = [near, 1.0, near].map(|weight| weight / (1.0 + 2.0 * near));
+    std::array::from_fn(|at| side[at / 3] * side[at % 3])
+}
+
+/// The place beside a place of a side of that length, mirrored at its ends.
+fn mirrored(place: usize, step: isize, length: usize) -> usize {
+    let beside = place.saturating_add_signed(step);
+    match (place, step) {
+        (0, -1) => 1.min(length - 1),
+        _ if beside >= length => length.saturating_sub(2),
+        _ => beside,
+    }
 }
