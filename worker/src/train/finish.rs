@@ -13,7 +13,7 @@ use proto::measure::{Evaluation, JobResult, Verdict};
 ///
 /// # Errors
 /// If a tensor operation fails.
-pub(super) fn result(job: &Job<'_>, state: &State, examples: u32) -> Result<JobResult, TrainError> {
+pub(super) fn result(job: &Job<'_>, state: &mut State, examples: u32) -> Result<JobResult, TrainError> {
     let (best_epoch, validation, test) = evaluations(job, state)?;
     let baselines = Baselines::new(job.cases, &job.subsets.train);
     let judged = if test.cases.is_empty() { &validation } else { &test };
@@ -40,12 +40,12 @@ pub(super) fn result(job: &Job<'_>, state: &State, examples: u32) -> Result<JobR
 }
 
 /// The selected epoch with its evaluations on the validation and the test cases.
-fn evaluations(job: &Job<'_>, state: &State) -> Result<(u32, Evaluation, Evaluation), TrainError> {
+fn evaluations(job: &Job<'_>, state: &mut State) -> Result<(u32, Evaluation, Evaluation), TrainError> {
     let Some(Selected { epoch, validation, weights }) = &state.selected else {
         let nothing = Evaluation { loss: f64::NAN, cases: Vec::new() };
         return Ok((0, nothing.clone(), nothing));
     };
-    state.learner.network.restore(weights)?;
+    state.learner.settle(weights)?;
     let test = job.evaluate(&state.learner, &job.subsets.test)?;
     Ok((*epoch, validation.clone(), test))
 }

@@ -3,7 +3,7 @@
 use super::batches::order;
 use super::job::Job;
 use super::learner::{Learner, numbers};
-use super::selection::replaces;
+use super::selection::{is_better, replaces};
 use super::state::{Progress, Selected, State};
 use super::{TrainError, finish};
 use crate::data::CaseSet;
@@ -70,7 +70,8 @@ impl<'a> Session<'a> {
     /// If the specification does not fit the cases, or allocation fails.
     pub fn new(spec: &'a JobSpec, cases: &'a CaseSet, device: &'a Device) -> Result<Self, TrainError> {
         let job = Job::new(spec, cases, device)?;
-        let learner = Learner::new(spec, cases.foreground(&job.subsets.train), device)?;
+        let train = &job.subsets.train;
+        let learner = Learner::for_cases(spec, train.len() as u32, cases.foreground(train), device)?;
         let state = State { progress: Progress::default(), learner, selected: None };
         Ok(Self { job, state, examples: 0 })
     }
@@ -106,12 +107,14 @@ impl<'a> Session<'a> {
                 self.consider(validation)?;
             }
         }
-        finish::result(&self.job, &self.state, self.examples)
+        finish::result(&self.job, &mut self.state, self.examples)
     }
 
     /// Whether no epoch is left to train.
     fn is_over(&self) -> bool {
-        self.state.progress.diverged || self.state.progress.epoch >= self.job.spec.training.epochs
+        let (Progress { epoch, diverged, best, .. }, training) = (self.state.progress, &self.job.spec.training);
+        let since_best = epoch - best.map_or(0, |(epoch, _)| epoch);
+        diverged || epoch >= training.epochs || (training.patience > 0 && since_best >= training.patience)
     }
 
     /// Trains the next epoch and evaluates it: its training loss, if the training did not diverge, and the validation cases.
@@ -141,7 +144,10 @@ impl<'a> Session<'a> {
         let mut under_way = Vec::new();
         for (index, cases) in chunks.enumerate() {
             let (images, targets) = batches.tensors(cases)?;
-            under_way.push((index, cases, self.state.learner.step(&images, &targets)?));
+            under_way.push((index, cases, self.state.learner.gather(&images, &targets)?));
+            if (index + 1).is_multiple_of(spec.training.accumulate.max(1) as usize) || index + 1 == last {
+                self.state.learner.update()?;
+            }
             if !device.is_cpu() && index + 1 < last {
                 // a device works on while the host prepares: it is waited for once an epoch
                 continue;
@@ -158,11 +164,16 @@ impl<'a> Session<'a> {
         Ok(Some(total / order.len() as f64))
     }
 
-    /// Keeps the weights of the newest epoch if they are the ones to count.
+    /// Keeps the score of the newest epoch if it is the best, and its weights if they are the ones to count.
     fn consider(&mut self, validation: Evaluation) -> Result<(), TrainError> {
+        let (epoch, selection) = (self.state.progress.epoch, self.job.spec.selection);
+        let best = self.state.progress.best.map(|(_, score)| score);
+        if let Some(score) = is_better(selection.metric, &validation, best) {
+            self.state.progress.best = Some((epoch, score));
+        }
         let old = self.state.selected.as_ref().map(|selected| &selected.validation);
-        if replaces(self.job.spec.selection, &validation, old) {
-            let (epoch, weights) = (self.state.progress.epoch, self.network().snapshot()?);
+        if replaces(selection, &validation, old) {
+            let weights = self.state.learner.evaluated().snapshot()?;
             self.state.selected = Some(Selected { epoch, validation, weights });
         }
         Ok(())

@@ -45,13 +45,14 @@ fn check(spec: &JobSpec, cases: &CaseSet) -> Result<(), TrainError> {
     if expected != found {
         return Err(TrainError::ImageSize { expected, found });
     }
-    let best = spec.selection.epoch == EpochChoice::Best;
+    let selects = spec.selection.epoch == EpochChoice::Best || spec.training.patience > 0;
     let counts = [
         ("epochs", spec.training.epochs),
         ("batch_size", spec.training.batch_size),
+        ("accumulate", spec.training.accumulate),
         ("width", spec.model.width),
         ("train", spec.split.train),
-        ("validation", if best { spec.split.validation } else { 1 }),
+        ("validation", if selects { spec.split.validation } else { 1 }),
         ("validation + test", spec.split.validation.saturating_add(spec.split.test)),
     ];
     match counts.into_iter().find(|(_, count)| *count == 0) {

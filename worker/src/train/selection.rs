@@ -1,11 +1,11 @@
 //! Which epoch's weights count.
 
 use proto::measure::Evaluation;
-use proto::spec::{EpochChoice, Selection};
+use proto::spec::{EpochChoice, Metric, Selection};
 
 /// Whether the newest epoch counts instead of the one selected so far.
 pub(super) fn replaces(selection: Selection, new: &Evaluation, old: Option<&Evaluation>) -> bool {
-    if !new.cases.is_empty() && !new.loss.is_finite() {
+    if !is_finite(new) {
         return false;
     }
     match (selection.epoch, old) {
@@ -20,11 +20,21 @@ pub(super) fn replaces(selection: Selection, new: &Evaluation, old: Option<&Eval
     }
 }
 
+/// The new score, if it is better than the old one.
+pub(super) fn is_better(metric: Metric, new: &Evaluation, old: Option<f64>) -> Option<f64> {
+    let score = new.scores().get(metric).filter(|_| is_finite(new))?;
+    old.is_none_or(|old| metric.better(score, old)).then_some(score)
+}
+
+/// Whether the loss of the cases, if there are any, is finite.
+fn is_finite(evaluation: &Evaluation) -> bool {
+    evaluation.cases.is_empty() || evaluation.loss.is_finite()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use proto::measure::{CaseCounts, Counts};
-    use proto::spec::Metric;
 
     fn evaluation(loss: f64, tp: u32) -> Evaluation {
         Evaluation { loss, cases: vec![CaseCounts { case: 0, counts: Counts { tp, fp: 10 - tp, fn_: 0, tn: 0 } }] }

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 pub struct State {
     /// How far it is.
     pub progress: Progress,
-    /// The network, and the state of the update rule.
+    /// The network, the average of its weights, and the state of the update rule.
     pub learner: Learner,
     /// The epoch whose weights count so far; none before the first finite one.
     pub selected: Option<Selected>,
@@ -26,6 +26,8 @@ pub struct Progress {
     pub seconds: f64,
     /// Whether the last of them left something that is not finite, which ended the training.
     pub diverged: bool,
+    /// The epoch with the best validation value of the objective's metric so far, and that value.
+    pub best: Option<(u32, f64)>,
 }
 
 /// The epoch whose weights count so far.
