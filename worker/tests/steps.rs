@@ -13,7 +13,7 @@ use proto::spec::{
 use std::collections::BTreeMap;
 use worker::losses::Criterion;
 use worker::ops::Gradients;
-use worker::optimizers;
+use worker::optimizers::{self, Schedule};
 use worker::selftest::composed;
 use worker::train::Learner;
 
@@ -43,7 +43,8 @@ fn optimizers_agree_with_pytorch() {
         let variable = Var::from_tensor(&noise(&[3, 5], 1, 1.0, 0.0)).unwrap();
         let variables = BTreeMap::from([("variable".to_owned(), variable.clone())]);
         let training = Training { optimizer, weight_decay, momentum, ..Training::default() };
-        let mut optimizer = optimizers::Optimizer::new(&training, learning_rate, &variables).unwrap();
+        let schedule = Schedule::new(&training, learning_rate, 1);
+        let mut optimizer = optimizers::Optimizer::new(&training, schedule, &variables).unwrap();
         for (step, expected) in expected[name].as_array().unwrap().iter().enumerate() {
             let factor = noise(&[3, 5], 10 + step as u64, 1.0, 0.0);
             let gradient = (variable.as_detached_tensor().sqr().unwrap() * factor).unwrap();
@@ -112,7 +113,9 @@ fn what_an_optimizer_remembers_is_flat_and_named() {
         (name.to_owned(), variable)
     });
     let variables = BTreeMap::from(variables);
-    let mut optimizer = optimizers::Optimizer::new(&Training::default(), 1e-3, &variables).unwrap();
+    let mut optimizer =
+        optimizers::Optimizer::new(&Training::default(), Schedule::new(&Training::default(), 1e-3, 1), &variables)
+            .unwrap();
     let gradients: Gradients =
         variables.values().map(|variable| (variable.as_tensor(), variable.affine(10.0, 0.0).unwrap())).collect();
     let first: Vec<f64> = variables.values().flat_map(|variable| variable.to_vec1::<f64>().unwrap()).collect();

@@ -15,7 +15,7 @@ use proto::spec::{
 use std::collections::BTreeMap;
 use worker::data::CaseSet;
 use worker::losses::Criterion;
-use worker::optimizers;
+use worker::optimizers::{self, Schedule};
 use worker::train::{Learner, TrainError, fit};
 use worker::{metrics, models};
 
@@ -120,7 +120,9 @@ fn every_parameter_changes_in_one_step() {
             network.parameters().iter().map(|(name, variable)| (name.clone(), values(variable))).collect()
         };
         let before = values();
-        let mut optimizer = optimizers::Optimizer::new(&Training::default(), 1e-3, network.parameters()).unwrap();
+        let training = Training::default();
+        let mut optimizer =
+            optimizers::Optimizer::new(&training, Schedule::new(&training, 1e-3, 1), network.parameters()).unwrap();
         let images = noise(&[4, 3, 32, 32], 1, 0.5, 0.5).to_dtype(DType::F32).unwrap();
         let pass = network.record(&images).unwrap();
         let targets = pass.logits.zeros_like().unwrap();

@@ -108,6 +108,22 @@ choice! {
 }
 
 choice! {
+    /// The name of a schedule of the learning rate, without its parameters.
+    ScheduleName {
+        /// The learning rate stays.
+        Constant = "constant",
+        /// It is multiplied by a factor every so many epochs.
+        Step = "step",
+        /// It falls along half a cosine.
+        Cosine = "cosine",
+        /// It falls to 0 along a power of the steps that are left.
+        Polynomial = "polynomial",
+        /// It rises to the learning rate and falls far below where it began.
+        OneCycle = "one_cycle",
+    }
+}
+
+choice! {
     /// How weights are drawn.
     Initialization {
         /// PyTorch's default: weight and bias uniform in +-1/sqrt(fan in).

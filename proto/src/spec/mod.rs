@@ -7,16 +7,18 @@
 mod choices;
 mod loss;
 mod objective;
+mod schedule;
 mod split;
 mod term;
 mod training;
 
 pub use choices::{
-    Architecture, Convolution, EpochChoice, Initialization, LossName, Metric, Optimizer, Precision, Scheme, Stratify,
-    Subset, Trainer,
+    Architecture, Convolution, EpochChoice, Initialization, LossName, Metric, Optimizer, Precision, ScheduleName,
+    Scheme, Stratify, Subset, Trainer,
 };
 pub use loss::{Loss, Weighted};
 pub use objective::{Objective, Selection};
+pub use schedule::Schedule;
 pub use split::Split;
 pub use term::Term;
 pub use training::{Model, Training};

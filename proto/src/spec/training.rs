@@ -1,6 +1,6 @@
 //! A network's size, and how it is trained.
 
-use super::{Convolution, Initialization, Optimizer, Precision, is_default};
+use super::{Convolution, Initialization, Optimizer, Precision, Schedule, is_default};
 use serde::{Deserialize, Serialize};
 
 /// The network's size. The default is the reference protocol's: 64.
@@ -44,6 +44,35 @@ pub struct Training {
     /// The numbers that the network is computed in.
     #[serde(skip_serializing_if = "is_default")]
     pub precision: Precision,
+    /// How the learning rate changes after the warm-up.
+    #[serde(skip_serializing_if = "is_default")]
+    pub schedule: Schedule,
+    /// Epochs in which the learning rate rises linearly to where its schedule begins.
+    #[serde(skip_serializing_if = "is_default")]
+    pub warmup_epochs: u32,
+    /// Greatest norm of all gradients of a step together; 0 for no limit.
+    #[serde(skip_serializing_if = "is_default")]
+    pub clip_norm: f64,
+    /// Whether SGD looks ahead by its momentum.
+    #[serde(skip_serializing_if = "is_default")]
+    pub nesterov: bool,
+    /// Share that an exponential moving average of the weights keeps in every step. The averaged weights are evaluated and selected; 0 for
+    /// no average.
+    #[serde(skip_serializing_if = "is_default")]
+    pub ema: f64,
+    /// `e` of the targets `y (1 - e) + e / 2` that are trained on.
+    #[serde(skip_serializing_if = "is_default")]
+    pub label_smoothing: f64,
+    /// Batches whose gradients make one step.
+    #[serde(skip_serializing_if = "is_one")]
+    pub accumulate: u32,
+    /// Epochs without a better validation score after which the training ends; 0 for never.
+    #[serde(skip_serializing_if = "is_default")]
+    pub patience: u32,
+}
+
+fn is_one(number: &u32) -> bool {
+    *number == 1
 }
 
 impl Default for Training {
@@ -57,6 +86,14 @@ impl Default for Training {
             initialization: Initialization::Pytorch,
             convolution: Convolution::default(),
             precision: Precision::default(),
+            schedule: Schedule::default(),
+            warmup_epochs: 0,
+            clip_norm: 0.0,
+            nesterov: false,
+            ema: 0.0,
+            label_smoothing: 0.0,
+            accumulate: 1,
+            patience: 0,
         }
     }
 }

@@ -180,6 +180,19 @@ impl Network {
         Ok(())
     }
 
+    /// Moves every variable by `share` of the way to that of `other`, a network of the same layers. Does not wait for a device.
+    ///
+    /// # Errors
+    /// If allocation fails.
+    pub fn approach(&self, other: &Self, share: f64) -> Result<()> {
+        let blend = |((_, running), (_, latest)): ((&String, &Var), (&String, &Var))| ops::Blend {
+            running: running.clone(),
+            latest: latest.as_detached_tensor(),
+            share,
+        };
+        self.backend.blend(&self.variables().zip(other.variables()).map(blend).collect::<Vec<_>>(), 1.0 - share)
+    }
+
     /// The state dict as the bytes of a safetensors file.
     ///
     /// # Errors

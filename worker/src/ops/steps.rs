@@ -26,6 +26,8 @@ pub(crate) struct SgdStep {
     pub(crate) decay: f64,
     /// Share of the velocity that is kept.
     pub(crate) momentum: f64,
+    /// Whether the parameters move by the gradient and the share of the velocity that the next step would keep.
+    pub(crate) nesterov: bool,
     /// Share of the velocity that the parameters move by.
     pub(crate) learning_rate: f64,
 }

@@ -1,10 +1,13 @@
-//! Update rules, as in `torch.optim`: gradients in, variables changed in place.
+//! Update rules, as in `torch.optim`: gradients in, variables changed in place. `gradients` says what happens to gradients before,
+//! `schedule` gives the learning rate of every step.
 //!
 //! An update is one pass over all numbers: a loop per variable on the CPU, one kernel on a CUDA device. The state of a rule is flat,
 //! one tensor per kind of number for all variables, and can be read.
 
 mod adam;
 mod elementwise;
+pub mod gradients;
+mod schedule;
 mod sgd;
 
 use crate::ops::Gradients;
@@ -13,6 +16,7 @@ use proto::spec::{self, Training};
 use std::collections::BTreeMap;
 
 use adam::Adam;
+pub use schedule::Schedule;
 use sgd::Sgd;
 
 /// A variable with its gradient and its rule's state.
@@ -41,23 +45,25 @@ struct Slot {
 #[derive(Debug)]
 pub struct Optimizer {
     rule: Rule,
-    learning_rate: f64,
+    schedule: Schedule,
     steps: u64,
     state: Vec<Tensor>,
     slots: Vec<Slot>,
 }
 
 impl Optimizer {
-    /// The rule that `training` names, for `variables`.
+    /// The rule that `training` names, for `variables`, with the learning rates of `schedule`.
     ///
     /// # Errors
     /// If allocation of the state fails.
-    pub fn new(training: &Training, learning_rate: f64, variables: &BTreeMap<String, Var>) -> Result<Self> {
+    pub fn new(training: &Training, schedule: Schedule, variables: &BTreeMap<String, Var>) -> Result<Self> {
         let weight_decay = training.weight_decay;
         let rule = match training.optimizer {
             spec::Optimizer::Adam => Rule::Adam(Adam { weight_decay, decoupled: false }),
             spec::Optimizer::AdamW => Rule::Adam(Adam { weight_decay, decoupled: true }),
-            spec::Optimizer::Sgd => Rule::Sgd(Sgd { weight_decay, momentum: training.momentum }),
+            spec::Optimizer::Sgd => {
+                Rule::Sgd(Sgd { weight_decay, momentum: training.momentum, nesterov: training.nesterov })
+            }
         };
         let tensors = match rule {
             Rule::Adam(_) => 2,
@@ -77,7 +83,7 @@ impl Optimizer {
             Ok(Slot { name: name.clone(), variable: variable.clone(), state })
         };
         let slots = variables.iter().map(slot).collect::<Result<_>>()?;
-        Ok(Self { rule, learning_rate, steps: 0, state, slots })
+        Ok(Self { rule, schedule, steps: 0, state, slots })
     }
 
     /// Changes every variable that has a gradient.
@@ -85,6 +91,7 @@ impl Optimizer {
     /// # Errors
     /// If a gradient does not fit its variable.
     pub fn step(&mut self, gradients: &Gradients) -> Result<()> {
+        let learning_rate = self.schedule.rate(self.steps);
         self.steps += 1;
         let mut parts = Vec::with_capacity(self.slots.len());
         for Slot { variable, state, .. } in &self.slots {
@@ -93,8 +100,8 @@ impl Optimizer {
             }
         }
         match self.rule {
-            Rule::Adam(adam) => adam.update(&parts, self.learning_rate, self.steps),
-            Rule::Sgd(sgd) => sgd.update(&parts, self.learning_rate),
+            Rule::Adam(adam) => adam.update(&parts, learning_rate, self.steps),
+            Rule::Sgd(sgd) => sgd.update(&parts, learning_rate),
         }
     }
 

@@ -213,7 +213,8 @@ impl SelfTest<'_> {
                 ..Training::default()
             };
             let variables = BTreeMap::from([(name.to_owned(), variable.clone())]);
-            let mut optimizer = optimizers::Optimizer::new(&training, rates.learning, &variables)?;
+            let schedule = optimizers::Schedule::new(&training, rates.learning, 1);
+            let mut optimizer = optimizers::Optimizer::new(&training, schedule, &variables)?;
             let mut expected: Vec<_> = start.values.iter().copied().map(Parameter::new).collect();
             for (step, gradient) in (1..).zip(&gradients) {
                 let on_device: Gradients = [(variable.as_tensor(), self.tensor(gradient)?)].into_iter().collect();

@@ -1,20 +1,29 @@
-//! A network with what trains it: a batch in, changed weights out. What a job, a benchmark and a test have in common.
+//! A network with what trains it: batches in, changed weights out. What a job, a benchmark and a test have in common.
+//!
+//! A step is `gather`, once per batch, then `update`: loss -> gradients -> their mean over the batches -> their norm, limited -> the
+//! update rule -> the average of the weights.
 
 use super::{TrainError, device};
 use crate::losses::Criterion;
-use crate::models::{self, Network};
+use crate::models::{self, Network, Snapshot};
 use crate::ops;
-use crate::optimizers::Optimizer;
+use crate::optimizers::gradients::{self, Mean};
+use crate::optimizers::{Optimizer, Schedule};
 use candle_core::{DType, Device, Tensor};
-use proto::spec::{JobSpec, Precision};
+use proto::spec::{JobSpec, Precision, Training};
 
 /// A network under training.
 #[derive(Debug)]
 pub struct Learner {
     /// The network.
     pub network: Network,
+    /// The exponential moving average of its weights and running statistics, if the job asks for it: a network of the same layers.
+    pub averaged: Option<Network>,
     optimizer: Optimizer,
+    /// The gradients of the batches since the last step.
+    gathered: Option<Mean>,
     criterion: Criterion,
+    training: Training,
 }
 
 impl Learner {
@@ -23,6 +32,14 @@ impl Learner {
     /// # Errors
     /// If the network does not take images of that size, is not computed in these numbers, or does not fit in the memory.
     pub fn new(spec: &JobSpec, foreground: f64, device: &Device) -> Result<Self, TrainError> {
+        Self::for_cases(spec, spec.split.train, foreground, device)
+    }
+
+    /// The same for a training on so many cases: where groups of cases stay together, a split need not have as many as the job says.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new).
+    pub fn for_cases(spec: &JobSpec, cases: u32, foreground: f64, device: &Device) -> Result<Self, TrainError> {
         let JobSpec { architecture, model, training, .. } = spec;
         let (size, multiple) = (spec.data.image_size, models::granularity(*architecture));
         if !size.is_multiple_of(multiple) || size == 0 {
@@ -31,10 +48,16 @@ impl Learner {
         device::check(device, training.precision)?;
         let seed = spec.seeds.init_seed;
         let dtype = if training.precision == Precision::F64 { DType::F64 } else { DType::F32 };
-        let network = models::build(*architecture, *model, training.initialization, seed, device, dtype)?;
-        let network = network.with_backend(ops::backend(device, training.convolution, training.precision)?);
-        let optimizer = Optimizer::new(training, spec.learning_rate, network.parameters())?;
-        Ok(Self { network, optimizer, criterion: Criterion::new(&spec.loss, foreground) })
+        let network = || -> candle_core::Result<Network> {
+            let network = models::build(*architecture, *model, training.initialization, seed, device, dtype)?;
+            Ok(network.with_backend(ops::backend(device, training.convolution, training.precision)?))
+        };
+        let averaged = if training.ema > 0.0 { Some(network()?) } else { None };
+        let network = network()?;
+        let schedule = Schedule::new(training, spec.learning_rate, steps_per_epoch(training, cases));
+        let optimizer = Optimizer::new(training, schedule, network.parameters())?;
+        let criterion = Criterion::new(&spec.loss, foreground);
+        Ok(Self { network, averaged, optimizer, gathered: None, criterion, training: *training })
     }
 
     /// One step on images `[n, 3, h, w]` and targets `[n, 1, h, w]`: the loss of every case before it, `[n]`. If their sum is
@@ -43,13 +66,66 @@ impl Learner {
     /// # Errors
     /// If the shapes do not fit, or memory cannot be had.
     pub fn step(&mut self, images: &Tensor, targets: &Tensor) -> candle_core::Result<Tensor> {
+        let losses = self.gather(images, targets)?;
+        self.update()?;
+        Ok(losses)
+    }
+
+    /// The loss of every case of a batch, `[n]`. Its gradients are kept for the next [`update`](Self::update), but not those of a loss
+    /// that is not finite on the CPU.
+    ///
+    /// # Errors
+    /// If the shapes do not fit, or allocation fails.
+    pub fn gather(&mut self, images: &Tensor, targets: &Tensor) -> candle_core::Result<Tensor> {
         let pass = self.network.record(images)?;
-        let targets = targets.to_dtype(pass.logits.dtype())?;
+        let mut targets = targets.to_dtype(pass.logits.dtype())?;
+        let smoothing = self.training.label_smoothing;
+        if smoothing > 0.0 {
+            targets = targets.affine(1.0 - smoothing, smoothing / 2.0)?;
+        }
         let (losses, gradient) = self.criterion.with_gradient(&pass.logits, &targets)?;
         if !losses.device().is_cpu() || numbers(&losses)?.iter().sum::<f64>().is_finite() {
-            self.optimizer.step(&pass.backward(&gradient)?)?;
+            let of_batch = Mean::of(pass.backward(&gradient)?, losses.dim(0)?);
+            self.gathered = Some(match self.gathered.take() {
+                Some(gathered) => gathered.and(of_batch, self.network.parameters())?,
+                None => of_batch,
+            });
         }
         Ok(losses)
+    }
+
+    /// Changes the weights by the mean gradients of all cases since the last time; without gradients nothing changes.
+    ///
+    /// # Errors
+    /// If allocation fails.
+    pub fn update(&mut self) -> candle_core::Result<()> {
+        let Some(gathered) = self.gathered.take() else { return Ok(()) };
+        let (mut gradients, clip_norm) = (gathered.gradients(), self.training.clip_norm);
+        if clip_norm > 0.0 {
+            gradients = gradients::clipped(gradients, self.network.parameters(), clip_norm)?;
+        }
+        self.optimizer.step(&gradients)?;
+        if let Some(averaged) = &self.averaged {
+            // as in PyTorch's `AveragedModel`, the average begins with the weights after the first step
+            let kept = if self.optimizer.steps() > 1 { self.training.ema } else { 0.0 };
+            averaged.approach(&self.network, 1.0 - kept)?;
+        }
+        Ok(())
+    }
+
+    /// The network that is evaluated and selected: the average, if there is one.
+    #[must_use]
+    pub fn evaluated(&self) -> &Network {
+        self.averaged.as_ref().unwrap_or(&self.network)
+    }
+
+    /// Ends the training: the network gets these weights, and is the one that is evaluated.
+    ///
+    /// # Errors
+    /// If a variable is missing or has another shape.
+    pub fn settle(&mut self, weights: &Snapshot) -> candle_core::Result<()> {
+        self.averaged = None;
+        self.network.restore(weights)
     }
 
     /// The logits `[n, 1, h, w]` and the loss of every case, `[n]`, without a step. Does not wait for a device.
@@ -57,11 +133,16 @@ impl Learner {
     /// # Errors
     /// If the shapes do not fit, or allocation fails.
     pub fn evaluate(&self, images: &Tensor, targets: &Tensor) -> candle_core::Result<(Tensor, Tensor)> {
-        let logits = self.network.forward(images)?;
+        let logits = self.evaluated().forward(images)?;
         let targets = targets.to_dtype(logits.dtype())?;
         let losses = self.criterion.per_case(&logits, &targets)?;
         Ok((logits, losses))
     }
+}
+
+/// Steps of an epoch: `accumulate` batches make one, and the last of an epoch may have fewer.
+fn steps_per_epoch(training: &Training, cases: u32) -> u64 {
+    u64::from(cases.div_ceil(training.batch_size.max(1)).div_ceil(training.accumulate.max(1)))
 }
 
 /// The losses of a batch's cases, when they are there.

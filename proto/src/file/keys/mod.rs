@@ -27,7 +27,6 @@ pub(super) enum Field {
     /// A name.
     Choice { names: &'static [&'static str], get: fn(&JobSpec) -> &'static str, set: fn(&mut JobSpec, &str) },
     /// `true` or `false`.
-    #[expect(dead_code, reason = "the first key of this kind is under way")]
     Truth { get: fn(&JobSpec) -> bool, set: fn(&mut JobSpec, bool) },
     /// A whole number.
     Whole { range: RangeInclusive<u32>, get: fn(&JobSpec) -> u32, set: fn(&mut JobSpec, u32) },

@@ -17,8 +17,9 @@ pub(crate) fn adam(tensors: &[[&Tensor; 4]], step: AdamStep) -> Result<()> {
 
 /// Changes parameters and velocities: `[parameters, gradients, velocity]`, contiguous f32 tensors of one size each.
 pub(crate) fn sgd(tensors: &[[&Tensor; 3]], step: SgdStep) -> Result<()> {
-    let SgdStep { decay, momentum, learning_rate } = step;
-    update("sgd", tensors, |_| 0.0, &[decay, momentum, learning_rate].map(|factor| Factor(factor as f32)))
+    let SgdStep { decay, momentum, nesterov, learning_rate } = step;
+    let (old, new) = if nesterov { (momentum, 1.0) } else { (1.0, 0.0) };
+    update("sgd", tensors, |_| 0.0, &[decay, momentum, old, new, learning_rate].map(|factor| Factor(factor as f32)))
 }
 
 /// `running = keep running + share latest`: `[running, latest]`, contiguous f32 tensors of one size each, and their shares.

@@ -59,15 +59,18 @@ extern "C" __global__ void adam(
     *parameters = parameter * keep - mean / (sqrtf(square) / root + epsilon) * size;
 }
 
-// Stochastic gradient descent: see `optimizers/sgd.rs`. Operands: parameters, gradients, velocities.
-extern "C" __global__ void sgd(const __grid_constant__ Tensors tensors, float decay, float momentum, float learning_rate) {
+// Stochastic gradient descent: see `optimizers/sgd.rs`. Operands: parameters, gradients, velocities. Parameters move by
+// `of_velocity` of the velocity and `of_gradient` of the gradient.
+extern "C" __global__ void sgd(
+    const __grid_constant__ Tensors tensors, float decay, float momentum, float of_velocity, float of_gradient, float learning_rate) {
     Element e = element(tensors);
     if (!e.there) return;
     float *parameters = tensors.at[0][e.tensor] + e.index, *velocity = tensors.at[2][e.tensor] + e.index;
     float parameter = *parameters;
-    float speed = *velocity * momentum + (tensors.at[1][e.tensor][e.index] + decay * parameter);
+    float gradient = tensors.at[1][e.tensor][e.index] + decay * parameter;
+    float speed = *velocity * momentum + gradient;
     *velocity = speed;
-    *parameters = parameter - speed * learning_rate;
+    *parameters = parameter - (speed * of_velocity + gradient * of_gradient) * learning_rate;
 }
 
 // running = keep running + share latest. Operands: running, latest; the factor is the share.

@@ -24,7 +24,7 @@ fn steps_agree_with_pytorch() {
     }
     let (parameters, velocity) = (numbers(1), zeros());
     for stream in 2..=4 {
-        let step_ = SgdStep { decay: 0.1, momentum: 0.9, learning_rate: 0.01 };
+        let step_ = SgdStep { decay: 0.1, momentum: 0.9, nesterov: false, learning_rate: 0.01 };
         cuda::sgd(&[[&parameters, &numbers(stream), &velocity]], step_).unwrap();
     }
     assert_close("sgd", &parameters);
