@@ -1,17 +1,16 @@
-//! Epochs of steps.
+//! Epochs of steps: the loop of a training.
 
-use super::baselines::Baselines;
-use super::batches::{Batches, order};
-use super::evaluate::evaluate;
+use super::batches::order;
+use super::job::Job;
 use super::learner::{Learner, numbers};
-use super::{TrainError, device, examples, verdict};
+use super::selection::replaces;
+use super::state::{Progress, Selected, State};
+use super::{TrainError, finish};
 use crate::data::CaseSet;
-use crate::data::split::{self, Pool, Subsets};
-use crate::models::{Network, Snapshot};
-use candle_core::{DType, Device};
-use proto::extras::{Artifact, Extras};
-use proto::measure::{Evaluation, JobResult, Measurement, Verdict};
-use proto::spec::{EpochChoice, JobSpec, Selection};
+use crate::models::Network;
+use candle_core::Device;
+use proto::measure::{Evaluation, JobResult, Measurement};
+use proto::spec::JobSpec;
 use std::time::Instant;
 
 /// What a training tells while it runs.
@@ -50,34 +49,6 @@ pub fn fit(
     })
 }
 
-fn check(spec: &JobSpec, cases: &CaseSet) -> Result<(), TrainError> {
-    let (expected, found) = (spec.data.image_size, cases.image_size);
-    if expected != found {
-        return Err(TrainError::ImageSize { expected, found });
-    }
-    let best = spec.selection.epoch == EpochChoice::Best;
-    let counts = [
-        ("epochs", spec.training.epochs),
-        ("batch_size", spec.training.batch_size),
-        ("width", spec.model.width),
-        ("train", spec.split.train),
-        ("validation", if best { spec.split.validation } else { 1 }),
-        ("validation + test", spec.split.validation.saturating_add(spec.split.test)),
-    ];
-    match counts.into_iter().find(|(_, count)| *count == 0) {
-        Some((key, _)) => Err(TrainError::Zero { key }),
-        None => Ok(()),
-    }
-}
-
-/// The epoch whose weights count so far.
-#[derive(Debug)]
-struct Selected {
-    epoch: u32,
-    validation: Evaluation,
-    weights: Snapshot,
-}
-
 /// A job under way.
 ///
 /// Without validation cases the last epoch must be asked for, and its weights count whatever they are worth.
@@ -87,13 +58,8 @@ struct Selected {
 /// selected.
 #[derive(Debug)]
 pub struct Session<'a> {
-    spec: &'a JobSpec,
-    cases: &'a CaseSet,
-    device: &'a Device,
-    subsets: Subsets,
-    learner: Learner,
-    batches: Batches<'a>,
-    selected: Option<Selected>,
+    job: Job<'a>,
+    state: State,
     examples: u32,
 }
 
@@ -101,12 +67,11 @@ impl<'a> Session<'a> {
     /// The job before its first step.
     ///
     /// # Errors
-    /// If the specification does not fit the cases, or memory cannot be had.
+    /// If the specification does not fit the cases, or allocation fails.
     pub fn new(spec: &'a JobSpec, cases: &'a CaseSet, device: &'a Device) -> Result<Self, TrainError> {
-        check(spec, cases)?;
-        let subsets = split::assign(&spec.split, &Pool::of(cases), spec.seeds.split_seed)?;
-        let (learner, batches) = (Learner::new(spec, device)?, Batches::new(cases, device)?);
-        Ok(Self { spec, cases, device, subsets, learner, batches, selected: None, examples: 0 })
+        let job = Job::new(spec, cases, device)?;
+        let state = State { progress: Progress::default(), learner: Learner::new(spec, device)?, selected: None };
+        Ok(Self { job, state, examples: 0 })
     }
 
     /// The same job with so many example segmentations of test cases.
@@ -118,93 +83,65 @@ impl<'a> Session<'a> {
     /// The network: before the training with its initial weights, after it with those of the selected epoch.
     #[must_use]
     pub fn network(&self) -> &Network {
-        &self.learner.network
+        &self.state.learner.network
     }
 
-    /// Trains all epochs and evaluates with the weights of the selected one.
+    /// Trains all epochs that are left and evaluates with the weights of the selected one.
     ///
     /// # Errors
     /// If a tensor operation fails.
     pub fn run(&mut self, observe: &mut dyn FnMut(Event<'_>)) -> Result<JobResult, TrainError> {
-        let start = Instant::now();
-        let mut epochs = 0;
-        let mut diverged = false;
-        while epochs < self.spec.training.epochs && !diverged {
-            epochs += 1;
-            // a fused ReLU makes 0 of what is not a number, so a finite loss does not prove finite weights
-            let train_loss = match self.train(epochs, observe)? {
-                Some(loss) if self.network().is_finite()? => Some(loss),
-                _ => None,
-            };
-            diverged = train_loss.is_none();
-            let validation = self.evaluate(&self.subsets.validation)?;
+        let (start, before) = (Instant::now(), self.state.progress.seconds);
+        while !self.is_over() {
+            let (train_loss, validation) = self.epoch(observe)?;
+            self.state.progress.seconds = before + start.elapsed().as_secs_f64();
             observe(Event::Epoch(&Measurement {
-                epoch: epochs,
+                epoch: self.state.progress.epoch,
                 train_loss,
                 validation: validation.scores(),
-                seconds: start.elapsed().as_secs_f64(),
+                seconds: self.state.progress.seconds,
             }));
-            if !diverged {
-                // finite weights can give an infinite loss, and after the last epoch no step would show it
-                let last = epochs == self.spec.training.epochs;
-                diverged = last && !validation.cases.is_empty() && !validation.loss.is_finite();
-                self.consider(epochs, validation)?;
+            if train_loss.is_some() {
+                self.consider(validation)?;
             }
         }
-        let train_seconds = start.elapsed().as_secs_f64();
-        let parameters = self.network().parameter_count();
-        let (best_epoch, validation, test) = self.finish()?;
-        let baselines = Baselines::new(self.cases, &self.subsets.train);
-        let judged = if test.cases.is_empty() { &validation } else { &test };
-        let verdict = match best_epoch {
-            0 => Verdict::Diverged,
-            _ if diverged || !judged.loss.is_finite() => Verdict::Diverged,
-            _ => verdict::verdict(&baselines, judged),
-        };
-        let extras = Extras { baselines: baselines.of(&self.subsets), artifacts: self.artifacts(&test)? };
-        let split_hash = Some(self.subsets.hash(self.cases.inventory.content));
-        for plan in device::plans(self.device) {
-            tracing::debug!(%plan, "convolutions");
-        }
-        let device = device::describe_training(self.device, &self.spec.training);
-        Ok(JobResult {
-            verdict,
-            epochs,
-            best_epoch,
-            validation,
-            test,
-            train_seconds,
-            parameters,
-            device,
-            split_hash,
-            extras,
-        })
+        finish::result(&self.job, &self.state, self.examples)
     }
 
-    /// Examples of the test cases with the weights that they were evaluated with.
-    fn artifacts(&self, test: &Evaluation) -> Result<Vec<Artifact>, TrainError> {
-        let choices = examples::choose(&test.cases, self.examples);
-        let mut logits = Vec::with_capacity(choices.len());
-        for choice in &choices {
-            let (images, _) = self.batches.tensors(&[choice.case])?;
-            let of_case = self.network().forward(&images)?;
-            logits.push(of_case.to_device(&Device::Cpu)?.to_dtype(DType::F32)?.flatten_all()?.to_vec1()?);
-        }
-        Ok(examples::draw(&choices, &logits, self.cases)?)
+    /// Whether no epoch is left to train.
+    fn is_over(&self) -> bool {
+        self.state.progress.diverged || self.state.progress.epoch >= self.job.spec.training.epochs
+    }
+
+    /// Trains the next epoch and evaluates it: its training loss, if the training did not diverge, and the validation cases.
+    fn epoch(&mut self, observe: &mut dyn FnMut(Event<'_>)) -> Result<(Option<f64>, Evaluation), TrainError> {
+        self.state.progress.epoch += 1;
+        // a fused ReLU makes 0 of what is not a number, so a finite loss does not prove finite weights
+        let train_loss = match self.train(observe)? {
+            Some(loss) if self.network().is_finite()? => Some(loss),
+            _ => None,
+        };
+        let validation = self.job.evaluate(&self.state.learner, &self.job.subsets.validation)?;
+        // finite weights can give an infinite loss, and after the last epoch no step would show it
+        let infinite = !validation.cases.is_empty() && !validation.loss.is_finite();
+        let last = self.state.progress.epoch == self.job.spec.training.epochs;
+        self.state.progress.diverged = train_loss.is_none() || last && infinite;
+        Ok((train_loss, validation))
     }
 
     /// One pass over the training cases: the mean of their losses, each taken at its step; nothing if a step's loss was not
     /// finite.
-    fn train(&mut self, epoch: u32, observe: &mut dyn FnMut(Event<'_>)) -> Result<Option<f64>, TrainError> {
-        let order = order(&self.subsets.train, self.spec.seeds.order_seed, epoch);
-        let batches = order.chunks(self.spec.training.batch_size as usize);
-        let last = batches.len();
+    fn train(&mut self, observe: &mut dyn FnMut(Event<'_>)) -> Result<Option<f64>, TrainError> {
+        let (Job { spec, device, subsets, batches, .. }, epoch) = (&self.job, self.state.progress.epoch);
+        let order = order(&subsets.train, spec.seeds.order_seed, epoch);
+        let chunks = order.chunks(spec.training.batch_size as usize);
+        let last = chunks.len();
         let mut total = 0.0;
         let mut under_way = Vec::new();
-        for (index, cases) in batches.enumerate() {
-            let (images, targets) = self.batches.tensors(cases)?;
-            under_way.push((index, cases, self.learner.step(&images, &targets)?));
-            if !self.device.is_cpu() && index + 1 < last {
+        for (index, cases) in chunks.enumerate() {
+            let (images, targets) = batches.tensors(cases)?;
+            under_way.push((index, cases, self.state.learner.step(&images, &targets)?));
+            if !device.is_cpu() && index + 1 < last {
                 // a device works on while the host prepares: it is waited for once an epoch
                 continue;
             }
@@ -220,46 +157,14 @@ impl<'a> Session<'a> {
         Ok(Some(total / order.len() as f64))
     }
 
-    fn evaluate(&self, subset: &[u32]) -> Result<Evaluation, TrainError> {
-        let batch_size = self.spec.training.batch_size as usize;
-        Ok(evaluate(&self.learner, &self.batches, subset, batch_size)?)
-    }
-
-    /// Keeps the weights of `epoch` if they are the ones to count.
-    fn consider(&mut self, epoch: u32, validation: Evaluation) -> Result<(), TrainError> {
-        let old = self.selected.as_ref().map(|selected| &selected.validation);
-        if replaces(self.spec.selection, &validation, old) {
-            self.selected = Some(Selected { epoch, validation, weights: self.network().snapshot()? });
+    /// Keeps the weights of the newest epoch if they are the ones to count.
+    fn consider(&mut self, validation: Evaluation) -> Result<(), TrainError> {
+        let old = self.state.selected.as_ref().map(|selected| &selected.validation);
+        if replaces(self.job.spec.selection, &validation, old) {
+            let (epoch, weights) = (self.state.progress.epoch, self.network().snapshot()?);
+            self.state.selected = Some(Selected { epoch, validation, weights });
         }
         Ok(())
-    }
-
-    /// The selected epoch with its evaluations on the validation and the test cases.
-    fn finish(&self) -> Result<(u32, Evaluation, Evaluation), TrainError> {
-        let Some(Selected { epoch, validation, weights }) = &self.selected else {
-            let nothing = Evaluation { loss: f64::NAN, cases: Vec::new() };
-            return Ok((0, nothing.clone(), nothing));
-        };
-        self.network().restore(weights)?;
-        let test = self.evaluate(&self.subsets.test)?;
-        Ok((*epoch, validation.clone(), test))
-    }
-}
-
-/// Whether the newest epoch counts instead of the one selected so far.
-fn replaces(selection: Selection, new: &Evaluation, old: Option<&Evaluation>) -> bool {
-    if !new.cases.is_empty() && !new.loss.is_finite() {
-        return false;
-    }
-    match (selection.epoch, old) {
-        (EpochChoice::Last, _) | (_, None) => true,
-        (EpochChoice::Best, Some(old)) => {
-            let score = |evaluation: &Evaluation| evaluation.scores().get(selection.metric);
-            match (score(new), score(old)) {
-                (Some(new), Some(old)) => selection.metric.better(new, old),
-                (new, old) => new.is_some() && old.is_none(),
-            }
-        }
     }
 }
 
@@ -271,9 +176,10 @@ mod tests {
     use candle_core::Tensor;
     use proto::data::Inventory;
     use proto::ids::ContentHash;
-    use proto::measure::{CaseCounts, Counts};
+    use proto::measure::Verdict;
     use proto::spec::{
-        Architecture, Data, LossName, Metric, Model, Seeds, Selection, Split, Trainer as TrainerKind, Training,
+        Architecture, Data, EpochChoice, LossName, Metric, Model, Seeds, Selection, Split, Trainer as TrainerKind,
+        Training,
     };
 
     /// Trains UNet2 for three epochs; before the training or at the first step that is told of the second epoch, a weight deep in the
@@ -335,24 +241,5 @@ mod tests {
     #[test]
     fn a_training_on_cuda_with_weights_that_are_not_numbers_diverges() {
         assert_spoilt_weights_diverge(&crate::ops::open(0).unwrap());
-    }
-
-    fn evaluation(loss: f64, tp: u32) -> Evaluation {
-        Evaluation { loss, cases: vec![CaseCounts { case: 0, counts: Counts { tp, fp: 10 - tp, fn_: 0, tn: 0 } }] }
-    }
-
-    #[test]
-    fn the_best_epoch_is_the_earliest_of_equals_and_finite() {
-        let best = |metric| Selection { metric, epoch: EpochChoice::Best };
-        let old = evaluation(0.5, 6);
-        let replaces = |selection, new: &Evaluation| replaces(selection, new, Some(&old));
-        assert!(replaces(best(Metric::Iou), &evaluation(0.9, 7)));
-        assert!(!replaces(best(Metric::Iou), &evaluation(0.1, 6)));
-        assert!(replaces(best(Metric::Loss), &evaluation(0.4, 0)));
-        assert!(!replaces(best(Metric::Loss), &evaluation(0.5, 9)));
-        assert!(!replaces(best(Metric::Iou), &evaluation(f64::NAN, 9)));
-        let last = Selection { metric: Metric::Iou, epoch: EpochChoice::Last };
-        assert!(replaces(last, &evaluation(0.9, 0)));
-        assert!(!replaces(last, &evaluation(f64::INFINITY, 9)));
     }
 }

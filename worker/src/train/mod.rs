@@ -3,8 +3,11 @@
 //! ```text
 //!  batches   cases -> tensors, in the order of an epoch
 //!  learner   network, loss and update rule: a batch in, changed weights out
-//!  fit       epochs of steps; keeps the weights of the selected epoch
+//!  job       what a training works on: cases, split, device
+//!  state     what changes while it trains
+//!  fit       epochs of steps: the loop; selection says which epoch's weights count
 //!  evaluate  weights and cases -> loss and counts
+//!  finish    the weights of the selected epoch -> the result
 //!  baselines what needs no training, on the same cases; otsu is one of them
 //!  verdict   counts and baselines -> is it a model?
 //!  examples  test cases, drawn
@@ -18,15 +21,20 @@ mod batches;
 pub mod device;
 mod evaluate;
 mod examples;
+mod finish;
 mod fit;
+mod job;
 mod learner;
 pub mod otsu;
+mod selection;
+mod state;
 pub mod verdict;
 
 pub use batches::Batches;
 pub use fit::{Event, Session, fit};
 pub use learner::Learner;
 pub(crate) use learner::numbers;
+pub use state::{Progress, Selected, State};
 
 use crate::data::split::SplitError;
 use proto::spec::{Architecture, Precision};

@@ -1,0 +1,40 @@
+//! What changes while a job trains, in one place: after an epoch it is all that the rest of the training depends on, beside the
+//! specification and the cases. Random numbers are drawn anew for each epoch, so no stream has a state.
+
+use super::learner::Learner;
+use crate::models::Snapshot;
+use proto::measure::Evaluation;
+use serde::{Deserialize, Serialize};
+
+/// A training after some epochs.
+#[derive(Debug)]
+pub struct State {
+    /// How far it is.
+    pub progress: Progress,
+    /// The network, and the state of the update rule.
+    pub learner: Learner,
+    /// The epoch whose weights count so far; none before the first finite one.
+    pub selected: Option<Selected>,
+}
+
+/// How far a training is, in plain numbers.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+pub struct Progress {
+    /// Epochs that were trained.
+    pub epoch: u32,
+    /// Time that they took, their evaluations on the validation cases included, seconds.
+    pub seconds: f64,
+    /// Whether the last of them left something that is not finite, which ended the training.
+    pub diverged: bool,
+}
+
+/// The epoch whose weights count so far.
+#[derive(Debug)]
+pub struct Selected {
+    /// The epoch, counted from 1.
+    pub epoch: u32,
+    /// Its evaluation on the validation cases.
+    pub validation: Evaluation,
+    /// Its weights, running statistics included.
+    pub weights: Snapshot,
+}
