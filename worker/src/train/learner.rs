@@ -13,7 +13,7 @@ use proto::spec::{JobSpec, Loss, Precision};
 pub struct Learner {
     /// The network.
     pub network: Network,
-    optimizer: Optimizer,
+    pub(super) optimizer: Optimizer,
     loss: Loss,
 }
 
