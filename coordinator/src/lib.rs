@@ -17,6 +17,7 @@
 //!  text       numbers and plurals for people                        pure
 //!  analyst    store -> the table that somebody asks for
 //!  publish    store -> the files of a report
+//!  weights    store -> the weights that jobs have kept
 //!  salvage    damaged store -> what is sound of it
 //!  merge      several stores -> one
 //!  rebuild    what both make: a new store of facts and results
@@ -43,3 +44,4 @@ pub mod stats;
 pub mod store;
 pub mod tables;
 pub mod text;
+pub mod weights;

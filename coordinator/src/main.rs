@@ -3,7 +3,7 @@
 use clap::{Parser, Subcommand};
 use coordinator::cli::commands::{
     analyze, cancel, certs, delete, job, jobs, log, plan, report, retry, run, serve, status, store, submit, tables,
-    watch,
+    watch, weights,
 };
 use coordinator::cli::progress::Log;
 use coordinator::cli::{CliError, exit};
@@ -44,6 +44,7 @@ enum Command {
     Delete(delete::Args),
     Tables(tables::Args),
     Report(report::Args),
+    Weights(weights::Args),
     Analyze(analyze::Args),
     Store(store::Args),
     Certs(certs::Args),
@@ -97,6 +98,7 @@ async fn dispatch(cli: Cli) -> Result<u8, CliError> {
         Some(Command::Delete(args)) => delete::run(args).await?,
         Some(Command::Tables(args)) => tables::run(args).await?,
         Some(Command::Report(args)) => report::run(args).await?,
+        Some(Command::Weights(args)) => weights::run(args).await?,
         Some(Command::Analyze(args)) => analyze::run(&args)?,
         Some(Command::Certs(args)) => certs::run(args)?,
         Some(Command::Store(args)) => return store::run(args),

@@ -3,7 +3,7 @@
 mod data;
 mod status;
 
-use crate::extras::{Artifact, Baseline, BaselineCounts, Extras};
+use crate::extras::{Artifact, Baseline, BaselineCounts, Extras, KeptWeights};
 use crate::ids::{Attempt, InvalidId, Lease};
 use crate::measure::{CaseCounts, Counts, Evaluation, FailureKind, JobResult, Measurement, Outcome, Scores, Verdict};
 use crate::spec::Metric;
@@ -165,6 +165,7 @@ impl From<&JobResult> for wire::JobResult {
             split_hash: result.split_hash.map(|hash| hash.to_string()).unwrap_or_default(),
             baselines: result.extras.baselines.iter().map(Into::into).collect(),
             artifacts: result.extras.artifacts.iter().map(Into::into).collect(),
+            weights: result.extras.weights.as_ref().map(Into::into),
         }
     }
 }
@@ -247,11 +248,31 @@ impl TryFrom<&wire::Artifact> for Artifact {
     }
 }
 
+impl From<&KeptWeights> for wire::KeptWeights {
+    fn from(weights: &KeptWeights) -> Self {
+        let KeptWeights { hash, bytes, ref place } = *weights;
+        Self { hash: hash.to_string(), bytes, place: place.to_string() }
+    }
+}
+
+impl TryFrom<&wire::KeptWeights> for KeptWeights {
+    type Error = InvalidMessage;
+
+    fn try_from(weights: &wire::KeptWeights) -> Result<Self, InvalidMessage> {
+        let wire::KeptWeights { ref hash, bytes, ref place } = *weights;
+        if bytes == 0 || i64::try_from(bytes).is_err() {
+            return Err(InvalidMessage::Value("weights.bytes"));
+        }
+        Ok(Self { hash: hash.parse()?, bytes, place: Line::name(place) })
+    }
+}
+
 /// Each baseline and each rank at most once, and no more bytes than the store is to keep.
 fn extras(result: &wire::JobResult) -> Result<Extras, InvalidMessage> {
     let extras = Extras {
         baselines: result.baselines.iter().map(TryInto::try_into).collect::<Result<_, _>>()?,
         artifacts: result.artifacts.iter().map(TryInto::try_into).collect::<Result<_, _>>()?,
+        weights: result.weights.as_ref().map(TryInto::try_into).transpose()?,
     };
     let baselines: BTreeSet<_> = extras.baselines.iter().map(|counts| counts.baseline).collect();
     let ranks: BTreeSet<_> = extras.artifacts.iter().map(|artifact| artifact.rank).collect();

@@ -1,7 +1,9 @@
-//! What a job hands in beside its scores: baselines on the same cases, and example segmentations. Neither depends on the job's id,
-//! and neither changes a number of its row.
+//! What a job hands in beside its scores: baselines on the same cases, example segmentations, and where its weights are. None of it
+//! depends on the job's id, and none changes a number of its row.
 
+use crate::ids::WeightsHash;
 use crate::measure::CaseCounts;
+use crate::text::Line;
 use serde::{Deserialize, Serialize};
 
 /// A segmentation that needs no network: what a training must beat.
@@ -68,6 +70,28 @@ impl Artifact {
     pub const MAX_BYTES: usize = 256 << 10;
 }
 
+/// A file with the weights of a job's selected epoch.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeptWeights {
+    /// Of its bytes.
+    pub hash: WeightsHash,
+    /// Its size.
+    pub bytes: u64,
+    /// Where it lies, for people.
+    pub place: Line,
+}
+
+/// What a job is to hand in or keep beside its scores. None of it is part of the job's id.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Wanted {
+    /// Number of example segmentations.
+    pub examples: u32,
+    /// Whether the weights of the selected epoch are kept.
+    pub weights: bool,
+    /// Number of epochs between two checkpoints; 0: none are written.
+    pub checkpoint_every: u32,
+}
+
 /// What a job hands in beside its scores. The store keeps it apart from the job's row.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Extras {
@@ -75,4 +99,7 @@ pub struct Extras {
     pub baselines: Vec<BaselineCounts>,
     /// Example segmentations, the best first.
     pub artifacts: Vec<Artifact>,
+    /// The weights, if they were kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub weights: Option<KeptWeights>,
 }

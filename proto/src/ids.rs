@@ -96,6 +96,10 @@ hash_id!(
     BaselinesHash, "baselines hash"
 );
 hash_id!(
+    /// A file of weights: the hash of its bytes.
+    WeightsHash, "hash of weights"
+);
+hash_id!(
     /// One life of a worker process. Drawn by the worker at its start; a restarted worker is a new one.
     ///
     /// Whoever calls with it is taken for the worker, so nobody else is shown it: others are shown its [`alias`](Self::alias).

@@ -18,6 +18,7 @@
 //!  local    the token of a coordinator for its own user
 //!  target   a coordinator to call, and what calls to it bear
 //!  tls      connections to a coordinator with certificates
+//!  artifact_store  where weights and checkpoints lie
 //!  data_folder  the option --data of both programs
 //!  hangup   what a program hears when its terminal is gone
 //!  stranger  what answers that is not a coordinator
@@ -30,6 +31,7 @@
 #![forbid(unsafe_code)]
 
 pub mod address;
+pub mod artifact_store;
 pub mod bearer;
 pub mod cases;
 pub mod convert;

@@ -12,6 +12,7 @@
 //!        ops feature maps, forward and backward
 //!    distance  to the nearest pixel of a set
 //!    data    folders and files -> cases -> splits
+//!  weights   a network's weights as a file; tensor_file  tensors and what they are, sealed
 //!  memory    the allocator
 //!  seed      named random streams
 //!  new_file  files that appear whole
@@ -36,5 +37,7 @@ pub mod ops;
 pub mod optimizers;
 pub mod seed;
 pub mod selftest;
+pub mod tensor_file;
 pub mod train;
 pub mod trainer;
+pub mod weights;

@@ -9,8 +9,8 @@ use proto::data::Inventory;
 use proto::ids::ContentHash;
 use proto::measure::Measurement;
 use proto::spec::{
-    Architecture, Data, EpochChoice, JobSpec, LossName, Model, Optimizer, Precision, Schedule as Kind, Selection, Split,
-    Training,
+    Architecture, Data, EpochChoice, JobSpec, LossName, Model, Optimizer, Precision, Schedule as Kind, Selection,
+    Split, Training,
 };
 use std::collections::BTreeMap;
 use worker::data::CaseSet;

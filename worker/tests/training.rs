@@ -4,8 +4,7 @@
 mod common;
 
 use candle_core::{DType, Device, Tensor, Var};
-use common::noise;
-use proto::data::Inventory;
+use common::{blobs, noise};
 use proto::ids::ContentHash;
 use proto::measure::{Counts, JobResult, Measurement, Verdict};
 use proto::spec::{
@@ -13,7 +12,6 @@ use proto::spec::{
     Precision, Seeds, Selection, Split, Trainer, Training,
 };
 use std::collections::BTreeMap;
-use worker::data::CaseSet;
 use worker::losses::Criterion;
 use worker::optimizers::{self, Schedule};
 use worker::train::{Learner, TrainError, fit};
@@ -30,26 +28,6 @@ fn pixels_are_counted_at_probability_one_half() {
     let tiny = Tensor::new(&[[-1e-60f64]], &Device::Cpu).unwrap();
     let counts = metrics::counts(&metrics::count(&tiny, &tiny.ones_like().unwrap()).unwrap()).unwrap();
     assert_eq!(counts, [Counts { tp: 0, fp: 0, fn_: 1, tn: 0 }]);
-}
-
-/// Bright discs on dark ground, `count` of them.
-fn blobs(count: usize) -> CaseSet {
-    const SIZE: usize = 32;
-    let mut masks = Vec::new();
-    let mut images = Vec::new();
-    for case in 0..count {
-        let (x, y, radius) = (10 + case * 7 % 13, 9 + case * 5 % 14, 4 + case % 5);
-        let inside =
-            |pixel: usize| (pixel % SIZE).abs_diff(x).pow(2) + (pixel / SIZE).abs_diff(y).pow(2) < radius.pow(2);
-        let mask: Vec<u8> = (0..SIZE * SIZE).map(|pixel| u8::from(inside(pixel))).collect();
-        let noise = |pixel: usize| (pixel * 37 + case * 11) as u8 % 50;
-        for channel in 0..3 {
-            images.extend((0..SIZE * SIZE).map(|pixel| mask[pixel] * (150 - 40 * channel) + noise(pixel)));
-        }
-        masks.extend(mask);
-    }
-    let cases = (0..count).map(|case| format!("{case:03}")).collect();
-    CaseSet::new(Inventory::new(ContentHash(1), cases), SIZE as u32, images, masks)
 }
 
 fn spec(architecture: Architecture, loss: LossName) -> JobSpec {

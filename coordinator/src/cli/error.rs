@@ -9,6 +9,7 @@ use crate::merge::MergeError;
 use crate::publish::PublishError;
 use crate::results::{JobError, NoSweep, ResultsError};
 use crate::store::StoreError;
+use crate::weights::WeightsError;
 use proto::credential::TokenFileError;
 use std::io;
 use std::net::SocketAddr;
@@ -126,6 +127,9 @@ pub enum CliError {
         /// The sweep of the report that is there.
         sweep: String,
     },
+    /// Weights cannot be read.
+    #[error(transparent)]
+    Weights(#[from] WeightsError),
     /// There is no report.
     #[error(transparent)]
     Publish(#[from] PublishError),
@@ -253,6 +257,7 @@ impl CliError {
             | Self::Occupied { .. }
             | Self::OtherReport { .. }
             | Self::Publish(_)
+            | Self::Weights(_)
             | Self::NotAFolder { .. }
             | Self::LocalWorker
             | Self::Import { .. }

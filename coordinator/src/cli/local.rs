@@ -195,6 +195,7 @@ impl LocalWorkers {
     pub fn start(
         args: &LocalArgs,
         coordinator: &str,
+        artifacts: &str,
         credentials: &[OsString],
         simulate: Option<Duration>,
     ) -> Result<Self, CliError> {
@@ -209,6 +210,7 @@ impl LocalWorkers {
             give("--device", args.device.clone().into());
             give("--slots", args.slots.to_string().into());
             give("--threads", threads.to_string().into());
+            give("--artifacts", artifacts.into());
             for (name, path) in &args.data {
                 let mut value = OsString::from(format!("{name}="));
                 value.push(path);

@@ -7,6 +7,8 @@ use crate::driver::{self, Handle};
 use crate::scheduler::Limits;
 use crate::serve::{ServeError, Settings, serve};
 use crate::store::{Store, StoreError};
+use crate::weights::{self, WeightsError};
+use proto::artifact_store::ArtifactStore;
 use std::ffi::OsString;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs};
 use std::path::PathBuf;
@@ -21,6 +23,9 @@ pub struct ServerArgs {
     /// File that keeps jobs and results
     #[arg(long, value_name = "FILE", default_value = DEFAULT_STORE)]
     pub store: PathBuf,
+    /// Folder or bucket (s3://, gs://, az://) where local workers keep weights and checkpoints [default: beside the store, STORE.artifacts]
+    #[arg(long, value_name = "PLACE")]
+    pub artifacts: Option<String>,
     /// Address at which workers and other commands reach this coordinator: HOST:PORT, or :PORT for all addresses of this machine
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:7070", value_parser = listen_address)]
     pub listen: SocketAddr,
@@ -34,6 +39,14 @@ pub struct ServerArgs {
     /// epoch so far, but at least 15m; 2h if no epoch has ended yet]
     #[arg(long, value_name = "TIME", value_parser = progress_time)]
     pub progress_timeout: Option<Duration>,
+}
+
+impl ServerArgs {
+    /// Where local workers keep weights and checkpoints.
+    #[must_use]
+    pub fn artifacts(&self) -> String {
+        self.artifacts.clone().unwrap_or_else(|| weights::beside(&self.store))
+    }
 }
 
 /// An address, or a name of this machine with a port. Of several addresses of a name the first of IPv4, as it is the one that others try.
@@ -83,6 +96,7 @@ impl Server {
     /// # Errors
     /// If the address, the store, or what protects them cannot be used.
     pub async fn start(args: &ServerArgs, only: Option<String>) -> Result<Self, CliError> {
+        let artifacts = ArtifactStore::at(&args.artifacts()).map_err(WeightsError::from)?;
         let prepared = args.protection.prepare(args.listen)?;
         let failed = |source| CliError::Listen { address: args.listen, source };
         let listener = TcpListener::bind(args.listen).await.map_err(failed)?;
@@ -96,7 +110,7 @@ impl Server {
         let progress_ms = args.progress_timeout.map(|time| time.as_millis() as u64);
         let limits = Limits { lease_ms, forget_ms, only, progress_ms };
         let (handle, driver) = driver::start(store, limits)?;
-        let settings = Settings { lease: args.lease, store: args.store.clone(), guard: protection.guard() };
+        let settings = Settings { lease: args.lease, store: args.store.clone(), artifacts, guard: protection.guard() };
         let services = tokio::spawn(serve(listener, handle.clone(), settings, std::future::pending()));
         Ok(Self { handle, address, protection, driver, services })
     }

@@ -24,26 +24,38 @@ pub use sweep_file::{MAX_JOBS, parse};
 pub use write::{SimulatedJob, job_file, resolved};
 
 use proto::data::{Dataset, Inventory};
+use proto::extras::Wanted;
 use proto::file::{KeyValue, split_on};
 use proto::sizes::{Misfit, Sizes};
 use proto::spec::{JobSpec, Seeds, Simulation, Split, Trainer};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
-/// Which jobs hand in example segmentations. They change no number, so they are not part of a job's id.
+/// What jobs hand in and keep beside their scores. It changes no number, so it is not part of a job's id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Artifacts {
     /// Number per job, from the best to the worst test case.
     pub examples: u32,
     /// Number of replicates of each candidate whose jobs hand them in, from the first.
     pub replicates: u32,
+    /// Whether each job keeps the weights of its selected epoch.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub weights: bool,
 }
 
 impl Default for Artifacts {
     /// The best, the median and the worst case of each candidate's first replicate.
     fn default() -> Self {
-        Self { examples: 3, replicates: 1 }
+        Self { examples: 3, replicates: 1, weights: false }
     }
+}
+
+fn is_false(value: &bool) -> bool {
+    !value
+}
+
+fn is_zero(value: &u32) -> bool {
+    *value == 0
 }
 
 /// A value of an axis, as the sweep file gives it: a name, or a number.
@@ -110,9 +122,12 @@ pub struct Plan {
     /// The sizes of the subsets, where they depend on the data set. The templates then have those of 1,000 cases.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sizes: Option<Sizes>,
-    /// Which jobs hand in example segmentations.
+    /// What jobs hand in and keep beside their scores.
     #[serde(default)]
     pub artifacts: Artifacts,
+    /// Number of epochs between two checkpoints of a job; 0: none are written. Not part of a job's id.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub checkpoint_every: u32,
     /// When the sweep stops a candidate before its last replicate; without it every candidate has all replicates.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stopping: Option<Stopping>,
@@ -148,11 +163,12 @@ impl Plan {
         self.candidates.first().map_or(Trainer::Candle, |candidate| candidate.template.trainer)
     }
 
-    /// How many example segmentations a job of that replicate hands in.
+    /// What a job of that replicate hands in and keeps.
     #[must_use]
-    pub fn examples(&self, replicate: usize) -> u32 {
-        let Artifacts { examples, replicates } = self.artifacts;
-        if replicate < replicates as usize { examples } else { 0 }
+    pub fn wanted(&self, replicate: usize) -> Wanted {
+        let Artifacts { examples, replicates, weights } = self.artifacts;
+        let examples = if replicate < replicates as usize { examples } else { 0 };
+        Wanted { examples, weights, checkpoint_every: self.checkpoint_every }
     }
 
     /// How a replicate divides a data set; every candidate is split alike.

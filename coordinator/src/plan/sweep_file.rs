@@ -30,7 +30,9 @@
 //! objective: {metric: thresholded_iou, subset: validation, epoch: last}
 //! race: {alpha: 0.05, looks: [5, 8, 10]}     # or `none`; or until: {half_width: 0.01, max_replicates: 20}
 //! simulate: {mean: {from: 0.6, to: 0.8}, split_sd: 0.04, residual_sd: 0.02, collapse: 0}   # made up with --simulate
-//! artifacts: {examples: 3, replicates: 1}    # pictures of test cases, from the first replicates of each candidate
+//! artifacts: {examples: 3, replicates: 1,    # pictures of test cases, from the first replicates of each candidate
+//!             weights: none}                 # or `best`: every job keeps the weights of its selected epoch
+//! checkpoints: {every: 0, keep: last}        # epochs between two checkpoints of a job; 0: none
 //! exclude: [{architecture: segnet, loss: focal}]       # removes the points of the grid that match
 //! include: [{architecture: unet, loss: bce, learning_rate: 1.0e-4, training.batch_size: 10}]   # then adds points
 //! ```
@@ -52,8 +54,11 @@ pub const MAX_JOBS: u64 = 1_000_000;
 /// Maximum number of example segmentations of a job.
 const MAX_EXAMPLES: u64 = 9;
 
+/// Which weights a job keeps.
+pub(super) const WEIGHTS: [&str; 2] = ["none", "best"];
+
 /// The keys of a sweep file.
-const KEYS: [&str; 15] = [
+const KEYS: [&str; 16] = [
     "sweep",
     "dataset",
     "split",
@@ -66,6 +71,7 @@ const KEYS: [&str; 15] = [
     "until",
     "simulate",
     "artifacts",
+    "checkpoints",
     "losses",
     "include",
     "exclude",
@@ -99,6 +105,7 @@ pub(super) struct SweepFile<'a> {
     /// The section `simulate`, and the scores of each point.
     pub(super) simulate: Option<(Simulate<'a>, Vec<Simulation>)>,
     pub(super) artifacts: Artifacts,
+    pub(super) checkpoint_every: u32,
 }
 
 impl<'a> SweepFile<'a> {
@@ -112,6 +119,7 @@ impl<'a> SweepFile<'a> {
         let stopping = StoppingSection::read(&root, replicates.as_mut());
         let simulate = root.optional("simulate", None, |node| Simulate::read(node).map(Some));
         let artifacts = root.optional("artifacts", Artifacts::default(), artifacts);
+        let checkpoint_every = root.optional("checkpoints", 0, checkpoints);
         let axes = Axes::read(&root);
 
         if let Some(section) = stopping.as_ref().and_then(Option::as_ref) {
@@ -149,6 +157,7 @@ impl<'a> SweepFile<'a> {
             stopping,
             simulate,
             artifacts: artifacts?,
+            checkpoint_every: checkpoint_every?,
         })
     }
 
@@ -171,6 +180,7 @@ impl<'a> SweepFile<'a> {
             sizes: self.sizes,
             stopping: self.stopping.map(|(_, stopping)| stopping),
             artifacts: self.artifacts,
+            checkpoint_every: self.checkpoint_every,
         }
     }
 }
@@ -190,11 +200,20 @@ fn check_listed(dataset: &Dataset, seeds: &[Seeds], replicates: Option<&Replicat
 
 /// Reads the section `artifacts`.
 fn artifacts(node: &Node<'_>) -> Option<Artifacts> {
-    let section = Section::read(node, &["examples", "replicates"])?;
+    let section = Section::read(node, &["examples", "replicates", "weights"])?;
     let default = Artifacts::default();
     let examples = section.optional("examples", default.examples, |node| node.whole(0..=MAX_EXAMPLES));
     let replicates = section.optional("replicates", default.replicates, |node| node.whole(0..=MAX_JOBS));
-    Some(Artifacts { examples: examples?, replicates: replicates? })
+    let weights = section.optional("weights", "none", |node| node.choice(&WEIGHTS));
+    Some(Artifacts { examples: examples?, replicates: replicates?, weights: weights? == "best" })
+}
+
+/// Reads the section `checkpoints`: the number of epochs between two of them.
+fn checkpoints(node: &Node<'_>) -> Option<u32> {
+    let section = Section::read(node, &["every", "keep"])?;
+    let every = section.required("every", |node| node.whole(0..=MAX_JOBS));
+    section.optional("keep", "last", |node| node.choice(&["last"]))?;
+    every
 }
 
 /// Checks the number of jobs before any is made.

@@ -3,7 +3,7 @@
 use super::axes::Axes;
 use super::simulation::{PerCandidate, Simulate};
 use super::stopping::StoppingSection;
-use super::sweep_file::SweepFile;
+use super::sweep_file::{SweepFile, WEIGHTS};
 use super::{Artifacts, Rule, Stopping};
 use proto::cases::{CaseLists, FixedTest, Groups};
 use proto::data::{Dataset, MaskRule, MaskValue};
@@ -80,8 +80,13 @@ fn sweep(file: &SweepFile<'_>) -> Mapping {
     if let Some((simulate, _)) = &file.simulate {
         put(&mut all, "simulate", simulate_section(simulate));
     }
-    let Artifacts { examples, replicates } = file.artifacts;
-    put(&mut all, "artifacts", mapping([("examples", examples.into()), ("replicates", replicates.into())]));
+    let Artifacts { examples, replicates, weights } = file.artifacts;
+    let weights = WEIGHTS[usize::from(weights)];
+    let artifacts =
+        [("examples", examples.into()), ("replicates", replicates.into()), ("weights", Value::from(weights))];
+    put(&mut all, "artifacts", mapping(artifacts));
+    let checkpoints = [("every", file.checkpoint_every.into()), ("keep", Value::from("last"))];
+    put(&mut all, "checkpoints", mapping(checkpoints));
     let entry = |settings: &mut dyn Iterator<Item = Setting>| -> Value {
         mapping(settings.map(|setting| (setting.key.name(), value(&setting.value)))).into()
     };

@@ -2,6 +2,7 @@
 
 use super::Fact;
 use proto::data::Dataset;
+use proto::extras::Wanted;
 use proto::ids::{Attempt, ContentHash, JobId, Lease, WorkerId};
 use proto::measure::{JobResult, Measurement, Outcome};
 use proto::spec::JobSpec;
@@ -124,8 +125,8 @@ pub struct Grant {
     pub dataset: Dataset,
     /// The job.
     pub spec: JobSpec,
-    /// How many example segmentations are wanted with its result.
-    pub examples: u32,
+    /// What it is to hand in and keep beside its scores.
+    pub wanted: Wanted,
 }
 
 /// What a worker should be doing.

@@ -115,8 +115,8 @@ impl Sweep {
     /// A lease of the job at a place of the queue, once the content of the data set is known.
     #[must_use]
     pub fn grant(&self, place: u32, lease: Lease) -> Option<Grant> {
-        let examples = self.plan.examples(self.coordinates(place).1);
-        Some(Grant { lease, dataset: self.plan.dataset.clone(), spec: self.spec(place)?, examples })
+        let wanted = self.plan.wanted(self.coordinates(place).1);
+        Some(Grant { lease, dataset: self.plan.dataset.clone(), spec: self.spec(place)?, wanted })
     }
 
     /// Whether every job has ended, or none ever will.

@@ -5,6 +5,7 @@ use crate::driver::Refusal;
 use crate::scheduler::{Completed, Completion, Found, Grant, Offer, Synchronization, Synchronized, WorkerInfo};
 use proto::convert::{InvalidMessage, required};
 use proto::data::{Dataset, Inventory};
+use proto::extras::Wanted;
 use proto::ids::{Lease, WorkerId};
 use proto::measure::Measurement;
 use proto::text::Line;
@@ -174,11 +175,14 @@ fn attempt_measurements(batch: &AttemptMeasurements) -> Result<(Lease, Vec<Measu
 }
 
 fn grant_to_wire(grant: &Grant) -> Assignment {
+    let Wanted { examples, weights, checkpoint_every } = grant.wanted;
     Assignment {
         lease: Some((&grant.lease).into()),
         dataset: Some((&grant.dataset).into()),
         spec: grant.spec.to_json(),
-        examples: grant.examples,
+        examples,
+        keep_weights: weights,
+        checkpoint_every,
     }
 }
 

@@ -14,6 +14,7 @@ use crate::identity::server_config;
 use crate::scheduler::Rejection;
 use access::AccessLayer;
 use greeting::GreetingLayer;
+use proto::artifact_store::ArtifactStore;
 use proto::convert::InvalidMessage;
 use proto::wire::enrolment_server::EnrolmentServer;
 use proto::wire::fleet_server::FleetServer;
@@ -42,6 +43,8 @@ pub struct Settings {
     pub lease: Duration,
     /// The store, for tables.
     pub store: PathBuf,
+    /// Where workers on this machine keep weights, and perhaps others.
+    pub artifacts: ArtifactStore,
     /// What callers must show.
     pub guard: Guard,
 }
@@ -76,7 +79,7 @@ pub async fn serve(
     let fleet = FleetServer::new(fleet::FleetService::new(handle.clone(), settings.lease))
         .max_decoding_message_size(proto::MAX_MESSAGE_BYTES);
     let enrolment = EnrolmentServer::new(enrolment::EnrolmentService(keeper));
-    let sweeps = SweepsServer::new(sweeps::SweepsService::new(handle, settings.store))
+    let sweeps = SweepsServer::new(sweeps::SweepsService::new(handle, settings.store, settings.artifacts))
         .max_decoding_message_size(proto::MAX_MESSAGE_BYTES);
     let mut services = Routes::new(health).add_service(enrolment).add_service(fleet).add_service(sweeps);
     match reflection() {

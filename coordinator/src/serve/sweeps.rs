@@ -11,13 +11,15 @@ use crate::store::Reader;
 use crate::tables::export::Format;
 use crate::tables::table::Frame;
 use crate::tables::{Shape, TableKind};
+use crate::weights::{self, Asked as AskedWeights, JobWeights};
+use proto::artifact_store::ArtifactStore;
 use proto::convert::InvalidMessage;
 use proto::spec::Metric;
 use proto::wire::sweeps_server::Sweeps;
 use proto::wire::{
     CancelRequest, CancelResponse, DeleteRequest, DeleteResponse, JobRequest, JobResponse, LogResponse, ReportRequest,
     ReportResponse, RetryRequest, RetryResponse, StatusRequest, StatusResponse, SubmitRequest, SubmitResponse,
-    TablesRequest, TablesResponse,
+    TablesRequest, TablesResponse, WeightsRequest, WeightsResponse,
 };
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -40,6 +42,7 @@ const MAX_TABLES: usize = 16;
 pub(super) struct SweepsService {
     handle: Handle,
     store: PathBuf,
+    artifacts: ArtifactStore,
     watchers: Arc<Semaphore>,
     tables: Arc<Semaphore>,
     /// Makes one table after the other: each takes gigabytes if there are a million jobs.
@@ -47,9 +50,10 @@ pub(super) struct SweepsService {
 }
 
 impl SweepsService {
-    pub(super) fn new(handle: Handle, store: PathBuf) -> Self {
+    pub(super) fn new(handle: Handle, store: PathBuf, artifacts: ArtifactStore) -> Self {
         let [watchers, tables] = [MAX_WATCHERS, MAX_TABLES].map(|places| Arc::new(Semaphore::new(places)));
-        Self { handle, watchers, tables, analyst: Arc::new(Mutex::new(Analyst::new(store.clone()))), store }
+        let analyst = Arc::new(Mutex::new(Analyst::new(store.clone())));
+        Self { handle, store, artifacts, watchers, tables, analyst }
     }
 }
 
@@ -154,6 +158,28 @@ impl Sweeps for SweepsService {
         Ok(Response::new(Box::pin(ReceiverStream::new(pieces))))
     }
 
+    type WeightsStream = Pieces<WeightsResponse>;
+
+    async fn weights(&self, request: Request<WeightsRequest>) -> Result<Response<Self::WeightsStream>, Status> {
+        let WeightsRequest { sweep, best, list_only } = request.into_inner();
+        let place = place(&self.tables, "tables")?;
+        let asked = AskedWeights { sweep, best };
+        let analyst = Arc::clone(&self.analyst).lock_owned().await;
+        let (store, artifacts) = (self.store.clone(), (!list_only).then(|| self.artifacts.clone()));
+        let found = tokio::task::spawn_blocking(move || {
+            let _analyst = analyst;
+            weights::of_sweep(&Reader::open(&store)?, &asked)
+        });
+        let found = found.await.map_err(|error| Status::internal(error.to_string()))?;
+        let jobs = found.map_err(|error| without_table(error.into()))?;
+        let (sender, pieces) = mpsc::channel(MAX_PIECES);
+        tokio::task::spawn_blocking(move || {
+            let _place = place;
+            send_weights(&jobs, artifacts.as_ref(), &sender)
+        });
+        Ok(Response::new(Box::pin(ReceiverStream::new(pieces))))
+    }
+
     async fn job(&self, request: Request<JobRequest>) -> Result<Response<JobResponse>, Status> {
         let JobRequest { job } = request.into_inner();
         let _place = place(&self.tables, "tables")?;
@@ -208,6 +234,28 @@ fn send_report(
         // an empty file is a file
         bytes.chunks(PIECE_BYTES).chain(bytes.is_empty().then_some(bytes)).try_for_each(|piece| send(file, piece))
     })
+}
+
+/// Sends the weights of jobs, as far as they can be read, until the reader has gone; without `artifacts` only which there are.
+fn send_weights(
+    jobs: &[JobWeights],
+    artifacts: Option<&ArtifactStore>,
+    pieces: &mpsc::Sender<Result<WeightsResponse, Status>>,
+) -> Option<()> {
+    let send = |response| pieces.blocking_send(Ok(response)).ok();
+    for JobWeights { job, kept } in jobs {
+        let weights = kept.as_ref().map(Into::into);
+        send(WeightsResponse { job: job.to_string(), weights, ..WeightsResponse::default() })?;
+        let Some((kept, artifacts)) = kept.as_ref().zip(artifacts) else { continue };
+        match weights::read(artifacts, *job, kept) {
+            Ok(bytes) => {
+                let piece = |piece: &[u8]| WeightsResponse { piece: piece.to_vec(), ..WeightsResponse::default() };
+                bytes.chunks(PIECE_BYTES).try_for_each(|bytes| send(piece(bytes)))?;
+            }
+            Err(error) => return send(WeightsResponse { problem: error.to_string(), ..WeightsResponse::default() }),
+        }
+    }
+    Some(())
 }
 
 fn without_job(error: JobError) -> Status {

@@ -50,11 +50,18 @@ impl Reader {
         self.connection.query_row(&select, [], read).map_err(|source| self.sqlite(source))
     }
 
-    /// The tables that this version of the store has.
-    #[must_use]
-    pub fn tables(&self) -> &'static [&'static str] {
-        let all = &seal::TABLES;
-        if self.version < 2 { &all[..3] } else { all }
+    /// The tables with sealed rows that this store has.
+    ///
+    /// # Errors
+    /// If it cannot be read.
+    pub fn tables(&self) -> Result<Vec<&'static str>, StoreError> {
+        let mut tables = Vec::new();
+        for table in seal::TABLES {
+            if self.has_table(table)? {
+                tables.push(table);
+            }
+        }
+        Ok(tables)
     }
 
     /// Whether rows bear checksums: not in stores of before version 4.

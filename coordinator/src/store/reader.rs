@@ -4,7 +4,7 @@ use super::rows::{self, RawResult};
 use super::sqlite::{check_version, quick_check};
 use super::{StoreError, access, counts, facts, lock, seal};
 use crate::scheduler::{Fact, Grade};
-use proto::extras::{Artifact, Baseline, BaselineCounts, Extras};
+use proto::extras::{Artifact, Baseline, BaselineCounts, Extras, KeptWeights};
 use proto::ids::{Attempt, BaselinesHash, JobId, SplitHash};
 use proto::measure::{Evaluation, JobResult, Measurement, Verdict};
 use rusqlite::types::Value;
@@ -283,6 +283,24 @@ impl Reader {
             return Ok(Vec::new());
         }
         self.rows_of(job, "artifacts", "rank", rows::artifact)
+    }
+
+    /// Where the weights of a job are, if they were kept.
+    ///
+    /// # Errors
+    /// If that cannot be read back.
+    pub fn weights(&self, job: JobId) -> Result<Option<KeptWeights>, StoreError> {
+        if !self.has_table("weights")? {
+            return Ok(None);
+        }
+        Ok(self.rows_of(job, "weights", "job", rows::weights)?.pop())
+    }
+
+    /// Whether the store has a table: one of an older build, which nobody has opened to write since, lacks some.
+    pub(super) fn has_table(&self, table: &str) -> Result<bool, StoreError> {
+        let mut select = self.prepare("SELECT count(*) FROM sqlite_master WHERE type = 'table' AND name = ?1")?;
+        let count: i64 = select.query_row([table], |row| row.get(0)).map_err(|source| self.sqlite(source))?;
+        Ok(count > 0)
     }
 
     /// The epochs of a job, by attempt and epoch.

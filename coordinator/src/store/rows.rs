@@ -1,8 +1,9 @@
 //! Rows of the store as typed values, whatever the version of the store. Judges none of them.
 
-use proto::extras::Artifact;
-use proto::ids::{Attempt, SplitHash};
+use proto::extras::{Artifact, KeptWeights};
+use proto::ids::{Attempt, SplitHash, WeightsHash};
 use proto::measure::{Measurement, Scores};
+use proto::text::Line;
 use rusqlite::Row;
 use rusqlite::types::{FromSqlError, Type, ValueRef};
 
@@ -74,6 +75,13 @@ pub(super) fn measurement(row: &Row<'_>) -> rusqlite::Result<(Attempt, Measureme
     };
     let (epoch, train_loss, seconds) = (row.get("epoch")?, row.get("train_loss")?, row.get("seconds")?);
     Ok((Attempt(row.get("attempt")?), Measurement { epoch, train_loss, validation, seconds }))
+}
+
+/// Where weights are.
+pub(super) fn weights(row: &Row<'_>) -> rusqlite::Result<KeptWeights> {
+    let (bytes, place): (i64, String) = (row.get("bytes")?, row.get("place")?);
+    let hash = WeightsHash(hash(row, "hash")?.unwrap_or_default());
+    Ok(KeptWeights { hash, bytes: bytes as u64, place: Line::name(&place) })
 }
 
 /// A picture of a segmentation.

@@ -6,8 +6,8 @@ use rusqlite::Connection;
 use rusqlite::functions::{Context, FunctionFlags};
 use rusqlite::types::ValueRef;
 
-/// The tables whose rows bear a seal. The first three are as old as the store.
-pub(super) const TABLES: [&str; 5] = ["journal", "results", "measurements", "baselines", "artifacts"];
+/// The tables whose rows bear a seal.
+pub(super) const TABLES: [&str; 6] = ["journal", "results", "measurements", "baselines", "artifacts", "weights"];
 
 /// In SQL, whether a row of the table is as it was written.
 pub(super) fn is_sound(table: &str) -> String {
@@ -22,6 +22,7 @@ pub(super) fn is_sound(table: &str) -> String {
              val_specificity, val_accuracy, seconds"
         }
         "baselines" => "hash, baseline, val_cases, test_cases",
+        "weights" => "job, hash, bytes, place",
         _ => "job, rank, cases, case_index, iou, png",
     };
     format!("seal = seal({columns})")

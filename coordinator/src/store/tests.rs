@@ -4,9 +4,10 @@
 
 use super::*;
 use crate::scheduler::{Fact, Record};
-use proto::extras::{Artifact, Baseline, BaselineCounts, Extras};
-use proto::ids::{Attempt, BaselinesHash, JobId, SplitHash, Token, WorkerId};
+use proto::extras::{Artifact, Baseline, BaselineCounts, Extras, KeptWeights};
+use proto::ids::{Attempt, BaselinesHash, JobId, SplitHash, Token, WeightsHash, WorkerId};
 use proto::measure::{CaseCounts, Counts, Evaluation, JobResult, Measurement, Scores, Verdict};
+use proto::text::Line;
 use std::ops::ControlFlow;
 use std::os::unix::fs::symlink;
 use std::path::Path;
@@ -241,6 +242,7 @@ fn with_extras(job: u128, tp: u32) -> Record {
     result.extras = Extras {
         baselines: Baseline::ALL.map(baseline).to_vec(),
         artifacts: [3, 1].map(|rank| Artifact { case: 8, rank, of: 3, iou: 0.25, png: vec![1, 2, 3] }).to_vec(),
+        weights: Some(KeptWeights { hash: WeightsHash(12), bytes: 13, place: Line::name("host:/folder") }),
     };
     Record::Result { job: JobId(job), attempt: Attempt(1), worker, result }
 }
@@ -262,6 +264,7 @@ fn what_comes_beside_a_result_is_kept_apart() {
     let artifacts = reader.artifacts(JobId(2)).unwrap();
     assert_eq!(artifacts, [result.extras.artifacts[1].clone(), result.extras.artifacts[0].clone()], "the best first");
     assert!(reader.artifacts(JobId(4)).unwrap().is_empty());
+    assert_eq!((reader.weights(JobId(2)).unwrap(), reader.weights(JobId(4)).unwrap()), (result.extras.weights, None));
 }
 
 fn reader_of(path: &Path) -> rusqlite::Connection {
@@ -314,7 +317,7 @@ fn check_migration(version: i64, old: &str) {
         let stored = reader.result(JOB).unwrap().unwrap();
         assert_eq!((stored.result.verdict, stored.result.test.cases.len()), (Verdict::Trained, 1));
         assert_eq!((stored.result.split_hash, stored.baselines), (None, None));
-        assert!(reader.artifacts(JOB).unwrap().is_empty());
+        assert!(reader.artifacts(JOB).unwrap().is_empty() && reader.weights(JOB).unwrap().is_none());
         assert_eq!(facts(&path), [granted()]);
     };
     check();

@@ -3,7 +3,7 @@
 use super::sqlite::VERSION;
 use super::{counts, facts};
 use crate::scheduler::{Fact, Record};
-use proto::extras::{Artifact, BaselineCounts, Extras};
+use proto::extras::{Artifact, BaselineCounts, Extras, KeptWeights};
 use proto::ids::{Attempt, BaselinesHash, JobId};
 use proto::measure::{Evaluation, JobResult, Measurement};
 use rusqlite::{Transaction, params};
@@ -34,10 +34,11 @@ pub(super) fn write(transaction: &Transaction<'_>, facts: &[Fact], records: &[Re
                 write_measurements(transaction, *job, *attempt, measurements)?;
             }
             Record::Result { job, attempt, worker, result } => {
-                let Extras { baselines, artifacts } = &result.extras;
+                let Extras { baselines, artifacts, weights } = &result.extras;
                 let baselines = write_baselines(transaction, baselines)?;
                 write_result(transaction, *job, *attempt, worker, result, baselines)?;
                 write_artifacts(transaction, *job, artifacts)?;
+                weights.iter().try_for_each(|weights| write_weights(transaction, *job, weights))?;
             }
         }
     }
@@ -136,7 +137,7 @@ fn write_baselines(
 
 /// Deletes what is kept of these jobs, and the baselines that no other result came with.
 fn erase(transaction: &Transaction<'_>, jobs: &[JobId]) -> rusqlite::Result<()> {
-    for table in ["results", "measurements", "artifacts"] {
+    for table in ["results", "measurements", "artifacts", "weights"] {
         let mut delete = transaction.prepare_cached(&format!("DELETE FROM {table} WHERE job = ?1"))?;
         for job in jobs {
             delete.execute([job.0.to_be_bytes()])?;
@@ -144,6 +145,13 @@ fn erase(transaction: &Transaction<'_>, jobs: &[JobId]) -> rusqlite::Result<()> 
     }
     let unused = "DELETE FROM baselines WHERE hash NOT IN (SELECT baselines FROM results WHERE baselines IS NOT NULL)";
     transaction.execute(unused, []).map(drop)
+}
+
+fn write_weights(transaction: &Transaction<'_>, job: JobId, weights: &KeptWeights) -> rusqlite::Result<()> {
+    let insert = "INSERT INTO weights VALUES (?1, ?2, ?3, ?4, seal(?1, ?2, ?3, ?4))";
+    let KeptWeights { hash, bytes, place } = weights;
+    let values = params![job.0.to_be_bytes(), hash.0.to_be_bytes(), *bytes as i64, &**place];
+    transaction.prepare_cached(insert)?.execute(values).map(drop)
 }
 
 fn write_artifacts(transaction: &Transaction<'_>, job: JobId, artifacts: &[Artifact]) -> rusqlite::Result<()> {

@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
 use super::*;
-use crate::ids::SplitHash;
+use crate::ids::{SplitHash, WeightsHash};
 
 #[test]
 fn counts_that_cannot_be_are_refused() {
@@ -68,6 +68,7 @@ fn a_result_survives_the_wire() {
                 test: Vec::new(),
             }],
             artifacts: vec![Artifact { case: 7, rank: 2, of: 5, iou: 0.5, png: vec![1, 2] }],
+            weights: Some(KeptWeights { hash: WeightsHash(3), bytes: 4, place: Line::name("host: /folder") }),
         },
     }));
     assert_eq!(wire::complete_request::Outcome::from(&outcome).try_into(), Ok(outcome));

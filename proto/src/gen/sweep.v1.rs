@@ -153,6 +153,22 @@ pub struct JobResult {
     pub baselines: ::prost::alloc::vec::Vec<Baseline>,
     #[prost(message, repeated, tag = "11")]
     pub artifacts: ::prost::alloc::vec::Vec<Artifact>,
+    /// Absent: no weights were asked for, no epoch was finite, or they could not be written.
+    #[prost(message, optional, tag = "16")]
+    pub weights: ::core::option::Option<KeptWeights>,
+}
+/// A file with the weights of the selected epoch, which lies at the worker or in a place that several share. Its name there is
+/// weights/JOB-HASH.safetensors, with the first 16 digits of the hash.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct KeptWeights {
+    /// The first 128 bits of BLAKE3 of the file, 32 hexadecimal digits.
+    #[prost(string, tag = "1")]
+    pub hash: ::prost::alloc::string::String,
+    #[prost(uint64, tag = "2")]
+    pub bytes: u64,
+    /// Where it lies, for people: a host and a folder, or the address of a bucket.
+    #[prost(string, tag = "3")]
+    pub place: ::prost::alloc::string::String,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Failure {
@@ -395,7 +411,7 @@ pub struct SynchronizeRequest {
 pub struct AttemptMeasurements {
     #[prost(message, optional, tag = "1")]
     pub lease: ::core::option::Option<Lease>,
-    /// In order of epoch, each once.
+    /// In order of epoch, each once. An attempt that goes on at the checkpoint of an earlier one hands in that one's epochs, too, as its own.
     #[prost(message, repeated, tag = "2")]
     pub measurements: ::prost::alloc::vec::Vec<Measurement>,
 }
@@ -479,6 +495,12 @@ pub struct Assignment {
     /// So many example segmentations are wanted with the result.
     #[prost(uint32, tag = "4")]
     pub examples: u32,
+    /// The weights of the selected epoch are to be kept.
+    #[prost(bool, tag = "5")]
+    pub keep_weights: bool,
+    /// A checkpoint is wanted after every so many epochs; 0: none.
+    #[prost(uint32, tag = "6")]
+    pub checkpoint_every: u32,
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct CompleteRequest {
@@ -1583,6 +1605,33 @@ pub struct LogResponse {
     pub text: ::prost::alloc::string::String,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct WeightsRequest {
+    /// Empty: the only sweep, or the one submitted last.
+    #[prost(string, tag = "1")]
+    pub sweep: ::prost::alloc::string::String,
+    /// Only those of the leading candidate.
+    #[prost(bool, tag = "2")]
+    pub best: bool,
+    /// Only say which there are.
+    #[prost(bool, tag = "3")]
+    pub list_only: bool,
+}
+/// Each job with a result begins with its id; the pieces of its file, at most 256 KiB each, follow and are to be joined.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct WeightsResponse {
+    /// In the first message of a job.
+    #[prost(string, tag = "1")]
+    pub job: ::prost::alloc::string::String,
+    /// In the first message of a job; absent if it has kept no weights.
+    #[prost(message, optional, tag = "2")]
+    pub weights: ::core::option::Option<KeptWeights>,
+    #[prost(bytes = "vec", tag = "3")]
+    pub piece: ::prost::alloc::vec::Vec<u8>,
+    /// Why the coordinator cannot send the file, for people. Nothing follows.
+    #[prost(string, tag = "4")]
+    pub problem: ::prost::alloc::string::String,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct TablesResponse {
     /// Of a text, or of a binary format.
     #[prost(bytes = "vec", tag = "1")]
@@ -1930,6 +1979,29 @@ pub mod sweeps_client {
             req.extensions_mut().insert(GrpcMethod::new("sweep.v1.Sweeps", "Log"));
             self.inner.unary(req, path, codec).await
         }
+        /// The weights that the jobs of a sweep have kept, as far as the coordinator can read where they lie.
+        /// NOT_FOUND: no such sweep, or none at all.
+        pub async fn weights(
+            &mut self,
+            request: impl tonic::IntoRequest<super::WeightsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<tonic::codec::Streaming<super::WeightsResponse>>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static("/sweep.v1.Sweeps/Weights");
+            let mut req = request.into_request();
+            req.extensions_mut().insert(GrpcMethod::new("sweep.v1.Sweeps", "Weights"));
+            self.inner.server_streaming(req, path, codec).await
+        }
     }
 }
 /// Generated server implementations.
@@ -2024,6 +2096,18 @@ pub mod sweeps_server {
             &self,
             request: tonic::Request<super::JobRequest>,
         ) -> std::result::Result<tonic::Response<super::LogResponse>, tonic::Status>;
+        /// Server streaming response type for the Weights method.
+        type WeightsStream: tonic::codegen::tokio_stream::Stream<
+                Item = std::result::Result<super::WeightsResponse, tonic::Status>,
+            >
+            + std::marker::Send
+            + 'static;
+        /// The weights that the jobs of a sweep have kept, as far as the coordinator can read where they lie.
+        /// NOT_FOUND: no such sweep, or none at all.
+        async fn weights(
+            &self,
+            request: tonic::Request<super::WeightsRequest>,
+        ) -> std::result::Result<tonic::Response<Self::WeightsStream>, tonic::Status>;
     }
     #[derive(Debug)]
     pub struct SweepsServer<T> {
@@ -2540,6 +2624,52 @@ pub mod sweeps_server {
                     };
                     Box::pin(fut)
                 }
+                "/sweep.v1.Sweeps/Weights" => {
+                    #[allow(non_camel_case_types)]
+                    struct WeightsSvc<T: Sweeps>(pub Arc<T>);
+                    impl<
+                        T: Sweeps,
+                    > tonic::server::ServerStreamingService<super::WeightsRequest>
+                    for WeightsSvc<T> {
+                        type Response = super::WeightsResponse;
+                        type ResponseStream = T::WeightsStream;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::ResponseStream>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::WeightsRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Sweeps>::weights(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = WeightsSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.server_streaming(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
                 _ => {
                     Box::pin(async move {
                         let mut response = http::Response::new(
@@ -2594,6 +2724,15 @@ pub struct TrainRequest {
     /// So many example segmentations are wanted with the result.
     #[prost(uint32, tag = "4")]
     pub examples: u32,
+    /// The weights of the selected epoch are to be kept.
+    #[prost(bool, tag = "5")]
+    pub keep_weights: bool,
+    /// A checkpoint is to be written after every so many epochs; 0: none.
+    #[prost(uint32, tag = "6")]
+    pub checkpoint_every: u32,
+    /// The attempt: it names its checkpoints.
+    #[prost(message, optional, tag = "7")]
+    pub lease: ::core::option::Option<Lease>,
 }
 /// Trainer to agent.
 #[derive(Clone, PartialEq, ::prost::Message)]

@@ -5,7 +5,7 @@
 
 use super::complaint::Complaint;
 use super::run::AgentError;
-use super::state::{Action, Call, CallId, Registration, State, Synchronizing};
+use super::state::{Action, Call, CallId, Held, Registration, State, Synchronizing};
 use proto::data::Dataset;
 use proto::ids::{Lease, Token};
 use proto::measure::{FailureKind, Outcome};
@@ -228,6 +228,10 @@ impl State {
         if response.status() == CompleteStatus::StaleLease {
             let (job, attempt) = (lease.job.short(), lease.attempt);
             tracing::warn!(%job, %attempt, "refused by the coordinator: the lease is not this worker's any more");
+        }
+        let is_done = |held: &Held| held.request.checkpoint_every > 0 && held.has_result();
+        if self.attempts.get(&lease).is_some_and(is_done) {
+            self.actions.push(Action::Discard(lease.job));
         }
         self.ended.insert(lease, self.last_call);
         self.drop_attempt(&lease);

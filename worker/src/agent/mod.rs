@@ -26,6 +26,6 @@ pub use calls::Answer;
 pub use client::ConnectError;
 pub use finds::Found;
 pub use pipe::{read_frame, write_frame};
-pub use run::{AgentError, Inspect, Options, run};
+pub use run::{AgentError, Discard, Inspect, Options, run};
 pub use slot::Launcher;
 pub use state::{Action, Call, CallId, Profile, Report, State};

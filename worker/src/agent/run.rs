@@ -7,6 +7,7 @@ use super::slot::{self, Launcher, Order};
 use super::state::{Action, Call, CallId, Profile, Report, State};
 use proto::credential::Credential;
 use proto::data::{Dataset, Inventory};
+use proto::ids::JobId;
 use std::collections::BTreeMap;
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -20,6 +21,9 @@ use tonic::Response;
 /// Looks for a data set.
 pub type Inspect = Arc<dyn Fn(&Dataset) -> Result<Inventory, String> + Send + Sync>;
 
+/// Removes the checkpoints of a job that needs them no more.
+pub type Discard = Arc<dyn Fn(JobId) + Send + Sync>;
+
 /// What the worker was told at its start.
 pub struct Options {
     /// What others see of it.
@@ -30,6 +34,8 @@ pub struct Options {
     pub launcher: Launcher,
     /// Looks for a data set: its inventory, or why there is none.
     pub inspect: Inspect,
+    /// Removes checkpoints.
+    pub discard: Discard,
 }
 
 /// Why the worker cannot go on.
@@ -57,7 +63,8 @@ pub async fn run(options: Options, drain: impl Future<Output = ()>) -> Result<()
     let (reporter, mut reports) = mpsc::unbounded_channel();
     let slots = (0..options.profile.slots).map(|index| start_slot(index, &options.launcher, &reporter)).collect();
     let worker = client.worker();
-    let mut hands = Hands { client, slots, inspect: options.inspect, events: JoinSet::new(), calls: BTreeMap::new() };
+    let (inspect, discard) = (options.inspect, options.discard);
+    let mut hands = Hands { client, slots, inspect, discard, events: JoinSet::new(), calls: BTreeMap::new() };
     let mut state = State::new(options.profile, worker, now());
     let mut drain = std::pin::pin!(drain);
     loop {
@@ -113,6 +120,7 @@ struct Hands {
     client: Client,
     slots: Vec<mpsc::UnboundedSender<Order>>,
     inspect: Inspect,
+    discard: Discard,
     events: JoinSet<Event>,
     /// The calls under way.
     calls: BTreeMap<CallId, AbortHandle>,
@@ -135,6 +143,11 @@ impl Hands {
             Action::Train(slot, request) => drop(self.slots[slot].send(Order::Train(request))),
             Action::Stop(slot) => drop(self.slots[slot].send(Order::Stop)),
             Action::Inspect(dataset) => self.look_for(dataset),
+            Action::Discard(job) => {
+                let discard = Arc::clone(&self.discard);
+                // nobody waits for it
+                drop(tokio::task::spawn_blocking(move || discard(job)));
+            }
         }
     }
 

@@ -11,7 +11,7 @@ use super::finds::Finds;
 use super::leaving::Drain;
 use proto::convert::InvalidMessage;
 use proto::data::Dataset;
-use proto::ids::{Lease, WorkerId};
+use proto::ids::{JobId, Lease, WorkerId};
 use proto::measure::{FailureKind, Measurement, Outcome};
 use proto::wire::{Assignment, CompleteRequest, RegisterRequest, SynchronizeRequest, TrainRequest};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -50,6 +50,7 @@ pub type CallId = u64;
 
 /// A call to the coordinator.
 #[derive(Debug, Clone, PartialEq)]
+#[expect(clippy::large_enum_variant, reason = "an action holds it in a box")]
 pub enum Call {
     /// The worker introduces itself.
     Register(RegisterRequest),
@@ -72,6 +73,8 @@ pub enum Action {
     Stop(usize),
     /// Look for a data set.
     Inspect(Dataset),
+    /// Remove the checkpoints of a job: its result is durable.
+    Discard(JobId),
 }
 
 /// What a slot tells. Each job ends with one `Ended` or `Stopped`.
@@ -98,6 +101,13 @@ pub(super) struct Held {
     pub(super) completing: Option<CallId>,
     /// The coordinator has not understood the outcome once.
     pub(super) refused: bool,
+}
+
+impl Held {
+    /// Whether it has ended with a result.
+    pub(super) fn has_result(&self) -> bool {
+        matches!(self.outcome, Some(Outcome::Succeeded(_)))
+    }
 }
 
 /// Whether the coordinator knows this worker.
@@ -222,7 +232,7 @@ impl State {
 
     /// The attempts that the worker holds, and whether each has ended with a result.
     pub fn held(&self) -> impl Iterator<Item = (Lease, bool)> {
-        self.attempts.values().map(|held| (held.lease, matches!(held.outcome, Some(Outcome::Succeeded(_)))))
+        self.attempts.values().map(|held| (held.lease, held.has_result()))
     }
 
     // === jobs ===
@@ -269,7 +279,7 @@ impl State {
     }
 
     fn hold(&self, assignment: Assignment) -> Result<Held, InvalidMessage> {
-        let lease = (&proto::convert::required(assignment.lease, "lease")?).try_into()?;
+        let lease = proto::convert::required(assignment.lease.as_ref(), "lease")?.try_into()?;
         let wire_dataset = proto::convert::required(assignment.dataset, "dataset")?;
         let dataset = Dataset::try_from(&wire_dataset)?;
         let root = self.profile.roots.get(&dataset.name).map(|root| root.to_string_lossy().into_owned());
@@ -278,6 +288,9 @@ impl State {
             dataset: Some(wire_dataset),
             root: root.unwrap_or_default(),
             examples: assignment.examples,
+            keep_weights: assignment.keep_weights,
+            checkpoint_every: assignment.checkpoint_every,
+            lease: assignment.lease,
         };
         Ok(Held {
             lease,

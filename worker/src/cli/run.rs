@@ -2,6 +2,7 @@
 
 use crate::agent::{self, AgentError, Launcher, Options, Profile};
 use crate::data;
+use proto::artifact_store::{ArtifactError, ArtifactStore, checkpoints_of, default_folder};
 use proto::credential::{Credential, TokenFileError};
 use proto::data_folder::name_and_path;
 use proto::hangup;
@@ -46,6 +47,10 @@ pub struct Args {
     /// Folder that keeps resized images [default: the user's cache folder]
     #[arg(long, value_name = "DIR")]
     cache: Option<PathBuf>,
+    /// Folder or bucket (s3://, gs://, az://) that keeps weights and checkpoints [default: the user's data folder]; where several workers
+    /// share it, each goes on at the checkpoints of the others
+    #[arg(long, value_name = "PLACE")]
+    artifacts: Option<String>,
     /// Time without news after which a trainer, the child process that trains, is killed
     #[arg(long, value_name = "TIME", default_value = "1h", value_parser = humantime::parse_duration)]
     patience: Duration,
@@ -88,6 +93,9 @@ pub enum RunError {
         /// Why it cannot be.
         reason: String,
     },
+    /// The place for weights and checkpoints.
+    #[error("--artifacts: {0}")]
+    Artifacts(#[from] ArtifactError),
     /// The connection to the coordinator.
     #[error(transparent)]
     Agent(#[from] AgentError),
@@ -110,7 +118,11 @@ pub fn run(args: Args) -> Result<(), RunError> {
         Some(_) => "simulated".to_owned(),
         None => probe(&args.device)?,
     };
-    let arguments = trainer_arguments(&args, fixed(&args.device, &device));
+    let artifacts = match &args.artifacts {
+        Some(place) => ArtifactStore::at(place)?,
+        None => ArtifactStore::in_folder(&default_folder()),
+    };
+    let arguments = trainer_arguments(&args, fixed(&args.device, &device), &artifacts);
     let cores =
         args.threads.map_or_else(|| std::thread::available_parallelism().map_or(1, usize::from), |n| n as usize);
     let roots: BTreeMap<_, _> = args.data.iter().cloned().collect();
@@ -133,6 +145,11 @@ pub fn run(args: Args) -> Result<(), RunError> {
             threads: (cores / args.slots as usize).max(1),
             patience: args.patience,
         },
+        discard: Arc::new(move |job| {
+            if let Err(error) = artifacts.clear(&checkpoints_of(job)) {
+                tracing::warn!("{error}: the checkpoints of job {} stay there", job.short());
+            }
+        }),
         inspect: Arc::new(move |dataset| {
             let root = inspect_roots.get(&dataset.name).map(PathBuf::as_path);
             data::inventory(dataset, root).map_err(|error| error.line())
@@ -178,8 +195,9 @@ fn fixed<'a>(name: &'a str, found: &str) -> &'a str {
     }
 }
 
-fn trainer_arguments(args: &Args, device: &str) -> Vec<OsString> {
+fn trainer_arguments(args: &Args, device: &str, artifacts: &ArtifactStore) -> Vec<OsString> {
     let mut arguments: Vec<OsString> = vec!["trainer".into(), "--device".into(), device.into()];
+    arguments.extend(["--artifacts".into(), artifacts.to_string().into()]);
     if let Some(duration) = args.simulate {
         arguments.extend(["--simulate".into(), humantime::format_duration(duration).to_string().into()]);
     }

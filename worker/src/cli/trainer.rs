@@ -3,6 +3,7 @@
 use crate::data::default_cache_dir;
 use crate::train::device::DeviceError;
 use crate::trainer::{self, Options, TrainerError};
+use proto::artifact_store::{ArtifactStore, default_folder};
 use std::io::{self, Write};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -16,6 +17,8 @@ pub struct Args {
     simulate: Option<Duration>,
     #[arg(long)]
     cache: Option<PathBuf>,
+    #[arg(long, value_parser = ArtifactStore::at)]
+    artifacts: Option<ArtifactStore>,
     /// Only say what jobs would run on
     #[arg(long)]
     probe: bool,
@@ -40,9 +43,11 @@ pub enum CliError {
 /// # Errors
 /// If the device cannot be opened, or the pipe to the agent breaks.
 pub fn run(args: Args) -> Result<(), CliError> {
-    let Args { device, simulate, cache, probe } = args;
+    let Args { device, simulate, cache, artifacts, probe } = args;
     if probe {
         return Ok(writeln!(io::stdout(), "{}", trainer::probe(&device)?)?);
     }
-    Ok(trainer::run(Options { device, simulate, cache: cache.unwrap_or_else(default_cache_dir) })?)
+    let cache = cache.unwrap_or_else(default_cache_dir);
+    let artifacts = artifacts.unwrap_or_else(|| ArtifactStore::in_folder(&default_folder()));
+    Ok(trainer::run(Options { device, simulate, cache, artifacts })?)
 }

@@ -193,25 +193,40 @@ impl Network {
         self.backend.blend(&self.variables().zip(other.variables()).map(blend).collect::<Vec<_>>(), 1.0 - share)
     }
 
-    /// The state dict as the bytes of a safetensors file.
+    /// The state dict under PyTorch's names. Its tensors share the memory of the variables.
     ///
     /// # Errors
-    /// If a tensor cannot be read.
-    pub fn encode(&self) -> Result<Vec<u8>> {
+    /// If allocation fails.
+    pub fn state_dict(&self) -> Result<BTreeMap<String, Tensor>> {
         let mut tensors: BTreeMap<_, _> =
             self.variables().map(|(name, variable)| (name.clone(), variable.as_detached_tensor())).collect();
         let batches = Tensor::new(self.batches.load(Ordering::Relaxed) as i64, &Device::Cpu)?;
         let norms = self.parameters.running.keys().filter_map(|name| name.strip_suffix(parameters::RUNNING[0]));
         tensors.extend(norms.map(|norm| (format!("{norm}{BATCHES}"), batches.clone())));
-        Ok(safetensors::serialize(tensors, None)?)
+        Ok(tensors)
     }
 
-    /// Reads a state dict.
+    /// The state dict as the bytes of a safetensors file.
+    ///
+    /// # Errors
+    /// If a tensor cannot be read.
+    pub fn encode(&self) -> Result<Vec<u8>> {
+        Ok(safetensors::serialize(self.state_dict()?, None)?)
+    }
+
+    /// Reads the state dict in a safetensors file.
     ///
     /// # Errors
     /// If the file cannot be read, lacks a variable, has an unknown one, or one has another shape.
     pub fn load(&self, path: &Path) -> Result<()> {
-        let tensors = candle_core::safetensors::load(path, &Device::Cpu)?;
+        self.load_state_dict(candle_core::safetensors::load(path, &Device::Cpu)?.into_iter().collect())
+    }
+
+    /// Sets all variables to those of a state dict.
+    ///
+    /// # Errors
+    /// If it lacks a variable, has an unknown one, or one has another shape.
+    pub fn load_state_dict(&self, tensors: BTreeMap<String, Tensor>) -> Result<()> {
         let known = |name: &str| {
             name.ends_with(BATCHES)
                 || self.parameters.trained.contains_key(name)
@@ -219,6 +234,10 @@ impl Network {
         };
         if let Some(name) = tensors.keys().find(|name| !known(name)) {
             candle_core::bail!("`{name}` is not a variable of this network");
+        }
+        if let Some((_, batches)) = tensors.iter().find(|(name, _)| name.ends_with(BATCHES)) {
+            let batches = batches.to_device(&Device::Cpu)?.to_dtype(DType::I64)?.flatten_all()?.to_vec1::<i64>()?;
+            self.batches.store(batches.first().map_or(0, |batches| batches.unsigned_abs()), Ordering::Relaxed);
         }
         self.restore(&Snapshot(tensors.into_iter().filter(|(name, _)| !name.ends_with(BATCHES)).collect()))
     }
@@ -253,3 +272,17 @@ impl Recorded<'_> {
 /// A copy of a network's variables.
 #[derive(Debug)]
 pub struct Snapshot(BTreeMap<String, Tensor>);
+
+impl Snapshot {
+    /// The copy that these tensors are, by the names of the variables.
+    #[must_use]
+    pub fn of(tensors: BTreeMap<String, Tensor>) -> Self {
+        Self(tensors)
+    }
+
+    /// The tensors by the names of the variables.
+    #[must_use]
+    pub fn tensors(&self) -> &BTreeMap<String, Tensor> {
+        &self.0
+    }
+}

@@ -117,6 +117,22 @@ impl Optimizer {
         &self.state
     }
 
+    /// Goes on where a rule for the same variables was after so many steps, with this [`state`](Self::state).
+    ///
+    /// # Errors
+    /// If the state does not fit the variables.
+    pub fn restore(&mut self, steps: u64, state: &[Tensor]) -> Result<()> {
+        if state.len() != self.state.len() || state.iter().zip(&self.state).any(|(new, own)| new.dims() != own.dims()) {
+            candle_core::bail!("the state of the update rule does not fit");
+        }
+        for (new, own) in state.iter().zip(&self.state) {
+            // in place: the parts of each variable share its memory
+            own.slice_set(&new.to_dtype(own.dtype())?.to_device(own.device())?, 0, 0)?;
+        }
+        self.steps = steps;
+        Ok(())
+    }
+
     /// The parts of [`state`](Self::state) that belong to each variable, in its shape.
     #[must_use]
     pub fn state_by_name(&self) -> BTreeMap<&str, &[Tensor]> {

@@ -25,15 +25,23 @@ pub(super) fn result(job: &Job<'_>, state: &mut State, examples: u32) -> Result<
     for plan in device::plans(job.device) {
         tracing::debug!(%plan, "convolutions");
     }
+    let device = device::describe_training(job.device, &job.spec.training);
     Ok(JobResult {
         verdict,
         epochs: state.progress.epoch,
         best_epoch,
         train_seconds: state.progress.seconds,
         parameters: state.learner.network.parameter_count(),
-        device: device::describe_training(job.device, &job.spec.training),
+        device: match &state.earlier {
+            Some(earlier) => format!("{device}, {earlier}"),
+            None => device,
+        },
         split_hash: Some(job.subsets.hash(job.cases.inventory.content)),
-        extras: Extras { baselines: baselines.of(&job.subsets), artifacts: artifacts(job, state, &test, examples)? },
+        extras: Extras {
+            baselines: baselines.of(&job.subsets),
+            artifacts: artifacts(job, state, &test, examples)?,
+            weights: None,
+        },
         validation,
         test,
     })

@@ -27,9 +27,12 @@ pub enum Event<'a> {
         /// Mean loss over the batch, before the step.
         loss: f64,
     },
-    /// After every epoch.
+    /// After every epoch; of a training that goes on at a checkpoint first for the epochs before that.
     Epoch(&'a Measurement),
 }
+
+/// What is done between two epochs, with the training as it is then.
+pub type Between<'a> = &'a mut dyn FnMut(&Session<'_>);
 
 /// Trains a job and evaluates it with the weights of the selected epoch: a [`Session`] from its start to its end. `observe` is
 /// called after every epoch.
@@ -58,8 +61,8 @@ pub fn fit(
 /// selected.
 #[derive(Debug)]
 pub struct Session<'a> {
-    job: Job<'a>,
-    state: State,
+    pub(super) job: Job<'a>,
+    pub(super) state: State,
     examples: u32,
 }
 
@@ -72,7 +75,8 @@ impl<'a> Session<'a> {
         let job = Job::new(spec, cases, device)?;
         let train = &job.subsets.train;
         let learner = Learner::for_cases(spec, train.len() as u32, cases.foreground(train), device)?;
-        let state = State { progress: Progress::default(), learner, selected: None };
+        let progress = Progress::default();
+        let state = State { progress, learner, selected: None, history: Vec::new(), earlier: None };
         Ok(Self { job, state, examples: 0 })
     }
 
@@ -88,23 +92,49 @@ impl<'a> Session<'a> {
         &self.state.learner.network
     }
 
+    /// The job.
+    #[must_use]
+    pub fn spec(&self) -> &JobSpec {
+        self.job.spec
+    }
+
+    /// Number of epochs that were trained.
+    #[must_use]
+    pub fn epochs_done(&self) -> u32 {
+        self.state.progress.epoch
+    }
+
     /// Trains all epochs that are left and evaluates with the weights of the selected one.
     ///
     /// # Errors
     /// If a tensor operation fails.
     pub fn run(&mut self, observe: &mut dyn FnMut(Event<'_>)) -> Result<JobResult, TrainError> {
+        self.run_with(observe, &mut |_| ())
+    }
+
+    /// The same, with something that is done between two epochs.
+    ///
+    /// # Errors
+    /// If a tensor operation fails.
+    pub fn run_with(
+        &mut self,
+        observe: &mut dyn FnMut(Event<'_>),
+        between: Between<'_>,
+    ) -> Result<JobResult, TrainError> {
         let (start, before) = (Instant::now(), self.state.progress.seconds);
+        self.state.history.iter().for_each(|measurement| observe(Event::Epoch(measurement)));
         while !self.is_over() {
             let (train_loss, validation) = self.epoch(observe)?;
             self.state.progress.seconds = before + start.elapsed().as_secs_f64();
-            observe(Event::Epoch(&Measurement {
-                epoch: self.state.progress.epoch,
-                train_loss,
-                validation: validation.scores(),
-                seconds: self.state.progress.seconds,
-            }));
+            let Progress { epoch, seconds, .. } = self.state.progress;
+            let measurement = Measurement { epoch, train_loss, validation: validation.scores(), seconds };
+            observe(Event::Epoch(&measurement));
+            self.state.history.push(measurement);
             if train_loss.is_some() {
                 self.consider(validation)?;
+            }
+            if !self.is_over() {
+                between(self);
             }
         }
         finish::result(&self.job, &mut self.state, self.examples)

@@ -19,7 +19,7 @@ pub struct Learner {
     pub network: Network,
     /// The exponential moving average of its weights and running statistics, if the job asks for it: a network of the same layers.
     pub averaged: Option<Network>,
-    optimizer: Optimizer,
+    pub(super) optimizer: Optimizer,
     /// The gradients of the batches since the last step.
     gathered: Option<Mean>,
     criterion: Criterion,

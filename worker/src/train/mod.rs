@@ -6,6 +6,7 @@
 //!  job       what a training works on: cases, split, device
 //!  state     what changes while it trains
 //!  fit       epochs of steps: the loop; selection says which epoch's weights count
+//!  checkpoint  the state after an epoch <-> bytes
 //!  evaluate  weights and cases -> loss and counts
 //!  finish    the weights of the selected epoch -> the result
 //!  baselines what needs no training, on the same cases; otsu is one of them
@@ -18,6 +19,7 @@
 
 pub mod baselines;
 mod batches;
+mod checkpoint;
 pub mod device;
 mod evaluate;
 mod examples;
@@ -31,10 +33,11 @@ mod state;
 pub mod verdict;
 
 pub use batches::Batches;
-pub use fit::{Event, Session, fit};
+pub use checkpoint::{Checkpoint, CheckpointError};
+pub use fit::{Between, Event, Session, fit};
 pub use learner::Learner;
 pub(crate) use learner::numbers;
-pub use state::{Progress, Selected, State};
+pub use state::{Earlier, Progress, Selected, State};
 
 use crate::data::split::SplitError;
 use proto::spec::{Architecture, Precision};

@@ -3,8 +3,9 @@
 
 use super::learner::Learner;
 use crate::models::Snapshot;
-use proto::measure::Evaluation;
+use proto::measure::{Evaluation, Measurement};
 use serde::{Deserialize, Serialize};
+use std::fmt;
 
 /// A training after some epochs.
 #[derive(Debug)]
@@ -15,6 +16,25 @@ pub struct State {
     pub learner: Learner,
     /// The epoch whose weights count so far; none before the first finite one.
     pub selected: Option<Selected>,
+    /// What every epoch has measured.
+    pub history: Vec<Measurement>,
+    /// What it ran on before it went on at a checkpoint, if that was something else.
+    pub earlier: Option<Earlier>,
+}
+
+/// The epochs before a checkpoint that ran on another device.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Earlier {
+    /// Their number.
+    pub epochs: u32,
+    /// The device in words.
+    pub device: String,
+}
+
+impl fmt::Display for Earlier {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the first {} epochs on {}", self.epochs, self.device)
+    }
 }
 
 /// How far a training is, in plain numbers.

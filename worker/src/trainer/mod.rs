@@ -6,6 +6,7 @@
 //!
 //! The device and the last data set are kept from job to job. The process ends with its standard input, that is with its agent.
 
+mod keeper;
 mod simulated;
 
 use crate::agent::{read_frame, write_frame};
@@ -13,6 +14,8 @@ use crate::data::{self, CaseSet};
 use crate::train::device::{DeviceError, describe, device, release};
 use crate::train::{Event as Told, Session, TrainError};
 use candle_core::Device;
+use keeper::Keeper;
+use proto::artifact_store::ArtifactStore;
 use proto::convert::{InvalidMessage, failure_to_wire, required};
 use proto::data::Dataset;
 use proto::error_chain;
@@ -33,6 +36,8 @@ pub struct Options {
     pub simulate: Option<Duration>,
     /// Where prepared data sets are kept.
     pub cache: PathBuf,
+    /// Where weights and checkpoints are kept.
+    pub artifacts: ArtifactStore,
 }
 
 /// Why the trainer ended before its input did.
@@ -144,14 +149,9 @@ impl Trainer {
             None => self.device.insert(device(&self.options.device)?).clone(),
         };
         let root = Some(Path::new(&request.root)).filter(|root| !root.as_os_str().is_empty());
+        let mut keeper = Keeper::new(self.options.artifacts.clone(), request).map_err(not_understood)?;
         let cases = self.cases(dataset, root, spec)?;
-        let mut session = Session::new(spec, cases, &device)?.with_examples(request.examples);
-        let result = session.run(&mut |told| {
-            if let Told::Epoch(measurement) = told {
-                observe(measurement);
-            }
-        });
-        drop(session);
+        let result = train(&mut keeper, spec, cases, &device, observe);
         if let Err(error) = release(&device) {
             tracing::warn!(%error, "the memory that the job left is not given back");
         }
@@ -178,6 +178,25 @@ impl Trainer {
         }
         Ok(&self.cases.insert((dataset, size, cases)).2)
     }
+}
+
+/// Trains a job, from the last checkpoint of an earlier attempt on if there is one, and keeps its weights if they are wanted.
+fn train(
+    keeper: &mut Keeper,
+    spec: &JobSpec,
+    cases: &CaseSet,
+    device: &Device,
+    observe: &mut dyn FnMut(&Measurement),
+) -> Result<JobResult, TrainError> {
+    let mut session = keeper.resumed(|| Session::new(spec, cases, device))?.with_examples(keeper.wanted.examples);
+    let mut tell = |told: Told<'_>| {
+        if let Told::Epoch(measurement) = told {
+            observe(measurement);
+        }
+    };
+    let mut result = session.run_with(&mut tell, &mut |session| keeper.after_epoch(session))?;
+    result.extras.weights = keeper.keep_weights(spec, session.network(), &result);
+    Ok(result)
 }
 
 impl JobError {

@@ -2,8 +2,11 @@
 #![allow(dead_code, clippy::unwrap_used, reason = "every test uses a part; a test may panic")]
 
 use candle_core::{DType, Device, Tensor, Var};
+use proto::data::Inventory;
+use proto::ids::ContentHash;
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
+use worker::data::CaseSet;
 
 /// At most that many elements of a tensor are in its summary.
 const SAMPLES: usize = 256;
@@ -75,4 +78,24 @@ pub(crate) fn error(found: &Tensor, expected: &Tensor, floor: f64) -> f64 {
     let scale = norm(&expected[..samples]).max(floor).max(f64::MIN_POSITIVE);
     (norm(&distance[..samples]) / scale)
         .max(distance[samples].abs() / expected[samples].max(floor).max(f64::MIN_POSITIVE))
+}
+
+/// Bright discs on dark ground, `count` of them.
+pub(crate) fn blobs(count: usize) -> CaseSet {
+    const SIZE: usize = 32;
+    let mut masks = Vec::new();
+    let mut images = Vec::new();
+    for case in 0..count {
+        let (x, y, radius) = (10 + case * 7 % 13, 9 + case * 5 % 14, 4 + case % 5);
+        let inside =
+            |pixel: usize| (pixel % SIZE).abs_diff(x).pow(2) + (pixel / SIZE).abs_diff(y).pow(2) < radius.pow(2);
+        let mask: Vec<u8> = (0..SIZE * SIZE).map(|pixel| u8::from(inside(pixel))).collect();
+        let noise = |pixel: usize| (pixel * 37 + case * 11) as u8 % 50;
+        for channel in 0..3 {
+            images.extend((0..SIZE * SIZE).map(|pixel| mask[pixel] * (150 - 40 * channel) + noise(pixel)));
+        }
+        masks.extend(mask);
+    }
+    let cases = (0..count).map(|case| format!("{case:03}")).collect();
+    CaseSet::new(Inventory::new(ContentHash(1), cases), SIZE as u32, images, masks)
 }

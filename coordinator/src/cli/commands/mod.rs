@@ -17,3 +17,4 @@ pub mod store;
 pub mod submit;
 pub mod tables;
 pub mod watch;
+pub mod weights;

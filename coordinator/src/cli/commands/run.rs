@@ -152,7 +152,13 @@ async fn follow(
         let command = [vec!["worker --coordinator".into(), server.url().into()], server.credentials()].concat();
         progress.say(&format!("waiting for workers: {}", command.join(OsStr::new(" ")).display()));
     }
-    let mut workers = LocalWorkers::start(&args.local, &server.url(), &server.credentials(), args.simulate)?;
+    let mut workers = LocalWorkers::start(
+        &args.local,
+        &server.url(),
+        &args.server.artifacts(),
+        &server.credentials(),
+        args.simulate,
+    )?;
     let result = tokio::select! {
         end = watch(&server.handle, sweep, progress) => end,
         status = workers.ended() => match status.code() {

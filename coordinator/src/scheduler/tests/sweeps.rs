@@ -23,10 +23,10 @@ fn jobs_run_in_blocks_of_one_replicate_and_each_once() {
 fn pictures_are_wanted_of_the_first_replicates() {
     let mut sim = Sim::new();
     let mut plan = sweep("a", "[bce, dice]", 3);
-    plan.artifacts = Artifacts { examples: 5, replicates: 2 };
+    plan.artifacts = Artifacts { examples: 5, replicates: 2, weights: false };
     sim.submit(plan);
     let worker = sim.worker(1, 6);
-    let wanted = |reply: Synchronized| reply.grants.iter().map(|grant| grant.examples).collect::<Vec<_>>();
+    let wanted = |reply: Synchronized| reply.grants.iter().map(|grant| grant.wanted.examples).collect::<Vec<_>>();
     assert_eq!(wanted(sim.synchronize(worker, &[], 6)), [5, 5, 5, 5, 0, 0]);
     let mut again = wanted(sim.synchronize(worker, &[], 6));
     again.sort_unstable();

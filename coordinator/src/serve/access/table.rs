@@ -52,7 +52,7 @@ pub(super) struct Row {
 }
 
 /// A path that ends with a slash stands for all calls of the service.
-const TABLE: [Row; 16] = [
+const TABLE: [Row; 17] = [
     Row { path: "/grpc.health.v1.Health/", is_for: For::Everybody },
     Row { path: "/grpc.reflection.v1.ServerReflection/", is_for: For::Known },
     Row { path: "/sweep.v1.Enrolment/Enrol", is_for: For::Joining },
@@ -69,6 +69,7 @@ const TABLE: [Row; 16] = [
     Row { path: "/sweep.v1.Sweeps/Job", is_for: For::Readers },
     Row { path: "/sweep.v1.Sweeps/Log", is_for: For::Readers },
     Row { path: "/sweep.v1.Sweeps/Report", is_for: For::Readers },
+    Row { path: "/sweep.v1.Sweeps/Weights", is_for: For::Readers },
 ];
 
 /// The row of a call. A call that has none is for nobody.

@@ -12,6 +12,7 @@ use crate::data::{self, DataError};
 use crate::new_file::NewFile;
 use crate::train::device::{self, DeviceError};
 use crate::train::{Event, Session, TrainError};
+use crate::weights::{self, About};
 use proto::data_folder::name_and_path;
 use proto::file::{JobFile, LoadError};
 use proto::ids::JobId;
@@ -151,7 +152,7 @@ pub fn run(args: Args) -> Result<(), TrainCommandError> {
         loaded.map_err(|error| TrainCommandError::Weights { path: path.clone(), reason: reason(error) })?;
     }
     // an hour of training later it is too late to find a folder missing
-    let weights = args.save.as_deref().map(|path| NewFile::create(path).map_err(output(path))).transpose()?;
+    let saved = args.save.as_deref().map(|path| NewFile::create(path).map_err(output(path))).transpose()?;
     let traced = args.trace.as_deref().unwrap_or(Path::new(""));
     let mut trace = Trace::create(args.trace.as_deref()).map_err(output(traced))?;
     let result = session.run(&mut |event| {
@@ -161,8 +162,9 @@ pub fn run(args: Args) -> Result<(), TrainCommandError> {
         }
     })?;
     trace.finish().map_err(output(traced))?;
-    if let (Some(mut file), Some(path)) = (weights, &args.save) {
-        let encoded = session.network().encode().map_err(io::Error::other);
+    if let (Some(mut file), Some(path)) = (saved, &args.save) {
+        let about = About::new(&spec, result.best_epoch, result.split_hash);
+        let encoded = weights::encode(&about, session.network()).map_err(io::Error::other);
         let written = encoded.and_then(|bytes| file.write_all(&bytes));
         written.and_then(|()| file.keep()).map_err(output(path))?;
     }

@@ -131,6 +131,12 @@ fn protocol(plan: &Plan) -> Vec<(&'static str, String)> {
         };
         lines.push(("pictures", format!("{} of {jobs}", artifacts.examples)));
     }
+    if artifacts.weights {
+        lines.push(("weights", "those of each job's selected epoch are kept".to_owned()));
+    }
+    if plan.checkpoint_every > 0 {
+        lines.push(("checkpoints", format!("after every {} epochs of a job", plan.checkpoint_every)));
+    }
     lines.extend(plan.stopping.as_ref().map(stopping));
     lines
 }

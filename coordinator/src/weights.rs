@@ -1,0 +1,99 @@
+//! The weights that the jobs of a sweep have kept: which there are, and their bytes. They lie where the workers wrote them; whoever can
+//! read that place reads them there.
+
+use crate::analysis::versus_best;
+use crate::results::{self, JobRow, ResultsError};
+use crate::store::Reader;
+use crate::tables::Analysed;
+use proto::artifact_store::{ArtifactError, ArtifactStore, weights_name};
+use proto::extras::KeptWeights;
+use proto::ids::{JobId, WeightsHash};
+use std::ffi::OsString;
+use std::path::Path;
+
+/// Whose weights are asked for.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Asked {
+    /// The sweep; empty for the one submitted last.
+    pub sweep: String,
+    /// Only those of the leading candidate.
+    pub best: bool,
+}
+
+/// A job with a result, and the weights that it kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct JobWeights {
+    /// The job.
+    pub job: JobId,
+    /// Its weights, if it kept them.
+    pub kept: Option<KeptWeights>,
+}
+
+/// Why there are no bytes of weights.
+#[derive(Debug, thiserror::Error)]
+pub enum WeightsError {
+    /// The place cannot be read.
+    #[error(transparent)]
+    Artifact(#[from] ArtifactError),
+    /// The file is not there.
+    #[error("{store} has no {name}: the worker kept it at {kept}; name that folder or bucket with --artifacts")]
+    Missing {
+        /// Where it was looked for.
+        store: String,
+        /// The name of the file.
+        name: String,
+        /// Where the worker says that it is.
+        kept: String,
+    },
+    /// It is another file.
+    #[error(
+        "{store}/{name} is damaged: its hash is {found}, not {expected}; take it from a copy, or run its job again"
+    )]
+    Damaged {
+        /// Where it is.
+        store: String,
+        /// The name of the file.
+        name: String,
+        /// The hash that the worker told.
+        expected: String,
+        /// The hash of what is there.
+        found: String,
+    },
+}
+
+/// Where local workers keep weights and checkpoints unless another place is named: beside the store.
+#[must_use]
+pub fn beside(store: &Path) -> String {
+    let mut folder = OsString::from(std::path::absolute(store).unwrap_or_else(|_| store.to_owned()));
+    folder.push(".artifacts");
+    folder.to_string_lossy().into_owned()
+}
+
+/// The jobs of a sweep that have a result, with the weights that they kept.
+///
+/// # Errors
+/// If the store cannot be read, or has no such sweep.
+pub fn of_sweep(reader: &Reader, asked: &Asked) -> Result<Vec<JobWeights>, ResultsError> {
+    let results = results::read(reader, &asked.sweep)?;
+    let leader = if asked.best { versus_best::best(&Analysed::of(&results).analysis) } else { None };
+    let is_asked = |row: &&JobRow| row.result.is_some() && (!asked.best || Some(row.candidate) == leader);
+    let kept = |row: &JobRow| Ok(JobWeights { job: row.job, kept: reader.weights(row.job)? });
+    results.jobs.iter().filter(is_asked).map(kept).collect()
+}
+
+/// Reads the file with the weights of a job.
+///
+/// # Errors
+/// If it is not there, or is not the one that the worker wrote.
+pub fn read(store: &ArtifactStore, job: JobId, kept: &KeptWeights) -> Result<Vec<u8>, WeightsError> {
+    let name = weights_name(job, kept.hash);
+    let Some(bytes) = store.get(&name)? else {
+        return Err(WeightsError::Missing { store: store.to_string(), name, kept: kept.place.to_string() });
+    };
+    let found = WeightsHash::of(&bytes);
+    if found == kept.hash {
+        return Ok(bytes);
+    }
+    let (expected, found) = (kept.hash.short(), found.short());
+    Err(WeightsError::Damaged { store: store.to_string(), name, expected, found })
+}

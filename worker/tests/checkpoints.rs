@@ -1,0 +1,135 @@
+//! A training that goes on at a checkpoint: the same bits as one that was never interrupted, and no epoch before it again.
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+mod common;
+
+use candle_core::Device;
+use common::blobs;
+use proto::ids::ContentHash;
+use proto::measure::{JobResult, Measurement};
+use proto::spec::{
+    Architecture, Data, EpochChoice, JobSpec, LossName, Metric, Model, Optimizer, Seeds, Selection, Split, Trainer,
+    Training,
+};
+use std::collections::BTreeMap;
+use worker::data::CaseSet;
+use worker::tensor_file::TensorFileError;
+use worker::train::{Checkpoint, CheckpointError, Event, Session};
+use worker::weights::{self, About, Weights, WeightsError};
+
+const EPOCHS: u32 = 4;
+
+fn spec(architecture: Architecture, optimizer: Optimizer, epoch: EpochChoice) -> JobSpec {
+    JobSpec {
+        trainer: Trainer::Candle,
+        data: Data { content: ContentHash(1), image_size: 32 },
+        split: Split { train: 10, validation: 4, test: 4, ..Split::default() },
+        architecture,
+        model: Model { width: 4 },
+        loss: LossName::Bce.into(),
+        learning_rate: 1e-2,
+        training: Training { epochs: EPOCHS, batch_size: 4, optimizer, ..Training::default() },
+        selection: Selection { metric: Metric::Iou, epoch },
+        seeds: Seeds { split_seed: 1, init_seed: 2, order_seed: 3 },
+        simulation: None,
+    }
+}
+
+/// What a training has told and come to, without times.
+#[derive(Debug, PartialEq)]
+struct Told {
+    steps: Vec<(u32, u32, u64)>,
+    measurements: Vec<Measurement>,
+    result: JobResult,
+    /// Of the weights that the result is of.
+    weights: blake3::Hash,
+}
+
+/// Trains a session to its end; `checkpoints` gets a checkpoint of each epoch but the last.
+fn train(mut session: Session<'_>, checkpoints: &mut BTreeMap<u32, Vec<u8>>) -> Told {
+    let (mut steps, mut measurements) = (Vec::new(), Vec::new());
+    let mut observe = |event: Event<'_>| match event {
+        Event::Step { epoch, step, loss, .. } => steps.push((epoch, step, loss.to_bits())),
+        Event::Epoch(measurement) => measurements.push(Measurement { seconds: 0.0, ..*measurement }),
+    };
+    let mut keep =
+        |session: &Session<'_>| drop(checkpoints.insert(session.epochs_done(), session.checkpoint().unwrap()));
+    let mut result = session.run_with(&mut observe, &mut keep).unwrap();
+    result.train_seconds = 0.0;
+    let about = About::new(session.spec(), result.best_epoch, result.split_hash);
+    let weights = blake3::hash(&weights::encode(&about, session.network()).unwrap());
+    Told { steps, measurements, result, weights }
+}
+
+/// The training that goes on at a checkpoint.
+fn resumed(spec: &JobSpec, cases: &CaseSet, checkpoint: &[u8]) -> Told {
+    let mut session = Session::new(spec, cases, &Device::Cpu).unwrap();
+    session.resume(&Checkpoint::decode(checkpoint.to_vec()).unwrap()).unwrap();
+    train(session, &mut BTreeMap::new())
+}
+
+#[test]
+fn a_training_goes_on_at_any_epoch_with_the_same_bits() {
+    let cases = blobs(18);
+    let jobs = [
+        spec(Architecture::SegNet, Optimizer::Adam, EpochChoice::Best),
+        spec(Architecture::UNet, Optimizer::AdamW, EpochChoice::Last),
+        spec(Architecture::UNet2, Optimizer::Sgd, EpochChoice::Best),
+    ];
+    for spec in &jobs {
+        let mut checkpoints = BTreeMap::new();
+        let whole = train(Session::new(spec, &cases, &Device::Cpu).unwrap(), &mut checkpoints);
+        assert_eq!(checkpoints.keys().copied().collect::<Vec<_>>(), [1, 2, 3]);
+        assert_eq!((whole.measurements.len(), whole.steps.len()), (4, 12));
+        for (epoch, checkpoint) in &checkpoints {
+            let rest = resumed(spec, &cases, checkpoint);
+            let later: Vec<_> = whole.steps.iter().copied().filter(|(of, ..)| of > epoch).collect();
+            assert_eq!(rest.steps, later, "no epoch before the checkpoint again");
+            let all = Told { steps: whole.steps.clone(), ..rest };
+            assert_eq!(all, whole, "{}, after epoch {epoch}", spec.architecture);
+        }
+    }
+}
+
+#[test]
+fn what_is_no_checkpoint_of_the_job_is_refused() {
+    let cases = blobs(18);
+    let own = spec(Architecture::UNet, Optimizer::Adam, EpochChoice::Best);
+    let mut checkpoints = BTreeMap::new();
+    let mut session = Session::new(&own, &cases, &Device::Cpu).unwrap();
+    session.run_with(&mut |_| (), &mut |session| drop(checkpoints.insert(1, session.checkpoint().unwrap()))).unwrap();
+    let bytes = &checkpoints[&1];
+
+    let other = JobSpec { learning_rate: 2e-2, ..own.clone() };
+    let mut session = Session::new(&other, &cases, &Device::Cpu).unwrap();
+    let refused = session.resume(&Checkpoint::decode(bytes.clone()).unwrap()).unwrap_err();
+    assert!(matches!(refused, CheckpointError::OtherJob { .. }));
+    assert_eq!(refused.to_string(), format!("it is of job {}, not of {}", own.id(), other.id()));
+
+    let mut torn = bytes.clone();
+    torn.truncate(bytes.len() / 2);
+    assert!(matches!(Checkpoint::decode(torn), Err(CheckpointError::File(TensorFileError::Format(_)))));
+    let mut flipped = bytes.clone();
+    flipped[bytes.len() - 3] ^= 4;
+    assert!(matches!(Checkpoint::decode(flipped), Err(CheckpointError::File(TensorFileError::Damaged))));
+
+    let session = Session::new(&own, &cases, &Device::Cpu).unwrap();
+    let kept = weights::encode(&About::new(&own, 1, None), session.network()).unwrap();
+    let refused = Checkpoint::decode(kept.clone()).unwrap_err().to_string();
+    assert_eq!(refused, "it holds a weights, version 1; this build goes on at a checkpoint, version 1");
+    assert!(matches!(Weights::decode(bytes.clone()), Err(WeightsError::Kind { kind, .. }) if kind == "checkpoint"));
+    assert!(Weights::decode(kept).is_ok());
+}
+
+#[test]
+fn weights_make_the_network_that_they_are_of() {
+    let cases = blobs(18);
+    let spec = spec(Architecture::SegNet, Optimizer::Adam, EpochChoice::Best);
+    let mut session = Session::new(&spec, &cases, &Device::Cpu).unwrap();
+    let result = session.run(&mut |_| ()).unwrap();
+    let about = About::new(&spec, result.best_epoch, result.split_hash);
+    let weights = Weights::decode(weights::encode(&about, session.network()).unwrap()).unwrap();
+    assert_eq!(weights.about, about);
+    let network = weights.network(&Device::Cpu).unwrap();
+    assert_eq!(network.hash().unwrap(), session.network().hash().unwrap());
+}
