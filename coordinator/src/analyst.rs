@@ -85,7 +85,7 @@ pub fn answer(reader: &Reader, question: &Question) -> Result<Written, TableErro
         return Err(TableError::EveryMetric(question.rows));
     }
     let tables = match Maker::of(question.rows) {
-        Maker::Analysis(make) => by_metrics(results, question, make),
+        Maker::Analysis(make) => by_metrics(results, question, make)?,
         Maker::Results(make) => {
             results.jobs.retain(|job| question.state.is_none_or(|state| job.state == state));
             vec![make(&results)]
@@ -100,7 +100,11 @@ pub fn answer(reader: &Reader, question: &Question) -> Result<Written, TableErro
 
 /// The tables of an analysis by each metric that is asked for; one table of all of them, where the format holds one or the candidates
 /// are shown.
-fn by_metrics(results: SweepResults, question: &Question, make: fn(&Analysed) -> Table) -> Vec<Table> {
+fn by_metrics(
+    results: SweepResults,
+    question: &Question,
+    make: fn(&Analysed) -> Table,
+) -> Result<Vec<Table>, ResultsError> {
     let metrics = match &question.metrics[..] {
         [] => vec![results.head.metric],
         metrics => metrics.to_vec(),
@@ -108,15 +112,15 @@ fn by_metrics(results: SweepResults, question: &Question, make: fn(&Analysed) ->
     let mut results = results;
     let mut analysed = Vec::new();
     for metric in metrics {
-        results = results.shown_by(metric);
+        results = results.shown_by(metric)?;
         analysed.push(Analysed::of(&results));
     }
-    match &analysed[..] {
+    Ok(match &analysed[..] {
         [only] => vec![make(only)],
         several if question.rows == TableKind::Candidates => vec![tables::side_by_side(several)],
         several if question.format.holds_one_table() => vec![tables::stacked(several, make)],
         several => several.iter().map(make).collect(),
-    }
+    })
 }
 
 /// Writes the part of each table that is wanted, one after the other.

@@ -72,7 +72,7 @@ pub fn files<E: From<PublishError>>(
 ) -> Result<(), E> {
     let mut results = results::read(reader, &asked.sweep).map_err(PublishError::from)?;
     if let Some(metric) = asked.metric {
-        results = results.shown_by(metric);
+        results = results.shown_by(metric).map_err(|error| PublishError::Results(error.into()))?;
     }
     let sweep = results.head.sweep.clone();
     let mut each = |file: &str, bytes: &[u8]| each(&sweep, file, bytes);

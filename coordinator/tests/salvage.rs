@@ -72,7 +72,7 @@ impl Bench {
 
 fn result(index: u32) -> JobResult {
     let counts = |case| CaseCounts { case, counts: Counts { tp: 10 + index, fp: 2, fn_: 3, tn: 4 } };
-    let evaluation = |case| Evaluation { loss: 0.25, cases: vec![counts(case)] };
+    let evaluation = |case| Evaluation::of(0.25, vec![counts(case)]);
     let baseline = |baseline| BaselineCounts { baseline, validation: vec![counts(0)], test: vec![counts(1)] };
     JobResult {
         verdict: Verdict::Trained,
@@ -87,6 +87,7 @@ fn result(index: u32) -> JobResult {
         extras: Extras {
             baselines: Baseline::ALL.map(baseline).to_vec(),
             artifacts: vec![Artifact { case: 1, rank: 1, of: 1, iou: 0.5, png: vec![7; 20] }],
+            weights: None,
         },
     }
 }

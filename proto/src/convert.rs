@@ -5,7 +5,9 @@ mod status;
 
 use crate::extras::{Artifact, Baseline, BaselineCounts, Extras, KeptWeights};
 use crate::ids::{Attempt, InvalidId, Lease};
-use crate::measure::{CaseCounts, Counts, Evaluation, FailureKind, JobResult, Measurement, Outcome, Scores, Verdict};
+use crate::measure::{
+    CaseCounts, Counts, Evaluation, FailureKind, JobResult, Measured, Measurement, Outcome, Scores, Verdict,
+};
 use crate::spec::Metric;
 use crate::text::{Line, Tail};
 use crate::wire;
@@ -84,7 +86,7 @@ impl TryFrom<&wire::Measurement> for Measurement {
             return Err(InvalidMessage::Value("measurement.epoch"));
         }
         let validation = Scores::from(required(measurement.validation.as_ref(), "measurement.validation")?);
-        let scores = Metric::ALL.iter().filter_map(|metric| validation.get(*metric));
+        let scores = Metric::OF_EPOCHS.iter().filter_map(|metric| validation.get(*metric));
         if !scores.chain(measurement.train_loss).all(f64::is_finite) {
             return Err(InvalidMessage::Value("measurement.validation"));
         }
@@ -108,7 +110,15 @@ fn is_duration(seconds: f64) -> bool {
 
 impl From<&Evaluation> for wire::Evaluation {
     fn from(evaluation: &Evaluation) -> Self {
-        Self { loss: evaluation.loss, counts: pack(&evaluation.cases) }
+        let measured = |Measured { metric, values }: &Measured| wire::Measured {
+            metric: metric.name().to_owned(),
+            values: values.iter().map(|value| value.unwrap_or(f64::NAN)).collect(),
+        };
+        Self {
+            loss: evaluation.loss,
+            counts: pack(&evaluation.cases),
+            measured: evaluation.measured.iter().map(measured).collect(),
+        }
     }
 }
 
@@ -116,8 +126,28 @@ impl TryFrom<&wire::Evaluation> for Evaluation {
     type Error = InvalidMessage;
 
     fn try_from(evaluation: &wire::Evaluation) -> Result<Self, InvalidMessage> {
-        Ok(Self { loss: evaluation.loss, cases: unpack(&evaluation.counts)? })
+        let cases = unpack(&evaluation.counts)?;
+        let measured: Vec<_> = evaluation
+            .measured
+            .iter()
+            .map(|measured| read_measured(measured, cases.len()))
+            .collect::<Result<_, _>>()?;
+        let metrics: BTreeSet<_> = measured.iter().map(|measured| measured.metric).collect();
+        if metrics.len() < measured.len() {
+            return Err(InvalidMessage::Value("evaluation.measured"));
+        }
+        Ok(Self { loss: evaluation.loss, cases, measured })
     }
+}
+
+/// A metric with a value for each of the cases.
+fn read_measured(measured: &wire::Measured, cases: usize) -> Result<Measured, InvalidMessage> {
+    let metric = Metric::from_name(&measured.metric).filter(|metric| Metric::MEASURED.contains(metric));
+    // an infinite distance would be one to nothing
+    let are_sound = measured.values.iter().all(|value| value.is_nan() || value.is_finite() && *value >= 0.0);
+    let metric = metric.filter(|_| are_sound && measured.values.len() == cases);
+    let values = measured.values.iter().map(|value| Some(*value).filter(|value| value.is_finite())).collect();
+    Ok(Measured { metric: metric.ok_or(InvalidMessage::Value("evaluation.measured"))?, values })
 }
 
 /// Five numbers a case: its index, TP, FP, FN, TN.

@@ -36,6 +36,7 @@ pub mod bearer;
 pub mod cases;
 pub mod convert;
 pub mod cost;
+pub mod counts;
 pub mod credential;
 pub mod data;
 pub mod data_folder;

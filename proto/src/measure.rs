@@ -1,106 +1,15 @@
-//! Measurements and results. Scores are ratios of integer counts, taken last (`Counts` -> `Scores`), so that every part of
-//! the product computes the same number from the same pixels.
+//! Measurements and results, and the scores that they come to.
 
+pub use crate::counts::{CaseCounts, Counts};
+
+use crate::counts::pooled;
 use crate::extras::Extras;
 use crate::ids::SplitHash;
 use crate::spec::{Metric, Subset};
 use crate::text::{Line, Tail};
 use serde::{Deserialize, Serialize};
 
-/// Pixels of one case, by prediction (sigmoid >= 0.5) and truth.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub struct Counts {
-    /// Foreground, predicted so.
-    pub tp: u32,
-    /// Background, predicted foreground.
-    pub fp: u32,
-    /// Foreground, predicted background.
-    #[serde(rename = "fn")]
-    pub fn_: u32,
-    /// Background, predicted so.
-    pub tn: u32,
-}
-
-impl Counts {
-    /// Intersection over union; 1 where both masks are empty.
-    #[must_use]
-    pub fn iou(&self) -> f64 {
-        ratio(self.tp, self.tp + self.fp + self.fn_)
-    }
-
-    /// The share of the ten thresholds .50, .55, ..., .95 that lie strictly below the IoU: `clamp(ceil(20 (I/U - 1/2)), 0, 10) / 10`
-    /// in integers, because floats disagree where I/U is a threshold.
-    #[must_use]
-    pub fn thresholded_iou(&self) -> f64 {
-        let intersection = i64::from(self.tp);
-        let union = intersection + i64::from(self.fp) + i64::from(self.fn_);
-        if union == 0 {
-            return 1.0;
-        }
-        let above = 20 * intersection - 10 * union;
-        let thresholds = if above <= 0 { 0 } else { (above + union - 1) / union };
-        thresholds.min(10) as f64 / 10.0
-    }
-
-    /// `2 TP / (2 TP + FP + FN)`; 1 where both masks are empty.
-    #[must_use]
-    pub fn dice(&self) -> f64 {
-        ratio(2 * self.tp, 2 * self.tp + self.fp + self.fn_)
-    }
-
-    /// `TP / (TP + FN)`; 1 where there is no foreground.
-    #[must_use]
-    pub fn sensitivity(&self) -> f64 {
-        ratio(self.tp, self.tp + self.fn_)
-    }
-
-    /// `TN / (TN + FP)`; 1 where there is no background.
-    #[must_use]
-    pub fn specificity(&self) -> f64 {
-        ratio(self.tn, self.tn + self.fp)
-    }
-
-    /// Share of right pixels.
-    #[must_use]
-    pub fn accuracy(&self) -> f64 {
-        ratio(self.tp + self.tn, self.pixels())
-    }
-
-    /// The score of that name; `None` for the loss, which no counts tell.
-    #[must_use]
-    pub fn score(&self, metric: Metric) -> Option<f64> {
-        match metric {
-            Metric::Loss => None,
-            Metric::Iou => Some(self.iou()),
-            Metric::ThresholdedIou => Some(self.thresholded_iou()),
-            Metric::Dice => Some(self.dice()),
-            Metric::Sensitivity => Some(self.sensitivity()),
-            Metric::Specificity => Some(self.specificity()),
-            Metric::Accuracy => Some(self.accuracy()),
-        }
-    }
-
-    /// Number of pixels of the case.
-    #[must_use]
-    pub fn pixels(&self) -> u32 {
-        self.tp + self.fp + self.fn_ + self.tn
-    }
-}
-
-fn ratio(part: u32, whole: u32) -> f64 {
-    if whole == 0 { 1.0 } else { f64::from(part) / f64::from(whole) }
-}
-
-/// The counts of one case. Cases are named by their index in the data set's sorted list.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct CaseCounts {
-    /// Index of the case.
-    pub case: u32,
-    /// Its pixels.
-    pub counts: Counts,
-}
-
-/// Scores of a subset: the mean over its cases. `None` where the number is not finite.
+/// The scores of a subset that every epoch has ([`Metric::OF_EPOCHS`]): means over its cases. `None` where the number is not finite.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
 pub struct Scores {
     /// Mean loss over the cases.
@@ -111,11 +20,11 @@ pub struct Scores {
     pub thresholded_iou: Option<f64>,
     /// Mean of [`Counts::dice`].
     pub dice: Option<f64>,
-    /// Mean of [`Counts::sensitivity`].
+    /// Mean sensitivity of the cases.
     pub sensitivity: Option<f64>,
-    /// Mean of [`Counts::specificity`].
+    /// Mean specificity of the cases.
     pub specificity: Option<f64>,
-    /// Mean of [`Counts::accuracy`].
+    /// Mean accuracy of the cases.
     pub accuracy: Option<f64>,
 }
 
@@ -123,21 +32,18 @@ impl Scores {
     /// The scores of a subset from its loss and its cases; no cases, no scores.
     #[must_use]
     pub fn of(loss: f64, cases: &[CaseCounts]) -> Self {
-        let mean = |score: fn(&Counts) -> f64| {
-            (!cases.is_empty()).then(|| cases.iter().map(|case| score(&case.counts)).sum::<f64>() / cases.len() as f64)
-        };
         Self {
             loss: Some(loss).filter(|loss| loss.is_finite()),
-            iou: mean(Counts::iou),
-            thresholded_iou: mean(Counts::thresholded_iou),
-            dice: mean(Counts::dice),
-            sensitivity: mean(Counts::sensitivity),
-            specificity: mean(Counts::specificity),
-            accuracy: mean(Counts::accuracy),
+            iou: mean(cases, Metric::Iou),
+            thresholded_iou: mean(cases, Metric::ThresholdedIou),
+            dice: mean(cases, Metric::Dice),
+            sensitivity: mean(cases, Metric::Sensitivity),
+            specificity: mean(cases, Metric::Specificity),
+            accuracy: mean(cases, Metric::Accuracy),
         }
     }
 
-    /// The score of that name.
+    /// The score of that name; `None` for a metric that epochs do not have.
     #[must_use]
     pub fn get(&self, metric: Metric) -> Option<f64> {
         match metric {
@@ -148,19 +54,15 @@ impl Scores {
             Metric::Sensitivity => self.sensitivity,
             Metric::Specificity => self.specificity,
             Metric::Accuracy => self.accuracy,
+            _ => None,
         }
     }
 }
 
-impl Metric {
-    /// Whether `new` is strictly better than `old` under this metric.
-    #[must_use]
-    pub fn better(self, new: f64, old: f64) -> bool {
-        match self {
-            Self::Loss => new < old,
-            _ => new > old,
-        }
-    }
+/// The mean of a score of each case; no cases, no score.
+fn mean(cases: &[CaseCounts], metric: Metric) -> Option<f64> {
+    let sum = cases.iter().map(|case| case.counts.score(metric)).sum::<Option<f64>>()?;
+    (!cases.is_empty()).then(|| sum / cases.len() as f64)
 }
 
 /// The numbers of one epoch.
@@ -218,13 +120,55 @@ pub struct Evaluation {
     pub loss: f64,
     /// Counts of every case, in the split's order.
     pub cases: Vec<CaseCounts>,
+    /// What was measured on the masks because the job asks for it; each metric at most once.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub measured: Vec<Measured>,
+}
+
+/// A metric that pixel counts do not tell, case by case.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Measured {
+    /// One of [`Metric::MEASURED`].
+    pub metric: Metric,
+    /// Its value on every case, in the order of the cases; `None` where a case has none.
+    pub values: Vec<Option<f64>>,
 }
 
 impl Evaluation {
-    /// The scores of the subset.
+    /// The evaluation of cases of which nothing but their pixels was counted.
+    #[must_use]
+    pub fn of(loss: f64, cases: Vec<CaseCounts>) -> Self {
+        Self { loss, cases, measured: Vec::new() }
+    }
+
+    /// The scores of the subset that every epoch has.
     #[must_use]
     pub fn scores(&self) -> Scores {
         Scores::of(self.loss, &self.cases)
+    }
+
+    /// The score of the subset by any metric; `None` if it is not finite, or was not measured.
+    #[must_use]
+    pub fn score(&self, metric: Metric) -> Option<f64> {
+        if metric == Metric::Loss {
+            return Some(self.loss).filter(|loss| loss.is_finite());
+        }
+        if let Some(measured) = self.measured.iter().find(|measured| measured.metric == metric) {
+            let values: Vec<_> = measured.values.iter().flatten().collect();
+            return (!values.is_empty()).then(|| values.iter().copied().sum::<f64>() / values.len() as f64);
+        }
+        pooled(metric, &self.cases).or_else(|| mean(&self.cases, metric))
+    }
+
+    /// The cases that have a score of their own by a metric, by their indices, each with its score.
+    #[must_use]
+    pub fn case_scores(&self, metric: Metric) -> Vec<(u32, f64)> {
+        let measured = self.measured.iter().find(|measured| measured.metric == metric);
+        let score = |(index, case): (usize, &CaseCounts)| match measured {
+            Some(measured) => Some((case.case, measured.values.get(index).copied()??)),
+            None => Some((case.case, case.counts.score(metric)?)),
+        };
+        self.cases.iter().enumerate().filter_map(score).collect()
     }
 }
 
@@ -308,56 +252,4 @@ pub enum Outcome {
     },
     /// Given back unfinished, because the worker drains.
     Released,
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// `tp` of 100 pixels of union.
-    fn counts(tp: u32) -> Counts {
-        Counts { tp, fp: 100 - tp, fn_: 0, tn: 0 }
-    }
-
-    #[test]
-    fn thresholded_iou_is_exact_at_the_thresholds() {
-        // clamp(20 (IoU - .5), 0, 10).ceil() / 10 in exact arithmetic; f32 and f64 give .2, .3 or .4 at some of them
-        let expected = [
-            (0, 0.0),
-            (50, 0.0),
-            (51, 0.1),
-            (55, 0.1),
-            (56, 0.2),
-            (65, 0.3),
-            (75, 0.5),
-            (95, 0.9),
-            (96, 1.0),
-            (100, 1.0),
-        ];
-        for (tp, score) in expected {
-            assert_eq!(counts(tp).thresholded_iou(), score, "{tp}/100");
-        }
-    }
-
-    #[test]
-    fn empty_masks_that_agree_score_one() {
-        let empty = Counts { tn: 9, ..Counts::default() };
-        assert_eq!([empty.iou(), empty.thresholded_iou(), empty.dice(), empty.sensitivity()], [1.0; 4]);
-    }
-
-    #[test]
-    fn iou_and_dice_agree() {
-        for tp in 0..=100 {
-            let (iou, dice) = (counts(tp).iou(), counts(tp).dice());
-            assert!((iou - dice / (2.0 - dice)).abs() < 1e-12);
-        }
-    }
-
-    #[test]
-    fn the_reference_masks_have_the_reference_scores() {
-        // statistics of x > 0 against y in tests/reference/losses.py
-        let counts = Counts { tp: 5, fp: 1, fn_: 1, tn: 9 };
-        assert_eq!((counts.specificity(), counts.accuracy(), counts.thresholded_iou()), (0.9, 0.875, 0.5));
-        assert!((counts.iou() - 0.714_285_714_285_714_3).abs() < 1e-15);
-    }
 }

@@ -58,9 +58,10 @@ fn assignment() -> Assignment {
         selection: Selection::default(),
         seeds: Seeds { split_seed: 0, init_seed: 0, order_seed: 0 },
         simulation: None,
+        metrics: Vec::new(),
     };
     let lease = Lease { job: spec.id(), attempt: Attempt(1), token: Token(7) };
-    Assignment { lease: Some((&lease).into()), dataset: Some(dataset()), spec: spec.to_json(), examples: 0 }
+    Assignment { lease: Some((&lease).into()), dataset: Some(dataset()), spec: spec.to_json(), ..Assignment::default() }
 }
 
 #[tonic::async_trait]

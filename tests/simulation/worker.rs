@@ -193,6 +193,7 @@ impl World {
                 let delay = self.chance.delay(50, 2_000);
                 self.happen(host, delay, Happening::Inspected(dataset));
             }
+            Action::Discard(_) => {}
         }
     }
 
@@ -238,7 +239,7 @@ fn result(spec: &JobSpec, training: u64) -> JobResult {
     let quality = spec.id().0 as u32 % 40;
     let evaluation = |cases: std::ops::Range<u32>| {
         let counts = Counts { tp: 10 + quality, fp: 50 - quality, fn_: 20, tn: 20 };
-        Evaluation { loss: 0.5, cases: cases.map(|case| CaseCounts { case, counts }).collect() }
+        Evaluation::of(0.5, cases.map(|case| CaseCounts { case, counts }).collect())
     };
     let validation = spec.split.validation;
     JobResult {

@@ -1,6 +1,8 @@
 //! Losses and their gradients: against the code of those who published them (`tests/reference/loss_values.py`), and what they have in
 //! common.
 
+#![expect(clippy::unwrap_used, reason = "a test ends at the first surprise")]
+
 mod common;
 
 use candle_core::{DType, Device, Tensor, Var};

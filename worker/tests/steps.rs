@@ -3,18 +3,16 @@
 
 mod common;
 
-use candle_core::{DType, Device, Tensor, Var};
+use candle_core::{DType, Device, Var};
 use common::{json, noise, set_weights};
 use proto::ids::ContentHash;
 use proto::spec::{
-    Architecture, Convolution, Data, JobSpec, Loss, LossName, Model, Optimizer, Precision, Seeds, Selection, Split,
-    Term, Trainer, Training,
+    Architecture, Convolution, Data, JobSpec, LossName, Model, Optimizer, Precision, Seeds, Selection, Split, Trainer,
+    Training,
 };
 use std::collections::BTreeMap;
-use worker::losses::Criterion;
 use worker::ops::Gradients;
 use worker::optimizers::{self, Schedule};
-use worker::selftest::composed;
 use worker::train::Learner;
 
 fn numbers(value: &serde_json::Value) -> Vec<f64> {
@@ -83,6 +81,7 @@ fn whole_networks_train_as_in_pytorch() {
                     selection: Selection::default(),
                     seeds: Seeds { split_seed: 0, init_seed: 0, order_seed: 0 },
                     simulation: None,
+                    metrics: Vec::new(),
                 };
                 let mut learner = Learner::new(&spec, 0.5, &Device::Cpu).unwrap();
                 set_weights(learner.network.parameters());

@@ -43,6 +43,7 @@ fn spec(architecture: Architecture, loss: LossName) -> JobSpec {
         selection: Selection { metric: Metric::Iou, epoch: EpochChoice::Best },
         seeds: Seeds { split_seed: 1, init_seed: 2, order_seed: 3 },
         simulation: None,
+        metrics: Vec::new(),
     }
 }
 

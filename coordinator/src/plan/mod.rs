@@ -27,7 +27,7 @@ use proto::data::{Dataset, Inventory};
 use proto::extras::Wanted;
 use proto::file::{KeyValue, split_on};
 use proto::sizes::{Misfit, Sizes};
-use proto::spec::{JobSpec, Seeds, Simulation, Split, Trainer};
+use proto::spec::{JobSpec, Metric, Seeds, Simulation, Split, Trainer};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -161,6 +161,12 @@ impl Plan {
     #[must_use]
     pub fn trainer(&self) -> Trainer {
         self.candidates.first().map_or(Trainer::Candle, |candidate| candidate.template.trainer)
+    }
+
+    /// What the jobs measure on the masks beside what every epoch has.
+    #[must_use]
+    pub fn metrics(&self) -> &[Metric] {
+        self.candidates.first().map_or(&[], |candidate| &candidate.template.metrics)
     }
 
     /// What a job of that replicate hands in and keeps.

@@ -105,7 +105,8 @@ fn evidence(job: &JobRow) -> Option<(String, String)> {
 }
 
 /// The numbers that a verdict is seen by.
-fn signs(ScoredResult { result, test, .. }: &ScoredResult) -> String {
+fn signs(ScoredResult { result, .. }: &ScoredResult) -> String {
+    let test = result.test.scores();
     let number = |score: Option<f64>| score.map_or("none".to_owned(), |score| signed(score, 3));
     match result.verdict {
         Verdict::Diverged if result.best_epoch == 0 => {

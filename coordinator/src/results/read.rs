@@ -6,7 +6,8 @@
 //! ```
 
 use super::types::{
-    BaselineRow, Example, JobRow, MeasurementRow, RowState, ScoredResult, SplitsAre, SweepHead, SweepResults,
+    BaselineRow, Example, JobRow, MeasurementRow, NotMeasured, RowState, ScoredResult, SplitsAre, SweepHead,
+    SweepResults,
 };
 use crate::driver::restore;
 use crate::plan::Plan;
@@ -34,6 +35,9 @@ pub enum ResultsError {
     /// The store has no sweep at all.
     #[error(transparent)]
     NoSweep(#[from] NoSweep),
+    /// It is to be shown by a metric that it did not measure.
+    #[error(transparent)]
+    NotMeasured(#[from] NotMeasured),
 }
 
 /// A store has no sweep at all.
@@ -172,6 +176,7 @@ impl SweepHead {
             replicates: plan.replicates.clone(),
             objective: plan.objective,
             metric: plan.objective.metric,
+            measured: plan.metrics().to_vec(),
             split: plan.drawn(),
             cases: None,
             groups: Vec::new(),
@@ -231,7 +236,7 @@ fn row_state(sweep: &Sweep, place: u32, state: &JobState) -> RowState {
 
 impl From<StoredResult> for ScoredResult {
     fn from(StoredResult { worker, result, baselines, .. }: StoredResult) -> Self {
-        Self { validation: result.validation.scores(), test: result.test.scores(), worker, baselines, result }
+        Self { result, worker, baselines }
     }
 }
 

@@ -4,7 +4,7 @@ use crate::plan::{AxisValue, Objective};
 use crate::race::Look;
 use proto::extras::Baseline;
 use proto::ids::{Attempt, BaselinesHash, ContentHash, JobId};
-use proto::measure::{CaseCounts, JobResult, Measurement, Scores};
+use proto::measure::{CaseCounts, JobResult, Measurement};
 use proto::spec::{Metric, Seeds, Split, Subset, Trainer};
 
 /// All results of a sweep. Its epochs and pictures are not among them: they would be millions.
@@ -23,11 +23,16 @@ pub struct SweepResults {
 }
 
 impl SweepResults {
-    /// The same results, shown by another metric than the objective's. Every job has a score in each.
-    #[must_use]
-    pub fn shown_by(mut self, metric: Metric) -> Self {
+    /// The same results, shown by another metric than the objective's.
+    ///
+    /// # Errors
+    /// If the sweep did not ask for it, and pixel counts do not tell it.
+    pub fn shown_by(mut self, metric: Metric) -> Result<Self, NotMeasured> {
+        if Metric::MEASURED.contains(&metric) && !self.head.measured.contains(&metric) {
+            return Err(NotMeasured { sweep: self.head.sweep, metric });
+        }
         self.head.metric = metric;
-        self
+        Ok(self)
     }
 
     /// The id of a case. An index beyond the list can only be a worker's mistake: it is shown as it is.
@@ -41,6 +46,16 @@ impl SweepResults {
     pub fn split_seed(&self, replicate: usize) -> String {
         self.head.replicates.get(replicate).map_or_else(String::new, |seeds| seeds.split_seed.to_string())
     }
+}
+
+/// A metric that a sweep did not measure.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "sweep `{sweep}` has not measured {metric}: with `metrics: [{metric}]` in its file its jobs are trained anew, and measure it"
+)]
+pub struct NotMeasured {
+    sweep: String,
+    metric: Metric,
 }
 
 /// What the splits of a sweep are.
@@ -96,15 +111,11 @@ impl RowState {
     }
 }
 
-/// The result of a job, with the scores that its pixel counts come to.
+/// The result of a job.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ScoredResult {
     /// The result as the worker handed it in, without its extras.
     pub result: JobResult,
-    /// Scores of the validation subset at the epoch that counts.
-    pub validation: Scores,
-    /// Scores of the test subset at the epoch that counts.
-    pub test: Scores,
     /// Name of the worker that ran it.
     pub worker: String,
     /// Where the store has the baselines of its split, if it came with any.
@@ -112,14 +123,10 @@ pub struct ScoredResult {
 }
 
 impl ScoredResult {
-    /// The scores of a subset; `None` for the training subset, which is not evaluated.
+    /// The score of a subset at the epoch that counts; `None` for the training subset, which is not evaluated.
     #[must_use]
-    pub fn scores(&self, subset: Subset) -> Option<&Scores> {
-        match subset {
-            Subset::Train => None,
-            Subset::Validation => Some(&self.validation),
-            Subset::Test => Some(&self.test),
-        }
+    pub fn score(&self, subset: Subset, metric: Metric) -> Option<f64> {
+        self.result.evaluation(subset)?.score(metric)
     }
 
     /// The pixels of each case of a subset; none of the training subset, which is not evaluated.
@@ -208,6 +215,8 @@ pub struct SweepHead {
     pub replicates: Vec<Seeds>,
     /// What the sweep file says: by what epochs were chosen and candidates stopped, and which subset is reported.
     pub objective: Objective,
+    /// What its jobs measure on the masks beside.
+    pub measured: Vec<Metric>,
     /// The metric that is shown: the objective's, unless somebody asks for another.
     pub metric: Metric,
     /// The sizes of the subsets.

@@ -4,8 +4,8 @@ use super::{State, Sweep};
 use proto::data::Inventory;
 use proto::extras::BaselineCounts;
 use proto::ids::{JobId, SplitHash};
-use proto::measure::{CaseCounts, JobResult, Measurement, Verdict};
-use proto::spec::{Data, JobSpec, Split, Trainer};
+use proto::measure::{CaseCounts, Evaluation, JobResult, Measurement, Verdict};
+use proto::spec::{Data, JobSpec, Metric, Split, Trainer};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -98,6 +98,9 @@ impl Planned {
         let has_cases = u32::from(result.best_epoch > 0);
         check_cases("validation", &result.validation.cases, validation * has_cases, data)?;
         check_cases("test", &result.test.cases, test * has_cases, data)?;
+        let measures = spec.trainer == Trainer::Candle && result.best_epoch > 0;
+        check_measured("validation", &result.validation, if measures { &spec.metrics } else { &[] })?;
+        check_measured("test", &result.test, if measures { &spec.metrics } else { &[] })?;
         for BaselineCounts { baseline, validation: validated, test: tested } in &result.extras.baselines {
             let name = baseline.name();
             check_cases(&format!("{name} validation"), validated, validation, data)?;
@@ -123,6 +126,18 @@ fn check_cases(name: &str, found: &[CaseCounts], size: u32, data: &Inventory) ->
         Some(case) => Err(format!("it has case {}, but the data set has {cases}", case.case)),
         None => Ok(()),
     }
+}
+
+/// What the job asks for was measured on the subset's cases, and nothing else.
+fn check_measured(name: &str, found: &Evaluation, metrics: &[Metric]) -> Result<(), String> {
+    let mut measured: Vec<_> = found.measured.iter().map(|measured| measured.metric).collect();
+    measured.sort();
+    let expected = if found.cases.is_empty() { &[] } else { metrics };
+    if measured != expected {
+        let list = |metrics: &[Metric]| metrics.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+        return Err(format!("it measured [{}] on its {name} cases instead of [{}]", list(&measured), list(expected)));
+    }
+    Ok(())
 }
 
 /// What needs no plan to be known: subsets do not overlap, images are of one size, the best epoch is one that was trained.

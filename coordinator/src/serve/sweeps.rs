@@ -298,7 +298,9 @@ fn without_table(error: TableError) -> Status {
             Status::not_found(error.to_string())
         }
         TableError::Results(ResultsError::Store(_)) => Status::unavailable(error.to_string()),
-        TableError::EveryMetric(_) | TableError::Shape(_) => Status::invalid_argument(error.to_string()),
+        TableError::EveryMetric(_) | TableError::Shape(_) | TableError::Results(ResultsError::NotMeasured(_)) => {
+            Status::invalid_argument(error.to_string())
+        }
         TableError::Render(_) | TableError::Threads(_) => Status::internal(error.to_string()),
     }
 }

@@ -6,7 +6,7 @@ use super::{StoreError, access, counts, facts, lock, seal};
 use crate::scheduler::{Fact, Grade};
 use proto::extras::{Artifact, Baseline, BaselineCounts, Extras, KeptWeights};
 use proto::ids::{Attempt, BaselinesHash, JobId, SplitHash};
-use proto::measure::{Evaluation, JobResult, Measurement, Verdict};
+use proto::measure::{Evaluation, JobResult, Measured, Measurement, Verdict};
 use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension, Row};
 use std::fs;
@@ -57,6 +57,8 @@ pub struct Reader {
     pub(super) connection: Connection,
     /// Its version when it was opened; a coordinator may bring it up meanwhile.
     pub(super) version: i64,
+    /// Whether it had anything that was measured on masks when it was opened: most stores have not, and need not be asked for each job.
+    has_measured: bool,
 }
 
 impl Reader {
@@ -73,7 +75,9 @@ impl Reader {
         connection.pragma_update(None, "query_only", true).map_err(sqlite)?;
         seal::bring_to(&connection).map_err(sqlite)?;
         connection.set_prepared_statement_cache_capacity(32);
-        Ok(Self { path: path.to_owned(), connection, version })
+        let mut reader = Self { path: path.to_owned(), connection, version, has_measured: false };
+        reader.has_measured = reader.has_table("measured")? && reader.has_rows("measured")?;
+        Ok(reader)
     }
 
     /// Looks at what the file is; changes nothing.
@@ -217,11 +221,10 @@ impl Reader {
             return Err(damaged(UNSOUND));
         }
         let verdict = Verdict::from_name(&raw.verdict).ok_or_else(|| damaged("unknown verdict"))?;
-        let evaluation = |loss: Option<f64>, cases: &[u8]| {
-            Ok(Evaluation {
-                loss: loss.unwrap_or(f64::NAN),
-                cases: counts::read(cases, self.version).map_err(|what| damaged(&what))?,
-            })
+        let (of_validation, of_test) = self.measured(job)?.into_iter().unzip();
+        let evaluation = |loss: Option<f64>, cases: &[u8], measured| {
+            let cases = counts::read(cases, self.version).map_err(|what| damaged(&what))?;
+            Ok(Evaluation { loss: loss.unwrap_or(f64::NAN), cases, measured })
         };
         Ok(Some(StoredResult {
             attempt: Attempt(raw.attempt),
@@ -230,8 +233,8 @@ impl Reader {
                 verdict,
                 epochs: raw.epochs,
                 best_epoch: raw.best_epoch,
-                validation: evaluation(raw.val_loss, &raw.val_cases)?,
-                test: evaluation(raw.test_loss, &raw.test_cases)?,
+                validation: evaluation(raw.val_loss, &raw.val_cases, of_validation)?,
+                test: evaluation(raw.test_loss, &raw.test_cases, of_test)?,
                 train_seconds: raw.train_seconds,
                 parameters: raw.parameters as u64,
                 device: raw.device,
@@ -240,6 +243,14 @@ impl Reader {
             },
             baselines: raw.baselines.map(BaselinesHash),
         }))
+    }
+
+    /// What was measured on the masks of a job's validation and test cases, metric by metric.
+    fn measured(&self, job: JobId) -> Result<Vec<(Measured, Measured)>, StoreError> {
+        if !self.has_measured {
+            return Ok(Vec::new());
+        }
+        self.rows_of(job, "measured", "metric", rows::measured)
     }
 
     /// The error of a job that has succeeded, and whose result is not found.
@@ -301,6 +312,11 @@ impl Reader {
         let mut select = self.prepare("SELECT count(*) FROM sqlite_master WHERE type = 'table' AND name = ?1")?;
         let count: i64 = select.query_row([table], |row| row.get(0)).map_err(|source| self.sqlite(source))?;
         Ok(count > 0)
+    }
+
+    fn has_rows(&self, table: &str) -> Result<bool, StoreError> {
+        let select = format!("SELECT EXISTS(SELECT 1 FROM {table})");
+        self.prepare(&select)?.query_row([], |row| row.get(0)).map_err(|source| self.sqlite(source))
     }
 
     /// The epochs of a job, by attempt and epoch.

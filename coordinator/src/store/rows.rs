@@ -2,7 +2,8 @@
 
 use proto::extras::{Artifact, KeptWeights};
 use proto::ids::{Attempt, SplitHash, WeightsHash};
-use proto::measure::{Measurement, Scores};
+use proto::measure::{Measured, Measurement, Scores};
+use proto::spec::Metric;
 use proto::text::Line;
 use rusqlite::Row;
 use rusqlite::types::{FromSqlError, Type, ValueRef};
@@ -82,6 +83,19 @@ pub(super) fn weights(row: &Row<'_>) -> rusqlite::Result<KeptWeights> {
     let (bytes, place): (i64, String) = (row.get("bytes")?, row.get("place")?);
     let hash = WeightsHash(hash(row, "hash")?.unwrap_or_default());
     Ok(KeptWeights { hash, bytes: bytes as u64, place: Line::name(&place) })
+}
+
+/// What was measured by a metric on the validation and on the test cases.
+pub(super) fn measured(row: &Row<'_>) -> rusqlite::Result<(Measured, Measured)> {
+    let invalid = |what: &'static str| rusqlite::Error::FromSqlConversionFailure(0, Type::Blob, what.into());
+    let metric = Metric::from_name(&row.get::<_, String>("metric")?).ok_or_else(|| invalid("unknown metric"))?;
+    let values = |name: &str| {
+        let bytes: Vec<u8> = row.get(name)?;
+        let (words, []) = bytes.as_chunks::<8>() else { return Err(invalid("cut off values")) };
+        let value = |word: &[u8; 8]| Some(f64::from_le_bytes(*word)).filter(|value| value.is_finite());
+        Ok(Measured { metric, values: words.iter().map(value).collect() })
+    };
+    Ok((values("val_cases")?, values("test_cases")?))
 }
 
 /// A picture of a segmentation.

@@ -7,7 +7,8 @@ use rusqlite::functions::{Context, FunctionFlags};
 use rusqlite::types::ValueRef;
 
 /// The tables whose rows bear a seal.
-pub(super) const TABLES: [&str; 6] = ["journal", "results", "measurements", "baselines", "artifacts", "weights"];
+pub(super) const TABLES: [&str; 7] =
+    ["journal", "results", "measurements", "baselines", "artifacts", "weights", "measured"];
 
 /// In SQL, whether a row of the table is as it was written.
 pub(super) fn is_sound(table: &str) -> String {
@@ -22,6 +23,7 @@ pub(super) fn is_sound(table: &str) -> String {
              val_specificity, val_accuracy, seconds"
         }
         "baselines" => "hash, baseline, val_cases, test_cases",
+        "measured" => "job, metric, val_cases, test_cases",
         "weights" => "job, hash, bytes, place",
         _ => "job, rank, cases, case_index, iou, png",
     };

@@ -66,6 +66,7 @@ impl Store {
             }
         }
         connection.execute_batch(include_str!("weights.sql")).map_err(sqlite)?;
+        connection.execute_batch(include_str!("measured.sql")).map_err(sqlite)?;
         connection.pragma_update(None, "journal_mode", "WAL").map_err(sqlite)?;
         connection.pragma_update(None, "synchronous", "FULL").map_err(sqlite)?;
         connection.pragma_update(None, "journal_size_limit", MAX_WAL_BYTES).map_err(sqlite)?;

@@ -21,7 +21,7 @@ fn granted() -> Fact {
 /// A result whose losses are not finite, as those of a diverged training are.
 fn diverged() -> Record {
     let counts = Counts { tp: 1, fp: 2, fn_: 3, tn: 4 };
-    let evaluation = |loss| Evaluation { loss, cases: vec![CaseCounts { case: 5, counts }] };
+    let evaluation = |loss| Evaluation::of(loss, vec![CaseCounts { case: 5, counts }]);
     let result = JobResult {
         verdict: Verdict::Diverged,
         epochs: 3,

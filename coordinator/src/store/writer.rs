@@ -6,7 +6,9 @@ use crate::scheduler::{Fact, Record};
 use proto::extras::{Artifact, BaselineCounts, Extras, KeptWeights};
 use proto::ids::{Attempt, BaselinesHash, JobId};
 use proto::measure::{Evaluation, JobResult, Measurement};
+use proto::spec::Metric;
 use rusqlite::{Transaction, params};
+use std::collections::BTreeSet;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 /// Writes the durable ones of the facts, and the records.
@@ -38,6 +40,7 @@ pub(super) fn write(transaction: &Transaction<'_>, facts: &[Fact], records: &[Re
                 let baselines = write_baselines(transaction, baselines)?;
                 write_result(transaction, *job, *attempt, worker, result, baselines)?;
                 write_artifacts(transaction, *job, artifacts)?;
+                write_measured(transaction, *job, result)?;
                 weights.iter().try_for_each(|weights| write_weights(transaction, *job, weights))?;
             }
         }
@@ -111,6 +114,23 @@ fn write_result(
     Ok(())
 }
 
+/// Writes what was measured on the masks, a row a metric.
+fn write_measured(transaction: &Transaction<'_>, job: JobId, result: &JobResult) -> rusqlite::Result<()> {
+    let insert = "INSERT INTO measured VALUES (?1, ?2, ?3, ?4, seal(?1, ?2, ?3, ?4))";
+    let values = |evaluation: &Evaluation, metric: Metric| {
+        let measured = evaluation.measured.iter().find(|measured| measured.metric == metric);
+        let values = measured.into_iter().flat_map(|measured| &measured.values);
+        values.flat_map(|value| value.unwrap_or(f64::NAN).to_le_bytes()).collect::<Vec<_>>()
+    };
+    let metrics: BTreeSet<_> =
+        [&result.validation, &result.test].iter().flat_map(|of| &of.measured).map(|measured| measured.metric).collect();
+    for metric in metrics {
+        let (validation, test) = (values(&result.validation, metric), values(&result.test, metric));
+        transaction.prepare_cached(insert)?.execute(params![job.0.to_be_bytes(), metric.name(), validation, test])?;
+    }
+    Ok(())
+}
+
 /// Writes the baselines unless they are there already; the hash is that of their content.
 fn write_baselines(
     transaction: &Transaction<'_>,
@@ -137,7 +157,7 @@ fn write_baselines(
 
 /// Deletes what is kept of these jobs, and the baselines that no other result came with.
 fn erase(transaction: &Transaction<'_>, jobs: &[JobId]) -> rusqlite::Result<()> {
-    for table in ["results", "measurements", "artifacts", "weights"] {
+    for table in ["results", "measurements", "artifacts", "weights", "measured"] {
         let mut delete = transaction.prepare_cached(&format!("DELETE FROM {table} WHERE job = ?1"))?;
         for job in jobs {
             delete.execute([job.0.to_be_bytes()])?;

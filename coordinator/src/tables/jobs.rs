@@ -6,7 +6,7 @@ use super::about::About;
 use super::layout::{axis_cells, axis_columns, exact, measured, names, text};
 use super::table::{Cell, Column, Kind, Table};
 use crate::results::{JobRow, MeasurementRow, SweepHead, SweepResults};
-use proto::measure::{CaseCounts, Scores};
+use proto::measure::CaseCounts;
 use proto::spec::{Metric, Subset, Trainer};
 use std::collections::HashMap;
 
@@ -21,8 +21,9 @@ pub fn jobs(results: &SweepResults) -> Table {
     columns.extend(exact(&["init_seed", "order_seed"]));
     columns.extend(text(&["split_hash", "state", "verdict"]));
     columns.extend(exact(&["attempts", "epochs", "best_epoch"]));
-    columns.extend(score_columns("val"));
-    columns.extend(score_columns("test"));
+    let metrics = known_metrics(head);
+    columns.extend(score_columns("val", &metrics));
+    columns.extend(score_columns("test", &metrics));
     columns.push(Column::new("train_seconds", Kind::Seconds));
     columns.extend(exact(&["parameters"]));
     columns.extend(text(&["device", "worker", "message"]));
@@ -30,7 +31,7 @@ pub fn jobs(results: &SweepResults) -> Table {
     let mut table = About::sweep(head).table("jobs", columns, rows);
     let whole = ["split_hash", "device", "parameters", "order_seed", "init_seed", "worker", "attempts"];
     table.spare = names(&whole);
-    table.spare.extend(other_scores(head, &["val", "test"]));
+    table.spare.extend(other_scores(head, &["val", "test"], &metrics));
     table.spare.extend(names(&["message", "epochs", "best_epoch"]));
     table.spare.extend([format!("val_{}", head.metric), "train_seconds".to_owned(), "verdict".to_owned()]);
     table.spare.extend(constant_axes(head));
@@ -44,8 +45,8 @@ fn constant_axes(head: &SweepHead) -> impl Iterator<Item = String> {
 }
 
 /// The columns of the scores by other metrics than the one that is shown.
-fn other_scores(head: &SweepHead, prefixes: &[&str]) -> Vec<String> {
-    let others = || Metric::ALL.iter().filter(|metric| **metric != head.metric);
+fn other_scores(head: &SweepHead, prefixes: &[&str], metrics: &[Metric]) -> Vec<String> {
+    let others = || metrics.iter().filter(|metric| **metric != head.metric);
     prefixes.iter().flat_map(|prefix| others().map(move |metric| format!("{prefix}_{metric}"))).collect()
 }
 
@@ -68,8 +69,10 @@ fn job_row(head: &SweepHead, job: &JobRow) -> Vec<Cell> {
         result.map(|result| result.epochs).into(),
         result.map(|result| result.best_epoch).filter(|epoch| *epoch > 0).into(),
     ]);
-    row.extend(score_cells(scored.map(|scored| &scored.validation)));
-    row.extend(score_cells(scored.map(|scored| &scored.test)));
+    for subset in SUBSETS {
+        let score = |metric: &Metric| scored.and_then(|scored| scored.score(subset, *metric)).into();
+        row.extend(known_metrics(head).iter().map(score));
+    }
     row.extend([
         result.map(|result| result.train_seconds).into(),
         result.map(|result| result.parameters).into(),
@@ -120,7 +123,7 @@ pub fn measurements(results: &SweepResults, measurements: &[MeasurementRow]) -> 
     let mut columns = job_columns(head);
     columns.extend(exact(&["attempt", "epoch"]));
     columns.extend(measured(&["train_loss"]));
-    columns.extend(score_columns("val"));
+    columns.extend(score_columns("val", &Metric::OF_EPOCHS));
     columns.push(Column::new("seconds", Kind::Seconds));
     let mut rows = with_job(&results.jobs, measurements);
     rows.sort_by_key(|(job, row)| (job.candidate, job.replicate, row.attempt, row.measurement.epoch));
@@ -128,12 +131,12 @@ pub fn measurements(results: &SweepResults, measurements: &[MeasurementRow]) -> 
         let measurement = &row.measurement;
         let mut cells = job_cells(head, job);
         cells.extend([row.attempt.0.into(), measurement.epoch.into(), measurement.train_loss.into()]);
-        cells.extend(score_cells(Some(&measurement.validation)));
+        cells.extend(Metric::OF_EPOCHS.iter().map(|metric| measurement.validation.get(*metric).into()));
         cells.push(measurement.seconds.into());
         cells
     });
     let mut table = About::sweep(head).table("measurements", columns, rows.collect());
-    table.spare = other_scores(head, &["val"]);
+    table.spare = other_scores(head, &["val"], &Metric::OF_EPOCHS);
     table.spare.extend(names(&["seconds", "attempt"]));
     table
 }
@@ -164,10 +167,12 @@ fn job_cells(head: &SweepHead, job: &JobRow) -> Vec<Cell> {
     cells
 }
 
-fn score_columns(prefix: &str) -> impl Iterator<Item = Column> + '_ {
-    Metric::ALL.iter().map(move |metric| Column::new(format!("{prefix}_{metric}"), Kind::Measured))
+fn score_columns(prefix: &str, metrics: &[Metric]) -> impl Iterator<Item = Column> {
+    metrics.iter().map(move |metric| Column::new(format!("{prefix}_{metric}"), Kind::Measured))
 }
 
-fn score_cells(scores: Option<&Scores>) -> impl Iterator<Item = Cell> + '_ {
-    Metric::ALL.iter().map(move |metric| scores.and_then(|scores| scores.get(*metric)).into())
+/// The metrics that every job of the sweep has a score in.
+fn known_metrics(head: &SweepHead) -> Vec<Metric> {
+    let is_known = |metric: &Metric| !Metric::MEASURED.contains(metric) || head.measured.contains(metric);
+    Metric::ALL.iter().copied().filter(is_known).collect()
 }

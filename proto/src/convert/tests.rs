@@ -49,8 +49,7 @@ fn scores_are_finite_or_absent() {
 
 #[test]
 fn a_result_survives_the_wire() {
-    let evaluation =
-        Evaluation { loss: 0.25, cases: vec![CaseCounts { case: 7, counts: Counts { tp: 1, fp: 2, fn_: 3, tn: 4 } }] };
+    let evaluation = Evaluation::of(0.25, vec![CaseCounts { case: 7, counts: Counts { tp: 1, fp: 2, fn_: 3, tn: 4 } }]);
     let outcome = Outcome::Succeeded(Box::new(JobResult {
         verdict: Verdict::Trained,
         epochs: 20,

@@ -1,4 +1,4 @@
-//! The sections that sweep files and job files share: `dataset`, `split`, `objective`, `model`, `training` and `losses`.
+//! The sections that sweep files and job files share: `dataset`, `split`, `objective`, `model`, `training`, `losses` and `metrics`.
 
 use super::document::variable;
 use super::mistake::Mistake;
@@ -22,11 +22,13 @@ pub struct SharedSections<'a> {
     pub split: Option<SplitSection>,
     /// The section `objective`, or its default.
     pub objective: Option<Objective>,
+    /// What is measured beside.
+    pub metrics: Option<Vec<Metric>>,
 }
 
 impl<'a> SharedSections<'a> {
     /// The keys of the shared sections.
-    pub const KEYS: [&'static str; 6] = ["dataset", "split", "model", "training", "objective", "losses"];
+    pub const KEYS: [&'static str; 7] = ["dataset", "split", "model", "training", "objective", "losses", "metrics"];
 
     /// Reads the sections, and checks that the data set has the split's cases and that the objective has cases to look at.
     #[must_use]
@@ -41,7 +43,8 @@ impl<'a> SharedSections<'a> {
         if let (Some(section), Some(objective)) = (&split, &objective) {
             check_subsets(&section.split, objective, root);
         }
-        Self { dataset, split, objective }
+        let metrics = root.optional("metrics", Vec::new(), metrics);
+        Self { dataset, split, objective, metrics }
     }
 
     /// Checks that the validation subset has cases, for another `reason` than the objective.
@@ -60,6 +63,7 @@ impl<'a> SharedSections<'a> {
         let mut job = JobSpec {
             split: self.split.as_ref()?.split,
             selection: Selection::of(objective.metric, objective.epoch),
+            metrics: self.metrics.clone()?,
             ..JobSpec::default()
         };
         job.data.image_size = self.dataset.as_ref()?.image_size;
@@ -240,11 +244,28 @@ fn objective(node: &Node<'_>) -> Option<Objective> {
     let default = Objective::default();
     // the training cases are not evaluated
     let subsets = [Subset::Validation.name(), Subset::Test.name()];
-    let metric = section.optional("metric", default.metric, |node| Metric::from_name(node.choice(Metric::NAMES)?));
+    let metrics = Metric::OF_EPOCHS.map(Metric::name);
+    let metric = section.optional("metric", default.metric, |node| Metric::from_name(node.choice(&metrics)?));
     let subset = section.optional("subset", default.subset, |node| Subset::from_name(node.choice(&subsets)?));
     let epoch =
         section.optional("epoch", default.epoch, |node| EpochChoice::from_name(node.choice(EpochChoice::NAMES)?));
     Some(Objective { metric: metric?, subset: subset?, epoch: epoch? })
+}
+
+/// Metrics that are measured beside those that every epoch has, in their own order.
+fn metrics(node: &Node<'_>) -> Option<Vec<Metric>> {
+    let names = Metric::MEASURED.map(Metric::name);
+    let mut metrics = Vec::new();
+    for item in node.items()? {
+        let metric = Metric::from_name(item.choice(&names)?)?;
+        if metrics.contains(&metric) {
+            item.reject(Mistake::DuplicateValue(metric.to_string()));
+            return None;
+        }
+        metrics.push(metric);
+    }
+    metrics.sort();
+    Some(metrics)
 }
 
 /// Checks that the subsets that the objective needs have cases.

@@ -94,6 +94,19 @@ pub struct Evaluation {
     /// Five numbers a case: its index in the data set's sorted list, then its pixels TP, FP, FN, TN.
     #[prost(uint32, repeated, tag = "2")]
     pub counts: ::prost::alloc::vec::Vec<u32>,
+    /// The metrics that the job's specification asks for beside those of every epoch, each once.
+    #[prost(message, repeated, tag = "3")]
+    pub measured: ::prost::alloc::vec::Vec<Measured>,
+}
+/// A metric that pixel counts do not tell.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct Measured {
+    /// hd95, assd, boundary_f1, boundary_iou, ece, brier or auroc.
+    #[prost(string, tag = "1")]
+    pub metric: ::prost::alloc::string::String,
+    /// A value a case, in the order of the counts: not negative; not a number where a case has none.
+    #[prost(double, repeated, tag = "2")]
+    pub values: ::prost::alloc::vec::Vec<f64>,
 }
 /// A baseline on the cases of a job's split. Counts as in Evaluation.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+/// An enum whose variants have names in files and tables.
 macro_rules! choice {
     ($(#[$doc:meta])* $name:ident { $($(#[$variant_doc:meta])* $variant:ident = $text:literal),+ $(,)? }) => {
         $(#[$doc])*
@@ -35,6 +36,8 @@ macro_rules! choice {
         }
     };
 }
+
+pub(super) use choice;
 
 choice! {
     /// A network.
@@ -162,26 +165,6 @@ choice! {
         Tf32 = "tf32",
         /// Feature maps and products in bfloat16, sums in single precision. NVIDIA's GPUs from Ampere on.
         Bf16 = "bf16",
-    }
-}
-
-choice! {
-    /// A number that a result is judged by. All but the loss are means over cases.
-    Metric {
-        /// The training loss on that subset.
-        Loss = "loss",
-        /// Intersection over union.
-        Iou = "iou",
-        /// The share of the thresholds .50, .55, ..., .95 that lie strictly below the IoU.
-        ThresholdedIou = "thresholded_iou",
-        /// Dice coefficient.
-        Dice = "dice",
-        /// True-positive rate.
-        Sensitivity = "sensitivity",
-        /// True-negative rate.
-        Specificity = "specificity",
-        /// Share of right pixels.
-        Accuracy = "accuracy",
     }
 }
 

@@ -6,6 +6,7 @@
 
 mod choices;
 mod loss;
+mod metric;
 mod objective;
 mod schedule;
 mod split;
@@ -13,10 +14,11 @@ mod term;
 mod training;
 
 pub use choices::{
-    Architecture, Convolution, EpochChoice, Initialization, LossName, Metric, Optimizer, Precision, ScheduleName,
-    Scheme, Stratify, Subset, Trainer,
+    Architecture, Convolution, EpochChoice, Initialization, LossName, Optimizer, Precision, ScheduleName, Scheme,
+    Stratify, Subset, Trainer,
 };
 pub use loss::{Loss, Weighted};
+pub use metric::Metric;
 pub use objective::{Objective, Selection};
 pub use schedule::Schedule;
 pub use split::Split;
@@ -95,6 +97,9 @@ pub struct JobSpec {
     /// The scores that a simulated job makes up, where the sweep file says so.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub simulation: Option<Simulation>,
+    /// What is measured on the masks of the selected epoch beside what every epoch has: some of [`Metric::MEASURED`], in their order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub metrics: Vec<Metric>,
 }
 
 /// What the hash of a job begins with.
@@ -125,6 +130,7 @@ impl Default for JobSpec {
             selection: Selection::default(),
             seeds: Seeds { split_seed: 0, init_seed: 0, order_seed: 0 },
             simulation: None,
+            metrics: Vec::new(),
         }
     }
 }

@@ -125,7 +125,7 @@ impl Peer {
 
     fn completion(&self, lease: &Lease) -> CompleteRequest {
         let counts = Counts { tp: 1, fp: 2, fn_: 3, tn: 4 };
-        let evaluation = |case| Evaluation { loss: 0.5, cases: vec![CaseCounts { case, counts }] };
+        let evaluation = |case| Evaluation::of(0.5, vec![CaseCounts { case, counts }]);
         let result = JobResult {
             verdict: Verdict::Trained,
             epochs: 1,

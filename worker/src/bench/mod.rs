@@ -60,6 +60,7 @@ impl Settings {
             selection: Selection::default(),
             seeds: Seeds { split_seed: 0, init_seed: 0, order_seed: 0 },
             simulation: None,
+            metrics: Vec::new(),
         }
     }
 }

@@ -131,7 +131,7 @@ impl Session<'_> {
             (0..).map(|index: u32| index.to_string()).zip(learner.optimizer.state().iter().cloned()).collect(),
         );
         add(SELECTED, selected.as_ref().map(|selected| selected.weights.tensors().clone()).unwrap_or_default());
-        let choice = |Selected { epoch, validation: Evaluation { loss, cases }, .. }: &Selected| Choice {
+        let choice = |Selected { epoch, validation: Evaluation { loss, cases, .. }, .. }: &Selected| Choice {
             epoch: *epoch,
             loss: Some(*loss).filter(|loss| loss.is_finite()),
             cases: cases.clone(),
@@ -167,7 +167,7 @@ impl Session<'_> {
         learner.optimizer.restore(about.steps, &checkpoint.part(OPTIMIZER).into_values().collect::<Vec<_>>())?;
         *selected = about.selected.clone().map(|Choice { epoch, loss, cases }| Selected {
             epoch,
-            validation: Evaluation { loss: loss.unwrap_or(f64::NAN), cases },
+            validation: Evaluation::of(loss.unwrap_or(f64::NAN), cases),
             weights: Snapshot::of(checkpoint.part(SELECTED)),
         });
         (*progress, *history) = (about.progress, about.history.clone());

@@ -29,5 +29,5 @@ pub(super) fn evaluate(
         counts.extend(metrics::counts(counted)?);
     }
     let cases = subset.iter().zip(counts).map(|(&case, counts)| CaseCounts { case, counts }).collect();
-    Ok(Evaluation { loss: total / subset.len() as f64, cases })
+    Ok(Evaluation::of(total / subset.len() as f64, cases))
 }

@@ -2,6 +2,7 @@
 
 use super::baselines::Baselines;
 use super::job::Job;
+use super::measure::measure;
 use super::state::{Selected, State};
 use super::{TrainError, device, examples, verdict};
 use candle_core::{DType, Device};
@@ -50,12 +51,15 @@ pub(super) fn result(job: &Job<'_>, state: &mut State, examples: u32) -> Result<
 /// The selected epoch with its evaluations on the validation and the test cases.
 fn evaluations(job: &Job<'_>, state: &mut State) -> Result<(u32, Evaluation, Evaluation), TrainError> {
     let Some(Selected { epoch, validation, weights }) = &state.selected else {
-        let nothing = Evaluation { loss: f64::NAN, cases: Vec::new() };
+        let nothing = Evaluation::of(f64::NAN, Vec::new());
         return Ok((0, nothing.clone(), nothing));
     };
     state.learner.settle(weights)?;
-    let test = job.evaluate(&state.learner, &job.subsets.test)?;
-    Ok((*epoch, validation.clone(), test))
+    let (mut validation, mut test) = (validation.clone(), job.evaluate(&state.learner, &job.subsets.test)?);
+    for evaluation in [&mut validation, &mut test] {
+        measure(job, &state.learner, evaluation)?;
+    }
+    Ok((*epoch, validation, test))
 }
 
 /// Examples of the test cases with the weights that they were evaluated with.

@@ -248,6 +248,7 @@ mod tests {
             selection: Selection { metric: Metric::Iou, epoch: EpochChoice::Best },
             seeds: Seeds { split_seed: 0, init_seed: 0, order_seed: 0 },
             simulation: None,
+            metrics: Vec::new(),
         };
         let mut session = Session::new(&spec, &cases, device).unwrap();
         let weight = session.network().parameters()["bottleneck_conv.0.weight"].clone();

@@ -7,7 +7,7 @@
 //!  state     what changes while it trains
 //!  fit       epochs of steps: the loop; selection says which epoch's weights count
 //!  checkpoint  the state after an epoch <-> bytes
-//!  evaluate  weights and cases -> loss and counts
+//!  evaluate  weights and cases -> loss and counts; measure -> what counts do not tell
 //!  finish    the weights of the selected epoch -> the result
 //!  baselines what needs no training, on the same cases; otsu is one of them
 //!  verdict   counts and baselines -> is it a model?
@@ -27,6 +27,7 @@ mod finish;
 mod fit;
 mod job;
 mod learner;
+mod measure;
 pub mod otsu;
 mod selection;
 mod state;

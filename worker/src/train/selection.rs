@@ -37,7 +37,7 @@ mod tests {
     use proto::measure::{CaseCounts, Counts};
 
     fn evaluation(loss: f64, tp: u32) -> Evaluation {
-        Evaluation { loss, cases: vec![CaseCounts { case: 0, counts: Counts { tp, fp: 10 - tp, fn_: 0, tn: 0 } }] }
+        Evaluation::of(loss, vec![CaseCounts { case: 0, counts: Counts { tp, fp: 10 - tp, fn_: 0, tn: 0 } }])
     }
 
     #[test]

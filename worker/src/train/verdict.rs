@@ -69,7 +69,7 @@ mod tests {
     }
 
     fn test(counts: Counts) -> Evaluation {
-        Evaluation { loss: 0.1, cases: (5..10).map(|case| CaseCounts { case, counts }).collect() }
+        Evaluation::of(0.1, (5..10).map(|case| CaseCounts { case, counts }).collect())
     }
 
     #[test]

@@ -140,14 +140,14 @@ fn any(share: f64, random: &mut impl Rng, cases: &[u32]) -> Evaluation {
         let fp = ((1.0 - hit) * 0.1 * f64::from(BACKGROUND)) as u32;
         CaseCounts { case, counts: Counts { tp, fp, fn_: FOREGROUND - tp, tn: BACKGROUND - fp } }
     });
-    Evaluation { loss: 1.0 - share, cases: cases.collect() }
+    Evaluation::of(1.0 - share, cases.collect())
 }
 
 /// Cases of this very IoU.
 fn exact(iou: f64, cases: &[u32]) -> Evaluation {
     let tp = (iou * f64::from(FINE)).round() as u32;
     let counts = Counts { tp, fp: 0, fn_: FINE - tp, tn: FINE };
-    Evaluation { loss: 1.0 - iou, cases: cases.iter().map(|&case| CaseCounts { case, counts }).collect() }
+    Evaluation::of(1.0 - iou, cases.iter().map(|&case| CaseCounts { case, counts }).collect())
 }
 
 /// A number of the standard normal distribution (Box and Muller 1958).

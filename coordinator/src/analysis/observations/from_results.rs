@@ -5,8 +5,8 @@ use super::{Baseline, Candidate, CaseScore, Decided, Ended, Observation, Observa
 use crate::results::{BaselineRow, JobRow, RowState, ScoredResult, SplitsAre, SweepHead, SweepResults};
 use crate::stats::Interval;
 use proto::extras::Baseline as Kind;
-use proto::measure::{CaseCounts, Scores};
-use proto::spec::{EpochChoice, Metric, Objective, Scheme, Seeds, Subset};
+use proto::measure::Evaluation;
+use proto::spec::{EpochChoice, Objective, Scheme, Seeds, Subset};
 
 /// What is known of each candidate on each replicate.
 #[must_use]
@@ -40,7 +40,7 @@ pub fn observations(results: &SweepResults) -> Observations {
             SplitsAre::Listed => ReplicatesAre::ListedSplits,
         },
         clusters: head.groups.clone(),
-        range: (head.metric != Metric::Loss).then_some(Interval { low: 0.0, high: 1.0 }),
+        range: head.metric.is_share().then_some(Interval { low: 0.0, high: 1.0 }),
         ratio: ratio(head, subset, pool),
         pool,
         decided: decided(head, !looks.is_empty()),
@@ -60,9 +60,9 @@ fn scored_baselines(head: &SweepHead, subset: Subset, rows: &[BaselineRow]) -> V
         let mut observations = vec![Observation::Missing; head.replicates.len()];
         for row in rows.iter().filter(|row| row.baseline == *baseline) {
             let counts = if subset == Subset::Test { &row.test } else { &row.validation };
-            let score = Scores::of(f64::NAN, counts).get(head.metric);
-            if let Some((place, score)) = observations.get_mut(row.replicate).zip(score) {
-                let cases = cases(head, counts);
+            let evaluation = Evaluation::of(f64::NAN, counts.clone());
+            if let Some((place, score)) = observations.get_mut(row.replicate).zip(evaluation.score(head.metric)) {
+                let cases = cases(head, &evaluation);
                 *place = Observation::Ended(Ended { score: Some(score), cases, ..Ended::default() });
             }
         }
@@ -93,7 +93,7 @@ fn observation(head: &SweepHead, subset: Subset, job: &JobRow) -> Observation {
 
 fn ended(head: &SweepHead, subset: Subset, scored: &ScoredResult) -> Ended {
     let metric = head.metric;
-    let score = |subset| scored.scores(subset).and_then(|scores| scores.get(metric)).filter(|score| score.is_finite());
+    let score = |subset| scored.score(subset, metric).filter(|score| score.is_finite());
     Ended {
         verdict: Some(scored.result.verdict),
         score: score(subset),
@@ -101,15 +101,14 @@ fn ended(head: &SweepHead, subset: Subset, scored: &ScoredResult) -> Ended {
         validation: if subset == Subset::Validation { None } else { score(Subset::Validation) },
         seconds: Some(scored.result.train_seconds),
         split_hash: scored.result.split_hash.map(|hash| hash.to_string()),
-        cases: cases(head, scored.cases(subset)),
+        cases: scored.result.evaluation(subset).map(|evaluation| cases(head, evaluation)).unwrap_or_default(),
     }
 }
 
-/// The cases' own scores; none for a metric that is not made of pixel counts.
-fn cases(head: &SweepHead, counts: &[CaseCounts]) -> Vec<CaseScore> {
-    let metric = head.metric;
-    let score = |case: &CaseCounts| Some(CaseScore { case: case.case, score: case.counts.score(metric)? });
-    let mut cases: Vec<_> = counts.iter().filter_map(score).collect();
+/// The cases' own scores; none for a metric of all cases together.
+fn cases(head: &SweepHead, evaluation: &Evaluation) -> Vec<CaseScore> {
+    let scores = evaluation.case_scores(head.metric).into_iter();
+    let mut cases: Vec<_> = scores.map(|(case, score)| CaseScore { case, score }).collect();
     cases.sort_by_key(|case| (head.groups.get(case.case as usize), case.case));
     cases
 }

@@ -15,7 +15,7 @@ use crate::stats::{Interval, Summary};
 use crate::tables::About;
 use proto::extras::Extras;
 use proto::ids::{Attempt, ContentHash, JobId};
-use proto::measure::{Evaluation, JobResult, Measurement, Scores, Verdict};
+use proto::measure::{CaseCounts, Counts, Evaluation, JobResult, Measurement, Scores, Verdict};
 use proto::spec::{Seeds, Split, Trainer};
 
 /// 97.5 % point of Student's t with 11 degrees of freedom.
@@ -64,6 +64,7 @@ impl Made {
             candidates: observations.candidates.iter().map(|candidate| candidate.values.clone()).collect(),
             replicates: observations.replicates.iter().filter_map(|replicate| replicate.seeds).collect(),
             objective: Objective::default(),
+            measured: Vec::new(),
             metric: Objective::default().metric,
             split: Split::default(),
             cases: Some(200),
@@ -308,12 +309,10 @@ fn analysis(observations: &Observations) -> Analysis {
 }
 
 fn jobs(candidates: usize) -> Vec<JobRow> {
-    let scores = |score: f64| Scores {
-        iou: Some(score),
-        thresholded_iou: Some(score),
-        sensitivity: Some(1.0),
-        specificity: Some(0.0),
-        ..Scores::default()
+    // all foreground is found, and as much beside it as the score says
+    let evaluation = |score: f64| {
+        let tp = (score * 1e6) as u32;
+        Evaluation::of(f64::NAN, vec![CaseCounts { case: 0, counts: Counts { tp, fp: 1_000_000 - tp, fn_: 0, tn: 0 } }])
     };
     let job = |(candidate, replicate): (usize, usize)| {
         let score = score(candidate, replicate);
@@ -321,21 +320,15 @@ fn jobs(candidates: usize) -> Vec<JobRow> {
             verdict: if score < 0.2 { Verdict::Trivial } else { Verdict::Trained },
             epochs: 20,
             best_epoch: 18,
-            validation: Evaluation::default(),
-            test: Evaluation::default(),
+            validation: evaluation(score),
+            test: evaluation(score),
             train_seconds: 80.0,
             parameters: 1_900_000 * (1 + candidate as u64 % 5),
             device: "cuda:0 (H100)".to_owned(),
             split_hash: None,
             extras: Extras::default(),
         };
-        let result = ScoredResult {
-            result,
-            validation: scores(score),
-            test: scores(score),
-            worker: "gpu-1".to_owned(),
-            baselines: None,
-        };
+        let result = ScoredResult { result, worker: "gpu-1".to_owned(), baselines: None };
         JobRow {
             job: JobId((candidate * SPLITS + replicate) as u128),
             candidate,

@@ -42,7 +42,7 @@ fn inventory(content: &str, cases: usize) -> Inventory {
 fn result() -> Outcome {
     let evaluation = |cases: [u32; 2]| {
         let counts = Counts { tp: 1, fp: 2, fn_: 3, tn: 4 };
-        Evaluation { loss: 0.5, cases: cases.map(|case| CaseCounts { case, counts }).to_vec() }
+        Evaluation::of(0.5, cases.map(|case| CaseCounts { case, counts }).to_vec())
     };
     Outcome::Succeeded(Box::new(JobResult {
         verdict: Verdict::Trained,

@@ -28,7 +28,7 @@ fn scored(thousandths: u32, verdict: Verdict) -> Outcome {
     let counts = Counts { tp: thousandths, fp: 0, fn_: 1000 - thousandths, tn: 0 };
     let evaluation = |counts, cases: [u32; 2]| {
         let cases = cases.map(|case| CaseCounts { case, counts }).to_vec();
-        Evaluation { loss: 0.5, cases }
+        Evaluation::of(0.5, cases)
     };
     let Outcome::Succeeded(result) = result() else { unreachable!() };
     // the test cases say the opposite: whoever looks at them drops the best
