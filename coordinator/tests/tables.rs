@@ -33,6 +33,7 @@ fn head(plan: &Plan) -> SweepHead {
         candidates: plan.candidates.iter().map(|candidate| candidate.values.clone()).collect(),
         replicates: plan.replicates.clone(),
         objective: plan.objective,
+        measured: Vec::new(),
         metric: plan.objective.metric,
         split: plan.candidates[0].template.split,
         cases: Some(200),
@@ -58,6 +59,16 @@ fn id(candidate: usize, replicate: usize) -> JobId {
     JobId(((candidate as u128 * 16 + replicate as u128) << 120) | 0xabc)
 }
 
+/// Twenty cases, of which that share is found: with that as mean thresholded IoU, and other means by every other metric.
+fn evaluation(found: f64) -> Evaluation {
+    let good = Counts { tp: 96, fp: 1, fn_: 2, tn: 101 };
+    let bad = Counts { tp: 0, fp: 40, fn_: 60, tn: 100 };
+    let count = (20.0 * found).round() as u32;
+    let cases = (0..20).map(|case| CaseCounts { case, counts: if case < count { good } else { bad } });
+    Evaluation::of(1.0 / 3.0, cases.collect())
+}
+
+/// Scores of an epoch.
 fn scores(thresholded_iou: f64) -> Scores {
     let share = |part: f64| Some(thresholded_iou * part);
     Scores {
@@ -71,25 +82,29 @@ fn scores(thresholded_iou: f64) -> Scores {
     }
 }
 
+/// No epoch was finite.
+fn nothing() -> Evaluation {
+    Evaluation::of(f64::NAN, Vec::new())
+}
+
 fn job(candidate: usize, replicate: usize, state: RowState) -> JobRow {
     JobRow { job: id(candidate, replicate), candidate, replicate, state, attempts: 0, message: None, result: None }
 }
 
-fn succeeded(candidate: usize, replicate: usize, verdict: Verdict, test: Scores) -> JobRow {
+fn succeeded(candidate: usize, replicate: usize, verdict: Verdict, test: Evaluation) -> JobRow {
     let result = JobResult {
         verdict,
         epochs: 40,
         best_epoch: if verdict == Verdict::Diverged { 0 } else { 31 },
-        validation: Evaluation::default(),
-        test: Evaluation::default(),
+        validation: if verdict == Verdict::Diverged { nothing() } else { evaluation(0.75) },
+        test,
         train_seconds: 123.456_789,
         parameters: 21_978_177,
         device: "cuda:0 (H200)".to_owned(),
         split_hash: (candidate < 3).then_some(SplitHash(replicate as u128)),
         extras: Extras::default(),
     };
-    let validation = if verdict == Verdict::Diverged { Scores::default() } else { scores(0.75) };
-    let result = ScoredResult { result, validation, test, worker: "gpu-1, slot 0".to_owned(), baselines: None };
+    let result = ScoredResult { result, worker: "gpu-1, slot 0".to_owned(), baselines: None };
     JobRow { attempts: 1, result: Some(result), ..job(candidate, replicate, RowState::Succeeded) }
 }
 
@@ -97,16 +112,16 @@ fn succeeded(candidate: usize, replicate: usize, verdict: Verdict, test: Scores)
 fn jobs() -> Vec<JobRow> {
     let message = Some("trainer died:\n\"signal 9\" | *killed*".to_owned());
     vec![
-        succeeded(1, 2, Verdict::Trivial, scores(0.1)),
-        succeeded(0, 2, Verdict::Trained, scores(0.8)),
-        succeeded(0, 0, Verdict::Trained, scores(0.7)),
-        succeeded(0, 1, Verdict::Trained, scores(0.6)),
-        succeeded(1, 0, Verdict::Diverged, Scores::default()),
+        succeeded(1, 2, Verdict::Trivial, evaluation(0.1)),
+        succeeded(0, 2, Verdict::Trained, evaluation(0.8)),
+        succeeded(0, 0, Verdict::Trained, evaluation(0.7)),
+        succeeded(0, 1, Verdict::Trained, evaluation(0.6)),
+        succeeded(1, 0, Verdict::Diverged, nothing()),
         JobRow { attempts: 3, message, ..job(1, 1, RowState::Failed) },
         JobRow { attempts: 1, ..job(2, 0, RowState::Running) },
         job(2, 1, RowState::Queued),
         job(2, 2, RowState::Cancelled),
-        succeeded(3, 0, Verdict::Degenerate, scores(0.5)),
+        succeeded(3, 0, Verdict::Degenerate, evaluation(0.5)),
     ]
 }
 
@@ -139,9 +154,11 @@ fn jobs_show_state_and_scores() {
 fn cases_show_their_pixels() {
     let case = |case, tp, fp, fn_, tn| CaseCounts { case, counts: Counts { tp, fp, fn_, tn } };
     let mut jobs = jobs();
-    for job in jobs.iter_mut().filter(|job| job.replicate == 0) {
+    for job in &mut jobs {
         let Some(ScoredResult { result, .. }) = &mut job.result else { continue };
+        (result.validation, result.test) = (nothing(), nothing());
         match job.candidate {
+            _ if job.replicate > 0 => {}
             0 => {
                 result.validation.cases = vec![case(8, 0, 0, 0, 256)];
                 result.test.cases = vec![case(9, 100, 0, 0, 156), case(4, 75, 25, 0, 156)];
@@ -173,18 +190,19 @@ fn measurements_show_every_attempt() {
 #[test]
 fn a_sweep_is_shown_by_any_metric() {
     let plan = plan();
-    let of = |metric| Analysed::of(&results(&plan, jobs()).shown_by(metric));
+    let of = |metric| Analysed::of(&results(&plan, jobs()).shown_by(metric).unwrap());
     let dice = of(Metric::Dice);
     assert_eq!(dice.about.scores, "dice of the test subset, epoch of the best validation thresholded_iou");
     let close = |found: Option<f64>, expected: f64| assert!((found.unwrap() - expected).abs() < 1e-12);
-    close(dice.analysis.candidates[0].scores.mean, 0.95 * 0.7);
-    close(dice.analysis.candidates[0].validation_mean, 0.95 * 0.75);
+    let of_found = |found: f64| evaluation(found).score(Metric::Dice).unwrap();
+    close(dice.analysis.candidates[0].scores.mean, of_found(0.7));
+    close(dice.analysis.candidates[0].validation_mean, of_found(0.75));
     let chosen = "Each job's epoch was chosen by the thresholded_iou of the validation cases; by their dice it might have been others.";
     assert_eq!(answer(&dice.analysis).caveats.iter().filter(|caveat| *caveat == chosen).count(), 1);
     assert!(!answer(&of(Metric::ThresholdedIou).analysis).caveats.iter().any(|caveat| caveat.contains("chosen")));
     let mut last = results(&plan, jobs());
     last.head.objective.epoch = EpochChoice::Last;
-    let last = Analysed::of(&last.shown_by(Metric::Dice));
+    let last = Analysed::of(&last.shown_by(Metric::Dice).unwrap());
     assert_eq!(last.about.scores, "dice of the test subset, last epoch, as by every metric");
     assert!(!answer(&last.analysis).caveats.iter().any(|caveat| caveat.contains("chosen")));
     let loss = of(Metric::Loss).analysis;
