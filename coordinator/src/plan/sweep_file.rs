@@ -58,7 +58,7 @@ const MAX_EXAMPLES: u64 = 9;
 pub(super) const WEIGHTS: [&str; 2] = ["none", "best"];
 
 /// The keys of a sweep file.
-const KEYS: [&str; 16] = [
+const KEYS: [&str; 18] = [
     "sweep",
     "dataset",
     "split",
@@ -66,6 +66,8 @@ const KEYS: [&str; 16] = [
     "replicates",
     "model",
     "training",
+    "augmentation",
+    "evaluation",
     "objective",
     "race",
     "until",

@@ -234,7 +234,7 @@ fn simulate_section(simulate: &Simulate<'_>) -> Mapping {
 fn put_settings(file: &mut Mapping, settings: impl Iterator<Item = Setting>) {
     for Setting { key, value: given } in settings {
         let mut section = &mut *file;
-        let path: Vec<_> = key.name().split('.').collect();
+        let path: Vec<_> = key.path().split('.').collect();
         let [folders @ .., name] = &path[..] else { continue };
         for folder in folders {
             let inner = section.entry((*folder).into()).or_insert_with(|| Mapping::new().into());
