@@ -185,8 +185,7 @@ mod tests {
             training: Training::default(),
             selection: Selection::default(),
             seeds: Seeds { split_seed: 0, init_seed: 0, order_seed: 0 },
-            simulation: None,
-            metrics: Vec::new(),
+            ..JobSpec::default()
         };
         // 40 epochs of 100 training images (three passes) and 50 validation images, then 50 test images
         let passes = (40 * (3 * 100 + 50) + 50) as f64;

@@ -57,8 +57,7 @@ fn assignment() -> Assignment {
         training: Training { epochs: 5, ..Training::default() },
         selection: Selection::default(),
         seeds: Seeds { split_seed: 0, init_seed: 0, order_seed: 0 },
-        simulation: None,
-        metrics: Vec::new(),
+        ..JobSpec::default()
     };
     let lease = Lease { job: spec.id(), attempt: Attempt(1), token: Token(7) };
     Assignment { lease: Some((&lease).into()), dataset: Some(dataset()), spec: spec.to_json(), ..Assignment::default() }

@@ -22,6 +22,7 @@
 #![warn(clippy::undocumented_unsafe_blocks)]
 
 pub mod agent;
+pub mod augment;
 pub mod bench;
 pub mod cli;
 pub mod data;

@@ -31,8 +31,7 @@ fn spec(architecture: Architecture, optimizer: Optimizer, epoch: EpochChoice) ->
         training: Training { epochs: EPOCHS, batch_size: 4, optimizer, ..Training::default() },
         selection: Selection { metric: Metric::Iou, epoch },
         seeds: Seeds { split_seed: 1, init_seed: 2, order_seed: 3 },
-        simulation: None,
-        metrics: Vec::new(),
+        ..JobSpec::default()
     }
 }
 

@@ -9,8 +9,8 @@ use proto::data::Inventory;
 use proto::ids::ContentHash;
 use proto::measure::Measurement;
 use proto::spec::{
-    Architecture, Data, EpochChoice, JobSpec, LossName, Model, Optimizer, Precision, Schedule as Kind, Selection,
-    Split, Training,
+    Architecture, Data, EpochChoice, JobSpec, LossName, Model, Optimizer, Precision, Preset, Schedule as Kind,
+    Selection, Split, Training,
 };
 use std::collections::BTreeMap;
 use worker::data::CaseSet;
@@ -200,6 +200,29 @@ fn a_training_without_progress_ends_early() {
     assert_eq!((best.epochs, best.best_epoch), (5, 1));
     let (measurements, result) = train(|spec| spec.learning_rate = 1e-30);
     assert_eq!((measurements.len(), result.epochs), (12, 12));
+}
+
+/// Batches are made beside the steps, so it must not matter which thread makes them.
+#[test]
+fn an_augmented_training_has_the_same_bits_on_any_number_of_threads() {
+    let with_threads = |threads| {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+        pool.install(|| {
+            train(|spec| {
+                spec.augmentation = Preset::Strong.into();
+                spec.training = Training { epochs: 3, accumulate: 2, standardize: true, ema: 0.5, ..spec.training };
+            })
+        })
+    };
+    let scores = |(measurements, result): (Vec<Measurement>, proto::measure::JobResult)| {
+        let losses: Vec<_> = measurements.iter().map(|epoch| (epoch.train_loss, epoch.validation)).collect();
+        (losses, result.test)
+    };
+    let once = scores(with_threads(1));
+    assert_eq!(once, scores(with_threads(1)));
+    assert_eq!(once, scores(with_threads(2)));
+    assert_eq!(once, scores(with_threads(3)));
+    assert_ne!(once, scores(train(|spec| spec.training.epochs = 3)), "nothing was changed");
 }
 
 #[test]

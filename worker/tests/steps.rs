@@ -80,8 +80,7 @@ fn whole_networks_train_as_in_pytorch() {
                     training: Training { precision, convolution, ..Training::default() },
                     selection: Selection::default(),
                     seeds: Seeds { split_seed: 0, init_seed: 0, order_seed: 0 },
-                    simulation: None,
-                    metrics: Vec::new(),
+                    ..JobSpec::default()
                 };
                 let mut learner = Learner::new(&spec, 0.5, &Device::Cpu).unwrap();
                 set_weights(learner.network.parameters());

@@ -42,8 +42,7 @@ fn spec(architecture: Architecture, loss: LossName) -> JobSpec {
         training: Training { epochs: 3, batch_size: 4, ..Training::default() },
         selection: Selection { metric: Metric::Iou, epoch: EpochChoice::Best },
         seeds: Seeds { split_seed: 1, init_seed: 2, order_seed: 3 },
-        simulation: None,
-        metrics: Vec::new(),
+        ..JobSpec::default()
     }
 }
 

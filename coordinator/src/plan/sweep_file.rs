@@ -28,6 +28,7 @@
 //!   init_seeds: 0                            # one for all, or as many as split seeds; the split seeds if not given
 //!                                            # three counts, or `crossed: true`: every combination
 //! objective: {metric: thresholded_iou, subset: validation, epoch: last}
+//! metrics: []                                # measured beside, such as hd95
 //! race: {alpha: 0.05, looks: [5, 8, 10]}     # or `none`; or until: {half_width: 0.01, max_replicates: 20}
 //! simulate: {mean: {from: 0.6, to: 0.8}, split_sd: 0.04, residual_sd: 0.02, collapse: 0}   # made up with --simulate
 //! artifacts: {examples: 3, replicates: 1,    # pictures of test cases, from the first replicates of each candidate
@@ -58,7 +59,7 @@ const MAX_EXAMPLES: u64 = 9;
 pub(super) const WEIGHTS: [&str; 2] = ["none", "best"];
 
 /// The keys of a sweep file.
-const KEYS: [&str; 16] = [
+const KEYS: [&str; 19] = [
     "sweep",
     "dataset",
     "split",
@@ -66,6 +67,8 @@ const KEYS: [&str; 16] = [
     "replicates",
     "model",
     "training",
+    "augmentation",
+    "evaluation",
     "objective",
     "race",
     "until",
@@ -73,6 +76,7 @@ const KEYS: [&str; 16] = [
     "artifacts",
     "checkpoints",
     "losses",
+    "metrics",
     "include",
     "exclude",
 ];

@@ -9,7 +9,7 @@ use proto::cases::{CaseLists, FixedTest, Groups};
 use proto::data::{Dataset, MaskRule, MaskValue};
 use proto::file::{FileKind, Key, KeyValue, Mistakes, Setting, read};
 use proto::sizes::{Size, Sizes};
-use proto::spec::{EpochChoice, JobSpec, Loss, Objective, Scheme, Split, Trainer, Weighted};
+use proto::spec::{EpochChoice, JobSpec, Loss, Metric, Objective, Scheme, Split, Trainer, Weighted};
 use serde::Serialize;
 use serde_yaml::{Mapping, Value};
 
@@ -41,6 +41,9 @@ pub fn job_file(dataset: &Dataset, objective: &Objective, job: &JobSpec) -> Resu
     // the last epoch is the same under every metric
     let metric = if job.selection.epoch == EpochChoice::Best { job.selection.metric } else { objective.metric };
     put(&mut file, "objective", objective_section(&Objective { metric, epoch: job.selection.epoch, ..*objective }));
+    if !job.metrics.is_empty() {
+        put(&mut file, "metrics", metrics(&job.metrics));
+    }
     put(&mut file, "split_seed", job.seeds.split_seed);
     put(&mut file, "init_seed", job.seeds.init_seed);
     put(&mut file, "order_seed", job.seeds.order_seed);
@@ -75,6 +78,7 @@ fn sweep(file: &SweepFile<'_>) -> Mapping {
     };
     put(&mut all, "replicates", mapping(file.replicates.sections(least)));
     put(&mut all, "objective", objective_section(&file.objective));
+    put(&mut all, "metrics", metrics(&file.base.metrics));
     let (key, section) = stopping_section(file.stopping.as_ref());
     put(&mut all, key, section);
     if let Some((simulate, _)) = &file.simulate {
@@ -234,7 +238,7 @@ fn simulate_section(simulate: &Simulate<'_>) -> Mapping {
 fn put_settings(file: &mut Mapping, settings: impl Iterator<Item = Setting>) {
     for Setting { key, value: given } in settings {
         let mut section = &mut *file;
-        let path: Vec<_> = key.name().split('.').collect();
+        let path: Vec<_> = key.path().split('.').collect();
         let [folders @ .., name] = &path[..] else { continue };
         for folder in folders {
             let inner = section.entry((*folder).into()).or_insert_with(|| Mapping::new().into());
@@ -256,6 +260,10 @@ fn value(value: &KeyValue) -> Value {
             mapping(terms.iter().map(|Weighted { weight, term }| (term.name().name(), (*weight).into()))).into()
         }
     }
+}
+
+fn metrics(metrics: &[Metric]) -> Vec<Value> {
+    metrics.iter().map(|metric| metric.name().into()).collect()
 }
 
 fn put(mapping: &mut Mapping, key: &str, value: impl Into<Value>) {

@@ -1,4 +1,5 @@
-//! The sections that sweep files and job files share: `dataset`, `split`, `objective`, `model`, `training`, `losses` and `metrics`.
+//! The sections that sweep files and job files share: `dataset`, `split`, `objective`, `model`, `training`, `augmentation`, `evaluation`
+//! `losses` and `metrics`.
 
 use super::document::variable;
 use super::mistake::Mistake;
@@ -28,7 +29,8 @@ pub struct SharedSections<'a> {
 
 impl<'a> SharedSections<'a> {
     /// The keys of the shared sections.
-    pub const KEYS: [&'static str; 7] = ["dataset", "split", "model", "training", "objective", "losses", "metrics"];
+    pub const KEYS: [&'static str; 9] =
+        ["dataset", "split", "model", "training", "augmentation", "evaluation", "objective", "losses", "metrics"];
 
     /// Reads the sections, and checks that the data set has the split's cases and that the objective has cases to look at.
     #[must_use]
@@ -286,12 +288,19 @@ fn reject_empty(root: &Section<'_>, subset: &str, reason: &'static str) {
     }
 }
 
-/// The settings of the sections `model`, `training` and `losses`.
+/// The settings of the sections `model`, `training`, `augmentation`, `evaluation` and `losses`. A preset may stand for its section, as in
+/// `augmentation: light`.
 #[must_use]
 pub fn settings<'a>(root: &Section<'a>) -> Vec<(Node<'a>, Setting)> {
     let mut settings = Vec::new();
-    for section in ["model", "training"] {
-        settings.extend(root.get(section).into_iter().flat_map(|node| section_settings(section, node)));
+    for section in ["model", "training", "augmentation", "evaluation"] {
+        let Some(node) = root.get(section) else { continue };
+        match Key::all().find(|key| key.name() == section) {
+            Some(preset) if !node.is_mapping() => {
+                settings.extend(preset.read(node).map(|setting| (node.clone(), setting)));
+            }
+            _ => settings.extend(section_settings(section, node)),
+        }
     }
     if let Some(losses) = root.get("losses").and_then(|losses| Section::read(losses, LossName::NAMES)) {
         for (name, node) in losses.entries() {

@@ -1,6 +1,6 @@
 //! Keys of the table, their values, and what these do to a job.
 
-use super::keys::{Entry, Field, TABLE};
+use super::keys::{self, Entry, Field, TABLE};
 use super::loss;
 use super::mistake::Mistake;
 use super::reader::Node;
@@ -29,7 +29,7 @@ impl Key {
         TABLE[self.0]
     }
 
-    /// The name of its axis: the path of the key, but for the main axes.
+    /// The name of its axis: the path of the key, but for the main axes and the preset of augmentation.
     #[must_use]
     pub fn name(self) -> &'static str {
         self.entry().name
@@ -41,10 +41,16 @@ impl Key {
         Self::all().find(|key| key.name() == name)
     }
 
+    /// Where it stands in a file, but for the main axes: the names of its sections and its own, with dots between them.
+    #[must_use]
+    pub fn path(self) -> &'static str {
+        keys::path(self.name())
+    }
+
     /// Its section and its key there; none for the main axes.
     #[must_use]
     pub fn section(self) -> Option<(&'static str, &'static str)> {
-        self.name().rsplit_once('.')
+        self.path().rsplit_once('.')
     }
 
     /// Whether it is a parameter of a loss.

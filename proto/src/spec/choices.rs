@@ -127,6 +127,38 @@ choice! {
 }
 
 choice! {
+    /// Ranges of augmentation that go together.
+    #[derive(Default)]
+    Preset {
+        /// Images stay as they are.
+        #[default]
+        None = "none",
+        /// Flips, quarter turns, and small changes of place, size and light.
+        Light = "light",
+        /// Every change there is, in ranges that keep a lesion a lesion.
+        Strong = "strong",
+        /// What the other keys of the section say.
+        Custom = "custom",
+    }
+}
+
+choice! {
+    /// What is done to predicted masks before they are counted.
+    #[derive(Default)]
+    Postprocess {
+        /// Nothing.
+        #[default]
+        None = "none",
+        /// All but the largest component is removed.
+        LargestComponent = "largest_component",
+        /// Background that foreground encloses is filled.
+        FillHoles = "fill_holes",
+        /// The largest component stays, and its holes are filled.
+        Both = "largest_component_fill_holes",
+    }
+}
+
+choice! {
     /// How weights are drawn.
     Initialization {
         /// PyTorch's default: weight and bias uniform in +-1/sqrt(fan in).

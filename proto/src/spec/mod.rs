@@ -4,7 +4,9 @@
 //! nothing else: no folder, no host, no name. Its canonical JSON travels to the worker and is hashed to the [`JobId`]. A key
 //! added later must be left out of the JSON at its default, or every id changes.
 
+mod augmentation;
 mod choices;
+mod evaluating;
 mod loss;
 mod metric;
 mod objective;
@@ -13,10 +15,12 @@ mod split;
 mod term;
 mod training;
 
+pub use augmentation::Augmentation;
 pub use choices::{
-    Architecture, Convolution, EpochChoice, Initialization, LossName, Optimizer, Precision, ScheduleName, Scheme,
-    Stratify, Subset, Trainer,
+    Architecture, Convolution, EpochChoice, Initialization, LossName, Optimizer, Postprocess, Precision, Preset,
+    ScheduleName, Scheme, Stratify, Subset, Trainer,
 };
+pub use evaluating::Evaluating;
 pub use loss::{Loss, Weighted};
 pub use metric::Metric;
 pub use objective::{Objective, Selection};
@@ -90,6 +94,12 @@ pub struct JobSpec {
     pub learning_rate: f64,
     /// How it is trained.
     pub training: Training,
+    /// How training images are changed.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub augmentation: Augmentation,
+    /// How the network is evaluated.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub evaluating: Evaluating,
     /// Which epoch counts.
     pub selection: Selection,
     /// The replicate.
@@ -127,6 +137,8 @@ impl Default for JobSpec {
             loss: LossName::Bce.into(),
             learning_rate: DEFAULT_LEARNING_RATE,
             training: Training::default(),
+            augmentation: Augmentation::default(),
+            evaluating: Evaluating::default(),
             selection: Selection::default(),
             seeds: Seeds { split_seed: 0, init_seed: 0, order_seed: 0 },
             simulation: None,

@@ -69,6 +69,12 @@ pub struct Training {
     /// Epochs without a better validation score after which the training ends; 0 for never.
     #[serde(skip_serializing_if = "is_default")]
     pub patience: u32,
+    /// Whether images are standardised by mean and standard deviation of each channel over the training cases.
+    #[serde(skip_serializing_if = "is_default")]
+    pub standardize: bool,
+    /// Epochs in a row with collapsed predictions after which the training ends; 0 for never.
+    #[serde(skip_serializing_if = "is_default")]
+    pub stop_collapsed_after: u32,
 }
 
 fn is_one(number: &u32) -> bool {
@@ -94,6 +100,8 @@ impl Default for Training {
             label_smoothing: 0.0,
             accumulate: 1,
             patience: 0,
+            standardize: false,
+            stop_collapsed_after: 0,
         }
     }
 }

@@ -59,8 +59,7 @@ impl Settings {
             training: Training { batch_size, precision, convolution, ..Training::default() },
             selection: Selection::default(),
             seeds: Seeds { split_seed: 0, init_seed: 0, order_seed: 0 },
-            simulation: None,
-            metrics: Vec::new(),
+            ..JobSpec::default()
         }
     }
 }

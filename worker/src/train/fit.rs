@@ -8,6 +8,7 @@ use super::state::{Progress, Selected, State};
 use super::{TrainError, finish};
 use crate::data::CaseSet;
 use crate::models::Network;
+use crate::ops::parallel;
 use candle_core::Device;
 use proto::measure::{Evaluation, JobResult, Measurement};
 use proto::spec::JobSpec;
@@ -168,15 +169,26 @@ impl<'a> Session<'a> {
     fn train(&mut self, observe: &mut dyn FnMut(Event<'_>)) -> Result<Option<f64>, TrainError> {
         let (Job { spec, device, subsets, batches, .. }, epoch) = (&self.job, self.state.progress.epoch);
         let order = order(&subsets.train, spec.seeds.order_seed, epoch);
-        let chunks = order.chunks(spec.training.batch_size as usize);
+        let chunks: Vec<_> = order.chunks(spec.training.batch_size as usize).collect();
         let last = chunks.len();
+        let prepare = |index: usize| {
+            let (augmenter, cases) = (self.job.augmenter.as_ref()?, chunks.get(index)?);
+            Some(batches.augmented(augmenter, epoch, cases))
+        };
+        let learner = &mut self.state.learner;
         let mut total = 0.0;
         let mut under_way = Vec::new();
-        for (index, cases) in chunks.enumerate() {
-            let (images, targets) = batches.tensors(cases)?;
-            under_way.push((index, cases, self.state.learner.gather(&images, &targets)?));
+        let mut prepared = prepare(0);
+        for (index, &cases) in chunks.iter().enumerate() {
+            let (images, targets) = match prepared.take() {
+                Some(bytes) => batches.of_bytes(bytes)?,
+                None => batches.tensors(cases)?,
+            };
+            let losses;
+            (losses, prepared) = parallel::join(|| learner.gather(&images, &targets), || prepare(index + 1));
+            under_way.push((index, cases, losses?));
             if (index + 1).is_multiple_of(spec.training.accumulate.max(1) as usize) || index + 1 == last {
-                self.state.learner.update()?;
+                learner.update()?;
             }
             if !device.is_cpu() && index + 1 < last {
                 // a device works on while the host prepares: it is waited for once an epoch
@@ -247,8 +259,7 @@ mod tests {
             training: Training { epochs: 3, batch_size: 2, ..Training::default() },
             selection: Selection { metric: Metric::Iou, epoch: EpochChoice::Best },
             seeds: Seeds { split_seed: 0, init_seed: 0, order_seed: 0 },
-            simulation: None,
-            metrics: Vec::new(),
+            ..JobSpec::default()
         };
         let mut session = Session::new(&spec, &cases, device).unwrap();
         let weight = session.network().parameters()["bottleneck_conv.0.weight"].clone();

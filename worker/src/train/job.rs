@@ -4,6 +4,8 @@ use super::TrainError;
 use super::batches::Batches;
 use super::evaluate::evaluate;
 use super::learner::Learner;
+use super::standard::Standard;
+use crate::augment::Augmenter;
 use crate::data::CaseSet;
 use crate::data::split::{self, Pool, Subsets};
 use candle_core::Device;
@@ -18,6 +20,8 @@ pub(super) struct Job<'a> {
     pub(super) device: &'a Device,
     pub(super) subsets: Subsets,
     pub(super) batches: Batches<'a>,
+    /// What changes training cases, if anything does.
+    pub(super) augmenter: Option<Augmenter>,
 }
 
 impl<'a> Job<'a> {
@@ -28,7 +32,10 @@ impl<'a> Job<'a> {
     pub(super) fn new(spec: &'a JobSpec, cases: &'a CaseSet, device: &'a Device) -> Result<Self, TrainError> {
         check(spec, cases)?;
         let subsets = split::assign(&spec.split, &Pool::of(cases), spec.seeds.split_seed)?;
-        Ok(Self { spec, cases, device, subsets, batches: Batches::new(cases, device)? })
+        let standard = spec.training.standardize.then(|| Standard::of(cases, &subsets.train));
+        let batches = Batches::new(cases, standard, device)?;
+        let augmenter = Augmenter::new(spec.augmentation, spec.seeds.order_seed, cases.image_size as usize);
+        Ok(Self { spec, cases, device, subsets, batches, augmenter })
     }
 
     /// Evaluates a network on some cases.

@@ -2,6 +2,7 @@
 //!
 //! ```text
 //!  batches   cases -> tensors, in the order of an epoch
+//!  standard  mean and deviation of the training images
 //!  learner   network, loss and update rule: a batch in, changed weights out
 //!  job       what a training works on: cases, split, device
 //!  state     what changes while it trains
@@ -30,14 +31,16 @@ mod learner;
 mod measure;
 pub mod otsu;
 mod selection;
+mod standard;
 mod state;
 pub mod verdict;
 
-pub use batches::Batches;
+pub use batches::{Batches, Bytes};
 pub use checkpoint::{Checkpoint, CheckpointError};
 pub use fit::{Between, Event, Session, fit};
 pub use learner::Learner;
 pub(crate) use learner::numbers;
+pub use standard::Standard;
 pub use state::{Earlier, Progress, Selected, State};
 
 use crate::data::split::SplitError;

@@ -3,9 +3,12 @@
 //!
 //! To add a key: its field in [`JobSpec`], with a default, and an entry in the table of its section.
 
+mod augmentation;
+mod evaluation;
 mod losses;
 mod main_axes;
 mod model;
+mod schedule;
 mod training;
 
 use super::interval::Interval;
@@ -40,8 +43,22 @@ pub(super) enum Field {
 
 /// The keys, in the order in which they are set: what others need comes first.
 pub(super) static TABLE: LazyLock<Vec<&'static Entry>> = LazyLock::new(|| {
-    [main_axes::ENTRIES, model::ENTRIES, training::ENTRIES, losses::ENTRIES].into_iter().flatten().collect()
+    let sections = [
+        main_axes::ENTRIES,
+        model::ENTRIES,
+        training::ENTRIES,
+        schedule::ENTRIES,
+        augmentation::ENTRIES,
+        evaluation::ENTRIES,
+        losses::ENTRIES,
+    ];
+    sections.into_iter().flatten().collect()
 });
+
+/// The path of a key of that name in a file.
+pub(super) fn path(name: &'static str) -> &'static str {
+    if name == augmentation::NAME { "augmentation.preset" } else { name }
+}
 
 fn choose<T>(field: &mut T, choice: Option<T>) {
     if let Some(choice) = choice {

@@ -35,6 +35,11 @@ pub(crate) fn each<P: Send>(parts: Vec<P>, task: impl Fn(P) + Sync + Send) {
     if alone() || parts.len() < 2 { parts.into_iter().for_each(task) } else { parts.into_par_iter().for_each(task) }
 }
 
+/// Both tasks, the second on another thread if one is free.
+pub(crate) fn join<A: Send, B: Send>(first: impl FnOnce() -> A + Send, second: impl FnOnce() -> B + Send) -> (A, B) {
+    if alone() { (first(), second()) } else { rayon::join(first, second) }
+}
+
 /// Cuts `items` into chunks of `size` and calls `task(i, chunk)` for each.
 pub(crate) fn chunks<T: Send>(items: &mut [T], size: usize, task: impl Fn(usize, &mut [T]) + Sync + Send) {
     if alone() || items.len() <= size {
