@@ -62,6 +62,7 @@ fn every_file_in_configs_is_a_plan() {
         ("full", 216),
         ("isic", 24),
         ("learning-rates", 112),
+        ("losses", 136),
         ("patients", 20),
         ("ph2-small", 36),
         ("ph2-variance", 108),

@@ -9,6 +9,7 @@ use proto::ids::{Attempt, BaselinesHash, JobId, SplitHash};
 use proto::measure::{Evaluation, JobResult, Measured, Measurement, Verdict};
 use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension, Row};
+use std::cell::OnceCell;
 use std::fs;
 use std::ops::ControlFlow;
 use std::os::unix::fs::MetadataExt;
@@ -57,8 +58,9 @@ pub struct Reader {
     pub(super) connection: Connection,
     /// Its version when it was opened; a coordinator may bring it up meanwhile.
     pub(super) version: i64,
-    /// Whether it had anything that was measured on masks when it was opened: most stores have not, and need not be asked for each job.
-    has_measured: bool,
+    /// Whether it had anything that was measured on masks when the first result was read: most stores have not, and need not be asked for
+    /// each job.
+    has_measured: OnceCell<bool>,
 }
 
 impl Reader {
@@ -75,9 +77,7 @@ impl Reader {
         connection.pragma_update(None, "query_only", true).map_err(sqlite)?;
         seal::bring_to(&connection).map_err(sqlite)?;
         connection.set_prepared_statement_cache_capacity(32);
-        let mut reader = Self { path: path.to_owned(), connection, version, has_measured: false };
-        reader.has_measured = reader.has_table("measured")? && reader.has_rows("measured")?;
-        Ok(reader)
+        Ok(Self { path: path.to_owned(), connection, version, has_measured: OnceCell::new() })
     }
 
     /// Looks at what the file is; changes nothing.
@@ -247,10 +247,14 @@ impl Reader {
 
     /// What was measured on the masks of a job's validation and test cases, metric by metric.
     fn measured(&self, job: JobId) -> Result<Vec<(Measured, Measured)>, StoreError> {
-        if !self.has_measured {
-            return Ok(Vec::new());
-        }
-        self.rows_of(job, "measured", "metric", rows::measured)
+        let has_measured = match self.has_measured.get() {
+            Some(known) => *known,
+            None => {
+                let found = self.has_table("measured")? && self.has_rows("measured")?;
+                *self.has_measured.get_or_init(|| found)
+            }
+        };
+        if has_measured { self.rows_of(job, "measured", "metric", rows::measured) } else { Ok(Vec::new()) }
     }
 
     /// The error of a job that has succeeded, and whose result is not found.
