@@ -10,8 +10,9 @@
 
 use crate::ops::Activation;
 use crate::ops::cpu::run::parallel::Scattered;
+use crate::ops::cpu::run::instruction_set::Vectorized;
 use crate::ops::cpu::run::simd::Real;
-use pulp::{Simd, WithSimd};
+use pulp::Simd;
 use std::mem::MaybeUninit;
 
 /// Columns of a panel of `B`.
@@ -71,11 +72,9 @@ pub(super) struct Multiply<'a, 'b, T> {
     pub(super) results: &'a [usize],
 }
 
-impl<T: Real> WithSimd for Multiply<'_, '_, T> {
-    type Output = ();
-
+impl<T: Real> Vectorized for Multiply<'_, '_, T> {
     #[inline(always)]
-    fn with_simd<S: Simd>(self, simd: S) {
+    fn run<S: Simd>(self, simd: S) {
         let lanes = T::count::<S>();
         self.left.check();
         assert!(self.panels.len() >= panels_size(self.left.depth(), self.columns));
@@ -101,7 +100,7 @@ impl<T: Real> Multiply<'_, '_, T> {
     /// Computes `V` vectors of columns of all rows; returns `V`.
     ///
     /// # Safety
-    /// See [`with_simd`](WithSimd::with_simd).
+    /// See [`run`](Vectorized::run).
     #[inline(always)]
     unsafe fn stripe<S: Simd, const V: usize>(&self, simd: S, column: usize) -> usize {
         let rows = self.left.rows();
@@ -123,7 +122,7 @@ impl<T: Real> Multiply<'_, '_, T> {
     /// Computes `R` rows of `V` vectors; returns `R`.
     ///
     /// # Safety
-    /// See [`with_simd`](WithSimd::with_simd).
+    /// See [`run`](Vectorized::run).
     #[inline(always)]
     unsafe fn tile<S: Simd, const R: usize, const V: usize>(&self, simd: S, row: usize, column: usize) -> usize {
         let lanes = T::count::<S>();
@@ -188,11 +187,9 @@ pub(super) struct Correlate<'a, T> {
     pub(super) result: &'a mut [T],
 }
 
-impl<T: Real> WithSimd for Correlate<'_, T> {
-    type Output = ();
-
+impl<T: Real> Vectorized for Correlate<'_, T> {
     #[inline(always)]
-    fn with_simd<S: Simd>(mut self, simd: S) {
+    fn run<S: Simd>(mut self, simd: S) {
         let lanes = T::count::<S>();
         self.left.check();
         let last = self.rights.iter().copied().max().unwrap_or(0);
@@ -221,7 +218,7 @@ impl<T: Real> Correlate<'_, T> {
     /// Computes `V` vectors of `lanes` columns each, of all rows of the result; returns the number of columns.
     ///
     /// # Safety
-    /// See [`with_simd`](WithSimd::with_simd).
+    /// See [`run`](Vectorized::run).
     #[inline(always)]
     unsafe fn stripe<S: Simd, const V: usize>(
         &mut self,
@@ -257,7 +254,7 @@ impl<T: Real> Correlate<'_, T> {
     /// `k` of these patches; `first` is the number of the first.
     ///
     /// # Safety
-    /// See [`with_simd`](WithSimd::with_simd).
+    /// See [`run`](Vectorized::run).
     #[inline(always)]
     unsafe fn tile<S: Simd, const R: usize, const V: usize, const FULL: bool>(
         &mut self,

@@ -5,8 +5,9 @@ use super::transforms::{Matrix, Transform, square};
 use crate::ops::cpu::conv::gemm::PANEL;
 use crate::ops::cpu::conv::patches::Reading;
 use crate::ops::cpu::run::parallel::Scattered;
+use crate::ops::cpu::run::instruction_set::Vectorized;
 use crate::ops::cpu::run::simd::Real;
-use pulp::{Simd, WithSimd};
+use pulp::Simd;
 use std::mem::MaybeUninit;
 
 /// A panel of `U = G w G^T`.
@@ -19,11 +20,9 @@ pub(super) struct Kernel<'a, 'b, F, T> {
     pub(super) result: &'a Scattered<'b, MaybeUninit<T>>,
 }
 
-impl<F: Transform, T: Real> WithSimd for Kernel<'_, '_, F, T> {
-    type Output = ();
-
+impl<F: Transform, T: Real> Vectorized for Kernel<'_, '_, F, T> {
     #[inline(always)]
-    fn with_simd<S: Simd>(self, simd: S) {
+    fn run<S: Simd>(self, simd: S) {
         let lanes = T::count::<S>();
         let Winograd { inputs, outputs, .. } = self.winograd;
         let mut taps = [[T::default(); PANEL]; 9];
@@ -71,11 +70,9 @@ pub(super) struct KernelGradient<'a, F, T> {
     pub(super) kernels: &'a mut [T],
 }
 
-impl<F: Transform, T: Real> WithSimd for KernelGradient<'_, F, T> {
-    type Output = ();
-
+impl<F: Transform, T: Real> Vectorized for KernelGradient<'_, F, T> {
     #[inline(always)]
-    fn with_simd<S: Simd>(self, simd: S) {
+    fn run<S: Simd>(self, simd: S) {
         let lanes = T::count::<S>();
         let inputs = self.winograd.inputs;
         let zero = T::splat(simd, T::default());

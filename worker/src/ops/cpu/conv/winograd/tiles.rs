@@ -6,8 +6,9 @@ use crate::ops::Activation;
 use crate::ops::cpu::conv::gemm::PANEL;
 use crate::ops::cpu::run::parallel::Scattered;
 use crate::ops::cpu::run::scratch::Scratch;
+use crate::ops::cpu::run::instruction_set::Vectorized;
 use crate::ops::cpu::run::simd::Real;
-use pulp::{Simd, WithSimd};
+use pulp::Simd;
 use std::mem::MaybeUninit;
 use std::ops::Range;
 
@@ -78,11 +79,9 @@ pub(super) struct Data<'a, F, T: Real> {
     pub(super) result: &'a mut Transformed<T>,
 }
 
-impl<F: Transform, T: Real> WithSimd for Data<'_, F, T> {
-    type Output = ();
-
+impl<F: Transform, T: Real> Vectorized for Data<'_, F, T> {
     #[inline(always)]
-    fn with_simd<S: Simd>(self, simd: S) {
+    fn run<S: Simd>(self, simd: S) {
         let Self { winograd, map, tiles, result } = self;
         for (index, tile) in tiles.enumerate() {
             let sources = winograd.sources(map, tile, 1, F::DATA);
@@ -101,11 +100,9 @@ pub(super) struct Gradients<'a, F, T: Real> {
     pub(super) result: &'a mut Transformed<T>,
 }
 
-impl<F: Transform, T: Real> WithSimd for Gradients<'_, F, T> {
-    type Output = ();
-
+impl<F: Transform, T: Real> Vectorized for Gradients<'_, F, T> {
     #[inline(always)]
-    fn with_simd<S: Simd>(self, simd: S) {
+    fn run<S: Simd>(self, simd: S) {
         let Self { winograd, map, tiles, columns, result } = self;
         for (index, tile) in tiles.enumerate() {
             let sources = winograd.sources(map, tile, 0, F::RESULTS);
@@ -172,11 +169,9 @@ pub(super) struct Results<'a, 'b, F, T: Real> {
     pub(super) result: &'a Scattered<'b, MaybeUninit<T>>,
 }
 
-impl<F: Transform, T: Real> WithSimd for Results<'_, '_, F, T> {
-    type Output = ();
-
+impl<F: Transform, T: Real> Vectorized for Results<'_, '_, F, T> {
     #[inline(always)]
-    fn with_simd<S: Simd>(self, simd: S) {
+    fn run<S: Simd>(self, simd: S) {
         let lanes = T::count::<S>();
         let zero = T::splat(simd, T::default());
         let products = &*self.products.values;
