@@ -9,8 +9,8 @@
 //! registers, its columns in vectors, and take the elements of `A` one by one.
 
 use crate::ops::Activation;
-use crate::ops::cpu::run::parallel::Scattered;
 use crate::ops::cpu::run::instruction_set::Vectorized;
+use crate::ops::cpu::run::parallel::Scattered;
 use crate::ops::cpu::run::simd::Real;
 use pulp::Simd;
 use std::mem::MaybeUninit;
@@ -87,9 +87,11 @@ impl<T: Real> Vectorized for Multiply<'_, '_, T> {
             unsafe {
                 column += lanes
                     * match (self.columns - column).div_ceil(lanes) {
-                        4.. if wide => self.stripe::<S, 4>(simd, column),
-                        2.. => self.stripe::<S, 2>(simd, column),
-                        _ => self.stripe::<S, 1>(simd, column),
+                        4.. if wide => self.stripe::<S, ROWS, 4>(simd, column),
+                        2.. if wide => self.stripe::<S, ROWS, 2>(simd, column),
+                        // with more rows, sums go to memory: the compiler loads the next factors of all rows ahead
+                        2.. => self.stripe::<S, 4, 2>(simd, column),
+                        _ => self.stripe::<S, ROWS, 1>(simd, column),
                     };
             }
         }
@@ -97,19 +99,19 @@ impl<T: Real> Vectorized for Multiply<'_, '_, T> {
 }
 
 impl<T: Real> Multiply<'_, '_, T> {
-    /// Computes `V` vectors of columns of all rows; returns `V`.
+    /// Computes `V` vectors of columns of all rows, `R` rows at once; returns `V`.
     ///
     /// # Safety
     /// See [`run`](Vectorized::run).
     #[inline(always)]
-    unsafe fn stripe<S: Simd, const V: usize>(&self, simd: S, column: usize) -> usize {
+    unsafe fn stripe<S: Simd, const R: usize, const V: usize>(&self, simd: S, column: usize) -> usize {
         let rows = self.left.rows();
         let mut row = 0;
         // SAFETY: the caller promises it.
         unsafe {
             while row < rows {
                 row += match rows - row {
-                    ROWS.. => self.tile::<S, ROWS, V>(simd, row, column),
+                    left if left >= R => self.tile::<S, R, V>(simd, row, column),
                     4.. => self.tile::<S, 4, V>(simd, row, column),
                     2.. => self.tile::<S, 2, V>(simd, row, column),
                     _ => self.tile::<S, 1, V>(simd, row, column),

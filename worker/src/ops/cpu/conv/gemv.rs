@@ -9,8 +9,8 @@
 
 use super::gemm::{CHUNK, Patches};
 use crate::ops::Activation;
-use crate::ops::cpu::run::parallel::Scattered;
 use crate::ops::cpu::run::instruction_set::Vectorized;
+use crate::ops::cpu::run::parallel::Scattered;
 use crate::ops::cpu::run::simd::Real;
 use pulp::Simd;
 use std::mem::MaybeUninit;

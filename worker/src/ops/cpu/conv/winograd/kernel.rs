@@ -4,8 +4,8 @@ use super::Winograd;
 use super::transforms::{Matrix, Transform, square};
 use crate::ops::cpu::conv::gemm::PANEL;
 use crate::ops::cpu::conv::patches::Reading;
-use crate::ops::cpu::run::parallel::Scattered;
 use crate::ops::cpu::run::instruction_set::Vectorized;
+use crate::ops::cpu::run::parallel::Scattered;
 use crate::ops::cpu::run::simd::Real;
 use pulp::Simd;
 use std::mem::MaybeUninit;
@@ -61,12 +61,14 @@ impl<F: Transform, T: Real> Vectorized for Kernel<'_, '_, F, T> {
     }
 }
 
-/// `w' = G^T U' G` of a panel of kernels; `U'` is the sum of `parts`, `[DATA^2, inputs, columns]` each.
+/// `w' = G^T U' G` of a panel of kernels; `U'` is the sum of `parts`, `[DATA^2, inputs, columns]` each, padded.
 pub(super) struct KernelGradient<'a, F, T> {
     pub(super) winograd: Winograd<F>,
     pub(super) parts: &'a [&'a [T]],
-    /// First column of the panel, and columns of a part.
-    pub(super) columns: (usize, usize),
+    /// First column of the panel.
+    pub(super) first: usize,
+    /// Columns of a part.
+    pub(super) columns: usize,
     pub(super) kernels: &'a mut [T],
 }
 
@@ -76,7 +78,7 @@ impl<F: Transform, T: Real> Vectorized for KernelGradient<'_, F, T> {
         let lanes = T::count::<S>();
         let inputs = self.winograd.inputs;
         let zero = T::splat(simd, T::default());
-        let (first, pitch) = self.columns;
+        let (first, pitch, stride) = (self.first, part_pitch(self.columns), part_stride(inputs, self.columns));
         let outputs = self.kernels.len() / (9 * inputs);
         for input in 0..inputs {
             for lane in (0..outputs).step_by(lanes) {
@@ -88,8 +90,7 @@ impl<F: Transform, T: Real> Vectorized for KernelGradient<'_, F, T> {
                     (F::DATA, 3),
                     #[inline(always)]
                     |row, column| {
-                        let start =
-                            (row * F::DATA + column) * part_stride(inputs, pitch) + input * pitch + first + lane;
+                        let start = (row * F::DATA + column) * stride + input * pitch + first + lane;
                         let mut total = zero;
                         for part in self.parts {
                             let part = &part[start..start + count];
@@ -119,7 +120,12 @@ impl<F: Transform, T: Real> Vectorized for KernelGradient<'_, F, T> {
     }
 }
 
+/// Distance of two rows of a kernel's transformed gradient: whole panels.
+pub(super) fn part_pitch(columns: usize) -> usize {
+    columns.next_multiple_of(PANEL)
+}
+
 /// Distance of two elements of a kernel's transformed gradient: not a power of two, at which they would share a place in the L1 cache.
-pub(super) fn part_stride(inputs: usize, outputs: usize) -> usize {
-    inputs * outputs + PANEL
+pub(super) fn part_stride(inputs: usize, columns: usize) -> usize {
+    inputs * part_pitch(columns) + PANEL
 }
