@@ -9,6 +9,11 @@ use crate::ops::cpu::run::parallel::Scattered;
 use crate::ops::cpu::run::simd::Real;
 use pulp::Simd;
 use std::mem::MaybeUninit;
+use std::ops::Range;
+
+/// Inputs whose taps are put side by side before the first of them is transformed: a vector that is loaded right after its numbers
+/// were stored one by one would have to wait for them.
+const BLOCK: usize = 8;
 
 /// A panel of `U = G w G^T`.
 pub(super) struct Kernel<'a, 'b, F, T> {
@@ -24,19 +29,13 @@ impl<F: Transform, T: Real> Vectorized for Kernel<'_, '_, F, T> {
     #[inline(always)]
     fn run<S: Simd>(self, simd: S) {
         let lanes = T::count::<S>();
-        let Winograd { inputs, outputs, .. } = self.winograd;
-        let mut taps = [[T::default(); PANEL]; 9];
+        let Winograd { inputs, .. } = self.winograd;
+        let mut block = [[[T::default(); PANEL]; 9]; BLOCK];
         for input in 0..inputs {
-            for (column, output) in (self.panel * PANEL..outputs).take(PANEL).enumerate() {
-                let kernel = match self.reading {
-                    Reading::Straight => output * inputs + input,
-                    Reading::Turned => input * outputs + output,
-                };
-                for (tap, &value) in self.weight[kernel * 9..kernel * 9 + 9].iter().enumerate() {
-                    let tap = if self.reading == Reading::Turned { 8 - tap } else { tap };
-                    taps[tap][column] = value;
-                }
+            if input.is_multiple_of(BLOCK) {
+                self.read(input..inputs.min(input + BLOCK), &mut block);
             }
+            let taps = &block[input % BLOCK];
             for lane in (0..PANEL).step_by(lanes) {
                 square::<F, T, S>(
                     simd,
@@ -56,6 +55,25 @@ impl<F: Transform, T: Real> Vectorized for Kernel<'_, '_, F, T> {
                         T::write::<S>(unsafe { self.result.slice(target, lanes) }, vector);
                     },
                 );
+            }
+        }
+    }
+}
+
+impl<F: Transform, T: Real> Kernel<'_, '_, F, T> {
+    /// The taps of some inputs, `[input, tap, column]`; those after the last output keep their value.
+    #[inline(always)]
+    fn read(&self, inputs: Range<usize>, block: &mut [[[T; PANEL]; 9]; BLOCK]) {
+        let Winograd { inputs: all_inputs, outputs, .. } = self.winograd;
+        for (column, output) in (self.panel * PANEL..outputs).take(PANEL).enumerate() {
+            for (input, taps) in inputs.clone().zip(&mut *block) {
+                let (kernel, turned) = match self.reading {
+                    Reading::Straight => (output * all_inputs + input, false),
+                    Reading::Turned => (input * outputs + output, true),
+                };
+                for (tap, &value) in self.weight[kernel * 9..kernel * 9 + 9].iter().enumerate() {
+                    taps[if turned { 8 - tap } else { tap }][column] = value;
+                }
             }
         }
     }

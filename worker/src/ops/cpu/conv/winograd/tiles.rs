@@ -52,6 +52,16 @@ impl<F: Transform> Winograd<F> {
         assert!(map.outside.len() >= map.channels);
         let (image, y, x) = self.place(tile);
         let mut sources = [[map.outside.as_ptr(); 6]; 6];
+        if y >= border && x >= border && y - border + count <= self.height && x - border + count <= self.width {
+            let first = (image * self.height + y - border) * self.width + x - border;
+            for (row, sources) in sources.iter_mut().enumerate().take(count) {
+                for (column, source) in sources.iter_mut().enumerate().take(count) {
+                    // SAFETY: the whole tile lies in the map, whose size was asserted.
+                    *source = unsafe { map.values.as_ptr().add((first + row * self.width + column) * map.channels) };
+                }
+            }
+            return sources;
+        }
         for (row, sources) in sources.iter_mut().enumerate().take(count) {
             // a number before the first row or column wraps around, and is then too large
             let line = (y + row).wrapping_sub(border);
