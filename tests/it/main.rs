@@ -31,5 +31,6 @@ mod stores;
 mod tidy;
 mod tokens;
 mod upkeep;
+mod vectors;
 mod wire;
 mod workers;

@@ -25,6 +25,12 @@ import numpy as np
 HERE = pathlib.Path(__file__).resolve().parent
 ALGORITHMS = ["direct", "winograd2", "winograd4", "auto"]
 MODES = ["eager", "channels_last"]
+# what limits PyTorch and oneDNN to the instruction set that `worker bench --vectors` names
+LIMITS = {
+    "auto": {},
+    "avx512": {"ATEN_CPU_CAPABILITY": "avx512", "ONEDNN_MAX_CPU_ISA": "AVX512_CORE"},
+    "avx2": {"ATEN_CPU_CAPABILITY": "avx2", "ONEDNN_MAX_CPU_ISA": "AVX2"},
+}
 NAMES = {"eager": "PyTorch, NCHW", "channels_last": "PyTorch, channels last", "auto": "worker, auto"}
 RESAMPLES = 2000
 TITLE = """# Benchmarks
@@ -45,6 +51,7 @@ def arguments():
     parser.add_argument("--steps", type=int, default=10, help="timed steps and evaluations a launch")
     parser.add_argument("--launches", type=int, default=4, help="processes a number")
     parser.add_argument("--device", default="cpu")
+    parser.add_argument("--vectors", default="auto", choices=LIMITS, help="instruction set of both sides on the CPU")
     parser.add_argument("--raw", help="also write every process's JSON to this file, one a line")
     parser.add_argument("--out", default="BENCHMARKS.md")
     parser.add_argument("--append", action="store_true", help="add a section to the file instead of writing it anew")
@@ -66,10 +73,10 @@ def launch(args, architecture, threads, kind, initial):
     if kind in MODES:
         command = [sys.executable, HERE / "bench_torch.py", "--mode", kind, "--init", initial]
     else:
-        command = [args.worker, "bench", "--convolution", kind]
+        command = [args.worker, "bench", "--convolution", kind, "--vectors", args.vectors]
         if not initial.exists():
             command += ["--initial", initial]
-    environment = os.environ | {"OMP_NUM_THREADS": str(threads)}
+    environment = os.environ | LIMITS[args.vectors] | {"OMP_NUM_THREADS": str(threads)}
     done = subprocess.run([*command, *flags], capture_output=True, text=True, env=environment)
     if done.returncode:
         sys.exit(f"{shlex.join(map(str, [*command, *flags]))}: status {done.returncode}\n{done.stderr}")
@@ -184,13 +191,14 @@ def memory(args, reports):
     return table(["network", "threads", *(NAMES.get(kind, f"worker, {kind}") for kind in kinds)], rows)
 
 
-def machine():
+def machine(limit):
     read = lambda path: pathlib.Path(path).read_text() if pathlib.Path(path).exists() else ""
     cores = os.cpu_count()
     total = next((line.split()[1] for line in read("/proc/meminfo").splitlines() if line.startswith("MemTotal")), "0")
     governor = read("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor").strip() or "unknown"
     flags = set(read("/proc/cpuinfo").split())
     vectors = next((name for name in ("avx512f", "avx2", "neon") if name in flags), "unknown")
+    vectors += "" if limit == "auto" else f" limited to {limit}"
     return f"{cores} logical cores, vectors {vectors}, {int(total) / 2**20:.0f} GiB of memory, governor {governor}"
 
 
@@ -212,9 +220,9 @@ def main():
     words = [pathlib.Path(word).name if word.startswith("/") else word for word in words]
     load = lambda averages: "/".join(f"{value:.1f}" for value in averages)
     text = f"""
-## {args.image_size} pixels, width {args.width}, batches of {args.batch_size}
+## {args.image_size} pixels, width {args.width}, batches of {args.batch_size}{"" if args.vectors == "auto" else f", {args.vectors}"}
 
-* {device}: {machine()}
+* {device}: {machine(args.vectors)}
 * {version}; PyTorch {torch.__version__}, oneDNN, fused Adam, denormal numbers flushed
 * {datetime.date.today()}, {minutes:.0f} minutes; load average (1/5/15 min) before {load(before)}, after {load(after)}
 * `python {shlex.join(words)}`

@@ -34,9 +34,9 @@ pub struct LocalArgs {
     /// Where local workers train: auto, cpu or cuda:N
     #[arg(long, default_value = "auto")]
     pub device: String,
-    /// Number of jobs that each local worker trains at the same time
-    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=1024))]
-    pub slots: u32,
+    /// Number of jobs that each local worker trains at the same time [default: see `worker --help`]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1024))]
+    pub slots: Option<u32>,
 }
 
 /// The worker program: what `SPLITSWEEP_WORKER` names, or `worker` beside this program.
@@ -208,7 +208,9 @@ impl LocalWorkers {
             give("--coordinator", coordinator.into());
             give("--name", format!("local-{number}").into());
             give("--device", args.device.clone().into());
-            give("--slots", args.slots.to_string().into());
+            if let Some(slots) = args.slots {
+                give("--slots", slots.to_string().into());
+            }
             give("--threads", threads.to_string().into());
             give("--artifacts", artifacts.into());
             for (name, path) in &args.data {

@@ -5,6 +5,7 @@ pub mod bench;
 pub mod prepare;
 pub mod run;
 pub mod selftest;
+mod slots;
 pub mod synthesize;
 mod table;
 pub mod train;

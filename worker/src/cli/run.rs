@@ -1,5 +1,6 @@
 //! `worker --coordinator URL`: joins a coordinator and works until told to stop.
 
+use super::slots::default_slots;
 use crate::agent::{self, AgentError, Launcher, Options, Profile};
 use crate::data;
 use proto::artifact_store::{ArtifactError, ArtifactStore, checkpoints_of, default_folder};
@@ -28,9 +29,9 @@ pub struct Args {
     /// Where to train: auto, cpu or cuda:N
     #[arg(long, default_value = "auto")]
     device: String,
-    /// Number of jobs to train at the same time
-    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=1024))]
-    slots: u32,
+    /// Number of jobs to train at the same time [default: 1 on a GPU; on the CPU one per thread, but at most one per 6 GiB of memory]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1024))]
+    slots: Option<u32>,
     /// Name of this worker in status and logs [default: the host's name]
     #[arg(long)]
     name: Option<String>,
@@ -123,8 +124,9 @@ pub fn run(args: Args) -> Result<(), RunError> {
         None => ArtifactStore::in_folder(&default_folder()),
     };
     let arguments = trainer_arguments(&args, fixed(&args.device, &device), &artifacts);
-    let cores =
+    let threads =
         args.threads.map_or_else(|| std::thread::available_parallelism().map_or(1, usize::from), |n| n as usize);
+    let slots = args.slots.map_or_else(|| default_slots(&device, threads), |slots| slots as usize);
     let roots: BTreeMap<_, _> = args.data.iter().cloned().collect();
     let inspect_roots = roots.clone();
     let options = Options {
@@ -133,7 +135,7 @@ pub fn run(args: Args) -> Result<(), RunError> {
             name: args.name.clone().unwrap_or_else(|| host.clone()),
             host,
             device,
-            slots: args.slots as usize,
+            slots,
             simulated: args.simulate.is_some(),
             roots,
             idle_timeout: args.idle_timeout,
@@ -142,7 +144,7 @@ pub fn run(args: Args) -> Result<(), RunError> {
         launcher: Launcher {
             program: std::env::current_exe()?,
             arguments,
-            threads: (cores / args.slots as usize).max(1),
+            threads: (threads / slots).max(1),
             patience: args.patience,
         },
         discard: Arc::new(move |job| {

@@ -32,7 +32,7 @@ mod tape;
 pub(crate) use backend::EPSILON;
 pub use backend::{Activation, Backend, Blend, ConvGradients, Convolved, Moments, Normalized};
 pub use cpu::{Algorithm, InstructionSet, MissingInstructionSet, algorithm};
-pub(crate) use cpu::{Real, dispatch, parallel, storage};
+pub(crate) use cpu::{Real, parallel, storage, vectorize};
 pub(crate) use cuda::{adam, count, gather_batch, losses, losses_with_gradient, open, plans, release, sgd, versions};
 pub use devices::backend;
 pub use forward::Forward;

@@ -3,7 +3,7 @@
 use super::Part;
 use crate::ops::parallel;
 use crate::ops::storage::{by_float, lend, read};
-use crate::ops::{Real, dispatch};
+use crate::ops::{Real, vectorize};
 use candle_core::{Result, Tensor};
 
 /// Elements that a task updates.
@@ -59,14 +59,18 @@ fn pass<T: Real, const N: usize>(
         (values, gradient, states.each_mut().map(|chunks| chunks.next().unwrap_or_default()))
     });
     parallel::each(tasks.collect(), |(values, gradient, mut state)| {
-        dispatch(
+        vectorize(
             #[inline(always)]
             || {
-                for (index, (value, &gradient)) in values.iter_mut().zip(gradient).enumerate() {
+                // slices of one length, in which the compiler needs to check no index
+                let count = values.len();
+                let (gradient, state) = (&gradient[..count], state.each_mut().map(|state| &mut state[..count]));
+                for index in 0..count {
                     let remembered;
-                    (*value, remembered) = update.apply(*value, gradient, state.each_ref().map(|state| state[index]));
-                    for (state, remembered) in state.iter_mut().zip(remembered) {
-                        state[index] = remembered;
+                    let state_of = std::array::from_fn(|number| state[number][index]);
+                    (values[index], remembered) = update.apply(values[index], gradient[index], state_of);
+                    for (number, remembered) in remembered.into_iter().enumerate() {
+                        state[number][index] = remembered;
                     }
                 }
             },

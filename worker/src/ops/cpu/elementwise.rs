@@ -1,5 +1,6 @@
 //! Sums of gradients that meet, and whether numbers are finite.
 
+use super::run::instruction_set::vectorize;
 use super::run::parallel;
 use super::run::storage::{by_float, change, read};
 use candle_core::{Result, Tensor};
@@ -12,7 +13,10 @@ pub(super) fn add(sum: &Tensor, operand: &Tensor) -> Result<()> {
     by_float!(sum.dtype(), T => change(sum, operand, |sum: &mut [T], operand| {
         parallel::chunks(sum, CHUNK, |chunk, sum| {
             let operand = &operand[chunk * CHUNK..][..sum.len()];
-            sum.iter_mut().zip(operand).for_each(|(sum, &operand)| *sum += operand);
+            vectorize(
+                #[inline(always)]
+                || sum.iter_mut().zip(operand).for_each(|(sum, &operand)| *sum += operand),
+            );
         });
     }))
 }

@@ -17,7 +17,7 @@ mod run;
 mod upsample;
 
 pub use conv::{Algorithm, algorithm};
-pub(crate) use run::instruction_set::dispatch;
+pub(crate) use run::instruction_set::vectorize;
 pub use run::instruction_set::{InstructionSet, MissingInstructionSet};
 pub(crate) use run::simd::Real;
 pub(crate) use run::{parallel, storage};

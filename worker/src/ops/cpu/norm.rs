@@ -2,7 +2,7 @@
 //!
 //! Sums are taken over chunks of pixels, and those of the chunks are joined in order, in f64.
 
-use super::run::instruction_set::dispatch;
+use super::run::instruction_set::vectorize;
 use super::run::parallel::{self, Scattered};
 use super::run::pixel_groups;
 use super::run::simd::Real;
@@ -78,17 +78,22 @@ fn means_and_variances<T: Real>(x: &[T], channels: usize) -> (Vec<T>, Vec<T>) {
     let size = chunk_size(channels);
     let parts = parallel::collect(x.len().div_ceil(size), |chunk| {
         let x = &x[chunk * size..x.len().min((chunk + 1) * size)];
-        let (mut means, mut squares) = (pixel_groups::sums::<T>(channels), pixel_groups::sums::<T>(channels));
-        let (group, mut per_channel) = (means.len(), Vec::new());
-        dispatch(
+        let (mut sums, mut squares) = (pixel_groups::sums::<T>(channels), pixel_groups::sums::<T>(channels));
+        let group = sums.len();
+        vectorize(
             #[inline(always)]
             || {
                 for x in x.chunks(group) {
-                    means.iter_mut().zip(x).for_each(|(mean, &x)| *mean += x);
+                    sums.iter_mut().zip(x).for_each(|(sum, &x)| *sum += x);
                 }
-                per_channel = pixel_groups::fold(&means, channels);
-                per_channel.iter_mut().for_each(|sum| *sum *= channels as f64 / x.len() as f64);
-                means = pixel_groups::spread(&per_channel.iter().copied().map(T::from_f64).collect::<Vec<_>>());
+            },
+        );
+        let mut per_channel = pixel_groups::fold(&sums, channels);
+        per_channel.iter_mut().for_each(|sum| *sum *= channels as f64 / x.len() as f64);
+        let means = pixel_groups::spread(&per_channel.iter().copied().map(T::from_f64).collect::<Vec<_>>());
+        vectorize(
+            #[inline(always)]
+            || {
                 for x in x.chunks(group) {
                     for ((square, &mean), &x) in squares.iter_mut().zip(&means).zip(x) {
                         *square += (x - mean) * (x - mean);
@@ -159,7 +164,7 @@ fn normalized<T: Real>(
     let (size, group) = (chunk_size(channels), pixel_groups::size(channels));
     let normalize = |chunk: usize, y: &mut [MaybeUninit<T>]| {
         let x = &x[chunk * size..][..y.len()];
-        dispatch(
+        vectorize(
             #[inline(always)]
             || {
                 for (y, x) in y.chunks_mut(group).zip(x.chunks(group)) {
@@ -217,7 +222,7 @@ impl<T: Real> Backward<'_, T> {
         let (size, group) = (chunk_size(channels), pixel_groups::size(channels));
         parallel::chunks(grad, size, |chunk, grad| {
             let x = &self.x[chunk * size..][..grad.len()];
-            dispatch(
+            vectorize(
                 #[inline(always)]
                 || {
                     for (grad, x) in grad.chunks_mut(group).zip(x.chunks(group)) {
@@ -246,10 +251,10 @@ impl<T: Real> Backward<'_, T> {
             let grad = unsafe { grad.slice(range.start, range.len()) };
             let mut sums = (pixel_groups::sums::<T>(channels), pixel_groups::sums::<T>(channels));
             let group = means.len();
-            dispatch(
+            vectorize(
                 #[inline(always)]
                 || {
-                    let operands = self.x[range.clone()].chunks(group).zip(self.y[range].chunks(group));
+                    let operands = self.x[range.clone()].chunks(group).zip(self.y[range.clone()].chunks(group));
                     for (grad, (x, y)) in grad.chunks_mut(group).zip(operands) {
                         if self.activation == Activation::Relu {
                             for (grad, &y) in grad.iter_mut().zip(y) {

@@ -3,7 +3,7 @@
 //! `max_pool2d` finds the maxima and their positions (0 to 3, row by row; the first of equals). `gather` takes from every window the
 //! element at its position, `scatter` puts an element there and zeros elsewhere: each is the other's gradient.
 
-use super::run::instruction_set::dispatch;
+use super::run::instruction_set::vectorize;
 use super::run::parallel::{self, Scattered};
 use super::run::simd::Real;
 use super::run::storage::{by_float, read, tensor};
@@ -99,7 +99,7 @@ impl Windows {
         let write = |row: usize, maxima: &mut [MaybeUninit<T>]| {
             // SAFETY: rows do not overlap.
             let positions = unsafe { all.slice(row * self.row(), self.row()) };
-            dispatch(
+            vectorize(
                 #[inline(always)]
                 || {
                     let outputs = maxima.chunks_exact_mut(self.channels).zip(positions.chunks_exact_mut(self.channels));
@@ -124,7 +124,7 @@ impl Windows {
 
     fn gather<T: Real>(self, x: &[T], positions: &[u8]) -> Vec<T> {
         let write = |row: usize, y: &mut [MaybeUninit<T>]| {
-            dispatch(
+            vectorize(
                 #[inline(always)]
                 || {
                     let positions = positions[row * self.row()..].chunks_exact(self.channels);
@@ -145,7 +145,7 @@ impl Windows {
 
     fn scatter<T: Real>(self, x: &[T], positions: &[u8]) -> Vec<T> {
         let write = |row: usize, y: &mut [MaybeUninit<T>]| {
-            dispatch(
+            vectorize(
                 #[inline(always)]
                 || {
                     for (lower, line) in y.chunks_exact_mut(2 * self.row()).enumerate() {

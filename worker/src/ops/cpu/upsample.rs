@@ -1,7 +1,7 @@
 //! Nearest upsampling to twice the size, and its gradient, the sum of every 2x2 window.
 
 use super::pool::Windows;
-use super::run::instruction_set::dispatch;
+use super::run::instruction_set::vectorize;
 use super::run::parallel;
 use super::run::simd::Real;
 use super::run::storage::{by_float, read, tensor};
@@ -38,7 +38,7 @@ fn repeat<T: Real>(windows: Windows, x: &[T]) -> Vec<T> {
 
 fn sum<T: Real>(windows: Windows, y: &[T]) -> Vec<T> {
     let write = |row: usize, x: &mut [MaybeUninit<T>]| {
-        dispatch(
+        vectorize(
             #[inline(always)]
             || {
                 for (x, [a, b, c, d]) in x.chunks_exact_mut(windows.channels).zip(windows.parts(y, row)) {

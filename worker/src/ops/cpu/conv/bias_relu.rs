@@ -1,7 +1,7 @@
 //! ReLU and bias on the way back: the gradient becomes zero where ReLU cut, and its sum over all pixels is the bias's gradient.
 
 use crate::ops::Activation;
-use crate::ops::cpu::run::instruction_set::dispatch;
+use crate::ops::cpu::run::instruction_set::vectorize;
 use crate::ops::cpu::run::parallel::{self, Scattered};
 use crate::ops::cpu::run::pixel_groups;
 use crate::ops::cpu::run::simd::Real;
@@ -22,10 +22,10 @@ pub(super) fn backward<T: Real>(grad: &mut [T], y: &[T], channels: usize, activa
         let grad = unsafe { grad.slice(range.start, range.len()) };
         let mut sums = pixel_groups::sums::<T>(channels);
         let group = sums.len();
-        dispatch(
+        vectorize(
             #[inline(always)]
             || {
-                for (grad, y) in grad.chunks_mut(group).zip(y[range].chunks(group)) {
+                for (grad, y) in grad.chunks_mut(group).zip(y[range.clone()].chunks(group)) {
                     if activation == Activation::Relu {
                         for (grad, &y) in grad.iter_mut().zip(y) {
                             *grad = if y > T::default() { *grad } else { T::default() };

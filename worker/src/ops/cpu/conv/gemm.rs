@@ -9,9 +9,10 @@
 //! registers, its columns in vectors, and take the elements of `A` one by one.
 
 use crate::ops::Activation;
+use crate::ops::cpu::run::instruction_set::Vectorized;
 use crate::ops::cpu::run::parallel::Scattered;
 use crate::ops::cpu::run::simd::Real;
-use pulp::{Simd, WithSimd};
+use pulp::Simd;
 use std::mem::MaybeUninit;
 
 /// Columns of a panel of `B`.
@@ -71,11 +72,9 @@ pub(super) struct Multiply<'a, 'b, T> {
     pub(super) results: &'a [usize],
 }
 
-impl<T: Real> WithSimd for Multiply<'_, '_, T> {
-    type Output = ();
-
+impl<T: Real> Vectorized for Multiply<'_, '_, T> {
     #[inline(always)]
-    fn with_simd<S: Simd>(self, simd: S) {
+    fn run<S: Simd>(self, simd: S) {
         let lanes = T::count::<S>();
         self.left.check();
         assert!(self.panels.len() >= panels_size(self.left.depth(), self.columns));
@@ -88,9 +87,11 @@ impl<T: Real> WithSimd for Multiply<'_, '_, T> {
             unsafe {
                 column += lanes
                     * match (self.columns - column).div_ceil(lanes) {
-                        4.. if wide => self.stripe::<S, 4>(simd, column),
-                        2.. => self.stripe::<S, 2>(simd, column),
-                        _ => self.stripe::<S, 1>(simd, column),
+                        4.. if wide => self.stripe::<S, ROWS, 4>(simd, column),
+                        2.. if wide => self.stripe::<S, ROWS, 2>(simd, column),
+                        // with more rows, sums go to memory: the compiler loads the next factors of all rows ahead
+                        2.. => self.stripe::<S, 4, 2>(simd, column),
+                        _ => self.stripe::<S, ROWS, 1>(simd, column),
                     };
             }
         }
@@ -98,19 +99,19 @@ impl<T: Real> WithSimd for Multiply<'_, '_, T> {
 }
 
 impl<T: Real> Multiply<'_, '_, T> {
-    /// Computes `V` vectors of columns of all rows; returns `V`.
+    /// Computes `V` vectors of columns of all rows, `R` rows at once; returns `V`.
     ///
     /// # Safety
-    /// See [`with_simd`](WithSimd::with_simd).
+    /// See [`run`](Vectorized::run).
     #[inline(always)]
-    unsafe fn stripe<S: Simd, const V: usize>(&self, simd: S, column: usize) -> usize {
+    unsafe fn stripe<S: Simd, const R: usize, const V: usize>(&self, simd: S, column: usize) -> usize {
         let rows = self.left.rows();
         let mut row = 0;
         // SAFETY: the caller promises it.
         unsafe {
             while row < rows {
                 row += match rows - row {
-                    ROWS.. => self.tile::<S, ROWS, V>(simd, row, column),
+                    left if left >= R => self.tile::<S, R, V>(simd, row, column),
                     4.. => self.tile::<S, 4, V>(simd, row, column),
                     2.. => self.tile::<S, 2, V>(simd, row, column),
                     _ => self.tile::<S, 1, V>(simd, row, column),
@@ -123,7 +124,7 @@ impl<T: Real> Multiply<'_, '_, T> {
     /// Computes `R` rows of `V` vectors; returns `R`.
     ///
     /// # Safety
-    /// See [`with_simd`](WithSimd::with_simd).
+    /// See [`run`](Vectorized::run).
     #[inline(always)]
     unsafe fn tile<S: Simd, const R: usize, const V: usize>(&self, simd: S, row: usize, column: usize) -> usize {
         let lanes = T::count::<S>();
@@ -188,11 +189,9 @@ pub(super) struct Correlate<'a, T> {
     pub(super) result: &'a mut [T],
 }
 
-impl<T: Real> WithSimd for Correlate<'_, T> {
-    type Output = ();
-
+impl<T: Real> Vectorized for Correlate<'_, T> {
     #[inline(always)]
-    fn with_simd<S: Simd>(mut self, simd: S) {
+    fn run<S: Simd>(mut self, simd: S) {
         let lanes = T::count::<S>();
         self.left.check();
         let last = self.rights.iter().copied().max().unwrap_or(0);
@@ -221,7 +220,7 @@ impl<T: Real> Correlate<'_, T> {
     /// Computes `V` vectors of `lanes` columns each, of all rows of the result; returns the number of columns.
     ///
     /// # Safety
-    /// See [`with_simd`](WithSimd::with_simd).
+    /// See [`run`](Vectorized::run).
     #[inline(always)]
     unsafe fn stripe<S: Simd, const V: usize>(
         &mut self,
@@ -257,7 +256,7 @@ impl<T: Real> Correlate<'_, T> {
     /// `k` of these patches; `first` is the number of the first.
     ///
     /// # Safety
-    /// See [`with_simd`](WithSimd::with_simd).
+    /// See [`run`](Vectorized::run).
     #[inline(always)]
     unsafe fn tile<S: Simd, const R: usize, const V: usize, const FULL: bool>(
         &mut self,

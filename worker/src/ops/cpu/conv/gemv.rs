@@ -9,9 +9,10 @@
 
 use super::gemm::{CHUNK, Patches};
 use crate::ops::Activation;
+use crate::ops::cpu::run::instruction_set::Vectorized;
 use crate::ops::cpu::run::parallel::Scattered;
 use crate::ops::cpu::run::simd::Real;
-use pulp::{Simd, WithSimd};
+use pulp::Simd;
 use std::mem::MaybeUninit;
 
 /// Rows whose sums are in registers at once.
@@ -35,11 +36,9 @@ pub(super) struct Project<'a, 'b, T> {
     pub(super) results: &'a [usize],
 }
 
-impl<T: Real> WithSimd for Project<'_, '_, T> {
-    type Output = ();
-
+impl<T: Real> Vectorized for Project<'_, '_, T> {
     #[inline(always)]
-    fn with_simd<S: Simd>(self, simd: S) {
+    fn run<S: Simd>(self, simd: S) {
         assert!(self.right.len() == self.left.depth() && self.results.len() == self.left.rows());
         self.left.check();
         let mut row = 0;
@@ -89,11 +88,9 @@ pub(super) struct Accumulate<'a, T> {
     pub(super) result: &'a mut [T],
 }
 
-impl<T: Real> WithSimd for Accumulate<'_, T> {
-    type Output = ();
-
+impl<T: Real> Vectorized for Accumulate<'_, T> {
     #[inline(always)]
-    fn with_simd<S: Simd>(self, simd: S) {
+    fn run<S: Simd>(self, simd: S) {
         assert!(self.result.len() == self.left.depth() && self.right.len() >= self.left.rows());
         self.left.check();
         let (lanes, length) = (T::count::<S>(), self.left.length);

@@ -40,15 +40,17 @@ pub enum Algorithm {
 pub fn algorithm(convolution: Convolution, kernel: &[usize], height: usize, width: usize) -> Algorithm {
     /// Channels from which on the transforms pay.
     const MIN_CHANNELS: usize = 16;
-    /// Height and width from which on tiles of 4x4 are not mostly border.
+    /// Height and width from which on tiles of 2x2 are not mostly border.
     const MIN_SIZE: usize = 4;
+    /// The same of 4x4; on smaller maps there are also too few tiles to pay for kernels of 36 elements instead of 16.
+    const MIN_SIZE_4: usize = 8;
     match (convolution, kernel) {
         (Convolution::Winograd2, [_, _, 3, 3]) => Algorithm::Winograd2,
         (Convolution::Winograd4, [_, _, 3, 3]) => Algorithm::Winograd4,
         (Convolution::Auto, &[outputs, inputs, 3, 3])
             if outputs.min(inputs) >= MIN_CHANNELS && height.min(width) >= MIN_SIZE =>
         {
-            Algorithm::Winograd4
+            if height.min(width) < MIN_SIZE_4 { Algorithm::Winograd2 } else { Algorithm::Winograd4 }
         }
         _ => Algorithm::Direct,
     }

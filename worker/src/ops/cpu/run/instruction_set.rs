@@ -1,6 +1,6 @@
 //! Which instruction set the kernels are compiled for: the best of this processor, or a smaller one, to measure or check that.
 
-use pulp::{Arch, WithSimd};
+use pulp::{Arch, Simd, WithSimd};
 use std::sync::OnceLock;
 
 /// The instruction set of the whole process.
@@ -65,8 +65,44 @@ impl std::fmt::Display for InstructionSet {
     }
 }
 
-/// Runs `kernel`, everything inlined into it included, compiled for the instruction set of this process.
+/// What [`dispatch`] compiles for every instruction set, with everything that is inlined into it.
+///
+/// Not [`WithSimd`], which closures have too: it calls them by value, through a function that is not inlined if it is large, and is
+/// then compiled for the smallest instruction set.
+pub(crate) trait Vectorized {
+    /// Runs it; must be `#[inline(always)]`.
+    fn run<S: Simd>(self, simd: S);
+}
+
+/// Runs `kernel`, compiled for the instruction set of this process.
 #[inline]
-pub(crate) fn dispatch<K: WithSimd>(kernel: K) -> K::Output {
-    LIMIT.get_or_init(Arch::new).dispatch(kernel)
+pub(crate) fn dispatch(kernel: impl Vectorized) {
+    struct Kernel<K>(K);
+
+    impl<K: Vectorized> WithSimd for Kernel<K> {
+        type Output = ();
+
+        #[inline(always)]
+        fn with_simd<S: Simd>(self, simd: S) {
+            self.0.run(simd);
+        }
+    }
+
+    LIMIT.get_or_init(Arch::new).dispatch(Kernel(kernel));
+}
+
+/// Runs a loop that the compiler turns into vector instructions, compiled for the instruction set of this process. The closure must
+/// be `#[inline(always)]`.
+#[inline]
+pub(crate) fn vectorize(run: impl FnMut()) {
+    struct Loop<F>(F);
+
+    impl<F: FnMut()> Vectorized for Loop<F> {
+        #[inline(always)]
+        fn run<S: Simd>(mut self, _: S) {
+            (self.0)();
+        }
+    }
+
+    dispatch(Loop(run));
 }

@@ -98,19 +98,12 @@ impl<'a, T> Scattered<'a, T> {
     /// `count` items from `start` on.
     ///
     /// # Safety
-    /// Nothing else refers to any of them. If the slice comes from [`over`](Scattered::over), only initialised items are written.
+    /// Nothing else refers to any of them.
     #[inline(always)]
     #[expect(clippy::mut_from_ref, reason = "the caller's promise makes the parts disjoint")]
     pub(crate) unsafe fn slice(&self, start: usize, count: usize) -> &mut [T] {
         assert!(start + count <= self.length);
         // SAFETY: in bounds, and the caller promises that nothing else refers to them.
         unsafe { std::slice::from_raw_parts_mut(self.start.add(start), count) }
-    }
-}
-
-impl<'a, T> Scattered<'a, MaybeUninit<T>> {
-    /// Borrows initialised items for a kernel that writes memory, initialised or not.
-    pub(crate) fn over(items: &'a mut [T]) -> Self {
-        Self { start: items.as_mut_ptr().cast(), length: items.len(), borrowed: PhantomData }
     }
 }

@@ -4,10 +4,16 @@ use super::Winograd;
 use super::transforms::{Matrix, Transform, square};
 use crate::ops::cpu::conv::gemm::PANEL;
 use crate::ops::cpu::conv::patches::Reading;
+use crate::ops::cpu::run::instruction_set::Vectorized;
 use crate::ops::cpu::run::parallel::Scattered;
 use crate::ops::cpu::run::simd::Real;
-use pulp::{Simd, WithSimd};
+use pulp::Simd;
 use std::mem::MaybeUninit;
+use std::ops::Range;
+
+/// Inputs whose taps are put side by side before the first of them is transformed: a vector that is loaded right after its numbers
+/// were stored one by one would have to wait for them.
+const BLOCK: usize = 8;
 
 /// A panel of `U = G w G^T`.
 pub(super) struct Kernel<'a, 'b, F, T> {
@@ -19,25 +25,17 @@ pub(super) struct Kernel<'a, 'b, F, T> {
     pub(super) result: &'a Scattered<'b, MaybeUninit<T>>,
 }
 
-impl<F: Transform, T: Real> WithSimd for Kernel<'_, '_, F, T> {
-    type Output = ();
-
+impl<F: Transform, T: Real> Vectorized for Kernel<'_, '_, F, T> {
     #[inline(always)]
-    fn with_simd<S: Simd>(self, simd: S) {
+    fn run<S: Simd>(self, simd: S) {
         let lanes = T::count::<S>();
-        let Winograd { inputs, outputs, .. } = self.winograd;
-        let mut taps = [[T::default(); PANEL]; 9];
+        let Winograd { inputs, .. } = self.winograd;
+        let mut block = [[[T::default(); PANEL]; 9]; BLOCK];
         for input in 0..inputs {
-            for (column, output) in (self.panel * PANEL..outputs).take(PANEL).enumerate() {
-                let kernel = match self.reading {
-                    Reading::Straight => output * inputs + input,
-                    Reading::Turned => input * outputs + output,
-                };
-                for (tap, &value) in self.weight[kernel * 9..kernel * 9 + 9].iter().enumerate() {
-                    let tap = if self.reading == Reading::Turned { 8 - tap } else { tap };
-                    taps[tap][column] = value;
-                }
+            if input.is_multiple_of(BLOCK) {
+                self.read(input..inputs.min(input + BLOCK), &mut block);
             }
+            let taps = &block[input % BLOCK];
             for lane in (0..PANEL).step_by(lanes) {
                 square::<F, T, S>(
                     simd,
@@ -62,24 +60,43 @@ impl<F: Transform, T: Real> WithSimd for Kernel<'_, '_, F, T> {
     }
 }
 
-/// `w' = G^T U' G` of a panel of kernels; `U'` is the sum of `parts`, `[DATA^2, inputs, columns]` each.
+impl<F: Transform, T: Real> Kernel<'_, '_, F, T> {
+    /// The taps of some inputs, `[input, tap, column]`; those after the last output keep their value.
+    #[inline(always)]
+    fn read(&self, inputs: Range<usize>, block: &mut [[[T; PANEL]; 9]; BLOCK]) {
+        let Winograd { inputs: all_inputs, outputs, .. } = self.winograd;
+        for (column, output) in (self.panel * PANEL..outputs).take(PANEL).enumerate() {
+            for (input, taps) in inputs.clone().zip(&mut *block) {
+                let (kernel, turned) = match self.reading {
+                    Reading::Straight => (output * all_inputs + input, false),
+                    Reading::Turned => (input * outputs + output, true),
+                };
+                for (tap, &value) in self.weight[kernel * 9..kernel * 9 + 9].iter().enumerate() {
+                    taps[if turned { 8 - tap } else { tap }][column] = value;
+                }
+            }
+        }
+    }
+}
+
+/// `w' = G^T U' G` of a panel of kernels; `U'` is the sum of `parts`, `[DATA^2, inputs, columns]` each, padded.
 pub(super) struct KernelGradient<'a, F, T> {
     pub(super) winograd: Winograd<F>,
     pub(super) parts: &'a [&'a [T]],
-    /// First column of the panel, and columns of a part.
-    pub(super) columns: (usize, usize),
+    /// First column of the panel.
+    pub(super) first: usize,
+    /// Columns of a part.
+    pub(super) columns: usize,
     pub(super) kernels: &'a mut [T],
 }
 
-impl<F: Transform, T: Real> WithSimd for KernelGradient<'_, F, T> {
-    type Output = ();
-
+impl<F: Transform, T: Real> Vectorized for KernelGradient<'_, F, T> {
     #[inline(always)]
-    fn with_simd<S: Simd>(self, simd: S) {
+    fn run<S: Simd>(self, simd: S) {
         let lanes = T::count::<S>();
         let inputs = self.winograd.inputs;
         let zero = T::splat(simd, T::default());
-        let (first, pitch) = self.columns;
+        let (first, pitch, stride) = (self.first, part_pitch(self.columns), part_stride(inputs, self.columns));
         let outputs = self.kernels.len() / (9 * inputs);
         for input in 0..inputs {
             for lane in (0..outputs).step_by(lanes) {
@@ -91,8 +108,7 @@ impl<F: Transform, T: Real> WithSimd for KernelGradient<'_, F, T> {
                     (F::DATA, 3),
                     #[inline(always)]
                     |row, column| {
-                        let start =
-                            (row * F::DATA + column) * part_stride(inputs, pitch) + input * pitch + first + lane;
+                        let start = (row * F::DATA + column) * stride + input * pitch + first + lane;
                         let mut total = zero;
                         for part in self.parts {
                             let part = &part[start..start + count];
@@ -122,7 +138,12 @@ impl<F: Transform, T: Real> WithSimd for KernelGradient<'_, F, T> {
     }
 }
 
+/// Distance of two rows of a kernel's transformed gradient: whole panels.
+pub(super) fn part_pitch(columns: usize) -> usize {
+    columns.next_multiple_of(PANEL)
+}
+
 /// Distance of two elements of a kernel's transformed gradient: not a power of two, at which they would share a place in the L1 cache.
-pub(super) fn part_stride(inputs: usize, outputs: usize) -> usize {
-    inputs * outputs + PANEL
+pub(super) fn part_stride(inputs: usize, columns: usize) -> usize {
+    inputs * part_pitch(columns) + PANEL
 }

@@ -5,17 +5,18 @@
 //!  correlate   V = B^T x B, W = A y' A^T -> U' += V^T W; w' = G^T U' G
 //! ```
 //!
-//! This file divides the work into tasks. `tiles` transforms maps (`V`, `W`, `y`), `kernel` transforms kernels (`U`, `w'`). A task
-//! takes a block of tiles through all three steps, so that `V`, `M` and `W` stay in its cache. If there are few blocks, the channels
+//! This file divides the work into tasks. `tiles` transforms maps (`V`, `W`, `y`), `kernel` transforms kernels (`U`, `w'`), and
+//! `products` multiplies them. A task takes a block of tiles through all three steps, so that `V`, `M` and `W` stay in its cache. If there are few blocks, the channels
 //! of the result are divided too. The division depends on the sizes alone.
 
 mod kernel;
+mod products;
 mod tiles;
 mod transforms;
 
 pub(super) use transforms::{Four, Two};
 
-use super::gemm::{Correlate, Multiply, PANEL, Patches, panels_size};
+use super::gemm::{PANEL, panels_size};
 use super::panels::cut;
 use super::patches::{Geometry, Reading};
 use crate::ops::Activation;
@@ -23,6 +24,7 @@ use crate::ops::cpu::run::instruction_set::dispatch;
 use crate::ops::cpu::run::parallel::{self, Scattered};
 use crate::ops::cpu::run::simd::{Real, zeros};
 use kernel::{Kernel, KernelGradient, part_stride};
+use products::{Products, Sums};
 use std::marker::PhantomData;
 use std::mem::MaybeUninit;
 use std::ops::Range;
@@ -114,7 +116,6 @@ impl<F: Transform> Winograd<F> {
         activation: Activation,
     ) -> Vec<T> {
         let panels = self.kernel(weight, reading);
-        let size = panels_size(self.inputs, self.outputs);
         let outside = zeros(self.inputs);
         let map = Map { values: x, channels: self.inputs, outside: &outside };
         let cuts = cut(self.outputs, TASKS.div_ceil(self.blocks().max(1)));
@@ -122,21 +123,15 @@ impl<F: Transform> Winograd<F> {
         let task = |result: &Scattered<'_, MaybeUninit<T>>, (data, products): &mut Pair<T>, task: usize| {
             let (tiles, columns) = (self.tiles_of(task / cuts.len()), &cuts[task % cuts.len()]);
             dispatch(Data { winograd: *self, map, tiles: tiles.clone(), result: data });
-            let stride = products.stride;
-            let rows = &products.rows[..tiles.len()];
-            let all = Scattered::over(&mut products.values);
-            for element in 0..Self::ELEMENTS {
-                let results: Vec<_> = rows.iter().map(|row| element * stride + row).collect();
-                dispatch(Multiply {
-                    left: Patches { runs: &[data.vectors(element, tiles.len())], length: self.inputs },
-                    panels: &panels[element * size + columns.start * self.inputs..],
-                    columns: columns.len(),
-                    bias: None,
-                    activation: Activation::Identity,
-                    result: &all,
-                    results: &results,
-                });
-            }
+            let (panels, count) = (&panels, tiles.len());
+            dispatch(Products {
+                winograd: *self,
+                data,
+                panels,
+                tiles: count,
+                columns: columns.clone(),
+                result: products,
+            });
             let bias = bias.map(|bias| &bias[columns.clone()]);
             let (tiles, columns) = (tiles, columns.clone());
             dispatch(Results { winograd: *self, products, tiles, columns, bias, activation, result });
@@ -162,8 +157,10 @@ impl<F: Transform> Winograd<F> {
         let scratch = || self.scratch(&cuts);
         let parts = parallel::collect_with(groups * cuts.len(), scratch, |(data, grads), task| {
             let (group, columns) = (task / cuts.len(), &cuts[task % cuts.len()]);
-            let mut part = zeros(Self::ELEMENTS * part_stride(self.inputs, columns.len()));
-            for block in group * self.blocks() / groups..(group + 1) * self.blocks() / groups {
+            let size = Self::ELEMENTS * part_stride(self.inputs, columns.len());
+            let mut part = Vec::with_capacity(size);
+            let blocks = group * self.blocks() / groups..(group + 1) * self.blocks() / groups;
+            for block in blocks.clone() {
                 let tiles = self.tiles_of(block);
                 dispatch(Data { winograd: *self, map: x, tiles: tiles.clone(), result: data });
                 dispatch(Gradients {
@@ -173,16 +170,19 @@ impl<F: Transform> Winograd<F> {
                     columns: columns.clone(),
                     result: grads,
                 });
-                for (element, part) in part.chunks_exact_mut(part_stride(self.inputs, columns.len())).enumerate() {
-                    dispatch(Correlate {
-                        left: Patches { runs: &[data.vectors(element, tiles.len())], length: self.inputs },
-                        right: grads.element(element),
-                        rights: &grads.rows[..tiles.len()],
-                        columns: columns.len(),
-                        result: part,
-                    });
-                }
+                dispatch(Sums {
+                    winograd: *self,
+                    data,
+                    gradients: grads,
+                    tiles: tiles.len(),
+                    columns: columns.len(),
+                    result: &mut part.spare_capacity_mut()[..size],
+                    add: block > blocks.start,
+                });
             }
+            assert!(!blocks.is_empty(), "a group of no blocks");
+            // SAFETY: the sums of a block are as many numbers, and all of them are written.
+            unsafe { part.set_len(size) }
             part
         });
         let mut weight = zeros(self.outputs * self.inputs * 9);
@@ -190,8 +190,8 @@ impl<F: Transform> Winograd<F> {
             let parts: Vec<_> = parts[index..].iter().step_by(cuts.len()).map(Vec::as_slice).collect();
             let block = &mut weight[columns.start * self.inputs * 9..columns.end * self.inputs * 9];
             parallel::chunks(block, PANEL * self.inputs * 9, |chunk, kernels| {
-                let columns = (chunk * PANEL, columns.len());
-                dispatch(KernelGradient { winograd: *self, parts: &parts, columns, kernels });
+                let (first, columns) = (chunk * PANEL, columns.len());
+                dispatch(KernelGradient { winograd: *self, parts: &parts, first, columns, kernels });
             });
         }
         weight

@@ -4,10 +4,11 @@ use super::Winograd;
 use super::transforms::{Matrix, Transform, square};
 use crate::ops::Activation;
 use crate::ops::cpu::conv::gemm::PANEL;
+use crate::ops::cpu::run::instruction_set::Vectorized;
 use crate::ops::cpu::run::parallel::Scattered;
 use crate::ops::cpu::run::scratch::Scratch;
 use crate::ops::cpu::run::simd::Real;
-use pulp::{Simd, WithSimd};
+use pulp::Simd;
 use std::mem::MaybeUninit;
 use std::ops::Range;
 
@@ -23,8 +24,8 @@ pub(super) struct Map<'a, T> {
 /// Tiles after a transformation: for each of its `DATA^2` elements the vectors of all tiles. A new one holds arbitrary numbers.
 pub(super) struct Transformed<T: Real> {
     pub(super) values: Scratch<T>,
-    /// Where the vector of each tile begins.
-    pub(super) rows: Vec<usize>,
+    /// Distance of two tiles: whole panels.
+    pub(super) pitch: usize,
     /// Distance of two elements: not a power of two, at which they would share a place in the L1 cache.
     pub(super) stride: usize,
 }
@@ -33,16 +34,13 @@ impl<T: Real> Transformed<T> {
     pub(super) fn new(elements: usize, tiles: usize, channels: usize) -> Self {
         let pitch = channels.next_multiple_of(PANEL);
         let stride = tiles * pitch + PANEL;
-        Self { values: Scratch::new(elements * stride), rows: (0..tiles).map(|tile| tile * pitch).collect(), stride }
+        Self { values: Scratch::new(elements * stride), pitch, stride }
     }
 
-    pub(super) fn element(&self, element: usize) -> &[T] {
-        &self.values[element * self.stride..(element + 1) * self.stride]
-    }
-
-    /// An element's vectors of the first `count` tiles.
-    pub(super) fn vectors(&self, element: usize, count: usize) -> Vec<&[T]> {
-        self.rows[..count].iter().map(|&row| &self.element(element)[row..]).collect()
+    /// Whether it has room for so much.
+    pub(super) fn holds(&self, elements: usize, tiles: usize, channels: usize) -> bool {
+        let pitch = channels.next_multiple_of(PANEL);
+        pitch <= self.pitch && tiles * self.pitch <= self.stride && elements * self.stride <= self.values.len()
     }
 }
 
@@ -54,6 +52,16 @@ impl<F: Transform> Winograd<F> {
         assert!(map.outside.len() >= map.channels);
         let (image, y, x) = self.place(tile);
         let mut sources = [[map.outside.as_ptr(); 6]; 6];
+        if y >= border && x >= border && y - border + count <= self.height && x - border + count <= self.width {
+            let first = (image * self.height + y - border) * self.width + x - border;
+            for (row, sources) in sources.iter_mut().enumerate().take(count) {
+                for (column, source) in sources.iter_mut().enumerate().take(count) {
+                    // SAFETY: the whole tile lies in the map, whose size was asserted.
+                    *source = unsafe { map.values.as_ptr().add((first + row * self.width + column) * map.channels) };
+                }
+            }
+            return sources;
+        }
         for (row, sources) in sources.iter_mut().enumerate().take(count) {
             // a number before the first row or column wraps around, and is then too large
             let line = (y + row).wrapping_sub(border);
@@ -78,11 +86,9 @@ pub(super) struct Data<'a, F, T: Real> {
     pub(super) result: &'a mut Transformed<T>,
 }
 
-impl<F: Transform, T: Real> WithSimd for Data<'_, F, T> {
-    type Output = ();
-
+impl<F: Transform, T: Real> Vectorized for Data<'_, F, T> {
     #[inline(always)]
-    fn with_simd<S: Simd>(self, simd: S) {
+    fn run<S: Simd>(self, simd: S) {
         let Self { winograd, map, tiles, result } = self;
         for (index, tile) in tiles.enumerate() {
             let sources = winograd.sources(map, tile, 1, F::DATA);
@@ -101,11 +107,9 @@ pub(super) struct Gradients<'a, F, T: Real> {
     pub(super) result: &'a mut Transformed<T>,
 }
 
-impl<F: Transform, T: Real> WithSimd for Gradients<'_, F, T> {
-    type Output = ();
-
+impl<F: Transform, T: Real> Vectorized for Gradients<'_, F, T> {
     #[inline(always)]
-    fn with_simd<S: Simd>(self, simd: S) {
+    fn run<S: Simd>(self, simd: S) {
         let Self { winograd, map, tiles, columns, result } = self;
         for (index, tile) in tiles.enumerate() {
             let sources = winograd.sources(map, tile, 0, F::RESULTS);
@@ -129,7 +133,7 @@ unsafe fn transform<F: Transform, T: Real, S: Simd>(
     (index, result): (usize, &mut Transformed<T>),
 ) {
     let lanes = T::count::<S>();
-    let (start, stride) = (result.rows[index], result.stride);
+    let (start, stride) = (index * result.pitch, result.stride);
     let values = &mut *result.values;
     for channel in columns.clone().step_by(lanes) {
         let left = columns.end - channel;
@@ -172,18 +176,16 @@ pub(super) struct Results<'a, 'b, F, T: Real> {
     pub(super) result: &'a Scattered<'b, MaybeUninit<T>>,
 }
 
-impl<F: Transform, T: Real> WithSimd for Results<'_, '_, F, T> {
-    type Output = ();
-
+impl<F: Transform, T: Real> Vectorized for Results<'_, '_, F, T> {
     #[inline(always)]
-    fn with_simd<S: Simd>(self, simd: S) {
+    fn run<S: Simd>(self, simd: S) {
         let lanes = T::count::<S>();
         let zero = T::splat(simd, T::default());
         let products = &*self.products.values;
         let Winograd { height, width, outputs, .. } = self.winograd;
         for (index, tile) in self.tiles.clone().enumerate() {
             let (image, y, x) = self.winograd.place(tile);
-            let start = self.products.rows[index];
+            let start = index * self.products.pitch;
             for channel in (0..self.columns.len()).step_by(lanes) {
                 let count = lanes.min(self.columns.len() - channel);
                 let bias = match self.bias {

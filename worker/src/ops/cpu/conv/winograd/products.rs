@@ -1,0 +1,268 @@
+//! The matrix products of transformed tiles: one for each element of a tile, all of a block's in one call.
+//!
+//! ```text
+//!  Products   M[e]   = V[e] U[e]       tiles of the result
+//!  Sums       U'[e] += V[e]^T W[e]     gradient of the kernel
+//! ```
+//!
+//! Unlike the rows of [`gemm`](crate::ops::cpu::conv::gemm), tiles lie equally far apart and are whole panels. So few registers hold
+//! the addresses of many rows, which leaves more for sums, and no vector is short.
+
+use super::Winograd;
+use super::kernel::{part_pitch, part_stride};
+use super::tiles::Transformed;
+use super::transforms::Transform;
+use crate::ops::cpu::conv::gemm::{CHUNK, PANEL, panels_size};
+use crate::ops::cpu::run::instruction_set::Vectorized;
+use crate::ops::cpu::run::simd::Real;
+use pulp::Simd;
+use std::mem::MaybeUninit;
+use std::ops::Range;
+
+/// `M[e] = V[e] U[e]`, of some columns of `U`.
+pub(super) struct Products<'a, F, T: Real> {
+    pub(super) winograd: Winograd<F>,
+    /// `V`
+    pub(super) data: &'a Transformed<T>,
+    /// `U`: for each element the panels of all columns.
+    pub(super) panels: &'a [T],
+    /// Number of tiles.
+    pub(super) tiles: usize,
+    /// The columns, from the first of a panel on.
+    pub(super) columns: Range<usize>,
+    /// `M`
+    pub(super) result: &'a mut Transformed<T>,
+}
+
+impl<F: Transform, T: Real> Vectorized for Products<'_, F, T> {
+    #[inline(always)]
+    fn run<S: Simd>(self, simd: S) {
+        let Self { winograd: Winograd { inputs, outputs, .. }, data, panels, tiles, columns, result } = self;
+        let (elements, size) = (Winograd::<F>::ELEMENTS, panels_size(inputs, outputs));
+        assert!(columns.start.is_multiple_of(PANEL) && columns.end <= outputs && panels.len() >= elements * size);
+        assert!(data.holds(elements, tiles, inputs) && result.holds(elements, tiles, columns.len()));
+        let vectors = columns.len().div_ceil(T::count::<S>());
+        for element in 0..elements {
+            // SAFETY: everything lies in its slice, as asserted.
+            unsafe {
+                let product = Product {
+                    left: data.values.as_ptr().add(element * data.stride),
+                    pitch: data.pitch,
+                    panels: panels.as_ptr().add(element * size + columns.start * inputs),
+                    depth: inputs,
+                    result: result.values.as_mut_ptr().add(element * result.stride),
+                    result_pitch: result.pitch,
+                };
+                in_tiles(simd, &product, tiles, vectors);
+            }
+        }
+    }
+}
+
+/// `U'[e] += V[e]^T W[e]`
+pub(super) struct Sums<'a, F, T: Real> {
+    pub(super) winograd: Winograd<F>,
+    /// `V`
+    pub(super) data: &'a Transformed<T>,
+    /// `W`
+    pub(super) gradients: &'a Transformed<T>,
+    /// Number of tiles; at least one.
+    pub(super) tiles: usize,
+    /// Number of columns of `W`.
+    pub(super) columns: usize,
+    /// `U'`: every number is written; what was there before counts only if it is to be added to.
+    pub(super) result: &'a mut [MaybeUninit<T>],
+    /// Whether the sums are added to `U'`, or are the first.
+    pub(super) add: bool,
+}
+
+impl<F: Transform, T: Real> Vectorized for Sums<'_, F, T> {
+    #[inline(always)]
+    fn run<S: Simd>(self, simd: S) {
+        let Self { winograd: Winograd { inputs, .. }, data, gradients, tiles, columns, result, add } = self;
+        let (elements, pitch, stride) = (Winograd::<F>::ELEMENTS, part_pitch(columns), part_stride(inputs, columns));
+        assert!(result.len() == elements * stride && tiles > 0);
+        assert!(data.holds(elements, tiles, inputs) && gradients.holds(elements, tiles, columns));
+        for (element, result) in result.chunks_exact_mut(stride).enumerate() {
+            result[inputs * pitch..].fill(MaybeUninit::new(T::default()));
+            for start in (0..tiles).step_by(CHUNK) {
+                // SAFETY: everything lies in its slice, as asserted; there is nothing to be added to before the first sums.
+                unsafe {
+                    let sum = Sum {
+                        left: data.values.as_ptr().add(element * data.stride + start * data.pitch),
+                        right: gradients.values.as_ptr().add(element * gradients.stride + start * gradients.pitch),
+                        pitches: (data.pitch, gradients.pitch),
+                        count: CHUNK.min(tiles - start),
+                        result: result.as_mut_ptr().cast(),
+                        result_pitch: pitch,
+                        add: add || start > 0,
+                    };
+                    in_tiles(simd, &sum, inputs, pitch / T::count::<S>());
+                }
+            }
+        }
+    }
+}
+
+/// A matrix that is computed in tiles of `R` rows and `V` vectors, which fit into the registers.
+trait Tiled<T: Real> {
+    /// Computes the tile from this row and vector on.
+    ///
+    /// # Safety
+    /// The tile lies in the matrix.
+    unsafe fn tile<S: Simd, const R: usize, const V: usize>(&self, simd: S, row: usize, vector: usize);
+}
+
+/// Computes all rows and vectors of a matrix.
+///
+/// # Safety
+/// The matrix has that many.
+#[inline(always)]
+unsafe fn in_tiles<T: Real, S: Simd>(simd: S, matrix: &impl Tiled<T>, rows: usize, vectors: usize) {
+    let many_registers = S::REGISTER_COUNT >= 32;
+    let mut vector = 0;
+    while vector < vectors {
+        // SAFETY: the caller promises it.
+        vector += unsafe {
+            match vectors - vector {
+                4.. if many_registers => stripe::<T, S, 6, 4>(simd, matrix, rows, vector),
+                2.. if many_registers => stripe::<T, S, 12, 2>(simd, matrix, rows, vector),
+                _ if many_registers => stripe::<T, S, 16, 1>(simd, matrix, rows, vector),
+                2.. => stripe::<T, S, 6, 2>(simd, matrix, rows, vector),
+                _ => stripe::<T, S, 12, 1>(simd, matrix, rows, vector),
+            }
+        };
+    }
+}
+
+/// Computes `V` vectors of all rows; returns `V`.
+///
+/// # Safety
+/// The matrix has that many.
+#[inline(always)]
+unsafe fn stripe<T: Real, S: Simd, const R: usize, const V: usize>(
+    simd: S,
+    matrix: &impl Tiled<T>,
+    rows: usize,
+    vector: usize,
+) -> usize {
+    let mut row = 0;
+    // SAFETY: the caller promises it.
+    unsafe {
+        while row + R <= rows {
+            matrix.tile::<S, R, V>(simd, row, vector);
+            row += R;
+        }
+        while row + 4 <= rows {
+            matrix.tile::<S, 4, V>(simd, row, vector);
+            row += 4;
+        }
+        while row < rows {
+            matrix.tile::<S, 1, V>(simd, row, vector);
+            row += 1;
+        }
+    }
+    V
+}
+
+/// One of the [`Products`].
+struct Product<T> {
+    left: *const T,
+    /// Distance of two rows of the left matrix.
+    pitch: usize,
+    panels: *const T,
+    /// Rows of the panels.
+    depth: usize,
+    result: *mut T,
+    result_pitch: usize,
+}
+
+impl<T: Real> Tiled<T> for Product<T> {
+    #[inline(always)]
+    unsafe fn tile<S: Simd, const R: usize, const V: usize>(&self, simd: S, row: usize, vector: usize) {
+        let lanes = T::count::<S>();
+        let mut panels = [self.panels; V];
+        // SAFETY: the caller promises it.
+        unsafe {
+            for (v, panel) in panels.iter_mut().enumerate() {
+                let column = (vector + v) * lanes;
+                *panel = panel.add(column / PANEL * PANEL * self.depth + column % PANEL);
+            }
+            let left = (self.left.add(row * self.pitch), self.pitch);
+            let sums = multiply_add::<T, S, R, V>(simd, left, panels, (1, PANEL), self.depth);
+            for (r, sums) in sums.into_iter().enumerate() {
+                for (v, sum) in sums.into_iter().enumerate() {
+                    T::store::<S>(self.result.add((row + r) * self.result_pitch + (vector + v) * lanes), sum);
+                }
+            }
+        }
+    }
+}
+
+/// One of the [`Sums`], of some tiles.
+struct Sum<T> {
+    left: *const T,
+    right: *const T,
+    /// Distances of two rows of both.
+    pitches: (usize, usize),
+    /// Rows of both.
+    count: usize,
+    result: *mut T,
+    result_pitch: usize,
+    add: bool,
+}
+
+impl<T: Real> Tiled<T> for Sum<T> {
+    #[inline(always)]
+    unsafe fn tile<S: Simd, const R: usize, const V: usize>(&self, simd: S, row: usize, vector: usize) {
+        let lanes = T::count::<S>();
+        let mut right = [self.right; V];
+        // SAFETY: the caller promises it.
+        unsafe {
+            for (v, right) in right.iter_mut().enumerate() {
+                *right = right.add((vector + v) * lanes);
+            }
+            let sums = multiply_add::<T, S, R, V>(simd, (self.left.add(row), 1), right, self.pitches, self.count);
+            for (r, sums) in sums.into_iter().enumerate() {
+                for (v, sum) in sums.into_iter().enumerate() {
+                    let target = self.result.add((row + r) * self.result_pitch + (vector + v) * lanes);
+                    T::store::<S>(target, if self.add { T::plus(simd, T::load::<S>(target), sum) } else { sum });
+                }
+            }
+        }
+    }
+}
+
+/// The products of `R` numbers with `V` vectors, summed over `count` steps. The numbers lie `left.1` apart; from step to step the
+/// left moves on by `steps.0`, the right by `steps.1`.
+///
+/// # Safety
+/// All of them are readable.
+#[inline(always)]
+unsafe fn multiply_add<T: Real, S: Simd, const R: usize, const V: usize>(
+    simd: S,
+    (left, distance): (*const T, usize),
+    right: [*const T; V],
+    steps: (usize, usize),
+    count: usize,
+) -> [[T::Lanes<S>; V]; R] {
+    let zero = T::splat(simd, T::default());
+    let mut sums = [[zero; V]; R];
+    for step in 0..count {
+        // SAFETY: the caller promises it.
+        unsafe {
+            let left = left.add(step * steps.0);
+            let mut vectors = [zero; V];
+            for (vector, right) in vectors.iter_mut().zip(right) {
+                *vector = T::load::<S>(right.add(step * steps.1));
+            }
+            for (r, sums) in sums.iter_mut().enumerate() {
+                let number = T::splat(simd, *left.add(r * distance));
+                for (sum, vector) in sums.iter_mut().zip(vectors) {
+                    *sum = T::mul_add(simd, number, vector, *sum);
+                }
+            }
+        }
+    }
+    sums
+}
