@@ -1,7 +1,7 @@
 //! A Gaussian blur: rows, then columns. Weights end at 4 standard deviations, and beyond its edges the image is mirrored, as in
 //! `scipy.ndimage.gaussian_filter`.
 
-use crate::ops::dispatch;
+use crate::ops::vectorize;
 
 /// Standard deviations that the weights reach to.
 const REACH: f64 = 4.0;
@@ -63,7 +63,7 @@ fn blurred(source: &[f32], weights: &[f32], target: &mut [f32]) {
 }
 
 fn add(target: &mut [f32], source: &[f32], weight: f32) {
-    dispatch(
+    vectorize(
         #[inline(always)]
         || target.iter_mut().zip(source).for_each(|(target, source)| *target += weight * source),
     );

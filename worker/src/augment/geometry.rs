@@ -4,7 +4,7 @@
 //! way round. The middle of the image stays; beyond its edges the image is mirrored, as scipy's `mode="reflect"` does it.
 
 use super::changes::{CELLS, CONTROLS, Changes};
-use crate::ops::dispatch;
+use crate::ops::vectorize;
 
 /// A matrix of two rows.
 type Matrix = [[f64; 2]; 2];
@@ -51,7 +51,7 @@ impl Geometry {
         for (axis, (target, along, across)) in targets.into_iter().enumerate() {
             target.resize(self.size, 0.0);
             let start = across * below + middle;
-            dispatch(
+            vectorize(
                 #[inline(always)]
                 || {
                     for (column, place) in target.iter_mut().enumerate() {
@@ -84,10 +84,10 @@ impl Geometry {
 
 /// Brings places beyond the edges back into the image, mirrored at its edges, and to the middle of a pixel at least.
 fn fold(places: &mut [f32], size: f32) {
-    dispatch(
+    vectorize(
         #[inline(always)]
         || {
-            for place in places {
+            for place in places.iter_mut() {
                 let from_edge = *place + 0.5;
                 let turn = from_edge - 2.0 * size * (from_edge / (2.0 * size)).floor();
                 let inside = turn.min(2.0 * size - turn) - 0.5;

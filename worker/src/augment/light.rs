@@ -12,7 +12,7 @@
 
 use super::changes::Changes;
 use super::to_byte;
-use crate::ops::dispatch;
+use crate::ops::vectorize;
 
 /// Shares of red, green and blue in a gray.
 const GRAY: [f32; 3] = [0.2989, 0.587, 0.114];
@@ -46,10 +46,10 @@ fn table(changes: &Changes, image: &[u8], pixels: usize) -> [u8; 256] {
 fn shift_hues(image: &mut [u8], pixels: usize, shift: f32) {
     let (red, others) = image.split_at_mut(pixels);
     let (green, blue) = others.split_at_mut(pixels);
-    dispatch(
+    vectorize(
         #[inline(always)]
         || {
-            for ((red, green), blue) in red.iter_mut().zip(green).zip(blue) {
+            for ((red, green), blue) in red.iter_mut().zip(green.iter_mut()).zip(blue.iter_mut()) {
                 let rgb = [f32::from(*red), f32::from(*green), f32::from(*blue)];
                 [*red, *green, *blue] = with_hue(rgb, shift).map(to_byte);
             }
