@@ -123,7 +123,12 @@ fn copy(reader: &Reader, job: JobId, stored: StoredResult, facts: &mut Vec<Fact>
     // what is beside a result is worth less than the result
     let baselines = baselines.and_then(|hash| reader.baselines(hash).ok()).unwrap_or_default();
     let artifacts = reader.artifacts(job).unwrap_or_default();
-    result.extras = Extras { baselines, artifacts, weights: reader.weights(job).unwrap_or_default() };
+    result.extras = Extras {
+        baselines,
+        artifacts,
+        weights: reader.weights(job).unwrap_or_default(),
+        evidence: reader.evidence(job).unwrap_or_default(),
+    };
     for (attempt, measurement) in reader.measurements(job).unwrap_or_default() {
         records.push(Record::Measurements { job, attempt, measurements: vec![measurement] });
     }

@@ -3,7 +3,7 @@
 mod data;
 mod status;
 
-use crate::extras::{Artifact, Baseline, BaselineCounts, Extras, KeptWeights};
+use crate::extras::{Artifact, Baseline, BaselineCounts, Evidence, Extras, KeptWeights, Rule};
 use crate::ids::{Attempt, InvalidId, Lease};
 use crate::measure::{
     CaseCounts, Counts, Evaluation, FailureKind, JobResult, Measured, Measurement, Outcome, Scores, Verdict,
@@ -196,6 +196,7 @@ impl From<&JobResult> for wire::JobResult {
             baselines: result.extras.baselines.iter().map(Into::into).collect(),
             artifacts: result.extras.artifacts.iter().map(Into::into).collect(),
             weights: result.extras.weights.as_ref().map(Into::into),
+            evidence: result.extras.evidence.iter().map(Into::into).collect(),
         }
     }
 }
@@ -297,12 +298,33 @@ impl TryFrom<&wire::KeptWeights> for KeptWeights {
     }
 }
 
+impl From<&Evidence> for wire::Evidence {
+    fn from(&Evidence { rule, found, bound }: &Evidence) -> Self {
+        Self { rule: rule.name().to_owned(), found, bound }
+    }
+}
+
+/// The evidence of the rules that this build knows, each at most once.
+fn evidence(evidence: &[wire::Evidence]) -> Result<Vec<Evidence>, InvalidMessage> {
+    let known = evidence.iter().filter_map(|wire::Evidence { rule, found, bound }| {
+        Some(Evidence { rule: Rule::from_name(rule)?, found: *found, bound: *bound })
+    });
+    let known: Vec<_> = known.collect();
+    let rules: BTreeSet<_> = known.iter().map(|evidence| evidence.rule).collect();
+    let is_finite = |evidence: &Evidence| evidence.found.is_finite() && evidence.bound.is_finite();
+    if rules.len() < known.len() || !known.iter().all(is_finite) {
+        return Err(InvalidMessage::Value("result.evidence"));
+    }
+    Ok(known)
+}
+
 /// Each baseline and each rank at most once, and no more bytes than the store is to keep.
 fn extras(result: &wire::JobResult) -> Result<Extras, InvalidMessage> {
     let extras = Extras {
         baselines: result.baselines.iter().map(TryInto::try_into).collect::<Result<_, _>>()?,
         artifacts: result.artifacts.iter().map(TryInto::try_into).collect::<Result<_, _>>()?,
         weights: result.weights.as_ref().map(TryInto::try_into).transpose()?,
+        evidence: evidence(&result.evidence)?,
     };
     let baselines: BTreeSet<_> = extras.baselines.iter().map(|counts| counts.baseline).collect();
     let ranks: BTreeSet<_> = extras.artifacts.iter().map(|artifact| artifact.rank).collect();

@@ -81,6 +81,76 @@ pub struct KeptWeights {
     pub place: Line,
 }
 
+/// A rule by which a training is found not to be a model; `worker/src/train/verdict.rs` says what each of them is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Rule {
+    /// A loss or a weight was not finite; found: in which epoch.
+    NotFinite,
+    /// No better than a constant mask; found: the mean IoU.
+    ConstantMask,
+    /// Nearly empty or full masks; found: their share.
+    NearlyEmptyOrFull,
+    /// Predictions do not depend on the image; found: their mean IoU with each other.
+    SameForAllImages,
+    /// Steps moved nothing; found: for how many epochs.
+    NoGradient,
+    /// Logits so large that steps move nothing; found: their share.
+    Saturated,
+    /// No better than a constant probability; found: the training loss.
+    ConstantProbability,
+}
+
+impl Rule {
+    /// Every rule.
+    pub const ALL: [Self; 7] = [
+        Self::NotFinite,
+        Self::ConstantMask,
+        Self::NearlyEmptyOrFull,
+        Self::SameForAllImages,
+        Self::NoGradient,
+        Self::Saturated,
+        Self::ConstantProbability,
+    ];
+
+    /// The name in tables.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::NotFinite => "not_finite",
+            Self::ConstantMask => "constant_mask",
+            Self::NearlyEmptyOrFull => "nearly_empty_or_full",
+            Self::SameForAllImages => "same_for_all_images",
+            Self::NoGradient => "no_gradient",
+            Self::Saturated => "saturated",
+            Self::ConstantProbability => "constant_probability",
+        }
+    }
+
+    /// The rule of that name.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|rule| rule.name() == name)
+    }
+}
+
+/// A rule that hit, and the number that it hit by.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Evidence {
+    /// Which.
+    pub rule: Rule,
+    /// The number that was found.
+    pub found: f64,
+    /// The bound that it does not keep.
+    pub bound: f64,
+}
+
+impl std::fmt::Display for Evidence {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} ({:.4}, bound {:.4})", self.rule.name(), self.found, self.bound)
+    }
+}
+
 /// What a job is to hand in or keep beside its scores. None of it is part of the job's id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Wanted {
@@ -102,4 +172,7 @@ pub struct Extras {
     /// The weights, if they were kept.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub weights: Option<KeptWeights>,
+    /// The rules that hit, the one that gave the verdict first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub evidence: Vec<Evidence>,
 }

@@ -36,6 +36,7 @@ mod new_file;
 #[expect(unsafe_code, reason = "kernels handle registers, memory that was not written yet, and CUDA")]
 pub mod ops;
 pub mod optimizers;
+pub mod postprocess;
 pub mod seed;
 pub mod selftest;
 pub mod tensor_file;

@@ -7,7 +7,7 @@ mod common;
 use candle_core::DType;
 use common::tensors;
 use proto::measure::Counts;
-use proto::spec::Metric;
+use proto::spec::{Metric, Postprocess};
 use worker::metrics::Predicted;
 
 #[test]
@@ -17,7 +17,7 @@ fn metrics_agree_with_the_libraries_that_define_them() {
     let truth = expected["truth"].to_dtype(DType::U8).unwrap().flatten_from(1).unwrap().to_vec2::<u8>().unwrap();
     let width = expected["truth"].dim(2).unwrap();
     for (case, (logits, mask)) in logits.iter().zip(&truth).enumerate() {
-        let found = Predicted { logits, mask, width }.measure(&Metric::MEASURED);
+        let found = Predicted { logits, mask, width, postprocess: Postprocess::None }.measure(&Metric::MEASURED);
         let mut counts = Counts::default();
         for (logit, pixel) in logits.iter().zip(mask) {
             let place = match (*logit >= 0.0, *pixel != 0) {
@@ -49,7 +49,7 @@ fn masks_that_agree_are_the_best_there_can_be() {
     for mask in [(0..400).map(disc).collect::<Vec<_>>(), vec![0; 400], vec![1; 400]] {
         let logits: Vec<f32> = mask.iter().map(|pixel| 100.0 * (f32::from(*pixel) - 0.5)).collect();
         for metric in Metric::MEASURED {
-            let found = Predicted { logits: &logits, mask: &mask, width: 20 }.measure(&[metric])[0];
+            let found = Predicted { logits: &logits, mask: &mask, width: 20, postprocess: Postprocess::None }.measure(&[metric])[0];
             let best = f64::from(u8::from(!metric.is_cost()));
             assert!(found.is_none_or(|found| (found - best).abs() < 1e-20), "{metric}: {found:?}");
         }

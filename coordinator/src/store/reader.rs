@@ -4,7 +4,7 @@ use super::rows::{self, RawResult};
 use super::sqlite::{check_version, quick_check};
 use super::{StoreError, access, counts, facts, lock, seal};
 use crate::scheduler::{Fact, Grade};
-use proto::extras::{Artifact, Baseline, BaselineCounts, Extras, KeptWeights};
+use proto::extras::{Artifact, Baseline, BaselineCounts, Evidence, Extras, KeptWeights};
 use proto::ids::{Attempt, BaselinesHash, JobId, SplitHash};
 use proto::measure::{Evaluation, JobResult, Measured, Measurement, Verdict};
 use rusqlite::types::Value;
@@ -309,6 +309,17 @@ impl Reader {
             return Ok(None);
         }
         Ok(self.rows_of(job, "weights", "job", rows::weights)?.pop())
+    }
+
+    /// The rules by which a job's training was found not to be a model, the one that gave the verdict first.
+    ///
+    /// # Errors
+    /// If they cannot be read back.
+    pub fn evidence(&self, job: JobId) -> Result<Vec<Evidence>, StoreError> {
+        if !self.has_table("evidence")? {
+            return Ok(Vec::new());
+        }
+        Ok(self.rows_of(job, "evidence", "place", rows::evidence)?.into_iter().flatten().collect())
     }
 
     /// Whether the store has a table: one of an older build, which nobody has opened to write since, lacks some.

@@ -1,6 +1,6 @@
 //! Rows of the store as typed values, whatever the version of the store. Judges none of them.
 
-use proto::extras::{Artifact, KeptWeights};
+use proto::extras::{Artifact, Evidence, KeptWeights, Rule};
 use proto::ids::{Attempt, SplitHash, WeightsHash};
 use proto::measure::{Measured, Measurement, Scores};
 use proto::spec::Metric;
@@ -96,6 +96,12 @@ pub(super) fn measured(row: &Row<'_>) -> rusqlite::Result<(Measured, Measured)> 
         Ok(Measured { metric, values: words.iter().map(value).collect() })
     };
     Ok((values("val_cases")?, values("test_cases")?))
+}
+
+/// A rule that hit; `None` for one of a newer build.
+pub(super) fn evidence(row: &Row<'_>) -> rusqlite::Result<Option<Evidence>> {
+    let (rule, found, bound): (String, _, _) = (row.get("rule")?, row.get("found")?, row.get("bound")?);
+    Ok(Rule::from_name(&rule).map(|rule| Evidence { rule, found, bound }))
 }
 
 /// A picture of a segmentation.

@@ -7,8 +7,8 @@ use rusqlite::functions::{Context, FunctionFlags};
 use rusqlite::types::ValueRef;
 
 /// The tables whose rows bear a seal.
-pub(super) const TABLES: [&str; 7] =
-    ["journal", "results", "measurements", "baselines", "artifacts", "weights", "measured"];
+pub(super) const TABLES: [&str; 8] =
+    ["journal", "results", "measurements", "baselines", "artifacts", "weights", "measured", "evidence"];
 
 /// In SQL, whether a row of the table is as it was written.
 pub(super) fn is_sound(table: &str) -> String {
@@ -25,6 +25,7 @@ pub(super) fn is_sound(table: &str) -> String {
         "baselines" => "hash, baseline, val_cases, test_cases",
         "measured" => "job, metric, val_cases, test_cases",
         "weights" => "job, hash, bytes, place",
+        "evidence" => "job, place, rule, found, bound",
         _ => "job, rank, cases, case_index, iou, png",
     };
     format!("seal = seal({columns})")

@@ -65,8 +65,9 @@ impl Store {
                 migrate(&mut connection, old).map_err(sqlite)?;
             }
         }
-        connection.execute_batch(include_str!("weights.sql")).map_err(sqlite)?;
-        connection.execute_batch(include_str!("measured.sql")).map_err(sqlite)?;
+        for table in [include_str!("weights.sql"), include_str!("measured.sql"), include_str!("evidence.sql")] {
+            connection.execute_batch(table).map_err(sqlite)?;
+        }
         connection.pragma_update(None, "journal_mode", "WAL").map_err(sqlite)?;
         connection.pragma_update(None, "synchronous", "FULL").map_err(sqlite)?;
         connection.pragma_update(None, "journal_size_limit", MAX_WAL_BYTES).map_err(sqlite)?;

@@ -4,7 +4,7 @@
 
 use super::*;
 use crate::scheduler::{Fact, Record};
-use proto::extras::{Artifact, Baseline, BaselineCounts, Extras, KeptWeights};
+use proto::extras::{Artifact, Baseline, BaselineCounts, Evidence, Extras, KeptWeights, Rule};
 use proto::ids::{Attempt, BaselinesHash, JobId, SplitHash, Token, WeightsHash, WorkerId};
 use proto::measure::{CaseCounts, Counts, Evaluation, JobResult, Measurement, Scores, Verdict};
 use proto::text::Line;
@@ -243,6 +243,9 @@ fn with_extras(job: u128, tp: u32) -> Record {
         baselines: Baseline::ALL.map(baseline).to_vec(),
         artifacts: [3, 1].map(|rank| Artifact { case: 8, rank, of: 3, iou: 0.25, png: vec![1, 2, 3] }).to_vec(),
         weights: Some(KeptWeights { hash: WeightsHash(12), bytes: 13, place: Line::name("host:/folder") }),
+        evidence: [Rule::ConstantMask, Rule::NoGradient]
+            .map(|rule| Evidence { rule, found: 0.25, bound: 0.5 })
+            .to_vec(),
     };
     Record::Result { job: JobId(job), attempt: Attempt(1), worker, result }
 }
@@ -265,6 +268,10 @@ fn what_comes_beside_a_result_is_kept_apart() {
     assert_eq!(artifacts, [result.extras.artifacts[1].clone(), result.extras.artifacts[0].clone()], "the best first");
     assert!(reader.artifacts(JobId(4)).unwrap().is_empty());
     assert_eq!((reader.weights(JobId(2)).unwrap(), reader.weights(JobId(4)).unwrap()), (result.extras.weights, None));
+    assert_eq!(
+        (reader.evidence(JobId(2)).unwrap(), reader.evidence(JobId(4)).unwrap()),
+        (result.extras.evidence, vec![])
+    );
 }
 
 fn reader_of(path: &Path) -> rusqlite::Connection {

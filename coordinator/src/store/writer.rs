@@ -3,7 +3,7 @@
 use super::sqlite::VERSION;
 use super::{counts, facts};
 use crate::scheduler::{Fact, Record};
-use proto::extras::{Artifact, BaselineCounts, Extras, KeptWeights};
+use proto::extras::{Artifact, BaselineCounts, Evidence, Extras, KeptWeights};
 use proto::ids::{Attempt, BaselinesHash, JobId};
 use proto::measure::{Evaluation, JobResult, Measurement};
 use proto::spec::Metric;
@@ -36,12 +36,13 @@ pub(super) fn write(transaction: &Transaction<'_>, facts: &[Fact], records: &[Re
                 write_measurements(transaction, *job, *attempt, measurements)?;
             }
             Record::Result { job, attempt, worker, result } => {
-                let Extras { baselines, artifacts, weights } = &result.extras;
+                let Extras { baselines, artifacts, weights, evidence } = &result.extras;
                 let baselines = write_baselines(transaction, baselines)?;
                 write_result(transaction, *job, *attempt, worker, result, baselines)?;
                 write_artifacts(transaction, *job, artifacts)?;
                 write_measured(transaction, *job, result)?;
                 weights.iter().try_for_each(|weights| write_weights(transaction, *job, weights))?;
+                write_evidence(transaction, *job, evidence)?;
             }
         }
     }
@@ -157,7 +158,7 @@ fn write_baselines(
 
 /// Deletes what is kept of these jobs, and the baselines that no other result came with.
 fn erase(transaction: &Transaction<'_>, jobs: &[JobId]) -> rusqlite::Result<()> {
-    for table in ["results", "measurements", "artifacts", "weights", "measured"] {
+    for table in ["results", "measurements", "artifacts", "weights", "measured", "evidence"] {
         let mut delete = transaction.prepare_cached(&format!("DELETE FROM {table} WHERE job = ?1"))?;
         for job in jobs {
             delete.execute([job.0.to_be_bytes()])?;
@@ -172,6 +173,15 @@ fn write_weights(transaction: &Transaction<'_>, job: JobId, weights: &KeptWeight
     let KeptWeights { hash, bytes, place } = weights;
     let values = params![job.0.to_be_bytes(), hash.0.to_be_bytes(), *bytes as i64, &**place];
     transaction.prepare_cached(insert)?.execute(values).map(drop)
+}
+
+fn write_evidence(transaction: &Transaction<'_>, job: JobId, evidence: &[Evidence]) -> rusqlite::Result<()> {
+    let insert = "INSERT INTO evidence VALUES (?1, ?2, ?3, ?4, ?5, seal(?1, ?2, ?3, ?4, ?5))";
+    let mut insert = transaction.prepare_cached(insert)?;
+    for (place, Evidence { rule, found, bound }) in (1_u32..).zip(evidence) {
+        insert.execute(params![job.0.to_be_bytes(), place, rule.name(), found, bound])?;
+    }
+    Ok(())
 }
 
 fn write_artifacts(transaction: &Transaction<'_>, job: JobId, artifacts: &[Artifact]) -> rusqlite::Result<()> {

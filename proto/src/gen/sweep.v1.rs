@@ -169,6 +169,23 @@ pub struct JobResult {
     /// Absent: no weights were asked for, no epoch was finite, or they could not be written.
     #[prost(message, optional, tag = "16")]
     pub weights: ::core::option::Option<KeptWeights>,
+    /// The rules that hit, the one that gave the verdict first; none of a training that is VERDICT_TRAINED. At most one of each rule.
+    #[prost(message, repeated, tag = "17")]
+    pub evidence: ::prost::alloc::vec::Vec<Evidence>,
+}
+/// A rule by which a training was found not to be a model.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct Evidence {
+    /// not_finite, constant_mask, nearly_empty_or_full, same_for_all_images, no_gradient, saturated or constant_probability. A receiver passes
+    /// over a rule that it does not know.
+    #[prost(string, tag = "1")]
+    pub rule: ::prost::alloc::string::String,
+    /// The number that was found. Finite, as is the bound.
+    #[prost(double, tag = "2")]
+    pub found: f64,
+    /// The bound that it does not keep.
+    #[prost(double, tag = "3")]
+    pub bound: f64,
 }
 /// A file with the weights of the selected epoch, which lies at the worker or in a place that several share. Its name there is
 /// weights/JOB-HASH.safetensors, with the first 16 digits of the hash.

@@ -12,7 +12,8 @@ mod surface;
 
 pub use counts::{count, counts};
 
-use proto::spec::Metric;
+use crate::postprocess;
+use proto::spec::{Metric, Postprocess};
 use surface::Outlines;
 
 /// One case: what was predicted and what is true, row by row.
@@ -24,6 +25,8 @@ pub struct Predicted<'a> {
     pub mask: &'a [u8],
     /// Pixels of a row.
     pub width: usize,
+    /// What is done to the predicted mask. Errors of the probabilities are those of the logits all the same.
+    pub postprocess: Postprocess,
 }
 
 impl Predicted<'_> {
@@ -32,7 +35,9 @@ impl Predicted<'_> {
     pub fn measure(&self, metrics: &[Metric]) -> Vec<Option<f64>> {
         let truth: Vec<bool> = self.mask.iter().map(|pixel| *pixel != 0).collect();
         // as in the counts: a logit that is not a number predicts background
-        let predicted: Vec<bool> = self.logits.iter().map(|logit| *logit >= 0.0).collect();
+        let mut predicted: Vec<u8> = self.logits.iter().map(|logit| u8::from(*logit >= 0.0)).collect();
+        postprocess::apply(self.postprocess, &mut predicted, self.width);
+        let predicted: Vec<bool> = predicted.into_iter().map(|pixel| pixel != 0).collect();
         let of_outlines = metrics
             .iter()
             .any(|metric| matches!(metric, Metric::Hd95 | Metric::Assd | Metric::BoundaryF1 | Metric::BoundaryIou));

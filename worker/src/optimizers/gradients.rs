@@ -41,6 +41,14 @@ impl Mean {
         Ok(Self { gradients: mean, cases })
     }
 
+    /// The norm of all of them together.
+    ///
+    /// # Errors
+    /// If allocation fails.
+    pub fn norm(&self, variables: &BTreeMap<String, Var>) -> Result<Option<Tensor>> {
+        norm(&self.gradients, variables)
+    }
+
     /// The gradients.
     #[must_use]
     pub fn gradients(self) -> Gradients {

@@ -12,6 +12,8 @@ pub struct Baselines<'a> {
     cases: &'a CaseSet,
     /// The pixels that are foreground in at least half of the training masks.
     mean_mask: Vec<bool>,
+    /// Pixels of the mean training lesion.
+    lesion: f64,
 }
 
 impl<'a> Baselines<'a> {
@@ -22,7 +24,8 @@ impl<'a> Baselines<'a> {
         for &case in train {
             covered.iter_mut().zip(cases.mask(case)).for_each(|(covered, &pixel)| *covered += usize::from(pixel));
         }
-        Self { cases, mean_mask: covered.iter().map(|&covered| 2 * covered >= train.len()).collect() }
+        let lesion = covered.iter().sum::<usize>() as f64 / train.len().max(1) as f64;
+        Self { cases, mean_mask: covered.iter().map(|&covered| 2 * covered >= train.len()).collect(), lesion }
     }
 
     /// A baseline on some cases.
@@ -35,6 +38,18 @@ impl<'a> Baselines<'a> {
             Baseline::Otsu => overlap(&otsu::segment(self.cases.image(case), size), self.cases.mask(case)),
         };
         cases.iter().map(|&case| CaseCounts { case, counts: counts(case) }).collect()
+    }
+
+    /// A disc in the middle, as large as the mean training lesion, on some cases.
+    #[must_use]
+    pub fn disc(&self, cases: &[u32]) -> Vec<CaseCounts> {
+        let size = self.cases.image_size as usize;
+        let from_middle = |at: usize| (at as f64 - (size as f64 - 1.0) / 2.0).powi(2);
+        let inside = |pixel: usize| {
+            std::f64::consts::PI * (from_middle(pixel % size) + from_middle(pixel / size)) <= self.lesion
+        };
+        let disc: Vec<bool> = (0..size * size).map(inside).collect();
+        cases.iter().map(|&case| CaseCounts { case, counts: overlap(&disc, self.cases.mask(case)) }).collect()
     }
 
     /// All baselines on the cases that a job of the split is judged by.

@@ -5,6 +5,7 @@ use super::job::Job;
 use super::learner::{Learner, numbers};
 use super::selection::{is_better, replaces};
 use super::state::{Progress, Selected, State};
+use super::verdict::{self, NO_GRADIENT};
 use super::{TrainError, finish};
 use crate::data::CaseSet;
 use crate::models::Network;
@@ -143,9 +144,14 @@ impl<'a> Session<'a> {
 
     /// Whether no epoch is left to train.
     fn is_over(&self) -> bool {
-        let (Progress { epoch, diverged, best, .. }, training) = (self.state.progress, &self.job.spec.training);
+        let (Progress { epoch, diverged, best, collapsed, .. }, training) =
+            (self.state.progress, &self.job.spec.training);
         let since_best = epoch - best.map_or(0, |(epoch, _)| epoch);
-        diverged || epoch >= training.epochs || (training.patience > 0 && since_best >= training.patience)
+        let is_reached = |limit: u32, epochs: u32| limit > 0 && epochs >= limit;
+        diverged
+            || epoch >= training.epochs
+            || is_reached(training.patience, since_best)
+            || is_reached(training.stop_collapsed_after, collapsed)
     }
 
     /// Trains the next epoch and evaluates it: its training loss, if the training did not diverge, and the validation cases.
@@ -156,7 +162,12 @@ impl<'a> Session<'a> {
             Some(loss) if self.network().is_finite()? => Some(loss),
             _ => None,
         };
-        let validation = self.job.evaluate(&self.state.learner, &self.job.subsets.validation)?;
+        let asks = self.job.spec.training.stop_collapsed_after > 0;
+        let (validation, predictions) = self.job.evaluate(&self.state.learner, &self.job.subsets.validation, asks)?;
+        let progress = &mut self.state.progress;
+        let has_collapsed = asks && verdict::collapse(&validation.cases, &predictions).next().is_some();
+        progress.collapsed = if has_collapsed { progress.collapsed + 1 } else { 0 };
+        progress.best_train_loss = [progress.best_train_loss, train_loss].into_iter().flatten().reduce(f64::min);
         // finite weights can give an infinite loss, and after the last epoch no step would show it
         let infinite = !validation.cases.is_empty() && !validation.loss.is_finite();
         let last = self.state.progress.epoch == self.job.spec.training.epochs;
@@ -175,7 +186,7 @@ impl<'a> Session<'a> {
             let (augmenter, cases) = (self.job.augmenter.as_ref()?, chunks.get(index)?);
             Some(batches.augmented(augmenter, epoch, cases))
         };
-        let learner = &mut self.state.learner;
+        let State { learner, progress, .. } = &mut self.state;
         let mut total = 0.0;
         let mut under_way = Vec::new();
         let mut prepared = prepare(0);
@@ -187,6 +198,10 @@ impl<'a> Session<'a> {
             let losses;
             (losses, prepared) = parallel::join(|| learner.gather(&images, &targets), || prepare(index + 1));
             under_way.push((index, cases, losses?));
+            if index + 1 == last {
+                let vanished = learner.gradient_norm()?.is_some_and(|norm| norm < NO_GRADIENT);
+                progress.without_gradient = if vanished { progress.without_gradient + 1 } else { 0 };
+            }
             if (index + 1).is_multiple_of(spec.training.accumulate.max(1) as usize) || index + 1 == last {
                 learner.update()?;
             }

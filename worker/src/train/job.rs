@@ -2,15 +2,16 @@
 
 use super::TrainError;
 use super::batches::Batches;
-use super::evaluate::evaluate;
+use super::evaluate::{Subset, evaluate};
 use super::learner::Learner;
+use super::predictions::Predictions;
 use super::standard::Standard;
 use crate::augment::Augmenter;
 use crate::data::CaseSet;
 use crate::data::split::{self, Pool, Subsets};
 use candle_core::Device;
 use proto::measure::Evaluation;
-use proto::spec::{EpochChoice, JobSpec};
+use proto::spec::{EpochChoice, JobSpec, Training};
 
 /// A job with its cases, on a device.
 #[derive(Debug)]
@@ -38,12 +39,20 @@ impl<'a> Job<'a> {
         Ok(Self { spec, cases, device, subsets, batches, augmenter })
     }
 
-    /// Evaluates a network on some cases.
+    /// Evaluates a network on some cases; `looks` says whether their predictions are looked at as a whole.
     ///
     /// # Errors
     /// If a tensor operation fails.
-    pub(super) fn evaluate(&self, learner: &Learner, subset: &[u32]) -> Result<Evaluation, TrainError> {
-        Ok(evaluate(learner, &self.batches, subset, self.spec.training.batch_size as usize)?)
+    pub(super) fn evaluate(
+        &self,
+        learner: &Learner,
+        cases: &[u32],
+        looks: bool,
+    ) -> Result<(Evaluation, Predictions), TrainError> {
+        let JobSpec { training, evaluating, .. } = self.spec;
+        let batch_size = training.batch_size as usize;
+        let subset = Subset { cases, batch_size, postprocess: evaluating.postprocess, looks };
+        Ok(evaluate(learner, &self.batches, subset)?)
     }
 }
 
@@ -52,7 +61,8 @@ fn check(spec: &JobSpec, cases: &CaseSet) -> Result<(), TrainError> {
     if expected != found {
         return Err(TrainError::ImageSize { expected, found });
     }
-    let selects = spec.selection.epoch == EpochChoice::Best || spec.training.patience > 0;
+    let Training { patience, stop_collapsed_after, .. } = spec.training;
+    let selects = spec.selection.epoch == EpochChoice::Best || patience > 0 || stop_collapsed_after > 0;
     let counts = [
         ("epochs", spec.training.epochs),
         ("batch_size", spec.training.batch_size),

@@ -10,7 +10,7 @@ use crate::ops;
 use crate::optimizers::gradients::{self, Mean};
 use crate::optimizers::{Optimizer, Schedule};
 use candle_core::{DType, Device, Tensor};
-use proto::spec::{JobSpec, Precision, Training};
+use proto::spec::{Evaluating, JobSpec, Precision, Training};
 
 /// A network under training.
 #[derive(Debug)]
@@ -24,6 +24,7 @@ pub struct Learner {
     gathered: Option<Mean>,
     criterion: Criterion,
     training: Training,
+    evaluating: Evaluating,
 }
 
 impl Learner {
@@ -57,7 +58,15 @@ impl Learner {
         let schedule = Schedule::new(training, spec.learning_rate, steps_per_epoch(training, cases));
         let optimizer = Optimizer::new(training, schedule, network.parameters())?;
         let criterion = Criterion::new(&spec.loss, foreground);
-        Ok(Self { network, averaged, optimizer, gathered: None, criterion, training: *training })
+        Ok(Self {
+            network,
+            averaged,
+            optimizer,
+            gathered: None,
+            criterion,
+            training: *training,
+            evaluating: spec.evaluating,
+        })
     }
 
     /// One step on images `[n, 3, h, w]` and targets `[n, 1, h, w]`: the loss of every case before it, `[n]`. If their sum is
@@ -78,11 +87,7 @@ impl Learner {
     /// If the shapes do not fit, or allocation fails.
     pub fn gather(&mut self, images: &Tensor, targets: &Tensor) -> candle_core::Result<Tensor> {
         let pass = self.network.record(images)?;
-        let mut targets = targets.to_dtype(pass.logits.dtype())?;
-        let smoothing = self.training.label_smoothing;
-        if smoothing > 0.0 {
-            targets = targets.affine(1.0 - smoothing, smoothing / 2.0)?;
-        }
+        let targets = self.smoothed(&targets.to_dtype(pass.logits.dtype())?)?;
         let (losses, gradient) = self.criterion.with_gradient(&pass.logits, &targets)?;
         if !losses.device().is_cpu() || numbers(&losses)?.iter().sum::<f64>().is_finite() {
             let of_batch = Mean::of(pass.backward(&gradient)?, losses.dim(0)?);
@@ -92,6 +97,34 @@ impl Learner {
             });
         }
         Ok(losses)
+    }
+
+    /// What is trained on in the place of masks.
+    fn smoothed(&self, targets: &Tensor) -> candle_core::Result<Tensor> {
+        let smoothing = self.training.label_smoothing;
+        if smoothing > 0.0 { targets.affine(1.0 - smoothing, smoothing / 2.0) } else { Ok(targets.clone()) }
+    }
+
+    /// The norm of the gradients that were gathered since the last step, if any were. Waits for a device.
+    ///
+    /// # Errors
+    /// If allocation fails.
+    pub fn gradient_norm(&self) -> candle_core::Result<Option<f64>> {
+        let Some(gathered) = &self.gathered else { return Ok(None) };
+        let norm = gathered.norm(self.network.parameters())?;
+        norm.map(|norm| norm.to_device(&Device::Cpu)?.to_dtype(DType::F64)?.to_scalar()).transpose()
+    }
+
+    /// The sum of the losses of these masks `[n, 1, h, w]` for predictions that are the same logit everywhere, for each of several logits.
+    ///
+    /// # Errors
+    /// If allocation fails.
+    pub fn constant_losses(&self, masks: &Tensor) -> candle_core::Result<Vec<f64>> {
+        /// Probabilities from 0.0003 to 0.9997.
+        const LOGITS: [f64; 13] = [-8.0, -4.0, -2.5, -1.5, -1.0, -0.5, 0.0, 0.5, 1.0, 1.5, 2.5, 4.0, 8.0];
+        let targets = self.smoothed(masks)?;
+        let sum = |logit| Ok(numbers(&self.criterion.per_case(&masks.affine(0.0, logit)?, &targets)?)?.iter().sum());
+        LOGITS.into_iter().map(sum).collect()
     }
 
     /// Changes the weights by the mean gradients of all cases since the last time; without gradients nothing changes.
@@ -128,12 +161,30 @@ impl Learner {
         self.network.restore(weights)
     }
 
+    /// The logits `[n, 1, h, w]` of images `[n, 3, h, w]`, as the job evaluates them: with flips, the mean of those of an image and of its
+    /// three mirror images, mirrored back. Does not wait for a device.
+    ///
+    /// # Errors
+    /// If the shapes do not fit, or allocation fails.
+    pub fn logits(&self, images: &Tensor) -> candle_core::Result<Tensor> {
+        let network = self.evaluated();
+        let mut logits = network.forward(images)?;
+        if self.evaluating.flips {
+            let mirrors: [&[usize]; 3] = [&[3], &[2], &[2, 3]];
+            for axes in mirrors {
+                logits = (logits + network.forward(&images.flip(axes)?)?.flip(axes)?)?;
+            }
+            logits = (logits / (1.0 + mirrors.len() as f64))?;
+        }
+        Ok(logits)
+    }
+
     /// The logits `[n, 1, h, w]` and the loss of every case, `[n]`, without a step. Does not wait for a device.
     ///
     /// # Errors
     /// If the shapes do not fit, or allocation fails.
     pub fn evaluate(&self, images: &Tensor, targets: &Tensor) -> candle_core::Result<(Tensor, Tensor)> {
-        let logits = self.evaluated().forward(images)?;
+        let logits = self.logits(images)?;
         let targets = targets.to_dtype(logits.dtype())?;
         let losses = self.criterion.per_case(&logits, &targets)?;
         Ok((logits, losses))

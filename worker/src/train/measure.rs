@@ -13,7 +13,7 @@ use proto::measure::{Evaluation, Measured};
 /// # Errors
 /// If a tensor operation fails.
 pub(super) fn measure(job: &Job<'_>, learner: &Learner, evaluation: &mut Evaluation) -> Result<(), TrainError> {
-    let metrics = &job.spec.metrics;
+    let (metrics, postprocess) = (&job.spec.metrics, job.spec.evaluating.postprocess);
     if metrics.is_empty() || evaluation.cases.is_empty() {
         return Ok(());
     }
@@ -25,7 +25,8 @@ pub(super) fn measure(job: &Job<'_>, learner: &Learner, evaluation: &mut Evaluat
         let (logits, _) = learner.evaluate(&images, &targets)?;
         let logits = logits.to_device(&Device::Cpu)?.to_dtype(DType::F32)?.flatten_from(1)?.to_vec2::<f32>()?;
         let values = parallel::collect(indices.len(), |index| {
-            Predicted { logits: &logits[index], mask: job.cases.mask(indices[index]), width }.measure(metrics)
+            let mask = job.cases.mask(indices[index]);
+            Predicted { logits: &logits[index], mask, width, postprocess }.measure(metrics)
         });
         for of_case in values {
             for (measured, value) in measured.iter_mut().zip(of_case) {

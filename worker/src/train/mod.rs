@@ -11,7 +11,8 @@
 //!  evaluate  weights and cases -> loss and counts; measure -> what counts do not tell
 //!  finish    the weights of the selected epoch -> the result
 //!  baselines what needs no training, on the same cases; otsu is one of them
-//!  verdict   counts and baselines -> is it a model?
+//!  predictions  what they look like as a whole
+//!  verdict   counts, predictions and baselines -> is it a model?
 //!  examples  test cases, drawn
 //!  device    where tensors live
 //! ```
@@ -30,6 +31,7 @@ mod job;
 mod learner;
 mod measure;
 pub mod otsu;
+mod predictions;
 mod selection;
 mod standard;
 mod state;
@@ -40,6 +42,7 @@ pub use checkpoint::{Checkpoint, CheckpointError};
 pub use fit::{Between, Event, Session, fit};
 pub use learner::Learner;
 pub(crate) use learner::numbers;
+pub use predictions::Predictions;
 pub use standard::Standard;
 pub use state::{Earlier, Progress, Selected, State};
 

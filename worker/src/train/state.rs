@@ -39,6 +39,7 @@ impl fmt::Display for Earlier {
 
 /// How far a training is, in plain numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Progress {
     /// Epochs that were trained.
     pub epoch: u32,
@@ -48,6 +49,12 @@ pub struct Progress {
     pub diverged: bool,
     /// The epoch with the best validation value of the objective's metric so far, and that value.
     pub best: Option<(u32, f64)>,
+    /// The best mean loss of an epoch on the training cases.
+    pub best_train_loss: Option<f64>,
+    /// Epochs in a row, up to the last, in whose last step the gradient had all but vanished.
+    pub without_gradient: u32,
+    /// Epochs in a row, up to the last, whose predictions on the validation cases had collapsed; 0 where nobody asks.
+    pub collapsed: u32,
 }
 
 /// The epoch whose weights count so far.
