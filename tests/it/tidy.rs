@@ -113,8 +113,20 @@ fn the_store_knows_no_decisions_and_the_driver_no_wire() {
 
 #[test]
 fn what_trains_knows_no_fleet() {
-    let training =
-        ["train", "bench", "selftest", "models", "losses", "ops", "metrics.rs", "optimizers", "data", "seed.rs"];
+    let training = [
+        "train",
+        "augment",
+        "postprocess.rs",
+        "bench",
+        "selftest",
+        "models",
+        "losses",
+        "ops",
+        "metrics",
+        "optimizers",
+        "data",
+        "seed.rs",
+    ];
     let places: Vec<_> = training.iter().map(|place| format!("worker/src/{place}")).collect();
     let places: Vec<_> = places.iter().map(String::as_str).collect();
     assert_knows_not(
@@ -124,6 +136,10 @@ fn what_trains_knows_no_fleet() {
     assert_knows_not(&["worker/src/data"], &["crate::train", "crate::models", "crate::losses", "crate::ops"]);
     assert_knows_not(&["worker/src/ops", "worker/src/losses"], &["crate::train", "crate::data", "crate::models"]);
     assert_knows_not(&["worker/src/ops"], &["crate::losses", "crate::optimizers"]);
+    assert_knows_not(
+        &["worker/src/augment", "worker/src/postprocess.rs"],
+        &["candle_core", "crate::train", "crate::data", "crate::models", "crate::losses"],
+    );
     // references are for the self-test and the tests: nothing trains with them
     let trains =
         ["train", "trainer", "models", "losses", "optimizers", "ops"].map(|place| format!("worker/src/{place}"));

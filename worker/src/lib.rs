@@ -10,7 +10,8 @@
 //!    selftest  operations against plain loops
 //!      models, losses, metrics, optimizers
 //!        ops feature maps, forward and backward
-//!    distance  to the nearest pixel of a set
+//!    augment   training images, changed at random
+//!    postprocess  predicted masks, cleaned up; distance to the nearest pixel of a set
 //!    data    folders and files -> cases -> splits
 //!  weights   a network's weights as a file; tensor_file  tensors and what they are, sealed
 //!  memory    the allocator

@@ -49,7 +49,8 @@ fn masks_that_agree_are_the_best_there_can_be() {
     for mask in [(0..400).map(disc).collect::<Vec<_>>(), vec![0; 400], vec![1; 400]] {
         let logits: Vec<f32> = mask.iter().map(|pixel| 100.0 * (f32::from(*pixel) - 0.5)).collect();
         for metric in Metric::MEASURED {
-            let found = Predicted { logits: &logits, mask: &mask, width: 20, postprocess: Postprocess::None }.measure(&[metric])[0];
+            let found = Predicted { logits: &logits, mask: &mask, width: 20, postprocess: Postprocess::None }
+                .measure(&[metric])[0];
             let best = f64::from(u8::from(!metric.is_cost()));
             assert!(found.is_none_or(|found| (found - best).abs() < 1e-20), "{metric}: {found:?}");
         }

@@ -108,6 +108,8 @@ fn evidence(job: &JobRow) -> Option<(String, String)> {
 fn signs(ScoredResult { result, .. }: &ScoredResult) -> String {
     let test = result.test.scores();
     let number = |score: Option<f64>| score.map_or("none".to_owned(), |score| signed(score, 3));
+    let rules: Vec<_> = result.extras.evidence.iter().map(ToString::to_string).collect();
+    let rules = if rules.is_empty() { String::new() } else { format!("; {}", rules.join(", ")) };
     match result.verdict {
         Verdict::Diverged if result.best_epoch == 0 => {
             format!("the loss was not finite in epoch {}, and no epoch before it was", result.epochs)
@@ -126,7 +128,7 @@ fn signs(ScoredResult { result, .. }: &ScoredResult) -> String {
                 _ => "",
             };
             format!(
-                "test IoU {}, sensitivity {}, specificity {}{guess}",
+                "test IoU {}, sensitivity {}, specificity {}{guess}{rules}",
                 number(test.iou),
                 number(test.sensitivity),
                 number(test.specificity)

@@ -16,6 +16,7 @@ use crate::store::{Reader, StoreError, StoredResult};
 use proto::cases::CaseLists;
 use proto::data::Dataset;
 use proto::extras::BaselineCounts;
+use proto::measure::Verdict;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Why there are no results.
@@ -204,11 +205,16 @@ fn job_rows(reader: &Reader, state: &State, sweep: &Sweep) -> Result<Vec<JobRow>
     for (place, id) in sweep.jobs.iter().enumerate() {
         let Some(job) = state.job(*id) else { continue };
         // a million that have not ended need not be looked for
-        let result = if job.state == JobState::Succeeded {
+        let mut result = if job.state == JobState::Succeeded {
             Some(reader.result(*id)?.ok_or_else(|| reader.without_result(*id))?)
         } else {
             None
         };
+        if let Some(StoredResult { result, .. }) =
+            result.as_mut().filter(|stored| stored.result.verdict != Verdict::Trained)
+        {
+            result.extras.evidence = reader.evidence(*id)?;
+        }
         let (candidate, replicate) = sweep.coordinates(place as u32);
         rows.push(JobRow {
             job: *id,
