@@ -22,6 +22,7 @@ mod limits;
 mod manners;
 mod own_data;
 mod ownership;
+mod predict;
 mod race;
 mod replicates;
 mod report;

@@ -189,8 +189,6 @@ impl World {
                     self.happen(host, delay, Happening::Reported(slot, Report::Stopped));
                 }
             }
-            // these workers write none
-            Action::Discard(_) => {}
             Action::Inspect(dataset) => {
                 let delay = self.chance.delay(50, 2_000);
                 self.happen(host, delay, Happening::Inspected(dataset));

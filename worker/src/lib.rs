@@ -12,6 +12,7 @@
 //!        ops feature maps, forward and backward
 //!    distance  to the nearest pixel of a set
 //!    data    folders and files -> cases -> splits
+//!  predict   weights and images -> segmentations
 //!  weights   a network's weights as a file; tensor_file  tensors and what they are, sealed
 //!  memory    the allocator
 //!  seed      named random streams
@@ -36,6 +37,7 @@ mod new_file;
 #[expect(unsafe_code, reason = "kernels handle registers, memory that was not written yet, and CUDA")]
 pub mod ops;
 pub mod optimizers;
+pub mod predict;
 pub mod seed;
 pub mod selftest;
 pub mod tensor_file;
