@@ -7,9 +7,10 @@ use coordinator::results;
 use coordinator::salvage::{Saved, check, salvage};
 use coordinator::scheduler::{Fact, Grade, JobState, Limits, Record, State, Timestamp};
 use coordinator::store::{Reader, Store, StoreError, backup};
-use proto::extras::{Artifact, Baseline, BaselineCounts, Extras};
-use proto::ids::{Attempt, BaselinesHash, JobId, SplitHash, Token, WorkerId};
+use proto::extras::{Artifact, Baseline, BaselineCounts, Extras, KeptWeights};
+use proto::ids::{Attempt, BaselinesHash, JobId, SplitHash, Token, WeightsHash, WorkerId};
 use proto::measure::{CaseCounts, Counts, Evaluation, JobResult, Measurement, Scores, Verdict};
+use proto::text::Line;
 use rand::{RngExt as _, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use rusqlite::Connection;
@@ -87,6 +88,7 @@ fn result(index: u32) -> JobResult {
         extras: Extras {
             baselines: Baseline::ALL.map(baseline).to_vec(),
             artifacts: vec![Artifact { case: 1, rank: 1, of: 1, iou: 0.5, png: vec![7; 20] }],
+            weights: Some(KeptWeights { hash: WeightsHash(1), bytes: 2, place: Line::name("host:/folder") }),
             ..Extras::default()
         },
     }

@@ -13,6 +13,7 @@
 //!    augment   training images, changed at random
 //!    postprocess  predicted masks, cleaned up; distance to the nearest pixel of a set
 //!    data    folders and files -> cases -> splits
+//!  predict   weights and images -> segmentations
 //!  weights   a network's weights as a file; tensor_file  tensors and what they are, sealed
 //!  memory    the allocator
 //!  seed      named random streams
@@ -38,6 +39,7 @@ mod new_file;
 pub mod ops;
 pub mod optimizers;
 pub mod postprocess;
+pub mod predict;
 pub mod seed;
 pub mod selftest;
 pub mod tensor_file;

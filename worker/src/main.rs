@@ -6,7 +6,7 @@ use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
 use tracing_subscriber::EnvFilter;
 use worker::agent::AgentError;
-use worker::cli::{baselines, bench, prepare, run, selftest, synthesize, train, trainer};
+use worker::cli::{baselines, bench, predict, prepare, run, selftest, synthesize, train, trainer};
 
 /// Trains segmentation networks: the jobs of a coordinator, or one job file.
 #[derive(Debug, Parser)]
@@ -25,6 +25,7 @@ enum Command {
     #[command(name = "selftest")]
     SelfTest(selftest::Args),
     Prepare(prepare::Args),
+    Predict(predict::Args),
     Baselines(baselines::Args),
     Synthesize(synthesize::Args),
     #[command(hide = true)]
@@ -57,6 +58,7 @@ fn main() -> ExitCode {
         Some(Command::Train(args)) => train::run(args).map_err(|error| (train_code(&error), error.into())),
         Some(Command::Bench(args)) => bench::run(args).map_err(|error| (bench_code(&error), error.into())),
         Some(Command::SelfTest(args)) => selftest::run(args).map_err(|error| (selftest_code(&error), error.into())),
+        Some(Command::Predict(args)) => predict::run(args).map_err(|error| (predict_code(&error), error.into())),
         Some(Command::Prepare(args)) => prepare::run(args).map_err(users),
         Some(Command::Baselines(args)) => baselines::run(args).map_err(users),
         Some(Command::Synthesize(args)) => synthesize::run(args).map_err(users),
@@ -88,6 +90,10 @@ fn run_code(error: &run::RunError) -> u8 {
 }
 
 fn train_code(error: &train::TrainCommandError) -> u8 {
+    if error.is_users() { USERS_MISTAKE } else { INTERNAL }
+}
+
+fn predict_code(error: &predict::PredictError) -> u8 {
     if error.is_users() { USERS_MISTAKE } else { INTERNAL }
 }
 

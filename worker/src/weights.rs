@@ -3,6 +3,7 @@
 use crate::models::{self, Network};
 use crate::ops;
 use crate::tensor_file::{self, TensorFileError};
+use crate::train::Standard;
 use candle_core::{DType, Device, Tensor};
 use proto::ids::{JobId, SplitHash};
 use proto::spec::{Architecture, JobSpec, Metric, Model, Precision};
@@ -35,6 +36,9 @@ pub struct About {
     pub image_size: u32,
     /// How bytes of an image become the network's input.
     pub normalisation: String,
+    /// What is subtracted from that and what divides it, per channel, if the job standardises its images.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub standard: Option<Standard>,
     /// The cases that it was trained, selected and tested on.
     pub split: Option<SplitHash>,
     /// The whole specification of the job.
@@ -44,7 +48,7 @@ pub struct About {
 impl About {
     /// What is to be said of the weights of an epoch.
     #[must_use]
-    pub fn new(spec: &JobSpec, epoch: u32, split: Option<SplitHash>) -> Self {
+    pub fn new(spec: &JobSpec, epoch: u32, split: Option<SplitHash>, standard: Option<Standard>) -> Self {
         Self {
             kind: KIND.to_owned(),
             version: VERSION,
@@ -55,6 +59,7 @@ impl About {
             model: spec.model,
             image_size: spec.data.image_size,
             normalisation: NORMALISATION.to_owned(),
+            standard,
             split,
             spec: spec.clone(),
         }

@@ -56,7 +56,7 @@ fn train(mut session: Session<'_>, checkpoints: &mut BTreeMap<u32, Vec<u8>>) -> 
         |session: &Session<'_>| drop(checkpoints.insert(session.epochs_done(), session.checkpoint().unwrap()));
     let mut result = session.run_with(&mut observe, &mut keep).unwrap();
     result.train_seconds = 0.0;
-    let about = About::new(session.spec(), result.best_epoch, result.split_hash);
+    let about = About::new(session.spec(), result.best_epoch, result.split_hash, session.standard());
     let weights = blake3::hash(&weights::encode(&about, session.network()).unwrap());
     Told { steps, measurements, result, weights }
 }
@@ -114,7 +114,7 @@ fn what_is_no_checkpoint_of_the_job_is_refused() {
     assert!(matches!(Checkpoint::decode(flipped), Err(CheckpointError::File(TensorFileError::Damaged))));
 
     let session = Session::new(&own, &cases, &Device::Cpu).unwrap();
-    let kept = weights::encode(&About::new(&own, 1, None), session.network()).unwrap();
+    let kept = weights::encode(&About::new(&own, 1, None, None), session.network()).unwrap();
     let refused = Checkpoint::decode(kept.clone()).unwrap_err().to_string();
     assert_eq!(refused, "it holds a weights, version 1; this build goes on at a checkpoint, version 1");
     assert!(matches!(Weights::decode(bytes.clone()), Err(WeightsError::Kind { kind, .. }) if kind == "checkpoint"));
@@ -127,7 +127,7 @@ fn weights_make_the_network_that_they_are_of() {
     let spec = spec(Architecture::SegNet, Optimizer::Adam, EpochChoice::Best);
     let mut session = Session::new(&spec, &cases, &Device::Cpu).unwrap();
     let result = session.run(&mut |_| ()).unwrap();
-    let about = About::new(&spec, result.best_epoch, result.split_hash);
+    let about = About::new(&spec, result.best_epoch, result.split_hash, session.standard());
     let weights = Weights::decode(weights::encode(&about, session.network()).unwrap()).unwrap();
     assert_eq!(weights.about, about);
     let network = weights.network(&Device::Cpu).unwrap();

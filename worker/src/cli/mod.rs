@@ -2,6 +2,7 @@
 
 pub mod baselines;
 pub mod bench;
+pub mod predict;
 pub mod prepare;
 pub mod run;
 pub mod selftest;

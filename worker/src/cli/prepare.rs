@@ -163,7 +163,7 @@ fn print(prepared: &Prepared<'_>) -> Result<(), PrepareError> {
 }
 
 /// The formats by their names.
-pub(crate) fn formats() -> impl TypedValueParser<Value = Format> {
+pub(super) fn formats() -> impl TypedValueParser<Value = Format> {
     PossibleValuesParser::new(Format::ALL.map(Format::name))
         .try_map(|name| Format::ALL.into_iter().find(|format| format.name() == name).ok_or("no such format"))
 }

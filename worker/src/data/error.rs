@@ -35,6 +35,12 @@ pub enum DataError {
         /// The missing folder.
         path: PathBuf,
     },
+    /// There is nothing to be segmented.
+    #[error("`{}` holds no image; name a folder of .png, .jpg, .jpeg, .bmp, .tif, .tiff or .gif files", path.display())]
+    NoImages {
+        /// The folder.
+        path: PathBuf,
+    },
     /// The folder of images or of masks is not there.
     #[error("`{}` is not a folder; name the folder of {key} with `{key}: NAME` under `dataset`{}", path.display(), present(folders))]
     NoInnerFolder {

@@ -11,7 +11,8 @@ use std::path::{Path, PathBuf};
 use unicode_normalization::UnicodeNormalization;
 
 const LAYOUT: &str = "`images/NAME.png` and `masks/NAME.png` (also .jpg, .jpeg, .bmp, .tif, .tiff and .gif)";
-const READ: [&str; 7] = ["png", "jpg", "jpeg", "bmp", "tif", "tiff", "gif"];
+/// Extensions of the pictures that are read.
+pub(super) const READ: [&str; 7] = ["png", "jpg", "jpeg", "bmp", "tif", "tiff", "gif"];
 /// Pictures that are not read. A file with another extension is a picture only if it has the name of one.
 const NOT_READ: [&str; 20] = [
     "webp", "jp2", "j2k", "jpx", "heic", "heif", "avif", "dcm", "nii", "nii.gz", "mha", "nrrd", "npy", "mat", "psd",

@@ -9,6 +9,7 @@
 //!    | resize           Case -> image_size x image_size    cache      keeps the result in a file
 //!    v
 //!  CaseSet = Inventory + images + masks                    summary    what it holds, for its owner
+//!  images               pictures without masks, to be segmented
 //!    | split            indices of the cases, their areas and groups -> train, validation, test
 //! ```
 
@@ -18,6 +19,7 @@ mod decode;
 mod error;
 mod files;
 mod folder;
+mod images;
 mod mask;
 mod naming;
 pub mod ph2;
@@ -30,6 +32,7 @@ pub mod synthetic;
 pub use cache::{CacheError, default_cache_dir};
 pub use decode::MAX_PIXELS;
 pub use error::DataError;
+pub use images::{images, picture, shrunk};
 pub use source::Source;
 pub use summary::summary;
 

@@ -16,18 +16,24 @@ const STRIPE: usize = 128;
 
 /// Resizes a case into `image` `[3, size, size]` and `mask` `[size, size]`, where more than half of a pixel must be lesion.
 pub(super) fn resize(case: &Case, size: u32, image: &mut [u8], mask: &mut [u8]) -> Result<(), ResizeError> {
-    let view = TypedImageRef::<U8x3>::from_buffer(case.width, case.height, &case.image);
-    let view = view.map_err(|_| ResizeError::PixelTypesAreDifferent)?;
-    let side = size as usize;
-    let (red, rest) = image.split_at_mut(side * side);
-    let (green, blue) = rest.split_at_mut(side * side);
-    for (index, pixel) in resized(&view, size, size)?.pixels().iter().enumerate() {
-        [red[index], green[index], blue[index]] = pixel.0;
-    }
+    self::image(case.width, case.height, &case.image, size, image)?;
     let narrow = narrow(case, size)?;
     let view = view_of(&narrow, size, case.height)?;
     for (resized, pixel) in mask.iter_mut().zip(resized(&view, size, size)?.pixels()) {
         *resized = u8::from(pixel.0 > LESION / 2);
+    }
+    Ok(())
+}
+
+/// Resizes an image `[height, width, 3]` into `[3, size, size]`.
+pub(super) fn image(width: u32, height: u32, image: &[u8], size: u32, into: &mut [u8]) -> Result<(), ResizeError> {
+    let view = TypedImageRef::<U8x3>::from_buffer(width, height, image);
+    let view = view.map_err(|_| ResizeError::PixelTypesAreDifferent)?;
+    let side = size as usize;
+    let (red, rest) = into.split_at_mut(side * side);
+    let (green, blue) = rest.split_at_mut(side * side);
+    for (index, pixel) in resized(&view, size, size)?.pixels().iter().enumerate() {
+        [red[index], green[index], blue[index]] = pixel.0;
     }
     Ok(())
 }

@@ -73,6 +73,14 @@ impl Source {
         Ok(Self { inventory: Inventory::new(content, cases), origin, mask, invert, identities, affix, passed_over })
     }
 
+    /// Where the images and masks lie; nowhere if they are made.
+    pub(super) fn files(&self) -> &[CaseFiles] {
+        match &self.origin {
+            Origin::Files(files) => files,
+            Origin::Synthetic(_) => &[],
+        }
+    }
+
     /// Number of pictures that decoding turns upright.
     pub(super) fn turned(&self) -> u32 {
         self.identities.iter().flatten().filter(|identity| identity.is_turned).count() as u32

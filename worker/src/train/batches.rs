@@ -38,6 +38,12 @@ impl<'a> Batches<'a> {
         Ok(Self { cases, device, copy, standard })
     }
 
+    /// How images are standardised, if they are.
+    #[must_use]
+    pub fn standard(&self) -> Option<Standard> {
+        self.standard
+    }
+
     /// Some cases as a network takes them: images `[n, 3, size, size]`, 0 to 1 or standardised, and targets `[n, 1, size, size]`, 0 or 1.
     ///
     /// # Errors
@@ -91,10 +97,7 @@ impl<'a> Batches<'a> {
 
     fn on_host(&self, images: Vec<u8>, masks: Vec<u8>, count: usize) -> Result<(Tensor, Tensor)> {
         let size = self.cases.image_size as usize;
-        let images = match &self.standard {
-            Some(standard) => standard.of_bytes(&images, size * size),
-            None => images.into_iter().map(|byte| f32::from(byte) / 255.0).collect(),
-        };
+        let images = input(&images, self.standard.as_ref(), size * size);
         let targets = masks.into_iter().map(f32::from).collect();
         let images = Tensor::from_vec::<_, f32>(images, (count, 3, size, size), self.device)?;
         Ok((images, Tensor::from_vec::<_, f32>(targets, (count, 1, size, size), self.device)?))
@@ -105,6 +108,15 @@ impl<'a> Batches<'a> {
     pub fn masks(&self, indices: &[u32]) -> Vec<u8> {
         let size = self.cases.image_size as usize;
         gather(&self.cases.masks, indices, size * size)
+    }
+}
+
+/// What a network takes of images `[n, 3, pixels]`, 0 to 255: values from 0 to 1, or standardised.
+#[must_use]
+pub fn input(images: &[u8], standard: Option<&Standard>, pixels: usize) -> Vec<f32> {
+    match standard {
+        Some(standard) => standard.of_bytes(images, pixels),
+        None => images.iter().map(|byte| f32::from(*byte) / 255.0).collect(),
     }
 }
 

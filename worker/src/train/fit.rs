@@ -4,6 +4,7 @@ use super::batches::order;
 use super::job::Job;
 use super::learner::{Learner, numbers};
 use super::selection::{is_better, replaces};
+use super::standard::Standard;
 use super::state::{Progress, Selected, State};
 use super::verdict::{self, NO_GRADIENT};
 use super::{TrainError, finish};
@@ -98,6 +99,12 @@ impl<'a> Session<'a> {
     #[must_use]
     pub fn spec(&self) -> &JobSpec {
         self.job.spec
+    }
+
+    /// How images are standardised, if they are.
+    #[must_use]
+    pub fn standard(&self) -> Option<Standard> {
+        self.job.batches.standard()
     }
 
     /// Number of epochs that were trained.

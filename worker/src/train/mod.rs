@@ -37,7 +37,7 @@ mod standard;
 mod state;
 pub mod verdict;
 
-pub use batches::{Batches, Bytes};
+pub use batches::{Batches, Bytes, input};
 pub use checkpoint::{Checkpoint, CheckpointError};
 pub use fit::{Between, Event, Session, fit};
 pub use learner::Learner;

@@ -3,7 +3,6 @@
 //! Each attempt writes its checkpoints into a file of its own, so one that was replaced and does not know it harms no other. A training
 //! never fails because something cannot be kept: that is said in the log.
 
-use crate::models::Network;
 use crate::train::{Checkpoint, Session, TrainError};
 use crate::weights::{self, About};
 use proto::artifact_store::{ArtifactStore, checkpoint_name, checkpoints_of, weights_name};
@@ -12,7 +11,6 @@ use proto::error_chain;
 use proto::extras::{KeptWeights, Wanted};
 use proto::ids::{Lease, WeightsHash};
 use proto::measure::JobResult;
-use proto::spec::JobSpec;
 use proto::text::Line;
 use proto::wire::TrainRequest;
 use std::error::Error;
@@ -115,12 +113,12 @@ impl Keeper {
     }
 
     /// Keeps the weights that the result is of, if they are wanted and there are any.
-    pub(super) fn keep_weights(&self, spec: &JobSpec, network: &Network, result: &JobResult) -> Option<KeptWeights> {
+    pub(super) fn keep_weights(&self, session: &Session<'_>, result: &JobResult) -> Option<KeptWeights> {
         if !self.wanted.weights || result.best_epoch == 0 {
             return None;
         }
-        let about = About::new(spec, result.best_epoch, result.split_hash);
-        let bytes = match weights::encode(&about, network) {
+        let about = About::new(session.spec(), result.best_epoch, result.split_hash, session.standard());
+        let bytes = match weights::encode(&about, session.network()) {
             Ok(bytes) => bytes,
             Err(error) => {
                 tracing::error!("the weights are not kept: {}", error_chain::line(&error));

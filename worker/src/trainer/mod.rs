@@ -195,7 +195,7 @@ fn train(
         }
     };
     let mut result = session.run_with(&mut tell, &mut |session| keeper.after_epoch(session))?;
-    result.extras.weights = keeper.keep_weights(spec, session.network(), &result);
+    result.extras.weights = keeper.keep_weights(&session, &result);
     Ok(result)
 }
 

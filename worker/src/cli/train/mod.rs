@@ -163,7 +163,7 @@ pub fn run(args: Args) -> Result<(), TrainCommandError> {
     })?;
     trace.finish().map_err(output(traced))?;
     if let (Some(mut file), Some(path)) = (saved, &args.save) {
-        let about = About::new(&spec, result.best_epoch, result.split_hash);
+        let about = About::new(&spec, result.best_epoch, result.split_hash, session.standard());
         let encoded = weights::encode(&about, session.network()).map_err(io::Error::other);
         let written = encoded.and_then(|bytes| file.write_all(&bytes));
         written.and_then(|()| file.keep()).map_err(output(path))?;
