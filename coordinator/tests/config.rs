@@ -7,7 +7,9 @@ use coordinator::plan::{AxisValue, MAX_JOBS, Mistake, Plan, Rule, Stopping, pars
 use golden::assert_golden;
 use proto::data::Inventory;
 use proto::ids::ContentHash;
-use proto::spec::{Convolution, EpochChoice, Loss, Metric, Optimizer, Precision, Seeds, Subset, Term, Trainer};
+use proto::spec::{
+    Convolution, EpochChoice, Loss, LossName, Metric, Optimizer, Precision, Seeds, Subset, Term, Trainer,
+};
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
@@ -59,6 +61,7 @@ fn every_file_in_configs_is_a_plan() {
         .collect();
     jobs.sort();
     let expected = [
+        ("augmentation", 36),
         ("full", 216),
         ("isic", 24),
         ("learning-rates", 112),
@@ -68,6 +71,7 @@ fn every_file_in_configs_is_a_plan() {
         ("ph2-variance", 108),
         ("quick", 48),
         ("race", 480),
+        ("recipe", 4),
     ];
     assert_eq!(jobs, expected.map(|(sweep, jobs)| (sweep.to_owned(), jobs)));
 }
@@ -166,6 +170,26 @@ fn parameters_of_a_loss_vary_only_where_it_is_used() {
     let dice = |smooth| Loss::from(Term::Dice { smooth });
     let focal = |gamma| Loss::from(Term::Focal { gamma, alpha: 0.0 });
     assert_eq!(losses, [Term::Bce {}.into(), focal(1.0), dice(1.0), dice(1e-8), focal(2.0)]);
+}
+
+#[test]
+fn a_loss_can_be_a_weighted_sum() {
+    let plan = plan(
+        "grid:\n  loss: [{dice: 1, bce: 0.5}, {boundary: {weight: 0.01}, dice: 1.0}, {dice: 1}]\n  \
+         losses.dice.smooth: [1, 2]\n",
+    );
+    let expected = [
+        "unet 0.5*bce+dice 0.001 1",
+        "unet 0.5*bce+dice 0.001 2",
+        "unet dice+0.01*boundary 0.001 1",
+        "unet dice+0.01*boundary 0.001 2",
+        "unet dice 0.001 1",
+        "unet dice 0.001 2",
+    ];
+    assert_eq!(lines(&plan), expected);
+    let smooth: Vec<_> = plan.candidates.iter().map(|candidate| candidate.template.loss.term(LossName::Dice)).collect();
+    assert_eq!(smooth[2..], [1.0, 2.0, 1.0, 2.0].map(|smooth| Some(Term::Dice { smooth })));
+    assert_eq!(plan.candidates[4].template.loss, Term::Dice { smooth: 1.0 }.into());
 }
 
 #[test]

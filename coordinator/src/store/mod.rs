@@ -32,7 +32,7 @@ use std::path::{Path, PathBuf};
 pub enum StoreError {
     /// Another coordinator has it.
     #[error(
-        "store {path} is in use by {holder}: ask it with --coordinator, stop it, or choose another store with --store"
+        "store {path} is in use by {holder}: give it another sweep with coordinator submit FILE, ask it with --coordinator, stop it, or choose another store with --store"
     )]
     Locked {
         /// The store.

@@ -19,7 +19,7 @@ pub fn ranks(of: &Analysed) -> Table {
     columns.extend([
         Column::new("mean_rank", Kind::Measured),
         Column::new("groups", Kind::Text),
-        Column::new("p_best", Kind::Measured).shown(Show::As("P(best)")),
+        Column::new("p_best", Kind::Measured).shown(Show::As("P(best rank)")),
     ]);
     columns.extend((1..=places).map(|rank| Column::new(format!("rank_{rank}"), Kind::Exact)));
     let Some(ranks) = &analysis.ranks else { return about.table("ranks", columns, Vec::new()) };

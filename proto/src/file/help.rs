@@ -20,6 +20,7 @@ impl Mistake {
             Self::ShortZip => vec!["such as `zip: [learning_rate, training.batch_size]`".into()],
             Self::Insufficient { loss, .. } => vec![format!("add it to another, such as `{{bce: 1.0, {loss}: 0.01}}`")],
             Self::SecondDocument => vec!["put each of them in a file of its own".into()],
+            Self::UnknownKey { allowed, .. } if allowed.is_empty() => vec!["there are no keys here".into()],
             Self::UnknownKey { nearest, allowed } | Self::UnknownName { nearest, allowed, .. } => {
                 let meant = nearest.iter().map(|name| format!("did you mean `{name}`?"));
                 meant.chain([format!("allowed: {}", allowed.join(", "))]).collect()
