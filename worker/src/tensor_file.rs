@@ -7,6 +7,7 @@ use candle_core::{Device, Tensor};
 use safetensors::SafeTensors;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 use std::collections::{BTreeMap, HashMap};
 
 /// The key of the metadata.
@@ -66,8 +67,14 @@ pub fn encode(about: &impl Serialize, tensors: BTreeMap<String, Tensor>) -> Resu
 pub fn decode<M: DeserializeOwned>(mut bytes: Vec<u8>) -> Result<(M, BTreeMap<String, Tensor>), TensorFileError> {
     let (_, header) = SafeTensors::read_metadata(&bytes)?;
     let metadata = header.metadata().as_ref().and_then(|metadata| metadata.get(KEY)).ok_or(TensorFileError::Foreign)?;
-    let Seal { seal } = serde_json::from_str(metadata)?;
-    if !seal.is_empty() {
+    let Seal { seal, others } = serde_json::from_str(metadata)?;
+    if seal.is_empty() {
+        // a seal under a name that has lost a bit
+        let is_seal = |value: &Value| value.as_str().is_some_and(|text| text.len() == UNSEALED.len());
+        if others.values().any(is_seal) {
+            return Err(TensorFileError::Damaged);
+        }
+    } else {
         let place = place_of(&bytes, &seal).filter(|_| seal.len() == UNSEALED.len()).ok_or(TensorFileError::Damaged)?;
         bytes[place..place + UNSEALED.len()].copy_from_slice(UNSEALED.as_bytes());
         if blake3::hash(&bytes).to_hex().as_str() != seal {
@@ -83,6 +90,8 @@ pub fn decode<M: DeserializeOwned>(mut bytes: Vec<u8>) -> Result<(M, BTreeMap<St
 struct Seal {
     #[serde(default)]
     seal: String,
+    #[serde(flatten)]
+    others: Map<String, Value>,
 }
 
 /// Where a text stands in the header.
