@@ -6,11 +6,12 @@ mod common;
 use candle_core::{DType, Device, Var};
 use common::{json, noise, set_weights};
 use proto::data::Inventory;
+use proto::extras::Rule;
 use proto::ids::ContentHash;
-use proto::measure::Measurement;
+use proto::measure::{Measurement, Verdict};
 use proto::spec::{
-    Architecture, Data, EpochChoice, JobSpec, LossName, Model, Optimizer, Precision, Preset, Schedule as Kind,
-    Selection, Split, Training,
+    Architecture, Data, EpochChoice, Initialization, JobSpec, LossName, Model, Optimizer, Postprocess, Precision,
+    Preset, Schedule as Kind, Selection, Split, Training,
 };
 use std::collections::BTreeMap;
 use worker::data::CaseSet;
@@ -200,6 +201,70 @@ fn a_training_without_progress_ends_early() {
     assert_eq!((best.epochs, best.best_epoch), (5, 1));
     let (measurements, result) = train(|spec| spec.learning_rate = 1e-30);
     assert_eq!((measurements.len(), result.epochs), (12, 12));
+}
+
+#[test]
+fn a_collapsed_training_ends_early_and_says_why() {
+    // a network that stays as it was drawn predicts the same everywhere
+    let untrained = |stop_collapsed_after| {
+        train(|spec| {
+            spec.learning_rate = 1e-30;
+            spec.training.stop_collapsed_after = stop_collapsed_after;
+        })
+        .1
+    };
+    let stopped = untrained(3);
+    assert_eq!((stopped.epochs, untrained(0).epochs), (3, 12));
+    assert_eq!(stopped.verdict, Verdict::Trivial);
+    let rules: Vec<_> = stopped.extras.evidence.iter().map(|hit| hit.rule).collect();
+    for rule in [Rule::ConstantMask, Rule::NearlyEmptyOrFull, Rule::SameForAllImages, Rule::ConstantProbability] {
+        assert!(rules.contains(&rule), "{rule:?} is not among {rules:?}");
+    }
+    // one that learns is not stopped
+    let learns = train(|spec| {
+        spec.training =
+            Training { epochs: 30, stop_collapsed_after: 12, initialization: Initialization::He, ..spec.training };
+        spec.learning_rate = 1e-2;
+    });
+    assert_eq!((learns.1.epochs, learns.1.verdict, learns.1.extras.evidence), (30, Verdict::Trained, vec![]));
+}
+
+#[test]
+fn flips_make_a_network_treat_mirror_images_alike() {
+    let mut spec = JobSpec {
+        data: Data { content: ContentHash(0), image_size: 32 },
+        model: Model { width: 4 },
+        training: Training { initialization: Initialization::He, ..Training::default() },
+        ..JobSpec::default()
+    };
+    let images = noise(&[2, 3, 32, 32], 1, 0.5, 0.5).to_dtype(DType::F32).unwrap();
+    let off_by = |spec: &JobSpec, axis: usize| {
+        let learner = Learner::new(spec, 0.5, &Device::Cpu).unwrap();
+        let mirrored = learner.logits(&images.flip(&[axis]).unwrap()).unwrap().flip(&[axis]).unwrap();
+        let difference = (learner.logits(&images).unwrap() - mirrored).unwrap().abs().unwrap();
+        difference.flatten_all().unwrap().max(0).unwrap().to_scalar::<f32>().unwrap()
+    };
+    assert!(off_by(&spec, 2) > 1e-2 && off_by(&spec, 3) > 1e-2);
+    spec.evaluating.flips = true;
+    assert!(off_by(&spec, 2) < 1e-5 && off_by(&spec, 3) < 1e-5);
+}
+
+#[test]
+fn masks_are_post_processed_before_they_are_counted() {
+    let foreground = |postprocess| {
+        let (measurements, result) = train(|spec| {
+            spec.training = Training { epochs: 1, initialization: Initialization::He, ..spec.training };
+            spec.learning_rate = 1e-30;
+            spec.evaluating.postprocess = postprocess;
+        });
+        assert_eq!(measurements[0].validation, result.validation.scores());
+        let counts = result.validation.cases.iter().chain(&result.test.cases).map(|case| case.counts);
+        (counts.map(|counts| counts.tp + counts.fp).sum::<u32>(), result.test.loss)
+    };
+    let [none, largest, filled] =
+        [Postprocess::None, Postprocess::LargestComponent, Postprocess::FillHoles].map(foreground);
+    assert!(largest.0 < none.0 && none.0 < filled.0, "{largest:?} {none:?} {filled:?}");
+    assert_eq!((none.1, none.1), (largest.1, filled.1), "the loss is of the logits");
 }
 
 /// Batches are made beside the steps, so it must not matter which thread makes them.

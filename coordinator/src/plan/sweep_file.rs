@@ -39,7 +39,7 @@
 //! ```
 
 use super::axes::Axes;
-use super::grid::Point;
+use super::grid::{Grid, Point};
 use super::replicates::Replicates;
 use super::simulation::Simulate;
 use super::stopping::StoppingSection;
@@ -131,6 +131,8 @@ impl<'a> SweepFile<'a> {
         }
         if let (Some(axes), Some(dataset)) = (&axes, &shared.dataset) {
             dataset.check_size(axes.architectures());
+            let Grid { axes, fixed, .. } = &axes.grid;
+            shared.check_early_stopping(&root, axes.iter().flat_map(|axis| &axis.values).chain(fixed));
         }
         let axes = axes.filter(|axes| has_few_jobs(axes, replicates.as_ref(), &root))?;
         let points = axes.points();

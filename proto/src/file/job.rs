@@ -89,6 +89,7 @@ fn parse(root: &Node<'_>) -> Option<JobFile> {
     let (init_seed, order_seed) = (other(init_seed), other(order_seed));
 
     let fixed = settings(&root);
+    shared.check_early_stopping(&root, fixed.iter().map(|(_, setting)| setting));
     let mut job = shared.job();
     if let Some(job) = &mut job {
         Setting::apply_all(main.iter().flatten().chain(fixed.iter().map(|(_, setting)| setting)).cloned(), job);
@@ -121,7 +122,7 @@ fn check_effects(fixed: &[(Node<'_>, Setting)], main: &[Option<Setting>; 3]) {
 #[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 mod tests {
     use super::JobFile;
-    use crate::spec::Term;
+    use crate::spec::{Augmentation, Preset, Term};
 
     const JOB: &str = "\
 dataset: {name: blobs, format: synthetic, image_size: 32, cases: 6, seed: 1}
@@ -140,6 +141,18 @@ order_seed: 9
         assert_eq!((dataset.name.as_str(), job.data.image_size, job.model.width), ("blobs", 32, 2));
         assert_eq!((job.loss, job.learning_rate), (Term::Dice { smooth: 1.0 }.into(), 1e-3));
         assert_eq!((job.seeds.split_seed, job.seeds.init_seed, job.seeds.order_seed), (7, 7, 9));
+    }
+
+    #[test]
+    fn a_preset_may_stand_for_its_section() {
+        let of = |section: &str| {
+            let text = JOB.replace("model: {width: 2}", section);
+            JobFile::read("job.yaml", &text).unwrap().job.augmentation
+        };
+        let strong = Augmentation::from(Preset::Strong);
+        assert_eq!([of("augmentation: strong"), of("augmentation: {preset: strong}")], [strong; 2]);
+        let custom = Augmentation { rotation: 30.0, flips: true, ..Preset::Custom.into() };
+        assert_eq!(of("augmentation: {rotation: 30, preset: custom, flips: true}"), custom);
     }
 
     #[test]
@@ -165,6 +178,13 @@ order_seed: 9
             ("image_size: 32", "image_size: 40", "40 is not a multiple of 16"),
             ("model: {width: 2}", "training: {momentum: 0.9}", "applies only where `training.optimizer` is `sgd`"),
             ("test: 2}", "test: 0}\nobjective: {subset: test}", "the objective needs cases in this subset"),
+            (
+                "validation: 1, test: 2}",
+                "validation: 0, test: 2}\ntraining: {patience: 3}",
+                "needs cases in this subset: early stopping",
+            ),
+            ("model: {width: 2}", "augmentation: {rotation: 9}", "applies only where `augmentation` is `custom`"),
+            ("model: {width: 2}", "augmentation: {preset: strnog}", "did you mean `strong`?"),
             ("loss: dice\n", "", "missing key `loss`"),
             ("split_seed: 7\n", "", "missing key `split_seed`"),
             ("loss: dice\n", "loss: dice\nsweep: s\n", "unknown key"),

@@ -5,7 +5,7 @@ use super::document::variable;
 use super::mistake::Mistake;
 use super::reader::Node;
 use super::section::Section;
-use super::setting::{Key, Setting};
+use super::setting::{Key, KeyValue, Setting};
 use super::split::SplitSection;
 use crate::cases::Marks;
 use crate::data::{Dataset, Format, Inventory, MaskRule, MaskValue, Synthetic, is_inner_folder, is_part_of_a_name};
@@ -55,6 +55,17 @@ impl<'a> SharedSections<'a> {
         let is_known = objective.epoch == EpochChoice::Best || objective.subset == Subset::Validation;
         if section.split.validation == 0 && !is_known {
             reject_empty(root, "validation", reason);
+        }
+    }
+
+    /// Checks that the validation subset has cases if one of the settings ends trainings early.
+    pub fn check_early_stopping<'s>(&self, root: &Section<'_>, mut settings: impl Iterator<Item = &'s Setting>) {
+        let ends_early = |setting: &Setting| match (setting.key.name(), &setting.value) {
+            ("training.patience" | "training.stop_collapsed_after", KeyValue::Whole(epochs)) => *epochs > 0,
+            _ => false,
+        };
+        if settings.any(ends_early) {
+            self.check_validation(root, "early stopping decides by it");
         }
     }
 

@@ -10,7 +10,7 @@ use crate::text::{flop, measured, plural, seeds};
 use proto::cost;
 use proto::data::{Format as DatasetFormat, Summary};
 use proto::sizes::Size;
-use proto::spec::{Convolution, JobSpec, Precision, Scheme, Stratify};
+use proto::spec::{Augmentation, Convolution, JobSpec, Precision, Schedule, Scheme, Stratify};
 use std::io::{self, Write};
 
 /// Maximum number of seeds that are listed.
@@ -110,6 +110,10 @@ fn protocol(plan: &Plan) -> Vec<(&'static str, String)> {
             .filter(|_| training.convolution != Convolution::default()),
         fixed("training.precision", training.precision.to_string())
             .filter(|_| training.precision != Precision::default()),
+        fixed("training.schedule", format!("{} schedule", training.schedule.name()))
+            .filter(|_| training.schedule != Schedule::default()),
+        fixed("augmentation", format!("{} augmentation", job.augmentation.preset))
+            .filter(|_| job.augmentation != Augmentation::default()),
     ];
     let training: Vec<_> = training.into_iter().flatten().collect();
     let objective = &plan.objective;
