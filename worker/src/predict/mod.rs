@@ -93,18 +93,27 @@ impl Ensemble {
         &self.jobs
     }
 
-    /// What the members make of an image: red, green and blue, 0 to 255, `[3, image_size, image_size]`.
+    /// How sure the members are of the pixels of an image: red, green and blue, 0 to 255, `[3, image_size, image_size]`.
     ///
     /// # Errors
     /// If a tensor operation fails.
     pub fn margins(&self, image: &[u8]) -> candle_core::Result<Margins> {
-        let side = self.image_size as usize;
         let margin = |logit: f32| 0.5 * (0.5 * logit).tanh();
+        let margins = |logits: Vec<f32>| logits.into_iter().map(margin).collect();
+        Ok(self.logits(image)?.into_iter().map(margins).collect())
+    }
+
+    /// The logits of the members, as their jobs evaluate them: `[members][image_size * image_size]`.
+    ///
+    /// # Errors
+    /// If a tensor operation fails.
+    pub fn logits(&self, image: &[u8]) -> candle_core::Result<Vec<Vec<f32>>> {
+        let side = self.image_size as usize;
         let of_member = |member: &Member| -> candle_core::Result<Vec<f32>> {
             let values = input(image, member.standard.as_ref(), side * side);
             let image = Tensor::from_vec(values, (1, 3, side, side), &self.device)?;
             let logits = member.logits(&image)?.to_device(&Device::Cpu)?.to_dtype(DType::F32)?;
-            Ok(logits.flatten_all()?.to_vec1::<f32>()?.into_iter().map(margin).collect())
+            logits.flatten_all()?.to_vec1::<f32>()
         };
         self.members.iter().map(of_member).collect()
     }
