@@ -4,7 +4,7 @@
 mod common;
 
 use candle_core::Device;
-use common::blobs;
+use common::{blobs, reference, tensors};
 use proto::ids::ContentHash;
 use proto::measure::{JobResult, Measurement};
 use proto::spec::{
@@ -13,6 +13,7 @@ use proto::spec::{
 };
 use std::collections::BTreeMap;
 use worker::data::CaseSet;
+use worker::predict::Ensemble;
 use worker::tensor_file::TensorFileError;
 use worker::train::{Checkpoint, CheckpointError, Event, Session};
 use worker::weights::{self, About, Weights, WeightsError};
@@ -132,4 +133,19 @@ fn weights_make_the_network_that_they_are_of() {
     assert_eq!(weights.about, about);
     let network = weights.network(&Device::Cpu).unwrap();
     assert_eq!(network.hash().unwrap(), session.network().hash().unwrap());
+}
+
+/// `tests/reference/weights.py` has read a file of the worker's, changed the weights, and saved them.
+#[test]
+fn weights_that_pytorch_saved_give_its_logits() {
+    let bytes = std::fs::read(reference("weights_torch.safetensors")).unwrap();
+    let weights = Weights::decode(bytes).unwrap();
+    assert_eq!((weights.about.architecture, weights.about.image_size), (Architecture::SegNet, 32));
+    let expected = tensors("weights_logits.safetensors");
+    let image: Vec<u8> = expected["image"].flatten_all().unwrap().to_vec1().unwrap();
+    let found = Ensemble::new(vec![weights], "cpu").unwrap().logits(&image).unwrap();
+    let expected = expected["logits"].flatten_all().unwrap().to_vec1::<f32>().unwrap();
+    let worst = found[0].iter().zip(&expected).map(|(found, expected)| (found - expected).abs()).fold(0.0, f32::max);
+    assert!(worst < 1e-4, "{worst}");
+    assert!(expected.iter().any(|logit| logit.abs() > 0.01));
 }

@@ -91,6 +91,19 @@ impl Network {
         channels_first(&self.layers(Forward::new(&*self.backend), images)?)
     }
 
+    /// The mean of the logits of images and of their three mirror images, mirrored back.
+    ///
+    /// # Errors
+    /// As [`forward`](Self::forward).
+    pub fn forward_mirrored(&self, images: &Tensor) -> Result<Tensor> {
+        let mirrors: [&[usize]; 3] = [&[3], &[2], &[2, 3]];
+        let mut logits = self.forward(images)?;
+        for axes in mirrors {
+            logits = (logits + self.forward(&images.flip(axes)?)?.flip(axes)?)?;
+        }
+        logits / (1.0 + mirrors.len() as f64)
+    }
+
     /// A training pass: batch norm uses the statistics of `images`, and the running ones follow.
     ///
     /// # Errors

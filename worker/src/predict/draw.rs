@@ -1,10 +1,11 @@
 //! A prediction, drawn as large as the image.
 
-use super::{Margins, is_lesion, mean};
+use super::{Margins, mask, mean};
 use fast_image_resize::images::{TypedImage, TypedImageRef};
 use fast_image_resize::pixels::F32;
 use fast_image_resize::{FilterType, ResizeAlg, ResizeError, ResizeOptions, Resizer};
 use image::{GrayImage, Rgb, RgbImage};
+use proto::spec::Postprocess;
 
 /// The colour of the outline.
 const OUTLINE: Rgb<u8> = Rgb([0, 255, 0]);
@@ -29,7 +30,7 @@ pub struct Pictures {
 ///
 /// # Errors
 /// If the image has no pixels.
-pub fn draw(image: &RgbImage, margins: &Margins, side: u32) -> Result<Pictures, ResizeError> {
+pub fn draw(image: &RgbImage, margins: &Margins, side: u32, postprocess: Postprocess) -> Result<Pictures, ResizeError> {
     let (width, height) = image.dimensions();
     let enlarged: Margins =
         margins.iter().map(|member| enlarge(member, side, width, height)).collect::<Result<_, _>>()?;
@@ -38,7 +39,8 @@ pub fn draw(image: &RgbImage, margins: &Margins, side: u32) -> Result<Pictures, 
     let picture = |value: &dyn Fn(usize) -> u8| {
         GrayImage::from_fn(width, height, |x, y| [value(y as usize * width as usize + x as usize)].into())
     };
-    let mask = picture(&|pixel| if is_lesion(middle[pixel]) { 255 } else { 0 });
+    let predicted = mask(&middle, postprocess, width);
+    let mask = picture(&|pixel| 255 * predicted[pixel]);
     let deviation = |pixel: usize| {
         let squares: f32 = enlarged.iter().map(|member| (member[pixel] - middle[pixel]).powi(2)).sum();
         (squares / enlarged.len() as f32).sqrt()
@@ -90,13 +92,13 @@ mod tests {
         let image = RgbImage::from_pixel(8, 4, Rgb([1, 2, 3]));
         // the left half is lesion for one member, all of it for the other
         let one = vec![0.5, -0.5, 0.5, -0.5];
-        let drawn = draw(&image, &vec![one.clone(), vec![0.5; 4]], 2).unwrap();
+        let drawn = draw(&image, &vec![one.clone(), vec![0.5; 4]], 2, Postprocess::None).unwrap();
         let corner = |picture: &GrayImage, x: u32| picture.get_pixel(x, 0).0[0];
         assert_eq!((drawn.mask.dimensions(), drawn.overlay.dimensions()), ((8, 4), (8, 4)));
         assert_eq!((corner(&drawn.probabilities, 0), corner(&drawn.probabilities, 7)), (255, 128));
         let disagreement = drawn.disagreement.unwrap();
         assert_eq!((corner(&disagreement, 0), corner(&disagreement, 7)), (0, 255));
-        let alone = draw(&image, &vec![one], 2).unwrap();
+        let alone = draw(&image, &vec![one], 2, Postprocess::None).unwrap();
         assert!(alone.disagreement.is_none());
         assert_eq!((corner(&alone.mask, 0), corner(&alone.mask, 7)), (255, 0));
         let outline: Vec<u32> = (0..8).filter(|x| *alone.overlay.get_pixel(*x, 2) == OUTLINE).collect();

@@ -10,12 +10,13 @@
 pub mod draw;
 
 use crate::models::Network;
+use crate::postprocess;
 use crate::train::device::{DeviceError, device};
 use crate::train::{Standard, input};
 use crate::weights::{Weights, WeightsError};
 use candle_core::{DType, Device, Tensor};
 use proto::measure::Counts;
-use proto::spec::JobSpec;
+use proto::spec::{JobSpec, Postprocess};
 
 /// Why weights cannot be used together.
 #[derive(Debug, thiserror::Error)]
@@ -87,24 +88,40 @@ impl Ensemble {
         self.image_size
     }
 
+    /// What is done to predicted masks: what all of the members' jobs do to theirs, if they agree.
+    #[must_use]
+    pub fn postprocess(&self) -> Postprocess {
+        let mut all = self.jobs.iter().map(|job| job.evaluating.postprocess);
+        all.next().filter(|first| all.all(|other| other == *first)).unwrap_or_default()
+    }
+
     /// The job of each member.
     #[must_use]
     pub fn jobs(&self) -> &[JobSpec] {
         &self.jobs
     }
 
-    /// What the members make of an image: red, green and blue, 0 to 255, `[3, image_size, image_size]`.
+    /// How sure the members are of the pixels of an image: red, green and blue, 0 to 255, `[3, image_size, image_size]`.
     ///
     /// # Errors
     /// If a tensor operation fails.
     pub fn margins(&self, image: &[u8]) -> candle_core::Result<Margins> {
-        let side = self.image_size as usize;
         let margin = |logit: f32| 0.5 * (0.5 * logit).tanh();
+        let margins = |logits: Vec<f32>| logits.into_iter().map(margin).collect();
+        Ok(self.logits(image)?.into_iter().map(margins).collect())
+    }
+
+    /// The logits of the members, as their jobs evaluate them: `[members][image_size * image_size]`.
+    ///
+    /// # Errors
+    /// If a tensor operation fails.
+    pub fn logits(&self, image: &[u8]) -> candle_core::Result<Vec<Vec<f32>>> {
+        let side = self.image_size as usize;
         let of_member = |member: &Member| -> candle_core::Result<Vec<f32>> {
             let values = input(image, member.standard.as_ref(), side * side);
             let image = Tensor::from_vec(values, (1, 3, side, side), &self.device)?;
             let logits = member.logits(&image)?.to_device(&Device::Cpu)?.to_dtype(DType::F32)?;
-            Ok(logits.flatten_all()?.to_vec1::<f32>()?.into_iter().map(margin).collect())
+            logits.flatten_all()?.to_vec1::<f32>()
         };
         self.members.iter().map(of_member).collect()
     }
@@ -113,15 +130,7 @@ impl Ensemble {
 impl Member {
     /// Logits `[1, 1, side, side]` of an image, as its job evaluates them.
     fn logits(&self, image: &Tensor) -> candle_core::Result<Tensor> {
-        let mut logits = self.network.forward(image)?;
-        if self.flips {
-            let mirrors: [&[usize]; 3] = [&[3], &[2], &[2, 3]];
-            for axes in mirrors {
-                logits = (logits + self.network.forward(&image.flip(axes)?)?.flip(axes)?)?;
-            }
-            logits = (logits / (1.0 + mirrors.len() as f64))?;
-        }
-        Ok(logits)
+        if self.flips { self.network.forward_mirrored(image) } else { self.network.forward(image) }
     }
 }
 
@@ -136,18 +145,20 @@ pub fn mean(margins: &Margins) -> Vec<f32> {
     sum.iter().map(|sum| sum / members).collect()
 }
 
-/// Whether a pixel is predicted to be lesion.
+/// The predicted mask, 1 where lesion is, with rows of `width` pixels.
 #[must_use]
-pub fn is_lesion(margin: f32) -> bool {
-    margin >= 0.0
+pub fn mask(margins: &[f32], postprocess: Postprocess, width: u32) -> Vec<u8> {
+    let mut mask: Vec<u8> = margins.iter().map(|margin| u8::from(*margin >= 0.0)).collect();
+    postprocess::apply(postprocess, &mut mask, width as usize);
+    mask
 }
 
-/// The pixels of a prediction against the true mask, 1 or 0.
+/// The pixels of a predicted mask against the true one, both of 1 and 0.
 #[must_use]
-pub fn count(margins: &[f32], truth: &[u8]) -> Counts {
+pub fn count(mask: &[u8], truth: &[u8]) -> Counts {
     let mut counts = Counts::default();
-    for (margin, truth) in margins.iter().zip(truth) {
-        let pixels = match (is_lesion(*margin), *truth != 0) {
+    for (predicted, truth) in mask.iter().zip(truth) {
+        let pixels = match (*predicted != 0, *truth != 0) {
             (true, true) => &mut counts.tp,
             (true, false) => &mut counts.fp,
             (false, true) => &mut counts.fn_,
@@ -166,8 +177,8 @@ mod tests {
     fn an_ensemble_decides_by_its_mean_probability() {
         // probabilities .9 and .2: lesion; .6 and .3: not
         let found = mean(&vec![vec![0.4, 0.1], vec![-0.3, -0.2]]);
-        assert_eq!(found.iter().map(|margin| is_lesion(*margin)).collect::<Vec<_>>(), [true, false]);
-        let counts = count(&[0.0, -1e-30, f32::NAN, 0.5], &[1, 1, 0, 0]);
+        assert_eq!(mask(&found, Postprocess::None, 2), [1, 0]);
+        let counts = count(&mask(&[0.0, -1e-30, f32::NAN, 0.5], Postprocess::None, 2), &[1, 1, 0, 0]);
         assert_eq!(counts, Counts { tp: 1, fn_: 1, tn: 1, fp: 1 });
     }
 }

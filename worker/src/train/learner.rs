@@ -168,15 +168,7 @@ impl Learner {
     /// If the shapes do not fit, or allocation fails.
     pub fn logits(&self, images: &Tensor) -> candle_core::Result<Tensor> {
         let network = self.evaluated();
-        let mut logits = network.forward(images)?;
-        if self.evaluating.flips {
-            let mirrors: [&[usize]; 3] = [&[3], &[2], &[2, 3]];
-            for axes in mirrors {
-                logits = (logits + network.forward(&images.flip(axes)?)?.flip(axes)?)?;
-            }
-            logits = (logits / (1.0 + mirrors.len() as f64))?;
-        }
-        Ok(logits)
+        if self.evaluating.flips { network.forward_mirrored(images) } else { network.forward(images) }
     }
 
     /// The logits `[n, 1, h, w]` and the loss of every case, `[n]`, without a step. Does not wait for a device.

@@ -10,7 +10,7 @@ mod subjects;
 use super::prepare::progress;
 use super::table::table;
 use crate::data::DataError;
-use crate::predict::{Ensemble, EnsembleError, count, draw, mean};
+use crate::predict::{Ensemble, EnsembleError, count, draw, mask, mean};
 use crate::weights::{Weights, WeightsError};
 use image::ImageError;
 use proto::measure::{CaseCounts, Scores};
@@ -98,16 +98,17 @@ pub fn run(args: Args) -> Result<(), PredictError> {
     let weights = weights.iter().map(|path| read(path)).collect::<Result<Vec<_>, _>>()?;
     let ensemble = Ensemble::new(weights, &device)?;
     let subjects = Subjects::find(&images, &ensemble)?;
+    let (side, postprocess) = (ensemble.image_size(), ensemble.postprocess());
     let mut cases = Vec::new();
     let progress = progress(subjects.len());
     for index in 0..subjects.len() {
         let subject = subjects.get(index)?;
         let margins = ensemble.margins(&subject.input)?;
         let failed = |source| DataError::Resize { case: subject.id.clone(), source };
-        let drawn = draw::draw(&subject.image, &margins, ensemble.image_size()).map_err(failed)?;
+        let drawn = draw::draw(&subject.image, &margins, side, postprocess).map_err(failed)?;
         save(&out, &subject, &drawn)?;
         if let Some(truth) = &subject.truth {
-            let counts = count(&mean(&margins), truth);
+            let counts = count(&mask(&mean(&margins), postprocess, side), truth);
             cases.push((subject.id.clone(), CaseCounts { case: index as u32, counts }));
         }
         progress.inc(1);
