@@ -1,6 +1,7 @@
-//! The sections `grid`, `model`, `training`, `losses`, `include` and `exclude` -> axes and points.
+//! The sections `grid`, `model`, `training`, `augmentation`, `evaluation`, `losses`, `include` and `exclude` -> axes and points.
 //!
-//! Every key of `model`, `training` and of a loss is a setting for all jobs in its section, or an axis under `grid`.
+//! Every key of `model`, `training`, `augmentation`, `evaluation` and of a loss is a setting for all jobs in its section, or an axis under
+//! `grid`.
 
 use super::AxisValue;
 use super::grid::{Axis, Grid, Pattern, Point, matches};

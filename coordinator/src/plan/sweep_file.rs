@@ -16,12 +16,14 @@
 //!   architecture: [segnet, unet, unet2]
 //!   loss: [bce, focal]
 //!   learning_rate: {from: 1.0e-4, to: 1.0e-3, steps: 2, scale: log}   # a range; or a list; `linear` is the default
-//!   training.batch_size: [4, 10]             # every key of `model`, `training` and `losses` can be an axis instead
+//!   training.batch_size: [4, 10]             # every key of a section can be an axis instead
 //!   losses.focal.gamma: [1, 2]               # varies only where it applies
 //!   zip: [learning_rate, training.batch_size]   # these advance together; or several such lists
 //! model: {width: 64}
 //! training: {epochs: 40, optimizer: adam, weight_decay: 0, initialization: pytorch,   # `momentum` with `sgd`
 //!            convolution: auto, precision: f32}
+//! augmentation: light                        # a preset; or `preset: custom` with keys of its own
+//! evaluation: {flips: false, postprocess: none}
 //! losses: {dice: {smooth: 1.0e-8}}
 //! replicates:
 //!   split_seeds: {from: 10, to: 19}          # both ends included; or a count n (the seeds 0 to n - 1); or a list
