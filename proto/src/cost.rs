@@ -4,7 +4,7 @@
 //! are the convolutions, a multiplication and an addition as two operations; norms, activations, pooling and the loss come to
 //! less than a hundredth.
 
-use crate::spec::{Architecture, JobSpec};
+use crate::spec::{Architecture, JobSpec, Model, Norm};
 
 /// A convolution of a network.
 #[derive(Debug, Clone, Copy)]
@@ -17,6 +17,8 @@ pub struct Layer {
     pub output: u64,
     /// How often the image is halved where it writes.
     pub halvings: u32,
+    /// Whether a norm with scale and shift follows.
+    pub normed: bool,
 }
 
 /// The kinds of convolutions.
@@ -24,8 +26,8 @@ pub struct Layer {
 pub enum Kind {
     /// 3x3, padding 1.
     Conv,
-    /// The same, and a batch norm.
-    ConvNorm,
+    /// 1x1: what a residual block adds to its result.
+    Shortcut,
     /// 2x2, stride 2: halves the image.
     Down,
     /// 2x2 transposed, stride 2: doubles the image.
@@ -36,11 +38,12 @@ impl Layer {
     /// Weights, biases and the norm's scale and shift.
     fn parameters(&self) -> u64 {
         let weights = self.input * self.output;
-        match self.kind {
-            Kind::Conv => 9 * weights + self.output,
-            Kind::ConvNorm => 9 * weights + 3 * self.output,
-            Kind::Down | Kind::Up => 4 * weights + self.output,
-        }
+        let weights = match self.kind {
+            Kind::Conv => 9 * weights,
+            Kind::Shortcut => weights,
+            Kind::Down | Kind::Up => 4 * weights,
+        };
+        weights + if self.normed { 3 * self.output } else { self.output }
     }
 
     /// Height and width of what it writes for images of that size, pixels.
@@ -54,39 +57,56 @@ impl Layer {
     pub fn flop(&self, image_size: u32) -> u64 {
         let weights = self.input * self.output;
         let products = match self.kind {
-            Kind::Conv | Kind::ConvNorm => 9 * weights,
+            Kind::Conv => 9 * weights,
             Kind::Down => 4 * weights,
             // each pixel is written from one pixel
-            Kind::Up => weights,
+            Kind::Up | Kind::Shortcut => weights,
         };
         2 * products * self.size(image_size).pow(2)
     }
 }
 
-/// A block of layers of one kind at one scale, by its channels: the block's first input, then each layer's output.
-fn block(kind: Kind, halvings: u32, channels: &[u64]) -> impl Iterator<Item = Layer> {
-    let pairs = channels.iter().copied().zip(channels.iter().copied().skip(1));
-    let layers: Vec<_> = pairs.map(|(input, output)| Layer { kind, input, output, halvings }).collect();
-    layers.into_iter()
+/// Layers of one kind at one scale, by their channels: the first one's input, then each one's output.
+type Block = (Kind, u32, Vec<u64>);
+
+/// The layers of a network, in the order of the forward pass.
+#[must_use]
+pub fn layers(architecture: Architecture, model: Model) -> Vec<Layer> {
+    let blocks = blocks(architecture, u64::from(model.width));
+    let (norm, residual) = match architecture {
+        Architecture::SegNet => (Norm::Batch, false),
+        Architecture::UNet | Architecture::UNet2 => (model.norm, model.residual),
+    };
+    let last = blocks.len() - 1;
+    let mut layers = Vec::new();
+    for (index, (kind, halvings, channels)) in blocks.into_iter().enumerate() {
+        let normed = norm != Norm::None && index < last;
+        let layer = |kind, input, output, normed| Layer { kind, input, output, halvings, normed };
+        layers.extend(channels.windows(2).map(|pair| layer(kind, pair[0], pair[1], normed)));
+        if let ([first, .., output], true) = (&channels[..], residual && kind == Kind::Conv && index < last)
+            && first != output
+        {
+            layers.push(layer(Kind::Shortcut, *first, *output, false));
+        }
+    }
+    layers
 }
 
-/// The layers of a network whose first block has `width` channels, in the order of the forward pass.
-#[must_use]
-pub fn layers(architecture: Architecture, width: u32) -> Vec<Layer> {
-    use Kind::{Conv, ConvNorm, Down, Up};
-    let w = u64::from(width);
-    let blocks: Vec<(Kind, u32, Vec<u64>)> = match architecture {
+/// The blocks of a network whose first one has `w` channels; the last is the convolution that gives the logits.
+fn blocks(architecture: Architecture, w: u64) -> Vec<Block> {
+    use Kind::{Conv, Down, Up};
+    match architecture {
         Architecture::SegNet => vec![
-            (ConvNorm, 0, vec![3, w, w]),
-            (ConvNorm, 1, vec![w, 2 * w, 2 * w]),
-            (ConvNorm, 2, vec![2 * w, 4 * w, 4 * w, 4 * w]),
-            (ConvNorm, 3, vec![4 * w, 8 * w, 8 * w, 8 * w]),
-            (ConvNorm, 4, vec![8 * w; 4]),
-            (ConvNorm, 4, vec![8 * w; 4]),
-            (ConvNorm, 3, vec![8 * w, 4 * w, 4 * w, 4 * w]),
-            (ConvNorm, 2, vec![4 * w, 2 * w, 2 * w, 2 * w]),
-            (ConvNorm, 1, vec![2 * w, w, w, w]),
-            (ConvNorm, 0, vec![w, w, w]),
+            (Conv, 0, vec![3, w, w]),
+            (Conv, 1, vec![w, 2 * w, 2 * w]),
+            (Conv, 2, vec![2 * w, 4 * w, 4 * w, 4 * w]),
+            (Conv, 3, vec![4 * w, 8 * w, 8 * w, 8 * w]),
+            (Conv, 4, vec![8 * w; 4]),
+            (Conv, 4, vec![8 * w; 4]),
+            (Conv, 3, vec![8 * w, 4 * w, 4 * w, 4 * w]),
+            (Conv, 2, vec![4 * w, 2 * w, 2 * w, 2 * w]),
+            (Conv, 1, vec![2 * w, w, w, w]),
+            (Conv, 0, vec![w, w, w]),
             (Conv, 0, vec![w, 1]),
         ],
         Architecture::UNet => vec![
@@ -121,27 +141,26 @@ pub fn layers(architecture: Architecture, width: u32) -> Vec<Layer> {
             (Conv, 0, vec![w, w]),
             (Conv, 0, vec![w, 1]),
         ],
-    };
-    blocks.iter().flat_map(|(kind, halvings, channels)| block(*kind, *halvings, channels)).collect()
+    }
 }
 
-/// Number of trained parameters of a network whose first block has `width` channels.
+/// Number of trained parameters of a network.
 #[must_use]
-pub fn parameters(architecture: Architecture, width: u32) -> u64 {
-    layers(architecture, width).iter().map(Layer::parameters).sum()
+pub fn parameters(architecture: Architecture, model: Model) -> u64 {
+    layers(architecture, model).iter().map(Layer::parameters).sum()
 }
 
 /// Floating-point operations of one image's way through a network.
 #[must_use]
-pub fn forward_flop(architecture: Architecture, width: u32, image_size: u32) -> u64 {
-    layers(architecture, width).iter().map(|layer| layer.flop(image_size)).sum()
+pub fn forward_flop(architecture: Architecture, model: Model, image_size: u32) -> u64 {
+    layers(architecture, model).iter().map(|layer| layer.flop(image_size)).sum()
 }
 
 /// Floating-point operations of a whole job: every epoch trains (three times a forward pass: the output, the gradient of the
 /// input and that of the weights) and validates; the test subset is evaluated once.
 #[must_use]
 pub fn job_flop(job: &JobSpec) -> f64 {
-    let forward = forward_flop(job.architecture, job.model.width, job.data.image_size) as f64;
+    let forward = forward_flop(job.architecture, job.model, job.data.image_size) as f64;
     let epoch = 3.0 * f64::from(job.split.train) + f64::from(job.split.validation);
     forward * (f64::from(job.training.epochs) * epoch + f64::from(job.split.test))
 }
@@ -161,15 +180,16 @@ mod tests {
             (Architecture::UNet2, 16_755_777, 30.9),
         ];
         for (architecture, count, gflop) in expected {
-            assert_eq!(parameters(architecture, 64), count, "{architecture}");
-            let flop = forward_flop(architecture, 64, 256) as f64 / 1e9;
+            assert_eq!(parameters(architecture, Model::default()), count, "{architecture}");
+            let flop = forward_flop(architecture, Model::default(), 256) as f64 / 1e9;
             assert!((flop - gflop).abs() <= 0.05, "{architecture}: {flop}");
         }
     }
 
     #[test]
     fn the_largest_network_does_not_overflow() {
-        assert!(forward_flop(Architecture::UNet, 1024, 4096) > forward_flop(Architecture::UNet, 1023, 4096));
+        let flop = |width| forward_flop(Architecture::UNet, Model { width, ..Model::default() }, 4096);
+        assert!(flop(1024) > flop(1023));
     }
 
     #[test]
@@ -189,6 +209,6 @@ mod tests {
         };
         // 40 epochs of 100 training images (three passes) and 50 validation images, then 50 test images
         let passes = (40 * (3 * 100 + 50) + 50) as f64;
-        assert_eq!(job_flop(&job), passes * forward_flop(Architecture::UNet, 64, 256) as f64);
+        assert_eq!(job_flop(&job), passes * forward_flop(Architecture::UNet, Model::default(), 256) as f64);
     }
 }

@@ -51,7 +51,7 @@ fn assignment() -> Assignment {
         data: Data { content: ContentHash(0), image_size: 32 },
         split: Split { train: 1, validation: 1, test: 1, ..Split::default() },
         architecture: Architecture::UNet2,
-        model: Model { width: 4 },
+        model: Model { width: 4, ..Model::default() },
         loss: LossName::Bce.into(),
         learning_rate: 1e-3,
         training: Training { epochs: 5, ..Training::default() },

@@ -202,7 +202,7 @@ fn the_plan_counts_the_parameters_that_networks_have() {
         for width in [1, 2, 3, 8, 17] {
             let network = worker::models::build(
                 architecture,
-                Model { width },
+                Model { width, ..Model::default() },
                 Initialization::Pytorch,
                 0,
                 &candle_core::Device::Cpu,

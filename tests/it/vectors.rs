@@ -51,7 +51,7 @@ fn vector_code_calls_nothing_that_is_compiled_for_any_processor() {
     let disassembly = String::from_utf8_lossy(&output.stdout);
     let (count, strays) = strays(&disassembly);
     assert!(count > 50, "only {count} functions of vector code");
-    assert!(strays.is_empty(), "vector code calls {strays:#?}");
+    assert!(strays.is_empty(), "vector code calls {strays:#?} (if the worker is built with opt-level 3)");
 }
 
 #[test]

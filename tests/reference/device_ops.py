@@ -79,6 +79,10 @@ def main():
         operation(out, f"concatenate{kind}", lambda a, b: torch.cat([a, b], 1), *concatenated)
         operation(out, f"norm{kind}", norm, (3, channels, 5, 7), (channels,), (channels,))
         operation(out, f"norm_by{kind}", norm_by, (3, channels, 5, 7), (channels,), (channels,))
+        operation(out, f"residual{kind}", lambda a, b: F.relu(a + b), (2, channels, 4, 5), (2, channels, 4, 5))
+    for kind, shape, groups in (("", (3, 6, 5, 7), 2), ("_wide", (3, 16, 5, 7), 4), ("_instance", (2, 24, 9, 11), 24)):
+        group_norm = lambda x, gamma, beta: F.relu(F.group_norm(x, groups, gamma, beta))
+        operation(out, f"group_norm{kind}", group_norm, shape, (shape[1],), (shape[1],))
     operation(out, "norm_many", norm, (1, 264, 9, 11), (264,), (264,))
     far = operand((2, 40, 37, 41), 1, 1.0, 100.0)
     out["moments.mean"] = summary(far.mean((0, 2, 3)))

@@ -1,14 +1,46 @@
-"""The report's three networks in PyTorch, under its parameter names."""
+"""The networks in PyTorch, under the same parameter names."""
 
 import torch
 from torch import nn
 
 
-def convs(*channels):
-    layers = []
+def groups(channels):
+    """8, or as many as divide the channels."""
+    return next(count for count in range(min(8, channels), 0, -1) if channels % count == 0)
+
+
+NORMS = {
+    "none": lambda channels: [],
+    "batch": lambda channels: [nn.BatchNorm2d(channels)],
+    "group": lambda channels: [nn.GroupNorm(groups(channels), channels)],
+    "instance": lambda channels: [nn.InstanceNorm2d(channels, affine=True)],
+}
+
+
+class Residual(nn.Sequential):
+    """Layers, to whose result the input of the layer `start` is added before the last ReLU."""
+
+    def __init__(self, layers, start, inputs, outputs):
+        super().__init__(*layers)
+        self.start, self.end = start, len(layers) - 1
+        self.shortcut = nn.Identity() if inputs == outputs else nn.Conv2d(inputs, outputs, 1)
+
+    def forward(self, x):
+        layers = list(self)
+        for layer in layers[: self.start]:
+            x = layer(x)
+        y = x
+        for layer in layers[self.start : self.end]:
+            y = layer(y)
+        return torch.relu(y + self.shortcut(x))
+
+
+def convs(*channels, norm="none", residual=False, before=()):
+    """3x3 convolutions with norm and ReLU after the layers `before`."""
+    layers = list(before)
     for inputs, outputs in zip(channels, channels[1:]):
-        layers += [nn.Conv2d(inputs, outputs, 3, padding=1), nn.ReLU()]
-    return nn.Sequential(*layers)
+        layers += [nn.Conv2d(inputs, outputs, 3, padding=1), *NORMS[norm](outputs), nn.ReLU()]
+    return Residual(layers, len(before), channels[0], channels[-1]) if residual else nn.Sequential(*layers)
 
 
 def normed_convs(*channels):
@@ -48,8 +80,9 @@ class SegNet(nn.Module):
 
 
 class UNet(nn.Module):
-    def __init__(self, w):
+    def __init__(self, w, norm="none", residual=False):
         super().__init__()
+        convs = lambda *channels: globals()["convs"](*channels, norm=norm, residual=residual)
         self.enc_conv0 = convs(3, w, w)
         self.enc_conv1 = convs(w, 2 * w, 2 * w)
         self.enc_conv2 = convs(2 * w, 4 * w, 4 * w)
@@ -76,14 +109,12 @@ class UNet(nn.Module):
 
 
 class UNet2(nn.Module):
-    def __init__(self, w):
+    def __init__(self, w, norm="none", residual=False):
         super().__init__()
-        pool = lambda channels: nn.Sequential(nn.Conv2d(channels, channels, 2, stride=2), nn.ReLU())
-        up = lambda inputs, middle, outputs: nn.Sequential(
-            nn.ConvTranspose2d(inputs, middle, 2, stride=2),
-            nn.ReLU(),
-            nn.Conv2d(middle, outputs, 3, padding=1),
-            nn.ReLU(),
+        convs = lambda *channels, **options: globals()["convs"](*channels, norm=norm, residual=residual, **options)
+        pool = lambda channels: nn.Sequential(nn.Conv2d(channels, channels, 2, stride=2), *NORMS[norm](channels), nn.ReLU())
+        up = lambda inputs, middle, outputs: convs(
+            middle, outputs, before=[nn.ConvTranspose2d(inputs, middle, 2, stride=2), *NORMS[norm](middle), nn.ReLU()]
         )
         self.enc_conv0, self.pool0 = convs(3, w), pool(w)
         self.enc_conv1, self.pool1 = convs(w, 2 * w), pool(2 * w)

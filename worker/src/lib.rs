@@ -23,6 +23,10 @@
 #![deny(unsafe_code)]
 #![warn(clippy::undocumented_unsafe_blocks)]
 
+// the tests of CUDA share a module with those of the package
+#[cfg(all(test, feature = "cudnn"))]
+extern crate self as worker;
+
 pub mod agent;
 pub mod augment;
 pub mod bench;

@@ -26,7 +26,7 @@ fn spec(architecture: Architecture, optimizer: Optimizer, epoch: EpochChoice) ->
         data: Data { content: ContentHash(1), image_size: 32 },
         split: Split { train: 10, validation: 4, test: 4, ..Split::default() },
         architecture,
-        model: Model { width: 4 },
+        model: Model { width: 4, ..Model::default() },
         loss: LossName::Bce.into(),
         learning_rate: 1e-2,
         training: Training { epochs: EPOCHS, batch_size: 4, optimizer, ..Training::default() },

@@ -162,7 +162,7 @@ fn shapes_that_do_not_fit_are_refused() {
 
 /// The network of the fixture.
 fn network(architecture: Architecture, dtype: DType) -> Network {
-    let model = Model { width: 8 };
+    let model = Model { width: 8, ..Model::default() };
     let network = models::build(architecture, model, Initialization::Pytorch, 0, &Device::Cpu, dtype).unwrap();
     set_weights(network.parameters());
     network
@@ -232,7 +232,7 @@ fn networks_have_as_many_parameters_as_in_the_reference_protocol() {
     let expected =
         [(Architecture::SegNet, 24_980_929), (Architecture::UNet, 21_978_177), (Architecture::UNet2, 16_755_777)];
     for (architecture, count) in expected {
-        let model = Model { width: 64 };
+        let model = Model { width: 64, ..Model::default() };
         let network = models::build(architecture, model, Initialization::Pytorch, 0, &Device::Cpu, DType::F32).unwrap();
         assert_eq!(network.parameter_count(), count, "{architecture}");
     }

@@ -125,7 +125,7 @@ fn a_whole_recipe_trains_as_in_pytorch() {
             data: Data { content: ContentHash(0), image_size: 32 },
             split: Split { train: 80, ..Split::default() },
             architecture,
-            model: Model { width: 4 },
+            model: Model { width: 4, ..Model::default() },
             learning_rate: 1e-2,
             training: Training {
                 epochs: 1,
@@ -174,7 +174,7 @@ fn train(change: impl Fn(&mut JobSpec)) -> (Vec<Measurement>, proto::measure::Jo
     let mut spec = JobSpec {
         data: Data { content: ContentHash(1), image_size: 16 },
         split: Split { train: 6, validation: 3, test: 3, ..Split::default() },
-        model: Model { width: 2 },
+        model: Model { width: 2, ..Model::default() },
         loss: LossName::Bce.into(),
         training: Training { epochs: 12, batch_size: 2, ..Training::default() },
         ..JobSpec::default()

@@ -74,7 +74,7 @@ fn whole_networks_train_as_in_pytorch() {
                     data: Data { content: ContentHash(0), image_size: 32 },
                     split: Split::default(),
                     architecture,
-                    model: Model { width: 4 },
+                    model: Model { width: 4, ..Model::default() },
                     loss: loss.into(),
                     learning_rate: 1e-3,
                     training: Training { precision, convolution, ..Training::default() },

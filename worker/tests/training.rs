@@ -36,7 +36,7 @@ fn spec(architecture: Architecture, loss: LossName) -> JobSpec {
         data: Data { content: ContentHash(1), image_size: 32 },
         split: Split { train: 10, validation: 4, test: 4, ..Split::default() },
         architecture,
-        model: Model { width: 4 },
+        model: Model { width: 4, ..Model::default() },
         loss: loss.into(),
         learning_rate: 1e-2,
         training: Training { epochs: 3, batch_size: 4, ..Training::default() },
@@ -91,7 +91,7 @@ fn training_lowers_the_loss_and_learns_blobs() {
 #[test]
 fn every_parameter_changes_in_one_step() {
     for &architecture in Architecture::ALL {
-        let model = Model { width: 4 };
+        let model = Model { width: 4, ..Model::default() };
         let network = models::build(architecture, model, Initialization::He, 1, &Device::Cpu, DType::F32).unwrap();
         let values = || -> BTreeMap<_, _> {
             let values = |variable: &Var| variable.flatten_all().unwrap().to_vec1::<f32>().unwrap();
@@ -235,7 +235,7 @@ fn steps_leave_the_same_weights_twice_and_on_any_number_of_threads() {
 #[test]
 fn a_state_dict_is_read_back() {
     let build = |seed| {
-        let model = Model { width: 2 };
+        let model = Model { width: 2, ..Model::default() };
         models::build(Architecture::SegNet, model, Initialization::Pytorch, seed, &Device::Cpu, DType::F32).unwrap()
     };
     let (first, second) = (build(1), build(2));
@@ -251,7 +251,13 @@ fn a_state_dict_is_read_back() {
     let logits =
         |network: &models::Network| network.forward(&images).unwrap().flatten_all().unwrap().to_vec1::<f32>().unwrap();
     assert_eq!(logits(&first), logits(&second));
-    let other =
-        models::build(Architecture::UNet, Model { width: 2 }, Initialization::Pytorch, 1, &Device::Cpu, DType::F32);
+    let other = models::build(
+        Architecture::UNet,
+        Model { width: 2, ..Model::default() },
+        Initialization::Pytorch,
+        1,
+        &Device::Cpu,
+        DType::F32,
+    );
     assert!(other.unwrap().load(file.path()).is_err());
 }

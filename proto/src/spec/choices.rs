@@ -51,6 +51,36 @@ choice! {
     }
 }
 
+choice! {
+    /// What normalises the maps after each convolution of a U-Net, the last one left out. SegNet always has batch norm.
+    #[derive(Default)]
+    Norm {
+        /// Nothing, as in the reference protocol.
+        #[default]
+        None = "none",
+        /// Batch norm.
+        Batch = "batch",
+        /// Group norm: 8 groups of channels, or as many as divide the channels.
+        Group = "group",
+        /// Instance norm, with scale and shift: group norm with a group per channel.
+        Instance = "instance",
+    }
+}
+
+impl Norm {
+    /// Number of groups of so many channels; none without moments per image.
+    #[must_use]
+    pub fn groups(self, channels: u32) -> Option<u32> {
+        /// Groups where they divide the channels.
+        const GROUPS: u32 = 8;
+        match self {
+            Self::None | Self::Batch => None,
+            Self::Group => (1..=GROUPS.min(channels)).rev().find(|groups| channels.is_multiple_of(*groups)),
+            Self::Instance => Some(channels),
+        }
+    }
+}
+
 impl Architecture {
     /// How often it halves an image: height and width must be multiples of 2 to this power.
     #[must_use]

@@ -17,7 +17,7 @@ mod training;
 
 pub use augmentation::Augmentation;
 pub use choices::{
-    Architecture, Convolution, EpochChoice, Initialization, LossName, Optimizer, Postprocess, Precision, Preset,
+    Architecture, Convolution, EpochChoice, Initialization, LossName, Norm, Optimizer, Postprocess, Precision, Preset,
     ScheduleName, Scheme, Stratify, Subset, Trainer,
 };
 pub use evaluating::Evaluating;

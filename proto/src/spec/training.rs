@@ -1,14 +1,21 @@
 //! A network's size, and how it is trained.
 
-use super::{Convolution, Initialization, Optimizer, Precision, Schedule, is_default};
+use super::{Convolution, Initialization, Norm, Optimizer, Precision, Schedule, is_default};
 use serde::{Deserialize, Serialize};
 
-/// The network's size. The default is the reference protocol's: 64.
+/// The network's size and parts. The default is the reference protocol's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Model {
     /// Channels of the first block; deeper blocks have multiples of it.
     pub width: u32,
+    /// What normalises the maps of a U-Net.
+    #[serde(skip_serializing_if = "is_default")]
+    pub norm: Norm,
+    /// Whether the 3x3 convolutions of a U-Net's block are added to the block's input (He et al. 2016, arXiv 1512.03385), by way of a
+    /// 1x1 convolution where the channels differ.
+    #[serde(skip_serializing_if = "is_default")]
+    pub residual: bool,
 }
 
 impl Model {
@@ -18,7 +25,7 @@ impl Model {
 
 impl Default for Model {
     fn default() -> Self {
-        Self { width: 64 }
+        Self { width: 64, norm: Norm::None, residual: false }
     }
 }
 

@@ -92,10 +92,10 @@ int cuModuleGetFunction(void **function, void *module, const char *name) {
     return *function ? 0 : 500;
 }
 int cuLaunchKernel(
-    void *function, unsigned blocks_x, unsigned blocks_y, unsigned, unsigned threads_x, unsigned threads_y, unsigned, unsigned,
+    void *function, unsigned blocks_x, unsigned blocks_y, unsigned blocks_z, unsigned threads_x, unsigned threads_y, unsigned, unsigned,
     void *, void **arguments, void **) {
-    unsigned size[4] = {blocks_x, blocks_y, threads_x, threads_y};
-    if (blocks_y > 65535 || threads_x * threads_y > 1024) return 1;
+    unsigned size[5] = {blocks_x, blocks_y, blocks_z, threads_x, threads_y};
+    if (blocks_y > 65535 || blocks_z > 65535 || threads_x * threads_y > 1024) return 1;
     ((void (*)(unsigned *, void **))function)(size, arguments);
     return 0;
 }

@@ -18,7 +18,7 @@
 #define __align__(bytes) __attribute__((aligned(bytes)))
 
 struct Index {
-    unsigned x, y;
+    unsigned x, y, z;
 };
 
 static Index threadIdx, blockIdx, blockDim, gridDim;
@@ -84,10 +84,12 @@ static void block(std::vector<Fiber> &fibers) {
 static void grid(Index blocks, Index threads, void (*of_thread)(void **), void **values) {
     static std::vector<Fiber> fibers;
     fibers.resize(threads.x * threads.y);
-    for (unsigned i = 0; i < fibers.size(); i++) fibers[i].index = {i % threads.x, i / threads.x};
+    for (unsigned i = 0; i < fibers.size(); i++) fibers[i].index = {i % threads.x, i / threads.x, 0};
     gridDim = blocks, blockDim = threads, body = of_thread, arguments = values;
-    for (blockIdx.y = 0; blockIdx.y < blocks.y; blockIdx.y++) {
-        for (blockIdx.x = 0; blockIdx.x < blocks.x; blockIdx.x++) block(fibers);
+    for (blockIdx.z = 0; blockIdx.z < blocks.z; blockIdx.z++) {
+        for (blockIdx.y = 0; blockIdx.y < blocks.y; blockIdx.y++) {
+            for (blockIdx.x = 0; blockIdx.x < blocks.x; blockIdx.x++) block(fibers);
+        }
     }
 }
 
@@ -111,5 +113,5 @@ static inline void __syncthreads() {
 // The entry that the emulated driver looks for.
 #define EMULATED(name)                                                                                                           \
     extern "C" void emulated_##name(unsigned *size, void **values) {                                                             \
-        emulation::grid({size[0], size[1]}, {size[2], size[3]}, [](void **v) { emulation::call(name, v); }, values);             \
+        emulation::grid({size[0], size[1], size[2]}, {size[3], size[4], 1}, [](void **v) { emulation::call(name, v); }, values);             \
     }

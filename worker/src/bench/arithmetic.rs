@@ -33,7 +33,7 @@ pub fn evaluation(settings: &Settings, device: &Device) -> Flop {
 }
 
 fn count(settings: &Settings, device: &Device, passes: impl Fn(usize) -> u64) -> Flop {
-    let layers = cost::layers(settings.architecture, settings.width);
+    let layers = cost::layers(settings.architecture, settings.model());
     let sum = |flop: &dyn Fn(&Layer) -> u64| -> u64 {
         let layers = layers.iter().enumerate();
         u64::from(settings.batch_size) * layers.map(|(index, layer)| passes(index) * flop(layer)).sum::<u64>()
@@ -47,8 +47,8 @@ fn count(settings: &Settings, device: &Device, passes: impl Fn(usize) -> u64) ->
 fn executed(settings: &Settings, layer: &Layer) -> u64 {
     let size = layer.size(settings.image_size);
     let kernel = match layer.kind {
-        Kind::Conv | Kind::ConvNorm => [layer.output as usize, layer.input as usize, 3, 3],
-        Kind::Down | Kind::Up => return layer.flop(settings.image_size),
+        Kind::Conv => [layer.output as usize, layer.input as usize, 3, 3],
+        Kind::Down | Kind::Up | Kind::Shortcut => return layer.flop(settings.image_size),
     };
     let tiles = |m: u64| 2 * layer.input * layer.output * (size.div_ceil(m) * (m + 2)).pow(2);
     match ops::algorithm(settings.convolution, &kernel, size as usize, size as usize) {
@@ -80,7 +80,10 @@ mod tests {
         let evaluation = |convolution| evaluation(&settings(convolution), &Device::Cpu);
         let direct = evaluation(Convolution::Direct);
         assert_eq!(direct.executed, Some(direct.direct));
-        assert_eq!(direct.direct, 3 * cost::forward_flop(Architecture::UNet, 16, 64));
+        assert_eq!(
+            direct.direct,
+            3 * cost::forward_flop(Architecture::UNet, settings(Convolution::Direct).model(), 64)
+        );
         // every map of this network is a multiple of 4 pixels, so no tile reaches over the border
         assert_eq!(evaluation(Convolution::Winograd2).executed, Some(direct.direct * 16 / 36));
         assert_eq!(evaluation(Convolution::Winograd4).executed, Some(direct.direct * 36 / 144));
@@ -93,7 +96,7 @@ mod tests {
     fn tiles_over_the_border_count() {
         let small = Settings { image_size: 16, ..settings(Convolution::Winograd4) };
         // the map of one pixel costs a tile
-        let last = Layer { kind: Kind::Conv, input: 2, output: 5, halvings: 4 };
+        let last = Layer { kind: Kind::Conv, input: 2, output: 5, halvings: 4, normed: false };
         assert_eq!(executed(&small, &last), 2 * 2 * 5 * 36);
     }
 

@@ -46,14 +46,19 @@ pub struct Settings {
 }
 
 impl Settings {
+    /// The network's size.
+    pub(super) fn model(&self) -> Model {
+        Model { width: self.width, ..Model::default() }
+    }
+
     fn spec(&self) -> JobSpec {
-        let &Self { architecture, image_size, batch_size, width, precision, convolution, .. } = self;
+        let &Self { architecture, image_size, batch_size, precision, convolution, .. } = self;
         JobSpec {
             trainer: Trainer::Candle,
             data: Data { content: ContentHash(0), image_size },
             split: Split::default(),
             architecture,
-            model: Model { width },
+            model: self.model(),
             loss: LossName::Bce.into(),
             learning_rate: 1e-3,
             training: Training { batch_size, precision, convolution, ..Training::default() },

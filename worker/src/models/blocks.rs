@@ -1,35 +1,50 @@
-//! The parts of networks: layers, and chains of layers numbered as in PyTorch's `nn.Sequential`.
+//! The parts of networks: layers, chains of layers numbered as in PyTorch's `nn.Sequential`, and residual blocks.
 
 use super::parameters::RUNNING;
 use crate::ops::{Activation, Blend, Forward, Moments};
 use candle_core::{Result, Tensor, Var};
 use candle_nn::{Init, VarBuilder};
-use proto::spec::Initialization;
+use proto::spec::{self, Initialization};
 
 /// The share of a batch's statistics in the running ones, as in PyTorch.
 pub(super) const MOMENTUM: f64 = 0.1;
 
-/// A layer with the activation that follows it.
+/// A convolution with what follows it.
 #[derive(Debug)]
-enum Layer {
-    Conv { weight: Tensor, bias: Tensor, activation: Activation },
-    ConvTranspose { weight: Tensor, bias: Tensor, activation: Activation },
-    NormedConv { weight: Tensor, bias: Tensor, norm: Norm, activation: Activation },
+struct Layer {
+    /// Whether it is transposed.
+    transposed: bool,
+    weight: Tensor,
+    bias: Tensor,
+    norm: Option<Norm>,
+    activation: Activation,
 }
 
-/// Batch norm: trained scale and shift, running mean and variance.
+/// A norm: trained scale and shift.
 #[derive(Debug)]
 struct Norm {
     scale: Tensor,
     shift: Tensor,
-    mean: Var,
-    variance: Var,
+    kind: Kind,
+}
+
+/// What a norm takes its mean and variance of.
+#[derive(Debug)]
+enum Kind {
+    /// The batch; in evaluations, running ones.
+    Batch { mean: Var, variance: Var },
+    /// So many neighbouring channels of an image.
+    Group { channels: usize },
 }
 
 /// Gives layers their variables: by name, with a hint how to draw them.
 pub(super) struct Builder<'a> {
     pub(super) vars: VarBuilder<'a>,
     pub(super) initialization: Initialization,
+    /// What follows the convolutions.
+    pub(super) norm: spec::Norm,
+    /// Whether blocks of 3x3 convolutions are residual.
+    pub(super) residual: bool,
 }
 
 impl Builder<'_> {
@@ -50,73 +65,109 @@ impl Builder<'_> {
         Ok((vars.get_with_hints(&shape, "weight", weight)?, vars.get_with_hints(outputs, "bias", bias)?))
     }
 
-    /// Batch norm of `channels` channels: `{name}.weight`, `{name}.bias` and the running statistics.
-    fn norm(&self, name: &str, channels: usize) -> Result<Norm> {
+    /// The norm of `channels` channels, if there is one: `{name}.weight`, `{name}.bias` and, of batch norm, the running statistics.
+    fn norm(&self, name: &str, channels: usize) -> Result<Option<Norm>> {
         let vars = self.vars.pp(name);
         let constant = |name, value| vars.get_with_hints(channels, name, Init::Const(value));
-        Ok(Norm {
-            scale: constant("weight", 1.0)?,
-            shift: constant("bias", 0.0)?,
-            mean: Var::from_tensor(&constant(RUNNING[0], 0.0)?)?,
-            variance: Var::from_tensor(&constant(RUNNING[1], 1.0)?)?,
-        })
+        let kind = match (self.norm, self.norm.groups(channels as u32)) {
+            (spec::Norm::None, _) => return Ok(None),
+            (_, Some(groups)) => Kind::Group { channels: channels / groups as usize },
+            (_, None) => Kind::Batch {
+                mean: Var::from_tensor(&constant(RUNNING[0], 0.0)?)?,
+                variance: Var::from_tensor(&constant(RUNNING[1], 1.0)?)?,
+            },
+        };
+        Ok(Some(Norm { scale: constant("weight", 1.0)?, shift: constant("bias", 0.0)?, kind }))
     }
 }
 
 impl Layer {
+    /// A convolution with nothing after it.
+    fn plain(builder: &Builder<'_>, name: &str, shape: [usize; 4]) -> Result<Self> {
+        let (weight, bias) = builder.kernel(name, shape, shape[0])?;
+        Ok(Self { transposed: false, weight, bias, norm: None, activation: Activation::Identity })
+    }
+
     /// A recorded pass trains: batch norm uses the batch's statistics, and the running ones change.
     fn forward(&self, pass: Forward<'_>, x: &Tensor) -> Result<Tensor> {
-        match self {
-            Self::Conv { weight, bias, activation } => pass.conv2d(x, weight, bias, *activation),
-            Self::ConvTranspose { weight, bias, activation } => pass.conv_transpose2d(x, weight, bias, *activation),
-            Self::NormedConv { weight, bias, norm, activation } if pass.is_recorded() => {
-                let x = pass.conv2d(x, weight, bias, Activation::Identity)?;
-                let (y, moments) = pass.batch_norm(&x, &norm.scale, &norm.shift, *activation)?;
-                let count = (x.elem_count() / norm.scale.elem_count()) as f64;
-                // as in PyTorch: the norm is by the biased variance, the running variance is the unbiased one
-                let Moments { mean, variance } = moments;
-                pass.follow([
-                    Blend { running: norm.mean.clone(), latest: mean, share: MOMENTUM },
-                    Blend { running: norm.variance.clone(), latest: variance, share: MOMENTUM * count / (count - 1.0) },
-                ]);
-                Ok(y)
+        let Self { weight, bias, activation, .. } = self;
+        match &self.norm {
+            None => self.convolve(pass, x, *activation),
+            Some(Norm { scale, shift, kind: Kind::Batch { mean, variance } }) if !pass.is_recorded() => {
+                let [mean, variance] = [mean, variance].map(Var::as_detached_tensor);
+                let moments = Moments { mean, variance };
+                if self.transposed {
+                    let x = self.convolve(pass, x, Activation::Identity)?;
+                    return pass.batch_norm_by(&x, &moments, scale, shift, *activation);
+                }
+                pass.conv2d_batch_norm_by(x, weight, bias, (&moments, scale, shift), *activation)
             }
-            Self::NormedConv { weight, bias, norm, activation } => {
-                let [mean, variance] = [&norm.mean, &norm.variance].map(Var::as_detached_tensor);
-                let norm = (&Moments { mean, variance }, &norm.scale, &norm.shift);
-                pass.conv2d_batch_norm_by(x, weight, bias, norm, *activation)
-            }
+            Some(norm) => norm.forward(pass, &self.convolve(pass, x, Activation::Identity)?, *activation),
         }
+    }
+
+    fn convolve(&self, pass: Forward<'_>, x: &Tensor, activation: Activation) -> Result<Tensor> {
+        if self.transposed {
+            pass.conv_transpose2d(x, &self.weight, &self.bias, activation)
+        } else {
+            pass.conv2d(x, &self.weight, &self.bias, activation)
+        }
+    }
+}
+
+impl Norm {
+    /// By the moments of `x`; the running ones of batch norm follow.
+    fn forward(&self, pass: Forward<'_>, x: &Tensor, activation: Activation) -> Result<Tensor> {
+        let (running_mean, running_variance) = match &self.kind {
+            Kind::Group { channels } => return pass.group_norm(x, *channels, &self.scale, &self.shift, activation),
+            Kind::Batch { mean, variance } => (mean, variance),
+        };
+        let (y, Moments { mean, variance }) = pass.batch_norm(x, &self.scale, &self.shift, activation)?;
+        let count = (x.elem_count() / self.scale.elem_count()) as f64;
+        // as in PyTorch: the norm is by the biased variance, the running variance is the unbiased one
+        let unbiased = MOMENTUM * count / (count - 1.0);
+        pass.follow([
+            Blend { running: running_mean.clone(), latest: mean, share: MOMENTUM },
+            Blend { running: running_variance.clone(), latest: variance, share: unbiased },
+        ]);
+        Ok(y)
     }
 }
 
 /// Layers, one after the other.
 #[derive(Debug, Default)]
-pub(super) struct Chain(Vec<Layer>);
+pub(super) struct Chain {
+    layers: Vec<Layer>,
+    /// Where the chain is residual: the index of the layer whose input is added to the result, and the convolution on its way there.
+    shortcut: Option<(usize, Option<Layer>)>,
+    /// The number that the next layer has in PyTorch.
+    number: usize,
+}
 
 impl Chain {
-    /// 3x3 convolutions with ReLU through `channels`: `{name}.0`, `{name}.2`, ...
+    /// 3x3 convolutions through `channels` with the network's norm and ReLU, numbered from 0.
     pub(super) fn convs(builder: &Builder<'_>, name: &str, channels: &[usize]) -> Result<Self> {
         let mut chain = Self::default();
-        for (index, pair) in channels.windows(2).enumerate() {
-            chain.conv(builder, &format!("{name}.{}", 2 * index), (pair[0], pair[1], 3), Activation::Relu)?;
-        }
+        chain.block(builder, name, channels)?;
         Ok(chain)
     }
 
-    /// 3x3 convolutions with batch norm and ReLU: `{name}.0` and `{name}.1`, `{name}.3` and `{name}.4`, ...
-    pub(super) fn normed_convs(builder: &Builder<'_>, name: &str, channels: &[usize]) -> Result<Self> {
-        let mut chain = Self::default();
-        for (index, pair) in channels.windows(2).enumerate() {
-            let (conv, norm) = (format!("{name}.{}", 3 * index), format!("{name}.{}", 3 * index + 1));
-            let (weight, bias) = builder.kernel(&conv, [pair[1], pair[0], 3, 3], pair[1])?;
-            let norm = builder.norm(&norm, pair[1])?;
-            chain.0.push(Layer::NormedConv { weight, bias, norm, activation: Activation::Relu });
+    /// Adds 3x3 convolutions through `channels` with the network's norm and ReLU. If the network is residual, the block's input is
+    /// added before the last ReLU, by way of a convolution `{name}.shortcut` where the channels differ.
+    pub(super) fn block(&mut self, builder: &Builder<'_>, name: &str, channels: &[usize]) -> Result<()> {
+        let start = self.layers.len();
+        for pair in channels.windows(2) {
+            self.conv(builder, name, (pair[0], pair[1], 3), Activation::Relu)?;
         }
-        Ok(chain)
+        if let (true, Some(last), [inputs, .., outputs]) = (builder.residual, self.layers.last_mut(), channels) {
+            last.activation = Activation::Identity;
+            let shortcut = || Layer::plain(builder, &format!("{name}.shortcut"), [*outputs, *inputs, 1, 1]);
+            self.shortcut = Some((start, (inputs != outputs).then(shortcut).transpose()?));
+        }
+        Ok(())
     }
 
-    /// Adds a convolution `(inputs, outputs, kernel size)`.
+    /// Adds a convolution `(inputs, outputs, kernel size)` with the network's norm.
     pub(super) fn conv(
         &mut self,
         builder: &Builder<'_>,
@@ -124,12 +175,11 @@ impl Chain {
         (inputs, outputs, size): (usize, usize, usize),
         activation: Activation,
     ) -> Result<()> {
-        let (weight, bias) = builder.kernel(name, [outputs, inputs, size, size], outputs)?;
-        self.0.push(Layer::Conv { weight, bias, activation });
-        Ok(())
+        let shape = [outputs, inputs, size, size];
+        self.layer(builder, name, (false, shape, outputs), activation)
     }
 
-    /// Adds a transposed convolution 2x2 with stride 2 and ReLU.
+    /// Adds a transposed convolution 2x2 with stride 2, the network's norm and ReLU.
     pub(super) fn conv_transpose(
         &mut self,
         builder: &Builder<'_>,
@@ -137,12 +187,46 @@ impl Chain {
         inputs: usize,
         outputs: usize,
     ) -> Result<()> {
-        let (weight, bias) = builder.kernel(name, [inputs, outputs, 2, 2], outputs)?;
-        self.0.push(Layer::ConvTranspose { weight, bias, activation: Activation::Relu });
+        self.layer(builder, name, (true, [inputs, outputs, 2, 2], outputs), Activation::Relu)
+    }
+
+    /// Adds a layer `{name}.{number}`; norm and activation have numbers too.
+    fn layer(
+        &mut self,
+        builder: &Builder<'_>,
+        name: &str,
+        (transposed, shape, outputs): (bool, [usize; 4], usize),
+        activation: Activation,
+    ) -> Result<()> {
+        let (weight, bias) = builder.kernel(&format!("{name}.{}", self.number), shape, outputs)?;
+        let norm = builder.norm(&format!("{name}.{}", self.number + 1), outputs)?;
+        self.number += if norm.is_some() { 3 } else { 2 };
+        self.layers.push(Layer { transposed, weight, bias, norm, activation });
+        Ok(())
+    }
+
+    /// The convolution `{name}` that gives the logits of a map with so many channels.
+    pub(super) fn logits(builder: &Builder<'_>, name: &str, channels: usize) -> Result<Self> {
+        let mut chain = Self::default();
+        chain.add_logits(builder, name, channels)?;
+        Ok(chain)
+    }
+
+    /// Adds the convolution `{name}` that gives the logits of a map with so many channels.
+    pub(super) fn add_logits(&mut self, builder: &Builder<'_>, name: &str, channels: usize) -> Result<()> {
+        self.layers.push(Layer::plain(builder, name, [1, channels, 3, 3])?);
         Ok(())
     }
 
     pub(super) fn forward(&self, pass: Forward<'_>, x: &Tensor) -> Result<Tensor> {
-        self.0.iter().try_fold(x.clone(), |x, layer| layer.forward(pass, &x))
+        let run = |layers: &[Layer], x: &Tensor| layers.iter().try_fold(x.clone(), |x, layer| layer.forward(pass, &x));
+        let Some((start, shortcut)) = &self.shortcut else { return run(&self.layers, x) };
+        let x = run(&self.layers[..*start], x)?;
+        let y = run(&self.layers[*start..], &x)?;
+        let x = match shortcut {
+            Some(layer) => layer.forward(pass, &x)?,
+            None => x,
+        };
+        pass.residual(&y, &x, Activation::Relu)
     }
 }

@@ -19,7 +19,7 @@ use crate::ops::{self, Backend, Convolution, Forward, Gradients, Precision, Tape
 use blocks::Builder;
 use candle_core::{DType, Device, Result, Tensor, Var};
 use parameters::Parameters;
-use proto::spec::{Architecture, Initialization, Model};
+use proto::spec::{Architecture, Initialization, Model, Norm};
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -64,7 +64,11 @@ pub fn build(
 ) -> Result<Network> {
     let width = model.width as usize;
     let (layers, parameters) = Parameters::drawn(init_seed, dtype, device, |vars| {
-        let builder = Builder { vars, initialization };
+        let (norm, residual) = match architecture {
+            Architecture::SegNet => (Norm::Batch, false),
+            Architecture::UNet | Architecture::UNet2 => (model.norm, model.residual),
+        };
+        let builder = Builder { vars, initialization, norm, residual };
         Ok(match architecture {
             Architecture::SegNet => Layers::SegNet(segnet::SegNet::new(&builder, width)?),
             Architecture::UNet => Layers::UNet(unet::UNet::new(&builder, width)?),

@@ -11,7 +11,7 @@
 //! ```
 
 use super::blocks::{Builder, Chain};
-use crate::ops::{Activation, Forward};
+use crate::ops::Forward;
 use candle_core::{Result, Tensor};
 
 #[derive(Debug)]
@@ -24,7 +24,7 @@ pub(super) struct SegNet {
 
 impl SegNet {
     pub(super) fn new(builder: &Builder<'_>, w: usize) -> Result<Self> {
-        let chain = |name, channels: &[usize]| Chain::normed_convs(builder, name, channels);
+        let chain = |name, channels: &[usize]| Chain::convs(builder, name, channels);
         let encoder = vec![
             chain("enc_conv0", &[3, w, w])?,
             chain("enc_conv1", &[w, 2 * w, 2 * w])?,
@@ -39,7 +39,7 @@ impl SegNet {
             chain("dec_conv2", &[2 * w, w, w, w])?,
         ];
         let mut last = chain("dec_conv3", &[w, w, w])?;
-        last.conv(builder, "dec_conv3.6", (w, 1, 3), Activation::Identity)?;
+        last.add_logits(builder, "dec_conv3.6", w)?;
         decoder.push(last);
         Ok(Self { encoder, decoder })
     }

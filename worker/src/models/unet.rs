@@ -11,7 +11,7 @@
 //! ```
 
 use super::blocks::{Builder, Chain};
-use crate::ops::{Activation, Forward};
+use crate::ops::Forward;
 use candle_core::{Result, Tensor};
 
 #[derive(Debug)]
@@ -40,9 +40,7 @@ impl UNet {
             chain("dec_conv2", &[4 * w, 2 * w, w])?,
             chain("dec_conv3", &[2 * w, w, w])?,
         ];
-        let mut output = Chain::default();
-        output.conv(builder, "output", (w, 1, 3), Activation::Identity)?;
-        Ok(Self { encoder, bottleneck, decoder, output })
+        Ok(Self { encoder, bottleneck, decoder, output: Chain::logits(builder, "output", w)? })
     }
 
     pub(super) fn forward(&self, pass: Forward<'_>, x: &Tensor) -> Result<Tensor> {

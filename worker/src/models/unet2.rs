@@ -16,7 +16,7 @@ use candle_core::{Result, Tensor};
 #[derive(Debug)]
 pub(super) struct UNet2 {
     /// A convolution and its pooling each.
-    encoder: Vec<Chain>,
+    encoder: Vec<(Chain, Chain)>,
     bottleneck: Chain,
     /// Each preceded by concatenation.
     decoder: Vec<Chain>,
@@ -27,29 +27,26 @@ impl UNet2 {
     pub(super) fn new(builder: &Builder<'_>, w: usize) -> Result<Self> {
         let mut encoder = Vec::new();
         for (index, (inputs, outputs)) in [(3, w), (w, 2 * w), (2 * w, 4 * w), (4 * w, 8 * w)].into_iter().enumerate() {
-            let mut chain = Chain::convs(builder, &format!("enc_conv{index}"), &[inputs, outputs])?;
-            chain.conv(builder, &format!("pool{index}.0"), (outputs, outputs, 2), Activation::Relu)?;
-            encoder.push(chain);
+            let mut pool = Chain::default();
+            pool.conv(builder, &format!("pool{index}"), (outputs, outputs, 2), Activation::Relu)?;
+            encoder.push((Chain::convs(builder, &format!("enc_conv{index}"), &[inputs, outputs])?, pool));
         }
         let bottleneck = Chain::convs(builder, "bottleneck_conv", &[8 * w, 16 * w, 8 * w])?;
         let mut decoder = Vec::new();
         for (index, (inputs, outputs)) in [(16, 4), (8, 2), (4, 1), (2, 1)].into_iter().enumerate() {
-            let mut chain = Chain::default();
-            let middle = inputs / 2 * w;
-            chain.conv_transpose(builder, &format!("dec_conv{index}.0"), inputs * w, middle)?;
-            chain.conv(builder, &format!("dec_conv{index}.2"), (middle, outputs * w, 3), Activation::Relu)?;
+            let (mut chain, name, middle) = (Chain::default(), format!("dec_conv{index}"), inputs / 2 * w);
+            chain.conv_transpose(builder, &name, inputs * w, middle)?;
+            chain.block(builder, &name, &[middle, outputs * w])?;
             decoder.push(chain);
         }
-        let mut output = Chain::default();
-        output.conv(builder, "output", (w, 1, 3), Activation::Identity)?;
-        Ok(Self { encoder, bottleneck, decoder, output })
+        Ok(Self { encoder, bottleneck, decoder, output: Chain::logits(builder, "output", w)? })
     }
 
     pub(super) fn forward(&self, pass: Forward<'_>, x: &Tensor) -> Result<Tensor> {
         let mut x = x.clone();
         let mut skips = Vec::new();
-        for chain in &self.encoder {
-            x = chain.forward(pass, &x)?;
+        for (chain, pool) in &self.encoder {
+            x = pool.forward(pass, &chain.forward(pass, &x)?)?;
             skips.push(x.clone());
         }
         x = self.bottleneck.forward(pass, &x)?;

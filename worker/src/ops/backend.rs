@@ -20,7 +20,16 @@ pub enum Activation {
     Relu,
 }
 
-/// Mean and biased variance of every channel, `[c]` each.
+/// The numbers of a map that a norm takes one mean and one variance of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Population {
+    /// A channel in all images: batch norm.
+    Channel,
+    /// So many neighbouring channels in one image, of which there is a whole number: group norm, and with one channel instance norm.
+    Group(usize),
+}
+
+/// Mean and biased variance of every channel, `[c]` each; or of every channel of every image, `[n, c]`, where those of a group are equal.
 #[derive(Debug, Clone)]
 pub struct Moments {
     /// Means.
@@ -83,10 +92,10 @@ pub trait Backend: fmt::Debug + Send + Sync {
     /// The first `channels` channels, and the others: the gradients of [`concatenate`](Self::concatenate).
     fn split(&self, grad: &Tensor, channels: usize) -> Result<(Tensor, Tensor)>;
 
-    /// Mean and biased variance of every channel of `x` `[n, h, w, c]`.
-    fn moments(&self, x: &Tensor) -> Result<Moments>;
+    /// Mean and biased variance of the populations of `x` `[n, h, w, c]`: `[c]`, or `[n, c]` for groups.
+    fn moments(&self, x: &Tensor, population: Population) -> Result<Moments>;
 
-    /// Batch norm: `gamma (x - mean) / sqrt(variance + 1e-5) + beta`, then the activation.
+    /// Batch or group norm: `gamma (x - mean) / sqrt(variance + 1e-5) + beta`, then the activation; gamma and beta are `[c]`.
     fn normalize(
         &self,
         x: &Tensor,
@@ -110,6 +119,12 @@ pub trait Backend: fmt::Debug + Send + Sync {
     ) -> Result<Option<(Tensor, Tensor)>> {
         Ok(None)
     }
+
+    /// `activation(a + b)` of two maps of one shape.
+    fn residual(&self, a: &Tensor, b: &Tensor, activation: Activation) -> Result<Tensor>;
+
+    /// The gradient of either operand of [`residual`](Self::residual) from its result `y` and the gradient of that.
+    fn residual_backward(&self, y: &Tensor, grad: Tensor, activation: Activation) -> Result<Tensor>;
 
     /// `sum += operand`, for gradients that meet; nothing else may share the storage of `sum`.
     fn add(&self, sum: &mut Tensor, operand: &Tensor) -> Result<()>;
@@ -151,7 +166,7 @@ pub struct ConvGradients {
     pub bias: Tensor,
 }
 
-/// A batch norm that was computed: what its gradients need.
+/// A norm that was computed: what its gradients need.
 #[derive(Debug, Clone)]
 pub struct Normalized {
     /// The input.
@@ -162,8 +177,8 @@ pub struct Normalized {
     pub y: Tensor,
     /// The moments that it was normalised by.
     pub moments: Moments,
-    /// Whether these are the moments of `x`, so that gradients flow through them; else they are constants.
-    pub of_input: bool,
+    /// The populations of `x` that these are the moments of, so that gradients flow through them; none if they are constants.
+    pub population: Option<Population>,
     /// What followed the norm.
     pub activation: Activation,
 }

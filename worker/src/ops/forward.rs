@@ -1,6 +1,6 @@
 //! One forward pass: checks the operands of every operation, has the backend compute it and records it on the tape.
 
-use super::backend::{Activation, Backend, Blend, Moments, Normalized};
+use super::backend::{Activation, Backend, Blend, Moments, Normalized, Population};
 use super::kernel::Kernel;
 use super::tape::Tape;
 use candle_core::{Result, Tensor};
@@ -176,8 +176,46 @@ impl<'a> Forward<'a> {
     ) -> Result<(Tensor, Moments)> {
         expect_channels(gamma, x.dim(3)?)?;
         expect_channels(beta, x.dim(3)?)?;
-        let moments = self.backend.moments(x)?;
-        Ok((self.normalize(x, &moments, (gamma, beta), activation, true)?, moments))
+        let population = Population::Channel;
+        let moments = self.backend.moments(x, population)?;
+        Ok((self.normalize(x, &moments, (gamma, beta), activation, Some(population))?, moments))
+    }
+
+    /// Group norm, by the moments of `channels` neighbouring channels of an image; of one: instance norm. `gamma` and `beta` `[c]`.
+    ///
+    /// # Errors
+    /// If the shapes do not fit, or allocation fails.
+    pub fn group_norm(
+        self,
+        x: &Tensor,
+        channels: usize,
+        gamma: &Tensor,
+        beta: &Tensor,
+        activation: Activation,
+    ) -> Result<Tensor> {
+        expect_channels(gamma, x.dim(3)?)?;
+        expect_channels(beta, x.dim(3)?)?;
+        let fits = channels > 0 && x.dim(3)?.is_multiple_of(channels);
+        expect(fits, || format!("groups of {channels} channels of {:?}", x.dims()))?;
+        let population = Population::Group(channels);
+        let moments = self.backend.moments(x, population)?;
+        self.normalize(x, &moments, (gamma, beta), activation, Some(population))
+    }
+
+    /// `activation(a + b)`, of two maps of one shape.
+    ///
+    /// # Errors
+    /// If the shapes differ, or allocation fails.
+    pub fn residual(self, a: &Tensor, b: &Tensor, activation: Activation) -> Result<Tensor> {
+        expect(a.dims() == b.dims(), || format!("{:?} + {:?}", a.dims(), b.dims()))?;
+        let y = self.backend.residual(a, b, activation)?;
+        let result = y.clone();
+        self.record(&[a, b], &y, move |backend, grad| {
+            let grad = backend.residual_backward(&result, grad, activation)?;
+            // each operand's gradient may be changed in place
+            Ok(vec![Some(grad.copy()?), Some(grad)])
+        });
+        Ok(y)
     }
 
     /// Batch norm by given moments; no gradient flows to them.
@@ -196,7 +234,7 @@ impl<'a> Forward<'a> {
             expect_channels(operand, x.dim(3)?)?;
         }
         let moments = Moments { mean: moments.mean.detach(), variance: moments.variance.detach() };
-        self.normalize(x, &moments, (gamma, beta), activation, false)
+        self.normalize(x, &moments, (gamma, beta), activation, None)
     }
 
     /// [`conv2d`](Self::conv2d), then [`batch_norm_by`](Self::batch_norm_by) with these moments, gamma and beta; in one operation
@@ -224,18 +262,18 @@ impl<'a> Forward<'a> {
         self.batch_norm_by(&y, moments, gamma, beta, activation)
     }
 
-    /// Batch norm; `of_input` tells whether the moments are those of `x`.
+    /// A norm by moments of populations of `x`, or by constants.
     fn normalize(
         self,
         x: &Tensor,
         moments: &Moments,
         (gamma, beta): (&Tensor, &Tensor),
         activation: Activation,
-        of_input: bool,
+        population: Option<Population>,
     ) -> Result<Tensor> {
         let y = self.backend.normalize(x, moments, gamma, beta, activation)?;
         let (moments, gamma_value) = (moments.clone(), gamma.detach());
-        let normalized = Normalized { x: x.clone(), gamma: gamma_value, y: y.clone(), moments, of_input, activation };
+        let normalized = Normalized { x: x.clone(), gamma: gamma_value, y: y.clone(), moments, population, activation };
         self.record(&[x, gamma, beta], &y, move |backend, grad| {
             let (x, gamma, beta) = backend.normalize_backward(&normalized, grad)?;
             Ok(vec![Some(x), Some(gamma), Some(beta)])

@@ -30,7 +30,7 @@ mod steps;
 mod tape;
 
 pub(crate) use backend::EPSILON;
-pub use backend::{Activation, Backend, Blend, ConvGradients, Convolved, Moments, Normalized};
+pub use backend::{Activation, Backend, Blend, ConvGradients, Convolved, Moments, Normalized, Population};
 pub use cpu::{Algorithm, InstructionSet, MissingInstructionSet, algorithm};
 pub(crate) use cpu::{Real, parallel, storage, vectorize};
 pub(crate) use cuda::{adam, count, gather_batch, losses, losses_with_gradient, open, plans, release, sgd, versions};

@@ -16,6 +16,7 @@ impl SelfTest<'_> {
         self.other_convolutions()?;
         self.maps()?;
         self.batch_norm()?;
+        self.group_norm()?;
         self.normed_convolution()
     }
 
@@ -79,6 +80,16 @@ impl SelfTest<'_> {
             self.compare("concatenation", &both, 0.0, &|pass, x| pass.concatenate(&x[0], &x[1]), &|_, grad| {
                 reference::concatenate(&both[0], &both[1], grad)
             })?;
+            let pair = arrays([&whole, &whole]);
+            for activation in [Activation::Identity, Activation::Relu] {
+                self.compare(
+                    &named("sum", activation),
+                    &pair,
+                    1e-7,
+                    &|pass, x| pass.residual(&x[0], &x[1], activation),
+                    &|found, grad| reference::residual(&pair, relu(activation, found), grad),
+                )?;
+            }
             let positions = reference::positions(&x);
             if self.rounds() {
                 continue;
@@ -146,6 +157,28 @@ impl SelfTest<'_> {
                         let given = Some([&means.values[..], &variances.values]);
                         reference::batch_norm(&operands, given, relu(activation, found), grad)
                     },
+                )?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Groups of one channel, of some and of all.
+    fn group_norm(&mut self) -> Result<()> {
+        for (shape, size, scale) in
+            [([3, 5, 7, 4], 1, 1.0), ([2, 40, 36, 16], 2, 1.0), ([2, 6, 10, 24], 3, 3e-3), ([2, 9, 8, 5], 5, 1.0)]
+        {
+            let channels = [shape[3]];
+            let [x, gamma, beta] = arrays([&shape, &channels, &channels]);
+            let x = rounded(&Array { values: x.values.iter().map(|value| scale * value).collect(), ..x });
+            let operands = [x, gamma, beta];
+            for activation in [Activation::Identity, Activation::Relu] {
+                self.compare(
+                    &named(if size == 1 { "instance norm" } else { "group norm" }, activation),
+                    &operands,
+                    5e-6,
+                    &|pass, x| pass.group_norm(&x[0], size, &x[1], &x[2], activation),
+                    &|found, grad| reference::group_norm(&operands, size, relu(activation, found), grad),
                 )?;
             }
         }

@@ -211,6 +211,47 @@ pub(super) fn batch_norm(operands: &[Array], given: Option<[&[f64]; 2]>, relu: R
     Expected { y, gradients }
 }
 
+/// Group norm of `[x, gamma, beta]` by groups of `size` channels of an image.
+pub(super) fn group_norm(operands: &[Array], size: usize, relu: Relu<'_>, grad: &Array) -> Expected {
+    let [x, gamma, beta] = [0, 1, 2].map(|index| &operands[index]);
+    let mut y = Array::zeros(&x.shape);
+    let mut gradients: Vec<_> = operands.iter().map(|operand| Array::zeros(&operand.shape)).collect();
+    let grad = passed(grad, relu);
+    let (channels, images) = (x.channels(), x.shape[0]);
+    let image = x.values.len() / images;
+    let group = |at: usize| at / image * (channels / size) + at % channels / size;
+    let means = |value: &dyn Fn(usize) -> f64| {
+        let mut means = vec![0.0; images * channels / size];
+        (0..x.values.len()).for_each(|at| means[group(at)] += value(at));
+        means.iter_mut().for_each(|mean| *mean /= (image / channels * size) as f64);
+        means
+    };
+    let centers = means(&|at| x.values[at]);
+    let variances = means(&|at| (x.values[at] - centers[group(at)]).powi(2));
+    let normal = |at: usize| (x.values[at] - centers[group(at)]) / (variances[group(at)] + 1e-5).sqrt();
+    let slope = |at: usize| grad.values[at] * gamma.values[at % channels];
+    let (shifts, scales) = (means(&slope), means(&|at| slope(at) * normal(at)));
+    for at in 0..x.values.len() {
+        y.values[at] = gamma.values[at % channels] * normal(at) + beta.values[at % channels];
+        gradients[1].values[at % channels] += grad.values[at] * normal(at);
+        gradients[2].values[at % channels] += grad.values[at];
+        // the moments move with their input
+        let moments = shifts[group(at)] + normal(at) * scales[group(at)];
+        gradients[0].values[at] = (slope(at) - moments) / (variances[group(at)] + 1e-5).sqrt();
+    }
+    rectify(&mut y, relu);
+    Expected { y, gradients }
+}
+
+/// The sum of two maps.
+pub(super) fn residual(operands: &[Array], relu: Relu<'_>, grad: &Array) -> Expected {
+    let [a, b] = [0, 1].map(|index| &operands[index]);
+    let mut y = Array { values: a.values.iter().zip(&b.values).map(|(a, b)| a + b).collect(), ..a.clone() };
+    let grad = passed(grad, relu);
+    rectify(&mut y, relu);
+    Expected { y, gradients: vec![grad.clone(), grad] }
+}
+
 /// Where a 2x2 window's element lies in a map of twice the size.
 fn doubled(pixel: usize, width: usize, position: usize) -> usize {
     (2 * (pixel / width) + position / 2) * 2 * width + 2 * (pixel % width) + position % 2

@@ -275,7 +275,7 @@ mod tests {
             data: Data { content: ContentHash(1), image_size: SIZE as u32 },
             split: Split { train: 4, validation: 1, test: 1, ..Split::default() },
             architecture: Architecture::UNet2,
-            model: Model { width: 2 },
+            model: Model { width: 2, ..Model::default() },
             loss: LossName::Bce.into(),
             learning_rate: 1e-3,
             training: Training { epochs: 3, batch_size: 2, ..Training::default() },

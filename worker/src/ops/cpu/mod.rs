@@ -22,7 +22,7 @@ pub use run::instruction_set::{InstructionSet, MissingInstructionSet};
 pub(crate) use run::simd::Real;
 pub(crate) use run::{parallel, storage};
 
-use super::backend::{Backend, ConvGradients, Convolved, Normalized};
+use super::backend::{Backend, ConvGradients, Convolved, Normalized, Population};
 use super::{Activation, Convolution, Moments};
 use candle_core::{Result, Tensor};
 
@@ -84,8 +84,8 @@ impl Backend for Cpu {
         concat::split(grad, channels)
     }
 
-    fn moments(&self, x: &Tensor) -> Result<Moments> {
-        norm::moments(x)
+    fn moments(&self, x: &Tensor, population: Population) -> Result<Moments> {
+        norm::moments(x, population)
     }
 
     fn normalize(
@@ -112,6 +112,14 @@ impl Backend for Cpu {
         beta: &Tensor,
     ) -> Result<Option<(Tensor, Tensor)>> {
         norm::fold(weight, bias, moments, gamma, beta).map(Some)
+    }
+
+    fn residual(&self, a: &Tensor, b: &Tensor, activation: Activation) -> Result<Tensor> {
+        elementwise::residual(a, b, activation)
+    }
+
+    fn residual_backward(&self, y: &Tensor, grad: Tensor, activation: Activation) -> Result<Tensor> {
+        elementwise::residual_backward(y, grad, activation)
     }
 
     fn add(&self, sum: &mut Tensor, operand: &Tensor) -> Result<()> {

@@ -2,7 +2,7 @@
 
 use super::operand::dtype;
 use super::{concat, conv, elementwise, norm, pool, steps, upsample};
-use crate::ops::backend::{Backend, Blend, ConvGradients, Convolved, Normalized};
+use crate::ops::backend::{Backend, Blend, ConvGradients, Convolved, Normalized, Population};
 use crate::ops::{Activation, Moments, Precision};
 use candle_core::{DType, Result, Tensor};
 
@@ -81,8 +81,8 @@ impl Backend for Cuda {
         concat::split(grad, channels)
     }
 
-    fn moments(&self, x: &Tensor) -> Result<Moments> {
-        norm::moments(x)
+    fn moments(&self, x: &Tensor, population: Population) -> Result<Moments> {
+        norm::moments(x, population)
     }
 
     fn normalize(
@@ -98,6 +98,20 @@ impl Backend for Cuda {
 
     fn normalize_backward(&self, normalized: &Normalized, grad: Tensor) -> Result<(Tensor, Tensor, Tensor)> {
         norm::normalize_backward(normalized, &grad)
+    }
+
+    fn residual(&self, a: &Tensor, b: &Tensor, activation: Activation) -> Result<Tensor> {
+        match activation {
+            Activation::Identity => elementwise::add(a, b),
+            Activation::Relu => elementwise::add_rectified(a, b),
+        }
+    }
+
+    fn residual_backward(&self, y: &Tensor, grad: Tensor, activation: Activation) -> Result<Tensor> {
+        match activation {
+            Activation::Identity => Ok(grad),
+            Activation::Relu => elementwise::mask(&grad, y),
+        }
     }
 
     fn add(&self, sum: &mut Tensor, operand: &Tensor) -> Result<()> {

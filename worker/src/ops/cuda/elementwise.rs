@@ -1,4 +1,4 @@
-//! Sums of gradients that meet, and maps in other numbers.
+//! Sums of maps and of gradients that meet, and maps in other numbers.
 
 use super::engine::{Argument, Engine, Grid, number};
 use super::operand::{Variant, address, device, empty, expect};
@@ -6,12 +6,26 @@ use candle_core::{DType, Result, Tensor, bail};
 
 use Argument::{Address, Number};
 
-/// `a + b`, of one shape and type, f32 or bf16: for gradients that meet.
+/// `a + b`, of one shape and type, f32 or bf16.
 pub(super) fn add(a: &Tensor, b: &Tensor) -> Result<Tensor> {
+    of_pair("add", a, b)
+}
+
+/// `max(a + b, 0)`, likewise.
+pub(super) fn add_rectified(a: &Tensor, b: &Tensor) -> Result<Tensor> {
+    of_pair("add_rectified", a, b)
+}
+
+/// The gradient before ReLU, whose result is `y`, likewise.
+pub(super) fn mask(grad: &Tensor, y: &Tensor) -> Result<Tensor> {
+    of_pair("mask", grad, y)
+}
+
+fn of_pair(kernel: &'static str, a: &Tensor, b: &Tensor) -> Result<Tensor> {
     expect(b, a.dtype(), a.dims())?;
-    let sum = empty(a.shape(), a.dtype(), device(a)?)?;
-    elementwise("add", a.dtype(), a.elem_count(), &[address(a)?, address(b)?, address(&sum)?], device(a)?)?;
-    Ok(sum)
+    let result = empty(a.shape(), a.dtype(), device(a)?)?;
+    elementwise(kernel, a.dtype(), a.elem_count(), &[address(a)?, address(b)?, address(&result)?], device(a)?)?;
+    Ok(result)
 }
 
 /// The same numbers as f32 or bf16 (to the nearest, ties to even).

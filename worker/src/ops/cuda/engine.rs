@@ -66,19 +66,19 @@ unsafe impl DeviceRepr for Tensors {}
 /// Blocks and threads of a launch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Grid {
-    blocks: (usize, usize),
+    blocks: (usize, usize, usize),
     threads: (usize, usize),
 }
 
 impl Grid {
     /// A thread for each of `count`.
     pub(super) fn each(count: usize) -> Self {
-        Self { blocks: (count.div_ceil(THREADS), 1), threads: (THREADS, 1) }
+        Self { blocks: (count.div_ceil(THREADS), 1, 1), threads: (THREADS, 1) }
     }
 
     /// `rows` rows of blocks.
     pub(super) fn rows(blocks: usize, rows: usize) -> Self {
-        Self { blocks: (blocks, rows), threads: (THREADS, 1) }
+        Self { blocks: (blocks, rows, 1), threads: (THREADS, 1) }
     }
 
     /// Threads that walk over the pixels of a column of a map each.
@@ -87,12 +87,18 @@ impl Grid {
         let rows = THREADS / wide;
         let across = columns.div_ceil(wide);
         let shares = pixels.div_ceil(rows * PIXELS).min(BLOCKS / across).max(1);
-        Self { blocks: (across, shares), threads: (wide, rows) }
+        Self { blocks: (across, shares, 1), threads: (wide, rows) }
     }
 
     /// Threads that finish the sums of a walk.
     pub(super) fn finish(channels: usize) -> Self {
-        Self { blocks: (channels.div_ceil(32), 1), threads: (32, 32) }
+        Self { blocks: (channels.div_ceil(32), 1, 1), threads: (32, 32) }
+    }
+
+    /// The same for each of so many samples.
+    pub(super) fn for_each(self, samples: usize) -> Self {
+        let (across, down, _) = self.blocks;
+        Self { blocks: (across, down, samples), ..self }
     }
 
     /// Shares of the pixels in a walk.
@@ -131,7 +137,7 @@ impl Engine {
         grid: Grid,
         arguments: &[Argument<'_>],
     ) -> Result<()> {
-        if grid.blocks.0 == 0 || grid.blocks.1 == 0 {
+        if grid.blocks.0 == 0 || grid.blocks.1 == 0 || grid.blocks.2 == 0 {
             return Ok(());
         }
         let function = self.function(name, variant)?;
@@ -145,7 +151,7 @@ impl Engine {
                 Argument::Tensors(tensors) => launch.arg(*tensors),
             };
         }
-        let blocks = (number(grid.blocks.0)?, number(grid.blocks.1)?, 1);
+        let blocks = (number(grid.blocks.0)?, number(grid.blocks.1)?, number(grid.blocks.2)?);
         let threads = (number(grid.threads.0)?, number(grid.threads.1)?, 1);
         // SAFETY: the arguments are those of the kernel, which the tests hold the callers to; addresses come from tensors whose
         // sizes the callers checked.
@@ -153,10 +159,16 @@ impl Engine {
         Ok(())
     }
 
-    /// Sums over the shares of `partial` `[shares, c]`: f32 `[c]`, divided by the root of the variance (and epsilon) if it is given.
+    /// Sums over the shares of `partial` `[shares, c]`, or `[samples, shares, c]`: f32 `[c]`, or `[samples, c]`, divided by the root of
+    /// the variance (and epsilon) if it is given.
     pub(super) fn finish_sums(&self, partial: &Tensor, variance: Option<&Tensor>) -> Result<Tensor> {
-        let (shares, channels) = partial.dims2()?;
-        let sums = operand::empty(channels, DType::F32, &self.device)?;
+        let (samples, shares, channels, sums) = match *partial.dims() {
+            [shares, channels] => (1, shares, channels, operand::empty(channels, DType::F32, &self.device)?),
+            _ => {
+                let (samples, shares, channels) = partial.dims3()?;
+                (samples, shares, channels, operand::empty((samples, channels), DType::F32, &self.device)?)
+            }
+        };
         let arguments = [
             Argument::Address(address(partial)?),
             Argument::Address(variance.map_or(Ok(0), address)?),
@@ -164,7 +176,8 @@ impl Engine {
             Argument::Number(number(channels)?),
             Argument::Number(number(shares)?),
         ];
-        self.launch("finish_sums", Variant::single(DType::F32), Grid::finish(channels), &arguments)?;
+        let grid = Grid::finish(channels).for_each(samples);
+        self.launch("finish_sums", Variant::single(DType::F32), grid, &arguments)?;
         Ok(sums)
     }
 

@@ -6,7 +6,7 @@
 
 pub mod losses;
 
-use crate::ops::{Activation, Backend, ConvGradients, Convolved, EPSILON, Kernel, Moments, Normalized};
+use crate::ops::{Activation, Backend, ConvGradients, Convolved, EPSILON, Kernel, Moments, Normalized, Population};
 use candle_core::{D, DType, Result, Tensor, Var};
 
 /// Candle's operations.
@@ -76,8 +76,8 @@ impl Backend for Composed {
         Ok((grad.narrow(3, 0, channels)?.contiguous()?, grad.narrow(3, channels, others)?.contiguous()?))
     }
 
-    fn moments(&self, x: &Tensor) -> Result<Moments> {
-        moments(&x.detach())
+    fn moments(&self, x: &Tensor, population: Population) -> Result<Moments> {
+        moments(&x.detach(), population)
     }
 
     fn normalize(
@@ -93,13 +93,21 @@ impl Backend for Composed {
     }
 
     fn normalize_backward(&self, normalized: &Normalized, grad: Tensor) -> Result<(Tensor, Tensor, Tensor)> {
-        let Normalized { x, gamma, y, moments: given, of_input, activation } = normalized;
+        let Normalized { x, gamma, y, moments: given, population, activation } = normalized;
         let grad = masked(&grad, y, *activation)?;
         let [x, gamma, beta] = gradients([x, gamma, &gamma.zeros_like()?], &grad, |[x, gamma, beta]| {
-            let moments = if *of_input { moments(x)? } else { given.clone() };
+            let moments = population.map_or_else(|| Ok(given.clone()), |population| moments(x, population))?;
             normalize(x, &moments, gamma, beta)
         })?;
         Ok((x, gamma, beta))
+    }
+
+    fn residual(&self, a: &Tensor, b: &Tensor, activation: Activation) -> Result<Tensor> {
+        activate(&(a.detach() + b.detach())?, activation)
+    }
+
+    fn residual_backward(&self, y: &Tensor, grad: Tensor, activation: Activation) -> Result<Tensor> {
+        masked(&grad, y, activation)
     }
 
     fn add(&self, sum: &mut Tensor, operand: &Tensor) -> Result<()> {
@@ -181,17 +189,29 @@ fn argmax(x: &Tensor) -> Result<Tensor> {
 }
 
 /// Differentiable.
-fn moments(x: &Tensor) -> Result<Moments> {
-    let pixels = x.flatten_to(2)?;
-    let mean = pixels.mean(0)?;
-    let variance = pixels.broadcast_sub(&mean)?.sqr()?.mean(0)?;
-    Ok(Moments { mean, variance })
+fn moments(x: &Tensor, population: Population) -> Result<Moments> {
+    let Population::Group(size) = population else {
+        let pixels = x.flatten_to(2)?;
+        let mean = pixels.mean(0)?;
+        let variance = pixels.broadcast_sub(&mean)?.sqr()?.mean(0)?;
+        return Ok(Moments { mean, variance });
+    };
+    let (n, height, width, c) = x.dims4()?;
+    let groups = x.reshape((n, height * width, c / size, size))?;
+    let mean = groups.mean_keepdim((1, 3))?;
+    let variance = groups.broadcast_sub(&mean)?.sqr()?.mean_keepdim((1, 3))?;
+    let by_channel = |number: &Tensor| number.broadcast_as((n, 1, c / size, size))?.contiguous()?.reshape((n, c));
+    Ok(Moments { mean: by_channel(&mean)?, variance: by_channel(&variance)? })
 }
 
 /// Differentiable.
 fn normalize(x: &Tensor, moments: &Moments, gamma: &Tensor, beta: &Tensor) -> Result<Tensor> {
-    let sigma = moments.variance.affine(1.0, EPSILON)?.sqrt()?;
-    x.broadcast_sub(&moments.mean)?.broadcast_div(&sigma)?.broadcast_mul(gamma)?.broadcast_add(beta)
+    let by_image = |number: &Tensor| match number.dims() {
+        &[n, c] => number.reshape((n, 1, 1, c)),
+        _ => Ok(number.clone()),
+    };
+    let sigma = by_image(&moments.variance.affine(1.0, EPSILON)?.sqrt()?)?;
+    x.broadcast_sub(&by_image(&moments.mean)?)?.broadcast_div(&sigma)?.broadcast_mul(gamma)?.broadcast_add(beta)
 }
 
 fn activate(x: &Tensor, activation: Activation) -> Result<Tensor> {

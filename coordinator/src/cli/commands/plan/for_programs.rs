@@ -61,8 +61,8 @@ impl<'a> CandidateCost<'a> {
         let job = &candidate.template;
         Self {
             values: candidate.values.iter().map(|value| Cell::from(value.as_ref())).collect(),
-            parameters: cost::parameters(job.architecture, job.model.width),
-            forward_flop_per_image: cost::forward_flop(job.architecture, job.model.width, job.data.image_size),
+            parameters: cost::parameters(job.architecture, job.model),
+            forward_flop_per_image: cost::forward_flop(job.architecture, job.model, job.data.image_size),
             flop_per_job: cost::job_flop(job),
             template: job,
         }

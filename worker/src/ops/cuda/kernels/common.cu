@@ -69,7 +69,7 @@ __device__ inline Floats of_channels(const float *from, u32 column) {
 
 __device__ inline u32 thread_index() { return blockIdx.x * blockDim.x + threadIdx.x; }
 
-// The pixels of a thread. Blocks [c, s] take the columns from c * blockDim.x and share s of the pixels.
+// The pixels of a thread. Blocks [c, s, n] take the columns from c * blockDim.x and share s of the pixels of sample n.
 struct Walk {
     u32 column;
     u32 pixel;
@@ -84,11 +84,13 @@ __device__ inline u32 share_end(u32 pixels, u32 shares, u32 index) {
     return least((index + 1) * share(pixels, shares), pixels);
 }
 
+// `pixels` are those of a sample.
 __device__ inline Walk walk(u32 pixels, u32 columns) {
     Walk walk;
+    u32 first = blockIdx.z * pixels;
     walk.column = thread_index();
-    walk.pixel = blockIdx.y * share(pixels, gridDim.y) + threadIdx.y;
-    walk.end = walk.column < columns ? share_end(pixels, gridDim.y, blockIdx.y) : 0;
+    walk.pixel = first + blockIdx.y * share(pixels, gridDim.y) + threadIdx.y;
+    walk.end = walk.column < columns ? first + share_end(pixels, gridDim.y, blockIdx.y) : 0;
     return walk;
 }
 
@@ -107,10 +109,10 @@ __device__ inline void sum_rows(Floats &sums) {
     }
 }
 
-// Leaves a block's sums in [shares, channels].
+// Leaves a block's sums in [samples, shares, channels].
 __device__ inline void leave(float *partial, const Walk &walk, u32 columns, const Floats &sums) {
     if (threadIdx.y == 0 && walk.column < columns) {
-        u32 first = (blockIdx.y * columns + walk.column) * LANES;
+        u32 first = ((blockIdx.z * gridDim.y + blockIdx.y) * columns + walk.column) * LANES;
         for (int lane = 0; lane < LANES; lane++) partial[first + lane] = sums.at[lane];
     }
 }
@@ -125,13 +127,15 @@ __device__ inline Floats masked(const REAL *grad, const REAL *y, u32 index) {
     return g;
 }
 
-// [shares, channels] -> [channels], in f64; divided by sigma unless variance is null. Blocks of 32 channels by 32 threads each.
+// [samples, shares, channels] -> [samples, channels], in f64; divided by sigma unless variance is null. Blocks of 32 channels by 32
+// threads each, for every sample.
 extern "C" __global__ void __launch_bounds__(1024) finish_sums(const float *partial, const float *variance, float *sums, u32 channels, u32 shares) {
     __shared__ double shared[32 * 32];
     u32 channel = thread_index(), mine = threadIdx.y * 32 + threadIdx.x;
+    u32 result = blockIdx.z * channels + channel;
     double sum = 0;
     for (u32 index = threadIdx.y; channel < channels && index < shares; index += 32) {
-        sum += partial[index * channels + channel];
+        sum += partial[(blockIdx.z * shares + index) * channels + channel];
     }
     shared[mine] = sum;
     for (u32 half = 16; half > 0; half /= 2) {
@@ -139,7 +143,7 @@ extern "C" __global__ void __launch_bounds__(1024) finish_sums(const float *part
         if (threadIdx.y < half) shared[mine] += shared[mine + half * 32];
     }
     if (threadIdx.y == 0 && channel < channels) {
-        double sigma = variance ? sqrt((double)variance[channel] + EPSILON) : 1.0;
-        sums[channel] = (float)(shared[mine] / sigma);
+        double sigma = variance ? sqrt((double)variance[result] + EPSILON) : 1.0;
+        sums[result] = (float)(shared[mine] / sigma);
     }
 }

@@ -115,6 +115,21 @@ extern "C" __global__ void add(const REAL *a, const REAL *b, REAL *sum, u32 coun
     store(sum, index, x);
 }
 
+// max(a + b, 0)
+extern "C" __global__ void add_rectified(const REAL *a, const REAL *b, REAL *sum, u32 count) {
+    u32 index = thread_index();
+    if (index >= count) return;
+    Floats x = load(a, index), y = load(b, index);
+    for (int lane = 0; lane < LANES; lane++) x.at[lane] = rectify(x.at[lane] + y.at[lane]);
+    store(sum, index, x);
+}
+
+// The gradient before ReLU, whose result is y.
+extern "C" __global__ void mask(const REAL *grad, const REAL *y, REAL *to, u32 count) {
+    u32 index = thread_index();
+    if (index < count) store(to, index, masked(grad, y, index));
+}
+
 // REAL -> f32
 extern "C" __global__ void widen_map(const REAL *x, float *y, u32 count) {
     u32 index = thread_index();

@@ -1,4 +1,4 @@
-// Batch norm
+// Batch and group norm. A sample has moments of its own, [samples, channels]: the batch for batch norm, an image for group norm.
 
 // Number, mean and sum of squared deviations; merged as Chan, Golub and LeVeque (1983) do.
 template <class Number>
@@ -15,7 +15,7 @@ struct Sample {
     }
 };
 
-// Means and sums of squared deviations of the shares, [shares, channels] each.
+// Means and sums of squared deviations of the shares, [samples, shares, channels] each.
 extern "C" __global__ void moments(const REAL *x, float *means, float *squares, u32 pixels, u32 columns) {
     __shared__ Sample<float> shared[THREADS];
     Walk w = walk(pixels, columns);
@@ -47,7 +47,7 @@ extern "C" __global__ void moments(const REAL *x, float *means, float *squares, 
     leave(squares, w, columns, square);
 }
 
-// Mean and biased variance of the channels, from those of the shares. Blocks of 32 channels by 32 threads each.
+// Mean and biased variance of the channels of a sample, from those of the shares. Blocks of 32 channels by 32 threads each.
 extern "C" __global__ void __launch_bounds__(1024) finish_moments(
     const float *means, const float *squares, float *mean, float *variance, u32 pixels, u32 channels, u32 shares) {
     __shared__ Sample<double> shared[32 * 32];
@@ -56,7 +56,7 @@ extern "C" __global__ void __launch_bounds__(1024) finish_moments(
     for (u32 index = threadIdx.y; channel < channels && index < shares; index += 32) {
         u32 begin = index * share(pixels, shares), end = share_end(pixels, shares, index);
         if (begin >= end) break;
-        u32 at = index * channels + channel;
+        u32 at = (blockIdx.z * shares + index) * channels + channel;
         Sample<double> other = {(double)(end - begin), means[at], squares[at]};
         sample.merge(other);
     }
@@ -67,8 +67,26 @@ extern "C" __global__ void __launch_bounds__(1024) finish_moments(
         __syncthreads();
     }
     if (threadIdx.y == 0 && channel < channels) {
-        mean[channel] = (float)sample.mean;
-        variance[channel] = (float)(sample.squares / pixels);
+        mean[blockIdx.z * channels + channel] = (float)sample.mean;
+        variance[blockIdx.z * channels + channel] = (float)(sample.squares / pixels);
+    }
+}
+
+// Mean and variance of `count` groups of `size` neighbouring channels, for each of their channels, in the place of those of the channels.
+extern "C" __global__ void group_moments(float *mean, float *variance, u32 size, u32 count) {
+    u32 group = thread_index();
+    if (group >= count) return;
+    u32 first = group * size, end = first + size;
+    double center = 0, spread = 0;
+    for (u32 channel = first; channel < end; channel++) center += mean[channel];
+    center /= size;
+    for (u32 channel = first; channel < end; channel++) {
+        double delta = mean[channel] - center;
+        spread += variance[channel] + delta * delta;
+    }
+    for (u32 channel = first; channel < end; channel++) {
+        mean[channel] = (float)center;
+        variance[channel] = (float)(spread / size);
     }
 }
 
@@ -78,8 +96,9 @@ extern "C" __global__ void normalize(
     u32 columns, u32 relu) {
     Walk w = walk(pixels, columns);
     if (w.pixel >= w.end) return;
-    Floats center = of_channels(mean, w.column), scale = of_channels(gamma, w.column);
-    Floats spread = of_channels(variance, w.column), shift = of_channels(beta, w.column);
+    u32 of_sample = blockIdx.z * columns + w.column;
+    Floats center = of_channels(mean, of_sample), scale = of_channels(gamma, w.column);
+    Floats spread = of_channels(variance, of_sample), shift = of_channels(beta, w.column);
     for (int lane = 0; lane < LANES; lane++) scale.at[lane] /= sqrtf(spread.at[lane] + EPSILON);
     for (; w.pixel < w.end; w.pixel += blockDim.y) {
         u32 index = w.pixel * columns + w.column;
@@ -92,13 +111,13 @@ extern "C" __global__ void normalize(
     }
 }
 
-// The sums of g and of g (x - mean), [shares, channels] each; g is the gradient before ReLU.
+// The sums of g and of g (x - mean), [samples, shares, channels] each; g is the gradient before ReLU.
 extern "C" __global__ void normalize_sums(
     const REAL *x, const REAL *y, const REAL *grad, const float *mean, float *sums, float *products, u32 pixels,
     u32 columns) {
     Walk w = walk(pixels, columns);
     Floats sum = {}, product = {}, center = {};
-    if (w.column < columns) center = of_channels(mean, w.column);
+    if (w.column < columns) center = of_channels(mean, blockIdx.z * columns + w.column);
     for (; w.pixel < w.end; w.pixel += blockDim.y) {
         u32 index = w.pixel * columns + w.column;
         Floats g = masked(grad, y, index), value = load(x, index);
@@ -113,22 +132,26 @@ extern "C" __global__ void normalize_sums(
     leave(products, w, columns, product);
 }
 
-// gamma / sigma (g - dbeta / pixels - h dgamma / pixels) with h the normalised input; without the last two terms where the
-// moments are constants.
+// (gamma g - mean(gamma g) - h mean(gamma g h)) / sigma with h the normalised input, and the means over `size` channels of a sample;
+// without the means where the moments are constants, of which `size` 0 tells. The sums of g h and of g are [samples, channels].
 extern "C" __global__ void normalize_backward(
     const REAL *x, const REAL *y, const REAL *grad, const float *mean, const float *variance, const float *gamma,
-    const float *dgamma, const float *dbeta, REAL *dx, u32 pixels, u32 columns, u32 of_input) {
+    const float *products, const float *sums, REAL *dx, u32 pixels, u32 columns, u32 size) {
     Walk w = walk(pixels, columns);
     if (w.pixel >= w.end) return;
-    Floats center = of_channels(mean, w.column), scale = of_channels(gamma, w.column);
-    Floats slope = of_channels(dgamma, w.column), constant = of_channels(dbeta, w.column);
-    Floats spread = of_channels(variance, w.column);
+    u32 of_sample = blockIdx.z * columns + w.column;
+    Floats center = of_channels(mean, of_sample), scale = of_channels(gamma, w.column);
+    Floats spread = of_channels(variance, of_sample), slope = {}, constant = {};
     for (int lane = 0; lane < LANES; lane++) {
         float sigma = sqrtf(spread.at[lane] + EPSILON);
         scale.at[lane] /= sigma;
-        float flow = of_input ? scale.at[lane] / pixels : 0;
-        slope.at[lane] *= -flow / sigma;
-        constant.at[lane] *= -flow;
+        u32 channel = w.column * LANES + lane, first = size ? channel / size * size : 0;
+        for (u32 other = first; other < first + size; other++) {
+            float flow = gamma[other] / sigma / (pixels * size);
+            u32 at = blockIdx.z * columns * LANES + other;
+            slope.at[lane] += products[at] * (-flow / sigma);
+            constant.at[lane] += sums[at] * -flow;
+        }
     }
     for (; w.pixel < w.end; w.pixel += blockDim.y) {
         u32 index = w.pixel * columns + w.column;

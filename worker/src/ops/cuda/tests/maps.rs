@@ -3,7 +3,7 @@
 use super::*;
 use crate::ops::Activation::Relu;
 use crate::ops::Moments;
-use crate::ops::backend::Normalized;
+use crate::ops::backend::{Normalized, Population};
 use crate::ops::cuda::{concat, elementwise, norm, pool, upsample};
 
 /// Names and numbers of channels: those that vectors cannot take, and those that they can.
@@ -75,10 +75,11 @@ fn batch_norm_agrees_with_pytorch() {
         for dtype in DTYPES {
             let x = map(&operand(&shape, 1), dtype, &device);
             let [gamma, beta] = [2, 3].map(|stream| plain(&operand(&shape[1..2], stream), &device));
-            let moments = norm::moments(&x).unwrap();
+            let moments = norm::moments(&x, Population::Channel).unwrap();
             let y = norm::normalize(&x, &moments, &gamma, &beta, Relu).unwrap();
             let grad = gradient(&y);
-            let normalized = Normalized { x, gamma, y, moments, of_input: true, activation: Relu };
+            let normalized =
+                Normalized { x, gamma, y, moments, population: Some(Population::Channel), activation: Relu };
             let (dx, dgamma, dbeta) = norm::normalize_backward(&normalized, &grad).unwrap();
             let found = [("y", &image(&normalized.y)), ("0", &image(&dx)), ("1", &dgamma), ("2", &dbeta)];
             check(&format!("norm{kind}"), dtype, &found);
@@ -97,10 +98,42 @@ fn batch_norm_by_given_moments_agrees_with_pytorch() {
             let moments = Moments { mean, variance };
             let y = norm::normalize(&x, &moments, &gamma, &beta, Identity).unwrap();
             let grad = gradient(&y);
-            let normalized = Normalized { x, gamma, y, moments, of_input: false, activation: Identity };
+            let normalized = Normalized { x, gamma, y, moments, population: None, activation: Identity };
             let (dx, dgamma, dbeta) = norm::normalize_backward(&normalized, &grad).unwrap();
             let found = [("y", &image(&normalized.y)), ("0", &image(&dx)), ("1", &dgamma), ("2", &dbeta)];
             check(&format!("norm_by{kind}"), dtype, &found);
+        }
+    }
+}
+
+#[test]
+fn group_norm_agrees_with_pytorch() {
+    let device = device();
+    for (kind, shape, size) in [("", [3, 6, 5, 7], 3), ("_wide", [3, 16, 5, 7], 4), ("_instance", [2, 24, 9, 11], 1)] {
+        for dtype in DTYPES {
+            let x = map(&operand(&shape, 1), dtype, &device);
+            let [gamma, beta] = [2, 3].map(|stream| plain(&operand(&shape[1..2], stream), &device));
+            let population = Population::Group(size);
+            let moments = norm::moments(&x, population).unwrap();
+            let y = norm::normalize(&x, &moments, &gamma, &beta, Relu).unwrap();
+            let grad = gradient(&y);
+            let normalized = Normalized { x, gamma, y, moments, population: Some(population), activation: Relu };
+            let (dx, dgamma, dbeta) = norm::normalize_backward(&normalized, &grad).unwrap();
+            let found = [("y", &image(&normalized.y)), ("0", &image(&dx)), ("1", &dgamma), ("2", &dbeta)];
+            check(&format!("group_norm{kind}"), dtype, &found);
+        }
+    }
+}
+
+#[test]
+fn residuals_agree_with_pytorch() {
+    let device = device();
+    for (kind, channels) in KINDS {
+        for dtype in DTYPES {
+            let [a, b] = [1, 2].map(|stream| map(&operand(&[2, channels, 4, 5], stream), dtype, &device));
+            let y = elementwise::add_rectified(&a, &b).unwrap();
+            let grad = image(&elementwise::mask(&gradient(&y), &y).unwrap());
+            check(&format!("residual{kind}"), dtype, &[("y", &image(&y)), ("0", &grad), ("1", &grad)]);
         }
     }
 }
@@ -110,7 +143,7 @@ fn moments_are_precise_far_from_zero() {
     let device = device();
     let far = bf16(&noise(&[2, 40, 37, 41], 1, 1.0, 100.0));
     for dtype in DTYPES {
-        let Moments { mean, variance } = norm::moments(&map(&far, dtype, &device)).unwrap();
+        let Moments { mean, variance } = norm::moments(&map(&far, dtype, &device), Population::Channel).unwrap();
         check("moments", DType::F32, &[("mean", &mean), ("variance", &variance)]);
     }
 }

@@ -1,30 +1,41 @@
-//! Batch norm over channels that come last: `y = gamma (x - mean) / sqrt(variance + eps) + beta`, with ReLU if asked for.
+//! Batch and group norm over channels that come last: `y = gamma (x - mean) / sqrt(variance + eps) + beta`, with ReLU if asked for.
 //!
-//! Sums are taken over chunks of pixels, and those of the chunks are joined in order, in f64.
+//! A map is divided into samples, which have moments of their own: the batch for batch norm, the images for group norm. Sums are
+//! taken over chunks of a sample's pixels, and those of the chunks are joined in order, in f64. `division` has the samples and their
+//! chunks, `backward` the gradients.
+
+mod backward;
+mod division;
 
 use super::run::instruction_set::vectorize;
 use super::run::parallel::{self, Scattered};
 use super::run::pixel_groups;
 use super::run::simd::Real;
 use super::run::storage::{by_float, lend, read, tensor};
-use crate::ops::backend::Normalized;
+use crate::ops::backend::{Normalized, Population};
 use crate::ops::{Activation, EPSILON, Moments};
+use backward::Backward;
 use candle_core::{Result, Tensor};
+use division::{Division, chunk_size, spread_samples};
 use std::mem::MaybeUninit;
 
-/// Elements of a chunk: it stays in the L1 cache between two passes.
-const CHUNK: usize = 1 << 13;
-
-/// Elements of the chunks of maps with that many channels: whole pixels.
-fn chunk_size(channels: usize) -> usize {
-    (CHUNK / channels).max(1) * channels
-}
-
-pub(super) fn moments(x: &Tensor) -> Result<Moments> {
-    let channels = x.dim(3)?;
+pub(super) fn moments(x: &Tensor, population: Population) -> Result<Moments> {
+    let (batch, _, _, channels) = x.dims4()?;
+    let (samples, shape) = match population {
+        Population::Channel => (1, vec![channels]),
+        Population::Group(_) => (batch, vec![batch, channels]),
+    };
     by_float!(x.dtype(), T => read([x], |[x]: [&[T]; 1]| {
-        let (mean, variance) = means_and_variances(x, channels);
-        Ok(Moments { mean: tensor(mean, &[channels])?, variance: tensor(variance, &[channels])? })
+        let length = x.len() / samples;
+        let found = parallel::collect(samples, |sample| {
+            let (means, variances) = means_and_variances(&x[sample * length..][..length], channels);
+            match population {
+                Population::Channel => (means, variances),
+                Population::Group(size) => of_groups(&means, &variances, size),
+            }
+        });
+        let (means, variances): (Vec<Vec<T>>, Vec<Vec<T>>) = found.into_iter().unzip();
+        Ok(Moments { mean: tensor(means.concat(), &shape)?, variance: tensor(variances.concat(), &shape)? })
     }))
 }
 
@@ -58,13 +69,13 @@ pub(super) fn fold(
 
 /// The gradients of `x`, gamma and beta; `grad` becomes the first, in place.
 pub(super) fn normalize_backward(
-    Normalized { x, gamma, y, moments, of_input, activation }: &Normalized,
+    Normalized { x, gamma, y, moments, population, activation }: &Normalized,
     grad: Tensor,
 ) -> Result<(Tensor, Tensor, Tensor)> {
     let Moments { mean, variance } = moments;
     let (scale, shift) = by_float!(x.dtype(), T => {
         read([x, y, mean, variance, gamma], |[x, y, means, variances, gamma]: [&[T]; 5]| {
-            let backward = Backward { x, y, means, variances, gamma, activation: *activation, of_input: *of_input };
+            let backward = Backward { x, y, means, variances, gamma, activation: *activation, population: *population };
             let channels = [gamma.len()];
             let (scale, shift) = lend(&grad, |grad| backward.run(grad))?;
             Ok((tensor(scale, &channels)?, tensor(shift, &channels)?))
@@ -120,6 +131,19 @@ fn means_and_variances<T: Real>(x: &[T], channels: usize) -> (Vec<T>, Vec<T>) {
     joined
 }
 
+/// Means and variances of groups of so many channels, for every channel, from those of the channels.
+fn of_groups<T: Real>(means: &[T], variances: &[T], size: usize) -> (Vec<T>, Vec<T>) {
+    let of_group = |(means, variances): (&[T], &[T])| {
+        let average = |sum: f64| sum / size as f64;
+        let mean = average(means.iter().map(|mean| mean.to_f64()).sum());
+        let about_mean = |(of, variance): (&T, &T)| variance.to_f64() + (of.to_f64() - mean).powi(2);
+        let variance = average(means.iter().zip(variances).map(about_mean).sum());
+        (T::from_f64(mean), T::from_f64(variance))
+    };
+    let groups = means.chunks(size).zip(variances.chunks(size)).map(of_group);
+    groups.flat_map(|moments| std::iter::repeat_n(moments, size)).unzip()
+}
+
 /// `gamma / sqrt(variance + eps)`
 fn scales<T: Real>(gamma: &[T], variances: &[T]) -> impl Iterator<Item = f64> {
     gamma.iter().zip(variances).map(|(gamma, variance)| gamma.to_f64() / (variance.to_f64() + EPSILON).sqrt())
@@ -159,16 +183,21 @@ fn normalized<T: Real>(
     activation: Activation,
 ) -> Vec<T> {
     let channels = gamma.len();
-    let scales: Vec<_> = scales(gamma, variances).map(T::from_f64).collect();
-    let [means, scales, beta] = [means, &scales, beta].map(pixel_groups::spread);
-    let (size, group) = (chunk_size(channels), pixel_groups::size(channels));
-    let normalize = |chunk: usize, y: &mut [MaybeUninit<T>]| {
-        let x = &x[chunk * size..][..y.len()];
+    let scales = variances.chunks_exact(channels).flat_map(|variances| scales(gamma, variances));
+    let scales: Vec<_> = scales.map(T::from_f64).collect();
+    let [means, scales] = [means, &scales].map(|numbers| spread_samples(numbers, channels));
+    let (beta, group) = (pixel_groups::spread(beta), pixel_groups::size(channels));
+    let division = Division::of(x.len(), variances.len(), channels);
+    let normalize = |result: &Scattered<'_, MaybeUninit<T>>, task: usize| {
+        let (sample, range) = division.place(task);
+        let (x, means, scales) = (&x[range.clone()], &means[sample], &scales[sample]);
+        // SAFETY: chunks do not overlap.
+        let y = unsafe { result.slice(range.start, range.len()) };
         vectorize(
             #[inline(always)]
             || {
                 for (y, x) in y.chunks_mut(group).zip(x.chunks(group)) {
-                    let operands = x.iter().zip(&means).zip(scales.iter().zip(&beta));
+                    let operands = x.iter().zip(means).zip(scales.iter().zip(&beta));
                     for (y, ((&x, &mean), (&scale, &shift))) in y.iter_mut().zip(operands) {
                         y.write((x - mean) * scale + shift);
                     }
@@ -181,98 +210,10 @@ fn normalized<T: Real>(
             },
         );
     };
-    // SAFETY: a chunk of `y` is as long as its part of `x`, and all of it is written.
-    unsafe { parallel::written_chunks(x.len(), size, normalize) }
-}
-
-/// The operands of the gradients.
-struct Backward<'a, T> {
-    x: &'a [T],
-    y: &'a [T],
-    means: &'a [T],
-    variances: &'a [T],
-    gamma: &'a [T],
-    activation: Activation,
-    /// Whether the moments are those of `x`, so that gradients flow through them.
-    of_input: bool,
-}
-
-impl<T: Real> Backward<'_, T> {
-    /// Turns the gradient of `y` into that of `x`, in place; returns those of gamma and beta.
-    ///
-    /// With `g` the gradient of `y` and `h` the normalised input: `beta' = sum g`, `gamma' = sum g h` and
-    /// `x' = gamma / sigma (g - beta' / N - h gamma' / N)`, without the last two terms where the moments are constants.
-    fn run(&self, grad: &mut [T]) -> (Vec<T>, Vec<T>) {
-        let (betas, products) = self.sums(grad);
-        let channels = self.gamma.len();
-        let count = (self.x.len() / channels) as f64;
-        let sigmas: Vec<_> = self.variances.iter().map(|variance| (variance.to_f64() + EPSILON).sqrt()).collect();
-        let gammas: Vec<_> = products.iter().zip(&sigmas).map(|(sum, sigma)| sum / sigma).collect();
-        let terms = |channel: usize| {
-            let scale = self.gamma[channel].to_f64() / sigmas[channel];
-            let flow = if self.of_input { scale / count } else { 0.0 };
-            let slope = -flow * gammas[channel] / sigmas[channel];
-            (T::from_f64(scale), T::from_f64(slope), T::from_f64(-flow * betas[channel]))
-        };
-        let terms: Vec<_> = (0..channels).map(terms).collect();
-        let scales: Vec<_> = terms.iter().map(|terms| terms.0).collect();
-        let slopes: Vec<_> = terms.iter().map(|terms| terms.1).collect();
-        let constants: Vec<_> = terms.iter().map(|terms| terms.2).collect();
-        let [means, scales, slopes, constants] = [self.means, &scales, &slopes, &constants].map(pixel_groups::spread);
-        let (size, group) = (chunk_size(channels), pixel_groups::size(channels));
-        parallel::chunks(grad, size, |chunk, grad| {
-            let x = &self.x[chunk * size..][..grad.len()];
-            vectorize(
-                #[inline(always)]
-                || {
-                    for (grad, x) in grad.chunks_mut(group).zip(x.chunks(group)) {
-                        let factors = scales.iter().zip(&slopes).zip(&constants);
-                        let operands = x.iter().zip(&means).zip(factors);
-                        for (grad, ((&x, &mean), ((&scale, &slope), &constant))) in grad.iter_mut().zip(operands) {
-                            *grad = *grad * scale + ((x - mean) * slope + constant);
-                        }
-                    }
-                },
-            );
-        });
-        let numbers = |sums: Vec<f64>| sums.into_iter().map(T::from_f64).collect();
-        (numbers(gammas), numbers(betas))
-    }
-
-    /// Sets the gradient to zero where the activation cut; returns, per channel, its sum and that of its products with `x - mean`.
-    fn sums(&self, grad: &mut [T]) -> (Vec<f64>, Vec<f64>) {
-        let channels = self.gamma.len();
-        let (size, total) = (chunk_size(channels), grad.len());
-        let means = pixel_groups::spread(self.means);
-        let grad = Scattered::new(grad);
-        let parts = parallel::collect(total.div_ceil(size), |chunk| {
-            let range = chunk * size..total.min((chunk + 1) * size);
-            // SAFETY: chunks do not overlap.
-            let grad = unsafe { grad.slice(range.start, range.len()) };
-            let mut sums = (pixel_groups::sums::<T>(channels), pixel_groups::sums::<T>(channels));
-            let group = means.len();
-            vectorize(
-                #[inline(always)]
-                || {
-                    let operands = self.x[range.clone()].chunks(group).zip(self.y[range.clone()].chunks(group));
-                    for (grad, (x, y)) in grad.chunks_mut(group).zip(operands) {
-                        if self.activation == Activation::Relu {
-                            for (grad, &y) in grad.iter_mut().zip(y) {
-                                *grad = if y > T::default() { *grad } else { T::default() };
-                            }
-                        }
-                        let operands = grad.iter().zip(x.iter().zip(&means));
-                        let sums = sums.0.iter_mut().zip(&mut sums.1);
-                        for ((sum, product), (&grad, (&x, &mean))) in sums.zip(operands) {
-                            *sum += grad;
-                            *product += grad * (x - mean);
-                        }
-                    }
-                },
-            );
-            (pixel_groups::fold(&sums.0, channels), pixel_groups::fold(&sums.1, channels))
-        });
-        let (sums, products): (Vec<_>, Vec<_>) = parts.into_iter().unzip();
-        (pixel_groups::join(&sums, channels), pixel_groups::join(&products, channels))
+    // SAFETY: the chunks of all samples cover the map, and all of each is written.
+    unsafe {
+        parallel::written(x.len(), |result| {
+            parallel::collect(division.tasks(), |task| normalize(result, task));
+        })
     }
 }
