@@ -8,8 +8,8 @@ use common::{blobs, reference, tensors};
 use proto::ids::ContentHash;
 use proto::measure::{JobResult, Measurement};
 use proto::spec::{
-    Architecture, Data, EpochChoice, JobSpec, LossName, Metric, Model, Optimizer, Seeds, Selection, Split, Trainer,
-    Training,
+    Architecture, Data, EpochChoice, Evaluating, JobSpec, LossName, Metric, Model, Optimizer, Postprocess, Preset,
+    Schedule, Seeds, Selection, Split, Trainer, Training,
 };
 use std::collections::BTreeMap;
 use worker::data::CaseSet;
@@ -34,6 +34,26 @@ fn spec(architecture: Architecture, optimizer: Optimizer, epoch: EpochChoice) ->
         seeds: Seeds { split_seed: 1, init_seed: 2, order_seed: 3 },
         ..JobSpec::default()
     }
+}
+
+/// A job with every part of a training that has a state of its own, or draws random numbers.
+fn recipe() -> JobSpec {
+    let base = spec(Architecture::UNet2, Optimizer::Sgd, EpochChoice::Best);
+    let training = Training {
+        schedule: Schedule::OneCycle { pct_start: 0.3, div_factor: 25.0, final_div_factor: 1e4 },
+        momentum: 0.9,
+        nesterov: true,
+        clip_norm: 1.0,
+        ema: 0.9,
+        label_smoothing: 0.1,
+        accumulate: 2,
+        patience: 10,
+        standardize: true,
+        stop_collapsed_after: 10,
+        ..base.training
+    };
+    let evaluating = Evaluating { flips: true, postprocess: Postprocess::Both };
+    JobSpec { training, evaluating, augmentation: Preset::Light.into(), ..base }
 }
 
 /// What a training has told and come to, without times.
@@ -76,6 +96,7 @@ fn a_training_goes_on_at_any_epoch_with_the_same_bits() {
         spec(Architecture::SegNet, Optimizer::Adam, EpochChoice::Best),
         spec(Architecture::UNet, Optimizer::AdamW, EpochChoice::Last),
         spec(Architecture::UNet2, Optimizer::Sgd, EpochChoice::Best),
+        recipe(),
     ];
     for spec in &jobs {
         let mut checkpoints = BTreeMap::new();

@@ -15,7 +15,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 use tokio::runtime::{Builder, Runtime};
 
-/// A bucket that answers with an error of its own, such as 503, is asked again for so long.
+/// A bucket that answers with an error of its own, such as 503, is asked again up to ten times, and no longer than this.
 const MAX_RETRY: Duration = Duration::from_secs(30);
 
 #[derive(Debug, Clone)]

@@ -12,11 +12,14 @@ use std::collections::BTreeMap;
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
 use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::{self, sleep_until};
 use tonic::Response;
+
+/// A worker that goes waits for the removal of a checkpoint no longer than this.
+const DISCARD_LIMIT: Duration = Duration::from_secs(3);
 
 /// Looks for a data set.
 pub type Inspect = Arc<dyn Fn(&Dataset) -> Result<Inventory, String> + Send + Sync>;
@@ -64,13 +67,15 @@ pub async fn run(options: Options, drain: impl Future<Output = ()>) -> Result<()
     let slots = (0..options.profile.slots).map(|index| start_slot(index, &options.launcher, &reporter)).collect();
     let worker = client.worker();
     let (inspect, discard) = (options.inspect, options.discard);
-    let mut hands = Hands { client, slots, inspect, discard, events: JoinSet::new(), calls: BTreeMap::new() };
+    let (events, discards) = (JoinSet::new(), JoinSet::new());
+    let mut hands = Hands { client, slots, inspect, discard, discards, events, calls: BTreeMap::new() };
     let mut state = State::new(options.profile, worker, now());
     let mut drain = std::pin::pin!(drain);
     loop {
         // before the calls, lest a drained worker begin one more
         if state.is_drained(now()) {
             state.report_waits();
+            hands.finish().await;
             return Ok(());
         }
         for action in state.due(now()) {
@@ -121,6 +126,8 @@ struct Hands {
     slots: Vec<mpsc::UnboundedSender<Order>>,
     inspect: Inspect,
     discard: Discard,
+    /// The removals under way.
+    discards: JoinSet<()>,
     events: JoinSet<Event>,
     /// The calls under way.
     calls: BTreeMap<CallId, AbortHandle>,
@@ -144,11 +151,16 @@ impl Hands {
             Action::Stop(slot) => drop(self.slots[slot].send(Order::Stop)),
             Action::Inspect(dataset) => self.look_for(dataset),
             Action::Discard(job) => {
+                while self.discards.try_join_next().is_some() {}
                 let discard = Arc::clone(&self.discard);
-                // nobody waits for it
-                drop(tokio::task::spawn_blocking(move || discard(job)));
+                self.discards.spawn_blocking(move || discard(job));
             }
         }
+    }
+
+    /// Waits for the removals under way, but not for a place that does not answer.
+    async fn finish(&mut self) {
+        while let Ok(Some(_)) = time::timeout(DISCARD_LIMIT, self.discards.join_next()).await {}
     }
 
     /// Looks for a data set on a thread of its own.

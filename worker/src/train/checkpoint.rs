@@ -119,7 +119,7 @@ impl Session<'_> {
     /// # Errors
     /// If a tensor cannot be read from the device.
     pub fn checkpoint(&self) -> Result<Vec<u8>, CheckpointError> {
-        let State { progress, learner, selected, history, .. } = &self.state;
+        let State { progress, learner, selected, history, earlier: _ } = &self.state;
         let mut tensors = BTreeMap::new();
         let mut add = |prefix: &str, part: BTreeMap<String, Tensor>| {
             tensors.extend(part.into_iter().map(|(name, tensor)| (format!("{prefix}{name}"), tensor)));
