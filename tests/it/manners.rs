@@ -1,7 +1,7 @@
 //! How the programs behave in a shell: pipes, terminals, formats.
 
 use crate::harness::{Lab, program, simulated, until};
-use proto::spec::{Architecture, Initialization, Model};
+use proto::spec::{Architecture, Initialization, Model, Norm};
 use serde_json::Value;
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -199,17 +199,21 @@ fn the_plan_of_the_report_has_its_numbers() {
 #[test]
 fn the_plan_counts_the_parameters_that_networks_have() {
     for &architecture in Architecture::ALL {
-        for width in [1, 2, 3, 8, 17] {
+        let widths = [1, 2, 3, 8, 17].map(|width| Model { width, ..Model::default() });
+        let norms = Norm::ALL.iter().map(|norm| Model { width: 8, norm: *norm, residual: true });
+        // a SegNet has the norm that it has
+        let norms = norms.filter(|_| architecture != Architecture::SegNet);
+        for model in widths.into_iter().chain(norms) {
             let network = worker::models::build(
                 architecture,
-                Model { width, ..Model::default() },
+                model,
                 Initialization::Pytorch,
                 0,
                 &candle_core::Device::Cpu,
                 candle_core::DType::F32,
             );
-            let planned = proto::cost::parameters(architecture, width);
-            assert_eq!(network.unwrap().parameter_count(), planned, "{architecture}, width {width}");
+            let planned = proto::cost::parameters(architecture, model);
+            assert_eq!(network.unwrap().parameter_count(), planned, "{architecture}, {model:?}");
         }
     }
 }

@@ -226,7 +226,7 @@ fn a_collapsed_training_ends_early_and_says_why() {
 fn flips_make_a_network_treat_mirror_images_alike() {
     let mut spec = JobSpec {
         data: Data { content: ContentHash(0), image_size: 32 },
-        model: Model { width: 4 },
+        model: Model { width: 4, ..Model::default() },
         training: Training { initialization: Initialization::He, ..Training::default() },
         ..JobSpec::default()
     };
