@@ -180,7 +180,7 @@ order_seed: 9
             ("test: 2}", "test: 0}\nobjective: {subset: test}", "the objective needs cases in this subset"),
             (
                 "validation: 1, test: 2}",
-                "validation: 0, test: 2}\ntraining: {patience: 3}",
+                "validation: 0, test: 2}\nobjective: {subset: test}\ntraining: {patience: 3}",
                 "needs cases in this subset: early stopping",
             ),
             ("model: {width: 2}", "augmentation: {rotation: 9}", "applies only where `augmentation` is `custom`"),
