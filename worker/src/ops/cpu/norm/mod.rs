@@ -26,7 +26,7 @@ pub(super) fn moments(x: &Tensor, population: Population) -> Result<Moments> {
         Population::Group(_) => (batch, vec![batch, channels]),
     };
     by_float!(x.dtype(), T => read([x], |[x]: [&[T]; 1]| {
-        let length = x.len() / samples;
+        let length = x.len() / samples.max(1);
         let found = parallel::collect(samples, |sample| {
             let (means, variances) = means_and_variances(&x[sample * length..][..length], channels);
             match population {
