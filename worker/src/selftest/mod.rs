@@ -159,7 +159,7 @@ impl<'a> SelfTest<'a> {
         self.row(name, "result", if same_shape { result } else { f64::INFINITY }, limit);
         let gradients = tape.backward(&*backend, &y, pass.enter(&self.tensor(&grad)?)?)?;
         let parts = match operands.len() {
-            3 if name.starts_with("batch norm") => &["gradient of input", "gradient of scale", "gradient of shift"][..],
+            3 if name.contains(" norm") => &["gradient of input", "gradient of scale", "gradient of shift"][..],
             3 => &["gradient of input", "gradient of kernel", "gradient of bias"],
             2 => &["gradient of first", "gradient of second"],
             _ => &["gradient of input"],
