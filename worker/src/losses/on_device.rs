@@ -17,11 +17,11 @@ pub(super) fn compute(
     for Weighted { weight, term } in &criterion.terms {
         let Some(kernel) = kernel(*term, criterion.balance) else { continue };
         if gradient_wanted {
-            let (values, along) = ops::losses_with_gradient(kernel, logits, targets)?;
-            losses = Some(plus(losses, &values, *weight)?);
-            gradient = Some(plus(gradient, &along, *weight)?);
+            let (values, along) = ops::losses_with_gradient(kernel, *weight, logits, targets)?;
+            losses = Some(plus(losses, values)?);
+            gradient = Some(plus(gradient, along)?);
         } else {
-            losses = Some(plus(losses, &ops::losses(kernel, logits, targets)?, *weight)?);
+            losses = Some(plus(losses, ops::losses(kernel, *weight, logits, targets)?)?);
         }
     }
     let others: Vec<_> =
@@ -31,11 +31,11 @@ pub(super) fn compute(
         let (there, truth) = (logits.to_device(&Device::Cpu)?, targets.to_device(&Device::Cpu)?);
         if gradient_wanted {
             let (values, along) = others.with_gradient(&there, &truth)?;
-            losses = Some(plus(losses, &values.to_device(logits.device())?, 1.0)?);
-            gradient = Some(plus(gradient, &along.to_device(logits.device())?, 1.0)?);
+            losses = Some(plus(losses, values.to_device(logits.device())?)?);
+            gradient = Some(plus(gradient, along.to_device(logits.device())?)?);
         } else {
             let values = others.per_case(&there, &truth)?;
-            losses = Some(plus(losses, &values.to_device(logits.device())?, 1.0)?);
+            losses = Some(plus(losses, values.to_device(logits.device())?)?);
         }
     }
     match losses {
@@ -44,10 +44,12 @@ pub(super) fn compute(
     }
 }
 
-/// `sum + weight value`; a weight of 1 changes no bit of a first value.
-fn plus(sum: Option<Tensor>, value: &Tensor, weight: f64) -> Result<Tensor> {
-    let weighted = if weight == 1.0 { value.clone() } else { value.affine(weight, 0.0)? };
-    sum.map_or_else(|| Ok(weighted.clone()), |sum| sum + &weighted)
+/// `sum + value`.
+fn plus(sum: Option<Tensor>, value: Tensor) -> Result<Tensor> {
+    match sum {
+        Some(sum) => ops::add(&sum, &value),
+        None => Ok(value),
+    }
 }
 
 /// The kernel that computes a term, if it is a sum over pixels.

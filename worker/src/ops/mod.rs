@@ -33,7 +33,9 @@ pub(crate) use backend::EPSILON;
 pub use backend::{Activation, Backend, Blend, ConvGradients, Convolved, Moments, Normalized, Population};
 pub use cpu::{Algorithm, InstructionSet, MissingInstructionSet, algorithm};
 pub(crate) use cpu::{Real, parallel, storage, vectorize};
-pub(crate) use cuda::{adam, count, gather_batch, losses, losses_with_gradient, open, plans, release, sgd, versions};
+pub(crate) use cuda::{
+    adam, add, count, gather_batch, losses, losses_with_gradient, open, plans, release, sgd, versions,
+};
 pub use devices::backend;
 pub use forward::Forward;
 pub use kernel::Kernel;

@@ -2,7 +2,7 @@
 
 use crate::ops::storage::{by_float, read};
 use crate::ops::{Gradients, parallel};
-use candle_core::{DType, Result, Tensor, Var, WithDType};
+use candle_core::{DType, Device, Result, Tensor, Var, WithDType};
 use std::collections::BTreeMap;
 
 /// Elements whose squares a task adds up.
@@ -41,12 +41,14 @@ impl Mean {
         Ok(Self { gradients: mean, cases })
     }
 
-    /// The norm of all of them together.
+    /// The norm of all of them together, computed on the host; `None` without gradients. Waits for a device.
     ///
     /// # Errors
-    /// If allocation fails.
-    pub fn norm(&self, variables: &BTreeMap<String, Var>) -> Result<Option<Tensor>> {
-        norm(&self.gradients, variables)
+    /// If they cannot be read from the device.
+    pub fn norm(&self, variables: &BTreeMap<String, Var>) -> Result<Option<f64>> {
+        let on_host =
+            each(variables, |variable| self.gradients.get(variable).map(|gradient| gradient.to_device(&Device::Cpu)))?;
+        norm(&on_host, variables)?.map(|norm| norm.to_dtype(DType::F64)?.to_scalar()).transpose()
     }
 
     /// The gradients.

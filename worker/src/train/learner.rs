@@ -111,8 +111,7 @@ impl Learner {
     /// If allocation fails.
     pub fn gradient_norm(&self) -> candle_core::Result<Option<f64>> {
         let Some(gathered) = &self.gathered else { return Ok(None) };
-        let norm = gathered.norm(self.network.parameters())?;
-        norm.map(|norm| norm.to_device(&Device::Cpu)?.to_dtype(DType::F64)?.to_scalar()).transpose()
+        gathered.norm(self.network.parameters())
     }
 
     /// The sum of the losses of these masks `[n, 1, h, w]` for predictions that are the same logit everywhere, for each of several logits.
@@ -122,7 +121,8 @@ impl Learner {
     pub fn constant_losses(&self, masks: &Tensor) -> candle_core::Result<Vec<f64>> {
         /// Probabilities from 0.0003 to 0.9997.
         const LOGITS: [f64; 13] = [-8.0, -4.0, -2.5, -1.5, -1.0, -0.5, 0.0, 0.5, 1.0, 1.5, 2.5, 4.0, 8.0];
-        let targets = self.smoothed(masks)?;
+        let masks = masks.to_device(&Device::Cpu)?;
+        let targets = self.smoothed(&masks)?;
         let sum = |logit| Ok(numbers(&self.criterion.per_case(&masks.affine(0.0, logit)?, &targets)?)?.iter().sum());
         LOGITS.into_iter().map(sum).collect()
     }

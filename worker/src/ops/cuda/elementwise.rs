@@ -7,7 +7,7 @@ use candle_core::{DType, Result, Tensor, bail};
 use Argument::{Address, Number};
 
 /// `a + b`, of one shape and type, f32 or bf16.
-pub(super) fn add(a: &Tensor, b: &Tensor) -> Result<Tensor> {
+pub(crate) fn add(a: &Tensor, b: &Tensor) -> Result<Tensor> {
     of_pair("add", a, b)
 }
 

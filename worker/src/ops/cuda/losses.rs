@@ -12,20 +12,31 @@ const MAX_SHARES: usize = 32;
 /// Pixels that a share has at least, if there are more of them: eight for every thread.
 const SHARE: usize = 2048;
 
-/// The loss of every case, `[n]`; logits and targets are contiguous f32 `[n, ...]`.
-pub(crate) fn losses(loss: LossKernel, logits: &Tensor, targets: &Tensor) -> Result<Tensor> {
-    compute(loss, logits, targets, None)
+/// The loss of every case times `weight`, `[n]`; logits and targets are contiguous f32 `[n, ...]`.
+pub(crate) fn losses(loss: LossKernel, weight: f64, logits: &Tensor, targets: &Tensor) -> Result<Tensor> {
+    compute(loss, weight, logits, targets, None)
 }
 
-/// The loss of every case, `[n]`, and the gradient of their mean for the logits, in their shape; logits and targets are contiguous
+/// The loss of every case times `weight`, `[n]`, and the gradient of their mean for the logits, in their shape; logits and targets are contiguous
 /// f32 `[n, ...]`.
-pub(crate) fn losses_with_gradient(loss: LossKernel, logits: &Tensor, targets: &Tensor) -> Result<(Tensor, Tensor)> {
+pub(crate) fn losses_with_gradient(
+    loss: LossKernel,
+    weight: f64,
+    logits: &Tensor,
+    targets: &Tensor,
+) -> Result<(Tensor, Tensor)> {
     let gradient = empty(logits.shape(), DType::F32, device(logits)?)?;
-    Ok((compute(loss, logits, targets, Some(&gradient))?, gradient))
+    Ok((compute(loss, weight, logits, targets, Some(&gradient))?, gradient))
 }
 
 /// The loss of every case, and if wanted the gradient, which is written to the given tensor.
-fn compute(loss: LossKernel, logits: &Tensor, targets: &Tensor, gradient: Option<&Tensor>) -> Result<Tensor> {
+fn compute(
+    loss: LossKernel,
+    weight: f64,
+    logits: &Tensor,
+    targets: &Tensor,
+    gradient: Option<&Tensor>,
+) -> Result<Tensor> {
     let Cases { count, pixels, shares } = Cases::of(logits, targets)?;
     let device = device(logits)?;
     let (sums, values) = (empty((count, shares, 3), DType::F64, device)?, empty(count, DType::F32, device)?);
@@ -39,7 +50,7 @@ fn compute(loss: LossKernel, logits: &Tensor, targets: &Tensor, gradient: Option
     let operands = [Address(address(logits)?), Address(address(targets)?), Address(address(&sums)?)];
     let gradients = Address(gradient.map_or(Ok(0), address)?);
     let [a, b, c, d] = parameters.map(|parameter| Factor(parameter as f32));
-    let settings = [Number(kind), a, b, c, d, Number(number(pixels)?)];
+    let settings = [Number(kind), Factor(weight as f32), a, b, c, d, Number(number(pixels)?)];
     let (engine, variant) = (Engine::of(device)?, Variant::single(DType::F32));
     let arguments = [&operands[..], &[gradients], &settings].concat();
     engine.launch("loss_sums", variant, Grid::rows(shares, count), &arguments)?;

@@ -43,6 +43,7 @@ mod upsample;
 pub(super) use self::backend::backend;
 pub(crate) use self::{
     batches::gather_batch,
+    elementwise::add,
     losses::{count, losses, losses_with_gradient},
     steps::{adam, sgd},
 };

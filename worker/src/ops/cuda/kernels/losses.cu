@@ -76,7 +76,8 @@ __device__ inline Share share_of_case(u32 pixels) {
 // Three sums of a share, [cases, shares, 3]. DICE and TVERSKY: of p y, of p and of y; the others: of the losses, and nothing. Unless
 // `gradients` is null, also the gradients of the cases' mean, but those of DICE and TVERSKY, which need the sums.
 extern "C" __global__ void loss_sums(
-    const float *logits, const float *targets, double *sums, float *gradients, u32 kind, float a, float b, float c, float d, u32 pixels) {
+    const float *logits, const float *targets, double *sums, float *gradients, u32 kind, float weight, float a, float b, float c, float d,
+    u32 pixels) {
     double cases = gridDim.y, sum = 0, predicted = 0, truth = 0;
     bool of_counts = kind == DICE || kind == TVERSKY;
     for (Share s = share_of_case(pixels); s.index < s.end; s.index += THREADS) {
@@ -89,7 +90,7 @@ extern "C" __global__ void loss_sums(
         } else {
             Pixel at = kind == FOCAL ? focal(x, y, a, b) : bce(x, y, a, b);
             sum += at.value;
-            if (gradients) gradients[s.index] = (float)(at.slope / (pixels * cases));
+            if (gradients) gradients[s.index] = (float)(weight * at.slope / (pixels * cases));
         }
     }
     sum = sum_block(sum);
@@ -128,10 +129,10 @@ __device__ inline Counted of_counts(u32 kind, Parameters with, double hits, doub
     return Counted{value, power * above * with.a / square, power * (above * (1.0 - with.b) - below) / square};
 }
 
-// The sums of `shares` shares -> the losses [cases], and unless `gradients` is null, the gradients of DICE and TVERSKY.
+// The sums of `shares` shares -> the losses [cases] times `weight`, and unless `gradients` is null, the gradients of DICE and TVERSKY.
 extern "C" __global__ void finish_losses(
-    const float *logits, const float *targets, const double *sums, float *losses, float *gradients, u32 kind, float a, float b, float c,
-    float d, u32 pixels, u32 shares) {
+    const float *logits, const float *targets, const double *sums, float *losses, float *gradients, u32 kind, float weight, float a, float b,
+    float c, float d, u32 pixels, u32 shares) {
     double sum = 0, predicted = 0, truth = 0;
     for (u32 at = blockIdx.y * shares; at < (blockIdx.y + 1) * shares; at++) {
         sum += sums[3 * at];
@@ -141,13 +142,13 @@ extern "C" __global__ void finish_losses(
     bool counts = kind == DICE || kind == TVERSKY;
     Counted counted = {sum / pixels, 0, 0};
     if (counts) counted = of_counts(kind, Parameters{a, b, c, d}, sum, predicted, truth);
-    if (threadIdx.x == 0 && blockIdx.x == 0) losses[blockIdx.y] = (float)counted.value;
+    if (threadIdx.x == 0 && blockIdx.x == 0) losses[blockIdx.y] = (float)(weight * counted.value);
     if (!counts || !gradients) return;
     for (Share s = share_of_case(pixels); s.index < s.end; s.index += THREADS) {
         Logit l = logit(logits[s.index]);
         double y = targets[s.index];
         double slope = y * counted.foreground + (1.0 - y) * counted.background;
-        gradients[s.index] = (float)(slope * sigmoid(l) * other(l) / gridDim.y);
+        gradients[s.index] = (float)(weight * slope * sigmoid(l) * other(l) / gridDim.y);
     }
 }
 
