@@ -84,7 +84,7 @@ pub struct Measurement {
 pub enum Verdict {
     /// Better than a constant mask.
     Trained,
-    /// Not clearly better than a mask that does not depend on the image.
+    /// No better than a mask that does not depend on the image.
     Trivial,
     /// Nearly all-empty or all-full masks on nearly all cases.
     Degenerate,

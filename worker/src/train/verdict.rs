@@ -3,7 +3,7 @@
 //! | rule | hits if | verdict |
 //! |---|---|---|
 //! | `not_finite` | the loss of a step, of the last epoch, or on the test cases was not finite | diverged |
-//! | `constant_mask` | the mean IoU on the test cases exceeds that of the best constant mask by two standard errors of the difference at most | trivial |
+//! | `constant_mask` | the mean IoU on the test cases does not exceed that of the best constant mask | trivial |
 //! | `nearly_empty_or_full` | on at least 90 % of the test cases the foreground is less than 1 % or more than 99 % of the image | degenerate |
 //! | `same_for_all_images` | two predictions have a mean IoU with each other of more than 0.98 | degenerate |
 //! | `no_gradient` | the norm of the gradient was below 1e-8 at the end of two epochs in a row | degenerate |
@@ -26,8 +26,6 @@ const NEARLY: f64 = 0.01;
 const SIMILAR: f64 = 0.98;
 /// Share of saturated logits above which a step moves nothing.
 const SATURATED: f64 = 0.99;
-/// Standard errors by which a network must exceed the best constant mask.
-const STANDARD_ERRORS: f64 = 2.0;
 /// Norm of the gradient below which a step moves nothing.
 pub const NO_GRADIENT: f64 = 1e-8;
 /// Epochs in a row with such a gradient.
@@ -110,27 +108,16 @@ fn mean(values: &[f64]) -> f64 {
     values.iter().sum::<f64>() / values.len() as f64
 }
 
-/// The mean IoU that a network must exceed: the best of the masks that do not depend on the image, with the standard errors of its
-/// differences from the network, case by case.
+/// The mean IoU that a network must exceed: that of the best mask that does not depend on the image. How sure it is that a network exceeds
+/// it is no part of the verdict: few test cases make no network worse, and the analysis compares candidates with baselines over all splits.
 fn constant_mask(baselines: &Baselines<'_>, test: &[CaseCounts]) -> f64 {
     let cases: Vec<u32> = test.iter().map(|case| case.case).collect();
     let [all, mean_mask] =
         [Baseline::AllForeground, Baseline::MeanMask].map(|baseline| baselines.counts(baseline, &cases));
     // all background is right where there is no foreground to be found, and nowhere else
-    let nothing = all.iter().map(|case| f64::from(u8::from(case.counts.tp == 0))).collect();
-    let found = ious(test);
-    let bound = |constant: Vec<f64>| {
-        let differences: Vec<_> = found.iter().zip(&constant).map(|(found, constant)| found - constant).collect();
-        mean(&constant) + STANDARD_ERRORS * standard_error(&differences)
-    };
-    [ious(&all), ious(&mean_mask), ious(&baselines.disc(&cases)), nothing].map(bound).into_iter().fold(0.0, f64::max)
-}
-
-/// The standard error of the mean; 0 of a single value.
-fn standard_error(values: &[f64]) -> f64 {
-    let (mean, count) = (mean(values), values.len() as f64);
-    let squares: f64 = values.iter().map(|value| (value - mean).powi(2)).sum();
-    if count > 1.0 { (squares / (count - 1.0) / count).sqrt() } else { 0.0 }
+    let nothing: Vec<_> = all.iter().map(|case| f64::from(u8::from(case.counts.tp == 0))).collect();
+    let masks = [ious(&all), ious(&mean_mask), ious(&baselines.disc(&cases)), nothing];
+    masks.iter().map(|mask| mean(mask)).fold(0.0, f64::max)
 }
 
 #[cfg(test)]
@@ -169,17 +156,17 @@ mod tests {
         let (full, empty) = (Counts { tp: 8, fp: 8, fn_: 0, tn: 0 }, Counts { tp: 0, fp: 0, fn_: 8, tn: 8 });
         let both = vec![Rule::ConstantMask, Rule::NearlyEmptyOrFull];
         assert_eq!([judge(full), judge(empty)], [(Verdict::Trivial, both.clone()), (Verdict::Trivial, both)]);
-        // the mean training mask, left half, is right on 4 of the 5 test cases: 0.8, and differs from case to case
+        // the mean training mask, left half, is right on 4 of the 5 test cases: 0.8
         let right = Counts { tp: 8, fp: 0, fn_: 0, tn: 8 };
-        assert_eq!(judge(Counts { fp: 2, tn: 6, ..right }).0, Verdict::Trivial);
-        assert_eq!(judge(right), (Verdict::Trivial, vec![Rule::ConstantMask]), "two standard errors are 0.4");
+        assert_eq!(judge(Counts { fp: 2, tn: 6, ..right }), (Verdict::Trivial, vec![Rule::ConstantMask]));
+        assert_eq!(judge(Counts { fp: 1, tn: 7, ..right }), (Verdict::Trained, vec![]));
         // nothing was there and nothing was found: better than any constant mask of the rest, and still no image was looked at
         let nothing = judge(Counts { tp: 0, fp: 0, fn_: 0, tn: 16 });
         assert!(nothing.1.contains(&Rule::NearlyEmptyOrFull), "{nothing:?}");
     }
 
     #[test]
-    fn a_network_must_exceed_the_best_constant_mask_by_two_standard_errors() {
+    fn a_network_must_exceed_the_best_constant_mask() {
         // the first five cases, on all of which the mean mask is right
         let with = |missed: u32| {
             let counts = Counts { tp: 8 - missed, fp: 0, fn_: missed, tn: 8 };
@@ -189,16 +176,9 @@ mod tests {
         let cases = halves();
         let train: Vec<u32> = vec![9];
         let baselines = Baselines::new(&cases, &train);
-        // trained on the other half, the mean mask is wrong everywhere: all foreground is best, 0.5, without spread
+        // trained on the other half, the mean mask is wrong everywhere: all foreground is best, 0.5
         let bound = constant_mask(&baselines, &with(0).cases);
         assert!((bound - 0.5).abs() < 1e-12, "{bound}");
-        // an IoU of 1 on half of the cases and 0.5 on the others: the differences are .5 and 0
-        let mut uneven = with(0);
-        uneven.cases.truncate(4);
-        uneven.cases[0].counts = Counts { tp: 8, fp: 8, fn_: 0, tn: 0 };
-        uneven.cases[1].counts = uneven.cases[0].counts;
-        let error = (0.25 / 3.0 / 4.0_f64).sqrt();
-        assert!((constant_mask(&baselines, &uneven.cases) - (0.5 + 2.0 * error)).abs() < 1e-12);
     }
 
     #[test]

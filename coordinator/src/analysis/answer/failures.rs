@@ -61,7 +61,7 @@ fn trivial(analysis: &Analysis, row: &Performance) -> String {
     let against = row
         .trivial_against
         .map(|(own, mask)| format!(" ({} against {})", number(analysis, own), number(analysis, mask)));
-    format!("not clearly better than a mask that does not look at the image{}", against.unwrap_or_default())
+    format!("no better than a mask that does not look at the image{}", against.unwrap_or_default())
 }
 
 /// Where failed or collapsed jobs decide who is better: both answers.
