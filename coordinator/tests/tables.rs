@@ -5,14 +5,16 @@ mod golden;
 
 use coordinator::analysis::answer::answer;
 use coordinator::plan::{Plan, parse};
-use coordinator::results::{JobRow, MeasurementRow, RowState, ScoredResult, SplitsAre, SweepHead, SweepResults};
+use coordinator::results::{
+    BaselineRow, JobRow, MeasurementRow, RowState, ScoredResult, SplitsAre, SweepHead, SweepResults,
+};
 use coordinator::tables::export::{self, Format};
 use coordinator::tables::table::{Cell, Table};
 use coordinator::tables::{self, Analysed};
 use golden::assert_golden;
 use parquet::file::reader::{FileReader, SerializedFileReader};
 use parquet::record::Field;
-use proto::extras::Extras;
+use proto::extras::{Baseline, Extras};
 use proto::ids::{Attempt, ContentHash, JobId, SplitHash};
 use proto::measure::{CaseCounts, Counts, Evaluation, JobResult, Measurement, Scores, Verdict};
 use proto::spec::{EpochChoice, Metric, Trainer};
@@ -184,6 +186,20 @@ fn measurements_show_every_attempt() {
     };
     let rows = [row(1, 2, 1, Some(0.5)), row(1, 1, 2, None), row(1, 1, 1, Some(0.25)), row(0, 1, 1, Some(1e-9))];
     assert_in_every_format(&tables::measurements(&results(&plan(), jobs()), &rows));
+}
+
+/// The verdict is by IoU; by another metric the network may be better than the mask.
+#[test]
+fn a_trivial_verdict_names_only_numbers_that_agree_with_it() {
+    let words = |of_mask: f64| {
+        let mut results = results(&plan(), jobs());
+        let (validation, test) = (Vec::new(), evaluation(of_mask).cases);
+        results.baselines = vec![BaselineRow { replicate: 2, baseline: Baseline::AllForeground, validation, test }];
+        answer(&Analysed::of(&results).analysis).failures.join(" ")
+    };
+    let (lost, won) = (words(0.5), words(0.0));
+    assert!(lost.contains("no better than a mask that does not look at the image (0.1000 against 0.5000)"), "{lost}");
+    assert!(won.contains("no better than a mask that does not look at the image;"), "{won}");
 }
 
 /// The same results by another metric, and by several: the means are those of that metric, and the words say who chose the epochs.

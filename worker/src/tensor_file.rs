@@ -8,7 +8,9 @@ use safetensors::SafeTensors;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
+use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
+use std::fmt;
 
 /// The key of the metadata.
 const KEY: &str = "splitsweep";
@@ -29,12 +31,40 @@ pub enum TensorFileError {
     /// Another build wrote it, or it holds something else.
     #[error("its metadata are not understood: {0}")]
     Metadata(#[from] serde_json::Error),
+    /// It is of another kind or version.
+    #[error("it holds {found}; this build reads {expected}")]
+    Kind {
+        /// What it holds.
+        found: Kind,
+        /// What is looked for.
+        expected: Kind,
+    },
     /// A bit of it was flipped.
     #[error("damaged: its content does not have the hash that it bears")]
     Damaged,
     /// A tensor cannot be read or made.
     #[error(transparent)]
     Tensor(#[from] candle_core::Error),
+}
+
+/// What a file holds. Whatever a file says of itself begins with it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Kind {
+    kind: Cow<'static, str>,
+    version: u32,
+}
+
+impl Kind {
+    /// That kind, as this version of its metadata has it.
+    pub const fn new(kind: &'static str, version: u32) -> Self {
+        Self { kind: Cow::Borrowed(kind), version }
+    }
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}, version {}", self.kind, self.version)
+    }
 }
 
 #[derive(Serialize, Deserialize)]
@@ -84,6 +114,22 @@ pub fn decode<M: DeserializeOwned>(mut bytes: Vec<u8>) -> Result<(M, BTreeMap<St
     let Metadata { about, .. } = serde_json::from_str(metadata)?;
     let tensors = candle_core::safetensors::load_buffer(&bytes, &Device::Cpu)?;
     Ok((about, tensors.into_iter().collect()))
+}
+
+/// What a file of one kind says of itself, and its tensors; see [`decode`].
+///
+/// # Errors
+/// If it is of another kind or version, not whole, or damaged.
+pub fn decode_as<M: DeserializeOwned>(
+    expected: &Kind,
+    bytes: Vec<u8>,
+) -> Result<(M, BTreeMap<String, Tensor>), TensorFileError> {
+    let (about, tensors) = decode::<Value>(bytes)?;
+    let found = Kind::deserialize(&about)?;
+    if found != *expected {
+        return Err(TensorFileError::Kind { found, expected: expected.clone() });
+    }
+    Ok((serde_json::from_value(about)?, tensors))
 }
 
 #[derive(Deserialize)]

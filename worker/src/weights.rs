@@ -2,7 +2,7 @@
 
 use crate::models::{self, Network};
 use crate::ops;
-use crate::tensor_file::{self, TensorFileError};
+use crate::tensor_file::{self, Kind, TensorFileError};
 use crate::train::Standard;
 use candle_core::{DType, Device, Tensor};
 use proto::ids::{JobId, SplitHash};
@@ -10,18 +10,16 @@ use proto::spec::{Architecture, JobSpec, Metric, Model, Precision};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
-/// What the file is, in its metadata.
-const KIND: &str = "weights";
-/// The version of the metadata.
-const VERSION: u32 = 1;
+/// What the file is, in its metadata. The version is that of the metadata.
+const KIND: Kind = Kind::new("weights", 1);
 /// How bytes of an image become a network's input.
 const NORMALISATION: &str = "rgb / 255";
 
 /// What a file of weights says of itself.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct About {
-    kind: String,
-    version: u32,
+    #[serde(flatten)]
+    kind: Kind,
     /// The job that trained them.
     pub job: JobId,
     /// The epoch that was selected, counted from 1.
@@ -50,8 +48,7 @@ impl About {
     #[must_use]
     pub fn new(spec: &JobSpec, epoch: u32, split: Option<SplitHash>, standard: Option<Standard>) -> Self {
         Self {
-            kind: KIND.to_owned(),
-            version: VERSION,
+            kind: KIND,
             job: spec.id(),
             epoch,
             metric: spec.selection.metric,
@@ -72,14 +69,6 @@ pub enum WeightsError {
     /// It is no such file, or damaged.
     #[error(transparent)]
     File(#[from] TensorFileError),
-    /// It is of another kind or version.
-    #[error("it holds {kind}, version {version}; this build reads {KIND}, version {VERSION}")]
-    Kind {
-        /// What it holds.
-        kind: String,
-        /// Its version.
-        version: u32,
-    },
     /// The network takes its input in another way.
     #[error("its network takes images as `{found}`, this build gives them as `{NORMALISATION}`")]
     Normalisation {
@@ -105,17 +94,7 @@ impl Weights {
     /// # Errors
     /// If it is no such file, damaged, or of a network that this build does not know.
     pub fn decode(bytes: Vec<u8>) -> Result<Self, WeightsError> {
-        #[derive(Deserialize)]
-        struct Head {
-            kind: String,
-            version: u32,
-        }
-        let (head, tensors) = tensor_file::decode::<serde_json::Value>(bytes)?;
-        let Head { kind, version } = Head::deserialize(&head).map_err(TensorFileError::from)?;
-        if (kind.as_str(), version) != (KIND, VERSION) {
-            return Err(WeightsError::Kind { kind, version });
-        }
-        let about: About = serde_json::from_value(head).map_err(TensorFileError::from)?;
+        let (about, tensors) = tensor_file::decode_as::<About>(&KIND, bytes)?;
         if about.normalisation != NORMALISATION {
             return Err(WeightsError::Normalisation { found: about.normalisation });
         }

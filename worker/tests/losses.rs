@@ -6,22 +6,10 @@
 mod common;
 
 use candle_core::{DType, Device, Tensor, Var};
-use common::{json, noise, tensors};
+use common::{assert_close, json, noise, numbers, tensors};
 use proto::spec::{Loss, LossName, Term};
 use worker::losses::Criterion;
 use worker::selftest::composed;
-
-fn numbers(value: &serde_json::Value) -> Vec<f64> {
-    value.as_array().unwrap().iter().map(|number| number.as_f64().unwrap()).collect()
-}
-
-fn assert_close(found: &[f64], expected: &[f64], tolerance: f64, what: &str) {
-    assert_eq!(found.len(), expected.len(), "{what}");
-    for (found, expected) in found.iter().zip(expected) {
-        let difference = (found - expected).abs();
-        assert!(difference <= tolerance * expected.abs().max(1e-3), "{what}: {found:e}, expected {expected:e}");
-    }
-}
 
 fn flat(tensor: &Tensor) -> Vec<f64> {
     tensor.to_dtype(DType::F64).unwrap().flatten_all().unwrap().to_vec1::<f64>().unwrap()

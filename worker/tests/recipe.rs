@@ -4,7 +4,7 @@
 mod common;
 
 use candle_core::{DType, Device, Var};
-use common::{json, noise, set_weights};
+use common::{assert_close, json, noise, numbers, set_weights};
 use proto::data::Inventory;
 use proto::extras::Rule;
 use proto::ids::ContentHash;
@@ -20,21 +20,6 @@ use worker::optimizers::{self, Schedule, gradients};
 use worker::train::{Learner, fit};
 
 const RATE: f64 = 0.02;
-
-fn numbers(value: &serde_json::Value) -> Vec<f64> {
-    value.as_array().unwrap().iter().map(|number| number.as_f64().unwrap()).collect()
-}
-
-fn assert_close(found: &[f64], expected: &[f64], tolerance: f64, what: &str) {
-    assert_eq!(found.len(), expected.len(), "{what}");
-    for (index, (found, expected)) in found.iter().zip(expected).enumerate() {
-        let difference = (found - expected).abs();
-        assert!(
-            difference <= tolerance * expected.abs().max(1e-3),
-            "{what}, {index}: {found:e}, expected {expected:e}"
-        );
-    }
-}
 
 #[test]
 fn learning_rates_are_those_of_pytorch() {

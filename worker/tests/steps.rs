@@ -4,7 +4,7 @@
 mod common;
 
 use candle_core::{DType, Device, Var};
-use common::{json, noise, set_weights};
+use common::{assert_close, json, noise, numbers, set_weights};
 use proto::ids::ContentHash;
 use proto::spec::{
     Architecture, Convolution, Data, JobSpec, LossName, Model, Optimizer, Precision, Seeds, Selection, Split, Trainer,
@@ -14,18 +14,6 @@ use std::collections::BTreeMap;
 use worker::ops::Gradients;
 use worker::optimizers::{self, Schedule};
 use worker::train::Learner;
-
-fn numbers(value: &serde_json::Value) -> Vec<f64> {
-    value.as_array().unwrap().iter().map(|number| number.as_f64().unwrap()).collect()
-}
-
-fn assert_close(found: &[f64], expected: &[f64], tolerance: f64, what: &str) {
-    assert_eq!(found.len(), expected.len(), "{what}");
-    for (found, expected) in found.iter().zip(expected) {
-        let difference = (found - expected).abs();
-        assert!(difference <= tolerance * expected.abs().max(1e-3), "{what}: {found:e}, expected {expected:e}");
-    }
-}
 
 #[test]
 fn optimizers_agree_with_pytorch() {

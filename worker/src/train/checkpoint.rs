@@ -5,17 +5,15 @@ use super::device;
 use super::fit::Session;
 use super::state::{Earlier, Progress, Selected, State};
 use crate::models::{Network, Snapshot};
-use crate::tensor_file::{self, TensorFileError};
+use crate::tensor_file::{self, Kind, TensorFileError};
 use candle_core::Tensor;
 use proto::ids::JobId;
 use proto::measure::{CaseCounts, Evaluation, Measurement};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
-/// What the file is, in its metadata.
-const KIND: &str = "checkpoint";
-/// The version of a checkpoint: another build may keep other things of a training.
-const VERSION: u32 = 1;
+/// What the file is, in its metadata. The version of a checkpoint: another build may keep other things of a training.
+const KIND: Kind = Kind::new("checkpoint", 1);
 /// What the names of the tensors begin with: the network's variables, their average, the state of the update rule, the selected weights.
 const NETWORK: &str = "network/";
 const AVERAGED: &str = "averaged/";
@@ -25,8 +23,8 @@ const SELECTED: &str = "selected/";
 /// What a checkpoint says beside its tensors.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 struct About {
-    kind: String,
-    version: u32,
+    #[serde(flatten)]
+    kind: Kind,
     job: JobId,
     progress: Progress,
     /// Steps of the update rule.
@@ -59,14 +57,6 @@ pub enum CheckpointError {
     /// It is no such file, or damaged.
     #[error(transparent)]
     File(#[from] TensorFileError),
-    /// It is of another kind or version.
-    #[error("it holds a {kind}, version {version}; this build goes on at a {KIND}, version {VERSION}")]
-    Kind {
-        /// What it holds.
-        kind: String,
-        /// Its version.
-        version: u32,
-    },
     /// It is of another job.
     #[error("it is of job {found}, not of {expected}")]
     OtherJob {
@@ -86,17 +76,8 @@ impl Checkpoint {
     /// # Errors
     /// If it is no checkpoint of this version, damaged or torn.
     pub fn decode(bytes: Vec<u8>) -> Result<Self, CheckpointError> {
-        #[derive(Deserialize)]
-        struct Head {
-            kind: String,
-            version: u32,
-        }
-        let (head, tensors) = tensor_file::decode::<serde_json::Value>(bytes)?;
-        let Head { kind, version } = Head::deserialize(&head).map_err(TensorFileError::from)?;
-        if (kind.as_str(), version) != (KIND, VERSION) {
-            return Err(CheckpointError::Kind { kind, version });
-        }
-        Ok(Self { about: serde_json::from_value(head).map_err(TensorFileError::from)?, tensors })
+        let (about, tensors) = tensor_file::decode_as(&KIND, bytes)?;
+        Ok(Self { about, tensors })
     }
 
     /// The epochs that were trained before.
@@ -137,8 +118,7 @@ impl Session<'_> {
             cases: cases.clone(),
         };
         let about = About {
-            kind: KIND.to_owned(),
-            version: VERSION,
+            kind: KIND,
             job: self.job.spec.id(),
             progress: *progress,
             steps: learner.optimizer.steps(),

@@ -28,6 +28,21 @@ pub(crate) fn json(name: &str) -> serde_json::Value {
     serde_json::from_slice(&std::fs::read(reference(name)).unwrap()).unwrap()
 }
 
+/// A list of numbers of a fixture.
+pub(crate) fn numbers(value: &serde_json::Value) -> Vec<f64> {
+    value.as_array().unwrap().iter().map(|number| number.as_f64().unwrap()).collect()
+}
+
+/// Every number is as expected, but for that share of it.
+pub(crate) fn assert_close(found: &[f64], expected: &[f64], tolerance: f64, what: &str) {
+    assert_eq!(found.len(), expected.len(), "{what}");
+    for (index, (found, expected)) in found.iter().zip(expected).enumerate() {
+        let difference = (found - expected).abs();
+        let bound = tolerance * expected.abs().max(1e-3);
+        assert!(difference <= bound, "{what}, {index}: {found:e}, expected {expected:e}");
+    }
+}
+
 /// Uniform in `offset` +- `scale`: SplitMix64 from the state `stream << 32`, whose upper 53 bits are mapped to [-1, 1).
 pub(crate) fn noise(shape: &[usize], stream: u64, scale: f64, offset: f64) -> Tensor {
     let value = |counter: u64| {

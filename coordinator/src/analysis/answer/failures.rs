@@ -56,10 +56,12 @@ fn failure(analysis: &Analysis, row: &Performance) -> String {
     sentence + "."
 }
 
-/// A verdict names the number that it lost to.
+/// A verdict names the number that it lost to. It is made of IoUs: where the metric that is shown says otherwise, its numbers say nothing of it.
 fn trivial(analysis: &Analysis, row: &Performance) -> String {
+    let agrees = |(own, mask): &(f64, f64)| if analysis.higher_is_better { own <= mask } else { own >= mask };
     let against = row
         .trivial_against
+        .filter(agrees)
         .map(|(own, mask)| format!(" ({} against {})", number(analysis, own), number(analysis, mask)));
     format!("no better than a mask that does not look at the image{}", against.unwrap_or_default())
 }

@@ -1,6 +1,6 @@
 //! The keys of the section `augmentation`.
 
-use super::{Entry, Field, choose};
+use super::{Entry, choice, choose, real, truth};
 use crate::file::Interval;
 use crate::spec::{Augmentation, Preset};
 
@@ -11,125 +11,95 @@ pub(super) const NAME: &str = "augmentation";
 const NEEDS: Option<(&str, &[&str])> = Some((NAME, &[Preset::Custom.name()]));
 
 pub(super) static ENTRIES: &[Entry] = &[
-    Entry {
-        name: NAME,
-        needs: None,
-        field: Field::Choice {
-            names: Preset::NAMES,
-            get: |job| job.augmentation.preset.name(),
-            set: |job, name| choose(&mut job.augmentation, Preset::from_name(name).map(Augmentation::from)),
-        },
-    },
-    Entry {
-        name: "augmentation.flips",
-        needs: NEEDS,
-        field: Field::Truth { get: |job| job.augmentation.flips, set: |job, truth| job.augmentation.flips = truth },
-    },
-    Entry {
-        name: "augmentation.quarter_turns",
-        needs: NEEDS,
-        field: Field::Truth {
-            get: |job| job.augmentation.quarter_turns,
-            set: |job, truth| job.augmentation.quarter_turns = truth,
-        },
-    },
-    Entry {
-        name: "augmentation.rotation",
-        needs: NEEDS,
-        field: Field::Real {
-            interval: Interval::NonNegative,
-            get: |job| job.augmentation.rotation,
-            set: |job, value| job.augmentation.rotation = value,
-        },
-    },
-    Entry {
-        name: "augmentation.scale",
-        needs: NEEDS,
-        field: Field::Real {
-            interval: Interval::NonNegative,
-            get: |job| job.augmentation.scale,
-            set: |job, value| job.augmentation.scale = value,
-        },
-    },
-    Entry {
-        name: "augmentation.shear",
-        needs: NEEDS,
-        field: Field::Real {
-            interval: Interval::NonNegative,
-            get: |job| job.augmentation.shear,
-            set: |job, value| job.augmentation.shear = value,
-        },
-    },
-    Entry {
-        name: "augmentation.elastic",
-        needs: NEEDS,
-        field: Field::Real {
-            interval: Interval::BelowOne,
-            get: |job| job.augmentation.elastic,
-            set: |job, value| job.augmentation.elastic = value,
-        },
-    },
-    Entry {
-        name: "augmentation.brightness",
-        needs: NEEDS,
-        field: Field::Real {
-            interval: Interval::Share,
-            get: |job| job.augmentation.brightness,
-            set: |job, value| job.augmentation.brightness = value,
-        },
-    },
-    Entry {
-        name: "augmentation.contrast",
-        needs: NEEDS,
-        field: Field::Real {
-            interval: Interval::Share,
-            get: |job| job.augmentation.contrast,
-            set: |job, value| job.augmentation.contrast = value,
-        },
-    },
-    Entry {
-        name: "augmentation.gamma",
-        needs: NEEDS,
-        field: Field::Real {
-            interval: Interval::NonNegative,
-            get: |job| job.augmentation.gamma,
-            set: |job, value| job.augmentation.gamma = value,
-        },
-    },
-    Entry {
-        name: "augmentation.hue",
-        needs: NEEDS,
-        field: Field::Real {
-            interval: Interval::BelowHalf,
-            get: |job| job.augmentation.hue,
-            set: |job, value| job.augmentation.hue = value,
-        },
-    },
-    Entry {
-        name: "augmentation.noise",
-        needs: NEEDS,
-        field: Field::Real {
-            interval: Interval::Share,
-            get: |job| job.augmentation.noise,
-            set: |job, value| job.augmentation.noise = value,
-        },
-    },
-    Entry {
-        name: "augmentation.blur",
-        needs: NEEDS,
-        field: Field::Real {
-            interval: Interval::NonNegative,
-            get: |job| job.augmentation.blur,
-            set: |job, value| job.augmentation.blur = value,
-        },
-    },
-    Entry {
-        name: "augmentation.cutout",
-        needs: NEEDS,
-        field: Field::Real {
-            interval: Interval::Share,
-            get: |job| job.augmentation.cutout,
-            set: |job, value| job.augmentation.cutout = value,
-        },
-    },
+    choice(
+        NAME,
+        None,
+        Preset::NAMES,
+        |job| job.augmentation.preset.name(),
+        |job, name| choose(&mut job.augmentation, Preset::from_name(name).map(Augmentation::from)),
+    ),
+    truth("augmentation.flips", NEEDS, |job| job.augmentation.flips, |job, truth| job.augmentation.flips = truth),
+    truth(
+        "augmentation.quarter_turns",
+        NEEDS,
+        |job| job.augmentation.quarter_turns,
+        |job, truth| job.augmentation.quarter_turns = truth,
+    ),
+    real(
+        "augmentation.rotation",
+        NEEDS,
+        Interval::NonNegative,
+        |job| job.augmentation.rotation,
+        |job, value| job.augmentation.rotation = value,
+    ),
+    real(
+        "augmentation.scale",
+        NEEDS,
+        Interval::NonNegative,
+        |job| job.augmentation.scale,
+        |job, value| job.augmentation.scale = value,
+    ),
+    real(
+        "augmentation.shear",
+        NEEDS,
+        Interval::NonNegative,
+        |job| job.augmentation.shear,
+        |job, value| job.augmentation.shear = value,
+    ),
+    real(
+        "augmentation.elastic",
+        NEEDS,
+        Interval::BelowOne,
+        |job| job.augmentation.elastic,
+        |job, value| job.augmentation.elastic = value,
+    ),
+    real(
+        "augmentation.brightness",
+        NEEDS,
+        Interval::Share,
+        |job| job.augmentation.brightness,
+        |job, value| job.augmentation.brightness = value,
+    ),
+    real(
+        "augmentation.contrast",
+        NEEDS,
+        Interval::Share,
+        |job| job.augmentation.contrast,
+        |job, value| job.augmentation.contrast = value,
+    ),
+    real(
+        "augmentation.gamma",
+        NEEDS,
+        Interval::NonNegative,
+        |job| job.augmentation.gamma,
+        |job, value| job.augmentation.gamma = value,
+    ),
+    real(
+        "augmentation.hue",
+        NEEDS,
+        Interval::BelowHalf,
+        |job| job.augmentation.hue,
+        |job, value| job.augmentation.hue = value,
+    ),
+    real(
+        "augmentation.noise",
+        NEEDS,
+        Interval::Share,
+        |job| job.augmentation.noise,
+        |job, value| job.augmentation.noise = value,
+    ),
+    real(
+        "augmentation.blur",
+        NEEDS,
+        Interval::NonNegative,
+        |job| job.augmentation.blur,
+        |job, value| job.augmentation.blur = value,
+    ),
+    real(
+        "augmentation.cutout",
+        NEEDS,
+        Interval::Share,
+        |job| job.augmentation.cutout,
+        |job, value| job.augmentation.cutout = value,
+    ),
 ];

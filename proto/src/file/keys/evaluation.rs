@@ -1,21 +1,15 @@
 //! The keys of the section `evaluation`.
 
-use super::{Entry, Field, choose};
+use super::{Entry, choice, choose, truth};
 use crate::spec::Postprocess;
 
 pub(super) static ENTRIES: &[Entry] = &[
-    Entry {
-        name: "evaluation.flips",
-        needs: None,
-        field: Field::Truth { get: |job| job.evaluating.flips, set: |job, truth| job.evaluating.flips = truth },
-    },
-    Entry {
-        name: "evaluation.postprocess",
-        needs: None,
-        field: Field::Choice {
-            names: Postprocess::NAMES,
-            get: |job| job.evaluating.postprocess.name(),
-            set: |job, name| choose(&mut job.evaluating.postprocess, Postprocess::from_name(name)),
-        },
-    },
+    truth("evaluation.flips", None, |job| job.evaluating.flips, |job, truth| job.evaluating.flips = truth),
+    choice(
+        "evaluation.postprocess",
+        None,
+        Postprocess::NAMES,
+        |job| job.evaluating.postprocess.name(),
+        |job, name| choose(&mut job.evaluating.postprocess, Postprocess::from_name(name)),
+    ),
 ];

@@ -1,27 +1,17 @@
 //! The keys that are always axes: they stand at the top of a job file.
 
-use super::{Entry, Field, choose};
+use super::{Entry, Field, choice, choose, real};
 use crate::file::Interval;
 use crate::spec::Architecture;
 
 pub(super) static ENTRIES: &[Entry] = &[
-    Entry {
-        name: "architecture",
-        needs: None,
-        field: Field::Choice {
-            names: Architecture::NAMES,
-            get: |job| job.architecture.name(),
-            set: |job, name| choose(&mut job.architecture, Architecture::from_name(name)),
-        },
-    },
+    choice(
+        "architecture",
+        None,
+        Architecture::NAMES,
+        |job| job.architecture.name(),
+        |job, name| choose(&mut job.architecture, Architecture::from_name(name)),
+    ),
     Entry { name: "loss", needs: None, field: Field::Loss },
-    Entry {
-        name: "learning_rate",
-        needs: None,
-        field: Field::Real {
-            interval: Interval::Positive,
-            get: |job| job.learning_rate,
-            set: |job, rate| job.learning_rate = rate,
-        },
-    },
+    real("learning_rate", None, Interval::Positive, |job| job.learning_rate, |job, rate| job.learning_rate = rate),
 ];

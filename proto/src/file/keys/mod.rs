@@ -20,10 +20,12 @@ use std::sync::LazyLock;
 pub(super) struct Entry {
     /// The path of the key, or its name at the top of a job file and under `grid`.
     pub(super) name: &'static str,
-    /// Another key, and the values of it with which this key has an effect.
-    pub(super) needs: Option<(&'static str, &'static [&'static str])>,
+    pub(super) needs: Needs,
     pub(super) field: Field,
 }
+
+/// Another key, and the values of it with which a key has an effect.
+type Needs = Option<(&'static str, &'static [&'static str])>;
 
 /// The values that a key accepts, and how to get and set them in a job. A setter ignores anything else.
 pub(super) enum Field {
@@ -58,6 +60,44 @@ pub(super) static TABLE: LazyLock<Vec<&'static Entry>> = LazyLock::new(|| {
 /// The path of a key of that name in a file.
 pub(super) fn path(name: &'static str) -> &'static str {
     if name == augmentation::NAME { "augmentation.preset" } else { name }
+}
+
+/// A key with names as values.
+const fn choice(
+    name: &'static str,
+    needs: Needs,
+    names: &'static [&'static str],
+    get: fn(&JobSpec) -> &'static str,
+    set: fn(&mut JobSpec, &str),
+) -> Entry {
+    Entry { name, needs, field: Field::Choice { names, get, set } }
+}
+
+/// A key that is true or false.
+const fn truth(name: &'static str, needs: Needs, get: fn(&JobSpec) -> bool, set: fn(&mut JobSpec, bool)) -> Entry {
+    Entry { name, needs, field: Field::Truth { get, set } }
+}
+
+/// A key with whole numbers as values.
+const fn whole(
+    name: &'static str,
+    needs: Needs,
+    range: RangeInclusive<u32>,
+    get: fn(&JobSpec) -> u32,
+    set: fn(&mut JobSpec, u32),
+) -> Entry {
+    Entry { name, needs, field: Field::Whole { range, get, set } }
+}
+
+/// A key with real numbers as values.
+const fn real(
+    name: &'static str,
+    needs: Needs,
+    interval: Interval,
+    get: fn(&JobSpec) -> f64,
+    set: fn(&mut JobSpec, f64),
+) -> Entry {
+    Entry { name, needs, field: Field::Real { interval, get, set } }
 }
 
 fn choose<T>(field: &mut T, choice: Option<T>) {
