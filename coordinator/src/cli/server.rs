@@ -5,7 +5,7 @@ use super::client::DEFAULT_STORE;
 use super::protection::{Protection, ProtectionArgs};
 use crate::driver::{self, Handle};
 use crate::scheduler::Limits;
-use crate::serve::{ServeError, Settings, serve};
+use crate::serve::{Settings, serve};
 use crate::store::{Store, StoreError};
 use crate::weights::{self, WeightsError};
 use proto::artifact_store::ArtifactStore;
@@ -87,7 +87,7 @@ pub struct Server {
     pub address: SocketAddr,
     protection: Protection,
     driver: JoinHandle<Result<(), StoreError>>,
-    services: Task<Result<(), ServeError>>,
+    services: Task<Result<(), tonic::transport::Error>>,
 }
 
 impl Server {
@@ -111,7 +111,8 @@ impl Server {
         let limits = Limits { lease_ms, forget_ms, only, progress_ms };
         let (handle, driver) = driver::start(store, limits)?;
         let settings = Settings { lease: args.lease, store: args.store.clone(), artifacts, guard: protection.guard() };
-        let services = tokio::spawn(serve(listener, handle.clone(), settings, std::future::pending()));
+        let no_tls = |error| CliError::Internal(format!("no TLS with these certificates: {error}"));
+        let services = tokio::spawn(serve(listener, handle.clone(), settings).map_err(no_tls)?);
         Ok(Self { handle, address, protection, driver, services })
     }
 

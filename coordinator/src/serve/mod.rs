@@ -26,7 +26,7 @@ use std::time::Duration;
 use tokio::net::TcpListener;
 use tonic::Status;
 use tonic::service::Routes;
-use tonic::transport::Server;
+use tonic::transport::{self, Server};
 use tonic_reflection::server::v1::{ServerReflection, ServerReflectionServer};
 
 pub use access::Guard;
@@ -49,27 +49,16 @@ pub struct Settings {
     pub guard: Guard,
 }
 
-/// Why the services ended.
-#[derive(Debug, thiserror::Error)]
-pub enum ServeError {
-    /// The listener failed.
-    #[error(transparent)]
-    Transport(#[from] tonic::transport::Error),
-    /// There is no TLS.
-    #[error(transparent)]
-    Tls(#[from] rustls::Error),
-}
-
-/// Serves on `listener` until `shutdown`; over TLS if there are certificates. `access` says who may call what.
+/// Accepts connections on `listener`, over TLS if there are certificates, and serves them in the future that it returns.
+/// Whoever says that it listens has by then all files that the system allows.
 ///
 /// # Errors
-/// If the listener or TLS fails.
-pub async fn serve(
+/// If the certificates make no TLS; later, if the listener fails.
+pub fn serve(
     listener: TcpListener,
     handle: Handle,
     settings: Settings,
-    shutdown: impl Future<Output = ()>,
-) -> Result<(), ServeError> {
+) -> Result<impl Future<Output = Result<(), transport::Error>>, rustls::Error> {
     let health = health::service(handle.keeps());
     let keeper = match &settings.guard {
         Guard::Certificates(keeper) => Some(Arc::clone(keeper)),
@@ -87,7 +76,7 @@ pub async fn serve(
         // nothing of a sweep depends on it
         Err(error) => tracing::error!(%error, "no reflection service"),
     }
-    Server::builder()
+    let serving = Server::builder()
         .http2_keepalive_interval(Some(KEEPALIVE))
         .http2_keepalive_timeout(Some(KEEPALIVE))
         .max_concurrent_streams(MAX_CALLS)
@@ -96,9 +85,8 @@ pub async fn serve(
         .layer(GreetingLayer)
         .layer(AccessLayer::new(settings.guard))
         .add_routes(services)
-        .serve_with_incoming_shutdown(incoming::admitted(listener, tls), shutdown)
-        .await?;
-    Ok(())
+        .serve_with_incoming(incoming::admitted(listener, tls));
+    Ok(serving)
 }
 
 /// Tells clients what the services are, from the `.proto` files.

@@ -18,9 +18,9 @@ pub struct Args {
 /// If the address or the store cannot be used, or the store fails.
 pub async fn run(args: Args) -> Result<(), CliError> {
     let server = Server::start(&args.server, None).await?;
+    let mut interrupts = interrupted()?;
     let mut progress = Progress::new();
     progress.say(&format!("listening on {}, store {}", server.address, args.server.store.display()));
-    let mut interrupts = interrupted()?;
     let mut views = server.handle.status();
     loop {
         let view = views.borrow_and_update().clone();
