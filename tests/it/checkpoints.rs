@@ -139,29 +139,36 @@ fn a_drained_job_goes_on_where_the_worker_left_it() {
     assert_nothing_is_trained_twice(&by_attempt(&lab.rows("measurements"), &rows[0]["job"]));
 }
 
+/// A checkpoint of a job that is no other test's, and that job: its worker ends long before its epochs do.
+fn stray() -> (Vec<u8>, String) {
+    let lab = Lab::new();
+    lab.write(&sweep(1, true).replace(&format!("epochs: {EPOCHS}"), "epochs: 5000"));
+    let coordinator = lab.serve(&["--lease", "1h"]);
+    lab.submit(&coordinator.url, &[]);
+    let mut worker = worker(&lab, &coordinator, "w");
+    has_come_to(&lab, &coordinator, "w", 2);
+    worker.signal(Signal::TERM);
+    worker.wait().expect(0);
+    let (path, bytes) = contents(&lab.path("shared/checkpoints")).pop_first().unwrap();
+    (bytes, path.iter().next().unwrap().to_string_lossy().into_owned())
+}
+
 #[test]
 fn what_is_no_checkpoint_of_the_job_is_passed_over() {
     let (rows, ..) = uninterrupted(2);
-    let job = |index: usize| checkpoints_of(rows[index]["job"].parse().unwrap());
+    let (bytes, owner) = stray();
     let lab = Lab::new();
     lab.write(&sweep(2, true));
-    // a job is killed so that it leaves its checkpoint, which is then put where another job looks
-    let coordinator = lab.serve(&["--lease", "1h"]);
+    let coordinator = lab.serve(&[]);
     lab.submit(&coordinator.url, &[]);
-    let mut first = worker(&lab, &coordinator, "first");
-    has_come_to(&lab, &coordinator, "first", 3);
-    first.signal(Signal::TERM);
-    first.wait().expect(0);
-    let checkpoints = lab.path("shared");
-    let (own, bytes) = contents(&checkpoints.join("checkpoints")).pop_first().unwrap();
-    let owner = own.iter().next().unwrap().to_string_lossy().into_owned();
-    let other = if job(0).ends_with(&owner) { job(1) } else { job(0) };
-    fs::create_dir_all(checkpoints.join(&other)).unwrap();
-    fs::write(checkpoints.join(&other).join("7-other.safetensors"), &bytes).unwrap();
-    fs::write(checkpoints.join("checkpoints").join(&own), &bytes[..bytes.len() - 5]).unwrap();
-    let mut second = worker(&lab, &coordinator, "second");
-    second.says("is not used: not a whole safetensors file");
-    second.says(&format!("is not used: it is of job {owner}, not of"));
+    for (row, file) in rows.iter().zip([&bytes[..], &bytes[..bytes.len() - 5]]) {
+        let folder = lab.path("shared").join(checkpoints_of(row["job"].parse().unwrap()));
+        fs::create_dir_all(&folder).unwrap();
+        fs::write(folder.join("7-other.safetensors"), file).unwrap();
+    }
+    let mut worker = worker(&lab, &coordinator, "w");
+    worker.says("is not used: not a whole safetensors file");
+    worker.says(&format!("is not used: it is of job {owner}, not of"));
     coordinator.ended(&lab);
     assert_eq!(comparable(&lab.check_complete(2)), comparable(&rows));
 }

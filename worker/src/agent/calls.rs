@@ -324,6 +324,10 @@ impl State {
         // what did not come from the coordinator has a cause on the way there
         let complaint = if status.source().is_some() { Complaint::NotReached } else { Complaint::TakesNothing };
         self.complain(now, complaint, status);
+        // the calls of all slots fail together: that is one failure
+        if self.quiet_until.is_some_and(|until| now < until) {
+            return;
+        }
         let longest = FIRST_BACKOFF.saturating_mul(1 << self.failures.min(10)).min(MAX_BACKOFF);
         self.failures += 1;
         let wait = longest.mul_f64(0.1 + 0.9 * self.chance());
@@ -335,5 +339,26 @@ impl State {
     fn chance(&self) -> f64 {
         let hash = Token::of(format!("{} {}", self.id, self.last_call).as_bytes());
         (hash.0 >> 64) as f64 / u64::MAX as f64
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::agent::state::tests::profile;
+    use proto::ids::WorkerId;
+
+    #[test]
+    fn calls_that_fail_together_are_one_failure() {
+        let start = Instant::now();
+        let mut state = State::new(profile(8), WorkerId(1), start);
+        let lost = Status::unavailable("lost");
+        (0..8).for_each(|_| state.failed(start, &lost));
+        assert!(state.quiet_until <= Some(start + FIRST_BACKOFF), "{:?}", state.quiet_until);
+        // once the pause is over, the next failure doubles it
+        let later = start + FIRST_BACKOFF;
+        state.failed(later, &lost);
+        assert_eq!(state.failures, 2);
+        assert!(Some(later) < state.quiet_until && state.quiet_until <= Some(later + 2 * FIRST_BACKOFF));
     }
 }

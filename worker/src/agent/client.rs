@@ -20,6 +20,7 @@ use proto::wire::{
 };
 use std::error::Error as _;
 use std::io;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::task::spawn_blocking;
@@ -67,8 +68,9 @@ struct Inner {
 enum Way {
     /// By what it was given.
     Given,
-    /// By the token that a coordinator of this user has made, if there is one.
-    Found { url: String, secret: Mutex<Option<Secret>> },
+    /// By the token that a coordinator of this user has made, if there is one. It is in doubt once a call was lost: a coordinator that
+    /// has started anew has made another.
+    Found { url: String, secret: Mutex<Option<Secret>>, in_doubt: AtomicBool },
     /// By its certificate.
     Enrolled(Box<Enrolment>),
 }
@@ -87,7 +89,8 @@ pub(super) fn connect(url: &str, credential: Option<Credential>) -> Result<Clien
         }
         (_, secret) => {
             let fleet = fleet(settings(target.endpoint).connect_lazy(), secret.as_ref())?;
-            let found = Way::Found { url: url.to_owned(), secret: Mutex::new(secret) };
+            let in_doubt = AtomicBool::new(false);
+            let found = Way::Found { url: url.to_owned(), secret: Mutex::new(secret), in_doubt };
             (WorkerId(rand::random()), fleet, if is_given { Way::Given } else { found })
         }
     };
@@ -132,13 +135,19 @@ impl Client {
         self.answer(result).await
     }
 
-    /// What calls go through, with a certificate that is valid.
+    /// What calls go through, with a certificate or a token that is valid.
     async fn ready(&self) -> Result<Fleet, Status> {
-        if let Way::Enrolled(enrolment) = &self.0.way
-            && let Some(channel) = enrolment.refresh().await?
-        {
-            let fleet = fleet(channel, None).map_err(|error| Status::internal(error.to_string()))?;
-            self.replace(fleet);
+        match &self.0.way {
+            Way::Enrolled(enrolment) => {
+                if let Some(channel) = enrolment.refresh().await? {
+                    let fleet = fleet(channel, None).map_err(|error| Status::internal(error.to_string()))?;
+                    self.replace(fleet);
+                }
+            }
+            Way::Found { url, secret, in_doubt } if in_doubt.swap(false, Ordering::Relaxed) => {
+                self.look_again(url, secret);
+            }
+            Way::Found { .. } | Way::Given => {}
         }
         Ok(self.0.fleet.lock().unwrap_or_else(PoisonError::into_inner).clone())
     }
@@ -154,10 +163,15 @@ impl Client {
                 enrolment.forget().await;
                 Err(Status::unavailable(status.message()))
             }
-            (Way::Found { url, secret }, Err(status)) if status.code() == Code::Unauthenticated => {
+            (Way::Found { url, secret, .. }, Err(status)) if status.code() == Code::Unauthenticated => {
                 Err(self.look_again(url, secret).unwrap_or(status))
             }
-            (_, Err(status)) => Err(self.explained(status).await),
+            (way, Err(status)) => {
+                if let Way::Found { in_doubt, .. } = way {
+                    in_doubt.store(status.source().is_some(), Ordering::Relaxed);
+                }
+                Err(self.explained(status).await)
+            }
             (_, Ok(response)) => Ok(response),
         }
     }

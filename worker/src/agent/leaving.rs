@@ -66,23 +66,12 @@ impl State {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::agent::state::Profile;
+    use crate::agent::state::{Profile, tests::profile};
     use proto::ids::WorkerId;
-    use std::collections::BTreeMap;
 
     #[test]
     fn a_worker_with_nothing_to_do_goes_after_its_time() {
-        let text = String::new;
-        let profile = Profile {
-            coordinator: text(),
-            name: text(),
-            host: text(),
-            device: text(),
-            slots: 1,
-            simulated: true,
-            roots: BTreeMap::new(),
-            idle_timeout: Some(Duration::from_secs(5)),
-        };
+        let profile = Profile { idle_timeout: Some(Duration::from_secs(5)), ..profile(1) };
         let (start, second) = (Instant::now(), Duration::from_secs(1));
         let mut state = State::new(profile.clone(), WorkerId(1), start);
         state.due(start);

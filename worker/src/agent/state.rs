@@ -145,7 +145,7 @@ pub struct State {
     pub(super) finds: Finds,
     pub(super) unsent_offers: Vec<Dataset>,
     pub(super) notices: Vec<String>,
-    /// Calls that have failed since one was answered.
+    /// Failures since a call was answered; calls that fail together are one.
     pub(super) failures: u32,
     /// What was said last of a coordinator that does not do its part, until it does.
     pub(super) complaint: Option<Complaint>,
@@ -359,6 +359,26 @@ impl State {
                 median_ms = median.as_secs_f64() * 1e3,
                 "slots waited for their next job"
             );
+        }
+    }
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+
+    /// A simulated worker of that many slots.
+    pub(in crate::agent) fn profile(slots: usize) -> Profile {
+        let text = String::new;
+        Profile {
+            coordinator: text(),
+            name: text(),
+            host: text(),
+            device: text(),
+            slots,
+            simulated: true,
+            roots: BTreeMap::new(),
+            idle_timeout: None,
         }
     }
 }
