@@ -9,11 +9,13 @@
 //! A running coordinator has one [`Analyst`]. It makes one table at a time, on threads of low priority, so that workers are answered
 //! meanwhile as fast as without it. It keeps its last analysis until the results have changed.
 
+use crate::analysis::answer::{self as sentences, Answer};
 use crate::analysis::comparison::{Analysis, Options};
 use crate::analysis::observations::from_results;
 use crate::publish::{self, Asked, PublishError};
+use crate::report::parts::name_for_people;
 use crate::results::{self, JobError, MeasurementRow, ResultsError, RowState, SweepResults};
-use crate::store::Reader;
+use crate::store::{Reader, StoreError};
 use crate::tables::export::{Format, render};
 use crate::tables::table::Table;
 use crate::tables::{self, About, Analysed, Shape, ShapeError, TableKind};
@@ -161,6 +163,17 @@ impl Maker {
     }
 }
 
+/// A sweep as people look at it.
+#[derive(Debug)]
+pub struct Study {
+    /// Its results, without the pixels of the cases of models.
+    pub results: SweepResults,
+    /// Its scores, and what they come to; candidates bear the names that tell them apart.
+    pub analysed: Analysed,
+    /// The same in sentences.
+    pub answer: Answer,
+}
+
 /// Makes the tables of one store.
 #[derive(Debug)]
 pub struct Analyst {
@@ -192,10 +205,7 @@ impl Analyst {
     /// # Errors
     /// Those of [`answer`], and if there are no threads.
     pub fn answer(&mut self, question: &Question) -> Result<Written, TableError> {
-        let threads = match self.threads.take() {
-            Some(threads) => threads,
-            None => ThreadPoolBuilder::new().thread_name(|_| "analyst".to_owned()).start_handler(give_way).build()?,
-        };
+        let threads = self.threads()?;
         let made = threads.install(|| {
             let reader = Reader::open(&self.store).map_err(ResultsError::from)?;
             match Maker::of(question.rows) {
@@ -216,6 +226,33 @@ impl Analyst {
     /// If the store cannot be read, no or several ids begin so, or the job is simulated.
     pub fn job_file(&self, prefix: &str) -> Result<String, JobError> {
         results::job_file(&Reader::open(&self.store)?, prefix)
+    }
+
+    /// A sweep as it stands, analysed, under the names that people give things; of the one submitted last if the name is empty.
+    ///
+    /// # Errors
+    /// If the store cannot be read, has no such sweep, or there are no threads.
+    pub fn study(&mut self, sweep: &str) -> Result<Study, TableError> {
+        let threads = self.threads()?;
+        let made = threads.install(|| {
+            let reader = Reader::open(&self.store).map_err(ResultsError::from)?;
+            let fact = reader.last_fact().map_err(ResultsError::from)?;
+            let mut results = results::read(&reader, sweep)?;
+            let mut analysed = (*self.analysis_of(sweep, fact, &mut results)).clone();
+            name_for_people(&mut analysed);
+            let answer = sentences::answer(&analysed.analysis);
+            Ok(Study { results, analysed, answer })
+        });
+        self.threads = Some(threads);
+        made
+    }
+
+    /// Reads of the store what `read` reads, one reader at a time.
+    ///
+    /// # Errors
+    /// If the store cannot be read.
+    pub fn read<T, E: From<StoreError>>(&self, read: impl FnOnce(&Reader) -> Result<T, E>) -> Result<T, E> {
+        read(&Reader::open(&self.store)?)
     }
 
     /// The log of the only job whose id begins with `prefix`.
@@ -239,6 +276,14 @@ impl Analyst {
         publish::files(&reader, asked, each)
     }
 
+    /// Its threads, to be put back.
+    fn threads(&mut self) -> Result<ThreadPool, ThreadPoolBuildError> {
+        match self.threads.take() {
+            Some(threads) => Ok(threads),
+            None => ThreadPoolBuilder::new().thread_name(|_| "analyst".to_owned()).start_handler(give_way).build(),
+        }
+    }
+
     /// The analysis of a sweep: the one that is kept, unless the results have changed.
     fn analysed(&mut self, reader: &Reader, sweep: &str) -> Result<Arc<Analysed>, ResultsError> {
         // facts that come while the results are read are of the next version
@@ -246,11 +291,15 @@ impl Analyst {
         if let Some(kept) = self.kept.as_ref().filter(|kept| kept.sweep == sweep && kept.fact == fact) {
             return Ok(Arc::clone(&kept.analysed));
         }
+        Ok(self.analysis_of(sweep, fact, &mut results::read(reader, sweep)?))
+    }
+
+    /// The analysis of the results that a sweep has by a fact: the one that is kept, if its scores are the same. They lose their cases.
+    fn analysis_of(&mut self, sweep: &str, fact: i64, results: &mut SweepResults) -> Arc<Analysed> {
         let kept = self.kept.take();
-        let results = results::read(reader, sweep)?;
-        let (about, observations) = (About::analysis(&results.head), from_results::observations(&results));
+        let (about, observations) = (About::analysis(&results.head), from_results::observations(results));
         let jobs = results.jobs.len();
-        drop(results);
+        results.forget_cases();
         // most facts are no results of this sweep
         let is_same = |kept: &Kept| kept.analysed.about == about && kept.analysed.observations == observations;
         let analysed = match kept.filter(is_same) {
@@ -263,7 +312,7 @@ impl Analyst {
         if jobs <= MAX_KEPT_JOBS {
             self.kept = Some(Kept { sweep: sweep.to_owned(), fact, analysed: Arc::clone(&analysed) });
         }
-        Ok(analysed)
+        analysed
     }
 }
 

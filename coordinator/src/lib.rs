@@ -15,7 +15,9 @@
 //!  tables     results, analysis -> tables -> text                   pure
 //!  report     results, analysis -> one page                         pure
 //!  text       numbers and plurals for people                        pure
+//!  outlook    how sweeps and workers stand, in words                pure
 //!  analyst    store -> the table that somebody asks for
+//!  page       status, analyst -> the live page, for browsers on this machine
 //!  publish    store -> the files of a report
 //!  weights    store -> the weights that jobs have kept
 //!  salvage    damaged store -> what is sound of it
@@ -31,6 +33,8 @@ pub mod cli;
 pub mod driver;
 pub mod identity;
 pub mod merge;
+pub mod outlook;
+pub mod page;
 pub mod plan;
 pub mod publish;
 pub mod race;

@@ -2,8 +2,8 @@
 
 use clap::{Parser, Subcommand};
 use coordinator::cli::commands::{
-    analyze, cancel, certs, delete, job, jobs, log, plan, report, retry, run, serve, status, store, submit, tables,
-    watch, weights,
+    analyze, cancel, certs, delete, job, jobs, log, page, plan, report, retry, run, serve, status, store, submit,
+    tables, watch, weights,
 };
 use coordinator::cli::progress::Log;
 use coordinator::cli::{CliError, exit};
@@ -44,6 +44,7 @@ enum Command {
     Delete(delete::Args),
     Tables(tables::Args),
     Report(report::Args),
+    Page(page::Args),
     Weights(weights::Args),
     Analyze(analyze::Args),
     Store(store::Args),
@@ -98,6 +99,7 @@ async fn dispatch(cli: Cli) -> Result<u8, CliError> {
         Some(Command::Delete(args)) => delete::run(args).await?,
         Some(Command::Tables(args)) => tables::run(args).await?,
         Some(Command::Report(args)) => report::run(args).await?,
+        Some(Command::Page(args)) => page::run(args).await?,
         Some(Command::Weights(args)) => weights::run(args).await?,
         Some(Command::Analyze(args)) => analyze::run(&args)?,
         Some(Command::Certs(args)) => certs::run(args)?,

@@ -112,6 +112,17 @@ fn the_store_knows_no_decisions_and_the_driver_no_wire() {
 }
 
 #[test]
+fn the_page_reads_what_others_publish() {
+    let makers = ["crate::driver", "crate::scheduler", "crate::store", "crate::serve", "crate::cli", "crate::publish"];
+    assert_knows_not(&["coordinator/src/page"], &makers);
+    assert_knows_not(&["coordinator/src/page"], &["tonic", "proto::wire", "rusqlite"]);
+    // views are made of what the desk gives them
+    let outside = ["tokio", "spawn_blocking", "std::fs", "std::net", "Instant", "SystemTime"];
+    assert_knows_not(&["coordinator/src/page/views"], &outside);
+    assert_knows_not(&["coordinator/src/outlook.rs"], &["tokio", "crate::cli", "crate::page", "crate::scheduler"]);
+}
+
+#[test]
 fn what_trains_knows_no_fleet() {
     let training = [
         "train",

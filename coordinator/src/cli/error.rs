@@ -78,6 +78,24 @@ pub enum CliError {
         /// Why.
         source: io::Error,
     },
+    /// Listening for the live page failed.
+    #[error(
+        "cannot serve the live page on {address}: {source}: choose another address with --page, or give --page none"
+    )]
+    PageListen {
+        /// The address.
+        address: SocketAddr,
+        /// Why.
+        source: io::Error,
+    },
+    /// The live page would be reached from other machines.
+    #[error(
+        "the live page is not encrypted, so it is served to this machine only: give --page 127.0.0.1:{port}, and on the other machine run ssh -L {port}:127.0.0.1:{port} HOST"
+    )]
+    PageExposed {
+        /// The port.
+        port: u16,
+    },
     /// The address can be reached from other machines, and nothing protects it.
     #[error(
         "{address} can be reached from other machines: give --certs DIR, made by coordinator certs DIR, or --insecure-listen (with --token-file FILE) on a network you trust"
@@ -248,6 +266,8 @@ impl CliError {
             | Self::Data { .. }
             | Self::Listen { .. }
             | Self::Exposed { .. }
+            | Self::PageListen { .. }
+            | Self::PageExposed { .. }
             | Self::Identity(_)
             | Self::Token(_)
             | Self::TokenOfCerts { .. }

@@ -14,6 +14,7 @@ pub mod local;
 pub mod offline;
 pub mod output;
 mod pace;
+pub mod page;
 mod pilot;
 pub mod progress;
 mod protection;

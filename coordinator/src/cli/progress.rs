@@ -1,6 +1,8 @@
 //! Progress for people, on the standard error: a block that redraws itself on a terminal, a line now and then elsewhere.
 
 use super::{CliError, exit};
+pub use crate::outlook::find;
+use crate::outlook::{counts, of_worker, outlook};
 use crate::results::ResultsError;
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use proto::status::{Status, SweepState, SweepStatus, WorkerStatus};
@@ -190,15 +192,6 @@ impl Block {
     }
 }
 
-/// The sweep of that name, or the one submitted last if it is empty.
-#[must_use]
-pub fn find<'a>(view: &'a Status, sweep: &str) -> Option<&'a SweepStatus> {
-    match sweep {
-        "" => view.sweeps.last(),
-        name => view.sweeps.iter().find(|sweep| sweep.sweep == name),
-    }
-}
-
 /// Checks that there is a sweep of that name; none means any.
 ///
 /// # Errors
@@ -248,54 +241,11 @@ fn line(view: &Status, sweep: &SweepStatus) -> String {
     format!("{}: {}", sweep.sweep, outlook(view, sweep))
 }
 
-/// How many jobs are where.
-fn counts(sweep: &SweepStatus) -> String {
-    let SweepStatus { succeeded, jobs, running, failed, dropped, .. } = sweep;
-    let mut text = format!("{succeeded}/{jobs} jobs done, {running} running, {failed} failed");
-    if *dropped > 0 {
-        let _ = write!(text, ", {dropped} dropped");
-    }
-    if sweep.cancelled > 0 {
-        let _ = write!(text, ", {} cancelled", sweep.cancelled);
-    }
-    if sweep.simulated {
-        text.push_str(" (simulated)");
-    }
-    text
-}
-
-/// How many jobs are where, and what is to be expected.
-fn outlook(view: &Status, sweep: &SweepStatus) -> String {
-    let mut text = counts(sweep);
-    match sweep.state {
-        SweepState::WaitingForData if view.workers.is_empty() => text.push_str(", waiting for workers"),
-        SweepState::WaitingForData => text.push_str(", waiting for a worker that has the data set"),
-        SweepState::Running if view.workers.is_empty() => text.push_str(", waiting for workers"),
-        SweepState::Running => {
-            let left = sweep.epochs.saturating_sub(sweep.epochs_done);
-            if view.epochs_per_second > 0.0 {
-                let seconds = (left as f64 / view.epochs_per_second).ceil().min(1e9);
-                let time = humantime::format_duration(Duration::from_secs(seconds as u64));
-                let _ = write!(text, ", {:.1} epochs/s, {time} left", view.epochs_per_second);
-            }
-        }
-        SweepState::Ended => text.push_str(", ended"),
-        SweepState::Rejected => text.push_str(", rejected"),
-    }
-    text
-}
-
 fn worker_line(view: &Status, worker: &WorkerStatus) -> String {
     let mut text = format!("  {}", worker.name);
-    if !worker.connected {
-        text.push_str(" (not connected)");
-    }
-    if let (true, Some(seen)) = (worker.silent, worker.last_seen_ms) {
-        let silence = humantime::format_duration(Duration::from_secs(view.at_ms.saturating_sub(seen) / 1000));
-        let _ = write!(text, " (silent for {silence}, last seen at {})", clock(seen));
-    }
-    if worker.quarantined {
-        text.push_str(" (quarantined)");
+    for words in of_worker(view, worker) {
+        // writing to a string cannot fail
+        let _ = write!(text, " ({words})");
     }
     if worker.running.is_empty() && !worker.silent {
         text.push_str("  idle");
@@ -304,12 +254,6 @@ fn worker_line(view: &Status, worker: &WorkerStatus) -> String {
         let _ = write!(text, "  {} epoch {}/{}", job.label, job.epoch, job.epochs);
     }
     text
-}
-
-/// The time of the day, in UTC, of so many milliseconds since 1970.
-fn clock(ms: u64) -> String {
-    let [hours, minutes, seconds] = [ms / 3_600_000 % 24, ms / 60_000 % 60, ms / 1000 % 60];
-    format!("{hours:02}:{minutes:02}:{seconds:02} UTC")
 }
 
 #[cfg(test)]
@@ -346,10 +290,5 @@ mod tests {
             progress.unsaid(&view, &later.iter().collect::<Vec<_>>()),
             ["b: 1/2 jobs done, 0 running, 0 failed, waiting for workers"]
         );
-    }
-
-    #[test]
-    fn the_time_of_the_day_is_that_of_utc() {
-        assert_eq!(clock(1_000_000_000_000), "01:46:40 UTC");
     }
 }

@@ -2,8 +2,11 @@
 
 use super::CliError;
 use super::client::DEFAULT_STORE;
+use super::page::{self, PageArgs};
 use super::protection::{Protection, ProtectionArgs};
+use crate::analyst::Analyst;
 use crate::driver::{self, Handle};
+use crate::page::Page;
 use crate::scheduler::Limits;
 use crate::serve::{Settings, serve};
 use crate::store::{Store, StoreError};
@@ -12,9 +15,11 @@ use proto::artifact_store::ArtifactStore;
 use std::ffi::OsString;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs};
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 use tokio::net::TcpListener;
+use tokio::sync::Mutex;
 use tokio::task::JoinHandle as Task;
 
 /// Where the coordinator listens and what it keeps.
@@ -32,6 +37,9 @@ pub struct ServerArgs {
     /// What callers must show.
     #[command(flatten)]
     pub protection: ProtectionArgs,
+    /// The live page.
+    #[command(flatten)]
+    pub page: PageArgs,
     /// Time after which a silent worker loses its jobs
     #[arg(long, value_name = "TIME", default_value = "30s", value_parser = lease_time)]
     pub lease: Duration,
@@ -50,7 +58,7 @@ impl ServerArgs {
 }
 
 /// An address, or a name of this machine with a port. Of several addresses of a name the first of IPv4, as it is the one that others try.
-fn listen_address(text: &str) -> Result<SocketAddr, String> {
+pub(super) fn listen_address(text: &str) -> Result<SocketAddr, String> {
     const EXPECTED: &str = "expected HOST:PORT, such as 0.0.0.0:7070, or :PORT";
     if let Ok(address) = text.parse() {
         return Ok(address);
@@ -88,6 +96,8 @@ pub struct Server {
     protection: Protection,
     driver: JoinHandle<Result<(), StoreError>>,
     services: Task<Result<(), tonic::transport::Error>>,
+    /// The live page ends with this.
+    _page: Option<Page>,
 }
 
 impl Server {
@@ -101,6 +111,7 @@ impl Server {
         let failed = |source| CliError::Listen { address: args.listen, source };
         let listener = TcpListener::bind(args.listen).await.map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?;
+        let page = args.page.bind().await?;
         let protection = prepared.at(address)?;
         let mut store = Store::open(&args.store)?;
         store.announce(&url(address, protection.is_tls()))?;
@@ -110,10 +121,15 @@ impl Server {
         let progress_ms = args.progress_timeout.map(|time| time.as_millis() as u64);
         let limits = Limits { lease_ms, forget_ms, only, progress_ms };
         let (handle, driver) = driver::start(store, limits)?;
-        let settings = Settings { lease: args.lease, store: args.store.clone(), artifacts, guard: protection.guard() };
+        let analyst = Arc::new(Mutex::new(Analyst::new(args.store.clone())));
+        let named = format!("--coordinator {}", url(address, protection.is_tls()));
+        let page =
+            page.map(|page| page::serve(page, page::source(handle.status(), &analyst, named, true))).transpose()?;
+        let (lease, store, guard) = (args.lease, args.store.clone(), protection.guard());
+        let settings = Settings { lease, store, artifacts, analyst, guard };
         let no_tls = |error| CliError::Internal(format!("no TLS with these certificates: {error}"));
         let services = tokio::spawn(serve(listener, handle.clone(), settings).map_err(no_tls)?);
-        Ok(Self { handle, address, protection, driver, services })
+        Ok(Self { handle, address, protection, driver, services, _page: page })
     }
 
     /// The address for programs on this machine.

@@ -52,7 +52,9 @@ pub fn start(store: Store, limits: Limits) -> Result<(Handle, JoinHandle<Result<
     if let Some(reader) = unchecked {
         check_beside(reader, requests.clone());
     }
-    let (status_sender, status) = watch::channel(Arc::new(core.state().status()));
+    let began_ms = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_millis() as u64);
+    let first = Status { at_ms: began_ms, ..core.state().status() };
+    let (status_sender, status) = watch::channel(Arc::new(first));
     let (work_sender, work) = watch::channel(0);
     let (keeps_sender, keeps) = watch::channel(true);
     let driver = Driver {
@@ -61,7 +63,7 @@ pub fn start(store: Store, limits: Limits) -> Result<(Handle, JoinHandle<Result<
         checkpointed: Instant::now(),
         inbox,
         started: Instant::now(),
-        began_ms: SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_millis() as u64),
+        began_ms,
         status: status_sender,
         view_published: Instant::now(),
         view_stale: false,

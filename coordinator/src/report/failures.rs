@@ -29,14 +29,15 @@ pub(super) fn section(material: &Material<'_>, lineup: &Lineup<'_>) -> Markup {
                     a score counts in every mean with that score; one without a score is counted here and in the \
                     column n, never as a silent gap."
                 }
-                (by_candidate(lineup))
+                (verdicts(lineup))
                 (by_job(material, lineup, &troubled))
             }
         }
     }
 }
 
-fn by_candidate(lineup: &Lineup<'_>) -> Markup {
+/// Of each candidate, how many of its jobs left no trained model.
+pub(crate) fn verdicts(lineup: &Lineup<'_>) -> Markup {
     let rows = lineup
         .order
         .iter()
@@ -105,7 +106,7 @@ fn evidence(job: &JobRow) -> Option<(String, String)> {
 }
 
 /// The numbers that a verdict is seen by.
-fn signs(ScoredResult { result, .. }: &ScoredResult) -> String {
+pub(crate) fn signs(ScoredResult { result, .. }: &ScoredResult) -> String {
     let test = result.test.scores();
     let number = |score: Option<f64>| score.map_or("none".to_owned(), |score| signed(score, 3));
     let rules: Vec<_> = result.extras.evidence.iter().map(ToString::to_string).collect();

@@ -3,10 +3,10 @@
 use maud::{Markup, html};
 
 /// A column: its head, and whether it holds numbers, which are aligned at the right.
-pub(super) type Head<'a> = (&'a str, bool);
+pub(crate) type Head<'a> = (&'a str, bool);
 
 /// A table with a caption. The first column names the rows.
-pub(super) fn table(caption: &str, heads: &[Head<'_>], rows: &[Vec<Markup>]) -> Markup {
+pub(crate) fn table(caption: &str, heads: &[Head<'_>], rows: &[Vec<Markup>]) -> Markup {
     let class = |is_number: bool| is_number.then_some("number");
     html! {
         (sideways())
@@ -30,11 +30,11 @@ pub(super) fn table(caption: &str, heads: &[Head<'_>], rows: &[Vec<Markup>]) -> 
 }
 
 /// What small screens say above something that is wider than they are.
-pub(super) fn sideways() -> Markup {
+pub(crate) fn sideways() -> Markup {
     html! { p class="hint" aria-hidden="true" { "\u{2194} goes on sideways" } }
 }
 
 /// A cell of text.
-pub(super) fn cell(text: impl AsRef<str>) -> Markup {
+pub(crate) fn cell(text: impl AsRef<str>) -> Markup {
     html! { (text.as_ref()) }
 }

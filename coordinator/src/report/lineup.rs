@@ -30,7 +30,7 @@ pub struct Lineup<'a> {
 
 /// The place of a row against the best: its colour.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Against {
+pub(crate) enum Against {
     /// The best.
     Best,
     /// Practically equal to it.
@@ -46,7 +46,7 @@ pub(super) enum Against {
 impl Against {
     /// The class of its marks.
     #[must_use]
-    pub(super) fn class(self) -> &'static str {
+    pub(crate) fn class(self) -> &'static str {
         match self {
             Self::Best => "best",
             Self::Equal => "equal",
@@ -194,7 +194,7 @@ impl<'a> Lineup<'a> {
 
     /// The colour of a candidate.
     #[must_use]
-    pub(super) fn against(&self, candidate: usize) -> Against {
+    pub(crate) fn against(&self, candidate: usize) -> Against {
         match self.finding(candidate) {
             _ if self.best == Some(candidate) => Against::Best,
             Some(Finding::Equivalent | Finding::Identical) => Against::Equal,
@@ -213,13 +213,19 @@ impl<'a> Lineup<'a> {
     #[must_use]
     pub fn differences_by_split(&self, candidate: usize) -> Vec<(String, f64)> {
         let Some(best) = self.best else { return Vec::new() };
-        let [of, to] = [candidate, best].map(|index| &self.observations.candidates[index].observations);
+        self.paired(candidate, best).into_iter().map(|(split, of, to)| (split, of - to)).collect()
+    }
+
+    /// The scores of two candidates by split, on the splits that both were tested on.
+    #[must_use]
+    pub fn paired(&self, one: usize, other: usize) -> Vec<(String, f64, f64)> {
+        let [of, to] = [one, other].map(|index| &self.observations.candidates[index].observations);
         let is_paired = |replicate: usize| match (of.get(replicate), to.get(replicate)) {
             (Some(a), Some(b)) => a.score().is_some() && b.score().is_some() && a.is_of_one_split_with(b),
             _ => false,
         };
         let (of, to) = (self.split_means(of, is_paired), self.split_means(to, is_paired));
-        of.into_iter().zip(to).map(|((split, of), (_, to))| (split, of - to)).collect()
+        of.into_iter().zip(to).map(|((split, of), (_, to))| (split, of, to)).collect()
     }
 
     /// Means by split of the replicates that are wanted and have a score.
@@ -261,7 +267,7 @@ fn spoken(observations: &Observations, candidate: usize, axis: usize) -> Option<
 
 /// Names things as people do: candidates by the axes that tell them apart and by no others, the metric and baselines as one says them.
 /// The words, the figures and the tables of a page then agree.
-pub(super) fn name_for_people(Analysed { observations, analysis, .. }: &mut Analysed) {
+pub(crate) fn name_for_people(Analysed { observations, analysis, .. }: &mut Analysed) {
     let telling = telling(observations);
     for (candidate, row) in analysis.candidates.iter_mut().enumerate() {
         let values: Vec<String> = telling.iter().filter_map(|axis| spoken(observations, candidate, *axis)).collect();

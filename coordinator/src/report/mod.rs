@@ -5,7 +5,7 @@
 //!                                                                  +--> figures/*.svg
 //! ```
 //!
-//! Nothing in a page is fetched: styles and drawings are in it, images are data in it, and it has no script.
+//! `parts.rs` lists what the live page shows of it. Nothing in a page is fetched: styles and drawings are in it, images are data in it, and it has no script.
 
 mod examples;
 mod failures;
@@ -16,6 +16,7 @@ mod looks;
 mod material;
 mod outlines;
 mod page;
+pub(crate) mod parts;
 mod provenance;
 
 pub use lineup::{Lineup, MAX_SHOWN};

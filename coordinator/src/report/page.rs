@@ -15,7 +15,7 @@ use maud::{DOCTYPE, Markup, PreEscaped, html};
 use proto::spec::Trainer;
 
 /// The styles of the page, beside those of the drawings.
-const STYLE: &str = include_str!("page.css");
+pub(crate) const STYLE: &str = include_str!("page.css");
 /// Maximum number of caveats that are spelled out.
 const MAX_CAVEATS: usize = 12;
 /// Nothing may be fetched, and nothing run.
@@ -77,26 +77,40 @@ fn head(material: &Material<'_>) -> Markup {
 
 /// The answer in words: one sentence for everybody, then what follows from it, then what to know before believing it.
 fn said(material: &Material<'_>, answer: &Answer) -> Markup {
-    let (lead, rest) = answer.best.split_first().map_or(("", &[][..]), |(lead, rest)| (lead.as_str(), rest));
-    let parts = [("", rest), ("Undecided", &answer.undecided), ("What did not train", &answer.failures)];
     html! {
         section id="answer" {
             h2 { "The answer" }
-            @if material.results.head.trainer == Trainer::Simulated {
-                p class="notice" {
-                    b { "Simulated: the numbers are made up." }
-                    " They load the coordinator and say nothing of any network."
-                }
-            }
-            p class="lead" { (lead) }
-            @for (title, sentences) in parts {
-                @if !sentences.is_empty() {
-                    @if !title.is_empty() { h3 { (title) } }
-                    ul { @for sentence in sentences { li { (sentence) } } }
-                }
-            }
-            (caveats(&answer.caveats))
+            (lead(answer, material.results.head.trainer == Trainer::Simulated))
+            (further(answer))
         }
+    }
+}
+
+/// The first sentence of the answer.
+pub(crate) fn lead(answer: &Answer, is_simulated: bool) -> Markup {
+    html! {
+        @if is_simulated {
+            p class="notice" {
+                b { "Simulated: the numbers are made up." }
+                " They load the coordinator and say nothing of any network."
+            }
+        }
+        p class="lead" { (answer.best.first().map_or("", String::as_str)) }
+    }
+}
+
+/// The other sentences of the answer, and what to know before believing them.
+pub(crate) fn further(answer: &Answer) -> Markup {
+    let rest = answer.best.get(1..).unwrap_or_default();
+    let parts = [("", rest), ("Undecided", &answer.undecided), ("What did not train", &answer.failures)];
+    html! {
+        @for (title, sentences) in parts {
+            @if !sentences.is_empty() {
+                @if !title.is_empty() { h3 { (title) } }
+                ul { @for sentence in sentences { li { (sentence) } } }
+            }
+        }
+        (caveats(&answer.caveats))
     }
 }
 
@@ -199,7 +213,8 @@ fn row(name: &str, row: &Performance, verdict: &str) -> Vec<Markup> {
     ]
 }
 
-fn drawn(figure: &Figure) -> Markup {
+/// A figure with its heading and its words, as a section.
+pub(crate) fn drawn(figure: &Figure) -> Markup {
     html! {
         section id=(figure.name) {
             h2 { (figure.title) }
@@ -253,7 +268,8 @@ fn power(lineup: &Lineup<'_>) -> Markup {
     }
 }
 
-fn effects(lineup: &Lineup<'_>) -> Markup {
+/// The analysis of variance, as a section; nothing if the candidates are no full grid.
+pub(crate) fn effects(lineup: &Lineup<'_>) -> Markup {
     let Some(effects) = &lineup.analysis.effects else { return html! {} };
     let rows = effects.all.terms.iter().map(|term| {
         let p = cell(term.p.map_or("\u{2013}".to_owned(), p_value));

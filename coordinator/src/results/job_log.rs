@@ -1,40 +1,127 @@
-//! What happened to a job, for people: its attempts and, of those that failed, the end of what the trainer said.
+//! What happened to a job: its attempts and, of those that failed, the end of what the trainer said.
 
 use super::job_file::{JobError, find_job};
 use super::state;
 use crate::scheduler::Fact;
 use crate::store::{Entry, Reader, StoreError};
-use proto::ids::JobId;
+use proto::ids::{Attempt, JobId};
+use proto::measure::FailureKind;
 use std::fmt::Write as _;
 
-/// The log of the only job whose id begins with `prefix`.
+/// What is known of a job beside its result.
+#[derive(Debug, Clone, PartialEq)]
+pub struct JobHistory {
+    /// Its id.
+    pub job: JobId,
+    /// A sweep that lists it.
+    pub sweep: String,
+    /// The candidate and the split seed, for people.
+    pub label: String,
+    /// What happened, in order.
+    pub events: Vec<JobEvent>,
+}
+
+/// Something that happened to a job.
+#[derive(Debug, Clone, PartialEq)]
+pub struct JobEvent {
+    /// When: UTC, to the millisecond (RFC 3339).
+    pub at: String,
+    /// What, in words.
+    pub what: String,
+    /// The end of what the trainer said, if the attempt failed and it said anything.
+    pub log: String,
+}
+
+/// An attempt that ended without a result.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Failure {
+    /// When: UTC, to the millisecond (RFC 3339).
+    pub at: String,
+    /// The job.
+    pub job: JobId,
+    /// The attempt.
+    pub attempt: Attempt,
+    /// Whose fault; `None` if the coordinator gave the attempt up: its worker was silent, or made no progress.
+    pub kind: Option<FailureKind>,
+    /// One line for people.
+    pub message: String,
+    /// Name of the worker; empty where it is not known.
+    pub worker: String,
+    /// The end of what the trainer said, if anything.
+    pub log: String,
+}
+
+/// The history of the only job whose id begins with `prefix`.
+///
+/// # Errors
+/// If the store cannot be read, or no or several ids begin so.
+pub fn job_history(reader: &Reader, prefix: &str) -> Result<JobHistory, JobError> {
+    let state = state(reader)?;
+    let (job, sweep, place) = find_job(reader, &state, prefix)?;
+    let (sweep, label) = (sweep.plan.sweep.clone(), sweep.label(place).unwrap_or_default());
+    let mut events = Vec::new();
+    reader.entries(|Entry { at, fact, .. }| {
+        // of the others nothing concerns one job
+        events.extend(told(&fact, job).map(|(what, log)| JobEvent { at, what, log }));
+        Ok::<(), StoreError>(())
+    })?;
+    Ok(JobHistory { job, sweep, label, events })
+}
+
+/// The history of the only job whose id begins with `prefix`, as text.
 ///
 /// # Errors
 /// If the store cannot be read, or no or several ids begin so.
 pub fn job_log(reader: &Reader, prefix: &str) -> Result<String, JobError> {
-    let state = state(reader)?;
-    let (id, sweep, place) = find_job(reader, &state, prefix)?;
-    let label = sweep.label(place).unwrap_or_default();
-    let mut text = format!("job {id} of sweep {}: {label}\n", sweep.plan.sweep);
-    let mut is_untouched = true;
-    reader.entries(|Entry { at, fact, .. }| {
-        // of the others nothing concerns one job
-        if let Some(what) = told(&fact, id) {
-            is_untouched = false;
-            // writing to a string cannot fail
-            let _ = writeln!(text, "{at}  {what}");
-        }
-        Ok::<(), StoreError>(())
-    })?;
-    if is_untouched {
+    let JobHistory { job, sweep, label, events } = job_history(reader, prefix)?;
+    let mut text = format!("job {job} of sweep {sweep}: {label}\n");
+    if events.is_empty() {
         text.push_str("no worker has had it yet\n");
+    }
+    for JobEvent { at, what, log } in events {
+        // writing to a string cannot fail
+        let _ = writeln!(text, "{at}  {what}");
+        for line in log.lines() {
+            let _ = writeln!(text, "  | {line}");
+        }
     }
     Ok(text)
 }
 
-/// A fact about the job in words.
-fn told(fact: &Fact, id: JobId) -> Option<String> {
-    Some(match fact {
+/// The attempts that ended without a result of the jobs that `is_wanted`, in order.
+///
+/// # Errors
+/// If the store cannot be read.
+pub fn failures(reader: &Reader, is_wanted: impl Fn(JobId) -> bool) -> Result<Vec<Failure>, StoreError> {
+    let mut failures = Vec::new();
+    let given_up = |at, job, attempt, message: &str| Failure {
+        at,
+        job,
+        attempt,
+        kind: None,
+        message: message.to_owned(),
+        worker: String::new(),
+        log: String::new(),
+    };
+    reader.entries(|Entry { at, fact, .. }| {
+        let failure = match fact {
+            Fact::Failed { job, attempt, kind, message, worker, log } => {
+                let (message, worker, log) = (message.to_string(), worker.to_string(), log.to_string());
+                Failure { at, job, attempt, kind: Some(kind), message, worker, log }
+            }
+            Fact::Lost { job, attempt } => given_up(at, job, attempt, "its worker was silent"),
+            Fact::Stalled { job, attempt } => given_up(at, job, attempt, "it made no progress"),
+            _ => return Ok(()),
+        };
+        failures.extend(is_wanted(failure.job).then_some(failure));
+        Ok::<(), StoreError>(())
+    })?;
+    Ok(failures)
+}
+
+/// A fact about the job in words, and what its trainer said.
+fn told(fact: &Fact, id: JobId) -> Option<(String, String)> {
+    let what = match fact {
         Fact::Granted { job, attempt, worker, .. } if *job == id => {
             format!("attempt {attempt} begins on worker {}", worker.alias())
         }
@@ -48,12 +135,12 @@ fn told(fact: &Fact, id: JobId) -> Option<String> {
         Fact::Succeeded { job, attempt, .. } if *job == id => format!("attempt {attempt} has succeeded"),
         Fact::Failed { job, attempt, kind, message, worker, log } if *job == id => {
             let place = if worker.is_empty() { String::new() } else { format!(" on worker {worker}") };
-            let mut text = format!("attempt {attempt} has failed{place} ({}): {message}", kind.name());
-            for line in log.lines() {
-                let _ = write!(text, "\n  | {line}");
-            }
-            text
+            return Some((
+                format!("attempt {attempt} has failed{place} ({}): {message}", kind.name()),
+                log.to_string(),
+            ));
         }
         _ => return None,
-    })
+    };
+    Some((what, String::new()))
 }

@@ -16,6 +16,7 @@ use crate::store::{Reader, StoreError, StoredResult};
 use proto::cases::CaseLists;
 use proto::data::Dataset;
 use proto::extras::BaselineCounts;
+use proto::ids::JobId;
 use proto::measure::Verdict;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -98,10 +99,18 @@ pub fn measurements<'a>(
 ) -> Result<Vec<MeasurementRow>, StoreError> {
     let mut rows = Vec::new();
     for JobRow { job, .. } in jobs {
-        let epochs = reader.measurements(*job)?.into_iter();
-        rows.extend(epochs.map(|(attempt, measurement)| MeasurementRow { job: *job, attempt, measurement }));
+        rows.extend(epochs(reader, *job)?);
     }
     Ok(rows)
+}
+
+/// The epochs of one job.
+///
+/// # Errors
+/// If the store cannot be read.
+pub fn epochs(reader: &Reader, job: JobId) -> Result<Vec<MeasurementRow>, StoreError> {
+    let row = |(attempt, measurement)| MeasurementRow { job, attempt, measurement };
+    Ok(reader.measurements(job)?.into_iter().map(row).collect())
 }
 
 /// The example segmentations of one job of each of some candidates: the first that handed any in.

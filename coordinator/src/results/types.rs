@@ -4,7 +4,7 @@ use crate::plan::{AxisValue, Objective};
 use crate::race::Look;
 use proto::extras::Baseline;
 use proto::ids::{Attempt, BaselinesHash, ContentHash, JobId};
-use proto::measure::{CaseCounts, JobResult, Measurement};
+use proto::measure::{CaseCounts, JobResult, Measurement, Verdict};
 use proto::spec::{Metric, Seeds, Split, Subset, Trainer};
 
 /// All results of a sweep. Its epochs and pictures are not among them: they would be millions.
@@ -39,6 +39,16 @@ impl SweepResults {
     #[must_use]
     pub fn case(&self, index: u32) -> String {
         self.cases.get(index as usize).cloned().unwrap_or_else(|| index.to_string())
+    }
+
+    /// Forgets the pixels of each case of the jobs that have a model: they are most of a sweep's memory, and only the analysis needs them.
+    pub fn forget_cases(&mut self) {
+        let results = self.jobs.iter_mut().filter_map(|job| job.result.as_mut());
+        for ScoredResult { result, .. } in results.filter(|scored| scored.result.verdict == Verdict::Trained) {
+            for evaluation in [&mut result.validation, &mut result.test] {
+                (evaluation.cases, evaluation.measured) = (Vec::new(), Vec::new());
+            }
+        }
     }
 
     /// The seed of the split of a replicate, by the replicate's index in the plan; empty for an index beyond the plan.

@@ -9,6 +9,7 @@ mod incoming;
 pub mod messages;
 mod sweeps;
 
+use crate::analyst::Analyst;
 use crate::driver::{Handle, Refusal};
 use crate::identity::server_config;
 use crate::scheduler::Rejection;
@@ -24,6 +25,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
+use tokio::sync::Mutex;
 use tonic::Status;
 use tonic::service::Routes;
 use tonic::transport::{self, Server};
@@ -41,8 +43,10 @@ const MAX_CALLS: u32 = 64;
 pub struct Settings {
     /// A lease ends this long after its last renewal.
     pub lease: Duration,
-    /// The store, for tables.
+    /// The store, for what the analyst does not read.
     pub store: PathBuf,
+    /// Makes the tables.
+    pub analyst: Arc<Mutex<Analyst>>,
     /// Where workers on this machine keep weights, and perhaps others.
     pub artifacts: ArtifactStore,
     /// What callers must show.
@@ -68,8 +72,9 @@ pub fn serve(
     let fleet = FleetServer::new(fleet::FleetService::new(handle.clone(), settings.lease))
         .max_decoding_message_size(proto::MAX_MESSAGE_BYTES);
     let enrolment = EnrolmentServer::new(enrolment::EnrolmentService(keeper));
-    let sweeps = SweepsServer::new(sweeps::SweepsService::new(handle, settings.store, settings.artifacts))
-        .max_decoding_message_size(proto::MAX_MESSAGE_BYTES);
+    let sweeps =
+        SweepsServer::new(sweeps::SweepsService::new(handle, settings.store, settings.analyst, settings.artifacts))
+            .max_decoding_message_size(proto::MAX_MESSAGE_BYTES);
     let mut services = Routes::new(health).add_service(enrolment).add_service(fleet).add_service(sweeps);
     match reflection() {
         Ok(reflection) => services = services.add_service(reflection),

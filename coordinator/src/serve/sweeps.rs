@@ -50,9 +50,8 @@ pub(super) struct SweepsService {
 }
 
 impl SweepsService {
-    pub(super) fn new(handle: Handle, store: PathBuf, artifacts: ArtifactStore) -> Self {
+    pub(super) fn new(handle: Handle, store: PathBuf, analyst: Arc<Mutex<Analyst>>, artifacts: ArtifactStore) -> Self {
         let [watchers, tables] = [MAX_WATCHERS, MAX_TABLES].map(|places| Arc::new(Semaphore::new(places)));
-        let analyst = Arc::new(Mutex::new(Analyst::new(store.clone())));
         Self { handle, store, artifacts, watchers, tables, analyst }
     }
 }

@@ -53,6 +53,7 @@ impl Lab {
         let mut command = Command::new(program(name));
         command.args(arguments).current_dir(self.folder.path()).env("XDG_CACHE_HOME", self.cache.path());
         command.env("XDG_RUNTIME_DIR", runtime_folder()).env("HOME", self.folder.path());
+        command.env("SPLITSWEEP_PAGE", "none");
         for variable in ["SPLITSWEEP_LOG", "SPLITSWEEP_COORDINATOR", "SPLITSWEEP_WORKER", "SPLITSWEEP_UMASK"] {
             command.env_remove(variable);
         }

@@ -7,6 +7,7 @@ pub mod delete;
 pub mod job;
 pub mod jobs;
 pub mod log;
+pub mod page;
 pub mod plan;
 pub mod report;
 pub mod retry;

@@ -4,7 +4,7 @@ use super::bars;
 use super::cost::{Cost, Point};
 use super::critical::Critical;
 use super::draw::Figure;
-use super::forest::{Forest, ForestRow};
+use super::forest::{Forest, ForestRow, Strips};
 use crate::analysis::comparison;
 use crate::report::lineup::{Against, Lineup, ends};
 use crate::results::JobRow;
@@ -16,13 +16,35 @@ const MAX_RANKED: usize = 20;
 
 /// Scores by candidate: means, both intervals, every split.
 #[must_use]
-pub(in crate::report) fn scores(lineup: &Lineup<'_>) -> Figure {
+pub(crate) fn scores(lineup: &Lineup<'_>) -> Figure {
     let analysis = lineup.analysis;
-    let shown = lineup.shown();
+    let forest = scores_of(lineup, &lineup.shown());
+    let see = format!(
+        "Mean {} of each candidate, its score on every split (dots), and two 95 % intervals of the mean: the thick \
+         one is where the mean over other random splits of these same cases would lie, the thin one where the mean \
+         for new cases and new training sets would (Nadeau and Bengio, ratio {}).{}",
+        analysis.metric,
+        signed(analysis.ratio, 2),
+        lineup.left_out(),
+    );
+    let caution = "Intervals that overlap do not mean that two candidates are equal, nor do separate ones settle it: \
+                   all candidates ran on the same splits, so compare them by their differences, in the next figure. \
+                   The thick interval says nothing about new data.";
+    forest.draw(Figure::worded("scores", "Scores", see, caution))
+}
+
+/// The scores of some candidates, then of the baselines, each row drawn by itself.
+#[must_use]
+pub(crate) fn strips(lineup: &Lineup<'_>, candidates: &[usize]) -> Strips {
+    scores_of(lineup, candidates).strips()
+}
+
+fn scores_of(lineup: &Lineup<'_>, candidates: &[usize]) -> Forest {
+    let analysis = lineup.analysis;
     let dots = |splits: Vec<(String, f64)>| {
         splits.into_iter().map(|(split, score)| (score, format!("split {split}: {}", signed(score, 4)))).collect()
     };
-    let candidates = shown.iter().map(|&candidate| ForestRow {
+    let candidates = candidates.iter().map(|&candidate| ForestRow {
         label: lineup.name(candidate).to_owned(),
         against: lineup.against(candidate),
         dots: dots(lineup.by_split(candidate)),
@@ -39,26 +61,14 @@ pub(in crate::report) fn scores(lineup: &Lineup<'_>) -> Figure {
         ..intervals(row)
     });
     let better = if analysis.higher_is_better { "further right is better" } else { "further left is better" };
-    let forest = Forest {
+    Forest {
         axis: format!("{} \u{2014} {better}", analysis.metric),
         bounds: if analysis.metric == "loss" { (f64::NEG_INFINITY, f64::INFINITY) } else { (0.0, 1.0) },
         heads: vec!["mean", "sd", "n", "against the leader"],
         rows: candidates.chain(baselines).collect(),
         band: None,
         reference: None,
-    };
-    let see = format!(
-        "Mean {} of each candidate, its score on every split (dots), and two 95 % intervals of the mean: the thick \
-         one is where the mean over other random splits of these same cases would lie, the thin one where the mean \
-         for new cases and new training sets would (Nadeau and Bengio, ratio {}).{}",
-        analysis.metric,
-        signed(analysis.ratio, 2),
-        lineup.left_out(),
-    );
-    let caution = "Intervals that overlap do not mean that two candidates are equal, nor do separate ones settle it: \
-                   all candidates ran on the same splits, so compare them by their differences, in the next figure. \
-                   The thick interval says nothing about new data.";
-    forest.draw(Figure::worded("scores", "Scores", see, caution))
+    }
 }
 
 fn intervals(row: &comparison::Performance) -> ForestRow {
@@ -80,7 +90,7 @@ fn cells(row: &comparison::Performance, verdict: String) -> Vec<String> {
 
 /// Differences to the best candidate, paired by split; `None` without a pair.
 #[must_use]
-pub(in crate::report) fn differences(lineup: &Lineup<'_>) -> Option<Figure> {
+pub(crate) fn differences(lineup: &Lineup<'_>) -> Option<Figure> {
     let (analysis, best) = (lineup.analysis, lineup.best?);
     let others = lineup.shown().into_iter().filter(|candidate| *candidate != best);
     let rows: Vec<ForestRow> = others
@@ -127,9 +137,51 @@ pub(in crate::report) fn differences(lineup: &Lineup<'_>) -> Option<Figure> {
     Some(forest.draw(Figure::worded("differences", "Differences to the leader", see, caution)))
 }
 
+/// The difference of any two candidates that were compared, paired by split; `None` if there are too few splits.
+#[must_use]
+pub(crate) fn difference(lineup: &Lineup<'_>, one: usize, other: usize) -> Option<Figure> {
+    let pair = lineup.analysis.pairs.seen_from(one, other)?;
+    let comparison = pair.comparison?;
+    let dots = lineup
+        .paired(one, other)
+        .into_iter()
+        .map(|(split, of, to)| (of - to, format!("split {split}: {}", signed(of - to, 4))));
+    let rope = lineup.analysis.rope;
+    let row = |label: &str, pool, new, dots| ForestRow {
+        label: label.to_owned(),
+        against: Against::Best,
+        dots,
+        mean: Some(comparison.mean),
+        pool: Some(ends(pool)),
+        new: Some(ends(new)),
+        cells: vec![signed(comparison.mean, 3)],
+    };
+    let alone = row("this pair alone", comparison.this_pool, comparison.new_data.interval, dots.collect());
+    let among = comparison.simultaneous;
+    let among =
+        row(&format!("one of {} pairs", lineup.analysis.pairs.count), among.this_pool, among.new_data, Vec::new());
+    let forest = Forest {
+        axis: format!("{} of {} minus that of {}", lineup.analysis.metric, lineup.name(one), lineup.name(other)),
+        bounds: (f64::NEG_INFINITY, f64::INFINITY),
+        heads: vec!["difference"],
+        rows: if lineup.analysis.pairs.count > 1 { vec![alone, among] } else { vec![alone] },
+        band: Some((-rope, rope)),
+        reference: Some(0.0),
+    };
+    let see = format!(
+        "The mean difference over {} splits, and its 95 % intervals: of this pair alone, and as one of all pairs of the \
+         sweep, which is what verdicts go by. The band is the region of practical equivalence, \u{b1}{}.",
+        pair.shared,
+        signed(rope, 3)
+    );
+    let caution = "Whoever looks at many pairs finds one that differs by chance: of a pair that was chosen because it \
+                   stands out, trust the second row.";
+    Some(forest.draw(Figure::worded("difference", "The difference", see, caution)))
+}
+
 /// The critical-difference diagram; `None` without ranks.
 #[must_use]
-pub(in crate::report) fn ranks(lineup: &Lineup<'_>) -> Option<Figure> {
+pub(crate) fn ranks(lineup: &Lineup<'_>) -> Option<Figure> {
     let ranks = lineup.analysis.ranks.as_ref()?;
     let shown = ranks.order.len().min(MAX_RANKED);
     let named = ranks
@@ -165,7 +217,7 @@ pub(in crate::report) fn ranks(lineup: &Lineup<'_>) -> Option<Figure> {
 
 /// Components of variance: over all candidates, or of those with crossed seeds; `None` without any.
 #[must_use]
-pub(in crate::report) fn variance(lineup: &Lineup<'_>) -> Option<Figure> {
+pub(crate) fn variance(lineup: &Lineup<'_>) -> Option<Figure> {
     let variance = &lineup.analysis.variance;
     let mean = variance.crossed.iter().find(|crossed| crossed.candidate.is_none()).or(variance.crossed.first());
     let (components, of) = match (mean, &variance.two_way) {
@@ -226,7 +278,7 @@ fn source_name(name: &str) -> String {
 
 /// Score against the time of training and the number of parameters; `None` without either.
 #[must_use]
-pub(in crate::report) fn cost(lineup: &Lineup<'_>, jobs: &[JobRow]) -> Option<Figure> {
+pub(crate) fn cost(lineup: &Lineup<'_>, jobs: &[JobRow]) -> Option<Figure> {
     let analysis = lineup.analysis;
     let parameters: HashMap<usize, u64> =
         jobs.iter().filter_map(|job| Some((job.candidate, job.result.as_ref()?.result.parameters))).collect();

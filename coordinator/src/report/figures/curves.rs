@@ -43,6 +43,12 @@ pub(super) struct Curve {
     pub(super) points: Vec<Point>,
 }
 
+/// What lines and bands are of many jobs.
+pub(super) const OVER_SPLITS: [&str; 3] =
+    ["validation, mean over splits", "training, mean over splits", "validation, mean \u{b1} sd over splits"];
+/// What lines are of one job.
+pub(super) const OF_ONE_JOB: [&str; 2] = ["validation", "training"];
+
 /// The plots of one group.
 pub(super) struct Group {
     /// Its name.
@@ -55,7 +61,7 @@ pub(super) struct Group {
 
 /// Draws the groups into a figure that has its words.
 #[must_use]
-pub(super) fn draw(groups: &[Group], series: &[String], metric: &str, figure: Figure) -> Figure {
+pub(super) fn draw(groups: &[Group], series: &[String], metric: &str, words: &[&str], figure: Figure) -> Figure {
     let labels = series.iter().map(|name| width_of(name)).fold(0.0, f64::max).min(LABEL) + 12.0;
     let width = (WIDTH - labels - 2.0 * NUMBERS - GAP) / 2.0;
     let left = [NUMBERS, 2.0 * NUMBERS + width + GAP];
@@ -65,7 +71,7 @@ pub(super) fn draw(groups: &[Group], series: &[String], metric: &str, figure: Fi
         (HEIGHT, 0.0),
     );
     let marks = html! {
-        (key(NUMBERS))
+        (key(NUMBERS, words))
         (text(left[0], TOP - 26.0, Anchor::Start, "head", "loss, mean over cases"))
         (text(left[1], TOP - 26.0, Anchor::Start, "head", metric))
         @for (index, group) in groups.iter().enumerate() {
@@ -157,16 +163,22 @@ fn labels(curves: &[Curve], y: &Scale, width: f64, names: &[String]) -> Markup {
     }
 }
 
-fn key(left: f64) -> Markup {
+/// The key: a line, a dashed line, and a band if there is one.
+fn key(left: f64, words: &[&str]) -> Markup {
     let y = 10.0;
+    let mark = |index: usize, x: f64| match index {
+        0 => polyline(&[(x, y), (x + 24.0, y)], "curve"),
+        1 => polyline(&[(x, y), (x + 24.0, y)], "curve dashed"),
+        _ => bar((x, x + 24.0), y - 6.0, 12.0, "ribbon"),
+    };
+    let mut x = left;
     html! {
         g class="behind" {
-            (polyline(&[(left, y), (left + 24.0, y)], "curve"))
-            (text(left + 30.0, y, Anchor::Start, "key", "validation, mean over splits"))
-            (polyline(&[(left + 216.0, y), (left + 240.0, y)], "curve dashed"))
-            (text(left + 246.0, y, Anchor::Start, "key", "training, mean over splits"))
-            (bar((left + 420.0, left + 444.0), y - 6.0, 12.0, "ribbon"))
-            (text(left + 450.0, y, Anchor::Start, "key", "validation, mean \u{b1} sd over splits"))
+            @for (index, words) in words.iter().enumerate() {
+                (mark(index, x))
+                (text(x + 30.0, y, Anchor::Start, "key", words))
+                @let () = x += 30.0 + width_of(words) + 18.0;
+            }
         }
     }
 }

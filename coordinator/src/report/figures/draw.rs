@@ -12,18 +12,18 @@ const MARGIN: f64 = 16.0;
 /// Size of the letters, as `figure.css` has it.
 const LETTERS: f64 = 12.0;
 /// The styles of all marks.
-pub(in crate::report) const STYLE: &str = include_str!("figure.css");
+pub(crate) const STYLE: &str = include_str!("figure.css");
 
 /// A figure with what must be said about it.
-pub(in crate::report) struct Figure {
+pub(crate) struct Figure {
     /// The stem of its file.
-    pub(in crate::report) name: &'static str,
+    pub(crate) name: &'static str,
     /// A heading.
-    pub(in crate::report) title: String,
+    pub(crate) title: String,
     /// What can be seen.
-    pub(in crate::report) see: String,
+    pub(crate) see: String,
     /// What must not be concluded.
-    pub(in crate::report) caution: String,
+    pub(crate) caution: String,
     /// The height, in the units of [`WIDTH`].
     pub(super) height: f64,
     /// The marks.
@@ -38,13 +38,13 @@ impl Figure {
 
     /// The drawing as a part of the page, which has the styles.
     #[must_use]
-    pub(in crate::report) fn inline(&self) -> Markup {
+    pub(crate) fn inline(&self) -> Markup {
         self.svg(None, 0.0)
     }
 
     /// The drawing as a file of its own.
     #[must_use]
-    pub(in crate::report) fn file(&self) -> String {
+    pub(crate) fn file(&self) -> String {
         self.svg(Some("http://www.w3.org/2000/svg"), MARGIN).into_string()
     }
 

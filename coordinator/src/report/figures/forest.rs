@@ -3,7 +3,7 @@
 //! words, no statistics.
 
 use super::draw::{Anchor, Figure, Px, WIDTH, bar, dot, fitted, line, polygon, text, width_of, x_axis};
-use super::scale::Scale;
+use super::scale::{BESIDE, Scale};
 use crate::report::lineup::Against;
 use crate::text::signed;
 use maud::{Markup, html};
@@ -16,6 +16,8 @@ const TOP: f64 = 58.0;
 const STRONG: f64 = 1.08;
 /// Maximum width of the rows' names.
 const MAX_LABEL: f64 = 250.0;
+/// Width of a row that is drawn by itself.
+const STRIP: f64 = 320.0;
 /// Room between names, plot and columns.
 const GAP: f64 = 18.0;
 
@@ -36,6 +38,16 @@ pub(super) struct ForestRow {
     pub(super) new: Option<(f64, f64)>,
     /// What stands in the columns at its right.
     pub(super) cells: Vec<String>,
+}
+
+/// The marks of rows, each row a small drawing of its own, on one axis: for tables that have the names and the numbers.
+pub(crate) struct Strips {
+    /// What the marks mean.
+    pub(crate) key: Markup,
+    /// The numbers of the axis.
+    pub(crate) axis: Markup,
+    /// The rows, from above.
+    pub(crate) rows: Vec<Markup>,
 }
 
 /// The whole plot.
@@ -82,6 +94,30 @@ impl Forest {
         Figure { height: bottom + 42.0, marks, ..figure }
     }
 
+    /// Draws each row by itself.
+    #[must_use]
+    pub(super) fn strips(&self) -> Strips {
+        let scale = self.scale((6.0, STRIP - 6.0));
+        let strip = |height: f64, marks: Markup| {
+            html! {
+                svg class="figure strip" viewBox={ "0 0 " (Px(STRIP)) " " (Px(height)) } aria-hidden="true" { (marks) }
+            }
+        };
+        let ticks = scale.ticks(BESIDE);
+        let row = |row: &ForestRow| {
+            html! {
+                @for tick in &ticks { (line((tick.at, 0.0), (tick.at, ROW), "grid")) }
+                (draw_marks(row, &scale, ROW / 2.0))
+            }
+        };
+        let axis = html! { @for tick in &ticks { (text(tick.at, 8.0, Anchor::Middle, "tick", &tick.label)) } };
+        Strips {
+            key: html! { svg class="figure key" viewBox="0 0 500 20" aria-hidden="true" { (key(2.0, self.band.is_some())) } },
+            axis: strip(16.0, axis),
+            rows: self.rows.iter().map(|one| strip(ROW, row(one))).collect(),
+        }
+    }
+
     fn columns(&self) -> Vec<Column> {
         let mut right = WIDTH - 2.0;
         let columns = self.heads.iter().enumerate().rev().map(|(index, head)| {
@@ -120,9 +156,17 @@ struct Column {
 
 fn draw_row(row: &ForestRow, scale: &Scale, y: f64, labels: f64, columns: &[Column]) -> Markup {
     let weight = if row.against == Against::Best { "strong" } else { "" };
-    let (above, below) = (y - 3.5, y + 7.0);
     html! {
         (text(labels, y, Anchor::End, weight, &fitted(&row.label, labels / STRONG + 0.5)))
+        (draw_marks(row, scale, y))
+        @for (column, cell) in columns.iter().zip(&row.cells) { (text(column.right, y, Anchor::End, weight, cell)) }
+    }
+}
+
+/// The interval above, the splits below.
+fn draw_marks(row: &ForestRow, scale: &Scale, y: f64) -> Markup {
+    let (above, below) = (y - 3.5, y + 7.0);
+    html! {
         g class=(row.against.class()) {
             @for (value, words) in &row.dots {
                 @if scale.shows(*value) { (dot((scale.at(*value), below), 2.3, "dot", words)) }
@@ -134,7 +178,6 @@ fn draw_row(row: &ForestRow, scale: &Scale, y: f64, labels: f64, columns: &[Colu
             }
             @if let Some(mean) = row.mean { (dot((scale.at(mean), above), 4.2, "mean", "")) }
         }
-        @for (column, cell) in columns.iter().zip(&row.cells) { (text(column.right, y, Anchor::End, weight, cell)) }
     }
 }
 

@@ -1,7 +1,7 @@
 //! Learning curves: the epochs of many jobs, made into a mean and a band for each candidate, grouped by loss. Knows
 //! no places.
 
-use super::curves::{self, Curve, Group, Point};
+use super::curves::{self, Curve, Group, OF_ONE_JOB, OVER_SPLITS, Point};
 use super::draw::Figure;
 use crate::report::lineup::Lineup;
 use crate::results::{JobRow, MeasurementRow};
@@ -21,7 +21,7 @@ const MAX_GROUPS: usize = 8;
 
 /// Losses and scores by epoch (IoU where the metric is the loss); `None` without measurements of a candidate that is shown.
 #[must_use]
-pub(in crate::report) fn learning(
+pub(crate) fn learning(
     lineup: &Lineup<'_>,
     metric: Metric,
     jobs: &[JobRow],
@@ -65,9 +65,36 @@ pub(in crate::report) fn learning(
         &groups,
         &series,
         &format!("validation {}", metric_name(metric.name())),
+        &OVER_SPLITS,
         Figure::worded("curves", "Learning curves", see, caution),
     );
     (!groups.is_empty()).then_some(drawn)
+}
+
+/// Losses and scores by epoch of one attempt (IoU where the metric is the loss); `None` if no epoch was measured.
+#[must_use]
+pub(crate) fn course(metric: Metric, epochs: &[Measurement]) -> Option<Figure> {
+    let metric = if metric == Metric::Loss { Metric::Iou } else { metric };
+    let jobs = [epochs.to_vec()];
+    let curve = |is_training, value: &dyn Fn(&Measurement) -> Option<f64>| Curve {
+        series: 0,
+        is_training,
+        points: points(&jobs, value),
+    };
+    let group = Group {
+        name: String::new(),
+        losses: vec![curve(true, &|epoch| epoch.train_loss), curve(false, &|epoch| epoch.validation.loss)],
+        scores: vec![curve(false, &|epoch| epoch.validation.get(metric))],
+    };
+    let see = format!(
+        "Loss (left) and validation {} (right) after each epoch. The dashed line is the training cases, taken during the \
+         epoch; all else is the validation cases.",
+        metric_name(metric.name())
+    );
+    let caution = "One job is one split and one set of seeds: curves of several are compared under Curves.";
+    let figure = Figure::worded("course", "Learning curve", see, caution);
+    let score = format!("validation {}", metric_name(metric.name()));
+    (!epochs.is_empty()).then(|| curves::draw(&[group], &["this job".to_owned()], &score, &OF_ONE_JOB, figure))
 }
 
 /// The best candidates of each group, with the names of group and curve; in the order of the plan, so that a network

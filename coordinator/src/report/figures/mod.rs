@@ -1,7 +1,7 @@
 //! The figures of a report.
 //!
 //! ```text
-//!  Lineup --content, learning--> numbers and captions --forest, critical, curves, cost, bars--> marks --draw--> SVG
+//!  Lineup --content, learning--> numbers and captions --forest, critical, curves, cost, ...--> marks --draw--> SVG
 //!                                                                         scale: numbers -> places
 //! ```
 //!
@@ -13,10 +13,15 @@ mod cost;
 mod critical;
 mod curves;
 mod draw;
+mod dumbbells;
 mod forest;
 mod learning;
+mod levels;
 mod scale;
 
 pub(super) use content::{cost, differences, ranks, scores, variance};
-pub(super) use draw::{Figure, STYLE};
-pub(super) use learning::learning;
+pub(crate) use content::{difference, strips};
+pub(crate) use draw::{Figure, STYLE};
+pub(crate) use dumbbells::dumbbells;
+pub(crate) use learning::{course, learning};
+pub(crate) use levels::levels;

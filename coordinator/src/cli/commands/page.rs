@@ -1,0 +1,76 @@
+//! `coordinator page STORE`: the live page of a store, for reading only.
+
+use crate::analyst::Analyst;
+use crate::cli::interrupt::interrupted;
+use crate::cli::page::{self, PageArgs};
+use crate::cli::{CliError, offline};
+use crate::results;
+use crate::store::{Reader, StoreError};
+use proto::status::Status;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use tokio::sync::{Mutex, watch};
+
+/// The store is looked at so often.
+const LOOK: Duration = Duration::from_secs(1);
+
+/// Show the results of a store in a browser, also while a coordinator writes it; nothing is changed
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// The store
+    store: PathBuf,
+    #[command(flatten)]
+    page: PageArgs,
+}
+
+/// Runs the subcommand until somebody interrupts it.
+///
+/// # Errors
+/// If there is no such store, it is empty, or the address cannot be used.
+pub async fn run(args: Args) -> Result<(), CliError> {
+    let Args { store, page } = args;
+    drop(offline::look(&store)?);
+    let Some(listener) = page.bind().await? else {
+        return Err(CliError::Usage("without a page there is nothing to do: leave --page none out".to_owned()));
+    };
+    let mut interrupts = interrupted()?;
+    let (fact, first) = stored(&store)?;
+    let (sender, status) = watch::channel(first);
+    let analyst = Arc::new(Mutex::new(Analyst::new(store.clone())));
+    let _page = page::serve(listener, page::source(status, &analyst, page::named_store(&store), false))?;
+    tokio::select! {
+        _ = interrupts.recv() => {}
+        () = follow(store, fact, sender) => {}
+    }
+    Ok(())
+}
+
+/// Where everything stands by the last fact of the store, and the number of that.
+fn stored(store: &Path) -> Result<(i64, Arc<Status>), StoreError> {
+    let reader = Reader::open(store)?;
+    let fact = reader.last_fact()?;
+    let at_ms = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_millis() as u64);
+    Ok((fact, Arc::new(Status { at_ms, ..results::state(&reader)?.status() })))
+}
+
+/// Tells of what comes into the store.
+async fn follow(store: PathBuf, mut known: i64, status: watch::Sender<Arc<Status>>) {
+    loop {
+        tokio::time::sleep(LOOK).await;
+        let store = store.clone();
+        let looked = tokio::task::spawn_blocking(move || {
+            let last = Reader::open(&store)?.last_fact()?;
+            if last == known { Ok(None) } else { stored(&store).map(Some) }
+        });
+        match looked.await {
+            Ok(Ok(Some((fact, news)))) => {
+                known = fact;
+                status.send_replace(news);
+            }
+            // a store that is being moved or repaired comes back
+            Ok(Err(error)) => tracing::warn!(%error, "the store is not read"),
+            Ok(Ok(None)) | Err(_) => {}
+        }
+    }
+}

@@ -1,0 +1,165 @@
+//! How sweeps and workers stand, in words: the terminal and the live page say the same.
+
+use crate::text::plural;
+use proto::status::{Status, SweepState, SweepStatus, WorkerStatus};
+use std::fmt::Write as _;
+use std::time::Duration;
+
+/// The sweep of that name, or the one submitted last if it is empty.
+#[must_use]
+pub fn find<'a>(status: &'a Status, sweep: &str) -> Option<&'a SweepStatus> {
+    match sweep {
+        "" => status.sweeps.last(),
+        name => status.sweeps.iter().find(|sweep| sweep.sweep == name),
+    }
+}
+
+/// How many jobs are where.
+#[must_use]
+pub fn counts(sweep: &SweepStatus) -> String {
+    let SweepStatus { succeeded, jobs, running, failed, dropped, .. } = sweep;
+    let mut text = format!("{succeeded}/{jobs} jobs done, {running} running, {failed} failed");
+    if *dropped > 0 {
+        // writing to a string cannot fail
+        let _ = write!(text, ", {dropped} dropped");
+    }
+    if sweep.cancelled > 0 {
+        let _ = write!(text, ", {} cancelled", sweep.cancelled);
+    }
+    if sweep.simulated {
+        text.push_str(" (simulated)");
+    }
+    text
+}
+
+/// The state of a sweep: `running`, `waiting for workers`.
+#[must_use]
+pub fn state(status: &Status, sweep: &SweepStatus) -> &'static str {
+    match sweep.state {
+        SweepState::WaitingForData | SweepState::Running if status.workers.is_empty() => "waiting for workers",
+        SweepState::WaitingForData => "waiting for a worker that has the data set",
+        SweepState::Running => "running",
+        SweepState::Ended => "ended",
+        SweepState::Rejected => "rejected",
+    }
+}
+
+/// The time that a running sweep still takes at the pace of the last minute; `None` if there is no pace.
+#[must_use]
+pub fn time_left(status: &Status, sweep: &SweepStatus) -> Option<Duration> {
+    let is_at_work = sweep.state == SweepState::Running && !status.workers.is_empty() && status.epochs_per_second > 0.0;
+    let left = sweep.epochs.saturating_sub(sweep.epochs_done) as f64;
+    is_at_work.then(|| Duration::from_secs((left / status.epochs_per_second).ceil().min(1e9) as u64))
+}
+
+/// How many jobs are where, and what is to be expected.
+#[must_use]
+pub fn outlook(status: &Status, sweep: &SweepStatus) -> String {
+    let mut text = counts(sweep);
+    match (sweep.state, time_left(status, sweep)) {
+        (_, Some(left)) => {
+            let (pace, left) = (status.epochs_per_second, humantime::format_duration(left));
+            let _ = write!(text, ", {pace:.1} epochs/s, {left} left");
+        }
+        (SweepState::Running, None) if !status.workers.is_empty() => {}
+        _ => {
+            let _ = write!(text, ", {}", state(status, sweep));
+        }
+    }
+    text
+}
+
+/// What is wrong with a worker: `silent for 25s, last seen at 10:00:00 UTC`; nothing of one that works.
+#[must_use]
+pub fn of_worker(status: &Status, worker: &WorkerStatus) -> Vec<String> {
+    let mut words = Vec::new();
+    if !worker.connected {
+        words.push("not connected".to_owned());
+    }
+    if let (true, Some(seen)) = (worker.silent, worker.last_seen_ms) {
+        let silence = humantime::format_duration(Duration::from_secs(status.at_ms.saturating_sub(seen) / 1000));
+        words.push(format!("silent for {silence}, last seen at {}", clock(seen)));
+    }
+    if worker.quarantined {
+        words.push("quarantined".to_owned());
+    }
+    words
+}
+
+/// Slots that have a job, of all slots of the workers that are connected: `3 of 4 slots busy`.
+#[must_use]
+pub fn slots(status: &Status) -> String {
+    let busy: usize = status.workers.iter().map(|worker| worker.running.len()).sum();
+    let connected = status.workers.iter().filter(|worker| worker.connected);
+    let all: u64 = connected.map(|worker| u64::from(worker.slots)).sum();
+    format!("{busy} of {} busy", plural(all, "slot"))
+}
+
+/// The time of the day, in UTC, of so many milliseconds since 1970.
+#[must_use]
+pub fn clock(ms: u64) -> String {
+    let [hours, minutes, seconds] = [ms / 3_600_000 % 24, ms / 60_000 % 60, ms / 1000 % 60];
+    format!("{hours:02}:{minutes:02}:{seconds:02} UTC")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sweep(state: SweepState) -> SweepStatus {
+        SweepStatus {
+            sweep: "a".to_owned(),
+            state,
+            jobs: 4,
+            queued: 3,
+            running: 0,
+            succeeded: 1,
+            failed: 0,
+            cancelled: 0,
+            dropped: 0,
+            epochs: 40,
+            epochs_done: 10,
+            simulated: false,
+            problem: String::new(),
+        }
+    }
+
+    fn worker() -> WorkerStatus {
+        WorkerStatus {
+            worker: "0123456789ab".to_owned(),
+            name: "w".to_owned(),
+            host: "h".to_owned(),
+            device: "cpu".to_owned(),
+            slots: 2,
+            running: Vec::new(),
+            notices: Vec::new(),
+            connected: true,
+            quarantined: false,
+            silent: true,
+            last_seen_ms: Some(1_000_000_000_000),
+        }
+    }
+
+    #[test]
+    fn what_is_to_be_expected_needs_workers_and_a_pace() {
+        let alone = Status::default();
+        assert_eq!(
+            outlook(&alone, &sweep(SweepState::Running)),
+            "1/4 jobs done, 0 running, 0 failed, waiting for workers"
+        );
+        let manned = Status { workers: vec![worker()], ..Status::default() };
+        assert_eq!(outlook(&manned, &sweep(SweepState::Running)), "1/4 jobs done, 0 running, 0 failed");
+        let at_work = Status { epochs_per_second: 0.25, ..manned };
+        let running = outlook(&at_work, &sweep(SweepState::Running));
+        assert_eq!(running, "1/4 jobs done, 0 running, 0 failed, 0.2 epochs/s, 2m left");
+        assert_eq!(outlook(&at_work, &sweep(SweepState::Ended)), "1/4 jobs done, 0 running, 0 failed, ended");
+        assert_eq!(slots(&at_work), "0 of 2 slots busy");
+    }
+
+    #[test]
+    fn the_time_of_the_day_is_that_of_utc() {
+        assert_eq!(clock(1_000_000_000_000), "01:46:40 UTC");
+        let status = Status { at_ms: 1_000_000_025_000, ..Status::default() };
+        assert_eq!(of_worker(&status, &worker()), ["silent for 25s, last seen at 01:46:40 UTC"]);
+    }
+}

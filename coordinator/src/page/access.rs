@@ -1,0 +1,288 @@
+//! Who may see the page, and what every answer says of how a browser is to treat it.
+//!
+//! ```text
+//!  http://127.0.0.1:7071/?code=...   lets one browser in, once: it gets the cookie, and the next browser another code
+//!  cookie                            the secret, kept in a file of this user's, so that a restart of the program keeps viewers in
+//! ```
+//!
+//! Other users of the machine reach the port, and so does any site that a browser has open. So each request needs the cookie, which no
+//! other site can send; and a host's name that is not this machine's is refused, because a site may have pointed its own name here.
+
+use axum::extract::{Request, State};
+use axum::http::header::{
+    CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, COOKIE, HOST, HeaderMap, HeaderName, LOCATION,
+    REFERRER_POLICY, SET_COOKIE, X_CONTENT_TYPE_OPTIONS,
+};
+use axum::http::{HeaderValue, Method, StatusCode};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use proto::credential::Secret;
+use proto::local::{folders, prepare};
+use std::fs::{self, Permissions};
+use std::io::{self, Write};
+use std::net::{IpAddr, SocketAddr};
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+use tokio::sync::watch;
+
+/// Nothing runs, is shown or is fetched but what this server gives.
+const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; \
+                      form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
+/// What every answer says.
+const HEADERS: [(HeaderName, &str); 5] = [
+    (CONTENT_SECURITY_POLICY, POLICY),
+    (X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    (REFERRER_POLICY, "no-referrer"),
+    (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
+    (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
+];
+/// What a browser without a cookie is told.
+const UNKNOWN: &str = "This browser is not let in: open the address that the program printed last after `live page:`. Each \
+                       address lets one browser in.\n";
+/// A browser stays known for so long, seconds: 30 days.
+const COOKIE_LIFE: u32 = 30 * 86_400;
+
+/// What lets a browser in for good.
+#[derive(Debug)]
+pub struct Keys(Secret);
+
+impl Keys {
+    /// Those of the page at `address`: of an earlier program, if it has left any, so that its viewers stay in.
+    #[must_use]
+    pub fn kept(address: SocketAddr) -> Self {
+        let name = format!("{}-{}.page", address.ip(), address.port());
+        let fresh = Self::fresh();
+        for folder in folders() {
+            match prepare(&folder).and_then(|()| fresh.kept_in(&folder.join(&name))) {
+                Ok(kept) => return kept,
+                // without a folder viewers are let in anew after a restart
+                Err(error) => tracing::debug!(%error, folder = %folder.display(), "the page's key is not kept"),
+            }
+        }
+        fresh
+    }
+
+    /// New ones, which end with the program.
+    #[must_use]
+    pub fn fresh() -> Self {
+        Self(Secret::new(random()))
+    }
+
+    /// What the file has; if that is none, these, and the file has them from then on.
+    fn kept_in(&self, path: &Path) -> io::Result<Self> {
+        let is_private = fs::metadata(path).is_ok_and(|data| data.permissions().mode() & 0o077 == 0);
+        let text = if is_private { fs::read_to_string(path).unwrap_or_default() } else { String::new() };
+        let is_key = text.trim().len() == self.0.reveal().len() && text.trim().bytes().all(|c| c.is_ascii_hexdigit());
+        if is_key {
+            return Ok(Self(Secret::new(text.trim())));
+        }
+        let folder = path.parent().ok_or(io::ErrorKind::NotFound)?;
+        let mut file =
+            tempfile::Builder::new().permissions(Permissions::from_mode(0o600)).prefix(".new-").tempfile_in(folder)?;
+        writeln!(file, "{}", self.0.reveal())?;
+        file.persist(path)?;
+        Ok(Self(self.0.clone()))
+    }
+}
+
+/// 256 bits that nobody can guess, in hexadecimal digits.
+fn random() -> String {
+    format!("{:032x}{:032x}", rand::random::<u128>(), rand::random::<u128>())
+}
+
+/// Whether two secrets are the same. How long that takes tells nothing of them: hashes are compared in constant time.
+fn is_same(given: &str, secret: &str) -> bool {
+    blake3::hash(given.as_bytes()) == blake3::hash(secret.as_bytes())
+}
+
+/// Lets browsers in.
+pub(super) struct Access {
+    address: SocketAddr,
+    keys: Keys,
+    /// The name of the cookie: pages of several programs may have one host name.
+    cookie: String,
+    /// What lets the next browser in.
+    code: Mutex<String>,
+    links: watch::Sender<String>,
+}
+
+impl Access {
+    /// Access to the page at `address`, and the addresses that let browsers in, one after the other.
+    pub(super) fn new(address: SocketAddr, keys: Keys) -> (Self, watch::Receiver<String>) {
+        let code = random();
+        let cookie = format!("splitsweep-{}", &blake3::hash(keys.0.reveal().as_bytes()).to_hex()[..12]);
+        let (links, receiver) = watch::channel(link(address, &code));
+        (Self { address, keys, cookie, code: Mutex::new(code), links }, receiver)
+    }
+
+    /// Takes a code, if it is the one; it is not valid again.
+    fn takes(&self, given: &str) -> bool {
+        let mut code = self.code.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_valid = is_same(given, &code);
+        if is_valid {
+            *code = random();
+            self.links.send_replace(link(self.address, &code));
+        }
+        is_valid
+    }
+
+    /// Whether the request bears the cookie.
+    fn knows(&self, headers: &HeaderMap) -> bool {
+        let texts = headers.get_all(COOKIE).into_iter().filter_map(|value| value.to_str().ok());
+        let mut cookies = texts.flat_map(|text| text.split(';')).filter_map(|cookie| cookie.trim().split_once('='));
+        cookies.any(|(name, value)| name == self.cookie && is_same(value, self.keys.0.reveal()))
+    }
+
+    /// What a request gets in place of what it asks for; `None` if it gets that.
+    fn refusal(&self, request: &Request) -> Option<Response> {
+        let says = |status: StatusCode, words: &str| (status, words.to_owned()).into_response();
+        if !is_own_host(request.headers()) {
+            let words = "This page is served to this machine only, as http://127.0.0.1 or http://localhost; from another \
+                         one use ssh -L.\n";
+            return Some(says(StatusCode::MISDIRECTED_REQUEST, words));
+        }
+        if request.method() != Method::GET && request.method() != Method::HEAD {
+            return Some(says(StatusCode::METHOD_NOT_ALLOWED, "The page is for reading only.\n"));
+        }
+        let query = request.uri().query().unwrap_or_default();
+        let code = query.split('&').find_map(|part| part.strip_prefix("code="));
+        match code {
+            // a browser that is known already need not use up the code
+            Some(_) if self.knows(request.headers()) => Some(self.welcome(false)),
+            Some(code) if request.method() == Method::GET && self.takes(code) => Some(self.welcome(true)),
+            _ if self.knows(request.headers()) => None,
+            _ => Some(says(StatusCode::UNAUTHORIZED, UNKNOWN)),
+        }
+    }
+
+    /// Sends the browser on, without the code in its address; with the cookie if it is `new`.
+    fn welcome(&self, new: bool) -> Response {
+        let mut response = (StatusCode::SEE_OTHER, [(LOCATION, "/")]).into_response();
+        let cookie = format!(
+            "{}={}; Path=/; Max-Age={COOKIE_LIFE}; HttpOnly; SameSite=Strict",
+            self.cookie,
+            self.keys.0.reveal()
+        );
+        // it has letters, digits and signs of its own only
+        if let Some(cookie) = HeaderValue::from_str(&cookie).ok().filter(|_| new) {
+            response.headers_mut().insert(SET_COOKIE, cookie);
+        }
+        response
+    }
+}
+
+/// The address that lets a browser in.
+fn link(address: SocketAddr, code: &str) -> String {
+    format!("http://{address}/?code={code}")
+}
+
+/// Whether the request is for a name that only this machine can have.
+fn is_own_host(headers: &HeaderMap) -> bool {
+    let Some(host) = headers.get(HOST).and_then(|host| host.to_str().ok()) else { return false };
+    let name = match host.strip_prefix('[') {
+        Some(rest) => rest.split_once(']').map_or("", |(name, _)| name),
+        None => host.split_once(':').map_or(host, |(name, _)| name),
+    };
+    name.eq_ignore_ascii_case("localhost") || name.parse().is_ok_and(|address: IpAddr| address.is_loopback())
+}
+
+/// Lets a request through, or refuses it; says to the browser how to treat the answer.
+pub(super) async fn check(State(access): State<Arc<Access>>, request: Request, next: Next) -> Response {
+    let mut response = match access.refusal(&request) {
+        Some(refusal) => refusal,
+        None => next.run(request).await,
+    };
+    let headers = response.headers_mut();
+    for (name, value) in HEADERS {
+        headers.insert(name, HeaderValue::from_static(value));
+    }
+    // what a page says is for its viewer, and for now
+    headers.entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+    headers.entry(CONTENT_TYPE).or_insert(HeaderValue::from_static("text/plain; charset=utf-8"));
+    response
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
+
+    use super::*;
+    use axum::body::Body;
+
+    const ADDRESS: &str = "127.0.0.1:7071";
+
+    fn access() -> (Access, watch::Receiver<String>) {
+        Access::new(ADDRESS.parse().unwrap(), Keys::fresh())
+    }
+
+    fn request(uri: &str, host: &str, cookie: Option<&str>) -> Request {
+        let mut request = Request::builder().uri(uri).header(HOST, host);
+        if let Some(cookie) = cookie {
+            request = request.header(COOKIE, cookie);
+        }
+        request.body(Body::empty()).unwrap()
+    }
+
+    fn status(access: &Access, request: &Request) -> u16 {
+        access.refusal(request).map_or(200, |refusal| refusal.status().as_u16())
+    }
+
+    #[test]
+    fn a_code_lets_one_browser_in_and_the_cookie_keeps_it_in() {
+        let (access, mut links) = access();
+        let first = links.borrow_and_update().clone();
+        let uri = first.strip_prefix("http://127.0.0.1:7071").unwrap();
+        let welcome = access.refusal(&request(uri, ADDRESS, None)).unwrap();
+        assert_eq!((welcome.status().as_u16(), &welcome.headers()[LOCATION]), (303, &HeaderValue::from_static("/")));
+        let cookie = welcome.headers()[SET_COOKIE].to_str().unwrap();
+        assert!(cookie.contains("HttpOnly") && cookie.contains("SameSite=Strict"), "{cookie}");
+        let cookie = cookie.split(';').next().unwrap();
+        assert_eq!(status(&access, &request("/", ADDRESS, Some(cookie))), 200);
+        assert_eq!(status(&access, &request("/", ADDRESS, Some(&format!("a=b; {cookie}")))), 200);
+        assert_eq!(status(&access, &request(uri, ADDRESS, None)), 401, "the code is used up");
+        assert_eq!(status(&access, &request("/?code=", ADDRESS, None)), 401);
+        let second = links.borrow_and_update().clone();
+        assert_ne!(second, first);
+        let uri = second.strip_prefix("http://127.0.0.1:7071").unwrap();
+        assert_eq!(status(&access, &request(uri, ADDRESS, Some(cookie))), 303, "who is in leaves it to others");
+        assert_eq!(*links.borrow(), second);
+        assert_eq!(status(&access, &request(uri, ADDRESS, None)), 303, "another browser");
+        for wrong in ["", &cookie[..cookie.len() - 1], &format!("{cookie}0"), &cookie.replace("splitsweep", "x")] {
+            assert_eq!(status(&access, &request("/", ADDRESS, Some(wrong))), 401, "{wrong}");
+        }
+    }
+
+    #[test]
+    fn only_names_of_this_machine_are_answered() {
+        let (access, _links) = access();
+        for own in ["127.0.0.1:7071", "localhost:8000", "LOCALHOST", "[::1]:7071", "[::1]", "127.1.2.3"] {
+            assert_eq!(status(&access, &request("/", own, None)), 401, "{own}");
+        }
+        for other in
+            ["evil.example:7071", "localhost.evil.example", "10.0.0.1", "", "[::2]", "[", "127.0.0.1.evil.example"]
+        {
+            assert_eq!(status(&access, &request("/", other, None)), 421, "{other}");
+        }
+        let nameless = Request::builder().uri("/").body(Body::empty()).unwrap();
+        assert_eq!(status(&access, &nameless), 421);
+        let mut post = request("/", ADDRESS, None);
+        *post.method_mut() = Method::POST;
+        assert_eq!(status(&access, &post), 405);
+    }
+
+    #[test]
+    fn a_key_is_kept_in_a_file_that_is_this_user_s_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("page");
+        let first = Keys::fresh().kept_in(&path).unwrap();
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        assert_eq!(Keys::fresh().kept_in(&path).unwrap().0, first.0);
+        fs::set_permissions(&path, Permissions::from_mode(0o644)).unwrap();
+        let second = Keys::fresh().kept_in(&path).unwrap();
+        assert_ne!(second.0, first.0, "others may have read it");
+        fs::write(&path, "short").unwrap();
+        assert_ne!(Keys::fresh().kept_in(&path).unwrap().0, second.0);
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+    }
+}

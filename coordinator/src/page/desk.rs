@@ -1,0 +1,150 @@
+//! What views are made of: the status as the driver publishes it, and studies of sweeps, made by the analyst on a thread of its own and
+//! kept until there is a newer version.
+
+use crate::analyst::{Analyst, Study, TableError};
+use crate::results::{JobError, ResultsError};
+use axum::http::StatusCode;
+use proto::status::Status;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use tokio::sync::{Mutex, OwnedSemaphorePermit, Semaphore, watch};
+use tokio::task::spawn_blocking;
+
+/// Maximum number of browsers that are told of new versions.
+const MAX_VIEWERS: usize = 64;
+/// Maximum number of sweeps whose studies are kept.
+const MAX_KEPT: usize = 4;
+/// A study is not made anew before so many times the time that it took have passed: viewers cost a tenth of a core at most.
+const REST: u32 = 9;
+
+/// Where the page's numbers come from.
+#[derive(Debug, Clone)]
+pub struct Source {
+    /// Where everything stands, now and after each change.
+    pub status: watch::Receiver<Arc<Status>>,
+    /// Makes the studies of sweeps.
+    pub analyst: Arc<Mutex<Analyst>>,
+    /// The options that name where the results are, as a shell takes them: for commands that the page shows.
+    pub named: String,
+    /// Whether a coordinator runs the sweeps, and knows what workers do.
+    pub is_live: bool,
+}
+
+/// What the views are made of.
+#[derive(Debug)]
+pub(super) struct Desk {
+    source: Source,
+    viewers: Arc<Semaphore>,
+    studies: Mutex<Vec<Kept>>,
+}
+
+/// A study, and of which version it is.
+#[derive(Debug)]
+struct Kept {
+    sweep: String,
+    version: u64,
+    made: Instant,
+    took: Duration,
+    study: Arc<Study>,
+}
+
+/// Why there is nothing to see.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Trouble {
+    /// There is no such sweep, job or page.
+    #[error("{0}")]
+    Missing(String),
+    /// The store cannot be read, or a part of the program died.
+    #[error("{0}")]
+    Failed(String),
+}
+
+impl Trouble {
+    /// What HTTP calls it.
+    pub(super) fn status(&self) -> StatusCode {
+        match self {
+            Self::Missing(_) => StatusCode::NOT_FOUND,
+            Self::Failed(_) => StatusCode::SERVICE_UNAVAILABLE,
+        }
+    }
+}
+
+impl From<TableError> for Trouble {
+    fn from(error: TableError) -> Self {
+        match error {
+            TableError::Results(ResultsError::UnknownSweep { .. } | ResultsError::NoSweep(_)) => {
+                Self::Missing(error.to_string())
+            }
+            _ => Self::Failed(error.to_string()),
+        }
+    }
+}
+
+impl From<JobError> for Trouble {
+    fn from(error: JobError) -> Self {
+        match error {
+            JobError::Store(_) => Self::Failed(error.to_string()),
+            _ => Self::Missing(error.to_string()),
+        }
+    }
+}
+
+impl Desk {
+    pub(super) fn new(source: Source) -> Self {
+        Self { source, viewers: Arc::new(Semaphore::new(MAX_VIEWERS)), studies: Mutex::new(Vec::new()) }
+    }
+
+    /// Where everything stands.
+    pub(super) fn status(&self) -> Arc<Status> {
+        Arc::clone(&self.source.status.borrow())
+    }
+
+    /// Where everything stands, now and after each change; ends with the driver.
+    pub(super) fn changes(&self) -> watch::Receiver<Arc<Status>> {
+        self.source.status.clone()
+    }
+
+    /// Where the numbers come from.
+    pub(super) fn source(&self) -> &Source {
+        &self.source
+    }
+
+    /// One of a limited number of places for viewers; it is free again when the permit is dropped.
+    pub(super) fn viewer(&self) -> Option<OwnedSemaphorePermit> {
+        Arc::clone(&self.viewers).try_acquire_owned().ok()
+    }
+
+    /// A sweep, analysed, and the version of which it is.
+    pub(super) async fn study(&self, sweep: &str) -> Result<(u64, Arc<Study>), Trouble> {
+        // whoever waits here finds what was made meanwhile
+        let mut studies = self.studies.lock().await;
+        let version = self.status().at_ms;
+        let is_fresh = |kept: &Kept| kept.version == version || kept.made.elapsed() < REST * kept.took;
+        if let Some(kept) = studies.iter().find(|kept| kept.sweep == sweep && is_fresh(kept)) {
+            return Ok((kept.version, Arc::clone(&kept.study)));
+        }
+        let (began, name) = (Instant::now(), sweep.to_owned());
+        let study = Arc::new(self.ask(move |analyst| analyst.study(&name)).await?);
+        studies.retain(|kept| kept.sweep != sweep);
+        studies.truncate(MAX_KEPT - 1);
+        let kept = Kept {
+            sweep: sweep.to_owned(),
+            version,
+            made: Instant::now(),
+            took: began.elapsed(),
+            study: Arc::clone(&study),
+        };
+        studies.insert(0, kept);
+        Ok((version, study))
+    }
+
+    /// What the analyst answers, on a thread that may wait for it.
+    pub(super) async fn ask<T: Send + 'static, E: Into<Trouble> + Send + 'static>(
+        &self,
+        ask: impl FnOnce(&mut Analyst) -> Result<T, E> + Send + 'static,
+    ) -> Result<T, Trouble> {
+        let mut analyst = Arc::clone(&self.source.analyst).lock_owned().await;
+        let answer = spawn_blocking(move || ask(&mut analyst)).await;
+        answer.map_err(|error| Trouble::Failed(error.to_string()))?.map_err(Into::into)
+    }
+}

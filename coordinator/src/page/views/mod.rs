@@ -1,0 +1,178 @@
+//! The views: what each shows, made of a status and a study. A view knows neither where these come from nor who looks at it.
+
+mod cells;
+mod compare;
+mod curves;
+mod effects;
+mod failures;
+mod job;
+mod overview;
+mod sweeps;
+mod workers;
+
+use super::desk::{Desk, Source, Trouble};
+use super::frame::{Frame, Place, View, trouble};
+use crate::analyst::Study;
+use crate::outlook;
+use crate::report::Lineup;
+use axum::extract::{Path, Query, State};
+use axum::response::Response;
+use maud::Markup;
+use proto::status::{Status, SweepStatus};
+use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+
+/// What the address says beside the view. Whatever makes no sense is as if it were not there.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize, Serialize)]
+#[serde(default)]
+pub(super) struct Asked {
+    /// The column by which candidates are sorted, with `-` in front for the greatest first.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    sort: String,
+    /// Words that names of candidates must have.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    find: String,
+    /// The page of a long list, from 1.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    page: String,
+    /// The one candidate of a comparison, by its index in the plan.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    a: String,
+    /// The other.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    b: String,
+}
+
+impl Asked {
+    /// The address of `path` with this.
+    fn at(&self, path: &str) -> String {
+        match serde_urlencoded::to_string(self) {
+            Ok(query) if !query.is_empty() => format!("{path}?{query}"),
+            _ => path.to_owned(),
+        }
+    }
+
+    /// Which of so many pages is asked for, from 0.
+    fn page(&self, pages: usize) -> usize {
+        self.page.parse::<usize>().unwrap_or(1).clamp(1, pages.max(1)) - 1
+    }
+}
+
+/// A sweep, and what there is to see of it.
+struct Seen {
+    status: Arc<Status>,
+    study: Arc<Study>,
+    source: Source,
+    asked: Asked,
+}
+
+impl Seen {
+    fn lineup(&self) -> Lineup<'_> {
+        Lineup::new(&self.study.analysed.observations, &self.study.analysed.analysis)
+    }
+
+    /// Where the sweep stands.
+    fn sweep(&self) -> Option<&SweepStatus> {
+        outlook::find(&self.status, self.name())
+    }
+
+    fn name(&self) -> &str {
+        &self.study.results.head.sweep
+    }
+
+    /// The address of a view of this sweep.
+    fn path(&self, view: View) -> String {
+        view.path(self.name())
+    }
+}
+
+async fn seen(desk: &Desk, sweep: &str, asked: Asked) -> Result<(u64, Seen), Trouble> {
+    let (version, study) = desk.study(sweep).await?;
+    Ok((version, Seen { status: desk.status(), study, source: desk.source().clone(), asked }))
+}
+
+/// A view of a sweep that is made of nothing but its study.
+async fn of_sweep(desk: &Desk, sweep: &str, asked: Asked, view: View, make: fn(&Seen) -> Markup) -> Response {
+    match seen(desk, sweep, asked).await {
+        Ok((version, seen)) => framed(sweep, view, version, &make(&seen)),
+        Err(error) => trouble(&error, desk.status().at_ms),
+    }
+}
+
+fn framed(sweep: &str, view: View, version: u64, content: &Markup) -> Response {
+    let title = match view {
+        View::Overview => sweep.to_owned(),
+        view => format!("{}, {sweep}", view.name()),
+    };
+    Frame { place: Place::Sweep(sweep, view), title, version }.around(content)
+}
+
+type Desks = State<Arc<Desk>>;
+
+pub(super) async fn sweeps(State(desk): Desks) -> Response {
+    let status = desk.status();
+    let mut studies = Vec::new();
+    for sweep in sweeps::with_leader(&status) {
+        // one that was deleted a moment ago has no leader
+        studies.extend(desk.study(&sweep.sweep).await.map(|(_, study)| study));
+    }
+    let content = sweeps::view(&status, &studies, desk.source());
+    Frame { place: Place::Sweeps, title: "Sweeps".to_owned(), version: status.at_ms }.around(&content)
+}
+
+pub(super) async fn workers(State(desk): Desks) -> Response {
+    let status = desk.status();
+    let content = workers::view(&status, desk.source());
+    Frame { place: Place::Workers, title: "Workers".to_owned(), version: status.at_ms }.around(&content)
+}
+
+pub(super) async fn overview(State(desk): Desks, Path(sweep): Path<String>, Query(asked): Query<Asked>) -> Response {
+    of_sweep(&desk, &sweep, asked, View::Overview, overview::view).await
+}
+
+pub(super) async fn cells(State(desk): Desks, Path(sweep): Path<String>, Query(asked): Query<Asked>) -> Response {
+    of_sweep(&desk, &sweep, asked, View::Cells, cells::view).await
+}
+
+pub(super) async fn compare(State(desk): Desks, Path(sweep): Path<String>, Query(asked): Query<Asked>) -> Response {
+    of_sweep(&desk, &sweep, asked, View::Compare, compare::view).await
+}
+
+pub(super) async fn effects(State(desk): Desks, Path(sweep): Path<String>, Query(asked): Query<Asked>) -> Response {
+    of_sweep(&desk, &sweep, asked, View::Effects, effects::view).await
+}
+
+pub(super) async fn curves(State(desk): Desks, Path(sweep): Path<String>, Query(asked): Query<Asked>) -> Response {
+    let made = async {
+        let (version, seen) = seen(&desk, &sweep, asked).await?;
+        let study = Arc::clone(&seen.study);
+        let measurements = desk.ask(move |analyst| curves::measurements(analyst, &study)).await?;
+        Ok(framed(&sweep, View::Curves, version, &curves::view(&seen, &measurements)))
+    };
+    made.await.unwrap_or_else(|error: Trouble| trouble(&error, desk.status().at_ms))
+}
+
+pub(super) async fn failures(State(desk): Desks, Path(sweep): Path<String>, Query(asked): Query<Asked>) -> Response {
+    let made = async {
+        let (version, seen) = seen(&desk, &sweep, asked).await?;
+        let study = Arc::clone(&seen.study);
+        let failures = desk.ask(move |analyst| failures::read(analyst, &study)).await?;
+        Ok(framed(&sweep, View::Failures, version, &failures::view(&seen, &failures)))
+    };
+    made.await.unwrap_or_else(|error: Trouble| trouble(&error, desk.status().at_ms))
+}
+
+pub(super) async fn job(State(desk): Desks, Path(prefix): Path<String>) -> Response {
+    let made = async {
+        let kept = desk.ask(move |analyst| job::read(analyst, &prefix)).await?;
+        let (version, seen) = seen(&desk, &kept.history.sweep, Asked::default()).await?;
+        let title = format!("Job {}", kept.history.job.short());
+        Ok(Frame { place: Place::Other, title, version }.around(&job::view(&seen, &kept)))
+    };
+    made.await.unwrap_or_else(|error: Trouble| trouble(&error, desk.status().at_ms))
+}
+
+/// Whatever else is asked for.
+pub(super) async fn nothing(State(desk): Desks) -> Response {
+    trouble(&Trouble::Missing("There is no such page.".to_owned()), desk.status().at_ms)
+}

@@ -1,0 +1,69 @@
+//! The workers: where each computes, what it runs, and what is wrong with it.
+
+use crate::outlook;
+use crate::page::desk::Source;
+use crate::page::frame::View;
+use crate::text::plural;
+use maud::{Markup, html};
+use proto::status::{RunningJob, Status, WorkerStatus};
+
+/// Maximum number of workers that are shown.
+const MAX_SHOWN: usize = 200;
+
+/// The view.
+pub(super) fn view(status: &Status, source: &Source) -> Markup {
+    let connected = status.workers.iter().filter(|worker| worker.connected).count();
+    html! {
+        h1 { "Workers" }
+        @if !source.is_live {
+            p class="notice" { "No coordinator runs here: what workers do is not known from the store alone." }
+        } @else if status.workers.is_empty() {
+            p class="notice" {
+                "No worker yet. On each host: "
+                code { "worker " (source.named) }
+            }
+        } @else {
+            p class="summary" {
+                (plural(connected as u64, "worker")) " connected, " (outlook::slots(status)) ", "
+                (format!("{:.1}", status.epochs_per_second)) " epochs/s."
+            }
+            ul class="tiles" {
+                @for worker in status.workers.iter().take(MAX_SHOWN) { (tile(status, worker)) }
+            }
+            @if status.workers.len() > MAX_SHOWN {
+                p class="note" { "\u{2026} and " (status.workers.len() - MAX_SHOWN) " more." }
+            }
+        }
+    }
+}
+
+fn tile(status: &Status, worker: &WorkerStatus) -> Markup {
+    let wrong = outlook::of_worker(status, worker);
+    let class = if wrong.is_empty() && worker.notices.is_empty() { "tile" } else { "tile troubled" };
+    let idle = (worker.slots as usize).saturating_sub(worker.running.len());
+    html! {
+        li class=(class) id={ "worker-" (worker.worker) } {
+            h2 { (worker.name) }
+            p class="where" { (worker.host) " \u{b7} " (worker.device) " \u{b7} " (plural(worker.slots.into(), "slot")) }
+            @for words in &wrong { p class="bad" { (words) } }
+            @for notice in &worker.notices { p class="bad" { (notice) } }
+            @if !worker.running.is_empty() {
+                ul class="at-work" { @for job in &worker.running { (running(job)) } }
+            }
+            @if idle > 0 && worker.connected && !worker.silent { p class="where" { (plural(idle as u64, "slot")) " idle" } }
+        }
+    }
+}
+
+fn running(job: &RunningJob) -> Markup {
+    html! {
+        li {
+            a href={ "/job/" (job.job) } { (job.label) }
+            " " span class="where" { "of " a href=(View::Overview.path(&job.sweep)) { (job.sweep) } }
+            div class="epochs" {
+                progress max=(job.epochs.max(1)) value=(job.epoch) aria-label={ "Epochs of " (job.label) } {}
+                span class="where" { "epoch " (job.epoch) " of " (job.epochs) }
+            }
+        }
+    }
+}
