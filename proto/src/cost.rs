@@ -5,6 +5,7 @@
 //! less than a hundredth.
 
 use crate::spec::{Architecture, JobSpec, Model, Norm};
+use Kind::{Conv, Down, Point, Strided, Up};
 
 /// A convolution of a network.
 #[derive(Debug, Clone, Copy)]
@@ -26,8 +27,10 @@ pub struct Layer {
 pub enum Kind {
     /// 3x3, padding 1.
     Conv,
-    /// 1x1: what a residual block adds to its result.
-    Shortcut,
+    /// 3x3, padding 1, stride 2: halves the image.
+    Strided,
+    /// 1x1: what a residual block adds to its result, or logits.
+    Point,
     /// 2x2, stride 2: halves the image.
     Down,
     /// 2x2 transposed, stride 2: doubles the image.
@@ -39,9 +42,9 @@ impl Layer {
     fn parameters(&self) -> u64 {
         let weights = self.input * self.output;
         let weights = match self.kind {
-            Kind::Conv => 9 * weights,
-            Kind::Shortcut => weights,
-            Kind::Down | Kind::Up => 4 * weights,
+            Conv | Strided => 9 * weights,
+            Point => weights,
+            Down | Up => 4 * weights,
         };
         weights + if self.normed { 3 * self.output } else { self.output }
     }
@@ -57,10 +60,10 @@ impl Layer {
     pub fn flop(&self, image_size: u32) -> u64 {
         let weights = self.input * self.output;
         let products = match self.kind {
-            Kind::Conv => 9 * weights,
-            Kind::Down => 4 * weights,
+            Conv | Strided => 9 * weights,
+            Down => 4 * weights,
             // each pixel is written from one pixel
-            Kind::Up | Kind::Shortcut => weights,
+            Up | Point => weights,
         };
         2 * products * self.size(image_size).pow(2)
     }
@@ -69,13 +72,15 @@ impl Layer {
 /// Layers of one kind at one scale, by their channels: the first one's input, then each one's output.
 type Block = (Kind, u32, Vec<u64>);
 
-/// The layers of a network, in the order of the forward pass.
+/// The layers of a network for images of that height and width, in the order of the forward pass.
 #[must_use]
-pub fn layers(architecture: Architecture, model: Model) -> Vec<Layer> {
-    let blocks = blocks(architecture, u64::from(model.width));
-    let (norm, residual) = match architecture {
-        Architecture::SegNet => (Norm::Batch, false),
-        Architecture::UNet | Architecture::UNet2 => (model.norm, model.residual),
+pub fn layers(architecture: Architecture, model: Model, image_size: u32) -> Vec<Layer> {
+    let w = u64::from(model.width);
+    let (blocks, norm, residual) = match architecture {
+        Architecture::NnUNet => return nnunet(w, architecture.halvings(image_size)),
+        Architecture::SegNet => (segnet(w), Norm::Batch, false),
+        Architecture::UNet => (unet(w), model.norm, model.residual),
+        Architecture::UNet2 => (unet2(w), model.norm, model.residual),
     };
     let last = blocks.len() - 1;
     let mut layers = Vec::new();
@@ -83,77 +88,107 @@ pub fn layers(architecture: Architecture, model: Model) -> Vec<Layer> {
         let normed = norm != Norm::None && index < last;
         let layer = |kind, input, output, normed| Layer { kind, input, output, halvings, normed };
         layers.extend(channels.windows(2).map(|pair| layer(kind, pair[0], pair[1], normed)));
-        if let ([first, .., output], true) = (&channels[..], residual && kind == Kind::Conv && index < last)
+        if let ([first, .., output], true) = (&channels[..], residual && kind == Conv && index < last)
             && first != output
         {
-            layers.push(layer(Kind::Shortcut, *first, *output, false));
+            layers.push(layer(Point, *first, *output, false));
         }
     }
     layers
 }
 
-/// The blocks of a network whose first one has `w` channels; the last is the convolution that gives the logits.
-fn blocks(architecture: Architecture, w: u64) -> Vec<Block> {
-    use Kind::{Conv, Down, Up};
-    match architecture {
-        Architecture::SegNet => vec![
-            (Conv, 0, vec![3, w, w]),
-            (Conv, 1, vec![w, 2 * w, 2 * w]),
-            (Conv, 2, vec![2 * w, 4 * w, 4 * w, 4 * w]),
-            (Conv, 3, vec![4 * w, 8 * w, 8 * w, 8 * w]),
-            (Conv, 4, vec![8 * w; 4]),
-            (Conv, 4, vec![8 * w; 4]),
-            (Conv, 3, vec![8 * w, 4 * w, 4 * w, 4 * w]),
-            (Conv, 2, vec![4 * w, 2 * w, 2 * w, 2 * w]),
-            (Conv, 1, vec![2 * w, w, w, w]),
-            (Conv, 0, vec![w, w, w]),
-            (Conv, 0, vec![w, 1]),
-        ],
-        Architecture::UNet => vec![
-            (Conv, 0, vec![3, w, w]),
-            (Conv, 1, vec![w, 2 * w, 2 * w]),
-            (Conv, 2, vec![2 * w, 4 * w, 4 * w]),
-            (Conv, 3, vec![4 * w, 8 * w, 8 * w]),
-            (Conv, 4, vec![8 * w, 16 * w, 8 * w]),
-            (Conv, 3, vec![16 * w, 8 * w, 4 * w]),
-            (Conv, 2, vec![8 * w, 4 * w, 2 * w]),
-            (Conv, 1, vec![4 * w, 2 * w, w]),
-            (Conv, 0, vec![2 * w, w, w]),
-            (Conv, 0, vec![w, 1]),
-        ],
-        Architecture::UNet2 => vec![
-            (Conv, 0, vec![3, w]),
-            (Down, 1, vec![w, w]),
-            (Conv, 1, vec![w, 2 * w]),
-            (Down, 2, vec![2 * w, 2 * w]),
-            (Conv, 2, vec![2 * w, 4 * w]),
-            (Down, 3, vec![4 * w, 4 * w]),
-            (Conv, 3, vec![4 * w, 8 * w]),
-            (Down, 4, vec![8 * w, 8 * w]),
-            (Conv, 4, vec![8 * w, 16 * w, 8 * w]),
-            (Up, 3, vec![16 * w, 8 * w]),
-            (Conv, 3, vec![8 * w, 4 * w]),
-            (Up, 2, vec![8 * w, 4 * w]),
-            (Conv, 2, vec![4 * w, 2 * w]),
-            (Up, 1, vec![4 * w, 2 * w]),
-            (Conv, 1, vec![2 * w, w]),
-            (Up, 0, vec![2 * w, w]),
-            (Conv, 0, vec![w, w]),
-            (Conv, 0, vec![w, 1]),
-        ],
-    }
+/// The blocks of a network whose first one has `w` channels; the last is the convolution that gives the logits. So for the other two.
+fn segnet(w: u64) -> Vec<Block> {
+    vec![
+        (Conv, 0, vec![3, w, w]),
+        (Conv, 1, vec![w, 2 * w, 2 * w]),
+        (Conv, 2, vec![2 * w, 4 * w, 4 * w, 4 * w]),
+        (Conv, 3, vec![4 * w, 8 * w, 8 * w, 8 * w]),
+        (Conv, 4, vec![8 * w; 4]),
+        (Conv, 4, vec![8 * w; 4]),
+        (Conv, 3, vec![8 * w, 4 * w, 4 * w, 4 * w]),
+        (Conv, 2, vec![4 * w, 2 * w, 2 * w, 2 * w]),
+        (Conv, 1, vec![2 * w, w, w, w]),
+        (Conv, 0, vec![w, w, w]),
+        (Conv, 0, vec![w, 1]),
+    ]
 }
 
-/// Number of trained parameters of a network.
+fn unet(w: u64) -> Vec<Block> {
+    vec![
+        (Conv, 0, vec![3, w, w]),
+        (Conv, 1, vec![w, 2 * w, 2 * w]),
+        (Conv, 2, vec![2 * w, 4 * w, 4 * w]),
+        (Conv, 3, vec![4 * w, 8 * w, 8 * w]),
+        (Conv, 4, vec![8 * w, 16 * w, 8 * w]),
+        (Conv, 3, vec![16 * w, 8 * w, 4 * w]),
+        (Conv, 2, vec![8 * w, 4 * w, 2 * w]),
+        (Conv, 1, vec![4 * w, 2 * w, w]),
+        (Conv, 0, vec![2 * w, w, w]),
+        (Conv, 0, vec![w, 1]),
+    ]
+}
+
+fn unet2(w: u64) -> Vec<Block> {
+    vec![
+        (Conv, 0, vec![3, w]),
+        (Down, 1, vec![w, w]),
+        (Conv, 1, vec![w, 2 * w]),
+        (Down, 2, vec![2 * w, 2 * w]),
+        (Conv, 2, vec![2 * w, 4 * w]),
+        (Down, 3, vec![4 * w, 4 * w]),
+        (Conv, 3, vec![4 * w, 8 * w]),
+        (Down, 4, vec![8 * w, 8 * w]),
+        (Conv, 4, vec![8 * w, 16 * w, 8 * w]),
+        (Up, 3, vec![16 * w, 8 * w]),
+        (Conv, 3, vec![8 * w, 4 * w]),
+        (Up, 2, vec![8 * w, 4 * w]),
+        (Conv, 2, vec![4 * w, 2 * w]),
+        (Up, 1, vec![4 * w, 2 * w]),
+        (Conv, 1, vec![2 * w, w]),
+        (Up, 0, vec![2 * w, w]),
+        (Conv, 0, vec![w, w]),
+        (Conv, 0, vec![w, 1]),
+    ]
+}
+
+/// The network that nnU-Net v2 plans: its logits at every resolution but the lowest are in the list, though only training computes
+/// those at lower ones.
+fn nnunet(w: u64, halvings: u32) -> Vec<Layer> {
+    /// Channels are doubled that often.
+    const DOUBLINGS: u32 = 4;
+    let channels = |halvings: u32| w << halvings.min(DOUBLINGS);
+    let layer = |kind, input, output, halvings| {
+        let normed = matches!(kind, Conv | Strided);
+        Layer { kind, input, output, halvings, normed }
+    };
+    let mut layers = vec![layer(Conv, 3, w, 0), layer(Conv, w, w, 0)];
+    for stage in 1..=halvings {
+        let (input, output) = (channels(stage - 1), channels(stage));
+        layers.extend([layer(Strided, input, output, stage), layer(Conv, output, output, stage)]);
+    }
+    for stage in (0..halvings).rev() {
+        let (input, output) = (channels(stage + 1), channels(stage));
+        layers.extend([
+            layer(Up, input, output, stage),
+            layer(Conv, 2 * output, output, stage),
+            layer(Conv, output, output, stage),
+            layer(Point, output, 1, stage),
+        ]);
+    }
+    layers
+}
+
+/// Number of trained parameters of a network for images of that height and width.
 #[must_use]
-pub fn parameters(architecture: Architecture, model: Model) -> u64 {
-    layers(architecture, model).iter().map(Layer::parameters).sum()
+pub fn parameters(architecture: Architecture, model: Model, image_size: u32) -> u64 {
+    layers(architecture, model, image_size).iter().map(Layer::parameters).sum()
 }
 
 /// Floating-point operations of one image's way through a network.
 #[must_use]
 pub fn forward_flop(architecture: Architecture, model: Model, image_size: u32) -> u64 {
-    layers(architecture, model).iter().map(|layer| layer.flop(image_size)).sum()
+    layers(architecture, model, image_size).iter().map(|layer| layer.flop(image_size)).sum()
 }
 
 /// Floating-point operations of a whole job: every epoch trains (three times a forward pass: the output, the gradient of the
@@ -180,7 +215,7 @@ mod tests {
             (Architecture::UNet2, 16_755_777, 30.9),
         ];
         for (architecture, count, gflop) in expected {
-            assert_eq!(parameters(architecture, Model::default()), count, "{architecture}");
+            assert_eq!(parameters(architecture, Model::default(), 256), count, "{architecture}");
             let flop = forward_flop(architecture, Model::default(), 256) as f64 / 1e9;
             assert!((flop - gflop).abs() <= 0.05, "{architecture}: {flop}");
         }

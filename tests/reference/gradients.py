@@ -50,6 +50,7 @@ def operations():
     operation(out, "conv3_rows", conv(padding=1), (1, 2, 9, 1500), (3, 2, 3, 3), (3,))
     operation(out, "conv1", conv(), (2, 6, 5, 7), (4, 6, 1, 1), (4,))
     operation(out, "conv2", conv(stride=2), (3, 3, 8, 6), (5, 3, 2, 2), (5,))
+    operation(out, "conv3_stride2", relu(conv(stride=2, padding=1)), (2, 20, 8, 12), (17, 20, 3, 3), (17,))
     operation(out, "conv2_strips", relu(conv(stride=2)), (2, 2, 180, 200), (3, 2, 2, 2), (3,))
     operation(out, "transpose", transpose, (3, 5, 4, 3), (5, 3, 2, 2), (3,))
     operation(out, "transpose_strips", relu(transpose), (2, 3, 90, 80), (3, 2, 2, 2), (2,))
@@ -58,6 +59,7 @@ def operations():
     operation(out, "upsample", lambda x: F.interpolate(x, scale_factor=2), (2, 3, 3, 5))
     operation(out, "concatenate", lambda a, b: torch.cat([a, b], 1), (2, 3, 4, 5), (2, 2, 4, 5))
     operation(out, "norm", norm, (3, 4, 5, 7), (4,), (4,))
+    operation(out, "instance_norm", lambda x, w, b: F.leaky_relu(F.instance_norm(x, weight=w, bias=b)), (3, 4, 5, 7), (4,), (4,))
     operation(out, "norm_by", norm_by, (3, 4, 5, 7), (4,), (4,))
     write("ops.safetensors", out)
 

@@ -1,5 +1,7 @@
 """The networks in PyTorch, under the same parameter names."""
 
+from collections import OrderedDict
+
 import torch
 from torch import nn
 
@@ -136,6 +138,52 @@ class UNet2(nn.Module):
         for chain in [self.dec_conv0, self.dec_conv1, self.dec_conv2, self.dec_conv3]:
             x = chain(torch.cat([x, skips.pop()], 1))
         return self.output(x)
+
+
+class NnUNet(nn.Module):
+    """`PlainConvUNet` of `dynamic_network_architectures`, as nnU-Net v2 plans it for images of that size, with `w` in the place of 32.
+    In training it gives the logits at every resolution but the lowest, the full one first. `nnunet_plan.py` compares the two."""
+
+    def __init__(self, w, size):
+        super().__init__()
+        halvings = 0
+        while size >= 8:
+            size, halvings = (size + 1) // 2, halvings + 1
+        channels = [min(w * 2**stage, 16 * w) for stage in range(halvings + 1)]
+
+        def layer(inputs, outputs, stride):
+            parts = {
+                "conv": nn.Conv2d(inputs, outputs, 3, stride, padding=1),
+                "norm": nn.InstanceNorm2d(outputs, affine=True),
+                "nonlin": nn.LeakyReLU(0.01),
+            }
+            return nn.Sequential(OrderedDict(parts))
+
+        def stage(inputs, outputs, stride):
+            return nn.ModuleDict({"convs": nn.Sequential(layer(inputs, outputs, stride), layer(outputs, outputs, 1))})
+
+        down = zip([3] + channels, channels, [1] + [2] * halvings)
+        self.encoder = nn.ModuleDict({"stages": nn.ModuleList(nn.ModuleList([stage(*sizes)]) for sizes in down)})
+        up = list(zip(channels[::-1], channels[-2::-1]))
+        self.decoder = nn.ModuleDict(
+            {
+                "stages": nn.ModuleList(stage(2 * outputs, outputs, 1) for _, outputs in up),
+                "transpconvs": nn.ModuleList(nn.ConvTranspose2d(*sizes, 2, 2) for sizes in up),
+                "seg_layers": nn.ModuleList(nn.Conv2d(outputs, 1, 1) for _, outputs in up),
+            }
+        )
+
+    def forward(self, x):
+        skips, logits = [], []
+        for [stage] in self.encoder["stages"]:
+            x = stage["convs"](x)
+            skips.append(x)
+        skips.pop()
+        for up, stage, head in zip(self.decoder["transpconvs"], self.decoder["stages"], self.decoder["seg_layers"]):
+            x = stage["convs"](torch.cat([up(x), skips.pop()], 1))
+            logits.append(head(x))
+        logits.reverse()
+        return logits[:-1] if self.training else logits[0]
 
 
 NETWORKS = {"segnet": SegNet, "unet": UNet, "unet2": UNet2}

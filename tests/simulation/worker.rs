@@ -249,7 +249,7 @@ fn result(spec: &JobSpec, training: u64) -> JobResult {
         validation: evaluation(0..validation),
         test: evaluation(validation..validation + spec.split.test),
         train_seconds: training as f64,
-        parameters: proto::cost::parameters(spec.architecture, spec.model),
+        parameters: proto::cost::parameters(spec.architecture, spec.model, spec.data.image_size),
         device: "made up".to_owned(),
         split_hash: Some(SplitHash::of(&spec.seeds.split_seed.to_le_bytes())),
         extras: Extras::default(),

@@ -106,9 +106,9 @@ impl Weights {
     /// # Errors
     /// If the tensors do not make such a network, or allocation fails.
     pub fn network(self, device: &Device) -> Result<Network, WeightsError> {
-        let JobSpec { architecture, model, training, .. } = &self.about.spec;
+        let JobSpec { architecture, model, data, training, .. } = &self.about.spec;
         let dtype = if training.precision == Precision::F64 { DType::F64 } else { DType::F32 };
-        let network = models::build(*architecture, *model, training.initialization, 0, device, dtype)?;
+        let network = models::build(*architecture, *model, data.image_size, training.initialization, 0, device, dtype)?;
         let network = network.with_backend(ops::backend(device, training.convolution, training.precision)?);
         network.load_state_dict(self.tensors)?;
         Ok(network)

@@ -4,7 +4,7 @@
 mod common;
 
 use candle_core::{DType, Device, Var};
-use common::{assert_close, json, noise, numbers, set_weights};
+use common::{PROTOCOL, assert_close, json, noise, numbers, set_weights};
 use proto::ids::ContentHash;
 use proto::spec::{
     Architecture, Convolution, Data, JobSpec, LossName, Model, Optimizer, Precision, Seeds, Selection, Split, Trainer,
@@ -53,7 +53,7 @@ fn whole_networks_train_as_in_pytorch() {
         (images, noise(&[4, 1, 32, 32], 110 + index, 1.0, 0.0).gt(0.3).unwrap())
     });
     let expected = json("steps.json");
-    for &architecture in Architecture::ALL {
+    for architecture in PROTOCOL {
         for loss in [LossName::Bce, LossName::Dice, LossName::Focal] {
             let expected = numbers(&expected[format!("{architecture}.{loss}")]);
             let worst = |precision, convolution, steps: usize| {

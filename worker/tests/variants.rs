@@ -1,28 +1,33 @@
-//! The U-Nets with norms and residual blocks against PyTorch (`tests/reference/variants.py`): parameters, gradients and steps.
+//! The U-Nets with norms and residual blocks, and the networks beside those of the reference protocol, against PyTorch
+//! (`tests/reference/variants.py`, `nnunet_plan.py`): parameters, gradients and steps.
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 mod common;
 
 use candle_core::{DType, Device, Tensor};
-use common::{error, noise, set_weights, tensors, weight_of};
+use common::{error, json, noise, numbers, set_weights, tensors, weight_of};
 use proto::cost;
-use proto::spec::{Architecture, JobSpec, Loss, LossName, Model, Norm, Precision, Training};
+use proto::spec::{Architecture, Data, Initialization, JobSpec, Loss, LossName, Model, Norm, Precision, Training};
 use std::collections::BTreeSet;
 use worker::losses::Criterion;
+use worker::models;
 use worker::train::Learner;
 
-const VARIANTS: [(Architecture, Norm, bool); 6] = [
-    (Architecture::UNet, Norm::Batch, true),
-    (Architecture::UNet, Norm::Group, false),
-    (Architecture::UNet, Norm::None, true),
-    (Architecture::UNet2, Norm::Batch, false),
-    (Architecture::UNet2, Norm::Group, true),
-    (Architecture::UNet2, Norm::Instance, true),
+/// The name in the fixture, the network, and its parts.
+const VARIANTS: [(&str, Architecture, Norm, bool); 7] = [
+    ("unet.batch.residual", Architecture::UNet, Norm::Batch, true),
+    ("unet.group.plain", Architecture::UNet, Norm::Group, false),
+    ("unet.none.residual", Architecture::UNet, Norm::None, true),
+    ("unet2.batch.plain", Architecture::UNet2, Norm::Batch, false),
+    ("unet2.group.residual", Architecture::UNet2, Norm::Group, true),
+    ("unet2.instance.residual", Architecture::UNet2, Norm::Instance, true),
+    ("nnunet", Architecture::NnUNet, Norm::None, false),
 ];
 
 /// The network of the fixture, with the rule that trains it.
 fn learner(architecture: Architecture, norm: Norm, residual: bool, precision: Precision) -> Learner {
     let spec = JobSpec {
+        data: Data { image_size: 32, ..JobSpec::default().data },
         architecture,
         model: Model { width: 6, norm, residual },
         loss: LossName::Bce.into(),
@@ -43,25 +48,32 @@ fn batch(index: u64, dtype: DType) -> (Tensor, Tensor) {
 #[test]
 fn norms_and_residual_blocks_are_those_of_pytorch() {
     let expected = tensors("variants.safetensors");
-    for (architecture, norm, residual) in VARIANTS {
-        let key = format!("{architecture}.{norm}.{}", if residual { "residual" } else { "plain" });
+    for (key, architecture, norm, residual) in VARIANTS {
         let of = |name: &str| &expected[&format!("{key}.{name}")];
         for (precision, dtype, limit) in [(Precision::F64, DType::F64, 1e-10), (Precision::F32, DType::F32, 2e-4)] {
             let network = learner(architecture, norm, residual, precision).network;
             let (images, targets) = batch(0, dtype);
             let pass = network.record(&images).unwrap();
-            let found = error(&pass.logits, of("logits"), 0.0);
-            assert!(found < limit, "{key}, {precision}: logits {found:.1e}");
+            for (level, logits) in pass.logits.iter().enumerate() {
+                let found = error(logits, of(&format!("logits.{level}")), 0.0);
+                assert!(found < limit, "{key}, {precision}: logits {level} {found:.1e}");
+            }
+            assert!(!expected.contains_key(&format!("{key}.logits.{}", pass.logits.len())), "{key}: more resolutions");
             let loss = Criterion::from(&Loss::from(LossName::Bce));
-            let (_, gradient) = loss.with_gradient(&pass.logits, &targets).unwrap();
-            let gradients = pass.backward(&gradient).unwrap();
+            let (_, gradients) = loss.at_resolutions(&pass.logits, &targets).unwrap();
+            let gradients = pass.backward(&gradients).unwrap();
             let found = error(&network.forward(&images).unwrap(), of("evaluation"), 0.0);
             assert!(found < limit, "{key}, {precision}: evaluation {found:.1e}");
+            let of = |name: &str| of(&format!("gradient.{name}"));
             let size = |name: &str| *of(name).to_vec1::<f64>().unwrap().last().unwrap();
             for (name, variable) in network.parameters() {
+                let Some(gradient) = gradients.get(variable) else {
+                    assert_eq!(size(name), 0.0, "{key}: no gradient of {name}");
+                    continue;
+                };
                 // the gradient of a bias before a norm is zero but for rounding, PyTorch's too
                 let floor = if size(name) < 1e-9 * size(&weight_of(name)) { size(&weight_of(name)) } else { 0.0 };
-                let found = error(gradients.get(variable).unwrap(), of(name), floor);
+                let found = error(gradient, of(name), floor);
                 assert!(found < limit, "{key}, {precision}: gradient of {name} {found:.1e}");
             }
         }
@@ -71,8 +83,7 @@ fn norms_and_residual_blocks_are_those_of_pytorch() {
 #[test]
 fn norms_and_residual_blocks_train_as_in_pytorch() {
     let expected = tensors("variants.safetensors");
-    for (architecture, norm, residual) in VARIANTS {
-        let key = format!("{architecture}.{norm}.{}", if residual { "residual" } else { "plain" });
+    for (key, architecture, norm, residual) in VARIANTS {
         let mut learner = learner(architecture, norm, residual, Precision::F64);
         for (step, expected) in expected[&format!("{key}.losses")].to_vec1::<f64>().unwrap().iter().enumerate() {
             let (images, targets) = batch(step as u64 % 3, DType::F64);
@@ -86,14 +97,30 @@ fn norms_and_residual_blocks_train_as_in_pytorch() {
 #[test]
 fn every_variable_has_pytorchs_name_and_is_counted_beforehand() {
     let expected = tensors("variants.safetensors");
-    for (architecture, norm, residual) in VARIANTS {
+    for (key, architecture, norm, residual) in VARIANTS {
         let network = learner(architecture, norm, residual, Precision::F32).network;
-        let key = format!("{architecture}.{norm}.{}.", if residual { "residual" } else { "plain" });
-        let others = ["logits", "evaluation", "losses"];
-        let names: BTreeSet<_> = expected.keys().filter_map(|name| name.strip_prefix(&key)).collect();
-        let names: Vec<_> = names.into_iter().filter(|name| !others.contains(name)).collect();
-        assert_eq!(network.parameters().keys().collect::<Vec<_>>(), names, "{key}");
+        let prefix = format!("{key}.gradient.");
+        let names: BTreeSet<_> = expected.keys().filter_map(|name| name.strip_prefix(&prefix)).collect();
+        assert!(network.parameters().keys().eq(names), "{key}");
         let model = Model { width: 6, norm, residual };
-        assert_eq!(network.parameter_count(), cost::parameters(architecture, model), "{key}");
+        assert_eq!(network.parameter_count(), cost::parameters(architecture, model, 32), "{key}");
+    }
+}
+
+#[test]
+fn nnunet_is_the_network_that_its_own_planner_plans() {
+    for (size, planned) in json("nnunet_plan.json").as_object().unwrap() {
+        let size: u32 = size.parse().unwrap();
+        let (features, halvings) = (numbers(&planned["features"]), Architecture::NnUNet.halvings(size));
+        assert_eq!(halvings as usize + 1, features.len(), "{size} pixels");
+        let model = Model { width: features[0] as u32, ..Model::default() };
+        let count = cost::parameters(Architecture::NnUNet, model, size);
+        assert_eq!(Some(count), planned["parameters"].as_u64(), "{size} pixels");
+        let Some(shapes) = planned["shapes"].as_object() else { continue };
+        let build =
+            models::build(Architecture::NnUNet, model, size, Initialization::He, 0, &Device::Cpu, DType::F32).unwrap();
+        let found =
+            build.parameters().iter().map(|(name, variable)| (name.clone(), serde_json::json!(variable.dims())));
+        assert_eq!(&found.collect::<serde_json::Map<_, _>>(), shapes, "{size} pixels");
     }
 }

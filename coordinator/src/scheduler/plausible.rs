@@ -90,7 +90,7 @@ impl Planned {
             return Err(format!("it has {} epochs of {epochs}", result.epochs));
         }
         // a simulated network has none
-        let parameters = proto::cost::parameters(spec.architecture, spec.model);
+        let parameters = proto::cost::parameters(spec.architecture, spec.model, spec.data.image_size);
         if spec.trainer == Trainer::Candle && result.parameters != parameters {
             return Err(format!("it has {} parameters, but the network has {parameters}", result.parameters));
         }

@@ -54,6 +54,10 @@ impl Mistake {
                 vec!["give it as well: `test: 50` cases, `test: 0.25` of all cases, or `test: rest`".into()]
             }
             Self::RotationOfShares => vec!["for shares take `scheme: kfold`".into()],
+            Self::Indivisible { size, divisor, .. } => match size - size % divisor {
+                0 => vec![format!("use {divisor}")],
+                below => vec![format!("use {below} or {}", below + divisor)],
+            },
             Self::ExcludesNothing | Self::DuplicatePoint => vec!["remove this entry".into()],
             Self::ExcludesAll => vec!["remove an entry of `exclude`".into()],
             _ => Vec::new(),

@@ -170,9 +170,9 @@ impl<'a> DatasetSection<'a> {
 
     /// Checks that the networks can halve the image as often as they do.
     pub fn check_size(&self, architectures: impl Iterator<Item = Architecture>) {
-        let Some(deepest) = architectures.max_by_key(|architecture| architecture.halvings()) else { return };
-        let (size, halvings) = (self.image_size, deepest.halvings());
-        let divisor = 1 << halvings;
+        let size = self.image_size;
+        let Some(deepest) = architectures.max_by_key(|architecture| architecture.halvings(size)) else { return };
+        let (halvings, divisor) = (deepest.halvings(size), deepest.granularity(size));
         if !size.is_multiple_of(divisor) {
             let architecture = deepest.name();
             let mistake = Mistake::Indivisible { size, divisor, architecture, halvings };

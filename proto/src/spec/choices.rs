@@ -48,11 +48,14 @@ choice! {
         UNet = "unet",
         /// Strided convolutions in the place of pooling and upsampling.
         UNet2 = "unet2",
+        /// As nnU-Net v2 plans it for images of that size, trained at several resolutions.
+        NnUNet = "nnunet",
     }
 }
 
 choice! {
-    /// What normalises the maps after each convolution of a U-Net, the last one left out. SegNet always has batch norm.
+    /// What normalises the maps after each convolution of a U-Net, the last one left out. SegNet always has batch norm, nnU-Net
+    /// instance norm.
     #[derive(Default)]
     Norm {
         /// Nothing, as in the reference protocol.
@@ -82,13 +85,24 @@ impl Norm {
 }
 
 impl Architecture {
-    /// How often it halves an image: height and width must be multiples of 2 to this power.
+    /// How often it halves images of that height and width, which must be a multiple of 2 to this power.
+    ///
+    /// nnU-Net halves them until another time would leave fewer than 4 pixels, and at least twice: its lowest resolution is not trained.
     #[must_use]
-    pub fn halvings(self) -> u32 {
+    pub fn halvings(self, image_size: u32) -> u32 {
+        /// Height and width that its planner keeps.
+        const MIN_SIZE: u32 = 4;
         match self {
             Self::SegNet => 5,
             Self::UNet | Self::UNet2 => 4,
+            Self::NnUNet => (image_size / MIN_SIZE).max(1).ilog2().max(2),
         }
+    }
+
+    /// The number that height and width of its images must be multiples of, if they are about that.
+    #[must_use]
+    pub fn granularity(self, image_size: u32) -> u32 {
+        1 << self.halvings(image_size)
     }
 }
 

@@ -33,7 +33,7 @@ pub fn evaluation(settings: &Settings, device: &Device) -> Flop {
 }
 
 fn count(settings: &Settings, device: &Device, passes: impl Fn(usize) -> u64) -> Flop {
-    let layers = cost::layers(settings.architecture, settings.model());
+    let layers = cost::layers(settings.architecture, settings.model(), settings.image_size);
     let sum = |flop: &dyn Fn(&Layer) -> u64| -> u64 {
         let layers = layers.iter().enumerate();
         u64::from(settings.batch_size) * layers.map(|(index, layer)| passes(index) * flop(layer)).sum::<u64>()
@@ -45,14 +45,15 @@ fn count(settings: &Settings, device: &Device, passes: impl Fn(usize) -> u64) ->
 
 /// Operations of one image's way through a layer on the CPU.
 fn executed(settings: &Settings, layer: &Layer) -> u64 {
-    let size = layer.size(settings.image_size);
+    // a strided convolution is computed at every pixel
+    let size = layer.size(settings.image_size) << u32::from(layer.kind == Kind::Strided);
     let kernel = match layer.kind {
-        Kind::Conv => [layer.output as usize, layer.input as usize, 3, 3],
-        Kind::Down | Kind::Up | Kind::Shortcut => return layer.flop(settings.image_size),
+        Kind::Conv | Kind::Strided => [layer.output as usize, layer.input as usize, 3, 3],
+        Kind::Down | Kind::Up | Kind::Point => return layer.flop(settings.image_size),
     };
     let tiles = |m: u64| 2 * layer.input * layer.output * (size.div_ceil(m) * (m + 2)).pow(2);
     match ops::algorithm(settings.convolution, &kernel, size as usize, size as usize) {
-        Algorithm::Direct => layer.flop(settings.image_size),
+        Algorithm::Direct => 2 * 9 * layer.input * layer.output * size.pow(2),
         Algorithm::Winograd2 => tiles(2),
         Algorithm::Winograd4 => tiles(4),
     }

@@ -6,6 +6,7 @@
 //!    logit                 sigmoid and softplus that neither overflow nor cancel
 //!    window                means in a window that slides
 //!  on_device               which of them a CUDA device computes
+//!  resolutions             a loss at several resolutions
 //! ```
 //!
 //! Training minimises the mean over the cases of a batch. All cases have the same number of pixels, so that is also the mean over
@@ -27,6 +28,7 @@ mod focal;
 mod logit;
 mod lovasz;
 mod on_device;
+mod resolutions;
 mod ssim;
 mod topology;
 mod tversky;

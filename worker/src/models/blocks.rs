@@ -9,11 +9,21 @@ use proto::spec::{self, Initialization};
 /// The share of a batch's statistics in the running ones, as in PyTorch.
 pub(super) const MOMENTUM: f64 = 0.1;
 
+/// How a convolution goes over its map.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Form {
+    /// As its kernel does.
+    Plain,
+    /// 3x3 with stride 2.
+    Strided,
+    /// Transposed, 2x2 with stride 2.
+    Transposed,
+}
+
 /// A convolution with what follows it.
 #[derive(Debug)]
-struct Layer {
-    /// Whether it is transposed.
-    transposed: bool,
+pub(super) struct Layer {
+    form: Form,
     weight: Tensor,
     bias: Tensor,
     norm: Option<Norm>,
@@ -82,21 +92,27 @@ impl Builder<'_> {
 }
 
 impl Layer {
-    /// A convolution with nothing after it.
-    fn plain(builder: &Builder<'_>, name: &str, shape: [usize; 4]) -> Result<Self> {
+    /// A convolution `{name}` with nothing after it; its kernel has the shape `[outputs, inputs, k, k]`.
+    pub(super) fn plain(builder: &Builder<'_>, name: &str, shape: [usize; 4]) -> Result<Self> {
         let (weight, bias) = builder.kernel(name, shape, shape[0])?;
-        Ok(Self { transposed: false, weight, bias, norm: None, activation: Activation::Identity })
+        Ok(Self { form: Form::Plain, weight, bias, norm: None, activation: Activation::Identity })
+    }
+
+    /// A transposed convolution `{name}`, 2x2 with stride 2, with nothing after it.
+    pub(super) fn up(builder: &Builder<'_>, name: &str, inputs: usize, outputs: usize) -> Result<Self> {
+        let (weight, bias) = builder.kernel(name, [inputs, outputs, 2, 2], outputs)?;
+        Ok(Self { form: Form::Transposed, weight, bias, norm: None, activation: Activation::Identity })
     }
 
     /// A recorded pass trains: batch norm uses the batch's statistics, and the running ones change.
-    fn forward(&self, pass: Forward<'_>, x: &Tensor) -> Result<Tensor> {
+    pub(super) fn forward(&self, pass: Forward<'_>, x: &Tensor) -> Result<Tensor> {
         let Self { weight, bias, activation, .. } = self;
         match &self.norm {
             None => self.convolve(pass, x, *activation),
             Some(Norm { scale, shift, kind: Kind::Batch { mean, variance } }) if !pass.is_recorded() => {
                 let [mean, variance] = [mean, variance].map(Var::as_detached_tensor);
                 let moments = Moments { mean, variance };
-                if self.transposed {
+                if self.form != Form::Plain {
                     let x = self.convolve(pass, x, Activation::Identity)?;
                     return pass.batch_norm_by(&x, &moments, scale, shift, *activation);
                 }
@@ -107,10 +123,11 @@ impl Layer {
     }
 
     fn convolve(&self, pass: Forward<'_>, x: &Tensor, activation: Activation) -> Result<Tensor> {
-        if self.transposed {
-            pass.conv_transpose2d(x, &self.weight, &self.bias, activation)
-        } else {
-            pass.conv2d(x, &self.weight, &self.bias, activation)
+        let Self { weight, bias, .. } = self;
+        match self.form {
+            Form::Plain => pass.conv2d(x, weight, bias, activation),
+            Form::Strided => pass.conv2d_strided(x, weight, bias, activation),
+            Form::Transposed => pass.conv_transpose2d(x, weight, bias, activation),
         }
     }
 }
@@ -176,7 +193,7 @@ impl Chain {
         activation: Activation,
     ) -> Result<()> {
         let shape = [outputs, inputs, size, size];
-        self.layer(builder, name, (false, shape, outputs), activation)
+        self.layer(builder, name, (Form::Plain, shape, outputs), activation)
     }
 
     /// Adds a transposed convolution 2x2 with stride 2, the network's norm and ReLU.
@@ -187,7 +204,7 @@ impl Chain {
         inputs: usize,
         outputs: usize,
     ) -> Result<()> {
-        self.layer(builder, name, (true, [inputs, outputs, 2, 2], outputs), Activation::Relu)
+        self.layer(builder, name, (Form::Transposed, [inputs, outputs, 2, 2], outputs), Activation::Relu)
     }
 
     /// Adds a layer `{name}.{number}`; norm and activation have numbers too.
@@ -195,14 +212,34 @@ impl Chain {
         &mut self,
         builder: &Builder<'_>,
         name: &str,
-        (transposed, shape, outputs): (bool, [usize; 4], usize),
+        (form, shape, outputs): (Form, [usize; 4], usize),
         activation: Activation,
     ) -> Result<()> {
         let (weight, bias) = builder.kernel(&format!("{name}.{}", self.number), shape, outputs)?;
         let norm = builder.norm(&format!("{name}.{}", self.number + 1), outputs)?;
         self.number += if norm.is_some() { 3 } else { 2 };
-        self.layers.push(Layer { transposed, weight, bias, norm, activation });
+        self.layers.push(Layer { form, weight, bias, norm, activation });
         Ok(())
+    }
+
+    /// Two 3x3 convolutions, the first with stride 2 if it halves the map, each with the network's norm and leaky ReLU, under nnU-Net's
+    /// names: `{name}.convs.0.conv`, `{name}.convs.0.norm` and so on.
+    pub(super) fn stacked(
+        builder: &Builder<'_>,
+        name: &str,
+        inputs: usize,
+        outputs: usize,
+        halves: bool,
+    ) -> Result<Self> {
+        let mut chain = Self::default();
+        for (index, inputs) in [inputs, outputs].into_iter().enumerate() {
+            let name = format!("{name}.convs.{index}");
+            let (weight, bias) = builder.kernel(&format!("{name}.conv"), [outputs, inputs, 3, 3], outputs)?;
+            let norm = builder.norm(&format!("{name}.norm"), outputs)?;
+            let form = if halves && index == 0 { Form::Strided } else { Form::Plain };
+            chain.layers.push(Layer { form, weight, bias, norm, activation: Activation::LeakyRelu });
+        }
+        Ok(chain)
     }
 
     /// The convolution `{name}` that gives the logits of a map with so many channels.

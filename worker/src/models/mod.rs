@@ -1,15 +1,16 @@
-//! The networks of the reference protocol, layer for layer and under its names: a state dict saved here loads in PyTorch and the
-//! other way round.
+//! The networks of the reference protocol and others, layer for layer and under their names in PyTorch: a state dict saved here loads
+//! there and the other way round.
 //!
 //! ```text
 //!  parameters   variables by name, drawn from named streams: a backend of Candle's `VarBuilder`
 //!  blocks       layers -> chains
-//!  segnet, unet, unet2
+//!  segnet, unet, unet2, nnunet
 //! ```
 //!
 //! Knows no loss, no data and no training.
 
 mod blocks;
+mod nnunet;
 mod parameters;
 mod segnet;
 mod unet;
@@ -17,7 +18,7 @@ mod unet2;
 
 use crate::ops::{self, Backend, Convolution, Forward, Gradients, Precision, Tape};
 use blocks::Builder;
-use candle_core::{DType, Device, Result, Tensor, Var};
+use candle_core::{DType, Device, Result, Tensor, Var, bail};
 use parameters::Parameters;
 use proto::spec::{Architecture, Initialization, Model, Norm};
 use std::collections::BTreeMap;
@@ -32,6 +33,7 @@ enum Layers {
     SegNet(segnet::SegNet),
     UNet(unet::UNet),
     UNet2(unet2::UNet2),
+    NnUNet(nnunet::NnUNet),
 }
 
 /// A network: images `[n, 3, h, w]` in, logits `[n, 1, h, w]` out.
@@ -44,19 +46,14 @@ pub struct Network {
     batches: AtomicU64,
 }
 
-/// The number that height and width of the images must be multiples of.
-#[must_use]
-pub fn granularity(architecture: Architecture) -> u32 {
-    1 << architecture.halvings()
-}
-
-/// Builds a network with initial weights drawn from `init_seed`.
+/// Builds a network for images of that height and width, with initial weights drawn from `init_seed`.
 ///
 /// # Errors
 /// If `device` has no kernels in this build, or allocation fails.
 pub fn build(
     architecture: Architecture,
     model: Model,
+    image_size: u32,
     initialization: Initialization,
     init_seed: u64,
     device: &Device,
@@ -66,6 +63,7 @@ pub fn build(
     let (layers, parameters) = Parameters::drawn(init_seed, dtype, device, |vars| {
         let (norm, residual) = match architecture {
             Architecture::SegNet => (Norm::Batch, false),
+            Architecture::NnUNet => (Norm::Instance, false),
             Architecture::UNet | Architecture::UNet2 => (model.norm, model.residual),
         };
         let builder = Builder { vars, initialization, norm, residual };
@@ -73,6 +71,7 @@ pub fn build(
             Architecture::SegNet => Layers::SegNet(segnet::SegNet::new(&builder, width)?),
             Architecture::UNet => Layers::UNet(unet::UNet::new(&builder, width)?),
             Architecture::UNet2 => Layers::UNet2(unet2::UNet2::new(&builder, width)?),
+            Architecture::NnUNet => Layers::NnUNet(nnunet::NnUNet::new(&builder, width, image_size)?),
         })
     })?;
     let backend = ops::backend(device, Convolution::Auto, Precision::F32)?;
@@ -90,9 +89,10 @@ impl Network {
     /// Logits, for evaluation.
     ///
     /// # Errors
-    /// If height or width is not a multiple of the [`granularity`].
+    /// If height or width is not a multiple of the network's [granularity](Architecture::granularity).
     pub fn forward(&self, images: &Tensor) -> Result<Tensor> {
-        channels_first(&self.layers(Forward::new(&*self.backend), images)?)
+        let outputs = self.layers(Forward::new(&*self.backend), images)?;
+        outputs.first().map_or_else(|| bail!("a network without logits"), channels_first)
     }
 
     /// The mean of the logits of images and of their three mirror images, mirrored back.
@@ -111,22 +111,32 @@ impl Network {
     /// A training pass: batch norm uses the statistics of `images`, and the running ones follow.
     ///
     /// # Errors
-    /// If height or width is not a multiple of the [`granularity`].
+    /// As [`forward`](Self::forward).
     pub fn record(&self, images: &Tensor) -> Result<Recorded<'_>> {
         self.batches.fetch_add(1, Ordering::Relaxed);
         let tape = Tape::default();
-        let output = self.layers(Forward::recorded(&*self.backend, &tape), images)?;
+        let outputs = self.layers(Forward::recorded(&*self.backend, &tape), images)?;
         self.backend.blend(&tape.take_blends(), 1.0 - blocks::MOMENTUM)?;
-        Ok(Recorded { logits: channels_first(&output)?, output, tape, backend: &*self.backend })
+        let logits = outputs.iter().map(channels_first).collect::<Result<_>>()?;
+        Ok(Recorded { logits, outputs, tape, backend: &*self.backend })
     }
 
-    fn layers(&self, pass: Forward<'_>, images: &Tensor) -> Result<Tensor> {
+    /// The logits at full resolution, `[n, h, w, 1]`, and in training those at lower ones that are trained too.
+    fn layers(&self, pass: Forward<'_>, images: &Tensor) -> Result<Vec<Tensor>> {
         let x = pass.enter(&images.to_dtype(self.dtype)?.permute((0, 2, 3, 1))?.contiguous()?)?;
-        pass.leave(&match &self.layers {
-            Layers::SegNet(network) => network.forward(pass, &x)?,
-            Layers::UNet(network) => network.forward(pass, &x)?,
-            Layers::UNet2(network) => network.forward(pass, &x)?,
-        })
+        let outputs = match &self.layers {
+            Layers::SegNet(network) => vec![network.forward(pass, &x)?],
+            Layers::UNet(network) => vec![network.forward(pass, &x)?],
+            Layers::UNet2(network) => vec![network.forward(pass, &x)?],
+            Layers::NnUNet(network) => network.forward(pass, &x)?,
+        };
+        outputs.iter().map(|output| pass.leave(output)).collect()
+    }
+
+    /// The type of the variables and the logits.
+    #[must_use]
+    pub fn dtype(&self) -> DType {
+        self.dtype
     }
 
     /// The trained variables by name.
@@ -188,9 +198,9 @@ impl Network {
     /// If a variable is missing or has another shape.
     pub fn restore(&self, snapshot: &Snapshot) -> Result<()> {
         for (name, variable) in self.variables() {
-            let Some(value) = snapshot.0.get(name) else { candle_core::bail!("`{name}` is missing") };
+            let Some(value) = snapshot.0.get(name) else { bail!("`{name}` is missing") };
             if value.dims() != variable.dims() {
-                candle_core::bail!("`{name}` has shape {:?}, expected {:?}", value.dims(), variable.dims());
+                bail!("`{name}` has shape {:?}, expected {:?}", value.dims(), variable.dims());
             }
             variable.set(&value.to_dtype(variable.dtype())?.to_device(variable.device())?)?;
         }
@@ -250,7 +260,7 @@ impl Network {
                 || self.parameters.running.contains_key(name)
         };
         if let Some(name) = tensors.keys().find(|name| !known(name)) {
-            candle_core::bail!("`{name}` is not a variable of this network");
+            bail!("`{name}` is not a variable of this network");
         }
         if let Some((_, batches)) = tensors.iter().find(|(name, _)| name.ends_with(BATCHES)) {
             let batches = batches.to_device(&Device::Cpu)?.to_dtype(DType::I64)?.flatten_all()?.to_vec1::<i64>()?;
@@ -268,21 +278,23 @@ fn channels_first(x: &Tensor) -> Result<Tensor> {
 
 /// A training pass.
 pub struct Recorded<'a> {
-    /// `[n, 1, h, w]`
-    pub logits: Tensor,
-    output: Tensor,
+    /// At full resolution, `[n, 1, h, w]`; then at lower ones that are trained too, each of half the height and width of the one before.
+    pub logits: Vec<Tensor>,
+    outputs: Vec<Tensor>,
     tape: Tape,
     backend: &'a dyn Backend,
 }
 
 impl Recorded<'_> {
-    /// The gradients of all variables, from that of the logits.
+    /// The gradients of all variables that the logits depend on, from those of the logits at each resolution.
     ///
     /// # Errors
-    /// If the gradient does not fit.
-    pub fn backward(self, gradient: &Tensor) -> Result<Gradients> {
+    /// If a gradient does not fit.
+    pub fn backward(self, gradients: &[Tensor]) -> Result<Gradients> {
+        let of_output = |(output, gradient): (&'_ Tensor, &Tensor)| gradient.reshape(output.dims())?.copy();
         // the way back changes gradients in place
-        self.tape.backward(self.backend, &self.output, gradient.reshape(self.output.dims())?.copy()?)
+        let copies = self.outputs.iter().zip(gradients).map(of_output).collect::<Result<Vec<_>>>()?;
+        self.tape.backward_from(self.backend, self.outputs.iter().zip(copies).collect())
     }
 }
 

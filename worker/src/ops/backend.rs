@@ -18,7 +18,12 @@ pub enum Activation {
     Identity,
     /// `max(x, 0)`, with gradient 0 at 0.
     Relu,
+    /// `x` where it is positive, `x / 100` elsewhere, with gradient 1/100 at 0. It follows norms only.
+    LeakyRelu,
 }
+
+/// What [`Activation::LeakyRelu`] multiplies by where its operand is not positive, as in PyTorch.
+pub(crate) const LEAK: f64 = 0.01;
 
 /// The numbers of a map that a norm takes one mean and one variance of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -3,7 +3,7 @@
 use super::backend::{Activation, Backend, Blend, Moments, Normalized, Population};
 use super::kernel::Kernel;
 use super::tape::Tape;
-use candle_core::{Result, Tensor};
+use candle_core::{DType, Result, Tensor};
 
 /// A forward pass.
 #[derive(Clone, Copy)]
@@ -78,6 +78,7 @@ impl<'a> Forward<'a> {
     /// # Errors
     /// If the shapes do not fit, or allocation fails.
     pub fn conv2d(self, x: &Tensor, weight: &Tensor, bias: &Tensor, activation: Activation) -> Result<Tensor> {
+        expect_cut(activation)?;
         expect(x.dim(3)? == weight.dim(1)?, || format!("a kernel {:?} for maps {:?}", weight.dims(), x.dims()))?;
         expect_channels(bias, weight.dim(0)?)?;
         let (_, height, width, _) = x.dims4()?;
@@ -102,6 +103,7 @@ impl<'a> Forward<'a> {
         bias: &Tensor,
         activation: Activation,
     ) -> Result<Tensor> {
+        expect_cut(activation)?;
         let fits = x.dim(3)? == weight.dim(0)? && weight.dims()[2..] == [2, 2];
         expect(fits, || format!("a kernel {:?} for maps {:?}", weight.dims(), x.dims()))?;
         expect_channels(bias, weight.dim(1)?)?;
@@ -111,6 +113,19 @@ impl<'a> Forward<'a> {
             let gradients = backend.conv_transpose2d_backward(&convolved, grad)?;
             Ok(vec![gradients.x, Some(gradients.weight), Some(gradients.bias)])
         });
+        Ok(y)
+    }
+
+    /// Convolution 3x3 with a border of 1 and stride 2: every other pixel of every other row of [`conv2d`](Self::conv2d), from the first on.
+    ///
+    /// # Errors
+    /// If the shapes do not fit, height or width is odd, or allocation fails.
+    pub fn conv2d_strided(self, x: &Tensor, weight: &Tensor, bias: &Tensor, activation: Activation) -> Result<Tensor> {
+        let whole = self.conv2d(x, weight, bias, activation)?;
+        let (n, height, width, channels) = whole.dims4()?;
+        let first = Tensor::zeros((n, height / 2, width / 2, channels), DType::U8, whole.device())?;
+        let y = self.backend.gather(&whole, &first)?;
+        self.record(&[&whole], &y, move |backend, grad| Ok(vec![Some(backend.scatter(&grad, &first)?)]));
         Ok(y)
     }
 
@@ -207,6 +222,7 @@ impl<'a> Forward<'a> {
     /// # Errors
     /// If the shapes differ, or allocation fails.
     pub fn residual(self, a: &Tensor, b: &Tensor, activation: Activation) -> Result<Tensor> {
+        expect_cut(activation)?;
         expect(a.dims() == b.dims(), || format!("{:?} + {:?}", a.dims(), b.dims()))?;
         let y = self.backend.residual(a, b, activation)?;
         let result = y.clone();
@@ -284,6 +300,14 @@ impl<'a> Forward<'a> {
 
 fn expect(fits: bool, what: impl Fn() -> String) -> Result<()> {
     if fits { Ok(()) } else { candle_core::bail!("shapes that do not fit: {}", what()) }
+}
+
+/// Checks that an activation is one of those that follow convolutions and sums.
+fn expect_cut(activation: Activation) -> Result<()> {
+    if activation == Activation::LeakyRelu {
+        candle_core::bail!("a leaky ReLU after a convolution or a sum: expected it after a norm");
+    }
+    Ok(())
 }
 
 /// Checks that an operand has one number per channel.

@@ -29,8 +29,8 @@ mod software;
 mod steps;
 mod tape;
 
-pub(crate) use backend::EPSILON;
 pub use backend::{Activation, Backend, Blend, ConvGradients, Convolved, Moments, Normalized, Population};
+pub(crate) use backend::{EPSILON, LEAK};
 pub use cpu::{Algorithm, InstructionSet, MissingInstructionSet, algorithm};
 pub(crate) use cpu::{Real, parallel, storage, vectorize};
 pub(crate) use cuda::{

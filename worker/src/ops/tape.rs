@@ -26,7 +26,7 @@ pub struct Tape {
     tracked: RefCell<HashSet<TensorId>>,
 }
 
-/// Gradients of variables.
+/// Gradients of variables, and of what was computed.
 #[derive(Debug, Default)]
 pub struct Gradients(HashMap<TensorId, Tensor>);
 
@@ -59,7 +59,15 @@ impl Tape {
     /// # Errors
     /// If shapes do not fit, or allocation fails.
     pub fn backward(self, backend: &dyn Backend, output: &Tensor, gradient: Tensor) -> Result<Gradients> {
-        let mut gradients = Gradients(HashMap::from([(output.id(), gradient)]));
+        self.backward_from(backend, [(output, gradient)].into_iter().collect())
+    }
+
+    /// The same from the gradients of several results, which share no storage either.
+    ///
+    /// # Errors
+    /// As for [`backward`](Self::backward).
+    pub fn backward_from(self, backend: &dyn Backend, results: Gradients) -> Result<Gradients> {
+        let mut gradients = results;
         let mut steps = self.steps.into_inner();
         while let Some(Step { inputs, output, backward }) = steps.pop() {
             let Some(gradient) = gradients.0.remove(&output) else { continue };
@@ -74,7 +82,7 @@ impl Tape {
 }
 
 impl<'a> FromIterator<(&'a Tensor, Tensor)> for Gradients {
-    /// Gradients by their variables.
+    /// Gradients by what they are the gradients of.
     fn from_iter<I: IntoIterator<Item = (&'a Tensor, Tensor)>>(gradients: I) -> Self {
         Self(gradients.into_iter().map(|(variable, gradient)| (variable.id(), gradient)).collect())
     }

@@ -4,7 +4,7 @@ use super::composed;
 use super::reference::{self, Array, Parameter, Rates, Relu};
 use super::{SelfTest, Subject, arrays, distance, numbers, rounded};
 use crate::losses::Criterion;
-use crate::ops::{Activation, Convolution, Forward, Gradients, Moments, Precision};
+use crate::ops::{Activation, Convolution, Forward, Gradients, LEAK, Moments, Precision};
 use crate::optimizers;
 use candle_core::{Device, Result, Tensor, Var};
 use proto::spec::{Loss, Optimizer, Training};
@@ -31,7 +31,14 @@ impl SelfTest<'_> {
         for maps in [[2, 10, 14, 20, 24], [3, 5, 7, 3, 8], [1, 48, 40, 16, 16]].into_iter().chain(odd) {
             self.conv2d("convolution 3x3", maps, 3, limit)?;
         }
-        Ok(())
+        let operands = arrays([&[2, 10, 14, 20], &[24, 20, 3, 3], &[24]]);
+        self.compare(
+            "convolution 3x3, stride 2, ReLU",
+            &operands,
+            limit,
+            &|pass, x| pass.conv2d_strided(&x[0], &x[1], &x[2], Activation::Relu),
+            &|found, grad| reference::conv2d_strided(&operands, relu(Activation::Relu, found), grad),
+        )
     }
 
     fn other_convolutions(&mut self) -> Result<()> {
@@ -172,7 +179,7 @@ impl SelfTest<'_> {
             let [x, gamma, beta] = arrays([&shape, &channels, &channels]);
             let x = rounded(&Array { values: x.values.iter().map(|value| scale * value).collect(), ..x });
             let operands = [x, gamma, beta];
-            for activation in [Activation::Identity, Activation::Relu] {
+            for activation in [Activation::Identity, Activation::Relu, Activation::LeakyRelu] {
                 self.compare(
                     &named(if size == 1 { "instance norm" } else { "group norm" }, activation),
                     &operands,
@@ -274,9 +281,14 @@ fn named(operation: &str, activation: Activation) -> String {
     match activation {
         Activation::Identity => operation.to_owned(),
         Activation::Relu => format!("{operation}, ReLU"),
+        Activation::LeakyRelu => format!("{operation}, leaky ReLU"),
     }
 }
 
 fn relu(activation: Activation, found: &Array) -> Relu<'_> {
-    (activation == Activation::Relu).then_some(found)
+    match activation {
+        Activation::Identity => None,
+        Activation::Relu => Some((0.0, found)),
+        Activation::LeakyRelu => Some((LEAK, found)),
+    }
 }

@@ -35,9 +35,18 @@ type Moves<'a> = &'a dyn Fn(&mut dyn FnMut(usize, usize, usize));
 
 /// A convolution of `[x, weight, bias]`, its kernel `[outputs, inputs, k, k]`: 3x3 with a border of 1, 1x1, or 2x2 with stride 2.
 pub(super) fn conv2d(operands: &[Array], relu: Relu<'_>, grad: &Array) -> Expected {
+    let [_, _, k, _] = dims(&operands[1]);
+    convolved(operands, [(1, 0), (2, 0), (1, 1)][k - 1], relu, grad)
+}
+
+/// A convolution 3x3 with a border of 1 and stride 2 of `[x, weight, bias]`.
+pub(super) fn conv2d_strided(operands: &[Array], relu: Relu<'_>, grad: &Array) -> Expected {
+    convolved(operands, (2, 1), relu, grad)
+}
+
+fn convolved(operands: &[Array], (stride, border): (usize, usize), relu: Relu<'_>, grad: &Array) -> Expected {
     let [n, height, width, inputs] = dims(&operands[0]);
     let [outputs, _, k, _] = dims(&operands[1]);
-    let (stride, border) = [(1, 0), (2, 0), (1, 1)][k - 1];
     let (rows, columns) = (height / stride, width / stride);
     let places: Products<'_> = &|visit| {
         for (pixel, tap) in pairs(n * rows * columns, k * k) {
@@ -69,22 +78,22 @@ pub(super) fn conv_transpose2d(operands: &[Array], relu: Relu<'_>, grad: &Array)
     product(operands, &[n, 2 * height, 2 * width, outputs], places, relu, grad)
 }
 
-/// The result that was found, if ReLU follows: gradients pass where it is positive.
+/// If ReLU follows, its slope below zero and the result that was found: gradients pass where that is positive.
 ///
 /// It decides, not the expected result, because rounding may carry a sum over 0, where its gradient jumps; that is not an error.
-pub(super) type Relu<'a> = Option<&'a Array>;
+pub(super) type Relu<'a> = Option<(f64, &'a Array)>;
 
 fn rectify(y: &mut Array, relu: Relu<'_>) {
-    if relu.is_some() {
-        y.values.iter_mut().for_each(|y| *y = y.max(0.0));
+    if let Some((slope, _)) = relu {
+        y.values.iter_mut().filter(|y| **y < 0.0).for_each(|y| *y *= slope);
     }
 }
 
 fn passed(grad: &Array, relu: Relu<'_>) -> Array {
     let mut grad = grad.clone();
-    if let Some(found) = relu {
+    if let Some((slope, found)) = relu {
         let blocked = grad.values.iter_mut().zip(&found.values).filter(|(_, found)| **found <= 0.0);
-        blocked.for_each(|(grad, _)| *grad = 0.0);
+        blocked.for_each(|(grad, _)| *grad *= slope);
     }
     grad
 }

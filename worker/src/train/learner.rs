@@ -42,7 +42,8 @@ impl Learner {
     /// As [`new`](Self::new).
     pub fn for_cases(spec: &JobSpec, cases: u32, foreground: f64, device: &Device) -> Result<Self, TrainError> {
         let JobSpec { architecture, model, training, .. } = spec;
-        let (size, multiple) = (spec.data.image_size, models::granularity(*architecture));
+        let size = spec.data.image_size;
+        let multiple = architecture.granularity(size);
         if !size.is_multiple_of(multiple) || size == 0 {
             return Err(TrainError::Granularity { architecture: *architecture, size, multiple });
         }
@@ -50,7 +51,7 @@ impl Learner {
         let seed = spec.seeds.init_seed;
         let dtype = if training.precision == Precision::F64 { DType::F64 } else { DType::F32 };
         let network = || -> candle_core::Result<Network> {
-            let network = models::build(*architecture, *model, training.initialization, seed, device, dtype)?;
+            let network = models::build(*architecture, *model, size, training.initialization, seed, device, dtype)?;
             Ok(network.with_backend(ops::backend(device, training.convolution, training.precision)?))
         };
         let averaged = if training.ema > 0.0 { Some(network()?) } else { None };
@@ -87,10 +88,10 @@ impl Learner {
     /// If the shapes do not fit, or allocation fails.
     pub fn gather(&mut self, images: &Tensor, targets: &Tensor) -> candle_core::Result<Tensor> {
         let pass = self.network.record(images)?;
-        let targets = self.smoothed(&targets.to_dtype(pass.logits.dtype())?)?;
-        let (losses, gradient) = self.criterion.with_gradient(&pass.logits, &targets)?;
+        let targets = self.smoothed(&targets.to_dtype(self.network.dtype())?)?;
+        let (losses, gradients) = self.criterion.at_resolutions(&pass.logits, &targets)?;
         if !losses.device().is_cpu() || numbers(&losses)?.iter().sum::<f64>().is_finite() {
-            let of_batch = Mean::of(pass.backward(&gradient)?, losses.dim(0)?);
+            let of_batch = Mean::of(pass.backward(&gradients)?, losses.dim(0)?);
             self.gathered = Some(match self.gathered.take() {
                 Some(gathered) => gathered.and(of_batch, self.network.parameters())?,
                 None => of_batch,

@@ -4,9 +4,13 @@
 use candle_core::{DType, Device, Tensor, Var};
 use proto::data::Inventory;
 use proto::ids::ContentHash;
+use proto::spec::Architecture;
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 use worker::data::CaseSet;
+
+/// The networks of the reference protocol.
+pub(crate) const PROTOCOL: [Architecture; 3] = [Architecture::SegNet, Architecture::UNet, Architecture::UNet2];
 
 /// At most that many elements of a tensor are in its summary.
 const SAMPLES: usize = 256;

@@ -51,7 +51,7 @@ fn result() -> Outcome {
         validation: evaluation([0, 1]),
         test: evaluation([2, 3]),
         train_seconds: 1.0,
-        parameters: proto::cost::parameters(Architecture::UNet, proto::spec::Model::default()),
+        parameters: proto::cost::parameters(Architecture::UNet, proto::spec::Model::default(), 256),
         device: "test".to_owned(),
         split_hash: None,
         extras: Extras::default(),

@@ -4,7 +4,7 @@ use super::operand::dtype;
 use super::{concat, conv, elementwise, norm, pool, steps, upsample};
 use crate::ops::backend::{Backend, Blend, ConvGradients, Convolved, Normalized, Population};
 use crate::ops::{Activation, Moments, Precision};
-use candle_core::{DType, Result, Tensor};
+use candle_core::{DType, Result, Tensor, bail};
 
 /// A CUDA device.
 #[derive(Debug, Clone, Copy)]
@@ -104,6 +104,7 @@ impl Backend for Cuda {
         match activation {
             Activation::Identity => elementwise::add(a, b),
             Activation::Relu => elementwise::add_rectified(a, b),
+            Activation::LeakyRelu => bail!("a leaky ReLU after a sum: expected it after a norm"),
         }
     }
 
@@ -111,6 +112,7 @@ impl Backend for Cuda {
         match activation {
             Activation::Identity => Ok(grad),
             Activation::Relu => elementwise::mask(&grad, y),
+            Activation::LeakyRelu => bail!("a leaky ReLU after a sum: expected it after a norm"),
         }
     }
 

@@ -296,6 +296,7 @@ impl Call {
                 expect(y, self.dtype(), grad.dims())?;
                 (self.empty([n, h, w, channels])?, address(y)?)
             }
+            Activation::LeakyRelu => bail!("a leaky ReLU after a convolution: expected it after a norm"),
         };
         let grad = address(grad)?;
         let variant = Variant::of(self.dtype(), &[channels], &[grad, y]);

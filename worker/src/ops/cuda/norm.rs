@@ -1,4 +1,4 @@
-//! Batch and group norm, with ReLU if asked for: `y = gamma (x - mean) / sqrt(variance + 1e-5) + beta`, per channel. A sample has moments
+//! Batch and group norm, with ReLU, leaky or not, if asked for: `y = gamma (x - mean) / sqrt(variance + 1e-5) + beta`, per channel. A sample has moments
 //! of its own: the batch for batch norm, an image for group norm.
 
 use super::engine::{Argument, Engine, Grid, number};
@@ -18,7 +18,7 @@ pub(super) fn moments(x: &Tensor, population: Population) -> Result<Moments> {
     };
     let walk = Walk::over(x, samples, &[address(x)?])?;
     let (means, squares) = (walk.partial()?, walk.partial()?);
-    walk.launch("moments", &[address(x)?, address(&means)?, address(&squares)?], None)?;
+    walk.launch("moments", &[address(x)?, address(&means)?, address(&squares)?], &[])?;
     let numbers = || empty(shape.as_slice(), DType::F32, &walk.engine.device);
     let (mean, variance) = (numbers()?, numbers()?);
     let arguments = [
@@ -52,8 +52,12 @@ pub(super) fn normalize(
     let y = empty(x.shape(), x.dtype(), device(x)?)?;
     let walk = Walk::over(x, samples(moments), &[address(x)?, address(&y)?])?;
     let ([mean, variance], [gamma, beta]) = (walk.demand_moments(moments)?, walk.demand([gamma, beta])?);
-    let relu = usize::from(activation == Activation::Relu);
-    walk.launch("normalize", &[address(x)?, mean, variance, gamma, beta, address(&y)?], Some(relu))?;
+    let after = match activation {
+        Activation::Identity => 0,
+        Activation::Relu => 1,
+        Activation::LeakyRelu => 2,
+    };
+    walk.launch("normalize", &[address(x)?, mean, variance, gamma, beta, address(&y)?], &[after])?;
     Ok(y)
 }
 
@@ -66,7 +70,7 @@ pub(super) fn normalize_backward(
     let dx = empty(x.shape(), x.dtype(), device(x)?)?;
     let y = match *activation {
         Activation::Identity => 0,
-        Activation::Relu => {
+        Activation::Relu | Activation::LeakyRelu => {
             expect(y, x.dtype(), x.dims())?;
             address(y)?
         }
@@ -76,7 +80,8 @@ pub(super) fn normalize_backward(
     let walk = Walk::over(x, samples(moments), &[input, y, grad, address(&dx)?])?;
     let (sums, products) = (walk.partial()?, walk.partial()?);
     let ([center, spread], [scale]) = (walk.demand_moments(moments)?, walk.demand([gamma])?);
-    walk.launch("normalize_sums", &[input, y, grad, center, address(&sums)?, address(&products)?], None)?;
+    let leaky = usize::from(*activation == Activation::LeakyRelu);
+    walk.launch("normalize_sums", &[input, y, grad, center, address(&sums)?, address(&products)?], &[leaky])?;
     let sums = walk.engine.finish_sums(&sums, None)?;
     let products = walk.engine.finish_sums(&products, Some(&moments.variance))?;
     let flows = [address(&products)?, address(&sums)?, address(&dx)?];
@@ -86,7 +91,7 @@ pub(super) fn normalize_backward(
         Some(Population::Channel) => 1,
         Some(Population::Group(size)) => *size,
     };
-    walk.launch("normalize_backward", &addresses, Some(size))?;
+    walk.launch("normalize_backward", &addresses, &[leaky, size])?;
     // over the samples
     let total = |sums: &Tensor| match walk.samples {
         1 => sums.reshape(walk.channels),
@@ -150,11 +155,12 @@ impl Walk {
         Ok(addresses)
     }
 
-    /// Starts a kernel whose parameters are addresses, pixels, columns and perhaps another number.
-    fn launch(&self, name: &'static str, addresses: &[u64], other: Option<usize>) -> Result<()> {
+    /// Starts a kernel whose parameters are addresses, pixels, columns and other numbers.
+    fn launch(&self, name: &'static str, addresses: &[u64], others: &[usize]) -> Result<()> {
         let mut arguments: Vec<_> = addresses.iter().copied().map(Address).collect();
-        arguments.extend([Number(number(self.pixels)?), Number(number(self.columns)?)]);
-        arguments.extend(other.map(number).transpose()?.map(Number));
+        for value in [self.pixels, self.columns].iter().chain(others) {
+            arguments.push(Number(number(*value)?));
+        }
         self.engine.launch(name, self.variant, self.grid, &arguments)
     }
 }

@@ -6,7 +6,9 @@
 
 pub mod losses;
 
-use crate::ops::{Activation, Backend, ConvGradients, Convolved, EPSILON, Kernel, Moments, Normalized, Population};
+use crate::ops::{
+    Activation, Backend, ConvGradients, Convolved, EPSILON, Kernel, LEAK, Moments, Normalized, Population,
+};
 use candle_core::{D, DType, Result, Tensor, Var};
 
 /// Candle's operations.
@@ -217,15 +219,16 @@ fn normalize(x: &Tensor, moments: &Moments, gamma: &Tensor, beta: &Tensor) -> Re
 fn activate(x: &Tensor, activation: Activation) -> Result<Tensor> {
     match activation {
         Activation::Identity => Ok(x.clone()),
-        Activation::Relu => masked(x, x, activation),
+        Activation::Relu | Activation::LeakyRelu => masked(x, x, activation),
     }
 }
 
-/// `x` where the activation lets its input through to its result `y`, zero elsewhere.
+/// `x` where the activation lets its input through to its result `y`, zero or [`LEAK`] of it elsewhere.
 fn masked(x: &Tensor, y: &Tensor, activation: Activation) -> Result<Tensor> {
     match activation {
         Activation::Identity => Ok(x.clone()),
         Activation::Relu => y.le(&y.zeros_like()?)?.where_cond(&x.zeros_like()?, x),
+        Activation::LeakyRelu => y.le(&y.zeros_like()?)?.where_cond(&x.affine(LEAK, 0.0)?, x),
     }
 }
 

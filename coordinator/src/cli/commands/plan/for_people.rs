@@ -171,7 +171,7 @@ fn grid(plan: &Plan) -> Table {
         let job = &candidate.template;
         let mut row: Vec<_> = candidate.values.iter().map(|value| Cell::from(value.as_ref())).collect();
         let forward = cost::forward_flop(job.architecture, job.model, job.data.image_size);
-        row.push(cost::parameters(job.architecture, job.model).into());
+        row.push(cost::parameters(job.architecture, job.model, job.data.image_size).into());
         row.extend([Cell::Text(flop(forward as f64)), Cell::Text(flop(cost::job_flop(job)))]);
         row
     });

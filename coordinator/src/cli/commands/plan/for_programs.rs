@@ -61,7 +61,7 @@ impl<'a> CandidateCost<'a> {
         let job = &candidate.template;
         Self {
             values: candidate.values.iter().map(|value| Cell::from(value.as_ref())).collect(),
-            parameters: cost::parameters(job.architecture, job.model),
+            parameters: cost::parameters(job.architecture, job.model, job.data.image_size),
             forward_flop_per_image: cost::forward_flop(job.architecture, job.model, job.data.image_size),
             flop_per_job: cost::job_flop(job),
             template: job,

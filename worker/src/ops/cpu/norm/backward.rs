@@ -6,7 +6,7 @@ use crate::ops::cpu::run::instruction_set::vectorize;
 use crate::ops::cpu::run::parallel::{self, Scattered};
 use crate::ops::cpu::run::pixel_groups;
 use crate::ops::cpu::run::simd::Real;
-use crate::ops::{Activation, EPSILON};
+use crate::ops::{Activation, EPSILON, LEAK};
 
 /// The operands of the gradients.
 pub(super) struct Backward<'a, T> {
@@ -95,11 +95,11 @@ impl<T: Real> Backward<'_, T> {
         }
     }
 
-    /// Sets the gradient to zero where the activation cut; returns, per sample and channel, its sum and that of its products with
+    /// Takes the gradient back through the activation; returns, per sample and channel, its sum and that of its products with
     /// `x - mean`.
     fn sums(&self, grad: &mut [T]) -> Vec<(Vec<f64>, Vec<f64>)> {
         let (channels, division) = (self.gamma.len(), self.division());
-        let means = spread_samples(self.means, channels);
+        let (means, leak) = (spread_samples(self.means, channels), T::from_f64(LEAK));
         let grad = Scattered::new(grad);
         let parts = parallel::collect(division.tasks(), |task| {
             let (sample, range) = division.place(task);
@@ -113,9 +113,17 @@ impl<T: Real> Backward<'_, T> {
                 || {
                     let operands = self.x[range.clone()].chunks(group).zip(self.y[range.clone()].chunks(group));
                     for (grad, (x, y)) in grad.chunks_mut(group).zip(operands) {
-                        if self.activation == Activation::Relu {
-                            for (grad, &y) in grad.iter_mut().zip(y) {
-                                *grad = if y > T::default() { *grad } else { T::default() };
+                        match self.activation {
+                            Activation::Identity => {}
+                            Activation::Relu => {
+                                for (grad, &y) in grad.iter_mut().zip(y) {
+                                    *grad = if y > T::default() { *grad } else { T::default() };
+                                }
+                            }
+                            Activation::LeakyRelu => {
+                                for (grad, &y) in grad.iter_mut().zip(y) {
+                                    *grad = if y > T::default() { *grad } else { *grad * leak };
+                                }
                             }
                         }
                         let operands = grad.iter().zip(x.iter().zip(means));

@@ -1,4 +1,4 @@
-//! Batch and group norm over channels that come last: `y = gamma (x - mean) / sqrt(variance + eps) + beta`, with ReLU if asked for.
+//! Batch and group norm over channels that come last: `y = gamma (x - mean) / sqrt(variance + eps) + beta`, with ReLU, leaky or not, if asked for.
 //!
 //! A map is divided into samples, which have moments of their own: the batch for batch norm, the images for group norm. Sums are
 //! taken over chunks of a sample's pixels, and those of the chunks are joined in order, in f64. `division` has the samples and their
@@ -13,7 +13,7 @@ use super::run::pixel_groups;
 use super::run::simd::Real;
 use super::run::storage::{by_float, lend, read, tensor};
 use crate::ops::backend::{Normalized, Population};
-use crate::ops::{Activation, EPSILON, Moments};
+use crate::ops::{Activation, EPSILON, LEAK, Moments};
 use backward::Backward;
 use candle_core::{Result, Tensor};
 use division::{Division, chunk_size, spread_samples};
@@ -187,7 +187,7 @@ fn normalized<T: Real>(
     let scales: Vec<_> = scales.map(T::from_f64).collect();
     let [means, scales] = [means, &scales].map(|numbers| spread_samples(numbers, channels));
     let (beta, group) = (pixel_groups::spread(beta), pixel_groups::size(channels));
-    let division = Division::of(x.len(), variances.len(), channels);
+    let (division, leak) = (Division::of(x.len(), variances.len(), channels), T::from_f64(LEAK));
     let normalize = |result: &Scattered<'_, MaybeUninit<T>>, task: usize| {
         let (sample, range) = division.place(task);
         let (x, means, scales) = (&x[range.clone()], &means[sample], &scales[sample]);
@@ -203,8 +203,14 @@ fn normalized<T: Real>(
                     }
                     // SAFETY: the loop wrote all of `y`, which is as long as its part of `x`.
                     let y = unsafe { y.assume_init_mut() };
-                    if activation == Activation::Relu {
-                        y.iter_mut().for_each(|y| *y = if *y < T::default() { T::default() } else { *y });
+                    match activation {
+                        Activation::Identity => {}
+                        Activation::Relu => {
+                            y.iter_mut().for_each(|y| *y = if *y < T::default() { T::default() } else { *y });
+                        }
+                        Activation::LeakyRelu => {
+                            y.iter_mut().for_each(|y| *y = if *y < T::default() { *y * leak } else { *y });
+                        }
                     }
                 }
             },

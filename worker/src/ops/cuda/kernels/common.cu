@@ -25,6 +25,7 @@ struct __align__(LANES) Positions {
 
 const u32 THREADS = 256;
 const float EPSILON = 1e-5f;
+const float LEAK = 0.01f;
 
 // Numbers
 
@@ -42,6 +43,9 @@ __device__ inline void narrow(float x, bf16 &to) {
 
 // max(x, 0), where not-a-number stays.
 __device__ inline float rectify(float x) { return x < 0 ? 0 : x; }
+
+// x where it is positive, a hundredth of it elsewhere.
+__device__ inline float leak(float x) { return x < 0 ? LEAK * x : x; }
 
 struct Floats {
     float at[LANES];
@@ -117,12 +121,15 @@ __device__ inline void leave(float *partial, const Walk &walk, u32 columns, cons
     }
 }
 
-// A gradient, zero where ReLU cut; `y` is null where there was no ReLU.
-__device__ inline Floats masked(const REAL *grad, const REAL *y, u32 index) {
+// A gradient, zero where ReLU cut, or multiplied by LEAK if it was leaky; `y` is null where there was no ReLU.
+__device__ inline Floats masked(const REAL *grad, const REAL *y, u32 index, bool leaky = false) {
     Floats g = load(grad, index);
     if (y) {
         Floats value = load(y, index);
-        for (int lane = 0; lane < LANES; lane++) g.at[lane] = value.at[lane] > 0 ? g.at[lane] : 0;
+        for (int lane = 0; lane < LANES; lane++) {
+            float cut = leaky ? LEAK * g.at[lane] : 0;
+            g.at[lane] = value.at[lane] > 0 ? g.at[lane] : cut;
+        }
     }
     return g;
 }

@@ -90,10 +90,10 @@ extern "C" __global__ void group_moments(float *mean, float *variance, u32 size,
     }
 }
 
-// y = activation(gamma (x - mean) / sigma + beta)
+// y = activation(gamma (x - mean) / sigma + beta); the activation is 0 for none, 1 for ReLU, 2 for a leaky one
 extern "C" __global__ void normalize(
     const REAL *x, const float *mean, const float *variance, const float *gamma, const float *beta, REAL *y, u32 pixels,
-    u32 columns, u32 relu) {
+    u32 columns, u32 activation) {
     Walk w = walk(pixels, columns);
     if (w.pixel >= w.end) return;
     u32 of_sample = blockIdx.z * columns + w.column;
@@ -105,7 +105,7 @@ extern "C" __global__ void normalize(
         Floats value = load(x, index);
         for (int lane = 0; lane < LANES; lane++) {
             float normal = (value.at[lane] - center.at[lane]) * scale.at[lane] + shift.at[lane];
-            value.at[lane] = relu ? rectify(normal) : normal;
+            value.at[lane] = activation == 0 ? normal : activation == 1 ? rectify(normal) : leak(normal);
         }
         store(y, index, value);
     }
@@ -114,13 +114,13 @@ extern "C" __global__ void normalize(
 // The sums of g and of g (x - mean), [samples, shares, channels] each; g is the gradient before ReLU.
 extern "C" __global__ void normalize_sums(
     const REAL *x, const REAL *y, const REAL *grad, const float *mean, float *sums, float *products, u32 pixels,
-    u32 columns) {
+    u32 columns, u32 leaky) {
     Walk w = walk(pixels, columns);
     Floats sum = {}, product = {}, center = {};
     if (w.column < columns) center = of_channels(mean, blockIdx.z * columns + w.column);
     for (; w.pixel < w.end; w.pixel += blockDim.y) {
         u32 index = w.pixel * columns + w.column;
-        Floats g = masked(grad, y, index), value = load(x, index);
+        Floats g = masked(grad, y, index, leaky), value = load(x, index);
         for (int lane = 0; lane < LANES; lane++) {
             sum.at[lane] += g.at[lane];
             product.at[lane] += g.at[lane] * (value.at[lane] - center.at[lane]);
@@ -136,7 +136,7 @@ extern "C" __global__ void normalize_sums(
 // without the means where the moments are constants, of which `size` 0 tells. The sums of g h and of g are [samples, channels].
 extern "C" __global__ void normalize_backward(
     const REAL *x, const REAL *y, const REAL *grad, const float *mean, const float *variance, const float *gamma,
-    const float *products, const float *sums, REAL *dx, u32 pixels, u32 columns, u32 size) {
+    const float *products, const float *sums, REAL *dx, u32 pixels, u32 columns, u32 leaky, u32 size) {
     Walk w = walk(pixels, columns);
     if (w.pixel >= w.end) return;
     u32 of_sample = blockIdx.z * columns + w.column;
@@ -155,7 +155,7 @@ extern "C" __global__ void normalize_backward(
     }
     for (; w.pixel < w.end; w.pixel += blockDim.y) {
         u32 index = w.pixel * columns + w.column;
-        Floats g = masked(grad, y, index), value = load(x, index);
+        Floats g = masked(grad, y, index, leaky), value = load(x, index);
         for (int lane = 0; lane < LANES; lane++) {
             float line = (value.at[lane] - center.at[lane]) * slope.at[lane] + constant.at[lane];
             g.at[lane] = g.at[lane] * scale.at[lane] + line;
