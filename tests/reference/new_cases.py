@@ -1,7 +1,7 @@
 """How often the interval for new cases covers the true difference: the measurement behind two constants of
 coordinator/src/stats/clustered.rs.
 
-    python tests/reference/new_cases.py [POOLS]
+    python tests/reference/new_cases.py [POOLS [SETTING ...]]
 
 Pools of N cases are drawn from a known distribution. In each pool, classifiers are trained and tested on R random splits, as a sweep
 does; the truth is the mean over many independent training and test sets. The interval is the product's: clustered by case and split,
@@ -118,7 +118,8 @@ def clustered(differences, tests, pool):
 
 def main():
     pools = int(sys.argv[1]) if len(sys.argv) > 1 else 200
-    for kind, (size, train, test) in SETTINGS.items():
+    for kind in sys.argv[2:] or SETTINGS:
+        size, train, test = SETTINGS[kind]
         random = np.random.default_rng(7)
         exact = truth(kind, train, random)
         number = len(classifiers(kind))
