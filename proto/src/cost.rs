@@ -76,12 +76,14 @@ type Block = (Kind, u32, Vec<u64>);
 #[must_use]
 pub fn layers(architecture: Architecture, model: Model, image_size: u32) -> Vec<Layer> {
     let w = u64::from(model.width);
-    let (blocks, norm, residual) = match architecture {
+    let (blocks, residual) = match architecture {
         Architecture::NnUNet => return nnunet(w, architecture.halvings(image_size)),
-        Architecture::SegNet => (segnet(w), Norm::Batch, false),
-        Architecture::UNet => (unet(w), model.norm, model.residual),
-        Architecture::UNet2 => (unet2(w), model.norm, model.residual),
+        Architecture::DeepLabV3Plus => return deeplab(w, image_size),
+        Architecture::SegNet => (segnet(w), false),
+        Architecture::UNet => (unet(w), model.residual),
+        Architecture::UNet2 => (unet2(w), model.residual),
     };
+    let norm = model.norm_of(architecture);
     let last = blocks.len() - 1;
     let mut layers = Vec::new();
     for (index, (kind, halvings, channels)) in blocks.into_iter().enumerate() {
@@ -176,6 +178,31 @@ fn nnunet(w: u64, halvings: u32) -> Vec<Layer> {
             layer(Point, output, 1, stage),
         ]);
     }
+    layers
+}
+
+/// DeepLab v3+; the convolution behind the mean over the image is at one pixel.
+fn deeplab(w: u64, image_size: u32) -> Vec<Layer> {
+    let layer = |kind, input, output, halvings| Layer { kind, input, output, halvings, normed: true };
+    let mut layers = vec![layer(Strided, 3, w, 1), layer(Conv, w, w, 1), layer(Conv, w, w, 1)];
+    for (kind, input, output, halvings) in
+        [(Conv, w, w, 2), (Strided, w, 2 * w, 3), (Strided, 2 * w, 4 * w, 4), (Conv, 4 * w, 8 * w, 4)]
+    {
+        layers.push(layer(kind, input, output, halvings));
+        layers.extend([layer(Conv, output, output, halvings); 3]);
+        layers.extend((input != output).then(|| layer(Point, input, output, halvings)));
+    }
+    let (input, decoded, kept) = (8 * w, 4 * w, (3 * w / 4).max(1));
+    layers.push(layer(Point, input, decoded, 4));
+    layers.extend([layer(Conv, input, decoded, 4); 3]);
+    layers.extend([
+        layer(Point, input, decoded, image_size.max(1).ilog2()),
+        layer(Point, 5 * decoded, decoded, 4),
+        layer(Point, w, kept, 2),
+        layer(Conv, decoded + kept, decoded, 2),
+        layer(Conv, decoded, decoded, 2),
+        Layer { normed: false, ..layer(Point, decoded, 1, 2) },
+    ]);
     layers
 }
 

@@ -201,8 +201,7 @@ fn the_plan_counts_the_parameters_that_networks_have() {
     for &architecture in Architecture::ALL {
         let widths = [1, 2, 3, 8, 17].map(|width| Model { width, ..Model::default() });
         let norms = Norm::ALL.iter().map(|norm| Model { width: 8, norm: *norm, residual: true });
-        // the others have the norm that they have
-        let norms = norms.filter(|_| matches!(architecture, Architecture::UNet | Architecture::UNet2));
+        let norms = norms.filter(|model| architecture.norms().contains(&model.norm));
         for model in widths.into_iter().chain(norms) {
             let network = worker::models::build(
                 architecture,

@@ -186,4 +186,70 @@ class NnUNet(nn.Module):
         return logits[:-1] if self.training else logits[0]
 
 
+class BasicBlock(nn.Module):
+    """torchvision's, with biases and any norm."""
+
+    def __init__(self, inputs, outputs, norm, stride=1, dilation=1):
+        super().__init__()
+        self.conv1 = nn.Conv2d(inputs, outputs, 3, stride, padding=dilation, dilation=dilation)
+        self.bn1 = norm(outputs)
+        self.conv2 = nn.Conv2d(outputs, outputs, 3, padding=dilation, dilation=dilation)
+        self.bn2 = norm(outputs)
+        if inputs != outputs:
+            self.downsample = nn.Sequential(nn.Conv2d(inputs, outputs, 1, stride), norm(outputs))
+
+    def forward(self, x):
+        shortcut = self.downsample(x) if hasattr(self, "downsample") else x
+        y = torch.relu(self.bn1(self.conv1(x)))
+        return torch.relu(self.bn2(self.conv2(y)) + shortcut)
+
+
+class DeepLabV3Plus(nn.Module):
+    """With the blocks of ResNet-18, an output stride of 16, and rates in proportion to the images."""
+
+    def __init__(self, w, size, norm):
+        super().__init__()
+        norm = lambda channels, name=norm: NORMS[name](channels)[0]
+        normed = lambda inputs, outputs, k, **options: [nn.Conv2d(inputs, outputs, k, **options), norm(outputs), nn.ReLU()]
+        layer = lambda inputs, outputs, **options: nn.Sequential(
+            BasicBlock(inputs, outputs, norm, **options), BasicBlock(outputs, outputs, norm, dilation=options.get("dilation", 1))
+        )
+        base = max(1, int(size / 88 + 0.5))
+        stem = [*normed(3, w, 3, stride=2, padding=1), *normed(w, w, 3, padding=1), *normed(w, w, 3, padding=1)]
+        self.backbone = nn.ModuleDict(
+            {
+                "conv1": nn.Sequential(*stem),
+                "maxpool": nn.MaxPool2d(2),
+                "layer1": layer(w, w),
+                "layer2": layer(w, 2 * w, stride=2),
+                "layer3": layer(2 * w, 4 * w, stride=2),
+                "layer4": layer(4 * w, 8 * w, dilation=2),
+            }
+        )
+        a, low = 4 * w, max(1, 3 * w // 4)
+        branches = [normed(8 * w, a, 1)]
+        branches += [normed(8 * w, a, 3, padding=rate, dilation=rate) for rate in (base, 2 * base, 3 * base)]
+        branches += [[nn.AdaptiveAvgPool2d(1), *normed(8 * w, a, 1)]]
+        self.classifier = nn.ModuleDict(
+            {
+                "aspp": nn.ModuleDict(
+                    {"convs": nn.ModuleList(nn.Sequential(*b) for b in branches), "project": nn.Sequential(*normed(5 * a, a, 1))}
+                ),
+                "low": nn.Sequential(*normed(w, low, 1)),
+                "refine": nn.Sequential(*normed(a + low, a, 3, padding=1), *normed(a, a, 3, padding=1)),
+                "output": nn.Conv2d(a, 1, 1),
+            }
+        )
+
+    def forward(self, x):
+        size = x.shape[2:]
+        resized = lambda x, size: nn.functional.interpolate(x, size, mode="bilinear", align_corners=False)
+        first = self.backbone["layer1"](self.backbone["maxpool"](self.backbone["conv1"](x)))
+        x = self.backbone["layer4"](self.backbone["layer3"](self.backbone["layer2"](first)))
+        aspp = self.classifier["aspp"]
+        x = aspp["project"](torch.cat([resized(branch(x), x.shape[2:]) for branch in aspp["convs"]], 1))
+        x = self.classifier["refine"](torch.cat([resized(x, first.shape[2:]), self.classifier["low"](first)], 1))
+        return resized(self.classifier["output"](x), size)
+
+
 NETWORKS = {"segnet": SegNet, "unet": UNet, "unet2": UNet2}

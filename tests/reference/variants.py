@@ -6,7 +6,7 @@ import torch.nn.functional as F
 
 from deep_supervision import supervised
 from fixtures import noise, set_weights, summary, write
-from networks import NETWORKS, NnUNet
+from networks import NETWORKS, DeepLabV3Plus, NnUNet
 
 torch.set_default_dtype(torch.float64)
 
@@ -19,6 +19,7 @@ VARIANTS = {
     for architecture, norm, residual in U_NETS
 }
 VARIANTS["nnunet"] = NnUNet(WIDTH, SIZE)
+VARIANTS |= {f"deeplabv3plus.{norm}": DeepLabV3Plus(WIDTH, SIZE, norm) for norm in ("batch", "group")}
 
 
 def variant(network):

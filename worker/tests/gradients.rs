@@ -90,6 +90,12 @@ fn convolutions_agree_with_pytorch() {
     check_conv("conv2", [&[3, 3, 8, 6], &[5, 3, 2, 2], &[5]], Identity);
     let strided: [&[usize]; 3] = [&[2, 20, 8, 12], &[17, 20, 3, 3], &[17]];
     check("conv3_stride2", 1, &strided, |pass, x| pass.conv2d_strided(&x[0], &x[1], &x[2], Relu));
+    let strided: [&[usize]; 3] = [&[2, 6, 4, 8], &[4, 6, 1, 1], &[4]];
+    check("conv1_stride2", 1, &strided, |pass, x| pass.conv2d_strided(&x[0], &x[1], &x[2], Identity));
+    let dilated: [&[usize]; 3] = [&[2, 5, 6, 7], &[4, 5, 3, 3], &[4]];
+    check("conv3_rate2", 1, &dilated, |pass, x| pass.conv2d_dilated(&x[0], &x[1], &x[2], 2, Relu));
+    let beyond: [&[usize]; 3] = [&[2, 5, 4, 7], &[4, 5, 3, 3], &[4]];
+    check("conv3_rate5", 1, &beyond, |pass, x| pass.conv2d_dilated(&x[0], &x[1], &x[2], 5, Identity));
     check_transpose("transpose", [&[3, 5, 4, 3], &[5, 3, 2, 2], &[3]], Identity);
 }
 
@@ -107,6 +113,8 @@ fn pooling_and_upsampling_agree_with_pytorch() {
     check("pool", 1, &[&[2, 3, 6, 8]], |pass, x| Ok(pass.max_pool2d(&x[0])?.0));
     check("unpool", 2, &[&[2, 3, 3, 4], &[2, 3, 6, 8]], |pass, x| pass.max_unpool2d(&x[0], &pass.max_pool2d(&x[1])?.1));
     check("upsample", 1, &[&[2, 3, 3, 5]], |pass, x| pass.upsample(&x[0]));
+    check("resize", 1, &[&[2, 3, 3, 5]], |pass, x| pass.resize(&x[0], (12, 7)));
+    check("mean", 1, &[&[2, 3, 3, 5]], |pass, x| pass.mean(&x[0]));
     check("concatenate", 2, &[&[2, 3, 4, 5], &[2, 2, 4, 5]], |pass, x| pass.concatenate(&x[0], &x[1]));
 }
 

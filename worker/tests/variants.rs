@@ -14,7 +14,7 @@ use worker::models;
 use worker::train::Learner;
 
 /// The name in the fixture, the network, and its parts.
-const VARIANTS: [(&str, Architecture, Norm, bool); 7] = [
+const VARIANTS: [(&str, Architecture, Norm, bool); 9] = [
     ("unet.batch.residual", Architecture::UNet, Norm::Batch, true),
     ("unet.group.plain", Architecture::UNet, Norm::Group, false),
     ("unet.none.residual", Architecture::UNet, Norm::None, true),
@@ -22,6 +22,8 @@ const VARIANTS: [(&str, Architecture, Norm, bool); 7] = [
     ("unet2.group.residual", Architecture::UNet2, Norm::Group, true),
     ("unet2.instance.residual", Architecture::UNet2, Norm::Instance, true),
     ("nnunet", Architecture::NnUNet, Norm::None, false),
+    ("deeplabv3plus.batch", Architecture::DeepLabV3Plus, Norm::Batch, false),
+    ("deeplabv3plus.group", Architecture::DeepLabV3Plus, Norm::None, false),
 ];
 
 /// The network of the fixture, with the rule that trains it.

@@ -143,7 +143,8 @@ impl Grid {
         points.iter().map(candidate).collect()
     }
 
-    fn template(&self, point: &Point, base: &JobSpec) -> JobSpec {
+    /// What the jobs of a point have in common, on top of `base`.
+    pub(super) fn template(&self, point: &Point, base: &JobSpec) -> JobSpec {
         let mut template = base.clone();
         Setting::apply_all(self.fixed.iter().chain(point.iter().flatten()).cloned(), &mut template);
         template

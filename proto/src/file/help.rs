@@ -54,6 +54,12 @@ impl Mistake {
                 vec!["give it as well: `test: 50` cases, `test: 0.25` of all cases, or `test: rest`".into()]
             }
             Self::RotationOfShares => vec!["for shares take `scheme: kfold`".into()],
+            Self::Norm { architecture, .. } => vec![
+                "use `batch` or `group`".into(),
+                format!(
+                    "or exclude these candidates: `exclude: [{{architecture: {architecture}, model.norm: instance}}]`"
+                ),
+            ],
             Self::Indivisible { size, divisor, .. } => match size - size % divisor {
                 0 => vec![format!("use {divisor}")],
                 below => vec![format!("use {below} or {}", below + divisor)],

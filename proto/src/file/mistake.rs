@@ -281,6 +281,14 @@ pub enum Mistake {
         /// How often it halves the image.
         halvings: u32,
     },
+    /// A norm that a network cannot have.
+    #[error("`{architecture}` cannot have {norm} norm: behind its mean over the image that would leave nothing")]
+    Norm {
+        /// The network.
+        architecture: &'static str,
+        /// The norm.
+        norm: &'static str,
+    },
     /// A key of another scheme of splitting.
     #[error("the scheme is `{scheme}`, this key belongs to {other}")]
     OtherScheme {

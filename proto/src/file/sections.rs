@@ -11,7 +11,7 @@ use crate::cases::Marks;
 use crate::data::{Dataset, Format, Inventory, MaskRule, MaskValue, Synthetic, is_inner_folder, is_part_of_a_name};
 use crate::ids::ContentHash;
 use crate::spec::{
-    Architecture, DEFAULT_IMAGE_SIZE, EpochChoice, JobSpec, LossName, Metric, Objective, Selection, Split, Subset,
+    Architecture, DEFAULT_IMAGE_SIZE, EpochChoice, JobSpec, LossName, Metric, Norm, Objective, Selection, Split, Subset,
 };
 
 /// The sections `dataset`, `split` and `objective`; `None` where there is a mistake.
@@ -279,6 +279,19 @@ fn metrics(node: &Node<'_>) -> Option<Vec<Metric>> {
     }
     metrics.sort();
     Some(metrics)
+}
+
+/// Checks that the network of a job can have the norm that the file gives it.
+pub fn check_norm(root: &Section<'_>, JobSpec { architecture, model, .. }: &JobSpec) -> Option<()> {
+    let norms = architecture.norms();
+    if model.norm == Norm::None || norms.is_empty() || norms.contains(&model.norm) {
+        return Some(());
+    }
+    let of = |section, key| root.get(section).and_then(|section| section.entry(key));
+    let place = of("grid", "model.norm").or_else(|| of("model", "norm"));
+    let mistake = Mistake::Norm { architecture: architecture.name(), norm: model.norm.name() };
+    place.as_ref().unwrap_or_else(|| root.node()).reject(mistake);
+    None
 }
 
 /// Checks that the subsets that the objective needs have cases.

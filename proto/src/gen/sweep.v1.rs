@@ -508,7 +508,7 @@ pub struct Assignment {
     ///    data           {content: hash of the inventory, image_size: height and width to train at}
     ///    split          {scheme: "random" | "rotation" | "kfold" | "file", train, validation, test: numbers of cases,
     ///                    stratify: "none" | "lesion_fraction", folds: of a "kfold", partition: hash of the lists of a "file"}
-    ///    architecture   "segnet" | "unet" | "unet2" | "nnunet"
+    ///    architecture   "segnet" | "unet" | "unet2" | "nnunet" | "deeplabv3plus"
     ///    model          {width}
     ///    loss           {"bce": {}} | {"dice": {smooth}} | {"focal": {gamma}}
     ///    learning_rate  a number

@@ -50,15 +50,16 @@ choice! {
         UNet2 = "unet2",
         /// As nnU-Net v2 plans it for images of that size, trained at several resolutions.
         NnUNet = "nnunet",
+        /// A residual encoder with dilated convolutions, several rates beside each other, bilinear upsampling.
+        DeepLabV3Plus = "deeplabv3plus",
     }
 }
 
 choice! {
-    /// What normalises the maps after each convolution of a U-Net, the last one left out. SegNet always has batch norm, nnU-Net
-    /// instance norm.
+    /// What normalises the maps after each convolution of a network that has a choice, the last one left out.
     #[derive(Default)]
     Norm {
-        /// Nothing, as in the reference protocol.
+        /// The network's own norm: none in the U-Nets, as in the reference protocol.
         #[default]
         None = "none",
         /// Batch norm.
@@ -85,6 +86,17 @@ impl Norm {
 }
 
 impl Architecture {
+    /// The values of `model.norm` that it can have beside its own norm; empty where that key has no effect.
+    #[must_use]
+    pub fn norms(self) -> &'static [Norm] {
+        match self {
+            Self::SegNet | Self::NnUNet => &[],
+            Self::UNet | Self::UNet2 => &[Norm::Batch, Norm::Group, Norm::Instance],
+            // behind the mean over the image instance norm would leave nothing
+            Self::DeepLabV3Plus => &[Norm::Batch, Norm::Group],
+        }
+    }
+
     /// How often it halves images of that height and width, which must be a multiple of 2 to this power.
     ///
     /// nnU-Net halves them until another time would leave fewer than 4 pixels, and at least twice: its lowest resolution is not trained.
@@ -94,7 +106,7 @@ impl Architecture {
         const MIN_SIZE: u32 = 4;
         match self {
             Self::SegNet => 5,
-            Self::UNet | Self::UNet2 => 4,
+            Self::UNet | Self::UNet2 | Self::DeepLabV3Plus => 4,
             Self::NnUNet => (image_size / MIN_SIZE).max(1).ilog2().max(2),
         }
     }

@@ -1,6 +1,6 @@
 //! A network's size, and how it is trained.
 
-use super::{Convolution, Initialization, Norm, Optimizer, Precision, Schedule, is_default};
+use super::{Architecture, Convolution, Initialization, Norm, Optimizer, Precision, Schedule, is_default};
 use serde::{Deserialize, Serialize};
 
 /// The network's size and parts. The default is the reference protocol's.
@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 pub struct Model {
     /// Channels of the first block; deeper blocks have multiples of it.
     pub width: u32,
-    /// What normalises the maps of a U-Net.
+    /// What normalises the maps in the place of a network's own norm; see [`norm_of`](Self::norm_of).
     #[serde(skip_serializing_if = "is_default")]
     pub norm: Norm,
     /// Whether the 3x3 convolutions of a U-Net's block are added to the block's input (He et al. 2016, arXiv 1512.03385), by way of a
@@ -21,6 +21,20 @@ pub struct Model {
 impl Model {
     /// The greatest width.
     pub const MAX_WIDTH: u32 = 1024;
+
+    /// What normalises the maps of a network.
+    ///
+    /// DeepLab v3+ has group norm unless batch norm is asked for: behind its mean over the image batch norm has one value per case and
+    /// channel, too few in small batches and none to spare in a last batch of one case.
+    #[must_use]
+    pub fn norm_of(&self, architecture: Architecture) -> Norm {
+        match architecture {
+            Architecture::SegNet => Norm::Batch,
+            Architecture::NnUNet => Norm::Instance,
+            Architecture::DeepLabV3Plus if self.norm == Norm::None => Norm::Group,
+            Architecture::UNet | Architecture::UNet2 | Architecture::DeepLabV3Plus => self.norm,
+        }
+    }
 }
 
 impl Default for Model {

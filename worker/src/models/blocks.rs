@@ -2,7 +2,7 @@
 
 use super::parameters::RUNNING;
 use crate::ops::{Activation, Blend, Forward, Moments};
-use candle_core::{Result, Tensor, Var};
+use candle_core::{Result, Tensor, Var, bail};
 use candle_nn::{Init, VarBuilder};
 use proto::spec::{self, Initialization};
 
@@ -11,11 +11,13 @@ pub(super) const MOMENTUM: f64 = 0.1;
 
 /// How a convolution goes over its map.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Form {
+pub(super) enum Form {
     /// As its kernel does.
     Plain,
-    /// 3x3 with stride 2.
+    /// 3x3 or 1x1, with stride 2.
     Strided,
+    /// 3x3, its places so many pixels apart.
+    Dilated(usize),
     /// Transposed, 2x2 with stride 2.
     Transposed,
 }
@@ -104,6 +106,18 @@ impl Layer {
         Ok(Self { form: Form::Transposed, weight, bias, norm: None, activation: Activation::Identity })
     }
 
+    /// A convolution `{conv}` and the network's norm `{norm}`; its kernel has the shape `[outputs, inputs, k, k]`.
+    pub(super) fn normed(
+        builder: &Builder<'_>,
+        (conv, norm): (&str, &str),
+        form: Form,
+        shape: [usize; 4],
+        activation: Activation,
+    ) -> Result<Self> {
+        let (weight, bias) = builder.kernel(conv, shape, shape[0])?;
+        Ok(Self { form, weight, bias, norm: builder.norm(norm, shape[0])?, activation })
+    }
+
     /// A recorded pass trains: batch norm uses the batch's statistics, and the running ones change.
     pub(super) fn forward(&self, pass: Forward<'_>, x: &Tensor) -> Result<Tensor> {
         let Self { weight, bias, activation, .. } = self;
@@ -127,6 +141,7 @@ impl Layer {
         match self.form {
             Form::Plain => pass.conv2d(x, weight, bias, activation),
             Form::Strided => pass.conv2d_strided(x, weight, bias, activation),
+            Form::Dilated(rate) => pass.conv2d_dilated(x, weight, bias, rate, activation),
             Form::Transposed => pass.conv_transpose2d(x, weight, bias, activation),
         }
     }
@@ -141,6 +156,9 @@ impl Norm {
         };
         let (y, Moments { mean, variance }) = pass.batch_norm(x, &self.scale, &self.shift, activation)?;
         let count = (x.elem_count() / self.scale.elem_count()) as f64;
+        if count < 2.0 {
+            bail!("batch norm of one value per channel: expected at least two cases in a batch");
+        }
         // as in PyTorch: the norm is by the biased variance, the running variance is the unbiased one
         let unbiased = MOMENTUM * count / (count - 1.0);
         pass.follow([
@@ -207,8 +225,13 @@ impl Chain {
         self.layer(builder, name, (Form::Transposed, [inputs, outputs, 2, 2], outputs), Activation::Relu)
     }
 
+    /// A chain whose first layer has that number.
+    pub(super) fn from_number(number: usize) -> Self {
+        Self { number, ..Self::default() }
+    }
+
     /// Adds a layer `{name}.{number}`; norm and activation have numbers too.
-    fn layer(
+    pub(super) fn layer(
         &mut self,
         builder: &Builder<'_>,
         name: &str,
@@ -234,10 +257,10 @@ impl Chain {
         let mut chain = Self::default();
         for (index, inputs) in [inputs, outputs].into_iter().enumerate() {
             let name = format!("{name}.convs.{index}");
-            let (weight, bias) = builder.kernel(&format!("{name}.conv"), [outputs, inputs, 3, 3], outputs)?;
-            let norm = builder.norm(&format!("{name}.norm"), outputs)?;
+            let names = (&*format!("{name}.conv"), &*format!("{name}.norm"));
             let form = if halves && index == 0 { Form::Strided } else { Form::Plain };
-            chain.layers.push(Layer { form, weight, bias, norm, activation: Activation::LeakyRelu });
+            let shape = [outputs, inputs, 3, 3];
+            chain.layers.push(Layer::normed(builder, names, form, shape, Activation::LeakyRelu)?);
         }
         Ok(chain)
     }

@@ -4,12 +4,13 @@
 //! ```text
 //!  parameters   variables by name, drawn from named streams: a backend of Candle's `VarBuilder`
 //!  blocks       layers -> chains
-//!  segnet, unet, unet2, nnunet
+//!  segnet, unet, unet2, nnunet, deeplab
 //! ```
 //!
 //! Knows no loss, no data and no training.
 
 mod blocks;
+mod deeplab;
 mod nnunet;
 mod parameters;
 mod segnet;
@@ -34,6 +35,7 @@ enum Layers {
     UNet(unet::UNet),
     UNet2(unet2::UNet2),
     NnUNet(nnunet::NnUNet),
+    DeepLab(Box<deeplab::DeepLab>),
 }
 
 /// A network: images `[n, 3, h, w]` in, logits `[n, 1, h, w]` out.
@@ -49,7 +51,7 @@ pub struct Network {
 /// Builds a network for images of that height and width, with initial weights drawn from `init_seed`.
 ///
 /// # Errors
-/// If `device` has no kernels in this build, or allocation fails.
+/// If the network cannot have that norm, `device` has no kernels in this build, or allocation fails.
 pub fn build(
     architecture: Architecture,
     model: Model,
@@ -59,19 +61,21 @@ pub fn build(
     device: &Device,
     dtype: DType,
 ) -> Result<Network> {
+    if model.norm == Norm::Instance && architecture == Architecture::DeepLabV3Plus {
+        bail!("{architecture} cannot have instance norm: use batch or group norm");
+    }
     let width = model.width as usize;
     let (layers, parameters) = Parameters::drawn(init_seed, dtype, device, |vars| {
-        let (norm, residual) = match architecture {
-            Architecture::SegNet => (Norm::Batch, false),
-            Architecture::NnUNet => (Norm::Instance, false),
-            Architecture::UNet | Architecture::UNet2 => (model.norm, model.residual),
-        };
-        let builder = Builder { vars, initialization, norm, residual };
+        let residual = model.residual && matches!(architecture, Architecture::UNet | Architecture::UNet2);
+        let builder = Builder { vars, initialization, norm: model.norm_of(architecture), residual };
         Ok(match architecture {
             Architecture::SegNet => Layers::SegNet(segnet::SegNet::new(&builder, width)?),
             Architecture::UNet => Layers::UNet(unet::UNet::new(&builder, width)?),
             Architecture::UNet2 => Layers::UNet2(unet2::UNet2::new(&builder, width)?),
             Architecture::NnUNet => Layers::NnUNet(nnunet::NnUNet::new(&builder, width, image_size)?),
+            Architecture::DeepLabV3Plus => {
+                Layers::DeepLab(Box::new(deeplab::DeepLab::new(&builder, width, image_size)?))
+            }
         })
     })?;
     let backend = ops::backend(device, Convolution::Auto, Precision::F32)?;
@@ -129,6 +133,7 @@ impl Network {
             Layers::UNet(network) => vec![network.forward(pass, &x)?],
             Layers::UNet2(network) => vec![network.forward(pass, &x)?],
             Layers::NnUNet(network) => network.forward(pass, &x)?,
+            Layers::DeepLab(network) => vec![network.forward(pass, &x)?],
         };
         outputs.iter().map(|output| pass.leave(output)).collect()
     }

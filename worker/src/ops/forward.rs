@@ -1,7 +1,9 @@
 //! One forward pass: checks the operands of every operation, has the backend compute it and records it on the tape.
 
 use super::backend::{Activation, Backend, Blend, Moments, Normalized, Population};
+use super::interleave;
 use super::kernel::Kernel;
+use super::resample::Resampling;
 use super::tape::Tape;
 use candle_core::{DType, Result, Tensor};
 
@@ -116,16 +118,69 @@ impl<'a> Forward<'a> {
         Ok(y)
     }
 
-    /// Convolution 3x3 with a border of 1 and stride 2: every other pixel of every other row of [`conv2d`](Self::conv2d), from the first on.
+    /// Convolution with stride 2, 3x3 with a border of 1 or 1x1: every other pixel of every other row of [`conv2d`](Self::conv2d), from the
+    /// first on.
     ///
     /// # Errors
     /// If the shapes do not fit, height or width is odd, or allocation fails.
     pub fn conv2d_strided(self, x: &Tensor, weight: &Tensor, bias: &Tensor, activation: Activation) -> Result<Tensor> {
-        let whole = self.conv2d(x, weight, bias, activation)?;
-        let (n, height, width, channels) = whole.dims4()?;
-        let first = Tensor::zeros((n, height / 2, width / 2, channels), DType::U8, whole.device())?;
-        let y = self.backend.gather(&whole, &first)?;
-        self.record(&[&whole], &y, move |backend, grad| Ok(vec![Some(backend.scatter(&grad, &first)?)]));
+        match Kernel::of(weight.dims())? {
+            Kernel::K1 => self.conv2d(&self.every_other(x)?, weight, bias, activation),
+            _ => self.every_other(&self.conv2d(x, weight, bias, activation)?),
+        }
+    }
+
+    /// Every other pixel of every other row, from the first on.
+    fn every_other(self, x: &Tensor) -> Result<Tensor> {
+        let (n, height, width, channels) = x.dims4()?;
+        let first = Tensor::zeros((n, height / 2, width / 2, channels), DType::U8, x.device())?;
+        let y = self.backend.gather(x, &first)?;
+        self.record(&[x], &y, move |backend, grad| Ok(vec![Some(backend.scatter(&grad, &first)?)]));
+        Ok(y)
+    }
+
+    /// Convolution 3x3 whose places are `rate` pixels apart, with a border of `rate`: a convolution of the maps that interleave at that rate.
+    ///
+    /// # Errors
+    /// If the shapes do not fit, or allocation fails.
+    pub fn conv2d_dilated(
+        self,
+        x: &Tensor,
+        weight: &Tensor,
+        bias: &Tensor,
+        rate: usize,
+        activation: Activation,
+    ) -> Result<Tensor> {
+        expect(rate > 0, || "a rate of 0".to_owned())?;
+        let (_, height, width, _) = x.dims4()?;
+        let size = (height, width);
+        let parts = interleave::apart(x, rate)?;
+        self.record(&[x], &parts, move |_, grad| Ok(vec![Some(interleave::together(&grad, rate, size)?)]));
+        let convolved = self.conv2d(&parts, weight, bias, activation)?;
+        let y = interleave::together(&convolved, rate, size)?;
+        self.record(&[&convolved], &y, move |_, grad| Ok(vec![Some(interleave::apart(&grad, rate)?)]));
+        Ok(y)
+    }
+
+    /// Bilinear resizing to that height and width, as PyTorch's without aligned corners.
+    ///
+    /// # Errors
+    /// If `x` does not have four dimensions, or allocation fails.
+    pub fn resize(self, x: &Tensor, size: (usize, usize)) -> Result<Tensor> {
+        self.resample(x, Resampling::bilinear(x, size)?)
+    }
+
+    /// The mean over the pixels: `[n, h, w, c]` -> `[n, 1, 1, c]`.
+    ///
+    /// # Errors
+    /// If `x` does not have four dimensions, or allocation fails.
+    pub fn mean(self, x: &Tensor) -> Result<Tensor> {
+        self.resample(x, Resampling::mean(x)?)
+    }
+
+    fn resample(self, x: &Tensor, resampling: Resampling) -> Result<Tensor> {
+        let y = resampling.apply(x)?;
+        self.record(&[x], &y, move |_, grad| Ok(vec![Some(resampling.transposed()?.apply(&grad)?)]));
         Ok(y)
     }
 

@@ -5,6 +5,7 @@
 //!    backend    the trait of what computes; devices: which one a device has
 //!      cpu/       f32 and f64, one file per operation
 //!      cuda/      f32 and bf16: cuDNN, and kernels compiled at run time; `no_cuda` in builds without the feature `cudnn`
+//!    interleave, resample     dilated convolutions, bilinear resizing and means, of other operations
 //!    tape       the way back
 //!  kernel       kinds of convolutions
 //!  steps, losses     update rules and losses as a CUDA device takes them
@@ -23,8 +24,10 @@ mod cuda;
 mod cuda;
 mod devices;
 mod forward;
+mod interleave;
 mod kernel;
 mod losses;
+mod resample;
 mod software;
 mod steps;
 mod tape;

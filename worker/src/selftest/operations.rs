@@ -38,6 +38,13 @@ impl SelfTest<'_> {
             limit,
             &|pass, x| pass.conv2d_strided(&x[0], &x[1], &x[2], Activation::Relu),
             &|found, grad| reference::conv2d_strided(&operands, relu(Activation::Relu, found), grad),
+        )?;
+        self.compare(
+            "convolution 3x3, rate 4, ReLU",
+            &operands,
+            limit,
+            &|pass, x| pass.conv2d_dilated(&x[0], &x[1], &x[2], 4, Activation::Relu),
+            &|found, grad| reference::conv2d_dilated(&operands, 4, relu(Activation::Relu, found), grad),
         )
     }
 
@@ -76,13 +83,18 @@ impl SelfTest<'_> {
         Ok(())
     }
 
-    /// Pooling, unpooling, upsampling and concatenation: nothing is rounded but gradients that meet.
+    /// Pooling, unpooling, upsampling and concatenation: nothing is rounded but gradients that meet. Resizing and means.
     fn maps(&mut self) -> Result<()> {
         for (whole, half) in [([2, 6, 8, 3], [2, 3, 4, 3]), ([3, 20, 36, 16], [3, 10, 18, 16])] {
             let [x, pooled] = arrays([&whole, &half]);
             self.compare("upsampling", std::slice::from_ref(&x), 5e-7, &|pass, x| pass.upsample(&x[0]), &|_, grad| {
                 reference::upsample(&x, grad)
             })?;
+            let (map, size) = (std::slice::from_ref(&x), (whole[1] * 2, whole[2] * 3));
+            self.compare("bilinear resizing", map, 1e-6, &|pass, x| pass.resize(&x[0], size), &|_, grad| {
+                reference::resize(&x, size, grad)
+            })?;
+            self.compare("mean", map, 1e-6, &|pass, x| pass.mean(&x[0]), &|_, grad| reference::mean(&x, grad))?;
             let both = arrays([&whole, &[whole[0], whole[1], whole[2], 5]]);
             self.compare("concatenation", &both, 0.0, &|pass, x| pass.concatenate(&x[0], &x[1]), &|_, grad| {
                 reference::concatenate(&both[0], &both[1], grad)

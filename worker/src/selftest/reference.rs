@@ -36,21 +36,33 @@ type Moves<'a> = &'a dyn Fn(&mut dyn FnMut(usize, usize, usize));
 /// A convolution of `[x, weight, bias]`, its kernel `[outputs, inputs, k, k]`: 3x3 with a border of 1, 1x1, or 2x2 with stride 2.
 pub(super) fn conv2d(operands: &[Array], relu: Relu<'_>, grad: &Array) -> Expected {
     let [_, _, k, _] = dims(&operands[1]);
-    convolved(operands, [(1, 0), (2, 0), (1, 1)][k - 1], relu, grad)
+    convolved(operands, [(1, 0, 1), (2, 0, 1), (1, 1, 1)][k - 1], relu, grad)
 }
 
 /// A convolution 3x3 with a border of 1 and stride 2 of `[x, weight, bias]`.
 pub(super) fn conv2d_strided(operands: &[Array], relu: Relu<'_>, grad: &Array) -> Expected {
-    convolved(operands, (2, 1), relu, grad)
+    convolved(operands, (2, 1, 1), relu, grad)
 }
 
-fn convolved(operands: &[Array], (stride, border): (usize, usize), relu: Relu<'_>, grad: &Array) -> Expected {
+/// A convolution 3x3 of `[x, weight, bias]` whose places are `rate` pixels apart.
+pub(super) fn conv2d_dilated(operands: &[Array], rate: usize, relu: Relu<'_>, grad: &Array) -> Expected {
+    convolved(operands, (1, rate, rate), relu, grad)
+}
+
+/// A convolution with that stride and border, and so many pixels from one place of the kernel to the next.
+fn convolved(
+    operands: &[Array],
+    (stride, border, rate): (usize, usize, usize),
+    relu: Relu<'_>,
+    grad: &Array,
+) -> Expected {
     let [n, height, width, inputs] = dims(&operands[0]);
     let [outputs, _, k, _] = dims(&operands[1]);
     let (rows, columns) = (height / stride, width / stride);
     let places: Products<'_> = &|visit| {
         for (pixel, tap) in pairs(n * rows * columns, k * k) {
-            let (row, column) = (pixel / columns % rows * stride + tap / k, pixel % columns * stride + tap % k);
+            let (down, along) = (tap / k * rate, tap % k * rate);
+            let (row, column) = (pixel / columns % rows * stride + down, pixel % columns * stride + along);
             if row < border || column < border || row >= height + border || column >= width + border {
                 continue;
             }
@@ -156,6 +168,44 @@ pub(super) fn upsample(x: &Array, grad: &Array) -> Expected {
             visit(0, at, doubled(at / channels, width, tap) * channels + at % channels);
         }
     })
+}
+
+/// Bilinear resizing, without aligned corners.
+pub(super) fn resize(x: &Array, (rows, columns): (usize, usize), grad: &Array) -> Expected {
+    let [n, height, width, channels] = dims(x);
+    let mut y = Array::zeros(&[n, rows, columns, channels]);
+    let mut gradient = Array::zeros(&x.shape);
+    // the pixels before and after a place, with their shares
+    let places = |pixel: usize, from: usize, to: usize| {
+        let place = ((pixel as f64 + 0.5) * from as f64 / to as f64 - 0.5).max(0.0);
+        let (before, share) = (place as usize, place.fract());
+        [(before, 1.0 - share), ((before + 1).min(from - 1), share)]
+    };
+    for at in 0..y.values.len() {
+        let (pixel, channel) = (at / channels, at % channels);
+        for (row, by_row) in places(pixel / columns % rows, height, rows) {
+            for (column, by_column) in places(pixel % columns, width, columns) {
+                let from = ((pixel / columns / rows * height + row) * width + column) * channels + channel;
+                y.values[at] += by_row * by_column * x.values[from];
+                gradient.values[from] += by_row * by_column * grad.values[at];
+            }
+        }
+    }
+    Expected { y, gradients: vec![gradient] }
+}
+
+/// The mean over the pixels of an image.
+pub(super) fn mean(x: &Array, grad: &Array) -> Expected {
+    let [n, height, width, channels] = dims(x);
+    let share = 1.0 / (height * width) as f64;
+    let mut y = Array::zeros(&[n, 1, 1, channels]);
+    let mut gradient = Array::zeros(&x.shape);
+    for at in 0..x.values.len() {
+        let to = at / (height * width * channels) * channels + at % channels;
+        y.values[to] += share * x.values[at];
+        gradient.values[at] = share * grad.values[to];
+    }
+    Expected { y, gradients: vec![gradient] }
 }
 
 /// The channels of `a`, then those of `b`.

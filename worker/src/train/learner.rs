@@ -10,7 +10,7 @@ use crate::ops;
 use crate::optimizers::gradients::{self, Mean};
 use crate::optimizers::{Optimizer, Schedule};
 use candle_core::{DType, Device, Tensor};
-use proto::spec::{Evaluating, JobSpec, Precision, Training};
+use proto::spec::{Architecture, Evaluating, JobSpec, Norm, Precision, Training};
 
 /// A network under training.
 #[derive(Debug)]
@@ -47,11 +47,16 @@ impl Learner {
         if !size.is_multiple_of(multiple) || size == 0 {
             return Err(TrainError::Granularity { architecture: *architecture, size, multiple });
         }
+        let (architecture, batch_size) = (*architecture, training.batch_size.max(1));
+        let has_lone_case = cases > 0 && (batch_size == 1 || cases % batch_size == 1);
+        if architecture == Architecture::DeepLabV3Plus && model.norm == Norm::Batch && has_lone_case {
+            return Err(TrainError::LoneCase { architecture, batch_size, cases });
+        }
         device::check(device, training.precision)?;
         let seed = spec.seeds.init_seed;
         let dtype = if training.precision == Precision::F64 { DType::F64 } else { DType::F32 };
         let network = || -> candle_core::Result<Network> {
-            let network = models::build(*architecture, *model, size, training.initialization, seed, device, dtype)?;
+            let network = models::build(architecture, *model, size, training.initialization, seed, device, dtype)?;
             Ok(network.with_backend(ops::backend(device, training.convolution, training.precision)?))
         };
         let averaged = if training.ema > 0.0 { Some(network()?) } else { None };

@@ -70,6 +70,19 @@ pub enum TrainError {
         /// What they must be a multiple of.
         multiple: u32,
     },
+    /// Batch norm behind a mean over the image, and a batch that would have a single value per channel.
+    #[error(
+        "{architecture} with batch norm cannot train on a batch of one case, and batches of {batch_size} of {cases} training \
+         cases have one: use `model.norm: group`, or another `training.batch_size`"
+    )]
+    LoneCase {
+        /// The network.
+        architecture: Architecture,
+        /// Cases of a batch.
+        batch_size: u32,
+        /// Training cases.
+        cases: u32,
+    },
     /// Networks are not computed in these numbers.
     #[error("training.precision: {device} does not compute in {precision}: use f32, or a worker with {}", home(*.precision))]
     Precision {
