@@ -116,7 +116,7 @@ fn copy(reader: &Reader, job: JobId, stored: StoredResult, facts: &mut Vec<Fact>
     let StoredResult { attempt: last, worker, mut result, baselines } = stored;
     for attempt in (1..=last.0).map(Attempt) {
         facts.push(Fact::Granted { job, attempt, token: Token(0), worker: WorkerId(0) });
-        facts.extend((attempt < last).then_some(Fact::Released { job, attempt }));
+        facts.extend((attempt < last).then_some(Fact::Released { job, attempt, too_large: false }));
     }
     let (grade, split) = (Some(Grade::from(&result)), result.split_hash);
     facts.push(Fact::Succeeded { job, attempt: last, grade, split });
@@ -128,6 +128,7 @@ fn copy(reader: &Reader, job: JobId, stored: StoredResult, facts: &mut Vec<Fact>
         artifacts,
         weights: reader.weights(job).unwrap_or_default(),
         evidence: reader.evidence(job).unwrap_or_default(),
+        peak_mib: reader.peak_mib(job).unwrap_or_default(),
     };
     for (attempt, measurement) in reader.measurements(job).unwrap_or_default() {
         records.push(Record::Measurements { job, attempt, measurements: vec![measurement] });

@@ -197,6 +197,7 @@ impl From<&JobResult> for wire::JobResult {
             artifacts: result.extras.artifacts.iter().map(Into::into).collect(),
             weights: result.extras.weights.as_ref().map(Into::into),
             evidence: result.extras.evidence.iter().map(Into::into).collect(),
+            peak_mib: result.extras.peak_mib.unwrap_or_default(),
         }
     }
 }
@@ -325,6 +326,7 @@ fn extras(result: &wire::JobResult) -> Result<Extras, InvalidMessage> {
         artifacts: result.artifacts.iter().map(TryInto::try_into).collect::<Result<_, _>>()?,
         weights: result.weights.as_ref().map(TryInto::try_into).transpose()?,
         evidence: evidence(&result.evidence)?,
+        peak_mib: Some(result.peak_mib).filter(|mib| *mib > 0),
     };
     let baselines: BTreeSet<_> = extras.baselines.iter().map(|counts| counts.baseline).collect();
     let ranks: BTreeSet<_> = extras.artifacts.iter().map(|artifact| artifact.rank).collect();
@@ -348,6 +350,7 @@ pub fn failure_to_wire(kind: FailureKind, message: &str, log: &str) -> wire::Fai
         FailureKind::Crashed => wire::FailureKind::Crashed,
         FailureKind::OutOfMemory => wire::FailureKind::OutOfMemory,
         FailureKind::Data => wire::FailureKind::Data,
+        FailureKind::TooLarge => wire::FailureKind::TooLarge,
     };
     wire::Failure { kind: kind.into(), message: message.to_owned(), log: log.to_owned() }
 }
@@ -360,6 +363,7 @@ pub fn failure_from_wire(failure: &wire::Failure) -> (FailureKind, Line, Tail) {
         wire::FailureKind::Crashed => FailureKind::Crashed,
         wire::FailureKind::OutOfMemory => FailureKind::OutOfMemory,
         wire::FailureKind::Data => FailureKind::Data,
+        wire::FailureKind::TooLarge => FailureKind::TooLarge,
     };
     (kind, Line::message(&failure.message), Tail::of(&failure.log))
 }

@@ -1,5 +1,5 @@
-//! What a job hands in beside its scores: baselines on the same cases, example segmentations, and where its weights are. None of it
-//! depends on the job's id, and none changes a number of its row.
+//! What a job hands in beside its scores: baselines on the same cases, example segmentations, where its weights are, and the memory that it
+//! took. None of it depends on the job's id, and none changes a score.
 
 use crate::ids::WeightsHash;
 use crate::measure::CaseCounts;
@@ -175,4 +175,7 @@ pub struct Extras {
     /// The rules that hit, the one that gave the verdict first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub evidence: Vec<Evidence>,
+    /// The most memory that it took at once, MiB: of a device with memory of its own, else of the process that trained; if that is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub peak_mib: Option<u32>,
 }

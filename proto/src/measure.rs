@@ -221,6 +221,8 @@ pub enum FailureKind {
     OutOfMemory,
     /// The data set could not be read.
     Data,
+    /// The job does not fit into the memory of any worker.
+    TooLarge,
 }
 
 impl FailureKind {
@@ -232,6 +234,7 @@ impl FailureKind {
             Self::Crashed => "crashed",
             Self::OutOfMemory => "out_of_memory",
             Self::Data => "data",
+            Self::TooLarge => "too_large",
         }
     }
 }
@@ -250,6 +253,6 @@ pub enum Outcome {
         /// The end of what the trainer said, if anything.
         log: Tail,
     },
-    /// Given back unfinished, because the worker drains.
+    /// Given back unfinished, because the worker drains or has no room for it now.
     Released,
 }

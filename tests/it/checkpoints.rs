@@ -33,7 +33,7 @@ fn worker(lab: &Lab, coordinator: &Coordinator, name: &str) -> Process {
 
 /// Without what depends on who ran it when.
 fn comparable(rows: &[Row]) -> Vec<Row> {
-    let own = ["attempt", "attempts", "message", "worker", "seconds", "train_seconds"];
+    let own = ["attempt", "attempts", "message", "worker", "seconds", "train_seconds", "peak_mib"];
     rows.iter()
         .map(|row| row.iter().filter(|(column, _)| !own.contains(&column.as_str())).map(owned).collect())
         .collect()

@@ -11,7 +11,7 @@ fn numbers(rows: Vec<Row>, besides: &[&str]) -> Vec<Row> {
     rows.into_iter().map(strip).collect()
 }
 
-const OF_JOBS: [&str; 4] = ["train_seconds", "worker", "attempts", "message"];
+const OF_JOBS: [&str; 5] = ["train_seconds", "peak_mib", "worker", "attempts", "message"];
 const OF_MEASUREMENTS: [&str; 2] = ["seconds", "attempt"];
 
 fn results(lab: &Lab) -> [Vec<Row>; 3] {

@@ -14,6 +14,7 @@ mod data_pin;
 mod deploy;
 mod determinism;
 mod device_script;
+mod devices;
 mod drain;
 mod durability;
 mod everyday;

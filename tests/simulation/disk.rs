@@ -83,7 +83,7 @@ impl Disk {
             }
             Fact::Succeeded { job, attempt, .. }
             | Fact::Failed { job, attempt, .. }
-            | Fact::Released { job, attempt } => {
+            | Fact::Released { job, attempt, .. } => {
                 self.ended.insert((*job, *attempt));
             }
             _ => {}

@@ -10,7 +10,7 @@ use proto::spec::JobSpec;
 use proto::text::{Line, Tail};
 use proto::wire::TrainRequest;
 use std::collections::{BTreeSet, VecDeque};
-use worker::agent::{Action, Answer, CallId, Profile, Report, State};
+use worker::agent::{Action, Answer, CallId, Device, Profile, Report, State};
 
 /// Cases of the data set that every worker has.
 const CASES: u32 = 12;
@@ -62,8 +62,8 @@ impl World {
             coordinator: "model".to_owned(),
             name: format!("w{host}"),
             host: format!("h{host}"),
-            device: "cpu".to_owned(),
-            slots,
+            devices: vec![Device { name: "cpu".to_owned(), model: None, memory_mib: None }],
+            slots_each: slots,
             simulated: false,
             roots: [("d".to_owned(), "/data".into())].into(),
             idle_timeout: None,

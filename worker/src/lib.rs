@@ -15,7 +15,7 @@
 //!    data    folders and files -> cases -> splits
 //!  predict   weights and images -> segmentations
 //!  weights   a network's weights as a file; tensor_file  tensors and what they are, sealed
-//!  memory    the allocator
+//!  memory    the allocator; host  memory of this host and this process
 //!  seed      named random streams
 //!  new_file  files that appear whole
 //! ```
@@ -33,6 +33,7 @@ pub mod bench;
 pub mod cli;
 pub mod data;
 mod distance;
+pub mod host;
 pub mod losses;
 #[expect(unsafe_code, reason = "the allocator takes its options in C")]
 pub mod memory;

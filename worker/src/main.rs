@@ -82,7 +82,7 @@ fn users(error: impl Error + 'static) -> Failure {
 fn run_code(error: &run::RunError) -> u8 {
     match error {
         run::RunError::NoFolder { .. } | run::RunError::Token(_) | run::RunError::NotToJoin { .. } => USERS_MISTAKE,
-        run::RunError::Device { .. } | run::RunError::Artifacts(_) => USERS_MISTAKE,
+        run::RunError::Device(_) | run::RunError::TooManySlots { .. } | run::RunError::Artifacts(_) => USERS_MISTAKE,
         run::RunError::Agent(AgentError::Connect(_)) => USERS_MISTAKE,
         run::RunError::Agent(AgentError::Refused { .. }) => NOT_REACHED,
         run::RunError::Start(_) => INTERNAL,

@@ -31,10 +31,10 @@ pub struct LocalArgs {
     /// Folder of a data set, for the local workers; repeat the option for other data sets
     #[arg(long, value_name = "NAME=PATH", value_parser = name_and_path)]
     pub data: Vec<(String, PathBuf)>,
-    /// Where local workers train: auto, cpu or cuda:N
-    #[arg(long, default_value = "auto")]
+    /// Where local workers train: auto, cpu, cuda:N, a list such as cuda:0,cuda:2, or all (every CUDA device)
+    #[arg(long, value_name = "DEVICES", default_value = "auto")]
     pub device: String,
-    /// Number of jobs that each local worker trains at the same time [default: see `worker --help`]
+    /// Number of jobs that each local worker trains at the same time on each device [default: see `worker --help`]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1024))]
     pub slots: Option<u32>,
 }

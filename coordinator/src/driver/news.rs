@@ -37,6 +37,10 @@ impl News {
                 let worker = holder(*id);
                 (Level::WARN, format!("{}, attempt {attempt}, makes no progress on worker {worker}", job(*id)))
             }
+            Fact::Released { job: id, attempt, too_large: true } => {
+                let worker = holder(*id);
+                (Level::INFO, format!("{}, attempt {attempt}, does not fit into worker {worker}'s memory", job(*id)))
+            }
             Fact::Failed { job: id, attempt, message, .. } => {
                 let worker = holder(*id);
                 (Level::WARN, format!("{}, attempt {attempt}, has failed on worker {worker}: {message}", job(*id)))

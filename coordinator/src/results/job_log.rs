@@ -126,7 +126,10 @@ fn told(fact: &Fact, id: JobId) -> Option<(String, String)> {
             format!("attempt {attempt} begins on worker {}", worker.alias())
         }
         Fact::Revived { job, attempt } if *job == id => format!("attempt {attempt} goes on"),
-        Fact::Released { job, attempt } if *job == id => format!("attempt {attempt} is given back"),
+        Fact::Released { job, attempt, too_large } if *job == id => {
+            let why = if *too_large { ": it does not fit into the worker's memory" } else { "" };
+            format!("attempt {attempt} is given back{why}")
+        }
         Fact::Recalled { job, attempt } if *job == id => {
             format!("attempt {attempt} is stopped: no sweep wants the job")
         }

@@ -219,10 +219,11 @@ fn job_rows(reader: &Reader, state: &State, sweep: &Sweep) -> Result<Vec<JobRow>
         } else {
             None
         };
-        if let Some(StoredResult { result, .. }) =
-            result.as_mut().filter(|stored| stored.result.verdict != Verdict::Trained)
-        {
-            result.extras.evidence = reader.evidence(*id)?;
+        if let Some(StoredResult { result, .. }) = &mut result {
+            result.extras.peak_mib = reader.peak_mib(*id)?;
+            if result.verdict != Verdict::Trained {
+                result.extras.evidence = reader.evidence(*id)?;
+            }
         }
         let (candidate, replicate) = sweep.coordinates(place as u32);
         rows.push(JobRow {

@@ -213,11 +213,14 @@ impl State {
                 records.push(Record::Result { job, attempt, worker: entry.info.name.to_string(), result });
                 Fact::Succeeded { job, attempt, grade, split }
             }
+            Outcome::Failed { kind: FailureKind::TooLarge, .. } if self.suits_another(now, worker, job) => {
+                Fact::Released { job, attempt, too_large: true }
+            }
             Outcome::Failed { kind, message, log } => {
                 let worker = entry.info.name.clone();
                 Fact::Failed { job, attempt, kind, message, worker, log }
             }
-            Outcome::Released => Fact::Released { job, attempt },
+            Outcome::Released => Fact::Released { job, attempt, too_large: false },
         });
         // the next calls of the worker bring these: to grant them now, to whomever, would be to throw them away
         let taken_up = held.iter().filter(|lease| lease.job != job);
@@ -278,7 +281,7 @@ impl State {
 
     /// Gives back the lease that is out for a job.
     fn released(&self, job: JobId) -> Option<Fact> {
-        Some(Fact::Released { job, attempt: self.jobs.get(&job)?.attempts })
+        Some(Fact::Released { job, attempt: self.jobs.get(&job)?.attempts, too_large: false })
     }
 
     /// What follows from handing in what cannot be: nothing the first time, for it may have been garbled on its way.

@@ -126,6 +126,9 @@ pub enum Fact {
         job: JobId,
         /// The attempt.
         attempt: Attempt,
+        /// The job does not fit into the holder's memory: it goes to another worker, if there is one.
+        #[serde(default, skip_serializing_if = "is_false")]
+        too_large: bool,
     },
     /// No sweep wants the job any more: the holder was told to stop.
     Recalled {
@@ -262,6 +265,11 @@ pub enum Fact {
         /// Who.
         worker: WorkerId,
     },
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde gives a reference")]
+fn is_false(value: &bool) -> bool {
+    !value
 }
 
 fn is_empty(line: &Line) -> bool {

@@ -43,10 +43,8 @@ impl State {
                 if !computes(entry, precision) {
                     continue;
                 }
-                let suits = |other: &WorkerId| {
-                    !job.failed_on.contains(other) && self.workers.get(other).is_some_and(|of| computes(of, precision))
-                };
-                let is_for_others = job.failed_on.contains(&worker) && others.iter().any(suits);
+                let is_for_others =
+                    job.failed_on.contains(&worker) && others.iter().any(|other| self.suits(*other, job, precision));
                 if !is_for_others && !spared(id, job) && chosen.insert(id) {
                     let attempt = job.attempts.next();
                     let token = Token::of(format!("{:032x} {id} {attempt}", self.nonce).as_bytes());
@@ -59,6 +57,23 @@ impl State {
             }
         }
         grants
+    }
+}
+
+impl State {
+    /// Whether there is another worker that the job can be given to: one that it neither failed on nor is too large for.
+    pub(super) fn suits_another(&self, now: Timestamp, worker: WorkerId, id: JobId) -> bool {
+        let Some(job) = self.jobs.get(&id) else { return false };
+        let mut places = job.places.iter().filter_map(|(number, place)| Some((self.sweeps.get(number)?, *place)));
+        places.any(|(sweep, place)| {
+            let precision = sweep.candidate(place).template.training.precision;
+            self.others(now, worker, sweep).iter().any(|other| self.suits(*other, job, precision))
+        })
+    }
+
+    /// Whether a worker computes in such numbers, and the job neither failed on it nor is too large for it.
+    fn suits(&self, worker: WorkerId, job: &Job, precision: Precision) -> bool {
+        !job.failed_on.contains(&worker) && self.workers.get(&worker).is_some_and(|of| computes(of, precision))
     }
 }
 

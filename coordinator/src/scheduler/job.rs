@@ -5,7 +5,7 @@
 //!   Queued ------------> Leased -----------------> Succeeded
 //!     ^ | ^   Revived      | |       Failed, Lost (limit)
 //!     | |  \---------------/ +--------------------> Failed
-//!     | |  Released, Recalled, Lost, Stalled, Failed (below the limit)
+//!     | |  Released, Recalled, Lost, Stalled, Failed (below the limit, and not too large)
 //!     | +----------------------+------------------> Cancelled
 //!     +---- Submitted again ---- Failed, Cancelled
 //! ```
@@ -112,7 +112,7 @@ pub struct Job {
     stalled: Vec<Holder>,
     /// What its result is worth, once it has one.
     pub grade: Option<Grade>,
-    /// The workers on which it failed.
+    /// The workers on which it failed, or into whose memory it does not fit.
     pub(super) failed_on: BTreeSet<WorkerId>,
     failed: u32,
     lost: u32,
@@ -294,8 +294,11 @@ impl Job {
                 (self.lapsed, self.stalled) = (Vec::new(), Vec::new());
                 Succeeded
             }
-            (Leased { holder, .. }, Fact::Released { attempt, .. }) if holder.attempt == *attempt => {
+            (Leased { holder, .. }, Fact::Released { attempt, too_large, .. }) if holder.attempt == *attempt => {
                 self.ended = Some((holder.attempt, holder.token));
+                if *too_large {
+                    self.failed_on.insert(holder.worker);
+                }
                 Queued
             }
             // he may have finished it, and somebody may want it again
@@ -311,7 +314,8 @@ impl Job {
                 self.failed_on.insert(holder.worker);
                 self.message = Some(message.to_string());
                 self.blamed = Some(worker.clone()).filter(|name| !name.is_empty());
-                if self.failed < MAX_FAILED {
+                // what fits nowhere fits nowhere the next time
+                if self.failed < MAX_FAILED && *kind != FailureKind::TooLarge {
                     Queued
                 } else {
                     JobState::Failed { kind: *kind, message: message.to_string() }

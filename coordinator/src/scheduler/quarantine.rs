@@ -17,6 +17,7 @@
 use super::state::Worker;
 use super::{Fact, State, Sweep, Timestamp, grant};
 use proto::ids::{JobId, WorkerId};
+use proto::measure::FailureKind;
 
 /// So many jobs that failed one after the other put a worker in quarantine.
 const STREAK: usize = 3;
@@ -63,6 +64,8 @@ impl State {
     pub(super) fn note_conduct(&mut self, worker: WorkerId, fact: &Fact) {
         match fact {
             Fact::Succeeded { .. } => self.conduct.entry(worker).or_default().succeed(),
+            // a host is not broken because it is small
+            Fact::Failed { kind: FailureKind::TooLarge, .. } => {}
             Fact::Failed { job, .. } => self.conduct.entry(worker).or_default().fail(*job),
             Fact::Stalled { .. } => self.conduct.entry(worker).or_default().stalled = true,
             Fact::Progressed { .. } => {

@@ -61,6 +61,8 @@ pub struct Reader {
     /// Whether it had anything that was measured on masks when the first result was read: most stores have not, and need not be asked for
     /// each job.
     has_measured: OnceCell<bool>,
+    /// The same of the memory that jobs took.
+    has_memory: OnceCell<bool>,
 }
 
 impl Reader {
@@ -77,7 +79,13 @@ impl Reader {
         connection.pragma_update(None, "query_only", true).map_err(sqlite)?;
         seal::bring_to(&connection).map_err(sqlite)?;
         connection.set_prepared_statement_cache_capacity(32);
-        Ok(Self { path: path.to_owned(), connection, version, has_measured: OnceCell::new() })
+        Ok(Self {
+            path: path.to_owned(),
+            connection,
+            version,
+            has_measured: OnceCell::new(),
+            has_memory: OnceCell::new(),
+        })
     }
 
     /// Looks at what the file is; changes nothing.
@@ -247,13 +255,7 @@ impl Reader {
 
     /// What was measured on the masks of a job's validation and test cases, metric by metric.
     fn measured(&self, job: JobId) -> Result<Vec<(Measured, Measured)>, StoreError> {
-        let has_measured = match self.has_measured.get() {
-            Some(known) => *known,
-            None => {
-                let found = self.has_table("measured")? && self.has_rows("measured")?;
-                *self.has_measured.get_or_init(|| found)
-            }
-        };
+        let has_measured = self.has_any(&self.has_measured, "measured")?;
         if has_measured { self.rows_of(job, "measured", "metric", rows::measured) } else { Ok(Vec::new()) }
     }
 
@@ -322,11 +324,31 @@ impl Reader {
         Ok(self.rows_of(job, "evidence", "place", rows::evidence)?.into_iter().flatten().collect())
     }
 
+    /// The most memory that a job took at once, MiB, if its worker said so.
+    ///
+    /// # Errors
+    /// If it cannot be read back.
+    pub fn peak_mib(&self, job: JobId) -> Result<Option<u32>, StoreError> {
+        if !self.has_any(&self.has_memory, "memory")? {
+            return Ok(None);
+        }
+        Ok(self.rows_of(job, "memory", "job", |row| row.get("peak_mib"))?.pop())
+    }
+
     /// Whether the store has a table: one of an older build, which nobody has opened to write since, lacks some.
     pub(super) fn has_table(&self, table: &str) -> Result<bool, StoreError> {
         let mut select = self.prepare("SELECT count(*) FROM sqlite_master WHERE type = 'table' AND name = ?1")?;
         let count: i64 = select.query_row([table], |row| row.get(0)).map_err(|source| self.sqlite(source))?;
         Ok(count > 0)
+    }
+
+    /// Whether a table is there and has rows; asked once.
+    fn has_any(&self, known: &OnceCell<bool>, table: &str) -> Result<bool, StoreError> {
+        if let Some(known) = known.get() {
+            return Ok(*known);
+        }
+        let found = self.has_table(table)? && self.has_rows(table)?;
+        Ok(*known.get_or_init(|| found))
     }
 
     fn has_rows(&self, table: &str) -> Result<bool, StoreError> {

@@ -7,8 +7,8 @@ use rusqlite::functions::{Context, FunctionFlags};
 use rusqlite::types::ValueRef;
 
 /// The tables whose rows bear a seal.
-pub(super) const TABLES: [&str; 8] =
-    ["journal", "results", "measurements", "baselines", "artifacts", "weights", "measured", "evidence"];
+pub(super) const TABLES: [&str; 9] =
+    ["journal", "results", "measurements", "baselines", "artifacts", "weights", "measured", "evidence", "memory"];
 
 /// In SQL, whether a row of the table is as it was written.
 pub(super) fn is_sound(table: &str) -> String {
@@ -26,6 +26,7 @@ pub(super) fn is_sound(table: &str) -> String {
         "measured" => "job, metric, val_cases, test_cases",
         "weights" => "job, hash, bytes, place",
         "evidence" => "job, place, rule, found, bound",
+        "memory" => "job, peak_mib",
         _ => "job, rank, cases, case_index, iou, png",
     };
     format!("seal = seal({columns})")

@@ -65,7 +65,13 @@ impl Store {
                 migrate(&mut connection, old).map_err(sqlite)?;
             }
         }
-        for table in [include_str!("weights.sql"), include_str!("measured.sql"), include_str!("evidence.sql")] {
+        let added = [
+            include_str!("weights.sql"),
+            include_str!("measured.sql"),
+            include_str!("evidence.sql"),
+            include_str!("memory.sql"),
+        ];
+        for table in added {
             connection.execute_batch(table).map_err(sqlite)?;
         }
         connection.pragma_update(None, "journal_mode", "WAL").map_err(sqlite)?;

@@ -69,6 +69,7 @@ fn a_result_survives_the_wire() {
             artifacts: vec![Artifact { case: 7, rank: 2, of: 5, iou: 0.5, png: vec![1, 2] }],
             weights: Some(KeptWeights { hash: WeightsHash(3), bytes: 4, place: Line::name("host: /folder") }),
             evidence: vec![Evidence { rule: Rule::ConstantMask, found: 0.25, bound: 0.5 }],
+            peak_mib: Some(7),
         },
     }));
     assert_eq!(wire::complete_request::Outcome::from(&outcome).try_into(), Ok(outcome));

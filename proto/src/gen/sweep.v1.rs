@@ -172,6 +172,9 @@ pub struct JobResult {
     /// The rules that hit, the one that gave the verdict first; none of a training that is VERDICT_TRAINED. At most one of each rule.
     #[prost(message, repeated, tag = "17")]
     pub evidence: ::prost::alloc::vec::Vec<Evidence>,
+    /// The most memory that the job took at once, MiB: of a device with memory of its own, else of the process that trained; 0: not known.
+    #[prost(uint32, tag = "18")]
+    pub peak_mib: u32,
 }
 /// A rule by which a training was found not to be a model.
 #[derive(Clone, PartialEq, ::prost::Message)]
@@ -328,6 +331,9 @@ pub enum FailureKind {
     OutOfMemory = 3,
     /// The data set could not be read.
     Data = 4,
+    /// The job does not fit into the worker's memory, not even alone. If there is a worker that has not said so, the job is given back and goes
+    /// to that one; else it has failed, at once.
+    TooLarge = 5,
 }
 impl FailureKind {
     /// String value of the enum field names used in the ProtoBuf definition.
@@ -341,6 +347,7 @@ impl FailureKind {
             Self::Crashed => "FAILURE_KIND_CRASHED",
             Self::OutOfMemory => "FAILURE_KIND_OUT_OF_MEMORY",
             Self::Data => "FAILURE_KIND_DATA",
+            Self::TooLarge => "FAILURE_KIND_TOO_LARGE",
         }
     }
     /// Creates an enum from field names used in the ProtoBuf definition.
@@ -351,6 +358,7 @@ impl FailureKind {
             "FAILURE_KIND_CRASHED" => Some(Self::Crashed),
             "FAILURE_KIND_OUT_OF_MEMORY" => Some(Self::OutOfMemory),
             "FAILURE_KIND_DATA" => Some(Self::Data),
+            "FAILURE_KIND_TOO_LARGE" => Some(Self::TooLarge),
             _ => None,
         }
     }

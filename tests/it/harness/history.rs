@@ -46,7 +46,7 @@ impl History {
     /// The attempts that their workers gave back.
     pub(crate) fn released(&self) -> Vec<(JobId, Attempt)> {
         self.pick(|fact| match fact {
-            Fact::Released { job, attempt } => Some((*job, *attempt)),
+            Fact::Released { job, attempt, .. } => Some((*job, *attempt)),
             _ => None,
         })
     }

@@ -16,15 +16,17 @@ typedef uint64_t Address;
 
 // Attributes of a Hopper, as far as they are asked for: compute capability 9.0, memory pools.
 const int MAJOR = 75, POOLS = 115;
-const int RELEASE_THRESHOLD = 4;
+const int RELEASE_THRESHOLD = 4, RESERVED_MEM_HIGH = 6;
 
 static std::map<Address, std::pair<void *, size_t>> allocations;
+static uint64_t reserved, reserved_high;
 
 extern "C" {
 
 int cuInit(unsigned) { return 0; }
 int cuDeviceGetCount(int *count) { return *count = 1, 0; }
 int cuDeviceGet(int *device, int) { return *device = 0, 0; }
+int cuDeviceTotalMem_v2(size_t *bytes, int) { return *bytes = (size_t)8 << 30, 0; }
 int cuDeviceGetName(char *name, int length, int) { return snprintf(name, length, "emulated"), 0; }
 int cuDeviceGetAttribute(int *value, int attribute, int) {
     return *value = attribute == MAJOR ? 9 : attribute == POOLS, 0;
@@ -50,7 +52,11 @@ int cuDriverGetVersion(int *version) { return *version = 13000, 0; }
 int cuStreamCreate(void **stream, unsigned) { return *stream = (void *)1, 0; }
 int cuStreamDestroy_v2(void *) { return 0; }
 int cuMemPoolSetAttribute(void *, int attribute, const uint64_t *value) {
+    if (attribute == RESERVED_MEM_HIGH && *value == 0) return reserved_high = reserved, 0;
     return attribute == RELEASE_THRESHOLD && *value == UINT64_MAX ? 0 : 1;
+}
+int cuMemPoolGetAttribute(void *, int attribute, uint64_t *value) {
+    return attribute == RESERVED_MEM_HIGH ? *value = reserved_high, 0 : 1;
 }
 
 int cuMemAlloc_v2(Address *address, size_t bytes) {
@@ -63,6 +69,8 @@ int cuMemAlloc_v2(Address *address, size_t bytes) {
     mprotect(guard, page, PROT_NONE);
     *address = (Address)(guard - length);
     allocations[*address] = {start, whole};
+    reserved += whole;
+    if (reserved > reserved_high) reserved_high = reserved;
     return 0;
 }
 int cuMemAllocAsync(Address *address, size_t bytes, void *) { return cuMemAlloc_v2(address, bytes); }
@@ -70,6 +78,7 @@ int cuMemFree_v2(Address address) {
     auto found = allocations.find(address);
     if (found == allocations.end()) return 1;
     munmap(found->second.first, found->second.second);
+    reserved -= found->second.second;
     allocations.erase(found);
     return 0;
 }

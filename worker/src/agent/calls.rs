@@ -4,6 +4,7 @@
 //! protocol allows), else when the coordinator asked for it.
 
 use super::complaint::Complaint;
+use super::device::described;
 use super::run::AgentError;
 use super::state::{Action, Call, CallId, Held, Registration, State, Synchronizing};
 use proto::data::Dataset;
@@ -83,8 +84,8 @@ impl State {
             worker: self.id.to_string(),
             name: self.profile.name.clone(),
             host: self.profile.host.clone(),
-            device: self.profile.device.clone(),
-            slots: self.profile.slots as u32,
+            device: described(&self.profile.devices),
+            slots: self.profile.slots() as u32,
             build: env!("CARGO_PKG_VERSION").to_owned(),
             protocol_min: proto::PROTOCOL,
             protocol_max: proto::PROTOCOL,
@@ -109,8 +110,8 @@ impl State {
         let unreported: Vec<_> = leases.iter().copied().filter(is_unreported).collect();
         // slots that no other call will fill: those of the attempts whose outcome is being reported are filled by its answer
         let reporting = self.attempts.values().filter(|held| held.outcome.is_some()).count();
-        let spare = self.idle.len().saturating_sub(reporting + self.waiting.len());
-        let free_slots = if self.draining.is_some() { 0 } else { 1 + spare as u32 };
+        let open = self.open_slots();
+        let free_slots = if self.draining.is_some() { 0 } else { open.min(1 + open.saturating_sub(reporting)) as u32 };
         for lease in unreported {
             let others = leases.iter().filter(|other| **other != lease);
             let Some(held) = self.attempts.get(&lease) else { continue };

@@ -18,7 +18,8 @@ pub(super) struct Drain {
 impl State {
     /// Notes whether there is something to do. A worker that had nothing for too long goes.
     pub(super) fn note_use(&mut self, now: Instant) {
-        let is_used = !self.attempts.is_empty() || !self.inspecting.is_empty() || self.idle.len() < self.profile.slots;
+        let is_used =
+            !self.attempts.is_empty() || !self.inspecting.is_empty() || self.idle.len() < self.profile.slots();
         self.unused_since = if is_used { None } else { self.unused_since.or(Some(now)) };
         if self.draining.is_none() && self.unused_until().is_some_and(|until| until <= now) {
             let time = humantime::format_duration(self.profile.idle_timeout.unwrap_or_default());

@@ -1,10 +1,11 @@
 //! The agent: registers with a coordinator, keeps trainers busy, reports. Knows leases, not tensors.
 //!
 //! ```text
-//!  state    what the worker knows and does next; calls, finds, complaint, leaving    pure
+//!  state    what the worker knows and does next; calls, finds, packing, complaint, leaving    pure
 //!  run      the loop that owns the state and does what it says
 //!  client   the connection to the coordinator
 //!  slot     a task a slot <--pipe--> trainer, a child process
+//!  device   the devices that the slots are on
 //! ```
 //!
 //! A trainer is a process of its own, so that a device fault or an abort costs one job and not the worker; without faults it serves job
@@ -13,10 +14,12 @@
 mod calls;
 mod client;
 mod complaint;
+mod device;
 mod enrolment;
 mod finds;
 mod last_words;
 mod leaving;
+mod packing;
 mod pipe;
 mod run;
 mod slot;
@@ -24,6 +27,7 @@ mod state;
 
 pub use calls::Answer;
 pub use client::ConnectError;
+pub use device::{Device, described};
 pub use finds::Found;
 pub use pipe::{read_frame, write_frame};
 pub use run::{AgentError, Discard, Inspect, Options, run};

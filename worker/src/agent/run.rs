@@ -33,8 +33,8 @@ pub struct Options {
     pub profile: Profile,
     /// What lets the worker in, if anything.
     pub credential: Option<Credential>,
-    /// How a trainer is started.
-    pub launcher: Launcher,
+    /// How the trainer of each slot is started.
+    pub launchers: Vec<Launcher>,
     /// Looks for a data set: its inventory, or why there is none.
     pub inspect: Inspect,
     /// Removes checkpoints.
@@ -64,7 +64,8 @@ pub enum AgentError {
 pub async fn run(options: Options, drain: impl Future<Output = ()>) -> Result<(), AgentError> {
     let client = connect(&options.profile.coordinator, options.credential)?;
     let (reporter, mut reports) = mpsc::unbounded_channel();
-    let slots = (0..options.profile.slots).map(|index| start_slot(index, &options.launcher, &reporter)).collect();
+    let launchers = options.launchers.into_iter().enumerate();
+    let slots = launchers.map(|(index, launcher)| start_slot(index, launcher, &reporter)).collect();
     let worker = client.worker();
     let (inspect, discard) = (options.inspect, options.discard);
     let (events, discards) = (JoinSet::new(), JoinSet::new());
@@ -106,11 +107,11 @@ fn now() -> Instant {
 
 fn start_slot(
     index: usize,
-    launcher: &Launcher,
+    launcher: Launcher,
     reporter: &mpsc::UnboundedSender<(usize, Report)>,
 ) -> mpsc::UnboundedSender<Order> {
     let (sender, orders) = mpsc::unbounded_channel();
-    tokio::spawn(slot::run(index, launcher.clone(), orders, reporter.clone()));
+    tokio::spawn(slot::run(index, launcher, orders, reporter.clone()));
     sender
 }
 

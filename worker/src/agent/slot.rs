@@ -3,9 +3,10 @@
 use super::last_words::LastWords;
 use super::pipe;
 use super::state::Report;
+use crate::host;
 use proto::convert::failure_from_wire;
 use proto::measure::{FailureKind, JobResult, Measurement, Outcome};
-use proto::text::Tail;
+use proto::text::{Line, Tail};
 use proto::wire::{TrainEvent, TrainRequest, train_event};
 use std::ffi::OsString;
 use std::io;
@@ -21,6 +22,12 @@ use tokio::time::timeout;
 const DYING: Duration = Duration::from_secs(5);
 /// Time between the end of a trainer's input and its own end.
 const ENDING: Duration = Duration::from_secs(1);
+
+/// The signal by which the host kills a process whose memory it needs (signal(7)).
+const SIGKILL: i32 = 9;
+
+/// What Rust's allocator says when it has no memory (`std::alloc::handle_alloc_error`) before it ends the process.
+const NO_MEMORY: &str = "memory allocation of ";
 
 /// How a trainer process is started.
 #[derive(Debug, Clone)]
@@ -65,14 +72,14 @@ pub(super) async fn run(
                     _ = orders.recv() => None,
                 };
                 match ended {
-                    Some(ended) => Report::Ended(match ended.unwrap_or_else(crashed) {
+                    Some(ended) => Report::Ended(match ended.unwrap_or_else(Outcome::from) {
                         Outcome::Failed { kind, message, .. } => {
                             // a device that has failed may stay broken for its process
                             let log = match trainer.take() {
                                 Some(trainer) => trainer.end().await,
                                 None => Tail::default(),
                             };
-                            Outcome::Failed { kind, message, log }
+                            failed(kind, message, log)
                         }
                         outcome => outcome,
                     }),
@@ -97,9 +104,36 @@ struct Trainer {
     last_words: LastWords,
 }
 
-/// What it means that a trainer died.
-fn crashed(fault: String) -> Outcome {
-    Outcome::Failed { kind: FailureKind::Crashed, message: fault.into(), log: Tail::default() }
+/// How a trainer died.
+struct Fault {
+    message: String,
+    /// The host has killed a process for want of memory meanwhile.
+    is_killed_for_memory: bool,
+}
+
+impl From<String> for Fault {
+    fn from(message: String) -> Self {
+        Self { message, is_killed_for_memory: false }
+    }
+}
+
+impl From<Fault> for Outcome {
+    fn from(Fault { message, is_killed_for_memory }: Fault) -> Self {
+        let kind = if is_killed_for_memory { FailureKind::OutOfMemory } else { FailureKind::Crashed };
+        Self::Failed { kind, message: message.into(), log: Tail::default() }
+    }
+}
+
+/// A failure, and what its trainer said last: that may tell of a trainer that died for want of memory.
+fn failed(kind: FailureKind, message: Line, log: Tail) -> Outcome {
+    let is_out_of_memory = |line: &str| line.starts_with(NO_MEMORY) && line.ends_with(" failed");
+    match log.lines().rev().find(|line| is_out_of_memory(line)) {
+        Some(line) if kind == FailureKind::Crashed => {
+            let message = format!("{line}: {}", &*message).into();
+            Outcome::Failed { kind: FailureKind::OutOfMemory, message, log }
+        }
+        _ => Outcome::Failed { kind, message, log },
+    }
 }
 
 impl Trainer {
@@ -147,7 +181,8 @@ async fn train(
     launcher: &Launcher,
     request: &TrainRequest,
     mut measured: impl FnMut(Measurement),
-) -> Result<Outcome, String> {
+) -> Result<Outcome, Fault> {
+    let killed = host::processes_killed_for_memory();
     let trainer = match trainer {
         Some(trainer) => trainer,
         None => trainer.insert(
@@ -157,20 +192,20 @@ async fn train(
     };
     trainer.last_words.begin();
     if let Err(error) = pipe::send(&mut trainer.requests, request).await {
-        return Err(died(trainer, &error.to_string()).await);
+        return Err(died(trainer, killed, &error.to_string()).await);
     }
     loop {
         let received = timeout(launcher.patience, pipe::receive::<TrainEvent>(&mut trainer.events)).await;
         let Ok(received) = received else {
             trainer.kill().await;
             let silence = humantime::format_duration(launcher.patience);
-            return Err(format!("the trainer hangs: it was killed after {silence} without a word (--patience)"));
+            return Err(format!("the trainer hangs: it was killed after {silence} without a word (--patience)").into());
         };
         let event = match received {
             Ok(Some(TrainEvent { event: Some(event) })) => event,
-            Ok(Some(TrainEvent { event: None })) => return Err("the trainer sent an unknown event".to_owned()),
-            Ok(None) => return Err(died(trainer, "it closed its output").await),
-            Err(error) => return Err(died(trainer, &error.to_string()).await),
+            Ok(Some(TrainEvent { event: None })) => return Err("the trainer sent an unknown event".to_owned().into()),
+            Ok(None) => return Err(died(trainer, killed, "it closed its output").await),
+            Err(error) => return Err(died(trainer, killed, &error.to_string()).await),
         };
         match event {
             train_event::Event::Measurement(measurement) => {
@@ -189,12 +224,19 @@ async fn train(
 }
 
 /// How a trainer died that does not talk any more. One that is still alive does not speak the protocol, and is killed.
-async fn died(trainer: &mut Trainer, how: &str) -> String {
+/// `killed` is the number of processes that the host had killed for want of memory before the job.
+async fn died(trainer: &mut Trainer, killed: Option<u64>, how: &str) -> Fault {
+    use std::os::unix::process::ExitStatusExt;
     match timeout(DYING, trainer.child.wait()).await {
-        Ok(Ok(status)) => format!("the trainer died ({})", describe(status)),
+        Ok(Ok(status)) => {
+            let is_killed = status.signal() == Some(SIGKILL);
+            let is_killed_for_memory = is_killed && host::processes_killed_for_memory() > killed;
+            let why = if is_killed_for_memory { "the host ran out of memory: " } else { "" };
+            Fault { message: format!("{why}the trainer died ({})", describe(status)), is_killed_for_memory }
+        }
         Ok(Err(_)) | Err(_) => {
             trainer.kill().await;
-            format!("the trainer was killed because it did not talk any more ({how})")
+            format!("the trainer was killed because it did not talk any more ({how})").into()
         }
     }
 }
@@ -251,6 +293,21 @@ mod tests {
             let (_, report) = reports.recv().await.unwrap();
             let Report::Ended(Outcome::Failed { log, .. }) = report else { panic!("{report:?}") };
             assert_eq!(&*log, "one\nthe last word", "of this job, not of the one before");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_trainer_that_had_no_memory_is_told_from_others_that_died() {
+        for (said, expected) in [
+            ("memory allocation of 68719476736 bytes failed", FailureKind::OutOfMemory),
+            ("no memory of that", FailureKind::Crashed),
+        ] {
+            let (orders, mut reports) = slot(&format!("echo {said} >&2; kill -ABRT $$"), PATIENCE);
+            orders.send(Order::Train(Box::default())).unwrap();
+            let (_, report) = reports.recv().await.unwrap();
+            let Report::Ended(Outcome::Failed { kind, message, .. }) = report else { panic!("{report:?}") };
+            assert_eq!(kind, expected, "{message}");
+            assert!(message.contains("the trainer died"), "{message}");
         }
     }
 

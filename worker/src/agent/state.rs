@@ -7,12 +7,16 @@
 //! An attempt is *held* from its assignment until the coordinator has acknowledged its outcome.
 
 use super::complaint::{Complaint, Reminder};
+use super::device::{Device, described};
 use super::finds::Finds;
 use super::leaving::Drain;
+use super::packing::{Lesson, Packing, Place, Shape};
 use proto::convert::InvalidMessage;
 use proto::data::Dataset;
 use proto::ids::{JobId, Lease, WorkerId};
 use proto::measure::{FailureKind, Measurement, Outcome};
+use proto::spec::JobSpec;
+use proto::text::{Line, Tail};
 use proto::wire::{Assignment, CompleteRequest, RegisterRequest, SynchronizeRequest, TrainRequest};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::path::PathBuf;
@@ -20,6 +24,9 @@ use std::time::{Duration, Instant};
 
 /// Without anything due the loop looks again after this.
 const MAX_SLEEP: Duration = Duration::from_secs(60);
+
+/// A job that has waited so long for a device with room for it is given back: another worker may have room.
+const MAX_WAIT_FOR_ROOM: Duration = Duration::from_secs(600);
 
 /// Waits between jobs that are kept for the report at the end.
 const WAITS_KEPT: usize = 100_000;
@@ -33,16 +40,30 @@ pub struct Profile {
     pub name: String,
     /// For people.
     pub host: String,
-    /// What the slots run on, for people.
-    pub device: String,
-    /// Jobs at once.
-    pub slots: usize,
+    /// What the slots are on. Slot `s` is on device `s` modulo their number.
+    pub devices: Vec<Device>,
+    /// Jobs at once on each device.
+    pub slots_each: usize,
     /// Results are made up.
     pub simulated: bool,
     /// The folder of each data set.
     pub roots: BTreeMap<String, PathBuf>,
     /// A worker that had nothing to do for so long goes.
     pub idle_timeout: Option<Duration>,
+}
+
+impl Profile {
+    /// Jobs at once.
+    #[must_use]
+    pub fn slots(&self) -> usize {
+        self.devices.len() * self.slots_each
+    }
+
+    /// The device of a slot.
+    #[must_use]
+    pub fn device_of(&self, slot: usize) -> usize {
+        slot % self.devices.len()
+    }
 }
 
 /// Numbers the calls to the coordinator.
@@ -93,6 +114,9 @@ pub(super) struct Held {
     pub(super) lease: Lease,
     pub(super) request: Box<TrainRequest>,
     pub(super) dataset: Dataset,
+    /// `None` of a job that is not understood.
+    shape: Option<Shape>,
+    assigned_at: Instant,
     pub(super) slot: Option<usize>,
     /// Epochs that no answer has covered yet.
     pub(super) measurements: Vec<Measurement>,
@@ -131,8 +155,12 @@ pub struct State {
     /// How long slots waited between two jobs.
     waits: Vec<Duration>,
     pub(super) attempts: BTreeMap<Lease, Held>,
-    /// Assigned attempts that wait for a slot.
+    /// Assigned attempts that wait for a slot, or for room on a device.
     pub(super) waiting: VecDeque<Lease>,
+    /// Which job may run where.
+    packing: Packing,
+    /// The devices that attempts wait for, on which nothing else is started.
+    reserved: BTreeSet<usize>,
     pub(super) last_call: CallId,
     /// The `Synchronize` under way.
     pub(super) synchronizing: Option<Synchronizing>,
@@ -174,6 +202,16 @@ impl Synchronizing {
     }
 }
 
+/// The end of a job that fits into the memory of no device of the worker.
+fn too_large(profile: &Profile, shape: Option<Shape>) -> Outcome {
+    let shape = shape.map(|shape| shape.to_string()).unwrap_or_default();
+    let (name, devices) = (&profile.name, described(&profile.devices));
+    let message = format!(
+        "{shape}: it does not fit into the memory of worker {name} ({devices}), and no other worker can take it: choose a smaller batch_size or width, or start a worker with more memory"
+    );
+    Outcome::Failed { kind: FailureKind::TooLarge, message: Line::message(&message), log: Tail::default() }
+}
+
 impl State {
     /// A worker with idle slots that knows nothing. Whoever knows its `id` is taken for the worker.
     #[must_use]
@@ -181,12 +219,14 @@ impl State {
         Self {
             id,
             registration: Registration::No,
-            idle: (0..profile.slots).rev().collect(),
-            idle_since: vec![None; profile.slots],
+            idle: (0..profile.slots()).rev().collect(),
+            idle_since: vec![None; profile.slots()],
             unused_since: None,
             waits: Vec::new(),
             attempts: BTreeMap::new(),
             waiting: VecDeque::new(),
+            packing: Packing::new(&profile.devices),
+            reserved: BTreeSet::new(),
             last_call: 0,
             synchronizing: None,
             ended: BTreeMap::new(),
@@ -239,30 +279,54 @@ impl State {
 
     /// Slots that have no job, no job that waits for them, and no job whose end is being reported, which brings the next one.
     pub(super) fn free_slots(&self) -> usize {
-        self.idle.len().saturating_sub(self.attempts.values().filter(|held| held.slot.is_none()).count())
+        self.open_slots().saturating_sub(self.attempts.values().filter(|held| held.outcome.is_some()).count())
     }
 
+    /// Idle slots on devices that no job waits for.
+    pub(super) fn open_slots(&self) -> usize {
+        self.idle.iter().filter(|slot| !self.reserved.contains(&self.profile.device_of(**slot))).count()
+    }
+
+    /// Starts what there is room for, in the order of assignment.
     fn start_jobs(&mut self, now: Instant) {
-        while let Some(lease) = self.waiting.front().copied() {
-            let Some(held) = self.attempts.get_mut(&lease) else {
-                self.waiting.pop_front();
-                continue;
-            };
-            let Some(slot) = self.idle.pop() else { return };
-            self.waiting.pop_front();
-            held.slot = Some(slot);
-            tracing::debug!("starts a job: {} attempt {}", lease.job, lease.attempt);
-            if let Some(since) = self.idle_since[slot].take().filter(|_| self.waits.len() < WAITS_KEPT) {
-                self.waits.push(now.duration_since(since));
+        self.reserved.clear();
+        for lease in std::mem::take(&mut self.waiting) {
+            let Some(held) = self.attempts.get_mut(&lease) else { continue };
+            let mut idle = vec![0; self.profile.devices.len()];
+            self.idle.iter().for_each(|slot| idle[self.profile.device_of(*slot)] += 1);
+            match self.packing.place(held.shape, &idle, &self.reserved) {
+                Place::Start(device) => self.start(now, lease, device),
+                Place::Wait(_) if now.duration_since(held.assigned_at) >= MAX_WAIT_FOR_ROOM => {
+                    held.outcome = Some(Outcome::Released);
+                }
+                Place::Wait(device) => {
+                    self.reserved.insert(device);
+                    self.waiting.push_back(lease);
+                }
+                Place::Nowhere => held.outcome = Some(too_large(&self.profile, held.shape)),
             }
-            self.actions.push(Action::Train(slot, held.request.clone()));
         }
+    }
+
+    /// Starts a job in an idle slot of a device.
+    fn start(&mut self, now: Instant, lease: Lease, device: usize) {
+        let Some(at) = self.idle.iter().rposition(|slot| self.profile.device_of(*slot) == device) else { return };
+        let slot = self.idle.remove(at);
+        let Some(held) = self.attempts.get_mut(&lease) else { return };
+        held.slot = Some(slot);
+        self.packing.start(device, slot, held.shape);
+        let name = &self.profile.devices[device].name;
+        tracing::debug!("starts a job: {} attempt {} on {name}", lease.job, lease.attempt);
+        if let Some(since) = self.idle_since[slot].take().filter(|_| self.waits.len() < WAITS_KEPT) {
+            self.waits.push(now.duration_since(since));
+        }
+        self.actions.push(Action::Train(slot, held.request.clone()));
     }
 
     /// The coordinator gives the worker jobs. One that it has, or has just reported, is said a second time.
     pub(super) fn on_assigned(&mut self, now: Instant, assignments: Vec<Assignment>) {
         for assignment in assignments {
-            match self.hold(assignment) {
+            match self.hold(now, assignment) {
                 Ok(held) if self.attempts.contains_key(&held.lease) || self.ended.contains_key(&held.lease) => {}
                 Ok(mut held) => {
                     if self.draining.is_some() {
@@ -278,11 +342,12 @@ impl State {
         self.start_jobs(now);
     }
 
-    fn hold(&self, assignment: Assignment) -> Result<Held, InvalidMessage> {
+    fn hold(&self, now: Instant, assignment: Assignment) -> Result<Held, InvalidMessage> {
         let lease = proto::convert::required(assignment.lease.as_ref(), "lease")?.try_into()?;
         let wire_dataset = proto::convert::required(assignment.dataset, "dataset")?;
         let dataset = Dataset::try_from(&wire_dataset)?;
         let root = self.profile.roots.get(&dataset.name).map(|root| root.to_string_lossy().into_owned());
+        let shape = JobSpec::from_json(&assignment.spec).ok().map(|spec| Shape::from(&spec));
         let request = TrainRequest {
             spec: assignment.spec,
             dataset: Some(wire_dataset),
@@ -296,6 +361,8 @@ impl State {
             lease,
             request: Box::new(request),
             dataset,
+            shape,
+            assigned_at: now,
             slot: None,
             measurements: Vec::new(),
             outcome: None,
@@ -316,6 +383,8 @@ impl State {
             Report::Stopped => None,
             Report::Ended(outcome) => Some(outcome),
         };
+        let outcome = outcome.map(|outcome| self.judged(slot, outcome));
+        self.packing.end(self.profile.device_of(slot), slot);
         self.idle.push(slot);
         self.idle_since[slot] = Some(now);
         let Some(outcome) = outcome else {
@@ -325,7 +394,9 @@ impl State {
         };
         let Some(held) = self.held_in(slot) else { return };
         held.slot = None;
-        if let Outcome::Failed { message, .. } = &outcome {
+        if let Outcome::Failed { kind, message, .. } = &outcome
+            && *kind != FailureKind::TooLarge
+        {
             tracing::warn!(job = %held.lease.job.short(), attempt = %held.lease.attempt, "a job has failed: {message}");
         }
         // bad data is the host's fault, not the job's: another worker shall have it
@@ -335,6 +406,41 @@ impl State {
             self.offer(now, dataset, Err(message.into()));
         } else {
             held.outcome = Some(outcome);
+        }
+    }
+
+    /// What the end of a job means, and what it teaches of the memory that jobs need: one that ran out of memory has not failed.
+    fn judged(&mut self, slot: usize, outcome: Outcome) -> Outcome {
+        let device = self.profile.device_of(slot);
+        match &outcome {
+            Outcome::Succeeded(result) => {
+                if let Some(mib) = result.extras.peak_mib {
+                    self.packing.took(device, slot, mib.into());
+                }
+                outcome
+            }
+            Outcome::Failed { kind: FailureKind::OutOfMemory, message, .. } => {
+                let shape = self.held_in(slot).and_then(|held| held.shape);
+                let (job, place) =
+                    (shape.map(|shape| shape.to_string()).unwrap_or_default(), &self.profile.devices[device]);
+                match self.packing.ran_out(device, slot) {
+                    Lesson::Crowded => {
+                        tracing::warn!(
+                            "out of memory on {place} beside other jobs: {message}; the job ({job}) is given back, and from now on jobs get more room there"
+                        );
+                    }
+                    Lesson::TooLarge => {
+                        tracing::warn!(
+                            "out of memory on {place}, though no other job ran there: {message}; no more such jobs ({job}) are started there"
+                        );
+                    }
+                }
+                match self.packing.is_too_large(shape) {
+                    true => too_large(&self.profile, shape),
+                    false => Outcome::Released,
+                }
+            }
+            Outcome::Failed { .. } | Outcome::Released => outcome,
         }
     }
 
@@ -374,8 +480,8 @@ pub(super) mod tests {
             coordinator: text(),
             name: text(),
             host: text(),
-            device: text(),
-            slots,
+            devices: vec![Device { name: text(), model: None, memory_mib: None }],
+            slots_each: slots,
             simulated: true,
             roots: BTreeMap::new(),
             idle_timeout: None,

@@ -3,13 +3,11 @@
 //! ```text
 //!  mod         settings -> learner; waves -> batches; times of steps and evaluations
 //!  arithmetic  settings -> operations of a batch, by definition and executed
-//!  memory      what the process used at most
 //! ```
 //!
 //! Batches are computed, not drawn, so that another program can be timed on the same ones: `tests/reference/bench_torch.py`.
 
 pub mod arithmetic;
-pub mod memory;
 
 use crate::models::Network;
 use crate::train::{Learner, TrainError, numbers};

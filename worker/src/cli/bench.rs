@@ -2,7 +2,8 @@
 
 use super::choice;
 use super::table::table;
-use crate::bench::{Bench, Measured, Settings, arithmetic, median, memory};
+use crate::bench::{Bench, Measured, Settings, arithmetic, median};
+use crate::host;
 use crate::new_file::NewFile;
 use crate::ops::{InstructionSet, MissingInstructionSet};
 use crate::train::TrainError;
@@ -141,7 +142,7 @@ struct Report {
 pub fn run(args: Args) -> Result<(), BenchError> {
     args.vectors.limit()?;
     let device = device::device(&args.device)?;
-    let start_memory_mib = memory::peak_mib();
+    let start_memory_mib = host::peak_mib();
     let settings = Settings {
         architecture: args.architecture,
         image_size: args.image_size,
@@ -185,7 +186,7 @@ pub fn run(args: Args) -> Result<(), BenchError> {
         step_executed_gflops: step.executed.map(|flop| gflops(flop, step_ms)),
         evaluate_executed_gflops: evaluation.executed.map(|flop| gflops(flop, evaluate_ms)),
         start_memory_mib,
-        peak_memory_mib: memory::peak_mib(),
+        peak_memory_mib: host::peak_mib(),
         first_loss: measured.first_loss,
         last_loss: measured.last_loss,
         weights: format!("blake3:{}", measured.weights),

@@ -2,6 +2,7 @@
 
 pub mod baselines;
 pub mod bench;
+mod devices;
 pub mod predict;
 pub mod prepare;
 pub mod run;

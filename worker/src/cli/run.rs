@@ -1,7 +1,8 @@
 //! `worker --coordinator URL`: joins a coordinator and works until told to stop.
 
+use super::devices::{self, Choice, Memory, NoDevice};
 use super::slots::default_slots;
-use crate::agent::{self, AgentError, Launcher, Options, Profile};
+use crate::agent::{self, AgentError, Device, Launcher, Options, Profile};
 use crate::data;
 use proto::artifact_store::{ArtifactError, ArtifactStore, checkpoints_of, default_folder};
 use proto::credential::{Credential, TokenFileError};
@@ -9,13 +10,16 @@ use proto::data_folder::name_and_path;
 use proto::hangup;
 use std::collections::BTreeMap;
 use std::ffi::OsString;
+use std::fs;
 use std::io::{self, Read};
-use std::path::PathBuf;
-use std::process::Command;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::oneshot;
+
+/// Jobs at once of a worker, at most.
+const MAX_SLOTS: usize = 1024;
 
 /// Join a coordinator and train its jobs.
 #[derive(Debug, clap::Args)]
@@ -26,10 +30,10 @@ pub struct Args {
     /// Folder of a data set; repeat the option for other data sets
     #[arg(long, value_name = "NAME=PATH", value_parser = name_and_path)]
     data: Vec<(String, PathBuf)>,
-    /// Where to train: auto, cpu or cuda:N
-    #[arg(long, default_value = "auto")]
-    device: String,
-    /// Number of jobs to train at the same time [default: 1 on a GPU; on the CPU one per thread, but at most one per 6 GiB of memory]
+    /// Where to train: auto, cpu, cuda:N, a list such as cuda:0,cuda:2, or all (every CUDA device)
+    #[arg(long, value_name = "DEVICES", default_value = "auto")]
+    device: Choice,
+    /// Number of jobs to train at the same time on each device [default: 1 on a GPU; on the CPU one per thread, but at most one per 6 GiB of memory]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1024))]
     slots: Option<u32>,
     /// Name of this worker in status and logs [default: the host's name]
@@ -61,6 +65,9 @@ pub struct Args {
     /// Make results up instead of training, in this time per job (such as 50ms), to try a coordinator
     #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
     simulate: Option<Duration>,
+    /// With --simulate: devices to emulate, sim:0, sim:1 and so on, by their memory (such as 8GiB,16GiB), to try how jobs are shared out
+    #[arg(long, value_name = "SIZES", requires = "simulate", value_delimiter = ',')]
+    emulate: Vec<Memory>,
     /// Drain when the standard input ends, as a worker that a coordinator started must
     #[arg(long, hide = true)]
     attached: bool,
@@ -87,12 +94,17 @@ pub enum RunError {
         path: PathBuf,
     },
     /// There is no such device.
-    #[error("--device {name}: {reason}")]
-    Device {
-        /// What was asked for.
-        name: String,
-        /// Why it cannot be.
-        reason: String,
+    #[error(transparent)]
+    Device(#[from] NoDevice),
+    /// The coordinator would not take them for as many.
+    #[error(
+        "--slots {each} on {devices} devices are more than the {MAX_SLOTS} jobs at once of a worker: give a lower number, or start a worker per device"
+    )]
+    TooManySlots {
+        /// Slots of each device.
+        each: usize,
+        /// Number of devices.
+        devices: usize,
     },
     /// The place for weights and checkpoints.
     #[error("--artifacts: {0}")]
@@ -115,38 +127,40 @@ pub fn run(args: Args) -> Result<(), RunError> {
     }
     let credential = credential(&args)?;
     let host = hostname::get()?.to_string_lossy().into_owned();
-    let device = match args.simulate {
-        Some(_) => "simulated".to_owned(),
-        None => probe(&args.device)?,
+    let devices = match (args.simulate, args.emulate.as_slice()) {
+        (None, _) => devices::probe(&args.device)??,
+        (Some(_), []) => vec![devices::simulated()],
+        (Some(_), memories) => devices::emulated(&args.device, memories)?,
     };
     let artifacts = match &args.artifacts {
         Some(place) => ArtifactStore::at(place)?,
         None => ArtifactStore::in_folder(&default_folder()),
     };
-    let arguments = trainer_arguments(&args, fixed(&args.device, &device), &artifacts);
     let threads =
         args.threads.map_or_else(|| std::thread::available_parallelism().map_or(1, usize::from), |n| n as usize);
-    let slots = args.slots.map_or_else(|| default_slots(&device, threads), |slots| slots as usize);
+    let first = devices.first().map_or("", |device| device.name.as_str());
+    let slots_each = args.slots.map_or_else(|| default_slots(first, threads), |slots| slots as usize);
+    if slots_each * devices.len() > MAX_SLOTS {
+        return Err(RunError::TooManySlots { each: slots_each, devices: devices.len() });
+    }
     let roots: BTreeMap<_, _> = args.data.iter().cloned().collect();
     let inspect_roots = roots.clone();
+    let profile = Profile {
+        coordinator: args.coordinator.clone().unwrap_or_default(),
+        name: args.name.clone().unwrap_or_else(|| host.clone()),
+        host,
+        devices,
+        slots_each,
+        simulated: args.simulate.is_some(),
+        roots,
+        idle_timeout: args.idle_timeout,
+    };
+    // until the worker ends: the memory that trainers of emulated devices share
+    let memories = tempfile::tempdir()?;
     let options = Options {
-        profile: Profile {
-            coordinator: args.coordinator.clone().unwrap_or_default(),
-            name: args.name.clone().unwrap_or_else(|| host.clone()),
-            host,
-            device,
-            slots,
-            simulated: args.simulate.is_some(),
-            roots,
-            idle_timeout: args.idle_timeout,
-        },
+        launchers: launchers(&args, &profile, threads, &artifacts, memories.path())?,
+        profile,
         credential,
-        launcher: Launcher {
-            program: std::env::current_exe()?,
-            arguments,
-            threads: (threads / slots).max(1),
-            patience: args.patience,
-        },
         discard: Arc::new(move |job| {
             if let Err(error) = artifacts.clear(&checkpoints_of(job)) {
                 tracing::warn!("{error}: the checkpoints of job {} stay there", job.short());
@@ -165,16 +179,6 @@ pub fn run(args: Args) -> Result<(), RunError> {
     result
 }
 
-/// What jobs would run on. A trainer is asked, because opening a CUDA device takes memory of it for the life of the process.
-fn probe(name: &str) -> Result<String, RunError> {
-    let probe = Command::new(std::env::current_exe()?).args(["trainer", "--probe", "--device", name]).output()?;
-    if probe.status.success() {
-        return Ok(String::from_utf8_lossy(&probe.stdout).trim().to_owned());
-    }
-    let reason = String::from_utf8_lossy(&probe.stderr).trim().trim_start_matches("error: ").to_owned();
-    Err(RunError::Device { name: name.to_owned(), reason })
-}
-
 fn credential(args: &Args) -> Result<Option<Credential>, RunError> {
     let Some(path) = &args.join else {
         // not clap's environment, which would be in conflict with --join
@@ -188,17 +192,37 @@ fn credential(args: &Args) -> Result<Option<Credential>, RunError> {
     Ok(Some(credential))
 }
 
-/// The device of all trainers: what `auto` came to once, lest one that is started later decide otherwise.
-fn fixed<'a>(name: &'a str, found: &str) -> &'a str {
-    match name {
-        "auto" if found.starts_with("cuda") => "cuda:0",
-        "auto" if found.starts_with("cpu") => "cpu",
-        name => name,
-    }
+/// How the trainer of each slot is started.
+fn launchers(
+    args: &Args,
+    profile: &Profile,
+    threads: usize,
+    artifacts: &ArtifactStore,
+    memories: &Path,
+) -> io::Result<Vec<Launcher>> {
+    let program = std::env::current_exe()?;
+    let slots = profile.slots();
+    let launcher = |slot| {
+        let device = &profile.devices[profile.device_of(slot)];
+        let mut arguments = trainer_arguments(args, device, artifacts);
+        if let Some(mib) = device.memory_mib.filter(|_| args.simulate.is_some()) {
+            let folder = memories.join(&device.name);
+            fs::create_dir_all(&folder)?;
+            arguments.extend(["--memory-mib".into(), mib.to_string().into(), "--memory-folder".into(), folder.into()]);
+        }
+        let threads = share(threads, slots, slot);
+        Ok(Launcher { program: program.clone(), arguments, threads, patience: args.patience })
+    };
+    (0..slots).map(launcher).collect()
 }
 
-fn trainer_arguments(args: &Args, device: &str, artifacts: &ArtifactStore) -> Vec<OsString> {
-    let mut arguments: Vec<OsString> = vec!["trainer".into(), "--device".into(), device.into()];
+/// The threads of one of the slots that share all of them: numbers that differ by one at most, and never none.
+fn share(threads: usize, slots: usize, slot: usize) -> usize {
+    (threads / slots + usize::from(slot < threads % slots)).max(1)
+}
+
+fn trainer_arguments(args: &Args, device: &Device, artifacts: &ArtifactStore) -> Vec<OsString> {
+    let mut arguments: Vec<OsString> = vec!["trainer".into(), "--device".into(), device.name.clone().into()];
     arguments.extend(["--artifacts".into(), artifacts.to_string().into()]);
     if let Some(duration) = args.simulate {
         arguments.extend(["--simulate".into(), humantime::format_duration(duration).to_string().into()]);
@@ -248,5 +272,18 @@ async fn hung_up(hangup: &mut Option<Signal>) {
     match hangup {
         Some(hangup) => drop(hangup.recv().await),
         None => std::future::pending().await,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::share;
+
+    #[test]
+    fn all_threads_are_shared_out_fairly() {
+        for (threads, slots, shares) in [(8, 2, &[4, 4][..]), (7, 4, &[2, 2, 2, 1]), (2, 3, &[1, 1, 1]), (1, 1, &[1])] {
+            let shared: Vec<_> = (0..slots).map(|slot| share(threads, slots, slot)).collect();
+            assert_eq!(shared, shares, "{threads} threads, {slots} slots");
+        }
     }
 }

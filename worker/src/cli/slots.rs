@@ -1,13 +1,13 @@
 //! How many jobs a worker trains side by side where nobody says it.
 
-use std::fs;
+use crate::host;
 
 /// Memory of the largest jobs of the reference protocol: 256 pixels, width 64, batches of 10.
 const MIB_PER_JOB: u64 = 6 << 10;
 
-/// The number of slots on a device, as the worker calls it, with so many CPU threads.
+/// The number of slots on a device of that name, with so many CPU threads.
 pub(super) fn default_slots(device: &str, threads: usize) -> usize {
-    if device.starts_with("cpu") { on_cpu(threads, memory_mib()) } else { 1 }
+    if device.starts_with("cpu") { on_cpu(threads, host::total_mib()) } else { 1 }
 }
 
 /// One slot per thread, as far as their jobs fit into the memory.
@@ -17,13 +17,6 @@ pub(super) fn default_slots(device: &str, threads: usize) -> usize {
 fn on_cpu(threads: usize, memory_mib: Option<u64>) -> usize {
     let fitting = memory_mib.map_or(1, |mib| mib / MIB_PER_JOB);
     threads.min(usize::try_from(fitting).unwrap_or(usize::MAX)).max(1)
-}
-
-/// Memory of this machine; known on Linux only.
-fn memory_mib() -> Option<u64> {
-    let text = fs::read_to_string("/proc/meminfo").ok()?;
-    let total = text.lines().find_map(|line| line.strip_prefix("MemTotal:")?.trim().strip_suffix(" kB"))?;
-    Some(total.parse::<u64>().ok()? >> 10)
 }
 
 #[cfg(test)]
@@ -38,7 +31,7 @@ mod tests {
             assert_eq!(on_cpu(threads, Some(memory)), slots, "{threads} threads, {memory} MiB");
         }
         assert_eq!(on_cpu(8, None), 1, "memory is not known");
-        assert_eq!(default_slots("cuda:0 (some GPU)", 8), 1);
+        assert_eq!(default_slots("cuda:0", 8), 1);
         assert_eq!(default_slots("simulated", 8), 1);
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::data::default_cache_dir;
 use crate::train::device::DeviceError;
-use crate::trainer::{self, Options, TrainerError};
+use crate::trainer::{self, Memory, Options, TrainerError};
 use proto::artifact_store::{ArtifactStore, default_folder};
 use std::io::{self, Write};
 use std::path::PathBuf;
@@ -15,11 +15,17 @@ pub struct Args {
     device: String,
     #[arg(long, value_parser = humantime::parse_duration)]
     simulate: Option<Duration>,
+    /// Memory of the emulated device
+    #[arg(long, requires = "memory_folder")]
+    memory_mib: Option<u64>,
+    /// Where the trainers of that device say how much of it they have
+    #[arg(long)]
+    memory_folder: Option<PathBuf>,
     #[arg(long)]
     cache: Option<PathBuf>,
     #[arg(long, value_parser = ArtifactStore::at)]
     artifacts: Option<ArtifactStore>,
-    /// Only say what jobs would run on
+    /// Only say what the devices are, as JSON
     #[arg(long)]
     probe: bool,
 }
@@ -43,11 +49,13 @@ pub enum CliError {
 /// # Errors
 /// If the device cannot be opened, or the pipe to the agent breaks.
 pub fn run(args: Args) -> Result<(), CliError> {
-    let Args { device, simulate, cache, artifacts, probe } = args;
+    let Args { device, simulate, memory_mib, memory_folder, cache, artifacts, probe } = args;
     if probe {
-        return Ok(writeln!(io::stdout(), "{}", trainer::probe(&device)?)?);
+        let devices = serde_json::to_string(&trainer::probe(&device)?).map_err(io::Error::from)?;
+        return Ok(writeln!(io::stdout(), "{devices}")?);
     }
     let cache = cache.unwrap_or_else(default_cache_dir);
     let artifacts = artifacts.unwrap_or_else(|| ArtifactStore::in_folder(&default_folder()));
-    Ok(trainer::run(Options { device, simulate, cache, artifacts })?)
+    let memory = memory_mib.zip(memory_folder).map(|(mib, folder)| Memory { folder, mib });
+    Ok(trainer::run(Options { device, simulate, memory, cache, artifacts })?)
 }

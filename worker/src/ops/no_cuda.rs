@@ -15,6 +15,23 @@ pub(crate) fn open(index: usize) -> Result<Device> {
     Device::new_cuda(index)
 }
 
+pub(crate) fn device_count() -> usize {
+    0
+}
+
+pub(crate) fn memory_mib(_: &Device) -> Option<u64> {
+    None
+}
+
+#[expect(clippy::unnecessary_wraps, reason = "with CUDA it may fail")]
+pub(crate) fn forget_peak(_: &Device) -> Result<()> {
+    Ok(())
+}
+
+pub(crate) fn peak_mib(_: &Device) -> Option<f64> {
+    None
+}
+
 #[expect(clippy::unnecessary_wraps, reason = "with CUDA it may fail")]
 pub(crate) fn release(_: &Device) -> Result<()> {
     Ok(())

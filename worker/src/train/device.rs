@@ -2,6 +2,7 @@
 
 use super::TrainError;
 use crate::ops::{self, Planned, Versions};
+use crate::{host, memory};
 use candle_core::{Device, DeviceLocation};
 use proto::spec::{Precision, Training};
 
@@ -42,6 +43,15 @@ pub fn device(name: &str) -> Result<Device, DeviceError> {
             Some(Ok(index)) => cuda(index),
             _ => Err(DeviceError::Unknown { name: name.to_owned() }),
         },
+    }
+}
+
+/// The names of every CUDA device; of the CPU if there is none.
+#[must_use]
+pub fn all() -> Vec<String> {
+    match ops::device_count() {
+        0 => vec!["cpu".to_owned()],
+        count => (0..count).map(|index| format!("cuda:{index}")).collect(),
     }
 }
 
@@ -98,28 +108,59 @@ pub fn plans(device: &Device) -> Vec<Planned> {
 /// # Errors
 /// If the device does not answer.
 pub fn release(device: &Device) -> candle_core::Result<()> {
+    memory::give_back();
     ops::release(device)
+}
+
+/// Has [`peak_mib`] tell of what comes from now on.
+pub fn forget_peak(device: &Device) {
+    let forgotten =
+        if device.is_cpu() { host::forget_peak().map_err(candle_core::Error::from) } else { ops::forget_peak(device) };
+    if let Err(error) = forgotten {
+        tracing::debug!(%error, "the peak of memory is not measured anew: it is that since the start");
+    }
+}
+
+/// The most memory that this process has had of the device since [`forget_peak`]; on the CPU, that it has used.
+#[must_use]
+pub fn peak_mib(device: &Device) -> Option<u32> {
+    let peak = if device.is_cpu() { host::peak_mib() } else { ops::peak_mib(device) };
+    peak.map(|mib| mib.ceil() as u32)
 }
 
 /// The device in words: its kind and, where it is known, its model.
 #[must_use]
 pub fn describe(device: &Device) -> String {
-    let (kind, model) = match device {
-        Device::Cpu => ("cpu".to_owned(), cpu_model()),
-        Device::Cuda(cuda) => (cuda_name(device.location()), cuda_model(cuda)),
-        Device::Metal(_) => ("metal".to_owned(), None),
-    };
-    match model {
-        Some(model) => format!("{kind} ({model})"),
-        None => kind,
+    match model(device) {
+        Some(model) => format!("{} ({model})", name(device)),
+        None => name(device),
     }
 }
 
-fn cuda_name(location: DeviceLocation) -> String {
-    match location {
+/// The name by which [`device`] finds the device.
+#[must_use]
+pub fn name(device: &Device) -> String {
+    match device.location() {
+        DeviceLocation::Cpu => "cpu".to_owned(),
         DeviceLocation::Cuda { gpu_id } => format!("cuda:{gpu_id}"),
-        other => format!("{other:?}").to_lowercase(),
+        DeviceLocation::Metal { .. } => "metal".to_owned(),
     }
+}
+
+/// The name that its maker gave it, where it is known.
+#[must_use]
+pub fn model(device: &Device) -> Option<String> {
+    match device {
+        Device::Cpu => cpu_model(),
+        Device::Cuda(cuda) => cuda_model(cuda),
+        Device::Metal(_) => None,
+    }
+}
+
+/// All of its memory, where it is known; of the CPU that of the host.
+#[must_use]
+pub fn memory_mib(device: &Device) -> Option<u64> {
+    if device.is_cpu() { host::total_mib() } else { ops::memory_mib(device) }
 }
 
 /// The name that Linux gives the processor.

@@ -52,6 +52,7 @@ pub(super) fn result(job: &Job<'_>, state: &mut State, examples: u32) -> Result<
             artifacts: artifacts(job, state, &test, examples)?,
             weights: None,
             evidence,
+            peak_mib: None,
         },
         validation,
         test,

@@ -6,14 +6,17 @@
 //!
 //! The device and the last data set are kept from job to job. The process ends with its standard input, that is with its agent.
 
+mod emulated;
 mod keeper;
 mod simulated;
 
-use crate::agent::{read_frame, write_frame};
+use crate::agent::{self, read_frame, write_frame};
 use crate::data::{self, CaseSet};
-use crate::train::device::{DeviceError, describe, device, release};
+use crate::train::device::{self, DeviceError, device, release};
 use crate::train::{Event as Told, Session, TrainError};
 use candle_core::Device;
+pub use emulated::Memory;
+use emulated::MemoryError;
 use keeper::Keeper;
 use proto::artifact_store::ArtifactStore;
 use proto::convert::{InvalidMessage, failure_to_wire, required};
@@ -34,6 +37,8 @@ pub struct Options {
     pub device: String,
     /// Make the results up, taking this long for a job.
     pub simulate: Option<Duration>,
+    /// With `simulate`: the memory that jobs take; without it they take none.
+    pub memory: Option<Memory>,
     /// Where prepared data sets are kept.
     pub cache: PathBuf,
     /// Where weights and checkpoints are kept.
@@ -60,15 +65,25 @@ enum JobError {
     #[error(transparent)]
     Device(#[from] DeviceError),
     #[error(transparent)]
+    Emulated(#[from] MemoryError),
+    #[error(transparent)]
     Pipe(#[from] io::Error),
 }
 
-/// What jobs would run on, in words.
+/// The devices of a list of names, or `all`.
 ///
 /// # Errors
-/// If the device cannot be opened.
-pub fn probe(name: &str) -> Result<String, DeviceError> {
-    Ok(describe(&device(name)?))
+/// If one cannot be opened.
+pub fn probe(names: &str) -> Result<Vec<agent::Device>, DeviceError> {
+    let names = match names {
+        "all" => device::all(),
+        names => names.split(',').map(str::to_owned).collect(),
+    };
+    names.iter().map(|name| device(name).map(|found| found_device(&found))).collect()
+}
+
+fn found_device(found: &Device) -> agent::Device {
+    agent::Device { name: device::name(found), model: device::model(found), memory_mib: device::memory_mib(found) }
 }
 
 /// Serves jobs until the standard input ends.
@@ -123,9 +138,7 @@ impl Trainer {
             }
         };
         let result = match (spec.trainer, self.options.simulate) {
-            (TrainerKind::Simulated, Some(duration)) => {
-                simulated::train(&spec, duration, &mut observe).map_err(|error| TrainError::from(error).into())
-            }
+            (TrainerKind::Simulated, Some(duration)) => self.simulate(&spec, duration, &mut observe),
             (TrainerKind::Candle, None) => self.fit(&spec, request, &mut observe),
             (kind, _) => Err(JobError::Request(format!("this trainer does not run {kind} jobs"))),
         };
@@ -133,6 +146,21 @@ impl Trainer {
             Some(error) => Err(error.into()),
             None => result,
         }
+    }
+
+    fn simulate(
+        &self,
+        spec: &JobSpec,
+        duration: Duration,
+        observe: &mut dyn FnMut(&Measurement),
+    ) -> Result<JobResult, JobError> {
+        let taken = self.options.memory.as_ref().map(|memory| memory.take(spec)).transpose()?;
+        let mut result = simulated::train(spec, duration, observe).map_err(TrainError::from)?;
+        if let Some(taken) = taken {
+            result.device = format!("{} on {}", result.device, self.options.device);
+            result.extras.peak_mib = u32::try_from(taken.mib).ok();
+        }
+        Ok(result)
     }
 
     fn fit(
@@ -151,7 +179,11 @@ impl Trainer {
         let root = Some(Path::new(&request.root)).filter(|root| !root.as_os_str().is_empty());
         let mut keeper = Keeper::new(self.options.artifacts.clone(), request).map_err(not_understood)?;
         let cases = self.cases(dataset, root, spec)?;
-        let result = train(&mut keeper, spec, cases, &device, observe);
+        device::forget_peak(&device);
+        let mut result = train(&mut keeper, spec, cases, &device, observe);
+        if let Ok(result) = &mut result {
+            result.extras.peak_mib = device::peak_mib(&device);
+        }
         if let Err(error) = release(&device) {
             tracing::warn!(%error, "the memory that the job left is not given back");
         }
@@ -203,11 +235,39 @@ impl JobError {
     fn kind(&self) -> FailureKind {
         match self {
             Self::Data(_) => FailureKind::Data,
-            // CUDA's error has no type of its own here, only this text
-            Self::Train(error) if error.to_string().to_lowercase().contains("out of memory") => {
+            Self::Emulated(MemoryError::Out { .. }) => FailureKind::OutOfMemory,
+            Self::Train(_) | Self::Device(_) if means_out_of_memory(&error_chain::line(self)) => {
                 FailureKind::OutOfMemory
             }
-            Self::Request(_) | Self::Train(_) | Self::Device(_) | Self::Pipe(_) => FailureKind::Error,
+            Self::Request(_) | Self::Train(_) | Self::Device(_) | Self::Emulated(_) | Self::Pipe(_) => {
+                FailureKind::Error
+            }
+        }
+    }
+}
+
+/// Whether an error says that a device has no memory left. The errors of CUDA and cuDNN have no types of their own here, only their texts.
+fn means_out_of_memory(text: &str) -> bool {
+    let text = text.to_lowercase();
+    ["out of memory", "out_of_memory", "alloc_failed", "allocation_failed"].iter().any(|sign| text.contains(sign))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::means_out_of_memory;
+
+    #[test]
+    fn a_device_without_memory_is_told_from_one_that_fails() {
+        for text in [
+            "DriverError(CUDA_ERROR_OUT_OF_MEMORY, \"out of memory\")",
+            "cuDNN: CUDNN_STATUS_ALLOC_FAILED",
+            "cuDNN: CUDNN_STATUS_INTERNAL_ERROR_DEVICE_ALLOCATION_FAILED",
+            "CUBLAS_STATUS_ALLOC_FAILED",
+        ] {
+            assert!(means_out_of_memory(text), "{text}");
+        }
+        for text in ["CUDA_ERROR_ILLEGAL_ADDRESS", "CUDNN_STATUS_EXECUTION_FAILED", "shape mismatch"] {
+            assert!(!means_out_of_memory(text), "{text}");
         }
     }
 }

@@ -124,3 +124,37 @@ fn the_conduct_of_workers_follows_from_the_journal() {
     assert_eq!(restarted.state.conduct, sim.state.conduct);
     assert!(restarted.state.is_quarantined(broken) && !restarted.state.is_quarantined(sound));
 }
+
+fn too_large() -> Outcome {
+    Outcome::Failed { kind: FailureKind::TooLarge, message: Line::message("too large"), log: Tail::default() }
+}
+
+#[test]
+fn a_job_that_is_too_large_goes_to_another_worker_and_fails_at_once_without_one() {
+    let mut sim = Sim::new();
+    sim.submit(sweep("a", "bce", 5));
+    let (small, large) = (sim.worker(1, 1), sim.worker(2, 1));
+    for _ in 0..4 {
+        let lease = sim.fetch(small, 1)[0];
+        assert_eq!(sim.complete(small, lease, too_large()), RECORDED);
+    }
+    assert!(!is_quarantined(&sim, "w1"), "a small worker is not broken");
+    let fifth = sim.fetch(small, 1)[0];
+    assert_eq!(sim.complete(small, fifth, result()), RECORDED);
+    assert_eq!(sim.fetch(small, 1), [], "the others are not for it");
+    let given_back = sim.fetch(large, 1)[0];
+    assert_eq!((given_back.attempt.0, sim.state.sweep("a").unwrap().counts.failed), (2, 0));
+    assert_eq!(sim.complete(large, given_back, too_large()), RECORDED);
+    let counts = sim.state.sweep("a").unwrap().counts;
+    assert_eq!((counts.failed, counts.queued), (1, 3), "it fits nowhere");
+    assert_eq!(sim.state.job(given_back.job).unwrap().message.as_deref(), Some("too large"));
+    // with nobody else it is tried where it was too large before, and ends there
+    sim.drain(large, &[]);
+    for _ in 0..3 {
+        let lease = sim.fetch(small, 1)[0];
+        assert_eq!(sim.complete(small, lease, too_large()), RECORDED);
+    }
+    assert_eq!(sim.state.sweep("a").unwrap().counts.failed, 4);
+    let restarted = sim.restarted(sim.journal.len());
+    assert_eq!(restarted.state.sweep("a").unwrap().counts.failed, 4);
+}

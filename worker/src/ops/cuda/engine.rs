@@ -239,6 +239,34 @@ pub(super) fn trim(device: &CudaDevice) -> Result<()> {
     Ok(())
 }
 
+/// Has [`peak_bytes`] tell of what comes from now on.
+pub(super) fn forget_peak(device: &CudaDevice) -> Result<()> {
+    let stream = device.cuda_stream();
+    stream.context().bind_to_thread()?;
+    let mut peak = 0_u64;
+    // SAFETY: the device is alive, and the attribute is a number of 64 bits.
+    unsafe {
+        let Ok(pool) = result::device::get_default_mem_pool(stream.context().cu_device()) else { return Ok(()) };
+        let attribute = sys::CUmemPool_attribute::CU_MEMPOOL_ATTR_RESERVED_MEM_HIGH;
+        result::mem_pool::set_attribute(pool, attribute, (&raw mut peak).cast())?;
+    }
+    Ok(())
+}
+
+/// The most bytes that the pool has had of the device since [`forget_peak`]; `None` without pools.
+pub(super) fn peak_bytes(device: &CudaDevice) -> Result<Option<u64>> {
+    let stream = device.cuda_stream();
+    stream.context().bind_to_thread()?;
+    let mut peak = 0_u64;
+    // SAFETY: the device is alive, and the attribute is a number of 64 bits, which the driver writes.
+    unsafe {
+        let Ok(pool) = result::device::get_default_mem_pool(stream.context().cu_device()) else { return Ok(None) };
+        let attribute = sys::CUmemPool_attribute::CU_MEMPOOL_ATTR_RESERVED_MEM_HIGH;
+        sys::cuMemPoolGetAttribute(pool, attribute, (&raw mut peak).cast()).result()?;
+    }
+    Ok(Some(peak))
+}
+
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

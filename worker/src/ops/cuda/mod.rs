@@ -66,6 +66,39 @@ pub(crate) fn open(index: usize) -> Result<Device> {
     Ok(device)
 }
 
+/// The number of CUDA devices; 0 if the libraries that find them are missing.
+pub(crate) fn device_count() -> usize {
+    let mut count = 0;
+    if libraries::open().is_err() {
+        return 0;
+    }
+    // SAFETY: the driver's library is open, and the driver writes a number there.
+    let found = unsafe { sys::cuInit(0).result().and_then(|()| sys::cuDeviceGetCount(&raw mut count).result()) };
+    found.map_or(0, |()| usize::try_from(count).unwrap_or(0))
+}
+
+/// All of the device's memory.
+pub(crate) fn memory_mib(device: &Device) -> Option<u64> {
+    let Device::Cuda(device) = device else { return None };
+    let mut bytes = 0;
+    // SAFETY: the device is open, and the driver writes a number there.
+    unsafe { sys::cuDeviceTotalMem_v2(&raw mut bytes, device.cuda_stream().context().cu_device()) }.result().ok()?;
+    Some(bytes as u64 >> 20)
+}
+
+/// Has [`peak_mib`] tell of what comes from now on.
+pub(crate) fn forget_peak(device: &Device) -> Result<()> {
+    let Device::Cuda(device) = device else { return Ok(()) };
+    engine::forget_peak(device)
+}
+
+/// The most memory that this process has had of the device since [`forget_peak`], its context and kernels left out; unknown of a
+/// device without pools.
+pub(crate) fn peak_mib(device: &Device) -> Option<f64> {
+    let Device::Cuda(device) = device else { return None };
+    engine::peak_bytes(device).ok().flatten().map(|bytes| bytes as f64 / f64::from(1 << 20))
+}
+
 /// Forgets what was planned for a training, and gives the memory that it freed back to the device, for others to use.
 pub(crate) fn release(device: &Device) -> Result<()> {
     let Device::Cuda(device) = device else { return Ok(()) };
