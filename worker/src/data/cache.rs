@@ -1,4 +1,4 @@
-//! Resized cases kept in a file, so that the next process need not decode them.
+//! Resized cases kept in a file, so that the next process need not decode them, and all processes of a host share their memory.
 //!
 //! ```text
 //!  safetensors   images u8 [cases, 3, size, size]     masks u8 [cases, size, size], 0 or 1
@@ -8,7 +8,7 @@
 //! A file is believed only if all of it agrees with what was asked for; else it is made anew. It appears by a rename, so it is
 //! whole or absent. A lock file beside it lets one process make it while others wait. Knows no image formats.
 
-use super::{CaseSet, DataError};
+use super::{CaseSet, DataError, Pixels};
 use crate::new_file::{NewFile, folder};
 use proto::data::Inventory;
 use safetensors::tensor::TensorView;
@@ -126,7 +126,7 @@ fn checksum(images: &[u8], masks: &[u8]) -> String {
 
 /// The cases of a file that is there and agrees with what is asked for.
 fn usable(path: &Path, inventory: &Inventory, image_size: u32) -> Option<CaseSet> {
-    let bytes = match fs::read(path) {
+    let bytes = match Pixels::of_file(path) {
         Ok(bytes) => bytes,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return None,
         Err(error) => {
@@ -147,8 +147,8 @@ enum Unusable {
     Differs(&'static str),
 }
 
-fn decode(bytes: &[u8], inventory: &Inventory, image_size: u32) -> Result<CaseSet, Unusable> {
-    let (_, header) = SafeTensors::read_metadata(bytes)?;
+fn decode(bytes: &Pixels, inventory: &Inventory, image_size: u32) -> Result<CaseSet, Unusable> {
+    let (header_bytes, header) = SafeTensors::read_metadata(bytes)?;
     let mut metadata = header.metadata().clone().unwrap_or_default();
     let stored = metadata.remove("checksum");
     if metadata != expected(inventory, image_size).map_err(SafeTensorError::from)? {
@@ -164,7 +164,13 @@ fn decode(bytes: &[u8], inventory: &Inventory, image_size: u32) -> Result<CaseSe
     if stored != Some(checksum(images.data(), masks.data())) || masks.data().iter().any(|pixel| *pixel > 1) {
         return Err(Unusable::Differs("a pixel"));
     }
-    Ok(CaseSet::new(inventory.clone(), image_size, images.data().to_vec(), masks.data().to_vec()))
+    // the length of the header stands before it, in eight bytes
+    let pixels = |name| {
+        let (start, end) = header.info(name)?.data_offsets;
+        bytes.part(8 + header_bytes + start..8 + header_bytes + end)
+    };
+    let (images, masks) = pixels("images").zip(pixels("masks")).ok_or(Unusable::Differs("a shape"))?;
+    Ok(CaseSet { images, masks, ..CaseSet::new(inventory.clone(), image_size, Vec::new(), Vec::new()) })
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@
 //!    | decode, mask     files -> Case, of any size
 //!    | resize           Case -> image_size x image_size    cache      keeps the result in a file
 //!    v
-//!  CaseSet = Inventory + images + masks                    summary    what it holds, for its owner
+//!  CaseSet = Inventory + images + masks (pixels)           summary    what it holds, for its owner
 //!  images               pictures without masks, to be segmented
 //!    | split            indices of the cases, their areas and groups -> train, validation, test
 //! ```
@@ -23,6 +23,8 @@ mod images;
 mod mask;
 mod naming;
 pub mod ph2;
+#[expect(unsafe_code, reason = "a file is mapped into memory")]
+mod pixels;
 mod resize;
 mod source;
 pub mod split;
@@ -33,6 +35,7 @@ pub use cache::{CacheError, default_cache_dir};
 pub use decode::MAX_PIXELS;
 pub use error::DataError;
 pub use images::{images, picture, shrunk};
+pub use pixels::Pixels;
 pub use source::Source;
 pub use summary::summary;
 
@@ -65,9 +68,9 @@ pub struct CaseSet {
     /// Height and width of the images, pixels.
     pub image_size: u32,
     /// Red, green and blue, 0 to 255: `[cases, 3, image_size, image_size]`.
-    pub images: Vec<u8>,
+    pub images: Pixels,
     /// 1 where the lesion is, else 0: `[cases, image_size, image_size]`.
-    pub masks: Vec<u8>,
+    pub masks: Pixels,
     /// The splits that the sweep file lists.
     pub partitions: Partitions,
 }
@@ -76,7 +79,7 @@ impl CaseSet {
     /// Cases of which the sweep file says nothing.
     #[must_use]
     pub fn new(inventory: Inventory, image_size: u32, images: Vec<u8>, masks: Vec<u8>) -> Self {
-        Self { inventory, image_size, images, masks, partitions: Partitions::new() }
+        Self { inventory, image_size, images: images.into(), masks: masks.into(), partitions: Partitions::new() }
     }
 
     /// The mask of a case, `[image_size, image_size]`.

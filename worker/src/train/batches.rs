@@ -32,8 +32,8 @@ impl<'a> Batches<'a> {
     /// If the device has no memory for the cases.
     pub fn new(cases: &'a CaseSet, standard: Option<Standard>, device: &'a Device) -> Result<Self> {
         let (count, size) = (cases.inventory.cases.len(), cases.image_size as usize);
-        let images = || Tensor::from_slice(&cases.images, (count, 3, size, size), device);
-        let masks = || Tensor::from_slice(&cases.masks, (count, size, size), device);
+        let images = || Tensor::from_slice(cases.images.as_ref(), (count, 3, size, size), device);
+        let masks = || Tensor::from_slice(cases.masks.as_ref(), (count, size, size), device);
         let copy = if device.is_cuda() { Some((images()?, masks()?)) } else { None };
         Ok(Self { cases, device, copy, standard })
     }

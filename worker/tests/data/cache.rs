@@ -44,7 +44,9 @@ fn prepared_images_are_reused() {
     let mut set = cached(dir.path());
     assert_eq!(set, load(&synthetic(3), None, SIZE, None).unwrap());
     // What comes back shows where it came from.
-    set.images[7] ^= 1;
+    let mut images = set.images.to_vec();
+    images[7] ^= 1;
+    set.images = images.into();
     forge(&file(dir.path()), &set, [&set.images, &set.masks]);
     assert_eq!(cached(dir.path()), set);
 }
@@ -98,9 +100,9 @@ fn wrong_files_are_made_anew() {
 fn masks_of_other_values_are_made_anew() {
     let dir = tempdir().unwrap();
     let set = cached(dir.path());
-    let mut masks = set.masks.clone();
+    let mut masks = set.masks.to_vec();
     masks[5] = 2;
-    forge(&file(dir.path()), &set, [&set.images, &masks]);
+    forge(&file(dir.path()), &set, [&*set.images, &masks]);
     assert_eq!(cached(dir.path()), set);
 }
 

@@ -16,7 +16,7 @@ fn by(rule: &str) -> Dataset {
 
 /// The resized masks of a set, or why it is refused, with `ROOT` for its folder.
 fn masks(dataset: &Dataset, root: &Path) -> Result<Vec<u8>, String> {
-    let set = load(dataset, Some(root), 32, None).map(|set| set.masks);
+    let set = load(dataset, Some(root), 32, None).map(|set| set.masks.to_vec());
     set.map_err(|error| error.to_string().replace(&root.display().to_string(), "ROOT"))
 }
 

@@ -57,7 +57,7 @@ fn masks_of_every_kind_are_read_as_pillow_reads_them() {
         reference.write_other(plain.path(), "images");
         reference.write_other(plain.path(), "masks");
         let expected = load(&dataset(Format::Folder), Some(plain.path()), 16, None).unwrap();
-        let different = found.masks.iter().zip(&expected.masks).filter(|(found, expected)| found != expected).count();
+        let different = found.masks.iter().zip(&*expected.masks).filter(|(found, expected)| found != expected).count();
         let most = if name.ends_with(".jpg") { 4 } else { 0 };
         assert!(different <= most, "{name}: {different} pixels differ");
     }
@@ -78,7 +78,7 @@ fn images_of_every_kind_are_read_as_pillow_reads_them() {
         let image = RgbImage::from_raw(reference.width, reference.height, pixels.clone()).unwrap();
         image.save(plain.path().join("images/a.png")).unwrap();
         let expected = load(&dataset(Format::Folder), Some(plain.path()), 16, None).unwrap();
-        let furthest = found.images.iter().zip(&expected.images).map(|(a, b)| a.abs_diff(*b)).max().unwrap();
+        let furthest = found.images.iter().zip(&*expected.images).map(|(a, b)| a.abs_diff(*b)).max().unwrap();
         // two decoders of JPEG differ by a little
         let most = if name.ends_with(".jpg") { 4 } else { 0 };
         assert!(furthest <= most, "{name}: {furthest} levels apart");
@@ -146,7 +146,7 @@ fn overlap(root: &Path) -> f64 {
     let set = load(&dataset(Format::Folder), Some(root), 32, None).unwrap();
     let red = set.images.chunks_exact(3 * 32 * 32).flat_map(|image| &image[..32 * 32]);
     let (mut both, mut either) = (0, 0);
-    for (red, lesion) in red.zip(&set.masks) {
+    for (red, lesion) in red.zip(&*set.masks) {
         let is_dark = *red < 140;
         both += u32::from(is_dark && *lesion == 1);
         either += u32::from(is_dark || *lesion == 1);

@@ -168,8 +168,8 @@ fn what_prepare_writes_is_what_load_returns() {
     let tensors = safetensors::SafeTensors::deserialize(&bytes).unwrap();
     assert_eq!(tensors.tensor("images").unwrap().shape(), [4, 3, 32, 32]);
     assert_eq!(tensors.tensor("masks").unwrap().shape(), [4, 32, 32]);
-    assert_eq!(tensors.tensor("images").unwrap().data(), set.images);
-    assert_eq!(tensors.tensor("masks").unwrap().data(), set.masks);
+    assert_eq!(set.images, tensors.tensor("images").unwrap().data());
+    assert_eq!(set.masks, tensors.tensor("masks").unwrap().data());
     let (_, header) = safetensors::SafeTensors::read_metadata(&bytes).unwrap();
     let metadata = header.metadata().as_ref().unwrap();
     assert_eq!(metadata["cases"], r#"["SYN000","SYN001","SYN002","SYN003"]"#);
