@@ -23,6 +23,7 @@ mod limits;
 mod manners;
 mod own_data;
 mod ownership;
+mod page;
 mod predict;
 mod race;
 mod replicates;

@@ -1,12 +1,10 @@
 //! The report as its readers get it: a page that works without a network, opened in a real browser.
 
-use crate::harness::{Lab, contents, skipped};
+use crate::harness::{BROWSERS, Lab, contents, skipped};
 use std::fs;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-/// Names under which the browser is installed.
-const BROWSERS: [&str; 3] = ["chromium", "chromium-browser", "google-chrome"];
 /// What the drawings must be, whatever the sweep.
 const FIGURES: [&str; 5] = ["scores", "differences", "ranks", "variance", "curves"];
 

@@ -6,6 +6,8 @@
 //!  lab       a folder with a store and sweep files, and the commands that are run in it
 //!  history   what a store says has happened
 //!  tap       a proxy that keeps what passes
+//!  browser   somebody who looks at the live page
+//!  chromium  the same with a real browser
 //!  peer      a worker that the test plays itself, call by call
 //!  token     the tokens that coordinators make for their own user
 //! ```
@@ -13,6 +15,8 @@
 //! Nothing here waits for a time to pass: [`until`] asks for a condition again and again, and its deadline is only there to end a test
 //! that has failed.
 
+mod browser;
+mod chromium;
 mod history;
 mod lab;
 mod peer;
@@ -21,6 +25,8 @@ mod programs;
 mod tap;
 mod token;
 
+pub(crate) use browser::{Answer, Browser};
+pub(crate) use chromium::{BROWSERS, Chromium};
 pub(crate) use history::{History, Row, check_acknowledged};
 pub(crate) use lab::{Coordinator, Lab, contents, free_port, simulated, tiny};
 pub(crate) use peer::Peer;

@@ -4,7 +4,8 @@ use super::OwnToken;
 use proto::convert::required;
 use proto::extras::Extras;
 use proto::ids::{Attempt, JobId, Lease, WorkerId};
-use proto::measure::{CaseCounts, Counts, Evaluation, JobResult, Verdict};
+use proto::measure::{CaseCounts, Counts, Evaluation, FailureKind, JobResult, Verdict};
+use proto::text::{Line, Tail};
 use proto::wire::complete_request::Outcome;
 use proto::wire::fleet_client::FleetClient;
 use proto::wire::{CompleteRequest, CompleteStatus, RegisterRequest, SynchronizeRequest};
@@ -119,6 +120,20 @@ impl Peer {
         if let Some(Outcome::Succeeded(result)) = &mut request.outcome {
             change(result);
         }
+        let response = self.client.complete(request).await?.into_inner();
+        Ok(response.status() == CompleteStatus::Recorded)
+    }
+
+    /// Reports that an attempt failed; whether that was recorded.
+    pub(crate) async fn fail(
+        &mut self,
+        lease: &Lease,
+        kind: FailureKind,
+        message: &str,
+        log: &str,
+    ) -> Result<bool, Status> {
+        let failed = proto::measure::Outcome::Failed { kind, message: Line::message(message), log: Tail::of(log) };
+        let request = CompleteRequest { outcome: Some((&failed).into()), ..self.completion(lease) };
         let response = self.client.complete(request).await?.into_inner();
         Ok(response.status() == CompleteStatus::Recorded)
     }

@@ -21,7 +21,8 @@ const MAX_LINES: usize = 40;
 /// The attempts of a sweep's jobs that ended without a result.
 pub(super) fn read(analyst: &Analyst, study: &Study) -> Result<Vec<Failure>, TableError> {
     // a job that succeeded at its first attempt never failed
-    let suspects = study.results.jobs.iter().filter(|job| job.attempts > 1 || job.state == RowState::Failed);
+    let is_suspect = |job: &&JobRow| job.attempts > u32::from(job.state == RowState::Succeeded);
+    let suspects = study.results.jobs.iter().filter(is_suspect);
     let suspects: BTreeSet<JobId> = suspects.map(|job| job.job).collect();
     if suspects.is_empty() {
         return Ok(Vec::new());

@@ -1,0 +1,84 @@
+//! Somebody who looks at the live page: a browser without windows, that asks for a page, keeps its cookie and listens to events.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
+use std::time::Duration;
+
+/// A browser, with the cookie that it was given.
+pub(crate) struct Browser {
+    pub(crate) address: String,
+    pub(crate) cookie: String,
+}
+
+/// What a page's server answered.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    /// The head, in lower case.
+    pub(crate) head: String,
+    pub(crate) body: String,
+}
+
+impl Answer {
+    /// A header.
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        self.head.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(": "))
+    }
+
+    /// The version that a page shows.
+    pub(crate) fn version(&self) -> u64 {
+        let (_, rest) = self.body.split_once("data-version=\"").expect("a page");
+        rest.split('"').next().and_then(|version| version.parse().ok()).expect("a version")
+    }
+}
+
+impl Browser {
+    /// A browser that was let in by an address with a code.
+    pub(crate) fn let_in(link: &str) -> Self {
+        let (address, path) = link.strip_prefix("http://").and_then(|rest| rest.split_once('/')).expect("an address");
+        let stranger = Self { address: address.to_owned(), cookie: String::new() };
+        let welcome = stranger.get(&format!("/{path}"));
+        assert_eq!((welcome.status, welcome.header("location")), (303, Some("/")), "{welcome:?}");
+        let cookie = welcome.header("set-cookie").and_then(|cookie| cookie.split(';').next()).expect("a cookie");
+        Self { cookie: cookie.to_owned(), ..stranger }
+    }
+
+    pub(crate) fn get(&self, path: &str) -> Answer {
+        self.ask("GET", path, &self.address)
+    }
+
+    /// The page, which must be there.
+    pub(crate) fn page(&self, path: &str) -> Answer {
+        let answer = self.get(path);
+        assert_eq!(answer.status, 200, "{path}: {answer:?}");
+        assert!(answer.body.ends_with("</html>"), "{path} is a whole page");
+        answer
+    }
+
+    pub(crate) fn ask(&self, method: &str, path: &str, host: &str) -> Answer {
+        let mut stream = self.send(method, path, host);
+        let mut text = String::new();
+        stream.read_to_string(&mut text).expect("an answer");
+        let (head, body) = text.split_once("\r\n\r\n").expect("a head");
+        let status = head.split(' ').nth(1).and_then(|status| status.parse().ok()).expect("a status");
+        Answer { status, head: head.to_ascii_lowercase(), body: body.to_owned() }
+    }
+
+    /// The versions that are announced, one after the other.
+    pub(crate) fn events(&self) -> impl Iterator<Item = u64> + use<> {
+        let lines = BufReader::new(self.send("GET", "/events", &self.address)).lines();
+        lines
+            .map_while(Result::ok)
+            .filter_map(|line| line.strip_prefix("data: ").and_then(|version| version.parse().ok()))
+    }
+
+    fn send(&self, method: &str, path: &str, host: &str) -> TcpStream {
+        let mut stream = TcpStream::connect(&self.address).expect("a server");
+        // far beyond what anything takes on a busy machine
+        stream.set_read_timeout(Some(Duration::from_secs(120))).expect("a timeout");
+        let request =
+            format!("{method} {path} HTTP/1.1\r\nhost: {host}\r\ncookie: {}\r\nconnection: close\r\n\r\n", self.cookie);
+        stream.write_all(request.as_bytes()).expect("a request");
+        stream
+    }
+}
