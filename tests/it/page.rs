@@ -392,7 +392,7 @@ fn an_open_page_keeps_up_and_leaves_its_reader_alone() {
     chromium.value("window.same = true; document.querySelector('details').open = true; document.querySelector('summary').focus(); 1");
     let version = chromium.value("document.body.dataset.version");
     runtime.block_on(async {
-        let lease = peer.held[1].clone();
+        let lease = peer.held[1];
         peer.report(&lease).await.unwrap();
     });
     // the page is fetched again, changed in place, and what its reader did to it stays
