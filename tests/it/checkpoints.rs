@@ -5,6 +5,7 @@ use proto::artifact_store::checkpoints_of;
 use rand::{RngExt, rng};
 use std::collections::BTreeMap;
 use std::fs;
+use std::path::{Path, PathBuf};
 
 const EPOCHS: u32 = 40;
 
@@ -23,8 +24,15 @@ fn uninterrupted(jobs: u32) -> (Vec<Row>, Vec<Row>, BTreeMap<String, Vec<u8>>) {
 }
 
 fn weights(lab: &Lab, folder: &str) -> BTreeMap<String, Vec<u8>> {
-    let files = contents(&lab.path(folder).join("weights"));
+    let files = whole(&lab.path(folder).join("weights"));
     files.into_iter().map(|(path, bytes)| (path.to_string_lossy().into_owned(), bytes)).collect()
+}
+
+/// The files of a folder, without those that a trainer was writing when it was killed: their names begin with a dot.
+fn whole(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
+    let mut files = contents(folder);
+    files.retain(|path, _| path.file_name().is_some_and(|name| !name.to_string_lossy().starts_with('.')));
+    files
 }
 
 fn worker(lab: &Lab, coordinator: &Coordinator, name: &str) -> Process {
@@ -149,7 +157,7 @@ fn stray() -> (Vec<u8>, String) {
     has_come_to(&lab, &coordinator, "w", 2);
     worker.signal(Signal::TERM);
     worker.wait().expect(0);
-    let (path, bytes) = contents(&lab.path("shared/checkpoints")).pop_first().unwrap();
+    let (path, bytes) = whole(&lab.path("shared/checkpoints")).pop_first().unwrap();
     (bytes, path.iter().next().unwrap().to_string_lossy().into_owned())
 }
 
