@@ -1,7 +1,7 @@
 //! The live page as its viewers get it: who is let in, what each view shows, and that it keeps up with the sweep.
 
 use crate::harness::{
-    Answer, BROWSERS, Browser, Chromium, Coordinator, Lab, Peer, Process, free_port, simulated, skipped, until,
+    Answer, BROWSERS, Browser, Chromium, Coordinator, Lab, Peer, Process, free_port, grid, simulated, skipped, until,
 };
 use proto::measure::FailureKind;
 use serde_json::Value;
@@ -31,24 +31,10 @@ fn of_store(lab: &Lab) -> (Process, Browser) {
     (process, browser)
 }
 
-/// 2 networks x 3 losses on 6 splits.
-const GRID: &str = "\
-sweep: grid
-dataset: {name: blobs, format: synthetic, cases: 12, seed: 0, image_size: 32}
-split: {scheme: random, train: 6, validation: 3, test: 3}
-grid:
-  architecture: [unet, unet2]
-  loss: [bce, dice, focal]
-replicates: {split_seeds: 6}
-model: {width: 4}
-training: {epochs: 3}
-objective: {metric: iou, subset: test, epoch: last}
-";
-
 /// A lab with the grid, ended.
 fn ended() -> Lab {
     let lab = Lab::new();
-    lab.write(GRID);
+    lab.write(&grid("grid", 6));
     lab.sweep(&["--local-workers", "1", "--slots", "4", "--simulate", "1ms"]).process.wait().expect(0);
     lab
 }
@@ -155,7 +141,7 @@ fn a_restart_of_the_coordinator_keeps_viewers_in() {
 #[test]
 fn a_store_without_a_sweep_and_a_sweep_without_a_worker_have_pages() {
     let lab = Lab::new();
-    lab.write(GRID);
+    lab.write(&grid("grid", 6));
     let (coordinator, browser) = served(&lab);
     assert!(browser.page("/").body.contains("coordinator submit FILE"), "what to do");
     assert!(browser.page("/workers").body.contains("No worker yet"));
@@ -216,11 +202,7 @@ fn the_page_has_the_numbers_of_the_tables() {
 fn candidates_are_found_sorted_and_turned_over_by_the_server() {
     let lab = Lab::new();
     let rates: Vec<_> = (1..=120).map(|index| format!("{:.6}", 1e-5 * f64::from(index))).collect();
-    lab.write(
-        &GRID
-            .replace("loss: [bce, dice, focal]", &format!("learning_rate: [{}]", rates.join(", ")))
-            .replace("split_seeds: 6", "split_seeds: 2"),
-    );
+    lab.write(&grid("grid", 2).replace("loss: [bce, dice, focal]", &format!("learning_rate: [{}]", rates.join(", "))));
     let (coordinator, browser) = served(&lab);
     lab.submit(&coordinator.url, &[]);
     let count = |path: &str| browser.page(path).body.matches("data-candidate=").count();

@@ -227,6 +227,23 @@ training: {{epochs: {epochs}}}
     )
 }
 
+/// A sweep for simulated workers: 2 networks x 3 losses on that many splits.
+pub(crate) fn grid(name: &str, splits: u32) -> String {
+    format!(
+        "sweep: {name}
+dataset: {{name: blobs, format: synthetic, cases: 12, seed: 0, image_size: 32}}
+split: {{scheme: random, train: 6, validation: 3, test: 3}}
+grid:
+  architecture: [unet, unet2]
+  loss: [bce, dice, focal]
+replicates: {{split_seeds: {splits}}}
+model: {{width: 4}}
+training: {{epochs: 3}}
+objective: {{metric: iou, subset: test, epoch: last}}
+"
+    )
+}
+
 /// A copy of every file of a folder, by its path in it.
 pub(crate) fn contents(folder: &Path) -> std::collections::BTreeMap<PathBuf, Vec<u8>> {
     let mut files = std::collections::BTreeMap::new();

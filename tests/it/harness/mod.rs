@@ -28,7 +28,7 @@ mod token;
 pub(crate) use browser::{Answer, Browser};
 pub(crate) use chromium::{BROWSERS, Chromium};
 pub(crate) use history::{History, Row, check_acknowledged};
-pub(crate) use lab::{Coordinator, Lab, contents, free_port, simulated, tiny};
+pub(crate) use lab::{Coordinator, Lab, contents, free_port, grid, simulated, tiny};
 pub(crate) use peer::Peer;
 pub(crate) use process::{Ended, Process, children, kill, lives};
 pub(crate) use programs::program;

@@ -1,7 +1,7 @@
 //! The agent: registers with a coordinator, keeps trainers busy, reports. Knows leases, not tensors.
 //!
 //! ```text
-//!  state    what the worker knows and does next; calls, finds, packing, complaint, leaving    pure
+//!  state    what the worker knows and does next; jobs, calls, finds, packing, complaint, leaving    pure
 //!  run      the loop that owns the state and does what it says
 //!  client   the connection to the coordinator
 //!  slot     a task a slot <--pipe--> trainer, a child process
@@ -17,6 +17,7 @@ mod complaint;
 mod device;
 mod enrolment;
 mod finds;
+mod jobs;
 mod last_words;
 mod leaving;
 mod packing;
