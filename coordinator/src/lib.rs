@@ -18,6 +18,7 @@
 //!  outlook    how sweeps and workers stand, in words                pure
 //!  analyst    store -> the table that somebody asks for
 //!  page       status, analyst -> the live page, for browsers on this machine
+//!  screen     news, keys -> the full screen of a terminal            pure
 //!  publish    store -> the files of a report
 //!  weights    store -> the weights that jobs have kept
 //!  salvage    damaged store -> what is sound of it
@@ -43,6 +44,7 @@ pub mod report;
 pub mod results;
 pub mod salvage;
 pub mod scheduler;
+pub mod screen;
 pub mod serve;
 pub mod stats;
 pub mod store;

@@ -1,12 +1,13 @@
 //! Entry point of `coordinator`: parses, sets tracing up, maps errors to exit codes.
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use coordinator::cli::commands::{
     analyze, cancel, certs, delete, job, jobs, log, page, plan, report, retry, run, serve, status, store, submit,
     tables, watch, weights,
 };
 use coordinator::cli::progress::Log;
 use coordinator::cli::{CliError, exit};
+use proto::manual::{Completions, Man, grouped};
 use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
 use tracing_subscriber::EnvFilter;
@@ -20,8 +21,9 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 /// Exit codes: 0 complete; 1 internal error; 2 an option or a file is wrong; 3 the sweep has ended, but jobs failed or were cancelled; 5 interrupted,
 /// the same command continues; 6 the coordinator cannot be reached, is silent for 10 s, or refuses.
 #[derive(Debug, Parser)]
-#[command(name = "coordinator", version, args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
-#[command(arg_required_else_help = true)]
+#[command(name = "coordinator", version = env!("SPLITSWEEP_VERSION"), arg_required_else_help = true)]
+#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
+#[command(override_usage = "coordinator --sweep <FILE> [OPTIONS]\n       coordinator <COMMAND>", after_help = EXAMPLES)]
 struct Cli {
     #[command(subcommand)]
     command: Option<Command>,
@@ -49,10 +51,29 @@ enum Command {
     Analyze(analyze::Args),
     Store(store::Args),
     Certs(certs::Args),
+    Completions(Completions),
+    Man(Man),
 }
 
+/// The commands as the help lists them.
+const GROUPS: &[(&str, &[&str])] = &[
+    ("Run sweeps", &["plan", "submit", "serve", "cancel", "retry", "delete"]),
+    ("See how they stand", &["status", "watch", "page", "jobs", "job", "log"]),
+    ("See what comes of them", &["tables", "report", "weights", "analyze"]),
+    ("Look after stores and hosts", &["store", "certs"]),
+    ("Shell", &["completions", "man", "help"]),
+];
+
+const EXAMPLES: &str = "\
+Examples:
+  coordinator --sweep configs/quick.yaml --local-workers 2    run a sweep on this machine, to its table
+  coordinator --sweep configs/full.yaml --listen 0.0.0.0:7070 --certs certs/    wait for workers of other hosts
+  coordinator watch    see how it comes on, from another terminal
+  coordinator report --out report    write its report";
+
 fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let matches = grouped(Cli::command(), GROUPS).get_matches();
+    let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
     if let Err(error) = proto::umask::set() {
         complain(&error);
         return ExitCode::from(exit::USERS_MISTAKE);
@@ -104,6 +125,8 @@ async fn dispatch(cli: Cli) -> Result<u8, CliError> {
         Some(Command::Analyze(args)) => analyze::run(&args)?,
         Some(Command::Certs(args)) => certs::run(args)?,
         Some(Command::Store(args)) => return store::run(args),
+        Some(Command::Completions(args)) => args.print(Cli::command()).map_err(CliError::Output)?,
+        Some(Command::Man(args)) => args.write(Cli::command()).map_err(CliError::Pages)?,
     }
     Ok(exit::COMPLETE)
 }

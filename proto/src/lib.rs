@@ -20,6 +20,7 @@
 //!  tls      connections to a coordinator with certificates
 //!  artifact_store  where weights and checkpoints lie
 //!  data_folder  the option --data of both programs
+//!  manual   completions, man pages, the list of commands
 //!  hangup   what a program hears when its terminal is gone
 //!  stranger  what answers that is not a coordinator
 //!  umask    who may read what the programs write
@@ -46,6 +47,7 @@ pub mod file;
 pub mod hangup;
 pub mod ids;
 pub mod local;
+pub mod manual;
 pub mod measure;
 pub mod sizes;
 pub mod spec;

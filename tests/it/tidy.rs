@@ -119,6 +119,10 @@ fn the_page_reads_what_others_publish() {
     // views are made of what the desk gives them
     let outside = ["tokio", "spawn_blocking", "std::fs", "std::net", "Instant", "SystemTime"];
     assert_knows_not(&["coordinator/src/page/views"], &outside);
+    let screen = ["coordinator/src/screen"];
+    assert_knows_not(&screen, &makers);
+    assert_knows_not(&screen, &["tonic", "proto::wire", "rusqlite", "crossterm", "crate::analyst", "crate::page"]);
+    assert_knows_not(&screen, &outside);
     assert_knows_not(&["coordinator/src/outlook.rs"], &["tokio", "crate::cli", "crate::page", "crate::scheduler"]);
 }
 

@@ -1,6 +1,7 @@
 //! Entry point of `worker`: parses, sets tracing up, maps errors to exit codes.
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
+use proto::manual::{Completions, Man, grouped};
 use std::error::Error;
 use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
@@ -10,7 +11,9 @@ use worker::cli::{baselines, bench, predict, prepare, run, selftest, synthesize,
 
 /// Trains segmentation networks: the jobs of a coordinator, or one job file.
 #[derive(Debug, Parser)]
-#[command(name = "worker", version, args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
+#[command(name = "worker", version = env!("SPLITSWEEP_VERSION"))]
+#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
+#[command(override_usage = "worker --coordinator <URL> [OPTIONS]\n       worker <COMMAND>", after_help = EXAMPLES)]
 struct Cli {
     #[command(subcommand)]
     command: Option<Command>,
@@ -30,7 +33,23 @@ enum Command {
     Synthesize(synthesize::Args),
     #[command(hide = true)]
     Trainer(trainer::Args),
+    Completions(Completions),
+    Man(Man),
 }
+
+/// The commands as the help lists them.
+const GROUPS: &[(&str, &[&str])] = &[
+    ("Data sets", &["prepare", "synthesize", "baselines"]),
+    ("Without a coordinator", &["train", "predict"]),
+    ("This machine", &["selftest", "bench"]),
+    ("Shell", &["completions", "man", "help"]),
+];
+
+const EXAMPLES: &str = "\
+Examples:
+  worker --coordinator http://127.0.0.1:7070 --data ph2=/data/PH2Dataset    train for the coordinator on this machine
+  worker --coordinator https://head:7070 --join worker.token --data ph2=/data/PH2Dataset --device all    on a GPU host
+  worker selftest --device cuda:0 --full    check a GPU first";
 
 /// Exit codes, the same as the coordinator's.
 const INTERNAL: u8 = 1;
@@ -39,7 +58,8 @@ const NOT_REACHED: u8 = 6;
 
 fn main() -> ExitCode {
     worker::memory::keep();
-    let cli = Cli::parse();
+    let matches = grouped(Cli::command(), GROUPS).get_matches();
+    let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
     if let Err(error) = proto::umask::set() {
         report(&error);
         return ExitCode::from(USERS_MISTAKE);
@@ -63,6 +83,8 @@ fn main() -> ExitCode {
         Some(Command::Baselines(args)) => baselines::run(args).map_err(users),
         Some(Command::Synthesize(args)) => synthesize::run(args).map_err(users),
         Some(Command::Trainer(args)) => trainer::run(args).map_err(|error| (trainer_code(&error), error.into())),
+        Some(Command::Completions(args)) => args.print(Cli::command()).map_err(|error| (INTERNAL, error.into())),
+        Some(Command::Man(args)) => args.write(Cli::command()).map_err(users),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

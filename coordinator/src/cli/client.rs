@@ -31,6 +31,7 @@ const MAX_CALL: Duration = Duration::from_secs(3600);
 
 /// Where to look.
 #[derive(Debug, Clone, clap::Args)]
+#[command(next_help_heading = "Where to look")]
 pub struct Source {
     /// Store to use, if no coordinator is asked [default: sweeps.db]
     #[arg(long, value_name = "FILE", conflicts_with = "coordinator")]
@@ -55,7 +56,7 @@ pub enum Found {
 }
 
 /// A running coordinator.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Coordinator {
     url: String,
     /// What it can be asked. Each call bears the token, if there is one.

@@ -221,6 +221,9 @@ pub enum CliError {
     /// The output is closed or the disk is full.
     #[error("cannot write the output: {0}")]
     Output(#[source] io::Error),
+    /// The pages for `man` cannot be written; the message names the folder.
+    #[error("{0}")]
+    Pages(io::Error),
     /// Options that do not fit what they are about.
     #[error("{0}")]
     Usage(String),
@@ -279,6 +282,7 @@ impl CliError {
             | Self::Publish(_)
             | Self::Weights(_)
             | Self::NotAFolder { .. }
+            | Self::Pages(_)
             | Self::LocalWorker
             | Self::Import { .. }
             | Self::Usage(_)

@@ -1,5 +1,6 @@
 //! Workers on this machine, as child processes of the coordinator.
 
+use super::working::Working;
 use super::{CliError, exit};
 use crate::plan::Plan;
 use crate::scheduler::misfit;
@@ -24,6 +25,7 @@ const MAX_EARLY_ENDS: u32 = 3;
 
 /// Options for workers on this machine.
 #[derive(Debug, Clone, clap::Args)]
+#[command(next_help_heading = "Workers on this machine")]
 pub struct LocalArgs {
     /// Worker processes to start on this machine
     #[arg(long, value_name = "N", default_value_t = 0, value_parser = clap::value_parser!(u32).range(0..=256))]
@@ -96,6 +98,7 @@ async fn prepare(data: &[(String, PathBuf)], dataset: &Dataset, image_size: u32)
     let mut command = Command::new(&worker);
     command.args(["prepare", "--json", "--image-size", &image_size.to_string(), "--data"]).arg(root);
     command.args(description(dataset)).stdin(Stdio::null()).kill_on_drop(true);
+    let _working = Working::on(&format!("checks the data set {}", dataset.name));
     let output = command.output().await.map_err(|source| CliError::NoWorker { path: worker, source })?;
     let failed = |reason: String| CliError::Data { name: dataset.name.clone(), reason };
     if !output.status.success() {

@@ -9,6 +9,8 @@ pub mod client;
 pub mod commands;
 pub mod confirm;
 pub mod error;
+mod full_screen;
+mod hooks;
 mod interrupt;
 pub mod local;
 pub mod offline;
@@ -21,5 +23,6 @@ mod protection;
 pub mod server;
 pub mod shape;
 pub mod sweep_file;
+mod working;
 
 pub use error::{CliError, exit};

@@ -65,3 +65,15 @@ pub fn quietly(result: io::Result<()>) -> Result<(), CliError> {
         other => other.map_err(CliError::Output),
     }
 }
+
+/// Writes to the standard output at once; false if its reader has gone and wants no more.
+///
+/// # Errors
+/// If writing fails for another reason than a closed pipe.
+pub fn tell(text: &str) -> Result<bool, CliError> {
+    let mut out = io::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(false),
+        other => other.map(|()| true).map_err(CliError::Output),
+    }
+}

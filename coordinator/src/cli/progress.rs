@@ -22,11 +22,25 @@ const MAX_SWEEPS: usize = 4;
 /// The block that is on the terminal, so that lines of the log go above it.
 static SHOWN: Mutex<Option<MultiProgress>> = Mutex::new(None);
 
+/// What the log says while the whole screen is taken.
+static HELD: Mutex<Option<Vec<u8>>> = Mutex::new(None);
+
+/// Holds the log back, or lets it go on, with what it has said meanwhile.
+pub(super) fn hold_log(hold: bool) {
+    let mut held = HELD.lock().unwrap_or_else(PoisonError::into_inner);
+    let said = std::mem::replace(&mut *held, hold.then(Vec::new));
+    // a terminal that is gone needs no line
+    let _ = stderr().write_all(&said.unwrap_or_default());
+}
+
 /// Where the log goes: to the standard error, above the block if there is one.
 pub struct Log;
 
 impl Write for Log {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if let Some(held) = HELD.lock().unwrap_or_else(PoisonError::into_inner).as_mut() {
+            return held.write(bytes);
+        }
         let shown = SHOWN.lock().unwrap_or_else(PoisonError::into_inner).clone();
         shown.map_or_else(|| stderr().write(bytes), |lines| lines.suspend(|| stderr().write(bytes)))
     }

@@ -16,6 +16,7 @@ const LOOK: Duration = Duration::from_secs(1);
 
 /// What callers must show, and whether connections are encrypted.
 #[derive(Debug, Clone, clap::Args)]
+#[command(next_help_heading = "Who may call")]
 pub struct ProtectionArgs {
     /// Folder made by `coordinator certs`; with it connections are encrypted, and callers need a certificate or token of the folder
     #[arg(long, value_name = "DIR", conflicts_with_all = ["token_file", "insecure_listen"])]

@@ -24,6 +24,7 @@ use tokio::task::JoinHandle as Task;
 
 /// Where the coordinator listens and what it keeps.
 #[derive(Debug, Clone, clap::Args)]
+#[command(next_help_heading = "Store and address")]
 pub struct ServerArgs {
     /// File that keeps jobs and results
     #[arg(long, value_name = "FILE", default_value = DEFAULT_STORE)]

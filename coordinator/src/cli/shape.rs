@@ -8,6 +8,7 @@ use std::io::{Write, stderr};
 
 /// Which part of a table is printed.
 #[derive(Debug, Clone, Default, clap::Args)]
+#[command(next_help_heading = "The table")]
 pub struct ShapeArgs {
     /// Columns by name or title, in this order; `all` [default: the important ones, on a terminal as many as there is room for]
     #[arg(long, value_name = "COLUMN,...", value_delimiter = ',')]

@@ -80,6 +80,19 @@ impl From<&KeyValue> for AxisValue {
     }
 }
 
+impl AxisValue {
+    /// The value as people say it: a name is enough, a number needs its axis to mean anything.
+    #[must_use]
+    pub fn spoken(&self, axis: &str) -> String {
+        match self {
+            Self::Name(name) => name.clone(),
+            Self::Integer(_) | Self::Real(_) => {
+                format!("{} {self}", axis.rsplit('.').next().unwrap_or(axis).replace('_', " "))
+            }
+        }
+    }
+}
+
 impl fmt::Display for AxisValue {
     /// The name, or the shortest text of the number; small and large numbers with an exponent.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -4,7 +4,6 @@
 use crate::analysis::comparison::{Analysis, Finding, Pair, Performance};
 use crate::analysis::observations::{Observation, Observations};
 use crate::analysis::versus_best;
-use crate::plan::AxisValue;
 use crate::stats::Interval;
 use crate::tables::Analysed;
 use crate::text::metric_name;
@@ -253,16 +252,10 @@ fn telling(observations: &Observations) -> Vec<usize> {
     (0..observations.axes.len()).filter(differs).collect()
 }
 
-/// A candidate's value on an axis as people say it: a name is enough, a number needs the axis to mean anything.
+/// A candidate's value on an axis as people say it.
 fn spoken(observations: &Observations, candidate: usize, axis: usize) -> Option<String> {
     let value = observations.candidates.get(candidate)?.values.get(axis)?.as_ref()?;
-    Some(match value {
-        AxisValue::Name(name) => name.clone(),
-        AxisValue::Integer(_) | AxisValue::Real(_) => {
-            let axis = observations.axes.get(axis)?;
-            format!("{} {value}", axis.rsplit('.').next().unwrap_or(axis).replace('_', " "))
-        }
-    })
+    Some(value.spoken(observations.axes.get(axis)?))
 }
 
 /// Names things as people do: candidates by the axes that tell them apart and by no others, the metric and baselines as one says them.

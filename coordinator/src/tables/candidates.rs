@@ -30,14 +30,16 @@ pub fn candidates(of: &Analysed) -> Table {
         row
     });
     let mut table = about.table("candidates", all_columns, rows.collect());
+    let sentences = answer(analysis).sentences();
     table.head.extend(head(analysis));
+    table.head.push(("answer", sentences.first().map(String::as_str).into()));
     let order = by_score(analysis);
     let mean = table.columns.iter().position(|column| matches!(column.show, Show::Spread(_)));
     table.strong = strong_rows(&lines, &order).into_iter().zip(mean.into_iter().cycle()).collect();
     table.listed = Some(order);
     table.spare = spare(analysis);
     table.notes = notes(analysis);
-    table.answer = answer(analysis).sentences();
+    table.answer = sentences;
     table
 }
 
@@ -92,6 +94,8 @@ struct Line<'a> {
     /// Whether the two were compared and not told apart.
     is_tied: bool,
     is_best: bool,
+    /// Its mean less that of the best, on the splits that both have.
+    difference: Option<f64>,
     rank: Option<f64>,
     p_best: Option<f64>,
 }
@@ -117,10 +121,11 @@ impl Line<'_> {
 
 fn lines(analysis: &Analysis) -> Vec<Line<'_>> {
     let best = best(analysis);
-    let mut findings = vec![(None, false); analysis.candidates.len()];
+    let mut findings = vec![(None, false, None); analysis.candidates.len()];
     for other in best.map(|best| versus_best::candidates(analysis, best)).unwrap_or_default() {
         let is_tied = other.gain.is_some() && other.finding.is_tie();
-        findings[other.index] = (Some(other.finding), is_tied);
+        let difference = other.gain.map(|gain| if analysis.higher_is_better { -gain.mean } else { gain.mean });
+        findings[other.index] = (Some(other.finding), is_tied, difference);
     }
     let ranks = analysis.ranks.as_ref();
     let candidate = |(index, row): (usize, _)| Line {
@@ -129,11 +134,20 @@ fn lines(analysis: &Analysis) -> Vec<Line<'_>> {
         best_is: findings[index].0,
         is_tied: findings[index].1,
         is_best: best == Some(index),
+        difference: findings[index].2,
         rank: ranks.and_then(|ranks| ranks.mean.get(index).copied()),
         p_best: ranks.and_then(|ranks| ranks.p_best.get(index).copied()),
     };
-    let baseline =
-        |row| Line { row, is_baseline: true, best_is: None, is_tied: false, is_best: false, rank: None, p_best: None };
+    let baseline = |row| Line {
+        row,
+        is_baseline: true,
+        best_is: None,
+        is_tied: false,
+        is_best: false,
+        difference: None,
+        rank: None,
+        p_best: None,
+    };
     analysis.candidates.iter().enumerate().map(candidate).chain(analysis.baselines.iter().map(baseline)).collect()
 }
 
@@ -168,6 +182,7 @@ fn fields<'a>(analysis: &Analysis, lines: &[Line<'a>]) -> Vec<Field<'a>> {
     fields.push(Field::text("against_best", Line::against_best).shown(Show::As("against the leader")));
     fields.push(Field::text("row", Line::kind).hidden());
     fields.push(some(Field::exact("dropped", |line| line.row.dropped.into())));
+    fields.push(Field::score("difference", |line| line.difference.into()).hidden());
     fields
 }
 

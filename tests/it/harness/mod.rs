@@ -10,6 +10,7 @@
 //!  chromium  the same with a real browser
 //!  peer      a worker that the test plays itself, call by call
 //!  token     the tokens that coordinators make for their own user
+//!  tty       a program on a terminal of its own
 //! ```
 //!
 //! Nothing here waits for a time to pass: [`until`] asks for a condition again and again, and its deadline is only there to end a test
@@ -24,6 +25,7 @@ mod process;
 mod programs;
 mod tap;
 mod token;
+mod tty;
 
 pub(crate) use browser::{Answer, Browser};
 pub(crate) use chromium::{BROWSERS, Chromium};
@@ -35,6 +37,7 @@ pub(crate) use programs::program;
 pub(crate) use rustix::process::Signal;
 pub(crate) use tap::Tap;
 pub(crate) use token::{OwnToken, runtime_folder, token_path};
+pub(crate) use tty::Tty;
 
 use std::io::Write;
 use std::process::Command;

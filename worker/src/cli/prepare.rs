@@ -1,7 +1,7 @@
 //! `worker prepare`: decodes and resizes a data set once, so that jobs start at once. Prints the file, the content hash that
 //! workers will report, and what the data set holds.
 
-use crate::data::{CacheError, DataError, MAX_IMAGE_SIZE, Source, cache, default_cache_dir, summary};
+use crate::data::{CacheError, CaseSet, DataError, MAX_IMAGE_SIZE, Source, cache, default_cache_dir, summary};
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use indicatif::{ProgressBar, ProgressStyle};
 use proto::data::{Dataset, Format, Inventory, MaskRule, Summary, Synthetic, is_inner_folder, is_part_of_a_name};
@@ -13,6 +13,10 @@ use std::path::{Path, PathBuf};
 
 /// Check a data set, and write its resized images into one file
 #[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  worker prepare --format ph2 --data /data/PH2Dataset --image-size 256
+  worker prepare --format folder --data FOLDER --masks labels --mask-suffix _mask")]
 pub struct Args {
     #[command(flatten)]
     images: Images,
@@ -133,10 +137,7 @@ pub fn run(args: Args) -> Result<(), PrepareError> {
     let source = Source::open(&images.dataset(), images.data.as_deref())?;
     let inventory = &source.inventory;
     let path = out.unwrap_or_else(|| default_cache_dir().join(cache::file_name(inventory, images.image_size)));
-    let progress = progress(inventory.cases.len());
-    let decode = || source.decode(images.image_size, &|| progress.inc(1));
-    let (set, kept) = cache::fetch(&path, inventory, images.image_size, decode)?;
-    progress.finish_and_clear();
+    let (set, kept) = fetch(&source, images.image_size, &path)?;
     kept?;
     let Inventory { content, cases, .. } = inventory;
     let prepared = Prepared { path: &path, content: *content, summary: &summary(&source, &set), cases };
@@ -146,6 +147,18 @@ pub fn run(args: Args) -> Result<(), PrepareError> {
         return Ok(writeln!(out)?);
     }
     print(&prepared)
+}
+
+/// The images and masks, from the file or decoded into it, with a bar meanwhile; and whether the file could be written.
+pub(super) fn fetch(
+    source: &Source,
+    image_size: u32,
+    file: &Path,
+) -> Result<(CaseSet, Result<(), CacheError>), DataError> {
+    let progress = progress(source.inventory.cases.len());
+    let fetched = cache::fetch(file, &source.inventory, image_size, || source.decode(image_size, &|| progress.inc(1)));
+    progress.finish_and_clear();
+    fetched
 }
 
 /// For people: facts go to the standard output, warnings to the standard error.
@@ -170,7 +183,7 @@ pub(super) fn formats() -> impl TypedValueParser<Value = Format> {
 
 /// A bar on the standard error, if that is a terminal.
 pub(super) fn progress(cases: usize) -> ProgressBar {
-    let style =
-        ProgressStyle::with_template("{pos}/{len} cases {wide_bar}").unwrap_or_else(|_| ProgressStyle::default_bar());
+    let style = ProgressStyle::with_template("{pos}/{len} cases {wide_bar} {eta} left")
+        .unwrap_or_else(|_| ProgressStyle::default_bar());
     ProgressBar::new(cases as u64).with_style(style)
 }

@@ -2,6 +2,7 @@
 
 use crate::cli::client::{Coordinator, Found, Source};
 use crate::cli::shape::metric;
+use crate::cli::working::Working;
 use crate::cli::{CliError, output};
 use crate::publish::{self, Asked, MAX_FILES, PAGE, PARTS, SWEEP_FILE};
 use crate::store::Reader;
@@ -12,6 +13,10 @@ use std::{fs, io};
 
 /// Write the report of a sweep: one page that works offline, its figures (SVG) and its tables (CSV, LaTeX)
 #[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  coordinator report --out report
+  coordinator report --out report --sweep full --metric dice")]
 pub struct Args {
     /// Folder for the report; an older report of the same sweep in it is replaced
     #[arg(long, value_name = "DIR")]
@@ -35,8 +40,8 @@ pub struct Args {
 /// If there is no such sweep, or its rows cannot be read, or the folder cannot be written or is something else's.
 pub async fn run(args: Args) -> Result<(), CliError> {
     let Args { out, sweep, metric, replace, source } = args;
-    let folder = Folder { path: &out, replaces: replace };
     let (found, quoted_out) = (source.find().await?, publish::quoted(&out));
+    let folder = Folder { path: &out, replaces: replace, working: Working::on("analyses the results") };
     match found {
         Found::Store(store) => {
             let source = format!("--store {}", publish::quoted(&store));
@@ -56,6 +61,7 @@ pub async fn run(args: Args) -> Result<(), CliError> {
             fetch(*coordinator, request, &folder).await?;
         }
     }
+    drop(folder);
     output::write(None, format!("{}\n", out.join(PAGE).display()).as_bytes())
 }
 
@@ -91,6 +97,8 @@ struct Folder<'a> {
     path: &'a Path,
     /// Also a report of another sweep.
     replaces: bool,
+    /// Says which file is made.
+    working: Working,
 }
 
 impl Folder<'_> {
@@ -125,6 +133,7 @@ impl Folder<'_> {
 
     /// Writes a file of the report, within its folder whoever names it.
     fn write(&self, file: &str, bytes: &[u8]) -> Result<(), CliError> {
+        self.working.at(&format!("writes the report: {file}"));
         let is_inside = Path::new(file).components().all(|part| matches!(part, Component::Normal(_)));
         if !is_inside || file.is_empty() {
             return Err(CliError::NotReached(format!("the coordinator names a file outside of the report: {file:?}")));

@@ -2,6 +2,7 @@
 
 use crate::analyst::{self, Question, TableError};
 use crate::cli::commands::submit::agree;
+use crate::cli::hooks::HookArgs;
 use crate::cli::interrupt::interrupted;
 use crate::cli::local::{self, Inspected, LocalArgs, LocalWorkers};
 use crate::cli::progress::{self, Progress};
@@ -33,6 +34,8 @@ pub struct Args {
     server: ServerArgs,
     #[command(flatten)]
     local: LocalArgs,
+    #[command(flatten)]
+    hooks: HookArgs,
     /// If the sweep is there already with another grid, replace that without asking
     #[arg(long)]
     yes: bool,
@@ -61,6 +64,7 @@ pub async fn run(args: Args) -> Result<u8, CliError> {
     let (plan, text) = sweep_file::load(&args.sweep.clone().unwrap_or_default())?;
     let plan = if args.simulate.is_some() { plan.simulated() } else { plan };
     check_shape(&args.shape, &plan)?;
+    let hooks = args.hooks.prepare(&args.server.store)?;
     let mut interrupts = interrupted()?;
     let mut seen = Inspected::default();
     if args.local.local_workers > 0 && args.simulate.is_none() {
@@ -71,6 +75,7 @@ pub async fn run(args: Args) -> Result<u8, CliError> {
     }
     let name = plan.sweep.clone();
     let server = Server::start(&args.server, Some(name.clone())).await?;
+    let hooks = hooks.start(server.handle.status());
     let submitted = match submit(&args, &server, plan, text, seen.content).await {
         Ok(submitted) => submitted,
         Err(refused) => {
@@ -86,6 +91,7 @@ pub async fn run(args: Args) -> Result<u8, CliError> {
     let end = follow(&args, &server, &name, &mut progress, &mut interrupts).await;
     let view = server.handle.status().borrow().clone();
     server.stop().await?;
+    hooks.finish(&mut interrupts, &progress).await;
     let end = end?;
     // the driver publishes its last view a moment after its last change: the store is what counts
     let view = match results::state(&Reader::open(&args.server.store)?) {

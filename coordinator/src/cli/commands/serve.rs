@@ -1,6 +1,7 @@
 //! `coordinator serve`: a coordinator that waits for sweeps and workers until it is told to stop.
 
 use crate::cli::CliError;
+use crate::cli::hooks::HookArgs;
 use crate::cli::interrupt::interrupted;
 use crate::cli::progress::Progress;
 use crate::cli::server::{Server, ServerArgs};
@@ -10,6 +11,8 @@ use crate::cli::server::{Server, ServerArgs};
 pub struct Args {
     #[command(flatten)]
     server: ServerArgs,
+    #[command(flatten)]
+    hooks: HookArgs,
 }
 
 /// Runs the subcommand.
@@ -17,7 +20,9 @@ pub struct Args {
 /// # Errors
 /// If the address or the store cannot be used, or the store fails.
 pub async fn run(args: Args) -> Result<(), CliError> {
+    let hooks = args.hooks.prepare(&args.server.store)?;
     let server = Server::start(&args.server, None).await?;
+    let hooks = hooks.start(server.handle.status());
     let mut interrupts = interrupted()?;
     let mut progress = Progress::new();
     progress.say(&format!("listening on {}, store {}", server.address, args.server.store.display()));
@@ -34,5 +39,7 @@ pub async fn run(args: Args) -> Result<(), CliError> {
     let view = views.borrow().clone();
     progress.finish(&view, "");
     progress.say("stopped; workers keep what they run and come back");
-    server.stop().await
+    server.stop().await?;
+    hooks.finish(&mut interrupts, &progress).await;
+    Ok(())
 }

@@ -13,7 +13,7 @@ pub struct Args {
     /// Only this sweep
     #[arg(long, default_value = "", hide_default_value = true)]
     sweep: String,
-    /// Print one JSON object, for programs
+    /// Print one JSON object, for programs: docs/status.md describes it
     #[arg(long)]
     json: bool,
     #[command(flatten)]
@@ -35,14 +35,22 @@ pub async fn run(args: Args) -> Result<(), CliError> {
         }
     };
     progress::known(&view, &sweep)?;
-    view.sweeps.retain(|view| sweep.is_empty() || view.sweep == sweep);
-    let text = if json { to_json(&view)? } else { progress::describe(&view) };
+    let text = if json {
+        to_json(&view, &sweep)?
+    } else {
+        view.sweeps.retain(|view| sweep.is_empty() || view.sweep == sweep);
+        progress::describe(&view)
+    };
     quietly(std::io::stdout().lock().write_all(text.as_bytes()))
 }
 
-/// The status as it is serialised, under its schema.
-fn to_json(status: &Status) -> Result<String, CliError> {
+/// The status as it is serialised, on one line, under its schema, which docs/status.md describes; only the sweep of that name, if it is not
+/// empty.
+pub(super) fn to_json(status: &Status, sweep: &str) -> Result<String, CliError> {
     let mut document = serde_json::to_value(status).map_err(|error| CliError::Output(error.into()))?;
     document["schema"] = "splitsweep.status/1".into();
+    if let Some(sweeps) = document["sweeps"].as_array_mut() {
+        sweeps.retain(|status| sweep.is_empty() || status["sweep"] == sweep);
+    }
     Ok(format!("{document}\n"))
 }

@@ -2,6 +2,7 @@
 
 use crate::cli::client::DEFAULT_STORE;
 use crate::cli::output::quietly;
+use crate::cli::working::Working;
 use crate::cli::{CliError, exit};
 use crate::merge::{Merged, merge};
 use crate::results::{self, NoSweep};
@@ -9,7 +10,7 @@ use crate::salvage::{self, Checked, Saved};
 use crate::store::{Entry, Reader, StoreError, backup};
 use crate::text::plural;
 use std::fmt::Write as _;
-use std::io::{BufWriter, Write, stderr, stdout};
+use std::io::{BufWriter, Write, stdout};
 use std::path::{Path, PathBuf};
 
 /// Check, copy or repair a store, or print its journal
@@ -69,14 +70,16 @@ enum Command {
 pub fn run(args: Args) -> Result<u8, CliError> {
     let (text, is_sound) = match args.command {
         Command::Check { store } => {
-            let checked = salvage::check(&store, say)?;
+            let working = Working::on("checks the store");
+            let checked = salvage::check(&store, |what| working.say(what))?;
             if checked.is_empty && checked.findings.is_empty() {
                 not_empty(&Reader::open(&store)?)?;
             }
             (describe(&store, &checked), checked.findings.is_empty())
         }
         Command::Salvage { store, into } => {
-            let saved = salvage::salvage(&store, &into, say)?;
+            let working = Working::on("saves what is sound");
+            let saved = salvage::salvage(&store, &into, |what| working.say(what))?;
             (told(&into, &saved), true)
         }
         Command::Backup { store, into } => {
@@ -85,10 +88,14 @@ pub fn run(args: Args) -> Result<u8, CliError> {
                 name.push(".backup");
                 name.into()
             });
+            let _working = Working::on("copies the store");
             let bytes = backup(&store, &into)?;
             (format!("{} is a copy of {}: {:.1} MB\n", into.display(), store.display(), bytes as f64 / 1e6), true)
         }
-        Command::Merge { stores, into } => (merged(&into, &merge(&stores, &into, say)?), true),
+        Command::Merge { stores, into } => {
+            let working = Working::on("merges the stores");
+            (merged(&into, &merge(&stores, &into, |what| working.say(what))?), true)
+        }
         Command::Journal { store } => {
             let reader = Reader::open(&store)?;
             if reader.last_fact()? == 0 {
@@ -136,11 +143,6 @@ fn print_journal(reader: &Reader) -> Result<(), CliError> {
 fn line(Entry { seq, at, fact }: &Entry) -> String {
     let fact = serde_json::to_string(fact).unwrap_or_default();
     format!("{{\"seq\":{seq},\"at\":\"{at}\",{}", fact.strip_prefix('{').unwrap_or("}"))
-}
-
-/// For people: a reader that is gone needs no line.
-fn say(what: &str) {
-    let _ = writeln!(stderr(), "{what}");
 }
 
 fn describe(store: &Path, checked: &Checked) -> String {

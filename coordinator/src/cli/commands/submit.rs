@@ -15,6 +15,10 @@ use std::path::PathBuf;
 /// Says how many of the sweep's jobs are new, done already or tried again. A file whose sweep is there already takes the place of its grid: if
 /// results of the old grid are no longer shown, the command says so and, on a terminal, asks first.
 #[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  coordinator submit sweep.yaml
+  coordinator submit sweep.yaml --coordinator https://head:7070 --token-file certs/submit.token")]
 pub struct Args {
     /// The sweep file (YAML)
     file: PathBuf,

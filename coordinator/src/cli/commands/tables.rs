@@ -15,6 +15,12 @@ use std::path::PathBuf;
 
 /// Print the results of a sweep
 #[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  coordinator tables    the candidates, the best first
+  coordinator tables --rows pairs
+  coordinator tables --rows jobs --format csv --out jobs.csv
+  coordinator tables --metrics iou,dice --format latex")]
 pub struct Args {
     /// The sweep [default: the one submitted last]
     #[arg(long, default_value = "", hide_default_value = true)]
@@ -85,7 +91,8 @@ impl Args {
     }
 }
 
-async fn fetch(mut coordinator: Coordinator, question: Question) -> Result<Written, CliError> {
+/// The table that a coordinator makes.
+pub(in crate::cli) async fn fetch(mut coordinator: Coordinator, question: Question) -> Result<Written, CliError> {
     let Question { sweep, rows, metrics, state, format, shape } = question;
     let number = |number: Option<usize>| number.unwrap_or(0) as u32;
     let request = TablesRequest {

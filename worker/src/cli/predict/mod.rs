@@ -23,6 +23,10 @@ use subjects::{Images, Subject, Subjects};
 
 /// Segment images with weights that a sweep has kept: masks, probabilities and overlays as PNG, as large as the images
 #[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  worker predict --weights weights/*.safetensors --images new/ --out predicted/
+  worker predict --weights weights/*.safetensors --images new/ --masks truth/ --out predicted/    and scores")]
 pub struct Args {
     /// Weights, as `coordinator weights` writes them; several are an ensemble, whose members are averaged
     #[arg(long, value_name = "FILE", required = true, num_args = 1..)]

@@ -26,6 +26,9 @@ use trace::Trace;
 
 /// Train one job without a coordinator and print its result as JSON
 #[derive(Debug, Clone, clap::Args)]
+#[command(after_help = "\
+Examples:
+  coordinator job ID >job.yaml; worker train --job job.yaml --data ph2=/data/PH2Dataset")]
 pub struct Args {
     /// Job file (YAML)
     #[arg(long, value_name = "FILE")]

@@ -27,6 +27,11 @@ use std::path::PathBuf;
 
 /// Show the candidates of a sweep file, the number of jobs and the arithmetic that they take; train nothing
 #[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  coordinator plan sweep.yaml
+  coordinator plan sweep.yaml --data mine=FOLDER    look at the data set too
+  coordinator plan sweep.yaml --resolved    the file with every default filled in")]
 pub struct Args {
     /// The sweep file (YAML).
     pub file: PathBuf,

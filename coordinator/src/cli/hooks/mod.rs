@@ -1,0 +1,183 @@
+//! What a coordinator starts when a sweep ends or a job fails finally: a command, a call of a webhook. A task beside the driver reads the
+//! published status and tells them; it never keeps the driver waiting, and what goes wrong here is a warning.
+//!
+//! ```text
+//!  driver --status--> occasion (what is new?) --> command   --on-end, --on-failure
+//!                                             '-> webhook   --webhook
+//! ```
+
+mod command;
+mod occasion;
+mod webhook;
+
+use super::CliError;
+use super::progress::Progress;
+use occasion::{Kind, Occasion, Occasions};
+use proto::ids::JobId;
+use proto::status::Status;
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use tokio::sync::{mpsc, watch};
+use tokio::task::{JoinHandle, spawn_blocking};
+use tokio::time::{sleep, timeout, timeout_at};
+use webhook::Webhook;
+
+/// Failures are told no more often; those of the meantime are told together.
+const FAILURES: Duration = Duration::from_secs(10);
+/// Calls that are under way when the coordinator ends have this long; commands have the time that they always have.
+const FAREWELL: Duration = Duration::from_secs(30);
+/// Who waits longer for the end of what is under way is told so.
+const UNNOTICED: Duration = Duration::from_secs(1);
+
+/// What is started when something happens.
+#[derive(Debug, Clone, clap::Args)]
+#[command(next_help_heading = "When something happens")]
+pub(super) struct HookArgs {
+    /// Shell command to run when a sweep ends; docs/hooks.md has its environment
+    #[arg(long, value_name = "CMD")]
+    on_end: Option<String>,
+    /// Shell command to run when a job fails finally; failures that follow within 10 s are told together
+    #[arg(long, value_name = "CMD")]
+    on_failure: Option<String>,
+    /// Address that gets both as JSON in a POST
+    #[arg(long, value_name = "URL", value_parser = webhook::address)]
+    webhook: Option<reqwest::Url>,
+    /// File with the key that signs each POST (HMAC-SHA256)
+    #[arg(long, value_name = "FILE", requires = "webhook")]
+    webhook_key: Option<PathBuf>,
+}
+
+/// The task that tells. It ends with the driver.
+#[derive(Debug)]
+pub(super) struct Hooks(JoinHandle<()>);
+
+/// What is told, and how.
+struct Teller {
+    store: PathBuf,
+    on_end: Option<String>,
+    on_failure: Option<String>,
+    webhook: Option<Webhook>,
+    /// Jobs whose failure was told.
+    told: BTreeSet<JobId>,
+    commands: Vec<JoinHandle<()>>,
+    calls: Vec<JoinHandle<()>>,
+}
+
+impl HookArgs {
+    /// What there is to tell with, before anything else begins.
+    ///
+    /// # Errors
+    /// If the key cannot be read.
+    pub(super) fn prepare(&self, store: &Path) -> Result<Prepared, CliError> {
+        let HookArgs { on_end, on_failure, webhook, webhook_key } = self.clone();
+        let webhook = webhook.map(|url| Webhook::new(url, webhook_key.as_deref())).transpose()?;
+        Ok(Prepared(Teller {
+            store: store.to_owned(),
+            on_end,
+            on_failure,
+            webhook,
+            told: BTreeSet::new(),
+            commands: Vec::new(),
+            calls: Vec::new(),
+        }))
+    }
+}
+
+/// What tells, once there is something to tell of.
+pub(super) struct Prepared(Teller);
+
+impl Prepared {
+    /// Begins to look at what the driver publishes. What it is now is no news.
+    pub(super) fn start(self, status: watch::Receiver<Arc<Status>>) -> Hooks {
+        Hooks(tokio::spawn(self.0.follow(status)))
+    }
+}
+
+impl Hooks {
+    /// Waits for what is under way once the driver has ended, unless somebody interrupts it; says so if that takes a while.
+    pub(super) async fn finish(mut self, interrupts: &mut mpsc::UnboundedReceiver<()>, progress: &Progress) {
+        if timeout(UNNOTICED, &mut self.0).await.is_ok() {
+            return;
+        }
+        progress.say("waiting for what --on-end, --on-failure and --webhook have begun; Ctrl-C does not wait");
+        tokio::select! {
+            // one that died has said so
+            _ = &mut self.0 => {}
+            _ = interrupts.recv() => self.0.abort(),
+        }
+    }
+}
+
+impl Teller {
+    async fn follow(mut self, mut status: watch::Receiver<Arc<Status>>) {
+        if self.on_end.is_none() && self.on_failure.is_none() && self.webhook.is_none() {
+            return;
+        }
+        let mut occasions = Occasions::new(&status.borrow_and_update());
+        let mut last_failure: Option<Instant> = None;
+        let mut is_open = true;
+        while is_open {
+            let rest = last_failure.map_or(Duration::ZERO, |last| FAILURES.saturating_sub(last.elapsed()));
+            tokio::select! {
+                changed = status.changed() => is_open = changed.is_ok(),
+                () = sleep(rest), if occasions.has_failures() => {}
+            }
+            occasions.look(&status.borrow_and_update().clone());
+            let is_rested = last_failure.is_none_or(|last| last.elapsed() >= FAILURES);
+            // before the end of a sweep its failures are told, however soon
+            if occasions.has_failures() && (is_rested || !is_open || occasions.has_ends()) {
+                last_failure = Some(Instant::now());
+                for occasion in occasions.failures() {
+                    self.tell_failure(occasion).await;
+                }
+            }
+            for occasion in occasions.ends() {
+                self.tell(occasion, Vec::new());
+            }
+        }
+        let until = tokio::time::Instant::now() + FAREWELL;
+        for call in self.calls {
+            if timeout_at(until, call).await.is_err() {
+                tracing::warn!("the webhook was not reached within {} s", FAREWELL.as_secs());
+            }
+        }
+        for command in self.commands {
+            // one that died has said so
+            let _ = command.await;
+        }
+    }
+
+    /// Tells of the jobs of a sweep that failed since the last time.
+    async fn tell_failure(&mut self, occasion: Occasion) {
+        let (store, sweep) = (self.store.clone(), occasion.sweep.clone());
+        let failed = match spawn_blocking(move || occasion::failed(&store, &sweep)).await {
+            Ok(Ok(failed)) => failed,
+            Ok(Err(error)) => return tracing::warn!(%error, "the jobs that failed are not known"),
+            Err(_) => return,
+        };
+        let new: Vec<JobId> = failed.into_iter().filter(|job| self.told.insert(*job)).collect();
+        if !new.is_empty() {
+            self.tell(occasion, new);
+        }
+    }
+
+    fn tell(&mut self, occasion: Occasion, jobs: Vec<JobId>) {
+        let command = match occasion.kind {
+            Kind::Ended => self.on_end.clone(),
+            Kind::Failed => self.on_failure.clone(),
+        };
+        for under_way in [&mut self.commands, &mut self.calls] {
+            under_way.retain(|told| !told.is_finished());
+        }
+        if let Some(command) = command {
+            let environment = occasion.environment(&self.store, &jobs);
+            self.commands.push(tokio::spawn(command::run(command, environment)));
+        }
+        if let Some(webhook) = self.webhook.clone() {
+            let body = occasion.json(&self.store, &jobs);
+            self.calls.push(tokio::spawn(async move { webhook.call(body).await }));
+        }
+    }
+}

@@ -1,0 +1,196 @@
+//! What is worth telling: which sweeps have ended, and which have more jobs that failed, since the last look.
+
+use crate::results::{self, ResultsError, RowState};
+use crate::store::Reader;
+use proto::ids::JobId;
+use proto::status::{Status, SweepState, SweepStatus};
+use serde_json::json;
+use std::collections::BTreeMap;
+use std::path::Path;
+
+/// What has happened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// A sweep has ended, or cannot run.
+    Ended,
+    /// Jobs have failed finally.
+    Failed,
+}
+
+/// Something that has happened to a sweep.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Occasion {
+    pub(super) kind: Kind,
+    pub(super) sweep: String,
+    status: SweepStatus,
+    at_ms: u64,
+}
+
+/// What has not been told yet.
+#[derive(Debug, Default)]
+pub(super) struct Occasions {
+    /// Of each sweep whether it was over, and how many of its jobs had failed.
+    known: BTreeMap<String, (bool, u64)>,
+    ends: Vec<Occasion>,
+    failures: BTreeMap<String, Occasion>,
+}
+
+impl Occasions {
+    /// What is so now is no news.
+    pub(super) fn new(now: &Status) -> Self {
+        let known = now.sweeps.iter().map(|sweep| (sweep.sweep.clone(), (is_over(sweep), sweep.failed)));
+        Self { known: known.collect(), ..Self::default() }
+    }
+
+    /// Finds what is new.
+    pub(super) fn look(&mut self, status: &Status) {
+        for sweep in &status.sweeps {
+            let now = (is_over(sweep), sweep.failed);
+            let (was_over, had_failed) = self.known.insert(sweep.sweep.clone(), now).unwrap_or((false, 0));
+            let occasion =
+                |kind| Occasion { kind, sweep: sweep.sweep.clone(), status: sweep.clone(), at_ms: status.at_ms };
+            if sweep.failed > had_failed {
+                self.failures.insert(sweep.sweep.clone(), occasion(Kind::Failed));
+            }
+            if is_over(sweep) && !was_over {
+                self.ends.push(occasion(Kind::Ended));
+            }
+        }
+        // one that was deleted and comes again is new
+        self.known.retain(|name, _| status.sweeps.iter().any(|sweep| sweep.sweep == *name));
+    }
+
+    pub(super) fn has_failures(&self) -> bool {
+        !self.failures.is_empty()
+    }
+
+    pub(super) fn has_ends(&self) -> bool {
+        !self.ends.is_empty()
+    }
+
+    /// Takes the sweeps with more failures.
+    pub(super) fn failures(&mut self) -> Vec<Occasion> {
+        std::mem::take(&mut self.failures).into_values().collect()
+    }
+
+    /// Takes the sweeps that have ended.
+    pub(super) fn ends(&mut self) -> Vec<Occasion> {
+        std::mem::take(&mut self.ends)
+    }
+}
+
+impl Occasion {
+    /// The variables of a command.
+    pub(super) fn environment(&self, store: &Path, jobs: &[JobId]) -> Vec<(&'static str, String)> {
+        let SweepStatus { jobs: all, succeeded, failed, cancelled, problem, .. } = &self.status;
+        let ids: Vec<String> = jobs.iter().map(JobId::to_string).collect();
+        let mut variables = vec![
+            ("SPLITSWEEP_EVENT", self.event().to_owned()),
+            ("SPLITSWEEP_SWEEP", self.sweep.clone()),
+            ("SPLITSWEEP_STATE", self.state().to_owned()),
+            ("SPLITSWEEP_JOB_COUNT", all.to_string()),
+            ("SPLITSWEEP_DONE", succeeded.to_string()),
+            ("SPLITSWEEP_FAILED", failed.to_string()),
+            ("SPLITSWEEP_CANCELLED", cancelled.to_string()),
+            ("SPLITSWEEP_PROBLEM", problem.clone()),
+            ("SPLITSWEEP_STORE", store.display().to_string()),
+        ];
+        if let Some(last) = ids.last().cloned() {
+            variables.extend([("SPLITSWEEP_JOB", last), ("SPLITSWEEP_JOBS", ids.join(" "))]);
+        }
+        variables
+    }
+
+    /// The body of a webhook's call.
+    pub(super) fn json(&self, store: &Path, jobs: &[JobId]) -> String {
+        let SweepStatus { jobs: all, succeeded, failed, cancelled, problem, .. } = &self.status;
+        json!({
+            "schema": "splitsweep.event/1",
+            "event": self.event(),
+            "sweep": self.sweep,
+            "state": self.state(),
+            "job_count": all,
+            "done": succeeded,
+            "failed": failed,
+            "cancelled": cancelled,
+            "problem": problem,
+            "store": store.display().to_string(),
+            "jobs": jobs.iter().map(JobId::to_string).collect::<Vec<_>>(),
+            "at_ms": self.at_ms,
+        })
+        .to_string()
+    }
+
+    fn event(&self) -> &'static str {
+        match self.kind {
+            Kind::Ended => "sweep_ended",
+            Kind::Failed => "job_failed",
+        }
+    }
+
+    fn state(&self) -> &'static str {
+        match self.status.state {
+            SweepState::WaitingForData => "waiting_for_data",
+            SweepState::Running => "running",
+            SweepState::Ended => "ended",
+            SweepState::Rejected => "rejected",
+        }
+    }
+}
+
+fn is_over(sweep: &SweepStatus) -> bool {
+    matches!(sweep.state, SweepState::Ended | SweepState::Rejected)
+}
+
+/// The jobs of a sweep that have failed.
+///
+/// # Errors
+/// If the store cannot be read.
+pub(super) fn failed(store: &Path, sweep: &str) -> Result<Vec<JobId>, ResultsError> {
+    let results = results::read(&Reader::open(store)?, sweep)?;
+    let failed = results.jobs.iter().filter(|job| job.state == RowState::Failed);
+    Ok(failed.map(|job| job.job).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn status(sweeps: &[(&str, SweepState, u64)]) -> Status {
+        let sweep = |(name, state, failed): &(&str, SweepState, u64)| SweepStatus {
+            sweep: (*name).to_owned(),
+            state: *state,
+            jobs: 4,
+            queued: 0,
+            running: 0,
+            succeeded: 4 - failed,
+            failed: *failed,
+            cancelled: 0,
+            dropped: 0,
+            epochs: 4,
+            epochs_done: 4,
+            simulated: false,
+            problem: String::new(),
+        };
+        Status { sweeps: sweeps.iter().map(sweep).collect(), ..Status::default() }
+    }
+
+    #[test]
+    fn each_end_and_each_failure_is_news_once() {
+        use SweepState::{Ended, Running};
+        let mut occasions = Occasions::new(&status(&[("old", Ended, 2), ("a", Running, 0)]));
+        let names = |occasions: Vec<Occasion>| occasions.into_iter().map(|told| told.sweep).collect::<Vec<_>>();
+        occasions.look(&status(&[("old", Ended, 2), ("a", Running, 1), ("b", Running, 0)]));
+        assert!(occasions.has_failures() && !occasions.has_ends());
+        occasions.look(&status(&[("old", Ended, 2), ("a", Running, 2), ("b", Ended, 0)]));
+        assert_eq!(names(occasions.failures()), ["a"], "together");
+        assert_eq!(names(occasions.ends()), ["b"], "also one that was not there before");
+        occasions.look(&status(&[("old", Running, 0), ("a", Running, 2), ("b", Ended, 0)]));
+        assert!(!occasions.has_failures() && !occasions.has_ends());
+        occasions.look(&status(&[("old", Ended, 1), ("a", Ended, 2)]));
+        assert_eq!(names(occasions.failures()), ["old"], "it was tried again and failed again");
+        assert_eq!(names(occasions.ends()), ["old", "a"]);
+        occasions.look(&status(&[("old", Ended, 1), ("a", Ended, 2), ("b", Ended, 0)]));
+        assert_eq!(names(occasions.ends()), ["b"], "deleted, and submitted again");
+    }
+}

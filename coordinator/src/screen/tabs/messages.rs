@@ -1,0 +1,20 @@
+//! What has happened since the screen is up, the newest first.
+
+use super::Known;
+use crate::outlook;
+use crate::screen::list::{Cell, Column, Entry, Kind, Listing, Tone};
+
+pub(in crate::screen) fn listing(known: &Known) -> Listing {
+    let columns = vec![Column::new("time", Kind::Words, 0), Column::new("message", Kind::Words, 0)];
+    let rows = known.messages.iter().enumerate().rev().map(|(number, message)| Entry {
+        key: number.to_string(),
+        cells: vec![Cell::words(outlook::clock(message.at_ms)), Cell::words(&message.text)],
+        tone: if message.is_bad { Tone::Bad } else { Tone::Plain },
+    });
+    Listing { columns, rows: rows.collect(), empty: "Nothing has happened since the screen is up.".to_owned() }
+}
+
+pub(in crate::screen) fn details(known: &Known, key: &str) -> Vec<String> {
+    let message = key.parse().ok().and_then(|number: usize| known.messages.get(number));
+    message.map(|message| vec![outlook::clock(message.at_ms), String::new(), message.text.clone()]).unwrap_or_default()
+}

@@ -1,0 +1,162 @@
+//! What shells and other programs are told: completions, pages for `man`, the version, the status as JSON.
+
+use crate::harness::{Lab, grid, program, simulated, skipped};
+use serde_json::Value;
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+
+const PROGRAMS: [&str; 2] = ["coordinator", "worker"];
+
+fn run(name: &str, arguments: &[&str]) -> Output {
+    Command::new(program(name)).args(arguments).env("COLUMNS", "200").output().unwrap()
+}
+
+fn said(name: &str, arguments: &[&str]) -> String {
+    let output = run(name, arguments);
+    assert!(output.status.success() && output.stderr.is_empty(), "{name} {arguments:?}: {output:?}");
+    String::from_utf8(output.stdout).unwrap()
+}
+
+/// The commands that the help lists.
+fn commands(name: &str) -> BTreeSet<String> {
+    let help = said(name, &["--help"]);
+    let lists = help.split("\nOptions:").next().unwrap();
+    let lines = lists.lines().filter_map(|line| line.strip_prefix("  ").filter(|line| !line.starts_with(' ')));
+    lines.map(|line| line.split(' ').next().unwrap().to_owned()).collect()
+}
+
+#[test]
+fn every_command_is_listed_and_has_a_page() {
+    for (name, some) in [("coordinator", ["plan", "store", "man"]), ("worker", ["prepare", "train", "man"])] {
+        let listed = commands(name);
+        assert!(some.iter().all(|command| listed.contains(*command)), "{listed:?}");
+        assert!(!said(name, &["--help"]).contains("Other commands"), "a command of {name} is in no group");
+        let folder = tempfile::tempdir().unwrap();
+        let place = folder.path().join("man1");
+        assert_eq!(said(name, &["man", place.to_str().unwrap()]), "");
+        let page = |command: &str| std::fs::read_to_string(place.join(format!("{command}.1"))).unwrap_or_default();
+        assert!(page(name).contains("Examples:"), "{}", page(name));
+        for command in listed.iter().filter(|command| *command != "help") {
+            assert!(page(&format!("{name}-{command}")).contains(".SH NAME"), "{name} {command}");
+        }
+        // the one that the worker starts by itself is for nobody else
+        assert_eq!((listed.contains("trainer"), page("worker-trainer").as_str()), (false, ""));
+    }
+    let refused = run("worker", &["man", "/dev/null/pages"]);
+    let words = String::from_utf8(refused.stderr).unwrap();
+    assert_eq!(refused.status.code(), Some(2), "{words}");
+    assert!(words.contains("cannot write the pages to /dev/null/pages: "), "{words}");
+}
+
+#[test]
+fn completions_are_scripts_of_the_shell() {
+    for name in PROGRAMS {
+        for shell in ["bash", "elvish", "fish", "powershell", "zsh"] {
+            let script = said(name, &["completions", shell]);
+            assert!(script.contains(name) && script.contains("completions"), "{name}, {shell}");
+            let Ok(found) = Command::new(shell).arg("-c").arg("exit 0").stderr(Stdio::null()).status() else {
+                if shell == "bash" {
+                    skipped("bash is not there");
+                }
+                continue;
+            };
+            if !found.success() || !["bash", "fish", "zsh"].contains(&shell) {
+                continue;
+            }
+            let file = tempfile::NamedTempFile::new().unwrap();
+            std::fs::write(file.path(), script).unwrap();
+            let checked = Command::new(shell).arg("-n").arg(file.path()).output().unwrap();
+            assert!(checked.status.success() && checked.stderr.is_empty(), "{name}, {shell}: {checked:?}");
+        }
+    }
+}
+
+#[test]
+fn the_version_names_the_commit_if_there_is_one() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+    let git = Command::new("git").args(["rev-parse", "HEAD"]).current_dir(root).output();
+    let is_repository = git.is_ok_and(|output| output.status.success());
+    for name in PROGRAMS {
+        let version = said(name, &["--version"]);
+        let plain = format!("{name} {}", env!("CARGO_PKG_VERSION"));
+        let rest = version.trim_end().strip_prefix(&plain).unwrap_or_else(|| panic!("{version}"));
+        // of the last build that found other sources: not always the commit of now
+        let commit = rest.strip_prefix(" (").and_then(|rest| rest.split([',', ')']).next());
+        let is_hash = |commit: &str| commit.len() >= 7 && commit.chars().all(|c| c.is_ascii_hexdigit());
+        assert_eq!(commit.is_some_and(is_hash), is_repository, "{version}");
+        assert_eq!(commit.is_none(), rest.is_empty(), "{version}");
+    }
+}
+
+/// The fields that a section of docs/status.md lists; the first section has no title.
+fn documented(section: &str) -> BTreeSet<String> {
+    let text = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/status.md")).unwrap();
+    let mut sections = text.split("\n## ");
+    let found = match section {
+        "" => sections.next(),
+        title => sections.find(|text| text.starts_with(&format!("{title}\n"))),
+    };
+    let rows = found.unwrap().lines().filter_map(|line| line.strip_prefix("| `")?.split('`').next());
+    rows.map(str::to_owned).collect()
+}
+
+fn fields(object: &Value) -> BTreeSet<String> {
+    object.as_object().unwrap().keys().cloned().collect()
+}
+
+#[test]
+fn the_status_has_the_documented_fields_and_no_others() {
+    let lab = Lab::new();
+    lab.write(&simulated(3, 100));
+    let coordinator = lab.serve(&[]);
+    lab.submit(&coordinator.url, &["--simulated"]);
+    let _worker = lab.worker(&coordinator.url, "w", &["--simulate", "100s"]);
+    coordinator.running(&lab, "w");
+    let status = coordinator.status(&lab);
+    assert_eq!(status["schema"], "splitsweep.status/1");
+    let worker = &status["workers"][0];
+    let parts =
+        [("", &status), ("sweeps", &status["sweeps"][0]), ("workers", worker), ("running", &worker["running"][0])];
+    for (section, object) in parts {
+        assert_eq!(fields(object), documented(section), "{section}");
+    }
+    let sweep = &status["sweeps"][0];
+    let states = ["queued", "running", "succeeded", "failed", "cancelled", "dropped"];
+    let sum: u64 = states.iter().map(|state| sweep[state].as_u64().unwrap()).sum();
+    assert_eq!(sweep["jobs"].as_u64(), Some(sum), "{status}");
+}
+
+#[test]
+fn a_sweep_is_watched_line_by_line_to_its_end() {
+    let lab = Lab::new();
+    lab.write(&grid("watched", 2));
+    let coordinator = lab.serve(&[]);
+    lab.submit(&coordinator.url, &["--simulated"]);
+    let mut watching = lab.command("coordinator", ["watch", "--json", "--sweep", "watched"]);
+    let mut watching = crate::harness::Process::start(&mut watching);
+    // nobody reads this one any more: it ends quietly at the next change
+    let mut unread = lab.command("coordinator", ["watch", "--json"]);
+    let mut unread = unread.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    drop(unread.stdout.take());
+    let _worker = lab.worker(&coordinator.url, "w", &["--simulate", "50ms"]);
+    let lines = watching.wait().expect(0).stdout;
+    let unread = unread.wait_with_output().unwrap();
+    assert_eq!((unread.status.code(), String::from_utf8(unread.stderr).unwrap().as_str()), (Some(0), ""));
+
+    let seen: Vec<Value> = lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert!(seen.len() > 1, "{lines}");
+    let done: Vec<u64> = seen.iter().map(|status| status["sweeps"][0]["succeeded"].as_u64().unwrap()).collect();
+    assert!(done.is_sorted() && done.last() == Some(&12), "{done:?}");
+    for pair in seen.windows(2) {
+        let [before, mut after] = [&pair[0], &pair[1]].map(Value::clone);
+        after["at_ms"] = before["at_ms"].clone();
+        assert_ne!(before, after, "time alone is no change");
+    }
+    assert_eq!(seen.last().unwrap()["sweeps"][0]["state"], "ended");
+
+    drop(coordinator);
+    let once = lab.run(["watch", "--json"]).expect(0).stdout;
+    let stored: Value = serde_json::from_str(&once).unwrap();
+    assert_eq!((fields(&stored), &stored["sweeps"][0]["state"]), (documented(""), &"ended".into()));
+}
