@@ -19,6 +19,7 @@
 //!  analyst    store -> the table that somebody asks for
 //!  page       status, analyst -> the live page, for browsers on this machine
 //!  publish    store -> the files of a report
+//!  interchange  what other programs take: a bundle to publish
 //!  weights    store -> the weights that jobs have kept
 //!  salvage    damaged store -> what is sound of it
 //!  merge      several stores -> one
@@ -32,6 +33,7 @@ pub mod analyst;
 pub mod cli;
 pub mod driver;
 pub mod identity;
+pub mod interchange;
 pub mod merge;
 pub mod outlook;
 pub mod page;

@@ -2,8 +2,8 @@
 
 use clap::{Parser, Subcommand};
 use coordinator::cli::commands::{
-    analyze, cancel, certs, delete, job, jobs, log, page, plan, report, retry, run, serve, status, store, submit,
-    tables, watch, weights,
+    analyze, cancel, certs, delete, export, job, jobs, log, page, plan, report, retry, run, serve, status, store,
+    submit, tables, watch, weights,
 };
 use coordinator::cli::progress::Log;
 use coordinator::cli::{CliError, exit};
@@ -46,6 +46,7 @@ enum Command {
     Report(report::Args),
     Page(page::Args),
     Weights(weights::Args),
+    Export(export::Args),
     Analyze(analyze::Args),
     Store(store::Args),
     Certs(certs::Args),
@@ -101,6 +102,7 @@ async fn dispatch(cli: Cli) -> Result<u8, CliError> {
         Some(Command::Report(args)) => report::run(args).await?,
         Some(Command::Page(args)) => page::run(args).await?,
         Some(Command::Weights(args)) => weights::run(args).await?,
+        Some(Command::Export(args)) => export::run(args).await?,
         Some(Command::Analyze(args)) => analyze::run(&args)?,
         Some(Command::Certs(args)) => certs::run(args)?,
         Some(Command::Store(args)) => return store::run(args),

@@ -119,6 +119,14 @@ fn the_page_reads_what_others_publish() {
     // views are made of what the desk gives them
     let outside = ["tokio", "spawn_blocking", "std::fs", "std::net", "Instant", "SystemTime"];
     assert_knows_not(&["coordinator/src/page/views"], &outside);
+    assert_knows_not(
+        &["coordinator/src/interchange"],
+        &["tokio", "tonic", "ureq", "std::fs", "std::net", "SystemTime", "proto::wire"],
+    );
+    assert_knows_not(
+        &["coordinator/src/interchange"],
+        &["crate::store", "crate::driver", "crate::analyst", "crate::cli"],
+    );
     assert_knows_not(&["coordinator/src/outlook.rs"], &["tokio", "crate::cli", "crate::page", "crate::scheduler"]);
 }
 
@@ -201,7 +209,7 @@ fn nothing_unwraps_outside_of_tests() {
 fn files_that_the_documents_name_are_there() {
     for document in ["README.md", "ARCHITECTURE.md", "configs/README.md", "deploy/README.md"] {
         let text = fs::read_to_string(root().join(document)).unwrap();
-        let folders = ["configs/", "coordinator/", "worker/", "proto/", "tests/", "deploy/"];
+        let folders = ["configs/", "coordinator/", "worker/", "proto/", "python/", "tests/", "deploy/"];
         let words = text
             .split(|c: char| c.is_whitespace() || "`()[],;*".contains(c))
             .map(|word| word.trim_end_matches(['.', ':']));

@@ -5,6 +5,7 @@
 //!  beside it   what several of them share: where to look, how to start a coordinator and its workers, progress, output, errors
 //! ```
 
+pub mod ask;
 pub mod client;
 pub mod commands;
 pub mod confirm;
