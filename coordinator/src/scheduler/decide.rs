@@ -152,6 +152,7 @@ impl State {
         facts.extend(grants.iter().map(|grant| granted(grant, worker)));
         reply.grants.extend(grants);
         reply.notices.extend(self.quarantine_notice(worker));
+        reply.notices.extend(self.mismatch(entry));
         for sweep in self.served().filter(|sweep| !sweep.is_ended() && serves(entry, sweep)) {
             match (entry.offers.get(&sweep.plan.dataset), &sweep.inventory) {
                 (None, _) if sweep.trainer() == Trainer::Candle && !reply.wanted.contains(&sweep.plan.dataset) => {
