@@ -3,7 +3,10 @@
 use super::jobs::Jobs;
 use super::plausible::SplitKey;
 use super::quarantine::Conduct;
-use super::{Counts, Fact, Fingerprint, Found, Grade, IllegalTransition, Job, JobState, Listing, Offer, Sweep, Timestamp, WorkerInfo};
+use super::{
+    Counts, Fact, Fingerprint, Found, Grade, IllegalTransition, Job, JobState, Listing, Offer, Sweep, Timestamp,
+    WorkerInfo,
+};
 use crate::race::Look;
 use proto::data::{Dataset, Inventory};
 use proto::ids::{JobId, SplitHash, WorkerId};
