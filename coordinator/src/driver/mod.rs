@@ -17,8 +17,9 @@ pub use self::core::{Core, Keeper, Written};
 pub use handle::{Handle, Refusal, Reply, Request, Submission};
 pub use replay::restore;
 
-use crate::scheduler::{Fact, Limits, Record, State, Timestamp};
+use crate::scheduler::{Fact, Grade, Limits, Record, State, Timestamp};
 use crate::store::{Reader, Store, StoreError};
+use proto::ids::JobId;
 use proto::status::Status;
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -98,6 +99,10 @@ impl Keeper for Disk {
 
     fn restore(&self, now: Timestamp, limits: &Limits, nonce: u128) -> Result<State, StoreError> {
         restore(&self.reader, now, limits.clone(), nonce)
+    }
+
+    fn grade(&self, job: JobId) -> Result<Option<Grade>, StoreError> {
+        Ok(self.reader.result(job)?.map(|stored| Grade::from(&stored.result)))
     }
 
     fn check_epoch(&self) -> Result<(), StoreError> {

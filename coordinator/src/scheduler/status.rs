@@ -113,6 +113,7 @@ impl State {
             .chain(unknown)
             .map(|id| {
                 let known = self.workers.get(id);
+                let mismatch = known.and_then(|worker| self.mismatch(worker));
                 let notices = known.into_iter().flat_map(|worker| {
                     self.served().filter(|sweep| !sweep.is_ended()).filter_map(|sweep| {
                         match worker.offers.get(&sweep.plan.dataset)? {
@@ -134,7 +135,7 @@ impl State {
                         .flatten()
                         .filter_map(|job| self.running_job(*job))
                         .collect(),
-                    notices: self.quarantine_notice(*id).into_iter().chain(notices).collect(),
+                    notices: self.quarantine_notice(*id).into_iter().chain(mismatch).chain(notices).collect(),
                     connected: known.is_some(),
                     quarantined: self.is_quarantined(*id),
                     silent: known.is_some_and(|worker| worker.silent),
