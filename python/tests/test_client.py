@@ -2,12 +2,14 @@
 
 import json
 import re
+import urllib.parse
+import urllib.request
 from pathlib import Path
 
 import pytest
 
 import splitsweep
-from conftest import PROGRAMS, ROOT, SWEEP, Lab
+from conftest import PROGRAMS, ROOT, SWEEP, Lab, end
 from splitsweep.wire import job_pb2, sweeps_pb2
 
 KINDS = ["candidates", "jobs", "measurements", "pairs", "ranks", "effects", "variance", "cases"]
@@ -47,13 +49,30 @@ def test_other_metrics_are_those_of_the_command(lab, coordinator):
     same(coordinator.candidates("lesions", ["iou", "dice"]), printed)
 
 
+def shows(page, table):
+    """Whether a page has the mean and the deviation of each candidate as people see them, in one line of its table."""
+    lines = [re.sub(r"<[^>]+>", " ", line) for line in re.findall(r"<tr.*?</tr>", page, re.DOTALL)]
+    for row in table:
+        mean, sd = (f"{row[name]:.3f}" for name in ("mean", "sd"))
+        assert any(re.search(rf"{re.escape(mean)}.*{re.escape(sd)}", line, re.DOTALL) for line in lines), (row, lines)
+
+
 def test_the_report_has_the_same_numbers(lab, coordinator):
-    """Means and deviations, as people see them, of each candidate's line in the report's table."""
     lab.run("report", "--out", "report", "--replace")
-    page = (lab.folder / "report/report.html").read_text()
-    text = re.sub(r"<[^>]+>", " ", page)
-    for row in coordinator.candidates():
-        assert f"{row['mean']:.3f}"[1:] in text or f"{row['mean']:.4f}"[1:] in text, row
+    shows((lab.folder / "report/report.html").read_text(), coordinator.candidates())
+
+
+def test_the_page_has_the_same_numbers(lab, coordinator):
+    process = lab.start("coordinator", "page", str(lab.store), "--page", "127.0.0.1:0")
+    try:
+        line = next(line for line in process.stderr if "live page: " in line)
+        browser = urllib.request.build_opener(urllib.request.HTTPCookieProcessor())
+        address = line.split("live page: ")[1].strip()
+        browser.open(address).read()  # the code in the address lets the browser in
+        overview = browser.open(urllib.parse.urljoin(address, "/sweep/lesions")).read().decode()
+        shows(overview, coordinator.candidates())
+    finally:
+        end(process)
 
 
 def test_frames_have_every_number(coordinator):
