@@ -15,6 +15,7 @@
 //!  tables     results, analysis -> tables -> text                   pure
 //!  report     results, analysis -> one page                         pure
 //!  text       numbers and plurals for people                        pure
+//!  telemetry  what the coordinator counts -> the text of /metrics
 //!  outlook    how sweeps and workers stand, in words                pure
 //!  analyst    store -> the table that somebody asks for
 //!  page       status, analyst -> the live page, for browsers on this machine
@@ -49,5 +50,6 @@ pub mod serve;
 pub mod stats;
 pub mod store;
 pub mod tables;
+pub mod telemetry;
 pub mod text;
 pub mod weights;

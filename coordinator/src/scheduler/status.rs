@@ -73,6 +73,13 @@ impl State {
         self.workers.get(&id).map_or_else(|| id.alias(), |worker| worker.info.name.to_string())
     }
 
+    /// The name of the sweep that a job of which something is known belongs to; of several the first.
+    #[must_use]
+    pub fn sweep_of(&self, job: JobId) -> Option<&str> {
+        let &(number, _) = self.jobs.get(&job)?.places.first()?;
+        Some(&self.sweeps.get(&number)?.plan.sweep)
+    }
+
     /// The name of the worker that runs a job.
     #[must_use]
     pub fn holder_name(&self, job: JobId) -> String {
