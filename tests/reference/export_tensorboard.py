@@ -7,7 +7,13 @@
 Without a program it is target/release/coordinator. A simulated sweep is run in a folder that goes afterwards.
 """
 
+import json
+import struct
+import subprocess
 import sys
+import time
+import urllib.parse
+import urllib.request
 from pathlib import Path
 
 from export_sweep import printed, simulated
@@ -32,6 +38,11 @@ def record():
     print(file.hex())
 
 
+def rounded(number):
+    """A number in the 32 bits that TensorBoard's fast loader wants."""
+    return struct.unpack("<f", struct.pack("<f", number))[0]
+
+
 def scalars(runs, run, tag):
     return {event.step: tensor_util.make_ndarray(event.tensor_proto).item() for event in runs.Tensors(run, tag)}
 
@@ -46,7 +57,7 @@ def main():
         runs.Reload()
         jobs = {row["job"]: row for row in printed(command, "jobs")}
         run_of = {
-            job: f"{row['architecture']} {row['loss']} learning_rate={row['learning_rate']}/split-{row['split_seed']:02}"
+            job: f"{row['architecture']} learning_rate={row['learning_rate']}/split-{row['split_seed']:02}"
             for job, row in jobs.items()
         }
         assert set(runs.Runs()) == {".", *run_of.values()}, set(runs.Runs())
@@ -54,12 +65,12 @@ def main():
         for row in printed(command, "measurements"):
             for column in [column for column in row if column.startswith("val_") or column == "train_loss"]:
                 found = scalars(runs, run_of[row["job"]], f"epoch/{column}")[row["epoch"]]
-                assert found == row[column], (row, column, found)
+                assert found == rounded(row[column]), (row, column, found)
                 compared += 1
         for job, row in jobs.items():
             for column in [column for column in row if column.startswith(("val_", "test_")) and row[column] is not None]:
                 found = scalars(runs, run_of[job], f"result/{column}")
-                assert found == {row["best_epoch"] or row["epochs"]: row[column]}, (row, column, found)
+                assert found == {row["best_epoch"] or row["epochs"]: rounded(row[column])}, (row, column, found)
                 compared += 1
             content = runs.SummaryMetadata(run_of[job], metadata.SESSION_START_INFO_TAG).plugin_data.content
             start = metadata.parse_session_start_info_plugin_data(content)
@@ -71,9 +82,32 @@ def main():
         content = runs.SummaryMetadata(".", metadata.EXPERIMENT_TAG).plugin_data.content
         experiment = metadata.parse_experiment_plugin_data(content)
         assert [info.name for info in experiment.hparam_infos] == ["architecture", "loss", "learning_rate"], experiment
+        check_server(folder / "runs", jobs, run_of)
         groups = hparams_page(runs, folder / "runs")
         assert groups == 4, groups
-        print(f"{len(jobs)} runs, {compared} numbers are those of the tables, bit for bit; the HParams page has {groups} session groups")
+        print(f"{len(jobs)} runs, {compared} numbers are those of the tables in 32 bits, bit for bit; the HParams page has {groups} session groups")
+
+
+def check_server(folder, jobs, run_of):
+    """What `tensorboard` itself serves, with its fast loader."""
+    command = [sys.executable, "-m", "tensorboard.main", "--logdir", folder, "--port", "6123", "--load_fast", "true"]
+    server = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        for job, row in jobs.items():
+            query = urllib.parse.urlencode({"tag": "result/test_iou", "run": run_of[job]})
+            for _ in range(300):  # until it has read all files
+                try:
+                    url = f"http://127.0.0.1:6123/data/plugin/scalars/scalars?{query}"
+                    points = json.loads(urllib.request.urlopen(url).read())
+                    if points:
+                        break
+                except OSError:
+                    pass
+                time.sleep(0.2)
+            assert [number for _, _, number in points] == [rounded(row["test_iou"])], points
+    finally:
+        server.terminate()
+        server.wait()
 
 
 def hparams_page(runs, folder):

@@ -9,7 +9,7 @@ use serde::Serialize;
 
 /// The tag with the sweep's name: by it, an export finds what an earlier one has logged.
 pub const SWEEP_TAG: &str = "splitsweep.sweep";
-/// The tag with the id of a child's job, and with the name of a parent's candidate.
+/// The tag with the id of a child's job, and with the settings of a parent's candidate.
 pub const KEY_TAGS: [&str; 2] = ["splitsweep.job", "splitsweep.candidate"];
 /// The tag with the hash of all that was logged to a run; it comes last.
 pub const CONTENT_TAG: &str = "splitsweep.content";
@@ -109,10 +109,13 @@ fn parent(runs: &Runs, jobs: &[Run], means: Vec<(String, f64)>) -> Logged {
         (false, 0) => "FAILED",
         (false, _) => "RUNNING",
     };
+    let params = jobs.first().map(|run| settings(runs, run)).unwrap_or_default();
+    // its name changes when the grid is extended
+    let key: Vec<_> = params.iter().map(|param| format!("{}={}", param.key, param.value)).collect();
     Logged {
-        key: Pair::new(KEY_TAGS[1], &*name),
+        key: Pair::new(KEY_TAGS[1], key.join(", ")),
         tags: vec![Pair::new(SWEEP_TAG, &*runs.sweep)],
-        params: jobs.first().map(|run| settings(runs, run)).unwrap_or_default(),
+        params,
         metrics: means.into_iter().map(metric).collect(),
         name,
         status,

@@ -31,7 +31,7 @@ pub struct Runs {
 pub struct Run {
     /// Its id.
     pub job: String,
-    /// The name of its candidate: the values of all axes.
+    /// The name of its candidate: the values of the axes that tell candidates apart.
     pub candidate: String,
     /// The name of its replicate among those of its candidate: `split-07`.
     pub replicate: String,
@@ -166,10 +166,9 @@ impl Runs {
             let job = row.text("job")?;
             let settings = row.before(SEEDS[0]);
             axes = settings.iter().map(|(axis, _)| axis.clone()).collect();
-            let candidate = candidate(&settings, &sweep);
             let seeds = SEEDS.iter().map(|name| Ok(((*name).to_owned(), row.integer(name)?)));
             runs.push(Run {
-                candidate,
+                candidate: String::new(),
                 replicate: String::new(),
                 settings: settings.into_iter().map(|(_, value)| value).collect(),
                 seeds: seeds.collect::<Result<_, NotUnderstood>>()?,
@@ -182,6 +181,7 @@ impl Runs {
                 job,
             });
         }
+        name_candidates(&sweep, &axes, &mut runs);
         name_replicates(&mut runs);
         Ok(Self { sweep, axes, runs })
     }
@@ -206,15 +206,19 @@ impl Runs {
     }
 }
 
-/// The name of a candidate: names as they are, numbers with their axis.
-fn candidate(settings: &[(String, Value)], sweep: &str) -> String {
-    let words = settings.iter().filter_map(|(axis, value)| match value {
-        Value::Null => None,
-        Value::String(text) => Some(text.clone()),
-        number => Some(format!("{axis}={number}")),
-    });
-    let words: Vec<_> = words.collect();
-    if words.is_empty() { sweep.to_owned() } else { words.join(" ") }
+/// Names candidates by the axes that tell them apart: names as they are, numbers with their axis.
+fn name_candidates(sweep: &str, axes: &[String], runs: &mut [Run]) {
+    let differs = |axis: usize| runs.windows(2).any(|pair| pair[0].settings.get(axis) != pair[1].settings.get(axis));
+    let telling: Vec<usize> = (0..axes.len()).filter(|axis| differs(*axis)).collect();
+    for run in runs {
+        let words = telling.iter().filter_map(|axis| match run.settings.get(*axis)? {
+            Value::Null => None,
+            Value::String(text) => Some(text.clone()),
+            number => Some(format!("{}={number}", axes[*axis])),
+        });
+        let words: Vec<_> = words.collect();
+        run.candidate = if words.is_empty() { sweep.to_owned() } else { words.join(" ") };
+    }
 }
 
 /// A setting or a fact as a text; nothing for none.
@@ -272,6 +276,8 @@ mod tests {
 {"job":"a","loss":"bce","learning_rate":0.01,"split_seed":3,"init_seed":1,"order_seed":1,"state":"succeeded","best_epoch":2,
  "val_iou":0.5,"test_iou":0.25,"test_loss":null,"train_seconds":1.5,"device":"cpu"},
 {"job":"b","loss":"bce","learning_rate":0.01,"split_seed":3,"init_seed":2,"order_seed":2,"state":"failed","best_epoch":null,
+ "val_iou":null,"test_iou":null,"test_loss":null,"train_seconds":null,"device":null},
+{"job":"c","loss":"bce","learning_rate":0.1,"split_seed":3,"init_seed":1,"order_seed":1,"state":"queued","best_epoch":null,
  "val_iou":null,"test_iou":null,"test_loss":null,"train_seconds":null,"device":null}]}"#;
 
     fn measured(attempt: u64, epoch: u64, iou: f64) -> String {
@@ -291,8 +297,8 @@ mod tests {
         assert_eq!(ious, [(1, 0.3), (2, 0.4)]);
         assert_eq!(first.epochs[0].numbers.len(), 1, "a loss that is not finite is no number");
         assert_eq!(runs.axes, ["loss", "learning_rate"]);
-        assert_eq!((first.candidate.as_str(), runs.by_candidate().count()), ("bce learning_rate=0.01", 1));
-        let names: Vec<_> = runs.runs.iter().map(|run| run.replicate.as_str()).collect();
+        assert_eq!((first.candidate.as_str(), runs.by_candidate().count()), ("learning_rate=0.01", 2));
+        let names: Vec<_> = runs.runs[..2].iter().map(|run| run.replicate.as_str()).collect();
         assert_eq!(names, ["split-03-init-01-order-01", "split-03-init-02-order-02"], "one split, two trainings");
         assert_eq!(first.scores, [("val_iou".to_owned(), 0.5), ("test_iou".to_owned(), 0.25)]);
         assert_eq!(first.facts, [("device".to_owned(), Value::from("cpu"))]);

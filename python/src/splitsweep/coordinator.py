@@ -80,7 +80,7 @@ class Coordinator(Tables):
     def __init__(self, address: str, token_file: str | os.PathLike[str] | None = None) -> None:
         self.address = address
         self._channel, self._metadata = target.channel(address, token_file)
-        self._calls = SweepsStub(self._channel)
+        self._calls = SweepsStub(self._channel)  # type: ignore[no-untyped-call]
 
     def __enter__(self) -> "Coordinator":
         return self
@@ -167,7 +167,7 @@ class Coordinator(Tables):
             raise SplitsweepError(f"the coordinator at {self.address} refuses: {words}") from None
 
 
-def written(path: Path | None, content: bytes) -> list[Path]:
+def written(path: Path | None, content: bytearray) -> list[Path]:
     """Writes a file, which is whole or not there."""
     if path is None:
         return []

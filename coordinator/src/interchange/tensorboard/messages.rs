@@ -72,8 +72,8 @@ pub(super) struct Tensor {
     pub(super) dtype: i32,
     #[prost(message, optional, tag = "2")]
     pub(super) shape: Option<Shape>,
-    #[prost(double, repeated, tag = "6")]
-    pub(super) double_val: Vec<f64>,
+    #[prost(float, repeated, tag = "5")]
+    pub(super) float_val: Vec<f32>,
 }
 
 /// `tensorflow.TensorShapeProto` of a scalar: it has no dimensions
@@ -84,7 +84,7 @@ pub(super) struct Shape {}
 #[repr(i32)]
 pub(super) enum DataType {
     Invalid = 0,
-    Double = 2,
+    Float = 1,
 }
 
 /// `tensorflow.SummaryMetadata`

@@ -150,9 +150,9 @@ fn hparams(tag: &str, wall_time: f64, data: Data) -> Event {
     summary(wall_time, 0, vec![value])
 }
 
-/// In full precision: TensorBoard's own writer rounds to 32 bits.
+/// In 32 bits: TensorBoard's fast loader passes over scalars in others.
 fn tensor(number: f64) -> Tensor {
-    Tensor { dtype: DataType::Double.into(), shape: Some(Shape {}), double_val: vec![number] }
+    Tensor { dtype: DataType::Float.into(), shape: Some(Shape {}), float_val: vec![number as f32] }
 }
 
 fn metadata(plugin: &str, content: Vec<u8>, class: DataClass) -> Metadata {

@@ -9,6 +9,7 @@ use crate::cli::CliError;
 
 /// Write the results of a sweep for other programs
 #[derive(Debug, clap::Args)]
+#[command(after_help = "Example:\n  coordinator export bundle lesions --out lesions.zip")]
 pub struct Args {
     #[command(subcommand)]
     command: Command,

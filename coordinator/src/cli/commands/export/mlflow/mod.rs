@@ -29,9 +29,9 @@ const MAX_PAIRS: usize = 100;
 /// The tag by which MLflow knows a child's parent.
 const PARENT_TAG: &str = "mlflow.parentRunId";
 
-/// Log a sweep to a tracking server of MLflow: a run per candidate and, below it, a run per job. Repeating it doubles
-/// nothing.
-/// The token of MLFLOW_TRACKING_TOKEN is sent, if it is set
+/// Log a sweep to a tracking server of MLflow: a run per candidate and, below it, a run per job
+///
+/// Repeating it doubles nothing. The token of MLFLOW_TRACKING_TOKEN is sent, if it is set.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:\n  coordinator export mlflow lesions --uri http://127.0.0.1:5000")]
 pub(super) struct Args {

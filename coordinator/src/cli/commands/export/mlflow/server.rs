@@ -78,7 +78,7 @@ impl Server {
         &self.url
     }
 
-    /// Reads: `GET`, with parameters that need no escapes.
+    /// Reads: `GET`, with a parameter.
     ///
     /// # Errors
     /// If the server is not reached, or refuses.
