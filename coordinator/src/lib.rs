@@ -15,11 +15,13 @@
 //!  tables     results, analysis -> tables -> text                   pure
 //!  report     results, analysis -> one page                         pure
 //!  text       numbers and plurals for people                        pure
+//!  telemetry  what the coordinator counts -> the text of /metrics
 //!  outlook    how sweeps and workers stand, in words                pure
 //!  analyst    store -> the table that somebody asks for
 //!  page       status, analyst -> the live page, for browsers on this machine
 //!  screen     news, keys -> the full screen of a terminal            pure
 //!  publish    store -> the files of a report
+//!  interchange  what other programs take: a bundle to publish
 //!  weights    store -> the weights that jobs have kept
 //!  salvage    damaged store -> what is sound of it
 //!  merge      several stores -> one
@@ -33,6 +35,7 @@ pub mod analyst;
 pub mod cli;
 pub mod driver;
 pub mod identity;
+pub mod interchange;
 pub mod merge;
 pub mod outlook;
 pub mod page;
@@ -49,5 +52,6 @@ pub mod serve;
 pub mod stats;
 pub mod store;
 pub mod tables;
+pub mod telemetry;
 pub mod text;
 pub mod weights;

@@ -2,8 +2,8 @@
 
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use coordinator::cli::commands::{
-    analyze, cancel, certs, delete, job, jobs, log, page, plan, report, retry, run, serve, status, store, submit,
-    tables, watch, weights,
+    analyze, cancel, certs, delete, export, job, jobs, log, page, plan, report, retry, run, serve, status, store,
+    submit, tables, watch, weights,
 };
 use coordinator::cli::progress::Log;
 use coordinator::cli::{CliError, exit};
@@ -48,6 +48,7 @@ enum Command {
     Report(report::Args),
     Page(page::Args),
     Weights(weights::Args),
+    Export(export::Args),
     Analyze(analyze::Args),
     Store(store::Args),
     Certs(certs::Args),
@@ -59,7 +60,7 @@ enum Command {
 const GROUPS: &[(&str, &[&str])] = &[
     ("Run sweeps", &["plan", "submit", "serve", "cancel", "retry", "delete"]),
     ("See how they stand", &["status", "watch", "page", "jobs", "job", "log"]),
-    ("See what comes of them", &["tables", "report", "weights", "analyze"]),
+    ("See what comes of them", &["tables", "report", "export", "weights", "analyze"]),
     ("Look after stores and hosts", &["store", "certs"]),
     ("Shell", &["completions", "man", "help"]),
 ];
@@ -122,6 +123,7 @@ async fn dispatch(cli: Cli) -> Result<u8, CliError> {
         Some(Command::Report(args)) => report::run(args).await?,
         Some(Command::Page(args)) => page::run(args).await?,
         Some(Command::Weights(args)) => weights::run(args).await?,
+        Some(Command::Export(args)) => export::run(args).await?,
         Some(Command::Analyze(args)) => analyze::run(&args)?,
         Some(Command::Certs(args)) => certs::run(args)?,
         Some(Command::Store(args)) => return store::run(args),

@@ -1,8 +1,9 @@
 //! The report of a sweep as files: a store's results, the page made of them, its figures and tables. Whoever asks writes the files.
 
+use crate::analysis::answer::answer;
 use crate::plan;
 use crate::report::{FIGURES, Lineup, Material, Provenance, report};
-use crate::results::{self, JobError, ResultsError, SweepHead};
+use crate::results::{self, JobError, ResultsError, RowState, SweepHead, SweepResults};
 use crate::store::{Reader, StoreError};
 use crate::tables::export::{Format, render};
 use crate::tables::table::Table;
@@ -10,6 +11,8 @@ use crate::tables::{self, Analysed};
 use proto::data::{Dataset, Format as DataFormat};
 use proto::ids::JobId;
 use proto::spec::{Metric, Trainer};
+use serde_json::{Map, Value, json};
+use std::collections::BTreeSet;
 use std::io;
 use std::path::Path;
 
@@ -19,6 +22,10 @@ pub const PAGE: &str = "report.html";
 pub const SWEEP_FILE: &str = "sweep.yaml";
 /// The folders beside it.
 pub const PARTS: [&str; 2] = ["figures", "tables"];
+/// What a bundle has besides: the sweep file with every default filled in, and facts about the sweep.
+pub const RESOLVED_FILE: &str = "resolved.yaml";
+/// The facts about a sweep, as JSON.
+pub const ABOUT: &str = "about.json";
 /// More files no report has.
 pub const MAX_FILES: usize = 100;
 /// The tables that a report may have.
@@ -39,6 +46,8 @@ pub struct Asked {
     pub source: String,
     /// The folder of the report, as a shell takes it.
     pub out: String,
+    /// Also what a bundle has besides: each table as JSON, [`RESOLVED_FILE`] and [`ABOUT`].
+    pub for_bundle: bool,
 }
 
 /// Why there is no report.
@@ -61,7 +70,8 @@ impl From<StoreError> for PublishError {
     }
 }
 
-/// Calls `each` with the sweep's name, the name of a file and its content, for every file of the report; the page comes last.
+/// Calls `each` with the sweep's name, the name of a file and its content, for every file of the report; the page comes last of those that
+/// every report has, and then what a bundle has besides.
 ///
 /// # Errors
 /// If there is no such sweep, its rows cannot be read, or `each` fails.
@@ -77,16 +87,17 @@ pub fn files<E: From<PublishError>>(
     let sweep = results.head.sweep.clone();
     let mut each = |file: &str, bytes: &[u8]| each(&sweep, file, bytes);
     let analysed = Analysed::of(&results);
+    let sentences = answer(&analysed.analysis).sentences();
     let mut written = Vec::new();
     let makers =
         [tables::candidates, tables::pairs, tables::ranks, tables::effects, tables::variance, tables::detectable];
     // one at a time: that of the pairs may be long
     for make in makers {
-        written.extend(write_table(&make(&analysed), &mut each)?);
+        written.extend(write_table(&make(&analysed), asked.for_bundle, &mut each)?);
     }
-    written.extend(write_table(&tables::jobs(&results), &mut each)?);
+    written.extend(write_table(&tables::jobs(&results), asked.for_bundle, &mut each)?);
     if !results.looks.is_empty() {
-        written.extend(write_table(&tables::looks(&results), &mut each)?);
+        written.extend(write_table(&tables::looks(&results), asked.for_bundle, &mut each)?);
     }
     let lineup = Lineup::new(&analysed.observations, &analysed.analysis);
     let (shown, pictured) = (lineup.shown(), lineup.pictured());
@@ -109,11 +120,46 @@ pub fn files<E: From<PublishError>>(
     }
     each(SWEEP_FILE, provenance.file.as_bytes())?;
     // last, so that what it links to is there
-    each(PAGE, made.page.as_bytes())
+    each(PAGE, made.page.as_bytes())?;
+    if asked.for_bundle {
+        each(RESOLVED_FILE, provenance.resolved.as_bytes())?;
+        let about = about(reader, &results, &provenance, sentences)?;
+        each(ABOUT, format!("{about:#}\n").as_bytes())?;
+    }
+    Ok(())
+}
+
+/// Facts about a sweep, for programs: what was run on what data by which version, and what was found.
+fn about(
+    reader: &Reader,
+    results: &SweepResults,
+    provenance: &Provenance,
+    sentences: Vec<String>,
+) -> Result<Value, PublishError> {
+    let (head, dataset) = (&results.head, results::dataset(reader, &results.head.sweep)?);
+    let count = |state: RowState| results.jobs.iter().filter(|job| job.state == state).count();
+    let jobs: Map<String, Value> =
+        RowState::ALL.iter().map(|state| (state.name().to_owned(), count(*state).into())).collect();
+    let scored = results.jobs.iter().filter_map(|job| job.result.as_ref());
+    let devices: BTreeSet<&str> = scored.map(|scored| scored.result.device.as_str()).collect();
+    let content = head.content.map(|content| content.to_string());
+    Ok(json!({
+        "schema": "splitsweep.about/1",
+        "sweep": head.sweep,
+        "submitted": provenance.submitted,
+        "trainer": head.trainer.name(),
+        "data": {"name": dataset.name, "format": dataset.format.name(), "content": content, "cases": head.cases},
+        "jobs": jobs,
+        "candidates": head.candidates.len(),
+        "replicates": head.replicates.len(),
+        "devices": devices,
+        "versions": {"splitsweep": provenance.version, "protocol": proto::PROTOCOL},
+        "answer": sentences,
+    }))
 }
 
 /// Where the numbers come from.
-fn provenance(reader: &Reader, results: &results::SweepResults, asked: &Asked) -> Result<Provenance, PublishError> {
+fn provenance(reader: &Reader, results: &SweepResults, asked: &Asked) -> Result<Provenance, PublishError> {
     let head = &results.head;
     let submission = reader.submission(&head.sweep)?;
     let first = results.jobs.first().filter(|_| head.trainer == Trainer::Candle);
@@ -161,17 +207,15 @@ fn commands(asked: &Asked, head: &SweepHead, dataset: &Dataset, first: Option<Jo
 /// Writes a table; the names of its files, with its title.
 fn write_table<E: From<PublishError>>(
     table: &Table,
+    for_bundle: bool,
     each: &mut impl FnMut(&str, &[u8]) -> Result<(), E>,
 ) -> Result<Vec<(String, String)>, E> {
-    let formats = if table.rows.len() <= MAX_PRINTED {
-        &[(Format::Csv, "csv"), (Format::Latex, "tex")][..]
-    } else {
-        &[(Format::Csv, "csv")]
-    };
+    let is_printed = table.rows.len() <= MAX_PRINTED;
+    let formats = [(Format::Csv, "csv", true), (Format::Json, "json", for_bundle), (Format::Latex, "tex", is_printed)];
     let mut files = Vec::new();
-    for (format, ending) in formats {
+    for (format, ending, _) in formats.into_iter().filter(|(.., is_written)| *is_written) {
         let name = format!("tables/{}.{ending}", table.rows_name);
-        each(&name, &render(table, *format).map_err(PublishError::from)?)?;
+        each(&name, &render(table, format).map_err(PublishError::from)?)?;
         files.push((name, table.title.clone()));
     }
     Ok(files)

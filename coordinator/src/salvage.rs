@@ -7,12 +7,13 @@
 
 use crate::driver::restore;
 use crate::rebuild::{self, Rebuilt};
-use crate::scheduler::{Fact, Grade, JobState, Limits, State, Timestamp};
+use crate::scheduler::{Fact, Grade, Limits, State, Timestamp};
 use crate::store::{Reader, StoreError, hold};
 use proto::ids::JobId;
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::fs::{self, OpenOptions};
 use std::io::{self, Read};
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
 /// What a store holds, and what is wrong with it.
@@ -58,19 +59,31 @@ pub fn check(path: &Path, mut says: impl FnMut(&str)) -> Result<Checked, StoreEr
     match restore(&reader, Timestamp(0), Limits::default(), 0) {
         Ok(state) => {
             checked.is_empty = state.sweeps().next().is_none();
-            compare(&reader, &state, &mut checked);
+            compare(&reader, &state, &grades(&reader)?, &mut checked);
         }
         Err(error) => checked.findings.push(cause(&error)),
     }
     Ok(checked)
 }
 
+/// What the results of jobs are worth, as the facts tell.
+fn grades(reader: &Reader) -> Result<HashMap<JobId, Grade>, StoreError> {
+    let mut grades = HashMap::new();
+    reader.facts(|_, fact| {
+        if let Fact::Succeeded { job, grade: Some(grade), .. } = fact {
+            grades.insert(job, grade);
+        }
+        ControlFlow::Continue(())
+    })?;
+    Ok(grades)
+}
+
 /// Whether each job that succeeded has the result that its fact tells of, and each result a fact.
-fn compare(reader: &Reader, state: &State, checked: &mut Checked) {
+fn compare(reader: &Reader, state: &State, grades: &HashMap<JobId, Grade>, checked: &mut Checked) {
     for job in jobs(state) {
-        let known = state.job(job).filter(|job| job.state == JobState::Succeeded);
+        let known = state.has_succeeded(&job).then(|| grades.get(&job).copied());
         match (known, reader.result(job)) {
-            (Some(known), Ok(Some(stored))) if known.grade == Some(Grade::from(&stored.result)) => checked.results += 1,
+            (Some(known), Ok(Some(stored))) if known == Some(Grade::from(&stored.result)) => checked.results += 1,
             (Some(_), Ok(Some(_))) => {
                 checked.findings.push(format!("results, job {job}: its fact tells of other scores"))
             }

@@ -133,6 +133,6 @@ fn a_key_that_cannot_be_read_leaves_nothing_behind() {
         assert!(refused.stderr.contains(words), "{}", refused.stderr);
     }
     let refused = lab.run(["serve", "--webhook", "ftp://chat.example/x"]).expect(2);
-    assert!(refused.stderr.contains("expected http:// or https://"), "{}", refused.stderr);
+    assert!(refused.stderr.contains("expected http:// or https://, and a host"), "{}", refused.stderr);
     assert!(!lab.store().exists());
 }

@@ -56,12 +56,16 @@ fn a_race_shows_whom_it_dropped_and_is_complete() {
     // the same command again trains nothing and shows the same
     let granted = lab.history().granted().len();
     let again = lab.sweep(&arguments).process.wait().expect(0);
-    assert_eq!((again.stdout, lab.rows("looks")), (ended.stdout, looks));
+    assert_eq!((&again.stdout, &lab.rows("looks")), (&ended.stdout, &looks));
     assert_eq!(lab.history().granted().len(), granted);
     // without the race what was dropped is trained
     lab.write(&sweep("race: none"));
     lab.sweep(&arguments).process.wait().expect(0);
     lab.check_complete(32);
+    // a race over results that are there already takes the same looks
+    lab.write(&sweep(RACE));
+    let raced = lab.sweep(&arguments).process.wait().expect(0);
+    assert_eq!((raced.stdout, lab.rows("looks")), (ended.stdout, looks));
 }
 
 #[test]

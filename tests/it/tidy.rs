@@ -123,6 +123,14 @@ fn the_page_reads_what_others_publish() {
     assert_knows_not(&screen, &makers);
     assert_knows_not(&screen, &["tonic", "proto::wire", "rusqlite", "crossterm", "crate::analyst", "crate::page"]);
     assert_knows_not(&screen, &outside);
+    assert_knows_not(
+        &["coordinator/src/interchange"],
+        &["tokio", "tonic", "ureq", "std::fs", "std::net", "SystemTime", "proto::wire"],
+    );
+    assert_knows_not(
+        &["coordinator/src/interchange"],
+        &["crate::store", "crate::driver", "crate::analyst", "crate::cli"],
+    );
     assert_knows_not(&["coordinator/src/outlook.rs"], &["tokio", "crate::cli", "crate::page", "crate::scheduler"]);
 }
 
@@ -205,7 +213,7 @@ fn nothing_unwraps_outside_of_tests() {
 fn files_that_the_documents_name_are_there() {
     for document in ["README.md", "ARCHITECTURE.md", "configs/README.md", "deploy/README.md"] {
         let text = fs::read_to_string(root().join(document)).unwrap();
-        let folders = ["configs/", "coordinator/", "worker/", "proto/", "tests/", "deploy/"];
+        let folders = ["configs/", "coordinator/", "worker/", "proto/", "python/", "tests/", "deploy/"];
         let words = text
             .split(|c: char| c.is_whitespace() || "`()[],;*".contains(c))
             .map(|word| word.trim_end_matches(['.', ':']));

@@ -1,7 +1,7 @@
 //! A model of the store: keeps each transaction whole or not at all, and may refuse, not confirm, or be gone.
 
 use coordinator::driver::Keeper;
-use coordinator::scheduler::{Fact, Limits, Record, State, Timestamp};
+use coordinator::scheduler::{Fact, Grade, Limits, Record, State, Timestamp};
 use coordinator::store::StoreError;
 use proto::ids::{Attempt, JobId, WorkerId};
 use std::cell::RefCell;
@@ -170,6 +170,16 @@ impl Keeper for OpenedDisk {
             })?;
         }
         Ok(state)
+    }
+
+    fn grade(&self, of: JobId) -> Result<Option<Grade>, StoreError> {
+        let disk = self.disk.borrow();
+        let facts = disk.facts.iter().rev().map(|fact| serde_json::from_str(fact).unwrap());
+        let mut grades = facts.filter_map(|fact| match fact {
+            Fact::Succeeded { job, grade, .. } if job == of => grade,
+            _ => None,
+        });
+        Ok(grades.next())
     }
 
     fn check_epoch(&self) -> Result<(), StoreError> {

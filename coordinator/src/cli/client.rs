@@ -1,6 +1,7 @@
 //! Where a command looks: a running coordinator, or a store.
 
 use super::CliError;
+use crate::publish::quoted;
 use crate::results::{self, NoSweep};
 use crate::store::Reader;
 use proto::bearer::Bearer;
@@ -53,6 +54,17 @@ pub enum Found {
     Store(PathBuf),
     /// A running coordinator.
     Coordinator(Box<Coordinator>),
+}
+
+impl Found {
+    /// The options that name it, as a shell takes them.
+    #[must_use]
+    pub fn named(&self) -> String {
+        match self {
+            Self::Store(store) => format!("--store {}", quoted(store)),
+            Self::Coordinator(coordinator) => format!("--coordinator {}", quoted(Path::new(coordinator.url()))),
+        }
+    }
 }
 
 /// A running coordinator.

@@ -5,6 +5,7 @@ use crate::analysis::observations::from_csv::ImportError;
 use crate::analyst::TableError;
 use crate::driver::Refusal;
 use crate::identity::IdentityError;
+use crate::interchange::bundle::BundleError;
 use crate::merge::MergeError;
 use crate::publish::PublishError;
 use crate::results::{JobError, NoSweep, ResultsError};
@@ -151,6 +152,15 @@ pub enum CliError {
     /// There is no report.
     #[error(transparent)]
     Publish(#[from] PublishError),
+    /// Files are to be written among others.
+    #[error("{path} is not empty: choose another folder with --out, or give --replace if it holds an earlier export", path = .path.display())]
+    NotEmpty {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// There is no bundle.
+    #[error(transparent)]
+    Bundle(#[from] BundleError),
     /// A report is to be written into a file.
     #[error("{path} is not a folder: choose another with --out", path = .path.display())]
     NotAFolder {
@@ -283,6 +293,7 @@ impl CliError {
             | Self::Weights(_)
             | Self::NotAFolder { .. }
             | Self::Pages(_)
+            | Self::NotEmpty { .. }
             | Self::LocalWorker
             | Self::Import { .. }
             | Self::Usage(_)
@@ -295,8 +306,8 @@ impl CliError {
             | Self::Declined
             | Self::Table(TableError::EveryMetric(_) | TableError::Shape(_)) => exit::USERS_MISTAKE,
             Self::Interrupted => exit::INTERRUPTED,
-            Self::NotReached(_) => exit::NOT_REACHED,
-            Self::Driver(_) | Self::Table(_) | Self::Output(_) | Self::Internal(_) => exit::INTERNAL,
+            Self::NotReached(_) | Self::Bundle(BundleError::About) => exit::NOT_REACHED,
+            Self::Driver(_) | Self::Table(_) | Self::Output(_) | Self::Internal(_) | Self::Bundle(_) => exit::INTERNAL,
         }
     }
 }

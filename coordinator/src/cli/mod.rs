@@ -5,12 +5,14 @@
 //!  beside it   what several of them share: where to look, how to start a coordinator and its workers, progress, output, errors
 //! ```
 
+pub mod ask;
 pub mod client;
 pub mod commands;
 pub mod confirm;
 pub mod error;
 mod full_screen;
 mod hooks;
+mod http;
 mod interrupt;
 pub mod local;
 pub mod offline;

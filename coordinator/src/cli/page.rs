@@ -3,7 +3,7 @@
 use super::CliError;
 use super::progress::Log;
 use crate::analyst::Analyst;
-use crate::page::{DEFAULT_ADDRESS, Keys, Page, Source};
+use crate::page::{DEFAULT_ADDRESS, Keys, Live, Page, Readers, Source};
 use proto::status::Status;
 use std::io::{ErrorKind, Write};
 use std::net::{Ipv4Addr, SocketAddr};
@@ -63,13 +63,13 @@ impl PageArgs {
     }
 }
 
-/// Serves the page, and says by which address a browser is let in; after each that was used, the next.
+/// Serves the page, and its metrics to `readers`; says by which address a browser is let in; after each that was used, the next.
 ///
 /// # Errors
 /// If the listener has no address.
-pub(super) fn serve((listener, keys): (TcpListener, Keys), source: Source) -> Result<Page, CliError> {
+pub(super) fn serve((listener, keys): (TcpListener, Keys), readers: Readers, source: Source) -> Result<Page, CliError> {
     let failed = |error| CliError::Internal(format!("the live page cannot be served: {error}"));
-    let page = Page::start(listener, keys, source).map_err(failed)?;
+    let page = Page::start(listener, keys, readers, source).map_err(failed)?;
     let mut links = page.links();
     say(&format!("live page: {}", *links.borrow_and_update()));
     tokio::spawn(async move {
@@ -85,9 +85,9 @@ pub(super) fn source(
     status: watch::Receiver<Arc<Status>>,
     analyst: &Arc<Mutex<Analyst>>,
     named: String,
-    is_live: bool,
+    live: Option<Live>,
 ) -> Source {
-    Source { status, analyst: Arc::clone(analyst), named, is_live }
+    Source { status, analyst: Arc::clone(analyst), named, live }
 }
 
 /// The option that names a store, as a shell takes it.

@@ -6,7 +6,7 @@ use super::page::{self, PageArgs};
 use super::protection::{Protection, ProtectionArgs};
 use crate::analyst::Analyst;
 use crate::driver::{self, Handle};
-use crate::page::Page;
+use crate::page::{Live, Page, Readers};
 use crate::scheduler::Limits;
 use crate::serve::{Settings, serve};
 use crate::store::{Store, StoreError};
@@ -124,9 +124,12 @@ impl Server {
         let (handle, driver) = driver::start(store, limits)?;
         let analyst = Arc::new(Mutex::new(Analyst::new(args.store.clone())));
         let named = format!("--coordinator {}", url(address, protection.is_tls()));
-        let page =
-            page.map(|page| page::serve(page, page::source(handle.status(), &analyst, named, true))).transpose()?;
         let (lease, store, guard) = (args.lease, args.store.clone(), protection.guard());
+        let readers = guard.clone();
+        let readers: Readers = Arc::new(move |headers| readers.lets_read(headers));
+        let live = Live { telemetry: handle.telemetry(), keeps: handle.keeps() };
+        let source = page::source(handle.status(), &analyst, named, Some(live));
+        let page = page.map(|page| page::serve(page, readers, source)).transpose()?;
         let settings = Settings { lease, store, artifacts, analyst, guard };
         let no_tls = |error| CliError::Internal(format!("no TLS with these certificates: {error}"));
         let services = tokio::spawn(serve(listener, handle.clone(), settings).map_err(no_tls)?);

@@ -9,8 +9,9 @@
 use super::TICK;
 use super::handle::{Refusal, Reply, Request, Submission};
 use super::news::News;
-use crate::scheduler::{Decision, Fact, Limits, Record, Rejection, State, Timestamp};
+use crate::scheduler::{Decision, Fact, Grade, Limits, Record, Rejection, State, Timestamp};
 use crate::store::StoreError;
+use proto::ids::JobId;
 use std::time::Duration;
 
 /// What keeps facts and records: the store, or a model of it.
@@ -26,6 +27,12 @@ pub trait Keeper {
     /// # Errors
     /// If they cannot be read.
     fn restore(&self, now: Timestamp, limits: &Limits, nonce: u128) -> Result<State, StoreError>;
+
+    /// What the result of a job is worth, if it has one.
+    ///
+    /// # Errors
+    /// If it cannot be read.
+    fn grade(&self, job: JobId) -> Result<Option<Grade>, StoreError>;
 
     /// Looks whether nobody else has taken it.
     ///
@@ -69,6 +76,16 @@ struct Batch {
     records: Vec<Record>,
     replies: Vec<Answer>,
     news: Vec<News>,
+}
+
+impl Batch {
+    /// What the result of a job is worth, if it is in the batch.
+    fn grade(&self, of: JobId) -> Option<Grade> {
+        self.facts.iter().find_map(|fact| match fact {
+            Fact::Succeeded { job, grade, .. } if *job == of => *grade,
+            _ => None,
+        })
+    }
 }
 
 /// A batch that was kept or refused.
@@ -318,6 +335,13 @@ impl<K: Keeper> Core<K> {
 
     /// Takes every look that is due.
     fn take_looks(&mut self, now: Timestamp) -> Result<(), StoreError> {
+        for job in self.state.take_ungraded() {
+            let grade = match self.batch.grade(job) {
+                None => self.keeper.grade(job)?,
+                grade => grade,
+            };
+            self.state.note_grade(job, grade.as_ref());
+        }
         loop {
             let decision = self.state.look_decision();
             if decision.facts.is_empty() {

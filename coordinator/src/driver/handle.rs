@@ -6,6 +6,7 @@ use crate::scheduler::{
     WorkerInfo,
 };
 use crate::store::StoreError;
+use crate::telemetry::Telemetry;
 use proto::ids::{ContentHash, WorkerId};
 use proto::status::Status;
 use std::sync::Arc;
@@ -78,6 +79,7 @@ pub struct Handle {
     pub(super) status: watch::Receiver<Arc<Status>>,
     pub(super) work: watch::Receiver<u64>,
     pub(super) keeps: watch::Receiver<bool>,
+    pub(super) telemetry: Arc<Telemetry>,
 }
 
 impl Handle {
@@ -173,6 +175,12 @@ impl Handle {
     #[must_use]
     pub fn keeps(&self) -> watch::Receiver<bool> {
         self.keeps.clone()
+    }
+
+    /// What the driver counts, and the services.
+    #[must_use]
+    pub fn telemetry(&self) -> Arc<Telemetry> {
+        Arc::clone(&self.telemetry)
     }
 
     /// Ends the driver once it has carried out what it was asked before.

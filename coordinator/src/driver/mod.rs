@@ -11,14 +11,18 @@
 mod core;
 mod handle;
 mod news;
+mod observer;
 mod replay;
 
 pub use self::core::{Core, Keeper, Written};
 pub use handle::{Handle, Refusal, Reply, Request, Submission};
 pub use replay::restore;
 
-use crate::scheduler::{Fact, Limits, Record, State, Timestamp};
+use crate::scheduler::{Fact, Grade, Limits, Record, State, Timestamp};
 use crate::store::{Reader, Store, StoreError};
+use crate::telemetry::Telemetry;
+use observer::Observer;
+use proto::ids::JobId;
 use proto::status::Status;
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -48,7 +52,9 @@ pub fn start(store: Store, limits: Limits) -> Result<(Handle, JoinHandle<Result<
     let (requests, inbox) = channel();
     let unchecked = (!store.is_checked()).then(|| store.reader()).transpose()?;
     let reader = store.reader()?;
-    let core = Core::new(Disk { store, reader }, limits, rand::random())?;
+    let telemetry = Arc::new(Telemetry::default());
+    let disk = Disk { store, reader, telemetry: Arc::clone(&telemetry) };
+    let core = Core::new(disk, limits, rand::random())?;
     if let Some(reader) = unchecked {
         check_beside(reader, requests.clone());
     }
@@ -64,6 +70,8 @@ pub fn start(store: Store, limits: Limits) -> Result<(Handle, JoinHandle<Result<
         inbox,
         started: Instant::now(),
         began_ms,
+        telemetry: Arc::clone(&telemetry),
+        observer: Observer::new(Arc::clone(&telemetry), began_ms),
         status: status_sender,
         view_published: Instant::now(),
         view_stale: false,
@@ -72,7 +80,7 @@ pub fn start(store: Store, limits: Limits) -> Result<(Handle, JoinHandle<Result<
         epochs: VecDeque::new(),
     };
     let thread = std::thread::spawn(move || driver.run());
-    Ok((Handle { requests, status, work, keeps }, thread))
+    Ok((Handle { requests, status, work, keeps, telemetry }, thread))
 }
 
 /// Looks through the pages of a large store while the driver works; damage ends it.
@@ -89,15 +97,26 @@ fn check_beside(reader: Reader, driver: Sender<Request>) {
 struct Disk {
     store: Store,
     reader: Reader,
+    telemetry: Arc<Telemetry>,
 }
 
 impl Keeper for Disk {
     fn append(&mut self, facts: &[Fact], records: &[Record]) -> Result<(), StoreError> {
-        self.store.append(facts, records)
+        let began = Instant::now();
+        let appended = self.store.append(facts, records);
+        match &appended {
+            Ok(()) => self.telemetry.committed(facts.iter().filter(|fact| fact.is_durable()).count(), began.elapsed()),
+            Err(_) => self.telemetry.refused(),
+        }
+        appended
     }
 
     fn restore(&self, now: Timestamp, limits: &Limits, nonce: u128) -> Result<State, StoreError> {
         restore(&self.reader, now, limits.clone(), nonce)
+    }
+
+    fn grade(&self, job: JobId) -> Result<Option<Grade>, StoreError> {
+        Ok(self.reader.result(job)?.map(|stored| Grade::from(&stored.result)))
     }
 
     fn check_epoch(&self) -> Result<(), StoreError> {
@@ -123,6 +142,8 @@ struct Driver {
     started: Instant,
     /// What the clock said then: milliseconds since 1970, UTC.
     began_ms: u64,
+    telemetry: Arc<Telemetry>,
+    observer: Observer,
     status: watch::Sender<Arc<Status>>,
     /// When the status was last published.
     view_published: Instant,
@@ -140,6 +161,7 @@ impl Driver {
         self.commit()?;
         loop {
             let (requests, stop) = self.wait()?;
+            self.telemetry.turn();
             for request in requests {
                 self.core.handle(self.now(), request)?;
             }
@@ -192,6 +214,9 @@ impl Driver {
     fn commit(&mut self) -> Result<(), StoreError> {
         let written = self.core.write(self.now())?;
         self.view_stale |= written.problem_changed;
+        if written.is_kept() {
+            self.observer.see(self.now(), self.core.state(), &written.facts);
+        }
         // publish before replying, so that a submitter never sees a stale status
         self.publish(&written.facts, &written.records);
         written.answer();

@@ -45,7 +45,7 @@ fn a_store_that_comes_back_is_known_to_work_though_nobody_writes() {
     let [path, away] = ["s.db", "away.db"].map(|name| folder.path().join(name));
     let store = Store::open(&path).unwrap();
     let reader = store.reader().unwrap();
-    let mut disk = Disk { store, reader };
+    let mut disk = Disk { store, reader, telemetry: Arc::default() };
     let written = || std::fs::metadata(folder.path().join("s.db-wal")).unwrap().len();
     let before = written();
     disk.probe().unwrap();

@@ -7,7 +7,10 @@
 //!
 //! Other users of the machine reach the port, and so does any site that a browser has open. So each request needs the cookie, which no
 //! other site can send; and a host's name that is not this machine's is refused, because a site may have pointed its own name here.
+//!
+//! Programs have no cookie: for the metrics the token of a reader does, and whoever asks whether the coordinator works needs nothing.
 
+use super::monitor::{HEALTH, METRICS, READY};
 use axum::extract::{Request, State};
 use axum::http::header::{
     CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, COOKIE, HOST, HeaderMap, HeaderName, LOCATION,
@@ -40,8 +43,14 @@ const HEADERS: [(HeaderName, &str); 5] = [
 /// What a browser without a cookie is told.
 const UNKNOWN: &str = "This browser is not let in: open the address that the program printed last after `live page:`. Each \
                        address lets one browser in.\n";
+/// What a program without a token is told.
+const NO_TOKEN: &str = "Metrics need the header `Authorization: Bearer TOKEN`, with the token of a reader (of the folder that the \
+                        coordinator was started with, reader.token, or of its --token-file).\n";
 /// A browser stays known for so long, seconds: 30 days.
 const COOKIE_LIFE: u32 = 30 * 86_400;
+
+/// Whether the headers of a request bear the token of somebody who may read how sweeps stand.
+pub type Readers = Arc<dyn Fn(&HeaderMap) -> bool + Send + Sync>;
 
 /// What lets a browser in for good.
 #[derive(Debug)]
@@ -100,6 +109,7 @@ fn is_same(given: &str, secret: &str) -> bool {
 pub(super) struct Access {
     address: SocketAddr,
     keys: Keys,
+    readers: Readers,
     /// The name of the cookie: pages of several programs may have one host name.
     cookie: String,
     /// What lets the next browser in.
@@ -109,11 +119,11 @@ pub(super) struct Access {
 
 impl Access {
     /// Access to the page at `address`, and the addresses that let browsers in, one after the other.
-    pub(super) fn new(address: SocketAddr, keys: Keys) -> (Self, watch::Receiver<String>) {
+    pub(super) fn new(address: SocketAddr, keys: Keys, readers: Readers) -> (Self, watch::Receiver<String>) {
         let code = random();
         let cookie = format!("splitsweep-{}", &blake3::hash(keys.0.reveal().as_bytes()).to_hex()[..12]);
         let (links, receiver) = watch::channel(link(address, &code));
-        (Self { address, keys, cookie, code: Mutex::new(code), links }, receiver)
+        (Self { address, keys, readers, cookie, code: Mutex::new(code), links }, receiver)
     }
 
     /// Takes a code, if it is the one; it is not valid again.
@@ -145,6 +155,13 @@ impl Access {
         if request.method() != Method::GET && request.method() != Method::HEAD {
             return Some(says(StatusCode::METHOD_NOT_ALLOWED, "The page is for reading only.\n"));
         }
+        let is_metrics = match request.uri().path() {
+            HEALTH | READY => return None,
+            path => path == METRICS,
+        };
+        if is_metrics && (self.readers)(request.headers()) {
+            return None;
+        }
         let query = request.uri().query().unwrap_or_default();
         let code = query.split('&').find_map(|part| part.strip_prefix("code="));
         match code {
@@ -152,7 +169,7 @@ impl Access {
             Some(_) if self.knows(request.headers()) => Some(self.welcome(false)),
             Some(code) if request.method() == Method::GET && self.takes(code) => Some(self.welcome(true)),
             _ if self.knows(request.headers()) => None,
-            _ => Some(says(StatusCode::UNAUTHORIZED, UNKNOWN)),
+            _ => Some(says(StatusCode::UNAUTHORIZED, if is_metrics { NO_TOKEN } else { UNKNOWN })),
         }
     }
 
@@ -209,11 +226,14 @@ mod tests {
 
     use super::*;
     use axum::body::Body;
+    use axum::http::header::AUTHORIZATION;
 
     const ADDRESS: &str = "127.0.0.1:7071";
 
     fn access() -> (Access, watch::Receiver<String>) {
-        Access::new(ADDRESS.parse().unwrap(), Keys::fresh())
+        let readers =
+            |headers: &HeaderMap| headers.get(AUTHORIZATION).is_some_and(|token| token == "Bearer of a reader");
+        Access::new(ADDRESS.parse().unwrap(), Keys::fresh(), Arc::new(readers))
     }
 
     fn request(uri: &str, host: &str, cookie: Option<&str>) -> Request {
@@ -251,6 +271,23 @@ mod tests {
         for wrong in ["", &cookie[..cookie.len() - 1], &format!("{cookie}0"), &cookie.replace("splitsweep", "x")] {
             assert_eq!(status(&access, &request("/", ADDRESS, Some(wrong))), 401, "{wrong}");
         }
+    }
+
+    #[test]
+    fn a_reader_s_token_is_for_the_metrics_only_and_probes_need_none() {
+        let (access, _links) = access();
+        let bearing = |uri, token: &'static str| {
+            let mut request = request(uri, ADDRESS, None);
+            request.headers_mut().insert(AUTHORIZATION, HeaderValue::from_static(token));
+            status(&access, &request)
+        };
+        assert_eq!(bearing("/metrics", "Bearer of a reader"), 200);
+        assert_eq!(bearing("/metrics", "Bearer of somebody else"), 401);
+        assert_eq!(bearing("/", "Bearer of a reader"), 401);
+        for (path, expected) in [("/metrics", 401), ("/metrics/", 401), ("/healthz", 200), ("/readyz", 200)] {
+            assert_eq!(status(&access, &request(path, ADDRESS, None)), expected, "{path}");
+        }
+        assert_eq!(status(&access, &request("/healthz", "evil.example", None)), 421);
     }
 
     #[test]

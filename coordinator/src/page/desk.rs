@@ -3,6 +3,7 @@
 
 use crate::analyst::{Analyst, Study, TableError};
 use crate::results::{JobError, ResultsError};
+use crate::telemetry::Telemetry;
 use axum::http::StatusCode;
 use proto::status::Status;
 use std::sync::Arc;
@@ -26,8 +27,17 @@ pub struct Source {
     pub analyst: Arc<Mutex<Analyst>>,
     /// The options that name where the results are, as a shell takes them: for commands that the page shows.
     pub named: String,
-    /// Whether a coordinator runs the sweeps, and knows what workers do.
-    pub is_live: bool,
+    /// The coordinator that runs the sweeps, if one does; only it knows what workers do.
+    pub live: Option<Live>,
+}
+
+/// A coordinator that runs.
+#[derive(Debug, Clone)]
+pub struct Live {
+    /// What it counts.
+    pub telemetry: Arc<Telemetry>,
+    /// Whether its store keeps what it is given; ends with its driver.
+    pub keeps: watch::Receiver<bool>,
 }
 
 /// What the views are made of.

@@ -1,5 +1,5 @@
-//! The live page: where sweeps and workers stand and what the results come to, for browsers on this machine. It reads what the driver
-//! publishes and what the analyst makes, and changes nothing.
+//! The live page: where sweeps and workers stand and what the results come to, for browsers on this machine; beside it what monitoring
+//! reads. It reads what the driver publishes and counts and what the analyst makes, and changes nothing.
 //!
 //! ```text
 //!  browser --GET--> access --> views <--desk-- status (the driver publishes), studies (the analyst makes, kept by version)
@@ -14,10 +14,11 @@ mod assets;
 mod desk;
 mod events;
 mod frame;
+mod monitor;
 mod views;
 
-pub use access::Keys;
-pub use desk::Source;
+pub use access::{Keys, Readers};
+pub use desk::{Live, Source};
 
 use access::Access;
 use axum::Router;
@@ -39,12 +40,12 @@ pub struct Page {
 }
 
 impl Page {
-    /// Serves the page on `listener` to browsers that show one of the `keys`.
+    /// Serves the page on `listener` to browsers that show one of the `keys`, and its metrics to `readers` too.
     ///
     /// # Errors
     /// If the listener has no address.
-    pub fn start(listener: TcpListener, keys: Keys, source: Source) -> io::Result<Self> {
-        let (access, links) = Access::new(listener.local_addr()?, keys);
+    pub fn start(listener: TcpListener, keys: Keys, readers: Readers, source: Source) -> io::Result<Self> {
+        let (access, links) = Access::new(listener.local_addr()?, keys, readers);
         let desk = Arc::new(Desk::new(source));
         let serving = tokio::spawn(axum::serve(listener, router(desk, Arc::new(access))).into_future());
         Ok(Self { links, serving })
@@ -75,6 +76,9 @@ fn router(desk: Arc<Desk>, access: Arc<Access>) -> Router {
         .route("/sweep/{sweep}/curves", get(views::curves))
         .route("/sweep/{sweep}/failures", get(views::failures))
         .route("/events", get(events::events))
+        .route(monitor::METRICS, get(monitor::metrics))
+        .route(monitor::HEALTH, get(monitor::health))
+        .route(monitor::READY, get(monitor::ready))
         .fallback(views::nothing)
         .with_state(desk)
         .route("/page.css", get(assets::css))

@@ -47,7 +47,7 @@ use super::simulation::Simulate;
 use super::stopping::StoppingSection;
 use super::{Artifacts, Plan, Stopping};
 use proto::data::Dataset;
-use proto::file::{FileKind, Mistake, Mistakes, Node, Section, SharedSections, check_norm, read};
+use proto::file::{FileKind, Mistake, Mistakes, Node, Section, SharedSections, check_choices, read};
 use proto::sizes::{Misfit, Sizes};
 use proto::spec::{JobSpec, Objective, Seeds, Simulation};
 
@@ -142,7 +142,7 @@ impl<'a> SweepFile<'a> {
 
         let base = shared.job();
         let (dataset, objective, base, points, seeds) = (shared.dataset?, shared.objective?, base?, points?, seeds?);
-        points.iter().try_for_each(|point| check_norm(&root, &axes.grid.template(point, &base)))?;
+        points.iter().try_for_each(|point| check_choices(&root, &axes.grid.template(point, &base)))?;
         let sizes = shared.split?.sizes;
         check_listed(&dataset.dataset, &seeds, replicates.as_ref())?;
         let stopping = match stopping? {

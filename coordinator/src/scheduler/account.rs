@@ -56,30 +56,36 @@ impl State {
             account.hidden = old.map_or(0, |old| old.counts.succeeded);
             return account;
         };
-        account.succeeded = shared(self.jobs.done_ids().map(|id| (id, ())), listing.sorted()).len() as u64;
+        let mut is_done = vec![false; listing.len()];
+        for (_, (), place) in shared(self.jobs.unlisted().map(|(id, _)| (id, ())), listing.sorted()) {
+            is_done[place as usize] = true;
+        }
         for (_, job, _) in shared(self.jobs.live().map(|(id, job)| (*id, job)), listing.sorted()) {
             *account.of(&job.state) += 1;
         }
+        let mut kept = 0;
         for sweep in self.sweeps.values() {
-            let listed = shared(sweep.jobs.sorted(), listing.sorted());
-            // what two sweeps list is known
-            let unknown = listed.iter().filter(|(id, ..)| !self.jobs.contains(id)).count() as u64;
+            let mut unknown = 0;
+            for (id, at, place) in shared(sweep.jobs.sorted(), listing.sorted()) {
+                let has_succeeded = sweep.done_at(at).is_some();
+                is_done[place as usize] |= has_succeeded;
+                // what two sweeps list is known
+                unknown += u64::from(!has_succeeded && self.jobs.get(&id).is_none());
+                let is_kept = || has_succeeded || self.jobs.has_succeeded(&id);
+                kept += u64::from(old.is_some_and(|old| old.number == sweep.number) && is_kept());
+            }
             *account.of(&sweep.unknown()) += unknown;
         }
+        account.succeeded += is_done.iter().filter(|is_done| **is_done).count() as u64;
         account.new = jobs - account.succeeded - account.retried - account.running - account.waiting;
-        account.hidden = old.map_or(0, |old| old.counts.succeeded - self.succeeded_in_both(old, &listing));
+        account.hidden = old.map_or(0, |old| old.counts.succeeded - kept);
         account
-    }
-
-    fn succeeded_in_both(&self, sweep: &Sweep, listing: &Listing) -> u64 {
-        let both = shared(sweep.jobs.sorted(), listing.sorted());
-        both.iter().filter(|(id, ..)| self.has_succeeded(id)).count() as u64
     }
 
     /// Whether a job has a result.
     #[must_use]
     pub fn has_succeeded(&self, id: &JobId) -> bool {
-        self.jobs.state(id) == Some(&JobState::Succeeded)
+        self.jobs.get(id).map_or_else(|| self.done(*id).is_some(), |job| job.state == JobState::Succeeded)
     }
 
     /// Somebody wants a sweep's failed and cancelled jobs tried again: its file, of that text, is submitted once more. The reply is the
@@ -122,9 +128,10 @@ impl State {
     /// The jobs of a sweep of which more is known, and that no other sweep lists.
     pub(super) fn jobs_only_of(&self, number: u64) -> Vec<JobId> {
         let Some(sweep) = self.sweeps.get(&number) else { return Vec::new() };
-        let is_known = |id: &&JobId| self.jobs.contains(id);
+        let is_known = |place: u32, id: &JobId| sweep.done_at(place).is_some() || self.jobs.get(id).is_some();
         let is_shared = |id: &JobId| self.places_of(*id).any(|(other, _)| other != number);
-        sweep.jobs.iter().filter(is_known).filter(|id| !is_shared(id)).copied().collect()
+        let known = (0..).zip(sweep.jobs.iter()).filter(|(place, id)| is_known(*place, id));
+        known.map(|(_, id)| *id).filter(|id| !is_shared(id)).collect()
     }
 }
 

@@ -7,7 +7,7 @@ use super::{
     Breach, Completed, Completion, Decision, Fact, Found, Grade, Grant, Job, JobState, Offer, Record, Rejection, State,
     Synchronization, Synchronized, Timestamp, WorkerInfo,
 };
-use proto::ids::{JobId, Lease, WorkerId};
+use proto::ids::{Attempt, JobId, Lease, WorkerId};
 use proto::measure::{FailureKind, Measurement, Outcome};
 use proto::spec::Trainer;
 use proto::text::{Line, Tail};
@@ -152,6 +152,7 @@ impl State {
         facts.extend(grants.iter().map(|grant| granted(grant, worker)));
         reply.grants.extend(grants);
         reply.notices.extend(self.quarantine_notice(worker));
+        reply.notices.extend(self.mismatch(entry));
         for sweep in self.served().filter(|sweep| !sweep.is_ended() && serves(entry, sweep)) {
             match (entry.offers.get(&sweep.plan.dataset), &sweep.inventory) {
                 (None, _) if sweep.trainer() == Trainer::Candle && !reply.wanted.contains(&sweep.plan.dataset) => {
@@ -180,7 +181,7 @@ impl State {
         let job = self.jobs.get(&lease.job);
         let is_result = matches!(outcome, Outcome::Succeeded(_));
         let is_late_result = is_result && job.is_some_and(|job| job.is_late(&lease, worker));
-        if self.jobs.ended(&lease.job) == Some((lease.attempt, lease.token)) && !is_late_result {
+        if self.has_ended(&lease) && !is_late_result {
             return Ok(Decision { facts, records, reply: Ok(Completed::Recorded(Vec::new())) });
         }
         match job {
@@ -267,6 +268,13 @@ impl State {
         let due = self.sweeps.values().filter_map(|sweep| Some((sweep, sweep.due_look(&self.jobs)?)));
         let facts = due.map(|(sweep, look)| Fact::Looked { sweep: sweep.plan.sweep.clone(), look }).collect();
         Decision { facts, records: Vec::new(), reply: () }
+    }
+
+    /// Whether a lease is the last one of its job that its holder ended.
+    fn has_ended(&self, lease: &Lease) -> bool {
+        let live = self.jobs.get(&lease.job).map(|job| job.ended);
+        let done = || self.done(lease.job).map(|fingerprint| (Attempt(1), fingerprint));
+        live.unwrap_or_else(done) == Some((lease.attempt, lease.token.into()))
     }
 
     fn worker(&self, worker: WorkerId) -> Result<&Worker, Rejection> {

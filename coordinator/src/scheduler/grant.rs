@@ -61,6 +61,17 @@ impl State {
 }
 
 impl State {
+    /// Why the worker has nothing to do while there is work of another kind only, for people.
+    pub(super) fn mismatch(&self, worker: &Worker) -> Option<String> {
+        let mut open = self.served().filter(|sweep| !sweep.is_ended()).peekable();
+        let name = &open.peek()?.plan.sweep;
+        let is_simulated = worker.info.simulated;
+        open.all(|sweep| !serves(worker, sweep)).then(|| match is_simulated {
+            true => format!("no jobs of sweep `{name}`: it is to be trained; start a worker without --simulate"),
+            false => format!("no jobs of sweep `{name}`: it is simulated; start a worker with --simulate"),
+        })
+    }
+
     /// Whether there is another worker that the job can be given to: one that it neither failed on nor is too large for.
     pub(super) fn suits_another(&self, now: Timestamp, worker: WorkerId, id: JobId) -> bool {
         let Some(job) = self.jobs.get(&id) else { return false };

@@ -13,11 +13,9 @@
 //! Succeeded is final: nothing changes a result. The result of a lease that was lost is taken in every other state but Cancelled, whoever
 //! has the job meanwhile: the first result counts.
 
-use super::{Fact, Grade, Timestamp};
-use crate::race::Mark;
+use super::{Fact, Fingerprint, Timestamp};
 use proto::ids::{Attempt, JobId, Lease, Token, WorkerId};
 use proto::measure::FailureKind;
-use proto::spec::Metric;
 use proto::text::Line;
 use std::collections::BTreeSet;
 
@@ -101,7 +99,7 @@ pub struct Job {
     /// The last attempt that was granted; 0 before the first.
     pub attempts: Attempt,
     /// The last attempt that its holder ended, so that a repeated report is known as such.
-    pub ended: Option<(Attempt, Token)>,
+    pub ended: Option<(Attempt, Fingerprint)>,
     /// The last failure, for people.
     pub message: Option<String>,
     /// Name of the worker on which it last failed.
@@ -110,8 +108,6 @@ pub struct Job {
     pub(super) lapsed: Vec<Holder>,
     /// The holders that measured nothing for too long, who may still bring a result, but go on no more.
     stalled: Vec<Holder>,
-    /// What its result is worth, once it has one.
-    pub grade: Option<Grade>,
     /// The workers on which it failed, or into whose memory it does not fit.
     pub(super) failed_on: BTreeSet<WorkerId>,
     failed: u32,
@@ -129,7 +125,6 @@ impl Default for Job {
             blamed: None,
             lapsed: Vec::new(),
             stalled: Vec::new(),
-            grade: None,
             failed_on: BTreeSet::new(),
             failed: 0,
             lost: 0,
@@ -197,28 +192,15 @@ impl Job {
             .copied()
     }
 
-    /// How the job stands at a look.
-    #[must_use]
-    pub fn mark(&self, metric: Metric) -> Mark {
-        match &self.grade {
-            Some(grade) => grade.mark(metric),
-            None => Mark { score: None, collapsed: matches!(self.state, JobState::Failed { .. }) },
-        }
-    }
-
     /// A job that a sweep lists, at that place, and to which nothing has happened.
     pub(super) fn listed(place: (u64, u32), state: JobState) -> Self {
         Self { places: vec![place], state, ..Self::default() }
     }
 
     /// A job that is done.
-    pub(super) fn done(
-        places: Vec<(u64, u32)>,
-        attempts: Attempt,
-        ended: (Attempt, Token),
-        grade: Option<Grade>,
-    ) -> Self {
-        Self { places, state: JobState::Succeeded, attempts, ended: Some(ended), grade, ..Self::default() }
+    pub(super) fn done(places: Vec<(u64, u32)>, fingerprint: Fingerprint) -> Self {
+        let (attempts, ended) = (Attempt(1), Some((Attempt(1), fingerprint)));
+        Self { places, state: JobState::Succeeded, attempts, ended, ..Self::default() }
     }
 
     /// Whether more has happened to it than that sweeps wanted it.
@@ -226,9 +208,11 @@ impl Job {
         self.attempts > Attempt(0)
     }
 
-    /// Whether it succeeded and no attempt of it failed or was lost.
-    pub(super) fn is_done(&self) -> bool {
-        self.state == JobState::Succeeded && self.message.is_none() && self.failed_on.is_empty()
+    /// What is kept of it if it is done: its first attempt succeeded, and was never lost.
+    pub(super) fn done_with(&self) -> Option<Fingerprint> {
+        let (attempt, fingerprint) = self.ended.filter(|_| self.state == JobState::Succeeded)?;
+        let is_first = (attempt, self.attempts) == (Attempt(1), Attempt(1));
+        (is_first && self.message.is_none() && self.failed_on.is_empty()).then_some(fingerprint)
     }
 
     /// Gives a job that failed or was cancelled another chance.
@@ -286,16 +270,15 @@ impl Job {
             (&Leased { holder, expires, epoch, progressed, .. }, Fact::Refused { .. }) => {
                 Leased { holder, expires, epoch, progressed, refused: true }
             }
-            (Queued | Leased { .. } | JobState::Failed { .. }, Fact::Succeeded { attempt, grade, .. })
+            (Queued | Leased { .. } | JobState::Failed { .. }, Fact::Succeeded { attempt, .. })
                 if let Some(holder) = self.holder_at(*attempt) =>
             {
-                self.grade = *grade;
-                self.ended = Some((holder.attempt, holder.token));
+                self.ended = Some((holder.attempt, holder.token.into()));
                 (self.lapsed, self.stalled) = (Vec::new(), Vec::new());
                 Succeeded
             }
             (Leased { holder, .. }, Fact::Released { attempt, too_large, .. }) if holder.attempt == *attempt => {
-                self.ended = Some((holder.attempt, holder.token));
+                self.ended = Some((holder.attempt, holder.token.into()));
                 if *too_large {
                     self.failed_on.insert(holder.worker);
                 }
@@ -309,7 +292,7 @@ impl Job {
             (Leased { holder, .. }, Fact::Failed { attempt, kind, message, worker, .. })
                 if holder.attempt == *attempt =>
             {
-                self.ended = Some((holder.attempt, holder.token));
+                self.ended = Some((holder.attempt, holder.token.into()));
                 self.failed += 1;
                 self.failed_on.insert(holder.worker);
                 self.message = Some(message.to_string());

@@ -36,6 +36,7 @@ mod tests;
 pub use course::Course;
 pub use fact::{Fact, Found, Grade, Offer, WorkerInfo};
 pub use job::{Holder, IllegalTransition, Job, JobState};
+pub use jobs::Fingerprint;
 pub use listing::Listing;
 pub use request::{
     Breach, Completed, Completion, Decision, Deleted, Grant, Record, Rejection, Submitted, Synchronization,

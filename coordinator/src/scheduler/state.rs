@@ -3,7 +3,10 @@
 use super::jobs::Jobs;
 use super::plausible::SplitKey;
 use super::quarantine::Conduct;
-use super::{Counts, Fact, Found, IllegalTransition, Job, JobState, Listing, Offer, Sweep, Timestamp, WorkerInfo};
+use super::{
+    Counts, Fact, Fingerprint, Found, Grade, IllegalTransition, Job, JobState, Listing, Offer, Sweep, Timestamp,
+    WorkerInfo,
+};
 use crate::race::Look;
 use proto::data::{Dataset, Inventory};
 use proto::ids::{JobId, SplitHash, WorkerId};
@@ -114,9 +117,15 @@ impl State {
     /// A job.
     #[must_use]
     pub fn job(&self, id: JobId) -> Option<Cow<'_, Job>> {
-        let done = || self.jobs.done(&id).map(|done| done.job(self.places_of(id).collect()));
+        let done = || self.done(id).map(|fingerprint| Job::done(self.places_of(id).collect(), fingerprint));
         let listed = || self.listed(&self.places_of(id).next()?).map(|job| *job);
         self.jobs.get(&id).map(Cow::Borrowed).or_else(|| done().or_else(listed).map(Cow::Owned))
+    }
+
+    /// What is kept of a job, if it is done.
+    pub(super) fn done(&self, id: JobId) -> Option<Fingerprint> {
+        let listed = self.sweeps.values().find_map(|sweep| sweep.done_at(sweep.jobs.place_of(id)?));
+        listed.or_else(|| self.jobs.unlisted_at(&id))
     }
 
     /// A job of which nothing is known but the sweep that lists it.
@@ -169,8 +178,11 @@ impl State {
                 if let (Some(worker), Ok(())) = (worker, &result) {
                     self.note_conduct(worker, fact);
                 }
-                if let (&Fact::Succeeded { split: Some(split), .. }, Ok(())) = (fact, &result) {
-                    self.note_split(*job, split);
+                if let (&Fact::Succeeded { grade, split, .. }, Ok(())) = (fact, &result) {
+                    self.note_grade(*job, grade.as_ref());
+                    if let Some(split) = split {
+                        self.note_split(*job, split);
+                    }
                 }
                 return result;
             }
@@ -260,7 +272,36 @@ impl State {
         self.index(id, &job, false);
         change(&mut job);
         self.index(id, &job, true);
-        self.jobs.put(id, job);
+        self.put(id, job);
+    }
+
+    /// The jobs with results of which some sweep that takes looks does not know yet how they stand at them: they had succeeded before it
+    /// listed them, and no scores are kept for sweeps that may come. Each is told once; [`note_grade`](Self::note_grade) is to follow.
+    pub fn take_ungraded(&mut self) -> Vec<JobId> {
+        let jobs = &self.jobs;
+        self.sweeps.values_mut().flat_map(|sweep| sweep.take_ungraded(jobs)).collect()
+    }
+
+    /// Notes what the result of a job is worth, where looks are taken.
+    pub fn note_grade(&mut self, id: JobId, grade: Option<&Grade>) {
+        for sweep in self.sweeps.values_mut().filter(|sweep| !sweep.marks.is_empty()) {
+            if let Some(place) = sweep.jobs.place_of(id) {
+                sweep.note_grade(place, grade);
+            }
+        }
+    }
+
+    /// Puts a job among those of which more is known.
+    pub(super) fn put(&mut self, id: JobId, job: Box<Job>) {
+        let Some(fingerprint) = job.done_with() else { return self.jobs.put(id, job) };
+        for (number, place) in &job.places {
+            if let Some(sweep) = self.sweeps.get_mut(number) {
+                sweep.done[*place as usize] = Some(fingerprint);
+            }
+        }
+        if job.places.is_empty() {
+            self.jobs.keep([(id, fingerprint)].into_iter());
+        }
     }
 
     /// Takes out a job, to put it among those of which more is known. What is derived from it stays as it is.
@@ -269,11 +310,16 @@ impl State {
             return Some(job);
         }
         let places: Vec<_> = self.places_of(id).collect();
-        // most are taken from the queue: then those that are done, maybe a million, need not be searched
-        let waits =
-            |(number, place): &(u64, u32)| self.sweeps.get(number).is_some_and(|sweep| sweep.queue.contains(place));
-        let done = if places.iter().any(waits) { None } else { self.jobs.take_done(&id, &places) };
-        done.or_else(|| self.listed(places.first()?))
+        let Some(first) = places.first() else {
+            return Some(Box::new(Job::done(places, self.jobs.take_unlisted(&id)?)));
+        };
+        let mut done = None;
+        for (number, place) in &places {
+            let sweep = self.sweeps.get_mut(number);
+            done = done.or(sweep.and_then(|sweep| sweep.done[*place as usize].take()));
+        }
+        let Some(fingerprint) = done else { return self.listed(first) };
+        Some(Box::new(Job::done(places, fingerprint)))
     }
 
     /// Enters a job in what is derived from its state, or takes it out.
@@ -306,7 +352,7 @@ impl State {
         let mut expiries = BTreeSet::new();
         let mut leases: BTreeMap<WorkerId, BTreeSet<JobId>> = BTreeMap::new();
         for (id, job) in self.jobs.live() {
-            assert!(!job.is_done(), "{id} is done");
+            assert_eq!((job.done_with(), self.done(*id)), (None, None), "{id} is live");
             if let JobState::Leased { holder, expires, .. } = &job.state {
                 assert_eq!(holder.attempt, job.attempts, "the lease of {id} is that of its last attempt");
                 expiries.insert((*expires, *id));
@@ -319,6 +365,7 @@ impl State {
             let (mut counts, mut queue, mut open) = (Counts::default(), BTreeSet::new(), 0);
             let mut failed = BTreeSet::new();
             for (place, id) in (0..).zip(sweep.jobs.iter()) {
+                assert_eq!(sweep.done_at(place), self.done(*id), "all that list {id} know that it is done");
                 let job = self.job(*id).unwrap_or_default();
                 assert!(job.places.contains(&(*number, place)));
                 assert_eq!(sweep.jobs.place_of(*id), Some(place));

@@ -73,6 +73,13 @@ impl State {
         self.workers.get(&id).map_or_else(|| id.alias(), |worker| worker.info.name.to_string())
     }
 
+    /// The name of the sweep that a job of which something is known belongs to; of several the first.
+    #[must_use]
+    pub fn sweep_of(&self, job: JobId) -> Option<&str> {
+        let &(number, _) = self.jobs.get(&job)?.places.first()?;
+        Some(&self.sweeps.get(&number)?.plan.sweep)
+    }
+
     /// The name of the worker that runs a job.
     #[must_use]
     pub fn holder_name(&self, job: JobId) -> String {
@@ -113,6 +120,7 @@ impl State {
             .chain(unknown)
             .map(|id| {
                 let known = self.workers.get(id);
+                let mismatch = known.and_then(|worker| self.mismatch(worker));
                 let notices = known.into_iter().flat_map(|worker| {
                     self.served().filter(|sweep| !sweep.is_ended()).filter_map(|sweep| {
                         match worker.offers.get(&sweep.plan.dataset)? {
@@ -134,7 +142,7 @@ impl State {
                         .flatten()
                         .filter_map(|job| self.running_job(*job))
                         .collect(),
-                    notices: self.quarantine_notice(*id).into_iter().chain(notices).collect(),
+                    notices: self.quarantine_notice(*id).into_iter().chain(mismatch).chain(notices).collect(),
                     connected: known.is_some(),
                     quarantined: self.is_quarantined(*id),
                     silent: known.is_some_and(|worker| worker.silent),

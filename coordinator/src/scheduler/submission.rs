@@ -1,7 +1,7 @@
 //! Which jobs a sweep has: what a submission, the content of its data set and a cancellation do to them.
 
 use super::listing::shared;
-use super::{Counts, Course, Job, JobState, Listing, State, Sweep};
+use super::{Counts, Course, Job, Listing, State, Sweep};
 use crate::plan::Plan;
 use proto::data::Inventory;
 use proto::ids::{ContentHash, JobId};
@@ -32,6 +32,9 @@ impl State {
             rejected: None,
             cancelled: false,
             jobs: Arc::default(),
+            done: Vec::new(),
+            marks: Vec::new(),
+            is_ungraded: false,
             queue: BTreeSet::new(),
             failed: BTreeSet::new(),
             open: 0,
@@ -49,6 +52,10 @@ impl State {
         let old = self.numbers.insert(sweep.plan.sweep.clone(), number).and_then(|old| self.sweeps.remove(&old));
         if let Some(old) = old {
             self.forget(&old);
+            // what is done stays so: somebody may list it again
+            let done = old.jobs.sorted().filter_map(|(id, place)| Some((id, old.done_at(place)?)));
+            let unlisted: Vec<_> = done.filter(|(id, _)| self.places_of(*id).next().is_none()).collect();
+            self.jobs.keep(unlisted.into_iter());
         }
         self.sweeps.insert(number, sweep);
         self.enqueue(number);
@@ -84,22 +91,29 @@ impl State {
         let ready = self.listing.take().filter(|listing| listing.fits(&sweep.plan, data));
         let listing = ready.unwrap_or_else(|| Arc::new(Listing::of(&sweep.plan, data)));
         // what another sweep lists as well is a job of its own from now on
-        let others = self.sweeps.values().filter(|other| other.number != number);
-        let listed = others.flat_map(|other| shared(other.jobs.sorted(), listing.sorted()));
-        let listed: Vec<_> = listed.map(|(id, ..)| id).filter(|id| !self.jobs.contains(id)).collect();
+        let mut done = vec![None; listing.len()];
+        let mut listed = Vec::new();
+        for other in self.sweeps.values().filter(|other| other.number != number) {
+            for (id, at, place) in shared(other.jobs.sorted(), listing.sorted()) {
+                match other.done_at(at) {
+                    Some(fingerprint) => done[place as usize] = Some(fingerprint),
+                    None if self.jobs.get(&id).is_none() => listed.push(id),
+                    None => {}
+                }
+            }
+        }
+        for (_, fingerprint, place) in shared(self.jobs.unlisted(), listing.sorted()) {
+            done[place as usize] = Some(fingerprint);
+        }
+        self.jobs.retain_unlisted(|id| listing.place_of(id).is_none());
         for id in listed {
             if let Some(job) = self.take_out(id) {
                 self.jobs.put(id, job);
             }
         }
         let live = shared(self.jobs.live().map(|(id, _)| (*id, ())), listing.sorted());
-        let done = shared(self.jobs.done_ids().map(|id| (id, ())), listing.sorted());
         let Some(sweep) = self.sweeps.get_mut(&number) else { return };
-        sweep.jobs = listing;
-        sweep.count_unknown(&live.iter().chain(&done).map(|(_, (), place)| *place).collect());
-        for (_, (), place) in done {
-            sweep.count(place, &JobState::Succeeded, true);
-        }
+        sweep.list(listing, done, live.iter().map(|(_, (), place)| *place));
         for (id, (), place) in live {
             self.change(id, |job| {
                 job.requeue();
@@ -143,8 +157,7 @@ impl State {
         let places = self.jobs.live().flat_map(|(_, job)| &job.places);
         let live = places.filter(|(of, _)| *of == number).map(|(_, place)| *place);
         let Some(sweep) = self.sweeps.get(&number) else { return live.collect() };
-        let done = shared(self.jobs.done_ids().map(|id| (id, ())), sweep.jobs.sorted());
-        live.chain(done.into_iter().map(|(_, (), place)| place)).collect()
+        live.chain(sweep.done_places()).collect()
     }
 
     /// How many jobs the cancellation of a sweep ends.

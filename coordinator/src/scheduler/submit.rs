@@ -8,7 +8,7 @@
 //!  else                                        the first worker that offers the data set decides
 //! ```
 
-use super::{Decision, Fact, JobState, Listing, Rejection, State, Submitted, Sweep, Taken};
+use super::{Decision, Fact, Listing, Rejection, State, Submitted, Sweep, Taken};
 use crate::plan::Plan;
 use proto::data::Inventory;
 use proto::ids::{ContentHash, JobId};
@@ -72,10 +72,10 @@ impl State {
 
     /// Whether every job of a plan has a result on that data set. The first and the last job tell most plans without listing all.
     fn has_results(&self, plan: &Plan, data: &Inventory) -> bool {
-        let is_done = |id: &JobId| self.jobs.state(id) == Some(&JobState::Succeeded);
         let last = (plan.candidates.len().saturating_sub(1), plan.replicates.len().saturating_sub(1));
         let ends = [(0, 0), last].map(|(candidate, replicate)| plan.job(candidate, replicate, data).id());
-        ends.iter().all(is_done) && Listing::of(plan, data).iter().all(is_done)
+        let are_done = |ids: &[JobId]| ids.iter().all(|id| self.has_succeeded(id));
+        are_done(&ends) && are_done(&Listing::of(plan, data))
     }
 }
 

@@ -1,11 +1,11 @@
 //! A sweep as the scheduler sees it: its grid, its jobs, its queue.
 
 use super::jobs::Jobs;
-use super::{Course, Grant, JobState, Listing};
+use super::{Course, Fingerprint, Grade, Grant, JobState, Listing};
 use crate::plan::{Candidate, Plan};
 use crate::race::{self, Contender, Look, Mark};
 use proto::data::Inventory;
-use proto::ids::Lease;
+use proto::ids::{JobId, Lease};
 use proto::spec::{JobSpec, Trainer};
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -27,6 +27,12 @@ pub struct Sweep {
     pub cancelled: bool,
     /// Its jobs in queue order; empty until the content of the data set is known.
     pub jobs: Arc<Listing>,
+    /// What is kept of its jobs that are done, by their places.
+    pub(super) done: Vec<Option<Fingerprint>>,
+    /// How its jobs with results stand at looks, by their places; empty for a sweep without looks.
+    pub(super) marks: Vec<Option<Mark>>,
+    /// How jobs stand that had results before it listed them is yet to be noted in `marks`.
+    pub(super) is_ungraded: bool,
     /// How far each candidate may go.
     pub course: Course,
     /// Places of the jobs that may go to a worker.
@@ -136,6 +142,48 @@ impl Sweep {
         self.plan.trainer()
     }
 
+    /// What is kept of the job at a place of the queue, if it is done.
+    pub(super) fn done_at(&self, place: u32) -> Option<Fingerprint> {
+        self.done.get(place as usize).copied().flatten()
+    }
+
+    /// The places of its jobs that are done.
+    pub(super) fn done_places(&self) -> impl Iterator<Item = u32> {
+        (0..).zip(&self.done).filter(|(_, done)| done.is_some()).map(|(place, _)| place)
+    }
+
+    /// Takes the list of its jobs, and counts in those that are done and those of which nothing is known. `live` are the places of all
+    /// others.
+    pub(super) fn list(&mut self, jobs: Arc<Listing>, done: Vec<Option<Fingerprint>>, live: impl Iterator<Item = u32>) {
+        (self.jobs, self.done) = (jobs, done);
+        let done: Vec<_> = self.done_places().collect();
+        self.count_unknown(&done.iter().copied().chain(live).collect());
+        for place in done {
+            self.count(place, &JobState::Succeeded, true);
+        }
+        if self.plan.stopping.is_some() {
+            (self.marks, self.is_ungraded) = (vec![None; self.jobs.len()], true);
+        }
+    }
+
+    /// Its jobs with results of which it is not known how they stand at looks, the first time that this is asked.
+    pub(super) fn take_ungraded(&mut self, jobs: &Jobs) -> Vec<JobId> {
+        if !std::mem::take(&mut self.is_ungraded) {
+            return Vec::new();
+        }
+        let has_result = |place: u32, id| self.done_at(place).is_some() || jobs.has_succeeded(id);
+        let places = (0..).zip(self.jobs.iter()).zip(&self.marks).filter(|(_, mark)| mark.is_none());
+        places.filter(|((place, id), _)| has_result(*place, id)).map(|((_, id), _)| *id).collect()
+    }
+
+    /// Notes what a result of the job at a place of the queue is worth, if looks are taken.
+    pub(super) fn note_grade(&mut self, place: u32, grade: Option<&Grade>) {
+        let metric = self.plan.objective.metric;
+        if let Some(mark) = self.marks.get_mut(place as usize) {
+            *mark = Some(grade.map(|grade| grade.mark(metric)).unwrap_or_default());
+        }
+    }
+
     /// Whether the job at a place of the queue will not be needed by this sweep.
     #[must_use]
     pub fn is_dropped(&self, place: u32) -> bool {
@@ -216,7 +264,8 @@ impl Sweep {
         self.failed.clear();
         for (place, id) in (0..).zip(Arc::clone(&self.jobs).iter()) {
             let unknown = self.unknown();
-            self.count(place, jobs.state(id).unwrap_or(&unknown), true);
+            let state = self.done_at(place).map(|_| &JobState::Succeeded);
+            self.count(place, state.or_else(|| Some(&jobs.get(id)?.state)).unwrap_or(&unknown), true);
         }
     }
 
@@ -229,9 +278,14 @@ impl Sweep {
         let replicates = self.course.next_look(&self.plan)? as usize;
         let metric = self.plan.objective.metric;
         let candidates = self.plan.candidates.len();
+        let has_failed = |place: usize| {
+            let job = self.jobs.get(place).and_then(|id| jobs.get(id));
+            job.is_some_and(|job| matches!(job.state, JobState::Failed { .. }))
+        };
         let mark = |candidate: usize, replicate: usize| {
-            let id = self.jobs.get(replicate * candidates + candidate);
-            id.map_or_else(Mark::default, |id| jobs.mark(id, metric))
+            let place = replicate * candidates + candidate;
+            let result = self.marks.get(place).copied().flatten();
+            result.unwrap_or_else(|| Mark { score: None, collapsed: has_failed(place) })
         };
         let contenders = self.course.left().map(|candidate| Contender {
             candidate: candidate as u32,

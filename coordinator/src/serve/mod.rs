@@ -7,6 +7,7 @@ mod greeting;
 mod health;
 mod incoming;
 pub mod messages;
+mod meter;
 mod sweeps;
 
 use crate::analyst::Analyst;
@@ -15,6 +16,7 @@ use crate::identity::server_config;
 use crate::scheduler::Rejection;
 use access::AccessLayer;
 use greeting::GreetingLayer;
+use meter::MeterLayer;
 use proto::artifact_store::ArtifactStore;
 use proto::convert::InvalidMessage;
 use proto::wire::enrolment_server::EnrolmentServer;
@@ -64,6 +66,7 @@ pub fn serve(
     settings: Settings,
 ) -> Result<impl Future<Output = Result<(), transport::Error>>, rustls::Error> {
     let health = health::service(handle.keeps());
+    let meter = MeterLayer::new(handle.telemetry());
     let keeper = match &settings.guard {
         Guard::Certificates(keeper) => Some(Arc::clone(keeper)),
         _ => None,
@@ -88,6 +91,7 @@ pub fn serve(
         // browsers speak it
         .accept_http1(true)
         .layer(GreetingLayer)
+        .layer(meter)
         .layer(AccessLayer::new(settings.guard))
         .add_routes(services)
         .serve_with_incoming(incoming::admitted(listener, tls));

@@ -139,10 +139,10 @@ impl Sweeps for SweepsService {
     type ReportStream = Pieces<ReportResponse>;
 
     async fn report(&self, request: Request<ReportRequest>) -> Result<Response<Self::ReportStream>, Status> {
-        let ReportRequest { sweep, source, out, metric } = request.into_inner();
+        let ReportRequest { sweep, source, out, metric, for_bundle } = request.into_inner();
         let unknown = || Status::invalid_argument(InvalidMessage::Value("metric").to_string());
         let metric = if metric.is_empty() { None } else { Some(Metric::from_name(&metric).ok_or_else(unknown)?) };
-        let asked = Asked { sweep, metric, source, out };
+        let asked = Asked { sweep, metric, source, out, for_bundle };
         let place = place(&self.tables, "tables")?;
         let analyst = Arc::clone(&self.analyst).lock_owned().await;
         let (sender, pieces) = mpsc::channel(MAX_PIECES);

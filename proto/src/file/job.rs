@@ -16,7 +16,7 @@ use super::load::{LoadError, load};
 use super::mistakes::{FileKind, Mistakes};
 use super::reader::{self, Node};
 use super::section::Section;
-use super::sections::{SharedSections, check_norm, settings};
+use super::sections::{SharedSections, check_choices, settings};
 use super::setting::{Key, Setting};
 use super::split::SplitSection;
 use crate::data::{Dataset, Inventory};
@@ -93,7 +93,7 @@ fn parse(root: &Node<'_>) -> Option<JobFile> {
     let mut job = shared.job();
     if let Some(job) = &mut job {
         Setting::apply_all(main.iter().flatten().chain(fixed.iter().map(|(_, setting)| setting)).cloned(), job);
-        check_norm(&root, job);
+        check_choices(&root, job);
     }
     check_effects(&fixed, &main);
     if let (Some(dataset), Some(Setting { value, .. })) = (&shared.dataset, &main[0]) {

@@ -289,6 +289,12 @@ pub enum Mistake {
         /// The norm.
         norm: &'static str,
     },
+    /// A loss that is defined for masks only, and labels between 0 and 1.
+    #[error("`{loss}` takes labels of 0 and 1: remove `label_smoothing`, or take another loss")]
+    SmoothedLabels {
+        /// The loss.
+        loss: &'static str,
+    },
     /// A key of another scheme of splitting.
     #[error("the scheme is `{scheme}`, this key belongs to {other}")]
     OtherScheme {

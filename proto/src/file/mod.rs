@@ -35,7 +35,7 @@ pub use mistake::Mistake;
 pub use mistakes::{FileKind, Mistakes, PlacedMistake};
 pub use reader::{Node, Reader, read};
 pub use section::Section;
-pub use sections::{DatasetSection, SharedSections, check_norm, settings};
+pub use sections::{DatasetSection, SharedSections, check_choices, settings};
 pub use setting::{Key, KeyValue, Need, Setting};
 pub use split::{SplitSection, split_on};
 pub use suggestion::nearest;

@@ -281,15 +281,25 @@ fn metrics(node: &Node<'_>) -> Option<Vec<Metric>> {
     Some(metrics)
 }
 
-/// Checks that the network of a job can have the norm that the file gives it.
-pub fn check_norm(root: &Section<'_>, JobSpec { architecture, model, .. }: &JobSpec) -> Option<()> {
+/// Checks that the choices of a job go together: the network and its norm, the losses and the labels.
+pub fn check_choices(root: &Section<'_>, job: &JobSpec) -> Option<()> {
+    let JobSpec { architecture, model, .. } = job;
     let norms = architecture.norms();
-    if model.norm == Norm::None || norms.is_empty() || norms.contains(&model.norm) {
-        return Some(());
+    if model.norm != Norm::None && !norms.is_empty() && !norms.contains(&model.norm) {
+        let mistake = Mistake::Norm { architecture: architecture.name(), norm: model.norm.name() };
+        return reject_choice(root, "model", "norm", mistake);
     }
-    let of = |section, key| root.get(section).and_then(|section| section.entry(key));
-    let place = of("grid", "model.norm").or_else(|| of("model", "norm"));
-    let mistake = Mistake::Norm { architecture: architecture.name(), norm: model.norm.name() };
+    let mut names = job.loss.terms().map(|weighted| weighted.term.name());
+    match names.find(|name| job.training.label_smoothing > 0.0 && name.needs_hard_labels()) {
+        Some(loss) => reject_choice(root, "training", "label_smoothing", Mistake::SmoothedLabels { loss: loss.name() }),
+        None => Some(()),
+    }
+}
+
+/// Rejects what the file gives a key, in the grid or in its section.
+fn reject_choice(root: &Section<'_>, section: &str, key: &str, mistake: Mistake) -> Option<()> {
+    let of = |section, key: &str| root.get(section).and_then(|section| section.entry(key));
+    let place = of("grid", &format!("{section}.{key}")).or_else(|| of(section, key));
     place.as_ref().unwrap_or_else(|| root.node()).reject(mistake);
     None
 }

@@ -1627,6 +1627,9 @@ pub struct ReportRequest {
     /// Show the results by this metric. Empty: that of the sweep's objective.
     #[prost(string, tag = "4")]
     pub metric: ::prost::alloc::string::String,
+    /// Send what a bundle has besides, too: each table as JSON, the sweep file with every default filled in, and facts about the sweep.
+    #[prost(bool, tag = "5")]
+    pub for_bundle: bool,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct ReportResponse {

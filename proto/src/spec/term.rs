@@ -157,6 +157,12 @@ impl From<LossName> for Term {
 }
 
 impl LossName {
+    /// Whether it is defined by which pixels are lesion, so that labels between 0 and 1 mean nothing to it.
+    #[must_use]
+    pub fn needs_hard_labels(self) -> bool {
+        matches!(self, Self::LovaszHinge | Self::Boundary | Self::Topology)
+    }
+
     /// Why a network cannot be trained on this loss alone; `None` if it can.
     #[must_use]
     pub fn insufficiency(self) -> Option<&'static str> {

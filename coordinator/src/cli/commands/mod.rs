@@ -4,6 +4,7 @@ pub mod analyze;
 pub mod cancel;
 pub mod certs;
 pub mod delete;
+pub mod export;
 pub mod job;
 pub mod jobs;
 pub mod log;

@@ -38,7 +38,8 @@ pub async fn run(args: Args) -> Result<(), CliError> {
     let (fact, first) = stored(&store)?;
     let (sender, status) = watch::channel(first);
     let analyst = Arc::new(Mutex::new(Analyst::new(store.clone())));
-    let _page = page::serve(listener, page::source(status, &analyst, page::named_store(&store), false))?;
+    let source = page::source(status, &analyst, page::named_store(&store), None);
+    let _page = page::serve(listener, Arc::new(|_| false), source)?;
     tokio::select! {
         _ = interrupts.recv() => {}
         () = follow(store, fact, sender) => {}

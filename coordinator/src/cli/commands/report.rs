@@ -1,13 +1,11 @@
 //! `coordinator report`: a sweep's results as one page, with its figures and tables as files.
 
-use crate::cli::client::{Coordinator, Found, Source};
+use crate::cli::client::Source;
 use crate::cli::shape::metric;
 use crate::cli::working::Working;
-use crate::cli::{CliError, output};
-use crate::publish::{self, Asked, MAX_FILES, PAGE, PARTS, SWEEP_FILE};
-use crate::store::Reader;
+use crate::cli::{CliError, ask, output};
+use crate::publish::{self, Asked, PAGE, PARTS, SWEEP_FILE};
 use proto::spec::Metric;
-use proto::wire::{ReportRequest, ReportResponse};
 use std::path::{Component, Path, PathBuf};
 use std::{fs, io};
 
@@ -40,56 +38,20 @@ pub struct Args {
 /// If there is no such sweep, or its rows cannot be read, or the folder cannot be written or is something else's.
 pub async fn run(args: Args) -> Result<(), CliError> {
     let Args { out, sweep, metric, replace, source } = args;
-    let (found, quoted_out) = (source.find().await?, publish::quoted(&out));
+    let mut found = source.find().await?;
+    let (source, out_quoted) = (found.named(), publish::quoted(&out));
     let folder = Folder { path: &out, replaces: replace, working: Working::on("analyses the results") };
-    match found {
-        Found::Store(store) => {
-            let source = format!("--store {}", publish::quoted(&store));
-            let asked = Asked { sweep, metric, source, out: quoted_out };
-            let mut is_prepared = false;
-            publish::files(&Reader::open(&store)?, &asked, |sweep, file, bytes| {
-                if !std::mem::replace(&mut is_prepared, true) {
-                    folder.prepare(sweep)?;
-                }
-                folder.write(file, bytes)
-            })?;
+    let asked = Asked { sweep, metric, source, out: out_quoted, for_bundle: false };
+    let mut is_prepared = false;
+    ask::report(&mut found, asked, |sweep, file, bytes| {
+        if !std::mem::replace(&mut is_prepared, true) {
+            folder.prepare(sweep)?;
         }
-        Found::Coordinator(coordinator) => {
-            let source = format!("--coordinator {}", publish::quoted(Path::new(coordinator.url())));
-            let metric = metric.map_or_else(String::new, |metric| metric.name().to_owned());
-            let request = ReportRequest { sweep, source, out: quoted_out, metric };
-            fetch(*coordinator, request, &folder).await?;
-        }
-    }
+        folder.write(file, bytes)
+    })
+    .await?;
     drop(folder);
     output::write(None, format!("{}\n", out.join(PAGE).display()).as_bytes())
-}
-
-/// Writes the report that a coordinator makes.
-async fn fetch(mut coordinator: Coordinator, request: ReportRequest, folder: &Folder<'_>) -> Result<(), CliError> {
-    let pieces = coordinator.calls.report(request).await;
-    let mut pieces = coordinator.answer(pieces)?.into_inner();
-    let (mut current, mut count): (Option<(String, Vec<u8>)>, usize) = (None, 0);
-    while let Some(ReportResponse { file, piece }) = coordinator.answer(pieces.message().await)? {
-        match &mut current {
-            Some((name, bytes)) if *name == file => bytes.extend(piece),
-            // the first is not a file of the report: it names the sweep
-            None if count == 0 => {
-                folder.prepare(&file)?;
-                count += 1;
-            }
-            _ => {
-                if let Some((name, bytes)) = current.replace((file, piece)) {
-                    folder.write(&name, &bytes)?;
-                }
-                count += 1;
-                if count > MAX_FILES {
-                    return Err(CliError::NotReached("the coordinator sends more files than a report has".to_owned()));
-                }
-            }
-        }
-    }
-    current.map_or(Ok(()), |(name, bytes)| folder.write(&name, &bytes))
 }
 
 /// The folder of a report.

@@ -1,16 +1,14 @@
 //! `coordinator tables`: the results of a sweep.
 
-use crate::analyst::{self, Question, Written};
-use crate::cli::client::{Coordinator, Found, Source};
+use crate::analyst::{Question, Written};
+use crate::cli::client::Source;
 use crate::cli::shape::{ShapeArgs, metric, say_what_is_left_out};
-use crate::cli::{CliError, output};
+use crate::cli::{CliError, ask, output};
 use crate::results::RowState;
-use crate::store::Reader;
 use crate::tables::export::Format;
 use crate::tables::table::Frame;
 use crate::tables::{Shape, TableKind};
 use proto::spec::Metric;
-use proto::wire::TablesRequest;
 use std::path::PathBuf;
 
 /// Print the results of a sweep
@@ -67,10 +65,7 @@ pub(super) async fn print(args: Args, state: Option<RowState>) -> Result<(), Cli
         return Err(CliError::Usage("--caption and --label are for --format latex".to_owned()));
     }
     let (question, source, out) = args.question(state)?;
-    let Written { text, left_out } = match source.find().await? {
-        Found::Store(store) => analyst::answer(&Reader::open(&store)?, &question)?,
-        Found::Coordinator(coordinator) => fetch(*coordinator, question).await?,
-    };
+    let Written { text, left_out } = ask::table(&mut source.find().await?, question).await?;
     output::write(out.as_deref(), &text)?;
     say_what_is_left_out(&left_out);
     Ok(())
@@ -89,31 +84,4 @@ impl Args {
         let shape = Shape { frame: Frame { caption, label, ..shape.frame }, ..shape };
         Ok((Question { sweep, rows, metrics, state, format, shape }, source, out))
     }
-}
-
-/// The table that a coordinator makes.
-pub(in crate::cli) async fn fetch(mut coordinator: Coordinator, question: Question) -> Result<Written, CliError> {
-    let Question { sweep, rows, metrics, state, format, shape } = question;
-    let number = |number: Option<usize>| number.unwrap_or(0) as u32;
-    let request = TablesRequest {
-        sweep,
-        rows: rows.name().to_owned(),
-        format: format.name().to_owned(),
-        metrics: metrics.iter().map(|metric| metric.name().to_owned()).collect(),
-        columns: shape.columns,
-        sort: shape.sort.unwrap_or_default(),
-        top: number(shape.top),
-        width: number(shape.frame.width),
-        caption: shape.frame.caption.unwrap_or_default(),
-        label: shape.frame.label.unwrap_or_default(),
-        state: state.map_or_else(String::new, |state| state.name().to_owned()),
-    };
-    let pieces = coordinator.calls.tables(request).await;
-    let mut pieces = coordinator.answer(pieces)?.into_inner();
-    let mut written = Written { text: Vec::new(), left_out: Vec::new() };
-    while let Some(piece) = coordinator.answer(pieces.message().await)? {
-        written.text.extend(piece.text);
-        written.left_out.extend(piece.left_out);
-    }
-    Ok(written)
 }

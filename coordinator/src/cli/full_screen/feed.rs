@@ -1,10 +1,10 @@
 //! News for the screen: from a coordinator, to which it connects again when the connection is lost, or from a store.
 
 use crate::analyst::{self, Question};
-use crate::cli::CliError;
 use crate::cli::client::{Coordinator, Found, Place, Source, stored};
-use crate::cli::commands::{tables, watch};
+use crate::cli::commands::watch;
 use crate::cli::progress;
+use crate::cli::{CliError, ask};
 use crate::outlook;
 use crate::results::{self, RowState};
 use crate::screen::{News, Sheet};
@@ -248,10 +248,10 @@ impl Wanted {
         let question =
             Question { sweep: self.sweep.clone(), rows, state, format: Format::Json, shape, ..Question::default() };
         let json = match self.library.clone() {
-            Library::Coordinator(coordinator) => tables::fetch(*coordinator, question)
-                .await
-                .map(|written| written.text)
-                .map_err(|error| error.to_string())?,
+            Library::Coordinator(coordinator) => {
+                let made = ask::table(&mut Found::Coordinator(coordinator), question).await;
+                made.map_err(|error| error.to_string())?.text
+            }
             Library::Store(store) => {
                 let made = spawn_blocking(move || {
                     analyst::answer(&Reader::open(&store).map_err(results::ResultsError::from)?, &question)

@@ -43,7 +43,7 @@ pub(super) struct HookArgs {
     on_failure: Option<String>,
     /// Address that gets both as JSON in a POST
     #[arg(long, value_name = "URL", value_parser = webhook::address)]
-    webhook: Option<reqwest::Url>,
+    webhook: Option<ureq::http::Uri>,
     /// File with the key that signs each POST (HMAC-SHA256)
     #[arg(long, value_name = "FILE", requires = "webhook")]
     webhook_key: Option<PathBuf>,

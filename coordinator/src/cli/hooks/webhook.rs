@@ -1,14 +1,16 @@
 //! A webhook: JSON in a POST, signed, and sent again with growing pauses until it is taken.
 
-use crate::cli::CliError;
-use reqwest::{Client, StatusCode, Url, redirect};
+use crate::cli::{CliError, http};
 use ring::hmac;
 use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::task::spawn_blocking;
 use tokio::time::sleep;
+use ureq::Agent;
+use ureq::http::{StatusCode, Uri};
 
 /// The header with the signature: `sha256=`, and the HMAC of the body in hexadecimal digits.
 const SIGNATURE: &str = "X-Splitsweep-Signature";
@@ -22,17 +24,17 @@ const MAX_CALLS: u32 = 11;
 /// Where it is, and what it is called with.
 #[derive(Debug, Clone)]
 pub(super) struct Webhook {
-    url: Url,
-    client: Client,
+    url: Uri,
+    agent: Agent,
     key: Option<Arc<hmac::Key>>,
 }
 
 /// An address that can be called.
-pub(super) fn address(text: &str) -> Result<Url, String> {
-    let url = Url::parse(text).map_err(|error| error.to_string())?;
-    match url.scheme() {
-        "http" | "https" => Ok(url),
-        _ => Err("expected http:// or https://".to_owned()),
+pub(super) fn address(text: &str) -> Result<Uri, String> {
+    let url: Uri = text.parse().map_err(|error| format!("{error}"))?;
+    match (url.scheme_str(), url.host()) {
+        (Some("http" | "https"), Some(host)) if !host.is_empty() => Ok(url),
+        _ => Err("expected http:// or https://, and a host".to_owned()),
     }
 }
 
@@ -40,30 +42,27 @@ impl Webhook {
     /// Reads the key, if there is one.
     ///
     /// # Errors
-    /// If the key cannot be read or is empty, or this system has no certificates to check others by.
-    pub(super) fn new(url: Url, key: Option<&Path>) -> Result<Self, CliError> {
+    /// If the key cannot be read or is empty.
+    pub(super) fn new(url: Uri, key: Option<&Path>) -> Result<Self, CliError> {
         let key = key.map(read_key).transpose()?.map(Arc::new);
-        // that of the artifact store, if it was faster, is the same
-        let _ = rustls::crypto::ring::default_provider().install_default();
-        let client = Client::builder().timeout(PATIENCE).redirect(redirect::Policy::none()).build();
-        let client =
-            client.map_err(|error| CliError::Usage(format!("--webhook: {}", proto::error_chain::line(&error))))?;
-        Ok(Self { url, client, key })
+        Ok(Self { url, agent: http::agent(PATIENCE), key })
     }
 
     /// Sends the body until it is taken; warns if it is refused, or never taken.
     pub(super) async fn call(&self, body: String) {
         // the path and the query may be secret
-        let host = self.url.host_str().unwrap_or_default();
+        let host = self.url.host().unwrap_or_default();
         let mut pause = PAUSE;
         for call in 1..=MAX_CALLS {
-            let problem = match self.send(&body).await {
+            let (webhook, sent) = (self.clone(), body.clone());
+            let answer = spawn_blocking(move || webhook.send(&sent)).await;
+            let problem = match answer.unwrap_or_else(|error| Err(error.to_string())) {
                 Ok(status) if status.is_success() => return,
                 Ok(status) if !may_change(status) => {
                     return tracing::warn!("the webhook at {host} refuses: {status}");
                 }
                 Ok(status) => status.to_string(),
-                Err(error) => proto::error_chain::line(&error.without_url()),
+                Err(why) => why,
             };
             if call == MAX_CALLS {
                 return tracing::warn!("the webhook at {host} was called {call} times in vain: {problem}");
@@ -74,12 +73,13 @@ impl Webhook {
         }
     }
 
-    async fn send(&self, body: &str) -> reqwest::Result<StatusCode> {
-        let mut request = self.client.post(self.url.clone()).header("Content-Type", "application/json");
+    /// Sends the body once.
+    fn send(&self, body: &str) -> Result<StatusCode, String> {
+        let mut request = self.agent.post(&self.url).header("Content-Type", "application/json");
         if let Some(key) = &self.key {
             request = request.header(SIGNATURE, signature(key, body));
         }
-        Ok(request.body(body.to_owned()).send().await?.status())
+        request.send(body).map(|answer| answer.status()).map_err(|error| error.to_string())
     }
 }
 

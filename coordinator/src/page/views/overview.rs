@@ -65,7 +65,7 @@ fn standing(seen: &Seen, sweep: &SweepStatus) -> Markup {
                     ", about " strong { (humantime::format_duration(left)) } " left"
                     @if let Some(end) = end { " (until " (end) ")" }
                 }
-                @if sweep.state == SweepState::Running && seen.source.is_live { ", " (outlook::slots(status)) }
+                @if sweep.state == SweepState::Running && seen.source.live.is_some() { ", " (outlook::slots(status)) }
                 @if sweep.simulated { ", simulated" }
             }
             (bar(sweep))

@@ -42,7 +42,7 @@ pub(super) fn view(status: &Status, studies: &[Arc<Study>], source: &Source) -> 
     let workers = plural(status.workers.iter().filter(|worker| worker.connected).count() as u64, "worker");
     html! {
         h1 { "Sweeps" }
-        @if source.is_live { p class="summary" { (workers) ", " (outlook::slots(status)) "." } }
+        @if source.live.is_some() { p class="summary" { (workers) ", " (outlook::slots(status)) "." } }
         @if rows.is_empty() {
             p class="notice" {
                 "No sweep yet. Submit a file: "

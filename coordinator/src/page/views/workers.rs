@@ -15,7 +15,7 @@ pub(super) fn view(status: &Status, source: &Source) -> Markup {
     let connected = status.workers.iter().filter(|worker| worker.connected).count();
     html! {
         h1 { "Workers" }
-        @if !source.is_live {
+        @if source.live.is_none() {
             p class="notice" { "No coordinator runs here: what workers do is not known from the store alone." }
         } @else if status.workers.is_empty() {
             p class="notice" {

@@ -39,7 +39,7 @@ fn a_silent_worker_loses_its_job_and_the_first_result_counts() {
         assert_eq!(sim.synchronize(second, &[lost], 0).stops, [lost]);
         assert_eq!(sim.results(), [old.job]);
         let sim = sim.restarted(sim.journal.len());
-        assert_eq!(sim.state.job(old.job).unwrap().ended, Some((won.attempt, won.token)));
+        assert_eq!(sim.state.job(old.job).unwrap().ended, Some((won.attempt, won.token.into())));
     }
 }
 

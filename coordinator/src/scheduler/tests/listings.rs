@@ -146,7 +146,7 @@ fn superseded_jobs_to_which_nothing_happened_are_forgotten() {
             sim.submit(plan);
         }
         let jobs = &sim.state.jobs;
-        assert_eq!((jobs.live().count(), jobs.done_ids().count()), (32, 1), "those of the last grid, and the result");
+        assert_eq!((jobs.live().count(), jobs.unlisted().count()), (32, 1), "those of the last grid, and the result");
     }
     sim.submit(with("b", ""));
     sim.submit(with("a", "race: none"));

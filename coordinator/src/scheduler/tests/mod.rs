@@ -107,6 +107,13 @@ impl Sim {
 
     /// Takes every look that is due, as the driver does after each request and when it starts.
     fn take_looks(&mut self) {
+        for job in self.state.take_ungraded() {
+            let grade = self.journal.iter().rev().find_map(|fact| match fact {
+                Fact::Succeeded { job: of, grade, .. } if *of == job => *grade,
+                _ => None,
+            });
+            self.state.note_grade(job, grade.as_ref());
+        }
         let decision = self.state.look_decision();
         if !decision.facts.is_empty() {
             self.carry_out(decision);
@@ -199,6 +206,12 @@ impl Sim {
             ended.push(lease.job);
             assert!(ended.len() < 10_000, "it does not end");
         }
+    }
+
+    /// The listed jobs that have a result.
+    fn succeeded(&self) -> BTreeSet<JobId> {
+        let listed = self.state.sweeps().flat_map(|sweep| sweep.jobs.iter().copied());
+        listed.filter(|id| self.state.has_succeeded(id)).collect()
     }
 
     fn results(&self) -> Vec<JobId> {

@@ -29,7 +29,7 @@ fn a_crash_after_any_fact_loses_nothing_and_repeats_nothing() {
     assert!(whole.state.sweeps().all(Sweep::is_ended));
     for facts in 0..=whole.journal.len() {
         let mut sim = whole.restarted(facts);
-        let before: BTreeSet<_> = sim.state.jobs.succeeded().collect();
+        let before = sim.succeeded();
         // the holders died with the coordinator: their leases run out, then a new worker does the rest
         sim.pass(LEASE_MS);
         let worker = sim.worker(3, 1);

@@ -178,6 +178,13 @@ fn made_up_results_are_never_mixed_with_real_ones() {
     let (a, b) = (sim.fetch(real, 4), sim.fetch(simulated, 4));
     assert_eq!((a.len(), b.len()), (1, 1));
     assert_ne!(a[0].job, b[0].job, "the same grid point, but not the same job");
+    // who has nothing to do because of that is told
+    sim.complete(simulated, b[0], result());
+    let told = sim.synchronize(simulated, &[], 4).notices;
+    assert_eq!(told, ["no jobs of sweep `real`: it is to be trained; start a worker without --simulate"]);
+    let shown = sim.state.status().workers;
+    assert!(shown.iter().any(|worker| worker.notices == told), "{shown:?}");
+    assert_eq!(sim.synchronize(real, &a, 3).notices, [""; 0], "its sweep goes on");
 }
 
 #[test]

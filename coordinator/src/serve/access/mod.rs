@@ -11,12 +11,13 @@ mod layer;
 mod table;
 
 pub(super) use layer::AccessLayer;
+pub(super) use table::known_method;
 
 use super::incoming::Caller;
 use crate::identity::{Invalid, Keeper, hash};
 use guesses::Guesses;
 use proto::bearer;
-use proto::credential::Secret;
+use proto::credential::{Credential, Secret};
 use proto::ids::WorkerId;
 use rustls::pki_types::CertificateDer;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -28,6 +29,9 @@ use tonic::{Extensions, Status};
 
 /// A certificate that was good is good for this time, but for its revocation, which counts at once.
 const TRUST: Duration = Duration::from_secs(60);
+
+/// The call that says how sweeps stand.
+const STATUS: &str = "/sweep.v1.Sweeps/Status";
 
 /// What callers must show.
 #[derive(Clone)]
@@ -43,6 +47,35 @@ pub enum Guard {
     },
     /// A certificate of a worker, or a token of a role.
     Certificates(Arc<Keeper>),
+}
+
+impl Guard {
+    /// Whether the headers of a request bear what lets somebody read how sweeps stand.
+    #[must_use]
+    pub fn lets_read(&self, headers: &HeaderMap) -> bool {
+        match self.look_up(headers) {
+            Found::Holder(holder) => table::row(STATUS).is_some_and(|row| row.admits(&holder)),
+            Found::None | Found::Wrong => false,
+        }
+    }
+
+    /// Who bears the token of the headers. The line of a token file is as good as the token in it: some programs send files as they are.
+    fn look_up(&self, headers: &HeaderMap) -> Found {
+        if matches!(self, Self::Open) {
+            return Found::Holder(Holder::All);
+        }
+        let Some(given) = headers.get(bearer::HEADER) else { return Found::None };
+        let given = given.to_str().ok().and_then(|given| given.strip_prefix(bearer::SCHEME));
+        let Some(given) = given.map(|line| Credential::parse(line).secret) else { return Found::Wrong };
+        let given = given.reveal().as_bytes();
+        let holder = match self {
+            Self::Open => Some(Holder::All),
+            // compared as hashes, so that the time taken tells nothing of the token
+            Self::Token { secret, .. } => (hash(given) == hash(secret.reveal().as_bytes())).then_some(Holder::All),
+            Self::Certificates(keeper) => keeper.role(given).map(Holder::Token),
+        };
+        holder.map_or(Found::Wrong, Found::Holder)
+    }
 }
 
 /// Checks calls.
@@ -86,7 +119,7 @@ impl Access {
             true => None,
             false => Some(caller.turn().await),
         };
-        match self.look_up(headers) {
+        match self.guard.look_up(headers) {
             Found::Holder(holder) => Ok(holder),
             Found::None => Err(Status::unauthenticated(self.remedy())),
             Found::Wrong => {
@@ -95,21 +128,6 @@ impl Access {
                 Err(Status::unauthenticated(self.remedy()))
             }
         }
-    }
-
-    fn look_up(&self, headers: &HeaderMap) -> Found {
-        if matches!(self.guard, Guard::Open) {
-            return Found::Holder(Holder::All);
-        }
-        let Some(given) = headers.get(bearer::HEADER) else { return Found::None };
-        let Some(given) = given.as_bytes().strip_prefix(bearer::SCHEME.as_bytes()) else { return Found::Wrong };
-        let holder = match &self.guard {
-            Guard::Open => Some(Holder::All),
-            // compared as hashes, so that the time taken tells nothing of the token
-            Guard::Token { secret, .. } => (hash(given) == hash(secret.reveal().as_bytes())).then_some(Holder::All),
-            Guard::Certificates(keeper) => keeper.role(given).map(Holder::Token),
-        };
-        holder.map_or(Found::Wrong, Found::Holder)
     }
 
     /// Counts a wrong token; how long its answer is to wait.

@@ -78,6 +78,11 @@ pub(super) fn row(path: &str) -> Option<&'static Row> {
     TABLE.iter().find(is_of)
 }
 
+/// The method of a call, without the slash in front: the service alone where all its calls have one row, `unknown` if there is no such call.
+pub(in crate::serve) fn known_method(path: &str) -> &'static str {
+    row(path).map_or("unknown", |row| row.path.trim_matches('/'))
+}
+
 impl Row {
     /// Whether the call is for everybody.
     pub(super) fn is_public(&self) -> bool {
