@@ -21,6 +21,7 @@ mod everyday;
 mod interrupt;
 mod limits;
 mod manners;
+mod monitoring;
 mod own_data;
 mod ownership;
 mod page;
