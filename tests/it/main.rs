@@ -23,6 +23,7 @@ mod hooks;
 mod interrupt;
 mod limits;
 mod manners;
+mod monitoring;
 mod own_data;
 mod ownership;
 mod page;

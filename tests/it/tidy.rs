@@ -116,6 +116,10 @@ fn the_page_reads_what_others_publish() {
     let makers = ["crate::driver", "crate::scheduler", "crate::store", "crate::serve", "crate::cli", "crate::publish"];
     assert_knows_not(&["coordinator/src/page"], &makers);
     assert_knows_not(&["coordinator/src/page"], &["tonic", "proto::wire", "rusqlite"]);
+    // it counts for all of them
+    let counters =
+        ["tokio", "tonic", "crate::page", "crate::store", "crate::driver", "crate::scheduler", "crate::serve"];
+    assert_knows_not(&["coordinator/src/telemetry"], &counters);
     // views are made of what the desk gives them
     let outside = ["tokio", "spawn_blocking", "std::fs", "std::net", "Instant", "SystemTime"];
     assert_knows_not(&["coordinator/src/page/views"], &outside);

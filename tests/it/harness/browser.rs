@@ -56,7 +56,15 @@ impl Browser {
     }
 
     pub(crate) fn ask(&self, method: &str, path: &str, host: &str) -> Answer {
-        let mut stream = self.send(method, path, host);
+        Self::read(self.send(method, path, host, &format!("cookie: {}", self.cookie)))
+    }
+
+    /// What a program gets that has a token and no cookie.
+    pub(crate) fn get_bearing(&self, path: &str, token: &str) -> Answer {
+        Self::read(self.send("GET", path, &self.address, &format!("authorization: Bearer {token}")))
+    }
+
+    fn read(mut stream: TcpStream) -> Answer {
         let mut text = String::new();
         stream.read_to_string(&mut text).expect("an answer");
         let (head, body) = text.split_once("\r\n\r\n").expect("a head");
@@ -66,18 +74,18 @@ impl Browser {
 
     /// The versions that are announced, one after the other.
     pub(crate) fn events(&self) -> impl Iterator<Item = u64> + use<> {
-        let lines = BufReader::new(self.send("GET", "/events", &self.address)).lines();
+        let cookie = format!("cookie: {}", self.cookie);
+        let lines = BufReader::new(self.send("GET", "/events", &self.address, &cookie)).lines();
         lines
             .map_while(Result::ok)
             .filter_map(|line| line.strip_prefix("data: ").and_then(|version| version.parse().ok()))
     }
 
-    fn send(&self, method: &str, path: &str, host: &str) -> TcpStream {
+    fn send(&self, method: &str, path: &str, host: &str, header: &str) -> TcpStream {
         let mut stream = TcpStream::connect(&self.address).expect("a server");
         // far beyond what anything takes on a busy machine
         stream.set_read_timeout(Some(Duration::from_secs(120))).expect("a timeout");
-        let request =
-            format!("{method} {path} HTTP/1.1\r\nhost: {host}\r\ncookie: {}\r\nconnection: close\r\n\r\n", self.cookie);
+        let request = format!("{method} {path} HTTP/1.1\r\nhost: {host}\r\n{header}\r\nconnection: close\r\n\r\n");
         stream.write_all(request.as_bytes()).expect("a request");
         stream
     }
