@@ -18,6 +18,7 @@ mod devices;
 mod drain;
 mod durability;
 mod everyday;
+mod export;
 mod full_screen;
 mod hooks;
 mod interrupt;

@@ -200,6 +200,12 @@ impl Runs {
         Ok(rows.into_iter().take(self.by_candidate().count()).map(numbers).collect())
     }
 
+    /// How many of the seeds tell the replicates of a candidate apart: the split seed alone, or all of them.
+    #[must_use]
+    pub fn telling_seeds(&self) -> usize {
+        telling_seeds(&self.runs)
+    }
+
     /// The runs of each candidate, in the order of the plan.
     pub fn by_candidate(&self) -> impl Iterator<Item = &[Run]> {
         self.runs.chunk_by(|one, next| one.settings == next.settings)
@@ -231,12 +237,16 @@ pub(super) fn text(value: &Value) -> String {
     }
 }
 
-/// Names replicates by their split seed, as wide as the greatest, and by the other seeds where one split has several.
+/// How many of the seeds tell the replicates of a candidate apart: the split seed alone, or all of them.
+fn telling_seeds(runs: &[Run]) -> usize {
+    let of_first = || runs.iter().take_while(|run| run.settings == runs[0].settings).map(|run| run.seeds[0].1);
+    if of_first().collect::<BTreeSet<_>>().len() == of_first().count() { 1 } else { SEEDS.len() }
+}
+
+/// Names replicates by their seeds, each as wide as the greatest.
 fn name_replicates(runs: &mut [Run]) {
     let width = |seed: usize| runs.iter().map(|run| run.seeds[seed].1.to_string().len()).max().unwrap_or(1).max(2);
-    let widths = [width(0), width(1), width(2)];
-    let of_first = || runs.iter().take_while(|run| run.settings == runs[0].settings).map(|run| run.seeds[0].1);
-    let shown = if of_first().collect::<BTreeSet<_>>().len() == of_first().count() { 1 } else { SEEDS.len() };
+    let (widths, shown) = ([width(0), width(1), width(2)], telling_seeds(runs));
     for run in runs {
         let named = run.seeds.iter().zip(widths).take(shown);
         let parts = named.map(|((name, seed), width)| format!("{}-{seed:0width$}", name.trim_end_matches("_seed")));

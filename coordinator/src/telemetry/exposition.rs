@@ -33,7 +33,7 @@ pub struct Standing {
 #[must_use]
 pub fn exposition(telemetry: &Telemetry, standing: Standing) -> String {
     let mut registry = Registry::with_prefix("splitsweep");
-    let version = Info::new([("version", env!("CARGO_PKG_VERSION"))]);
+    let version = Info::new([("version", env!("SPLITSWEEP_VERSION"))]);
     registry.register("build", "The coordinator", version);
     telemetry.register(&mut registry);
     let meters = telemetry.sweep_meters();
