@@ -1,7 +1,7 @@
 //! The report of a sweep as files: a store's results, the page made of them, its figures and tables. Whoever asks writes the files.
 
 use crate::plan;
-use crate::report::{FIGURES, Lineup, Material, Provenance, report};
+use crate::report::{Drawing, FIGURES, Lineup, Material, Provenance, report};
 use crate::results::{self, JobError, ResultsError, SweepHead};
 use crate::store::{Reader, StoreError};
 use crate::tables::export::{Format, render};
@@ -104,8 +104,9 @@ pub fn files<E: From<PublishError>>(
         provenance: &provenance,
         tables: &written,
     });
-    for (stem, svg) in &made.figures {
+    for Drawing { stem, svg, pdf } in &made.figures {
         each(&format!("figures/{stem}.svg"), svg.as_bytes())?;
+        each(&format!("figures/{stem}.pdf"), pdf)?;
     }
     each(SWEEP_FILE, provenance.file.as_bytes())?;
     // last, so that what it links to is there
@@ -180,7 +181,7 @@ fn write_table<E: From<PublishError>>(
 /// The figures and tables that a report may have.
 pub fn names() -> impl Iterator<Item = String> {
     let tables = TABLES.iter().flat_map(|name| ["csv", "tex"].map(|ending| format!("tables/{name}.{ending}")));
-    FIGURES.iter().map(|stem| format!("figures/{stem}.svg")).chain(tables)
+    FIGURES.iter().flat_map(|stem| ["svg", "pdf"].map(|ending| format!("figures/{stem}.{ending}"))).chain(tables)
 }
 
 /// The sweep that a page is of.

@@ -10,7 +10,7 @@ use proto::wire::{ReportRequest, ReportResponse};
 use std::path::{Component, Path, PathBuf};
 use std::{fs, io};
 
-/// Write the report of a sweep: one page that works offline, its figures (SVG) and its tables (CSV, LaTeX)
+/// Write the report of a sweep: one page that works offline, its figures (SVG, PDF) and its tables (CSV, LaTeX)
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// Folder for the report; an older report of the same sweep in it is replaced
