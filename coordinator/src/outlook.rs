@@ -1,7 +1,7 @@
 //! How sweeps and workers stand, in words: the terminal and the live page say the same.
 
-use crate::text::plural;
-use proto::status::{Status, SweepState, SweepStatus, WorkerStatus};
+use crate::text::{plural, signed};
+use proto::status::{RunningJob, Status, SweepState, SweepStatus, WorkerStatus};
 use std::fmt::Write as _;
 use std::time::Duration;
 
@@ -86,6 +86,20 @@ pub fn of_worker(status: &Status, worker: &WorkerStatus) -> Vec<String> {
     words
 }
 
+/// How far a job has come: `epoch 6 of 40, 12m 5s, loss 0.2312`.
+#[must_use]
+pub fn of_job(status: &Status, job: &RunningJob) -> String {
+    let mut text = format!("epoch {} of {}", job.epoch, job.epochs);
+    if let Some(elapsed) = job.elapsed(status.at_ms) {
+        // writing to a string cannot fail
+        let _ = write!(text, ", {}", humantime::format_duration(Duration::from_secs(elapsed.as_secs())));
+    }
+    if let Some(loss) = job.loss {
+        let _ = write!(text, ", loss {}", signed(loss, 4));
+    }
+    text
+}
+
 /// Slots that have a job, of all slots of the workers that are connected: `3 of 4 slots busy`.
 #[must_use]
 pub fn slots(status: &Status) -> String {
@@ -154,6 +168,25 @@ mod tests {
         assert_eq!(running, "1/4 jobs done, 0 running, 0 failed, 0.2 epochs/s, 2m left");
         assert_eq!(outlook(&at_work, &sweep(SweepState::Ended)), "1/4 jobs done, 0 running, 0 failed, ended");
         assert_eq!(slots(&at_work), "0 of 2 slots busy");
+    }
+
+    #[test]
+    fn of_a_running_job_what_is_known_is_said() {
+        let job = RunningJob {
+            sweep: "a".to_owned(),
+            job: proto::ids::JobId(1),
+            attempt: proto::ids::Attempt(1),
+            label: "unet split 3".to_owned(),
+            epoch: 6,
+            epochs: 40,
+            loss: Some(0.231_24),
+            seconds: 700.0,
+            measured_ms: Some(1_000_000_000_000),
+        };
+        let status = Status { at_ms: 1_000_000_025_900, ..Status::default() };
+        assert_eq!(of_job(&status, &job), "epoch 6 of 40, 12m 5s, loss 0.2312");
+        let unknown = RunningJob { epoch: 0, loss: None, measured_ms: None, ..job };
+        assert_eq!(of_job(&status, &unknown), "epoch 0 of 40");
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use crate::analysis::answer::answer;
 use crate::plan;
-use crate::report::{FIGURES, Lineup, Material, Provenance, report};
+use crate::report::{Drawing, FIGURES, Lineup, Material, Provenance, report};
 use crate::results::{self, JobError, ResultsError, RowState, SweepHead, SweepResults};
 use crate::store::{Reader, StoreError};
 use crate::tables::export::{Format, render};
@@ -115,8 +115,9 @@ pub fn files<E: From<PublishError>>(
         provenance: &provenance,
         tables: &written,
     });
-    for (stem, svg) in &made.figures {
+    for Drawing { stem, svg, pdf } in &made.figures {
         each(&format!("figures/{stem}.svg"), svg.as_bytes())?;
+        each(&format!("figures/{stem}.pdf"), pdf)?;
     }
     each(SWEEP_FILE, provenance.file.as_bytes())?;
     // last, so that what it links to is there
@@ -224,7 +225,7 @@ fn write_table<E: From<PublishError>>(
 /// The figures and tables that a report may have.
 pub fn names() -> impl Iterator<Item = String> {
     let tables = TABLES.iter().flat_map(|name| ["csv", "tex"].map(|ending| format!("tables/{name}.{ending}")));
-    FIGURES.iter().map(|stem| format!("figures/{stem}.svg")).chain(tables)
+    FIGURES.iter().flat_map(|stem| ["svg", "pdf"].map(|ending| format!("figures/{stem}.{ending}"))).chain(tables)
 }
 
 /// The sweep that a page is of.

@@ -41,6 +41,9 @@ fn status() -> Status {
         label: "unet2 bce split 0".to_owned(),
         epoch: 31,
         epochs: 40,
+        loss: None,
+        seconds: 0.0,
+        measured_ms: None,
     };
     let worker = |alias: &str, name: &str| WorkerStatus {
         worker: alias.to_owned(),

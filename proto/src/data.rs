@@ -4,7 +4,7 @@ mod mask_rule;
 mod summary;
 
 pub use mask_rule::{BadMaskRule, MaskRule, MaskValue};
-pub use summary::{Affix, LesionShares, Summary};
+pub use summary::{Affix, LesionShares, Names, Summary};
 
 use crate::cases::{CaseLists, Marks};
 use crate::ids::ContentHash;
@@ -67,8 +67,14 @@ pub struct Dataset {
     /// Only for [`Format::Folder`]: the folder of masks, below the data set's; `masks` if not given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub masks: Option<String>,
-    /// Only for [`Format::Folder`]: a mask's name is `mask_prefix`, the image's name, `mask_suffix`. If neither is given, the
-    /// worker looks for what all masks have in common.
+    /// Only for [`Format::Folder`]: an image's name is `image_prefix`, the name of the case, `image_suffix`. If neither this nor what masks
+    /// have is given, the worker looks for what they have.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub image_prefix: Option<String>,
+    /// See `image_prefix`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub image_suffix: Option<String>,
+    /// Only for [`Format::Folder`]: a mask's name is `mask_prefix`, the name of the case, `mask_suffix`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mask_prefix: Option<String>,
     /// See `mask_prefix`.
@@ -96,6 +102,8 @@ impl Dataset {
             synthetic: None,
             images: None,
             masks: None,
+            image_prefix: None,
+            image_suffix: None,
             mask_prefix: None,
             mask_suffix: None,
             mask: MaskRule::default(),
@@ -112,7 +120,7 @@ pub fn is_inner_folder(name: &str) -> bool {
     !name.is_empty() && !name.contains('\0') && Path::new(name).components().all(inner)
 }
 
-/// Whether `mask_prefix` or `mask_suffix` of a data set can be part of a file's name.
+/// Whether `image_prefix`, `mask_suffix` or the like can be part of a file's name.
 #[must_use]
 pub fn is_part_of_a_name(text: &str) -> bool {
     text.len() <= 255 && !text.contains(['/', '\\', '\0'])

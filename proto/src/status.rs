@@ -3,6 +3,7 @@
 
 use crate::ids::{Attempt, JobId};
 use serde::Serialize;
+use std::time::Duration;
 
 /// Where everything stands.
 #[derive(Debug, Clone, PartialEq, Default, Serialize)]
@@ -105,4 +106,20 @@ pub struct RunningJob {
     pub epoch: u32,
     /// Number of epochs of the job.
     pub epochs: u32,
+    /// The mean training loss of the last epoch that was measured, if it is finite.
+    pub loss: Option<f64>,
+    /// How long the training had taken at the end of that epoch.
+    pub seconds: f64,
+    /// When that epoch was measured, or when the attempt began, by the coordinator's clock: milliseconds since 1970, UTC; `None` if the
+    /// coordinator has not seen it, because it was started later.
+    pub measured_ms: Option<u64>,
+}
+
+impl RunningJob {
+    /// How long the attempt has been running at a time by the coordinator's clock, if that is known.
+    #[must_use]
+    pub fn elapsed(&self, at_ms: u64) -> Option<Duration> {
+        let trained = Duration::try_from_secs_f64(self.seconds).ok()?;
+        Some(trained + Duration::from_millis(at_ms.saturating_sub(self.measured_ms?)))
+    }
 }

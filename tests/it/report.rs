@@ -93,6 +93,7 @@ fn figures_and_tables_are_files_and_a_report_is_written_anew() {
     for figure in FIGURES {
         let svg = String::from_utf8(first[Path::new(&format!("figures/{figure}.svg"))].clone()).unwrap();
         assert!(svg.starts_with("<svg xmlns=") && svg.ends_with("</svg>"), "{figure}");
+        assert!(first[Path::new(&format!("figures/{figure}.pdf"))].starts_with(b"%PDF-"), "{figure}");
     }
     let candidates = String::from_utf8(first[Path::new("tables/candidates.csv")].clone()).unwrap();
     assert_eq!(candidates, lab.table("candidates", "csv"), "the same table as that of `tables`");

@@ -82,7 +82,7 @@ impl World {
                             let (sender, reply) = oneshot::channel();
                             core.handle(
                                 clock,
-                                Request::Offer(poll.worker, poll.synchronization.number, offer, sender),
+                                Request::Offer(poll.worker, poll.synchronization.number, Box::new(offer), sender),
                             )?;
                             offered.push(reply);
                         }

@@ -48,7 +48,7 @@ pub(crate) enum Happening {
     Trained(usize, u64, Report),
     /// The slot tells of it.
     Reported(usize, Report),
-    Inspected(Dataset),
+    Inspected(Box<Dataset>),
     /// It is told to go.
     Terminate,
 }
@@ -147,7 +147,7 @@ impl World {
                 let cases = (0..CASES).map(|case| format!("case{case:02}")).collect();
                 let inventory = Inventory::new(ContentHash::of(b"pictures"), cases);
                 let found = if self.chance.is(5) { Err("no such folder".to_owned()) } else { Ok(inventory) };
-                worker.state.on_inspected(now, dataset, found);
+                worker.state.on_inspected(now, *dataset, found);
             }
             Happening::Terminate if worker.state.is_draining() => {}
             Happening::Terminate => worker.state.drain(now),

@@ -119,9 +119,16 @@ struct Prepared {
 
 /// The data set's description as options of `worker prepare`.
 fn description(dataset: &Dataset) -> Vec<String> {
-    let Dataset { format, images, masks, mask_prefix, mask_suffix, mask, invert, .. } = dataset;
+    let Dataset { format, mask, invert, .. } = dataset;
     let mut options = vec![format!("--format={}", format.name())];
-    let texts = [("images", images), ("masks", masks), ("mask-prefix", mask_prefix), ("mask-suffix", mask_suffix)];
+    let texts = [
+        ("images", &dataset.images),
+        ("image-prefix", &dataset.image_prefix),
+        ("image-suffix", &dataset.image_suffix),
+        ("masks", &dataset.masks),
+        ("mask-prefix", &dataset.mask_prefix),
+        ("mask-suffix", &dataset.mask_suffix),
+    ];
     options.extend(texts.iter().filter_map(|(name, text)| Some(format!("--{name}={}", text.as_ref()?))));
     options.extend((!mask.is_default()).then(|| format!("--mask={mask}")));
     options.extend(invert.then(|| "--invert".to_owned()));
@@ -281,6 +288,8 @@ mod tests {
         let full = Dataset {
             images: text("in"),
             masks: text("."),
+            image_prefix: text("i_"),
+            image_suffix: text("_training"),
             mask_prefix: text("-m_"),
             mask_suffix: text(""),
             mask: MaskRule::Threshold(128),
@@ -290,6 +299,8 @@ mod tests {
         let options = [
             "--format=folder",
             "--images=in",
+            "--image-prefix=i_",
+            "--image-suffix=_training",
             "--masks=.",
             "--mask-prefix=-m_",
             "--mask-suffix=",

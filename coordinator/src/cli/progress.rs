@@ -2,7 +2,7 @@
 
 use super::{CliError, exit};
 pub use crate::outlook::find;
-use crate::outlook::{counts, of_worker, outlook};
+use crate::outlook::{counts, of_job, of_worker, outlook};
 use crate::results::ResultsError;
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use proto::status::{Status, SweepState, SweepStatus, WorkerStatus};
@@ -265,7 +265,7 @@ fn worker_line(view: &Status, worker: &WorkerStatus) -> String {
         text.push_str("  idle");
     }
     for job in &worker.running {
-        let _ = write!(text, "  {} epoch {}/{}", job.label, job.epoch, job.epochs);
+        let _ = write!(text, "  {}: {}", job.label, of_job(view, job));
     }
     text
 }

@@ -204,7 +204,7 @@ impl<K: Keeper> Core<K> {
                 self.carry_out(now, Ok(decision), Some(reply))
             }
             Request::Offer(worker, number, offer, reply) => {
-                let decision = self.state.offer_decision(worker, number, offer);
+                let decision = self.state.offer_decision(worker, number, *offer);
                 self.carry_out(now, decision, Some(reply))
             }
             Request::Synchronize(worker, request, reply) => {

@@ -61,7 +61,7 @@ pub enum Request {
     /// A worker introduces itself.
     Register(WorkerId, WorkerInfo, Reply<()>),
     /// What a worker found where a data set should be, and the number of the synchronisation that brings it.
-    Offer(WorkerId, u64, Offer, Reply<()>),
+    Offer(WorkerId, u64, Box<Offer>, Reply<()>),
     /// What a worker is doing.
     Synchronize(WorkerId, Synchronization, Reply<Result<Synchronized, Breach>>),
     /// How an attempt ended.
@@ -139,7 +139,7 @@ impl Handle {
     /// # Errors
     /// See [`Refusal`].
     pub async fn offer(&self, worker: WorkerId, number: u64, offer: Offer) -> Result<(), Refusal> {
-        self.ask(|reply| Request::Offer(worker, number, offer, reply)).await
+        self.ask(|reply| Request::Offer(worker, number, Box::new(offer), reply)).await
     }
 
     /// Says what a worker is doing; the answer is what it should be doing.

@@ -280,6 +280,9 @@ impl Driver {
             (status.epochs_per_second, status.at_ms) = (epochs as f64 / seconds, self.began_ms + self.now().0);
             for worker in &mut status.workers {
                 worker.last_seen_ms = worker.last_seen_ms.map(|at| self.began_ms + at);
+                for job in &mut worker.running {
+                    job.measured_ms = job.measured_ms.map(|at| self.began_ms + at);
+                }
             }
             if let Some(problem) = self.core.problem() {
                 // it stops every sweep, and comes before what happened to their jobs

@@ -10,6 +10,7 @@
 //! Pages are whole without a script: the script only keeps them up to date. A view is a function of what the desk gives it.
 
 mod access;
+mod api;
 mod assets;
 mod desk;
 mod events;
@@ -76,6 +77,10 @@ fn router(desk: Arc<Desk>, access: Arc<Access>) -> Router {
         .route("/sweep/{sweep}/curves", get(views::curves))
         .route("/sweep/{sweep}/failures", get(views::failures))
         .route("/events", get(events::events))
+        .route("/api/v1/status", get(api::status))
+        .route("/api/v1/sweep/{sweep}/answer", get(api::answer))
+        .route("/api/v1/sweep/{sweep}/{rows}", get(api::table))
+        .route("/api/{*rest}", get(api::nothing))
         .route(monitor::METRICS, get(monitor::metrics))
         .route(monitor::HEALTH, get(monitor::health))
         .route(monitor::READY, get(monitor::ready))

@@ -10,7 +10,7 @@
 //! ```yaml
 //! sweep: name                                # required, as are the data set's name and format
 //! dataset: {name: ph2, format: ph2, image_size: 256}   # optional `root`, `mask` and `invert`; `cases` and `seed` of `format: synthetic`;
-//!                                            # `images`, `masks`, `mask_prefix` and `mask_suffix` of `format: folder`
+//!                                            # `images`, `masks`, and `image_prefix` to `mask_suffix` of `format: folder`
 //! split: {scheme: random, train: 100, validation: 50, test: 50, stratify: none}   # see proto::file::SplitSection
 //! grid:                                      # a list, or a single value
 //!   architecture: [segnet, unet, unet2]

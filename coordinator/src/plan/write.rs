@@ -129,8 +129,14 @@ fn dataset_section(dataset: &Dataset, image_size: u32) -> Mapping {
         put(&mut section, "cases", synthetic.cases);
         put(&mut section, "seed", synthetic.seed);
     }
-    let Dataset { images, masks, mask_prefix, mask_suffix, .. } = dataset;
-    let texts = [("images", images), ("masks", masks), ("mask_prefix", mask_prefix), ("mask_suffix", mask_suffix)];
+    let texts = [
+        ("images", &dataset.images),
+        ("image_prefix", &dataset.image_prefix),
+        ("image_suffix", &dataset.image_suffix),
+        ("masks", &dataset.masks),
+        ("mask_prefix", &dataset.mask_prefix),
+        ("mask_suffix", &dataset.mask_suffix),
+    ];
     for (key, text) in texts {
         if let Some(text) = text {
             put(&mut section, key, text.as_str());
@@ -318,7 +324,7 @@ mod tests {
         let datasets = [
             "images: ., masks: truth/all, mask_prefix: m_, mask_suffix: ''",
             "mask: {lesion: [1, 65535, '#ff0000']}, root: /data",
-            "mask: {threshold: 128}, mask_suffix: _segmentation",
+            "mask: {threshold: 128}, image_prefix: i_, image_suffix: _training, mask_suffix: _segmentation",
             "mask: {channel: alpha}, invert: true",
         ];
         let datasets = datasets.map(|keys| format!("sweep: s\ndataset: {{name: d, format: folder, {keys}}}\n"));

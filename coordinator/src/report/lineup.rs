@@ -82,6 +82,11 @@ impl<'a> Lineup<'a> {
         &self.analysis.candidates[candidate].label
     }
 
+    /// The names of the axes that tell candidates apart.
+    pub fn telling_names(&self) -> impl Iterator<Item = &'a str> {
+        self.telling.iter().map(|axis| self.observations.axes[*axis].as_str())
+    }
+
     /// The value of a candidate on one of the axes that tell candidates apart.
     #[must_use]
     pub fn value(&self, telling: usize, candidate: usize) -> Option<String> {

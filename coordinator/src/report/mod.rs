@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!  Material --lineup--> candidates in order --figures--> Figure --+--> page.rs      one HTML file
-//!                                                                  +--> figures/*.svg
+//!                                                                  +--> figures/*.svg, *.pdf
 //! ```
 //!
 //! `parts.rs` lists what the live page shows of it. Nothing in a page is fetched: styles and drawings are in it, images are data in it, and it has no script.
@@ -33,8 +33,18 @@ pub const FIGURES: [&str; 6] = ["scores", "differences", "ranks", "variance", "c
 pub struct Report {
     /// The page.
     pub page: String,
-    /// The stems of the figures' files, and their SVG.
-    pub figures: Vec<(&'static str, String)>,
+    /// The figures as files.
+    pub figures: Vec<Drawing>,
+}
+
+/// A figure as files.
+pub struct Drawing {
+    /// The stem of their names.
+    pub stem: &'static str,
+    /// As SVG.
+    pub svg: String,
+    /// As PDF.
+    pub pdf: Vec<u8>,
 }
 
 /// Makes a report.
@@ -58,7 +68,10 @@ pub fn report(mut material: Material<'_>) -> Report {
     .collect();
     Report {
         page: page::page(&material, &answer, &lineup, &figures).into_string(),
-        figures: figures.iter().map(|figure| (figure.name, figure.file())).collect(),
+        figures: figures
+            .iter()
+            .map(|figure| Drawing { stem: figure.name, svg: figure.file(), pdf: figure.pdf() })
+            .collect(),
     }
 }
 

@@ -302,8 +302,8 @@ fn files(material: &Material<'_>, figures: &[Figure]) -> Markup {
             ul {
                 @for (file, what) in material.tables { li { a href=(file) { (file) } " \u{2013} " (what) } }
                 @for figure in figures {
-                    @let file = format!("figures/{}.svg", figure.name);
-                    li { a href=(file) { (file) } " \u{2013} " (figure.title) }
+                    @let [svg, pdf] = ["svg", "pdf"].map(|ending| format!("figures/{}.{ending}", figure.name));
+                    li { a href=(svg) { (svg) } ", " a href=(pdf) { (pdf) } " \u{2013} " (figure.title) }
                 }
             }
             @if material.analysed.analysis.candidates.len() > MAX_SHOWN {

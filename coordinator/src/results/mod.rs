@@ -11,6 +11,7 @@
 mod job_file;
 mod job_log;
 mod read;
+pub mod timeline;
 mod types;
 
 pub use job_file::{JobError, job_file};

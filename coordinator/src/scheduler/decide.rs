@@ -306,9 +306,9 @@ impl State {
     }
 
     fn measured(&self, lease: &Lease, measurements: &[Measurement], facts: &mut Vec<Fact>, records: &mut Vec<Record>) {
-        let Some(last) = measurements.iter().map(|measurement| measurement.epoch).max() else { return };
+        let Some(last) = measurements.iter().max_by_key(|measurement| measurement.epoch) else { return };
         let (job, attempt) = (lease.job, lease.attempt);
-        facts.push(Fact::Progressed { job, epoch: last });
+        facts.push(Fact::Progressed { job, epoch: last.epoch, seconds: last.seconds, loss: last.train_loss });
         records.push(Record::Measurements { job, attempt, measurements: measurements.to_vec() });
     }
 }

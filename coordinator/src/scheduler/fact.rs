@@ -258,6 +258,10 @@ pub enum Fact {
         job: JobId,
         /// The epoch, counted from 1.
         epoch: u32,
+        /// How long the training has taken so far.
+        seconds: f64,
+        /// The epoch's mean training loss, if it is finite.
+        loss: Option<f64>,
     },
     /// A worker without leases was silent for so long that people need not see it any more.
     #[serde(skip)]

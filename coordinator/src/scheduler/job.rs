@@ -35,8 +35,27 @@ pub struct Holder {
     pub worker: WorkerId,
 }
 
+/// How far an attempt has come.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Advance {
+    /// The last epoch that was measured; 0 if none was.
+    pub epoch: u32,
+    /// When it was, or when the lease began.
+    pub at: Timestamp,
+    /// How long the training had taken by then, seconds.
+    pub seconds: f64,
+    /// The epoch's mean training loss, if it is finite.
+    pub loss: Option<f64>,
+}
+
+impl Advance {
+    fn begins(at: Timestamp) -> Self {
+        Self { epoch: 0, at, seconds: 0.0, loss: None }
+    }
+}
+
 /// Where a job stands. Each state has exactly the data of that state.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum JobState {
     /// Waits for a worker.
     Queued,
@@ -46,10 +65,8 @@ pub enum JobState {
         holder: Holder,
         /// When the lease runs out, unless it is renewed.
         expires: Timestamp,
-        /// The last epoch that was measured.
-        epoch: u32,
-        /// When it was, or when the lease began.
-        progressed: Timestamp,
+        /// How far it has come.
+        advance: Advance,
         /// The holder has handed in what cannot be, once.
         refused: bool,
     },
@@ -75,7 +92,7 @@ pub enum IllegalTransition {
         /// The job.
         job: JobId,
         /// Where it stands.
-        state: JobState,
+        state: Box<JobState>,
         /// The fact.
         fact: Box<Fact>,
     },
@@ -247,28 +264,28 @@ impl Job {
             (Queued, Fact::Granted { attempt, token, worker, .. }) if *attempt == self.attempts.next() => {
                 self.attempts = *attempt;
                 let holder = Holder { attempt: *attempt, token: *token, worker: *worker };
-                Leased { holder, expires, epoch: 0, progressed: now, refused: false }
+                Leased { holder, expires, advance: Advance::begins(now), refused: false }
             }
             (Queued, Fact::Revived { attempt, .. })
                 if let Some(holder) = self.lapsed().copied().filter(|holder| holder.attempt == *attempt) =>
             {
                 self.lapsed.pop();
                 self.lost = self.lost.saturating_sub(1);
-                Leased { holder, expires, epoch: 0, progressed: now, refused: false }
+                Leased { holder, expires, advance: Advance::begins(now), refused: false }
             }
-            (&Leased { holder, epoch, progressed, refused, .. }, &Fact::Renewed { expires, .. }) => {
-                Leased { holder, expires, epoch, progressed, refused }
+            (&Leased { holder, advance, refused, .. }, &Fact::Renewed { expires, .. }) => {
+                Leased { holder, expires, advance, refused }
             }
-            (&Leased { holder, expires, epoch: before, progressed, refused }, &Fact::Progressed { epoch, .. }) => {
+            (&Leased { holder, expires, advance, refused }, &Fact::Progressed { epoch, seconds, loss, .. }) => {
                 // an epoch that is handed in again is no progress
-                let progressed = if epoch > before { now } else { progressed };
-                Leased { holder, expires, epoch, progressed, refused }
+                let at = if epoch > advance.epoch { now } else { advance.at };
+                Leased { holder, expires, advance: Advance { epoch, at, seconds, loss }, refused }
             }
-            (&Leased { holder, expires, epoch, refused, .. }, Fact::Resumed { .. }) => {
-                Leased { holder, expires, epoch, progressed: now, refused }
+            (&Leased { holder, expires, advance, refused }, Fact::Resumed { .. }) => {
+                Leased { holder, expires, advance: Advance { at: now, ..advance }, refused }
             }
-            (&Leased { holder, expires, epoch, progressed, .. }, Fact::Refused { .. }) => {
-                Leased { holder, expires, epoch, progressed, refused: true }
+            (&Leased { holder, expires, advance, .. }, Fact::Refused { .. }) => {
+                Leased { holder, expires, advance, refused: true }
             }
             (Queued | Leased { .. } | JobState::Failed { .. }, Fact::Succeeded { attempt, .. })
                 if let Some(holder) = self.holder_at(*attempt) =>
@@ -313,7 +330,11 @@ impl Job {
                 self.lose(format!("attempt {attempt}: its worker measured nothing for too long"))
             }
             (state, fact) => {
-                return Err(IllegalTransition::Job { job, state: state.clone(), fact: Box::new(fact.clone()) });
+                return Err(IllegalTransition::Job {
+                    job,
+                    state: Box::new(state.clone()),
+                    fact: Box::new(fact.clone()),
+                });
             }
         };
         self.state = next;

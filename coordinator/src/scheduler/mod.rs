@@ -35,7 +35,7 @@ mod tests;
 
 pub use course::Course;
 pub use fact::{Fact, Found, Grade, Offer, WorkerInfo};
-pub use job::{Holder, IllegalTransition, Job, JobState};
+pub use job::{Advance, Holder, IllegalTransition, Job, JobState};
 pub use jobs::Fingerprint;
 pub use listing::Listing;
 pub use request::{

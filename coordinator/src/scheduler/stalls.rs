@@ -17,10 +17,10 @@ const UNKNOWN_MS: u64 = 2 * 3_600_000;
 impl State {
     /// Whether the worker holds the job and has measured nothing for too long, `epoch` included, while another could run it.
     pub(super) fn is_stalled(&self, now: Timestamp, worker: WorkerId, job: &Job, epoch: Option<u32>) -> bool {
-        let &JobState::Leased { epoch: before, progressed, .. } = &job.state else { return false };
+        let JobState::Leased { advance: before, .. } = &job.state else { return false };
         let mut sweeps = job.places.iter().filter_map(|(number, _)| self.sweeps.get(number));
-        epoch.is_none_or(|epoch| epoch <= before)
-            && sweeps.clone().all(|sweep| progressed.after(self.time_to_progress(sweep)) <= now)
+        epoch.is_none_or(|epoch| epoch <= before.epoch)
+            && sweeps.clone().all(|sweep| before.at.after(self.time_to_progress(sweep)) <= now)
             && sweeps.any(|sweep| !self.others(now, worker, sweep).is_empty())
     }
 
@@ -33,11 +33,11 @@ impl State {
 
     /// Notes how long an epoch took, before the fact is applied. By the clock here: what a worker says of it may be anything.
     pub(super) fn note_epoch(&mut self, now: Timestamp, fact: &Fact) {
-        let &Fact::Progressed { job, epoch } = fact else { return };
+        let &Fact::Progressed { job, epoch, .. } = fact else { return };
         let Some(job) = self.jobs.get(&job) else { return };
-        let &JobState::Leased { epoch: before, progressed, .. } = &job.state else { return };
-        let epochs = u64::from(epoch.saturating_sub(before));
-        let Some(time) = now.0.saturating_sub(progressed.0).checked_div(epochs) else { return };
+        let JobState::Leased { advance: before, .. } = &job.state else { return };
+        let epochs = u64::from(epoch.saturating_sub(before.epoch));
+        let Some(time) = now.0.saturating_sub(before.at.0).checked_div(epochs) else { return };
         for (number, _) in &job.places {
             if let Some(sweep) = self.sweeps.get_mut(number) {
                 sweep.longest_epoch_ms = sweep.longest_epoch_ms.max(time);

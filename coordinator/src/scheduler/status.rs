@@ -46,7 +46,7 @@ impl State {
             .flatten()
             .filter_map(|job| self.jobs.get(job))
             .filter(|job| job.places.iter().any(|&(number, _)| number == sweep.number))
-            .map(|job| if let JobState::Leased { epoch, .. } = job.state { u64::from(epoch) } else { 0 })
+            .map(|job| if let JobState::Leased { advance, .. } = &job.state { u64::from(advance.epoch) } else { 0 })
             .sum();
         let failure = |place: &u32| self.failure(*sweep.jobs.get(*place as usize)?);
         let problem = sweep.rejected.clone().or_else(|| sweep.failed.last().and_then(failure));
@@ -156,7 +156,7 @@ impl State {
 
     fn running_job(&self, id: JobId) -> Option<RunningJob> {
         let job = self.jobs.get(&id)?;
-        let JobState::Leased { holder, epoch, .. } = &job.state else { return None };
+        let JobState::Leased { holder, advance, .. } = &job.state else { return None };
         let &(number, place) = job.places.first()?;
         let sweep = self.sweeps.get(&number)?;
         Some(RunningJob {
@@ -164,8 +164,12 @@ impl State {
             job: id,
             attempt: holder.attempt,
             label: sweep.label(place)?,
-            epoch: *epoch,
+            epoch: advance.epoch,
             epochs: sweep.candidate(place).template.training.epochs,
+            loss: advance.loss,
+            seconds: advance.seconds,
+            // of what a journal says the time is not known
+            measured_ms: Some(advance.at.0).filter(|at| *at > 0),
         })
     }
 }

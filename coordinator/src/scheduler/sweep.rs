@@ -108,7 +108,7 @@ impl Sweep {
         let seeds = self.plan.replicates.get(self.coordinates(place).1)?;
         let values =
             self.candidate(place).values.iter().flatten().map(ToString::to_string).collect::<Vec<_>>().join(" ");
-        Some(format!("{values} #{}", seeds.split_seed))
+        Some(format!("{values} split {}", seeds.split_seed))
     }
 
     /// The specification of the job at a place of the queue, once the content of the data set is known.

@@ -12,6 +12,7 @@ mod copy;
 mod counts;
 mod facts;
 mod inspection;
+mod journal;
 mod lock;
 mod reader;
 mod rows;
@@ -22,7 +23,8 @@ mod tests;
 mod writer;
 
 pub use copy::backup;
-pub use reader::{Entry, Reader, StoredResult, Submission};
+pub use journal::{Entry, Submission};
+pub use reader::{Reader, StoredResult};
 pub use sqlite::{Hold, Store, hold};
 
 use std::path::{Path, PathBuf};

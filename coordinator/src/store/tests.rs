@@ -59,7 +59,7 @@ fn facts(path: &Path) -> Vec<Fact> {
 fn what_was_appended_is_read_back() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("s.db");
-    let forgotten = Fact::Progressed { job: JOB, epoch: 1 };
+    let forgotten = Fact::Progressed { job: JOB, epoch: 1, seconds: 0.5, loss: None };
     let mut store = Store::open(&path).unwrap();
     store.append(&[granted(), forgotten], &[measurements(0.5, &[1, 2])]).unwrap();
     store.append(&[], &[measurements(0.9, &[2, 3]), diverged()]).unwrap();

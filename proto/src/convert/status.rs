@@ -129,7 +129,7 @@ impl TryFrom<wire::WorkerStatus> for WorkerStatus {
 
 impl From<&RunningJob> for wire::RunningJob {
     fn from(running: &RunningJob) -> Self {
-        let RunningJob { sweep, job, attempt, label, epoch, epochs } = running;
+        let RunningJob { sweep, job, attempt, label, epoch, epochs, loss, seconds, measured_ms } = running;
         Self {
             sweep: sweep.clone(),
             job: job.to_string(),
@@ -137,6 +137,9 @@ impl From<&RunningJob> for wire::RunningJob {
             label: label.clone(),
             epoch: *epoch,
             epochs: *epochs,
+            loss: *loss,
+            seconds: *seconds,
+            measured_ms: measured_ms.unwrap_or_default(),
         }
     }
 }
@@ -145,8 +148,10 @@ impl TryFrom<wire::RunningJob> for RunningJob {
     type Error = InvalidMessage;
 
     fn try_from(running: wire::RunningJob) -> Result<Self, InvalidMessage> {
-        let wire::RunningJob { sweep, job, attempt, label, epoch, epochs } = running;
-        Ok(Self { sweep, job: job.parse()?, attempt: Attempt(attempt), label, epoch, epochs })
+        let wire::RunningJob { sweep, job, attempt, label, epoch, epochs, loss, seconds, measured_ms } = running;
+        let measured_ms = Some(measured_ms).filter(|at| *at > 0);
+        let (job, attempt) = (job.parse()?, Attempt(attempt));
+        Ok(Self { sweep, job, attempt, label, epoch, epochs, loss, seconds, measured_ms })
     }
 }
 
@@ -174,8 +179,17 @@ mod tests {
             problem: "none".to_owned(),
         };
         let states = [SweepState::WaitingForData, SweepState::Running, SweepState::Ended, SweepState::Rejected];
-        let (attempt, label) = (Attempt(2), "unet #3".to_owned());
-        let running = RunningJob { sweep: "a".to_owned(), job: JobId(7), attempt, label, epoch: 10, epochs: 11 };
+        let running = RunningJob {
+            sweep: "a".to_owned(),
+            job: JobId(7),
+            attempt: Attempt(2),
+            label: "unet split 3".to_owned(),
+            epoch: 10,
+            epochs: 11,
+            loss: Some(0.25),
+            seconds: 2.5,
+            measured_ms: Some(12),
+        };
         let worker = WorkerStatus {
             worker: "w".to_owned(),
             name: "gpu".to_owned(),
@@ -202,6 +216,14 @@ mod tests {
     }
 
     #[test]
+    fn a_job_runs_since_it_was_measured_and_as_long_as_it_said() {
+        let running = &status().workers[0].running[0];
+        assert_eq!(running.elapsed(1012).unwrap().as_millis(), 3500);
+        let unseen = RunningJob { measured_ms: None, ..running.clone() };
+        assert_eq!(unseen.elapsed(1012), None);
+    }
+
+    #[test]
     fn a_status_for_programs_has_the_keys_that_they_know() {
         let json = serde_json::to_value(status()).unwrap();
         let keys = |value: &serde_json::Value| value.as_object().unwrap().keys().cloned().collect::<Vec<_>>().join(" ");
@@ -215,6 +237,6 @@ mod tests {
             keys(worker),
             "connected device host last_seen_ms name notices quarantined running silent slots worker"
         );
-        assert_eq!(keys(&worker["running"][0]), "attempt epoch epochs job sweep");
+        assert_eq!(keys(&worker["running"][0]), "attempt epoch epochs job loss measured_ms seconds sweep");
     }
 }

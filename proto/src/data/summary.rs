@@ -18,8 +18,8 @@ pub struct Summary {
     pub seems_inverted: bool,
     /// Files that are no part of a case: their number by kind, such as `.txt` or `*_superpixels.png`.
     pub passed_over: BTreeMap<String, u32>,
-    /// What all mask names have beside the image's name, if the worker found it by itself.
-    pub affix: Option<Affix>,
+    /// What all names of files have beside the case's, if the worker found it by itself.
+    pub names: Option<Names>,
     /// Number of pictures that were turned upright, as their EXIF orientation says.
     pub turned: u32,
     /// Groups of cases whose images are equal.
@@ -37,13 +37,30 @@ pub struct LesionShares {
     pub largest: f64,
 }
 
-/// What stands before and after the image's name in the mask's name.
+/// What the names of files have beside the case's.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Names {
+    /// Those of images.
+    pub images: Affix,
+    /// Those of masks.
+    pub masks: Affix,
+}
+
+/// What stands before and after the case's name in the name of a file.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Affix {
     /// Before it.
     pub prefix: String,
     /// After it.
     pub suffix: String,
+}
+
+impl Affix {
+    /// The name of every file.
+    #[must_use]
+    pub fn pattern(&self) -> String {
+        format!("{}NAME{}", self.prefix, self.suffix)
+    }
 }
 
 /// Maximum number of names in a sentence.
@@ -63,8 +80,13 @@ impl Summary {
             ),
             format!("masks: {} empty, {} full", self.empty, self.full),
         ];
-        if let Some(Affix { prefix, suffix }) = &self.affix {
-            facts.push(format!("mask names: {prefix}NAME{suffix}, found by comparing with the images"));
+        if let Some(Names { images, masks }) = &self.names {
+            let masks = masks.pattern();
+            facts.push(if *images == Affix::default() {
+                format!("mask names: {masks}, found by comparing with the images")
+            } else {
+                format!("names: {} of images, {masks} of masks, found by comparing them", images.pattern())
+            });
         }
         if self.turned > 0 {
             facts.push(format!("turned: {} as the EXIF orientation says", pictures(self.turned)));
@@ -129,7 +151,7 @@ fn percent(share: f64) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{Affix, LesionShares, Summary};
+    use super::{Affix, LesionShares, Names, Summary};
 
     #[test]
     fn a_summary_says_what_there_is() {
@@ -143,8 +165,9 @@ mod tests {
             ["lesion: 5.2 % of the picture (median), below 0.1 % to 42 %", "masks: 0 empty, 0 full"]
         );
         assert!(plain.warnings().is_empty());
+        let affix = |suffix: &str| Affix { prefix: String::new(), suffix: suffix.to_owned() };
         let full = Summary {
-            affix: Some(Affix { prefix: String::new(), suffix: "_segmentation".to_owned() }),
+            names: Some(Names { masks: affix("_segmentation"), ..Names::default() }),
             turned: 1,
             passed_over: [(".txt".to_owned(), 2), (".csv".to_owned(), 1)].into(),
             ..plain.clone()
@@ -157,6 +180,9 @@ mod tests {
                 "passed over: 1 .csv, 2 .txt"
             ]
         );
+        let both = Names { images: affix("_training"), masks: affix("_manual1") };
+        let both = Summary { names: Some(both), ..plain.clone() };
+        assert_eq!(both.facts()[2], "names: NAME_training of images, NAME_manual1 of masks, found by comparing them");
         let names = |i: u32| vec![format!("a{i}"), format!("b{i}")];
         let odd = Summary { seems_inverted: true, duplicates: (0..12).map(names).collect(), ..plain };
         let [inverted, duplicates] = &odd.warnings()[..] else { unreachable!("two warnings") };

@@ -96,11 +96,13 @@ pub struct DatasetSection<'a> {
 
 impl<'a> DatasetSection<'a> {
     /// The keys that only one format has.
-    const OF_FORMAT: [(&'static str, Format); 6] = [
+    const OF_FORMAT: [(&'static str, Format); 8] = [
         ("cases", Format::Synthetic),
         ("seed", Format::Synthetic),
         ("images", Format::Folder),
         ("masks", Format::Folder),
+        ("image_prefix", Format::Folder),
+        ("image_suffix", Format::Folder),
         ("mask_prefix", Format::Folder),
         ("mask_suffix", Format::Folder),
     ];
@@ -117,6 +119,7 @@ impl<'a> DatasetSection<'a> {
         let text =
             |key, read: fn(&Node<'_>) -> Option<String>| section.optional(key, None, |node| read(node).map(Some));
         let (root, images, masks) = (text("root", root), text("images", inner_folder), text("masks", inner_folder));
+        let (image_prefix, image_suffix) = (text("image_prefix", affix), text("image_suffix", affix));
         let (mask_prefix, mask_suffix) = (text("mask_prefix", affix), text("mask_suffix", affix));
         let mask = section.optional("mask", MaskRule::default(), mask_rule);
         let invert = section.optional("invert", false, Node::truth);
@@ -138,6 +141,8 @@ impl<'a> DatasetSection<'a> {
             synthetic: (format == Format::Synthetic).then_some(synthetic),
             images: images?,
             masks: masks?,
+            image_prefix: image_prefix?,
+            image_suffix: image_suffix?,
             mask_prefix: mask_prefix?,
             mask_suffix: mask_suffix?,
             mask: mask?,
@@ -206,7 +211,7 @@ fn inner_folder(node: &Node<'_>) -> Option<String> {
     None
 }
 
-/// What stands before or after the image's name in the mask's name.
+/// What stands before or after the case's name in the name of a file.
 fn affix(node: &Node<'_>) -> Option<String> {
     let text = node.text()?;
     if is_part_of_a_name(text) {

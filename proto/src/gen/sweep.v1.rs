@@ -30,7 +30,8 @@ pub struct Dataset {
     pub cases: u32,
     #[prost(uint64, tag = "5")]
     pub seed: u64,
-    /// Only for DATASET_FORMAT_FOLDER, all optional: the folders of images and of masks, and what the mask's name has beside the image's.
+    /// Only for DATASET_FORMAT_FOLDER, all optional: the folders of images and of masks, and what the names of images and of masks have before
+    /// and after the name of the case.
     #[prost(string, optional, tag = "6")]
     pub images: ::core::option::Option<::prost::alloc::string::String>,
     #[prost(string, optional, tag = "7")]
@@ -51,6 +52,10 @@ pub struct Dataset {
     ///    partitions  \[[split seed, {train, validation, test: [case\]}]]: the cases of each split
     #[prost(string, tag = "12")]
     pub lists: ::prost::alloc::string::String,
+    #[prost(string, optional, tag = "13")]
+    pub image_prefix: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(string, optional, tag = "14")]
+    pub image_suffix: ::core::option::Option<::prost::alloc::string::String>,
 }
 /// Scores of a subset: means over its cases. A score that is absent is not finite.
 #[derive(Clone, Copy, PartialEq, ::prost::Message)]
@@ -1550,7 +1555,7 @@ pub struct WorkerStatus {
     #[prost(uint64, tag = "11")]
     pub last_seen_ms: u64,
 }
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+#[derive(Clone, PartialEq, ::prost::Message)]
 pub struct RunningJob {
     #[prost(string, tag = "1")]
     pub sweep: ::prost::alloc::string::String,
@@ -1565,6 +1570,14 @@ pub struct RunningJob {
     pub epoch: u32,
     #[prost(uint32, tag = "6")]
     pub epochs: u32,
+    /// The mean training loss of the last epoch that was measured, if it is finite; and how long the training had taken at its end, seconds.
+    #[prost(double, optional, tag = "7")]
+    pub loss: ::core::option::Option<f64>,
+    #[prost(double, tag = "8")]
+    pub seconds: f64,
+    /// When that was, or when the attempt began: milliseconds since 1970, by the coordinator's clock. 0: not known to it.
+    #[prost(uint64, tag = "9")]
+    pub measured_ms: u64,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct TablesRequest {

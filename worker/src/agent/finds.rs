@@ -88,7 +88,7 @@ impl State {
 
     fn inspect(&mut self, dataset: Dataset) {
         if self.inspecting.insert(dataset.clone()) {
-            self.actions.push(Action::Inspect(dataset));
+            self.actions.push(Action::Inspect(Box::new(dataset)));
         }
     }
 

@@ -90,7 +90,7 @@ pub async fn run(options: Options, drain: impl Future<Output = ()>) -> Result<()
                     hands.calls.remove(&call);
                     state.on_answer(now(), call, answer)?;
                 }
-                Ok(Event::Inspected(dataset, found)) => state.on_inspected(now(), dataset, found),
+                Ok(Event::Inspected(dataset, found)) => state.on_inspected(now(), *dataset, found),
                 // it was abandoned
                 Err(_) => {}
             },
@@ -118,7 +118,7 @@ fn start_slot(
 /// What has come of an action.
 enum Event {
     Answered(CallId, Answer),
-    Inspected(Dataset, Found),
+    Inspected(Box<Dataset>, Found),
 }
 
 /// Does what the state says.
@@ -165,7 +165,7 @@ impl Hands {
     }
 
     /// Looks for a data set on a thread of its own.
-    fn look_for(&mut self, dataset: Dataset) {
+    fn look_for(&mut self, dataset: Box<Dataset>) {
         let inspect = Arc::clone(&self.inspect);
         self.events.spawn_blocking(move || {
             // a decoder that panics on a damaged file must not leave the question unanswered

@@ -84,7 +84,7 @@ pub enum Action {
     /// Kill the trainer of a slot and end its job, if it has not ended already.
     Stop(usize),
     /// Look for a data set.
-    Inspect(Dataset),
+    Inspect(Box<Dataset>),
     /// Remove the checkpoints of a job: its result is durable.
     Discard(JobId),
 }

@@ -62,10 +62,16 @@ struct Description {
     /// Folder of masks, below that of the data set [default: masks]
     #[arg(long, value_name = "NAME", value_parser = inner_folder)]
     masks: Option<String>,
-    /// What a mask's name has before the image's name
+    /// What an image's name has before the case's name
+    #[arg(long, value_name = "TEXT", value_parser = part_of_a_name, allow_hyphen_values = true)]
+    image_prefix: Option<String>,
+    /// What an image's name has after the case's name [default: what all images have]
+    #[arg(long, value_name = "TEXT", value_parser = part_of_a_name, allow_hyphen_values = true)]
+    image_suffix: Option<String>,
+    /// What a mask's name has before the case's name
     #[arg(long, value_name = "TEXT", value_parser = part_of_a_name, allow_hyphen_values = true)]
     mask_prefix: Option<String>,
-    /// What a mask's name has after the image's name [default: what all masks have]
+    /// What a mask's name has after the case's name [default: what all masks have]
     #[arg(long, value_name = "TEXT", value_parser = part_of_a_name, allow_hyphen_values = true)]
     mask_suffix: Option<String>,
     /// What is lesion: lesion=VALUE,VALUE | threshold=VALUE | channel=alpha [default: the brighter of two levels]
@@ -90,13 +96,15 @@ fn part_of_a_name(text: &str) -> Result<String, &'static str> {
 
 impl Images {
     pub(super) fn dataset(&self) -> Dataset {
-        let Description { images, masks, mask_prefix, mask_suffix, mask, invert } = &self.description;
+        let Description { images, masks, mask, invert, .. } = &self.description;
         Dataset {
             synthetic: self.cases.map(|cases| Synthetic { cases, seed: self.seed }),
             images: images.clone(),
             masks: masks.clone(),
-            mask_prefix: mask_prefix.clone(),
-            mask_suffix: mask_suffix.clone(),
+            image_prefix: self.description.image_prefix.clone(),
+            image_suffix: self.description.image_suffix.clone(),
+            mask_prefix: self.description.mask_prefix.clone(),
+            mask_suffix: self.description.mask_suffix.clone(),
             mask: mask.clone().unwrap_or_default(),
             invert: *invert,
             ..Dataset::new(self.format.name(), self.format)

@@ -132,11 +132,15 @@ pub enum DataError {
         /// The decoder's reason.
         source: image::ImageError,
     },
-    /// An image of floating-point numbers, whose range is not known.
-    #[error("`{}` has samples in floating point; save it with 8 or 16 bits", path.display())]
-    Float {
+    /// An image of numbers of which nobody knows which one is white.
+    #[error("`{}` has {found} for samples; {remedy}", path.display())]
+    Numbers {
         /// The file.
         path: PathBuf,
+        /// What was found in it.
+        found: String,
+        /// What helps.
+        remedy: &'static str,
     },
     /// More pixels than allowed, or none.
     #[error(

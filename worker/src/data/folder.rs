@@ -5,7 +5,7 @@
 use super::DataError;
 use super::files::{CaseFiles, entries};
 use super::naming;
-use proto::data::{Affix, Dataset};
+use proto::data::{Affix, Dataset, Names};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use unicode_normalization::UnicodeNormalization;
@@ -24,10 +24,10 @@ const SUPERPIXELS: &str = "_superpixels";
 /// What a folder holds.
 #[derive(Debug)]
 pub(super) struct Found {
-    /// The cases, by id: the name of the image without its extension.
+    /// The cases, by id: the name of the image's file without its extension.
     pub(super) cases: Vec<CaseFiles>,
-    /// What all mask names have beside the image's name, if nobody had said so.
-    pub(super) affix: Option<Affix>,
+    /// What all names of files have beside the case's, if nobody had said so.
+    pub(super) names: Option<Names>,
     /// Number of files that are no part of a case, by kind.
     pub(super) passed_over: BTreeMap<String, u32>,
 }
@@ -39,30 +39,32 @@ pub(super) struct Found {
 pub(super) fn find(root: &Path, dataset: &Dataset) -> Result<Found, DataError> {
     let folder = |name: &Option<String>, default| root.join(name.as_deref().unwrap_or(default));
     let (of_images, of_masks) = (folder(&dataset.images, "images"), folder(&dataset.masks, "masks"));
-    let given = given_affix(dataset);
+    let given = given_names(dataset);
     let (images, masks) = if of_images.components().eq(of_masks.components()) {
-        let Some(affix) = given.as_ref().filter(|affix| **affix != Affix::default()) else {
+        let Some(names) = given.as_ref().filter(|names| **names != Names::default()) else {
             return Err(DataError::OneFolder { path: of_images });
         };
-        Listing::read(root, "images", &of_images)?.divide(affix)
+        Listing::read(root, "images", &of_images)?.divide(names)
     } else {
         (Listing::read(root, "images", &of_images)?, Listing::read(root, "masks", &of_masks)?)
     };
     if images.pictures.is_empty() && masks.pictures.is_empty() && images.others.is_empty() {
         return Err(DataError::NoCases { path: root.to_owned(), layout: LAYOUT });
     }
-    let found = given.is_none().then(|| naming::affix(&images.stems(), &masks.stems())).flatten();
-    let affix = given.or_else(|| found.clone()).unwrap_or_default();
-    let mut pairing = Pairing { affix, of_images, of_masks, ..Pairing::default() };
+    let found = given.is_none().then(|| naming::names(&images.stems(), &masks.stems())).flatten();
+    let names = given.or_else(|| found.clone()).unwrap_or_default();
+    let mut pairing = Pairing { names, of_images, of_masks, ..Pairing::default() };
     pairing.pair(images, masks);
     let Pairing { cases, passed_over, mistakes, .. } = pairing;
-    if mistakes.is_empty() { Ok(Found { cases, affix: found, passed_over }) } else { Err(DataError::of(mistakes)) }
+    if mistakes.is_empty() { Ok(Found { cases, names: found, passed_over }) } else { Err(DataError::of(mistakes)) }
 }
 
-fn given_affix(dataset: &Dataset) -> Option<Affix> {
-    let (prefix, suffix) = (&dataset.mask_prefix, &dataset.mask_suffix);
+fn given_names(dataset: &Dataset) -> Option<Names> {
+    let Dataset { image_prefix, image_suffix, mask_prefix, mask_suffix, .. } = dataset;
+    let is_given = [image_prefix, image_suffix, mask_prefix, mask_suffix].into_iter().any(Option::is_some);
     let text = |text: &Option<String>| text.as_deref().map(composed).unwrap_or_default();
-    (prefix.is_some() || suffix.is_some()).then(|| Affix { prefix: text(prefix), suffix: text(suffix) })
+    let affix = |prefix, suffix| Affix { prefix: text(prefix), suffix: text(suffix) };
+    is_given.then(|| Names { images: affix(image_prefix, image_suffix), masks: affix(mask_prefix, mask_suffix) })
 }
 
 /// A name in the form in which names are compared.
@@ -150,8 +152,9 @@ impl Listing {
     }
 
     /// The images and the masks of a folder that holds both.
-    fn divide(self, affix: &Affix) -> (Self, Self) {
-        let is_mask = |stem: &String| naming::image_of(stem, affix).is_some();
+    fn divide(self, names: &Names) -> (Self, Self) {
+        let is_image = |stem: &str| names.images != Affix::default() && naming::case_of(stem, &names.images).is_some();
+        let is_mask = |stem: &String| !is_image(stem) && naming::case_of(stem, &names.masks).is_some();
         let divide = |files: BTreeMap<String, Entry>| files.into_iter().partition(|(stem, _)| !is_mask(stem));
         let (pictures, masks) = divide(self.pictures);
         let (others, other_masks) = divide(self.others);
@@ -163,7 +166,7 @@ impl Listing {
 /// Images and masks are put together.
 #[derive(Debug, Default)]
 struct Pairing {
-    affix: Affix,
+    names: Names,
     of_images: PathBuf,
     of_masks: PathBuf,
     cases: Vec<CaseFiles>,
@@ -178,45 +181,43 @@ impl Pairing {
                 *self.passed_over.entry(kind.clone()).or_default() += number;
             }
         }
-        let Listing { pictures: mut images, others: mut other_images, mistakes, .. } = images;
-        self.mistakes.extend(mistakes);
-        let mut read = self.by_image(masks.pictures, true);
-        let mut other = self.by_image(masks.others, false);
+        let Names { images: of_images, masks: of_masks } = self.names.clone();
+        let mut read_images = self.by_case(images.pictures, &of_images, true);
+        let mut other_images = self.by_case(images.others, &of_images, false);
+        self.mistakes.extend(images.mistakes);
+        let mut read_masks = self.by_case(masks.pictures, &of_masks, true);
+        let mut other_masks = self.by_case(masks.others, &of_masks, false);
         self.mistakes.extend(masks.mistakes);
-        let ids: BTreeSet<String> =
-            [&images, &other_images, &read, &other].into_iter().flat_map(BTreeMap::keys).cloned().collect();
-        for id in ids {
-            let image = [images.remove(&id), other_images.remove(&id)];
-            let mask = [read.remove(&id), other.remove(&id)];
-            self.put_together(&id, image, mask);
+        let all = [&read_images, &other_images, &read_masks, &other_masks];
+        let names: BTreeSet<String> = all.into_iter().flat_map(BTreeMap::keys).cloned().collect();
+        for name in names {
+            let image = [read_images.remove(&name), other_images.remove(&name)];
+            let mask = [read_masks.remove(&name), other_masks.remove(&name)];
+            self.put_together(&name, image, mask);
         }
         // in the order of the names as they are on disk, as ever
         self.cases.sort_by(|one, other| one.id.cmp(&other.id));
     }
 
-    /// Masks by the stems of their images. A picture in the folder of masks whose name is not that of a mask is passed over.
-    fn by_image(&mut self, masks: BTreeMap<String, Entry>, is_read: bool) -> BTreeMap<String, Entry> {
-        let mut by_image = BTreeMap::new();
-        for (stem, entry) in masks {
-            match naming::image_of(&stem, &self.affix) {
-                Some(image) => drop(by_image.insert(image.to_owned(), entry)),
-                None if is_read => self.pass_over(format!("{} without `{}`", entry.kind, self.affix_text())),
+    /// Files by the names of their cases. One that is not named like the others of its folder is passed over.
+    fn by_case(&mut self, files: BTreeMap<String, Entry>, affix: &Affix, is_read: bool) -> BTreeMap<String, Entry> {
+        let mut by_case = BTreeMap::new();
+        for (stem, entry) in files {
+            match naming::case_of(&stem, affix) {
+                Some(name) => drop(by_case.insert(name.to_owned(), entry)),
+                None if is_read => self.pass_over(format!("{} without `{}`", entry.kind, affix.pattern())),
                 None => self.pass_over(entry.kind),
             }
         }
-        by_image
-    }
-
-    fn affix_text(&self) -> String {
-        format!("{}NAME{}", self.affix.prefix, self.affix.suffix)
+        by_case
     }
 
     fn pass_over(&mut self, kind: String) {
         *self.passed_over.entry(kind).or_default() += 1;
     }
 
-    /// Makes a case of the files that belong to one stem: of each the one that is read, and another.
-    fn put_together(&mut self, id: &str, image: [Option<Entry>; 2], mask: [Option<Entry>; 2]) {
+    /// Makes a case of the files that belong to one name: of each the one that is read, and another.
+    fn put_together(&mut self, name: &str, image: [Option<Entry>; 2], mask: [Option<Entry>; 2]) {
         let [image, other_image] = image;
         let [mask, other_mask] = mask;
         match (image, mask) {
@@ -225,23 +226,24 @@ impl Pairing {
                 [other_image, other_mask].into_iter().flatten().for_each(|other| self.pass_over(other.kind));
             }
             (Some(image), None) => {
-                let expected =
-                    self.of_masks.join(format!("{}{}{}.png", self.affix.prefix, image.stem, self.affix.suffix));
+                // as it is on disk
+                let own = naming::case_of(&image.stem, &self.names.images).unwrap_or(name);
+                let expected = self.of_masks.join(file_name(own, &self.names.masks));
                 let missing = DataError::NoMask { case: image.stem, expected };
-                self.mistakes.push(other_mask.map_or(missing, |other| unread(id, other)));
+                self.mistakes.push(other_mask.map_or(missing, |other| unread(name, other)));
                 other_image.into_iter().for_each(|other| self.pass_over(other.kind));
             }
             (None, Some(_)) => {
-                let missing =
-                    DataError::NoImage { case: id.to_owned(), expected: self.of_images.join(format!("{id}.png")) };
-                self.mistakes.push(other_image.map_or(missing, |other| unread(id, other)));
+                let expected = self.of_images.join(file_name(name, &self.names.images));
+                let missing = DataError::NoImage { case: name.to_owned(), expected };
+                self.mistakes.push(other_image.map_or(missing, |other| unread(name, other)));
                 other_mask.into_iter().for_each(|other| self.pass_over(other.kind));
             }
             (None, None) => {
                 let is_pair = other_image.is_some() && other_mask.is_some();
                 for (index, other) in [other_image, other_mask].into_iter().flatten().enumerate() {
                     match other.is_picture || is_pair {
-                        true if index == 0 => self.mistakes.push(unread(id, other)),
+                        true if index == 0 => self.mistakes.push(unread(name, other)),
                         true => {}
                         false => self.pass_over(other.kind),
                     }
@@ -249,6 +251,11 @@ impl Pairing {
             }
         }
     }
+}
+
+/// The name of a file that is missing.
+fn file_name(case: &str, Affix { prefix, suffix }: &Affix) -> String {
+    format!("{prefix}{case}{suffix}.png")
 }
 
 fn unread(case: &str, other: Entry) -> DataError {

@@ -22,6 +22,7 @@ mod folder;
 mod images;
 mod mask;
 mod naming;
+mod numbers;
 pub mod ph2;
 #[expect(unsafe_code, reason = "a file is mapped into memory")]
 mod pixels;
@@ -30,6 +31,7 @@ mod source;
 pub mod split;
 mod summary;
 pub mod synthetic;
+mod tiff;
 
 pub use cache::{CacheError, default_cache_dir};
 pub use decode::MAX_PIXELS;

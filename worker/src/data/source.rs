@@ -8,7 +8,7 @@ use super::files::{CaseFiles, Identity};
 use super::mask::{self, Levels};
 use super::resize::resize;
 use super::{Case, CaseSet, DataError, MAX_IMAGE_SIZE, folder, ph2, synthetic};
-use proto::data::{Affix, Dataset, Format, Inventory, MaskRule, Synthetic};
+use proto::data::{Dataset, Format, Inventory, MaskRule, Names, Synthetic};
 use proto::ids::ContentHash;
 use rayon::prelude::*;
 use std::collections::BTreeMap;
@@ -24,8 +24,8 @@ pub struct Source {
     invert: bool,
     /// Of the image and the mask of every case.
     identities: Vec<[Identity; 2]>,
-    /// What all mask names have beside the image's name, if nobody had said so.
-    pub(super) affix: Option<Affix>,
+    /// What all names of files have beside the case's, if nobody had said so.
+    pub(super) names: Option<Names>,
     /// Number of files that are no part of a case, by kind.
     pub(super) passed_over: BTreeMap<String, u32>,
 }
@@ -42,12 +42,12 @@ impl Source {
     /// # Errors
     /// If no folder is known, it cannot be read, or images or masks are missing.
     pub fn open(dataset: &Dataset, root: Option<&Path>) -> Result<Self, DataError> {
-        let (mut affix, mut passed_over) = (None, BTreeMap::new());
+        let (mut names, mut passed_over) = (None, BTreeMap::new());
         let origin = match dataset.format {
             Format::Ph2 => Origin::Files(ph2::find(folder_of(dataset, root)?)?),
             Format::Folder => {
                 let found = folder::find(folder_of(dataset, root)?, dataset)?;
-                (affix, passed_over) = (found.affix, found.passed_over);
+                (names, passed_over) = (found.names, found.passed_over);
                 Origin::Files(found.cases)
             }
             Format::Synthetic => match dataset.synthetic {
@@ -70,7 +70,7 @@ impl Source {
         };
         let content = content(&cases, &identities, dataset);
         let (mask, invert) = (dataset.mask.clone(), dataset.invert);
-        Ok(Self { inventory: Inventory::new(content, cases), origin, mask, invert, identities, affix, passed_over })
+        Ok(Self { inventory: Inventory::new(content, cases), origin, mask, invert, identities, names, passed_over })
     }
 
     /// Where the images and masks lie; nowhere if they are made.

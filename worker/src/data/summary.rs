@@ -33,7 +33,7 @@ pub fn summary(source: &Source, set: &CaseSet) -> Summary {
         full: shares.iter().filter(|share| **share == 1.0).count() as u32,
         seems_inverted,
         passed_over: source.passed_over.clone(),
-        affix: source.affix.clone(),
+        names: source.names.clone(),
         turned: source.turned(),
         duplicates: duplicates(set),
     }

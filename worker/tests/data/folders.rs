@@ -1,7 +1,7 @@
 //! Folders as people have them -> cases: names, what is passed over, what is a mistake.
 
 use super::{dataset, lesions, painted, picture, some_case, summed_up, write_masks};
-use proto::data::{Affix, Dataset, Format, Summary};
+use proto::data::{Affix, Dataset, Format, Names, Summary};
 use std::fs;
 use std::path::Path;
 use tempfile::{TempDir, tempdir};
@@ -27,8 +27,13 @@ fn named(ids: &[&str], [images, masks]: [&str; 2], [prefix, suffix]: [&str; 2]) 
     root
 }
 
-fn affix(prefix: &str, suffix: &str) -> Option<Affix> {
-    Some(Affix { prefix: prefix.to_owned(), suffix: suffix.to_owned() })
+/// Names of masks that are those of the images, between a prefix and a suffix.
+fn names(prefix: &str, suffix: &str) -> Option<Names> {
+    Some(Names { masks: affix(prefix, suffix), ..Names::default() })
+}
+
+fn affix(prefix: &str, suffix: &str) -> Affix {
+    Affix { prefix: prefix.to_owned(), suffix: suffix.to_owned() }
 }
 
 #[track_caller]
@@ -50,14 +55,14 @@ fn what_all_masks_have_beside_the_name_is_found() {
     for (prefix, suffix) in [("", "_segmentation"), ("", "_Segmentation"), ("mask_", ""), ("", "-m")] {
         let root = named(&IDS, ["images", "masks"], [prefix, suffix]);
         let summary = held(&folder(), root.path());
-        assert_eq!((summary.cases, summary.affix), (3, affix(prefix, suffix)));
+        assert_eq!((summary.cases, summary.names), (3, names(prefix, suffix)));
         let told = Dataset { mask_prefix: some(prefix), mask_suffix: some(suffix), ..folder() };
         let summary = held(&told, root.path());
-        assert_eq!((summary.cases, summary.affix), (3, None), "nothing had to be found");
+        assert_eq!((summary.cases, summary.names), (3, None), "nothing had to be found");
         assert_eq!(inventory(&told, Some(root.path())).unwrap(), inventory(&folder(), Some(root.path())).unwrap());
     }
     let root = named(&IDS, ["images", "masks"], ["", ""]);
-    assert_eq!(held(&folder(), root.path()).affix, None);
+    assert_eq!(held(&folder(), root.path()).names, None);
 }
 
 #[test]
@@ -86,6 +91,45 @@ fn images_and_masks_may_lie_in_one_folder() {
     assert!(
         refused(&untold, root.path()).starts_with("`ROOT/all` holds images and masks; say how the masks are named")
     );
+}
+
+#[test]
+fn images_and_masks_that_both_have_more_than_the_name_are_paired_by_it() {
+    // as DRIVE is distributed
+    let root = named(&["21", "22", "30"], ["images", "1st_manual"], ["", "_manual1"]);
+    for id in ["21", "22", "30"] {
+        let image = root.path().join("images").join(id);
+        fs::rename(image.with_extension("png"), image.with_file_name(format!("{id}_training.png"))).unwrap();
+    }
+    let drive = Dataset { masks: some("1st_manual"), ..folder() };
+    let summary = held(&drive, root.path());
+    let both = Names { images: affix("", "_training"), masks: affix("", "_manual1") };
+    assert_eq!((summary.cases, summary.names), (3, Some(both)));
+    let found = inventory(&drive, Some(root.path())).unwrap();
+    assert_eq!(found.cases, ["21_training", "22_training", "30_training"]);
+
+    let told = Dataset { image_suffix: some("_training"), mask_suffix: some("_manual1"), ..drive };
+    assert_eq!((held(&told, root.path()).names, inventory(&told, Some(root.path())).unwrap()), (None, found));
+    fs::write(root.path().join("images/view.png"), "").unwrap();
+    assert_eq!(passed_over(&held(&told, root.path())), [(".png without `NAME_training`", 1)]);
+    fs::remove_file(root.path().join("1st_manual/22_manual1.png")).unwrap();
+    fs::remove_file(root.path().join("images/30_training.png")).unwrap();
+    let expected = [
+        "case `22_training` has no mask; expected `ROOT/1st_manual/22_manual1.png`",
+        "case `30` has no image; expected `ROOT/images/30_training.png`",
+    ];
+    assert_eq!(refused(&told, root.path()), format!("2 mistakes\n  {}", expected.join("\n  ")));
+}
+
+#[test]
+fn in_one_folder_what_images_have_tells_them_from_masks() {
+    let root = named(&["a", "b"], ["all", "all"], ["", ""]);
+    for id in ["a", "b"] {
+        let (mask, image) = (root.path().join(format!("all/{id}.png")), root.path().join(format!("all/x_{id}.png")));
+        fs::copy(mask, image).unwrap();
+    }
+    let told = Dataset { images: some("all"), masks: some("all"), image_prefix: some("x_"), ..folder() };
+    assert_eq!(inventory(&told, Some(root.path())).unwrap().cases, ["x_a", "x_b"]);
 }
 
 #[test]
@@ -158,7 +202,7 @@ fn names_are_compared_in_composed_form() {
         )
         .unwrap();
         let summary = held(&folder(), root.path());
-        assert_eq!((summary.cases, summary.affix), (2, affix("", "_s\u{e9}g")));
+        assert_eq!((summary.cases, summary.names), (2, names("", "_s\u{e9}g")));
         let inventory = inventory(&folder(), Some(root.path())).unwrap();
         assert_eq!(inventory.cases, ["a", image], "an id is the name as it is on disk");
     }

@@ -1,6 +1,6 @@
 //! Files of every kind -> the pixels that other programs show.
 
-use super::{dataset, lesions, painted, picture, summed_up, write_masks};
+use super::{HEIGHT, WIDTH, dataset, lesions, painted, picture, summed_up, write_masks};
 use image::{DynamicImage, GrayImage, ImageBuffer, Luma, RgbImage};
 use proto::data::Format;
 use serde::Deserialize;
@@ -46,7 +46,7 @@ fn as_case_a(name: &str) -> String {
 #[test]
 fn masks_of_every_kind_are_read_as_pillow_reads_them() {
     let reference = Reference::new();
-    assert_eq!(reference.masks.len(), 14);
+    assert_eq!(reference.masks.len(), 24);
     for name in &reference.masks {
         let root = tempdir().unwrap();
         reference.write_other(root.path(), "images");
@@ -66,7 +66,7 @@ fn masks_of_every_kind_are_read_as_pillow_reads_them() {
 #[test]
 fn images_of_every_kind_are_read_as_pillow_reads_them() {
     let reference = Reference::new();
-    assert_eq!(reference.images.len(), 6);
+    assert_eq!(reference.images.len(), 11);
     for (name, pixels) in &reference.images {
         let root = tempdir().unwrap();
         reference.write_other(root.path(), "masks");
@@ -106,13 +106,63 @@ fn deep_and_grey_images_become_red_green_and_blue() {
 }
 
 #[test]
-fn an_image_in_floating_point_is_refused() {
-    let root = tempdir().unwrap();
-    write_masks(root.path(), "png", &lesions(1), |_, lesion| painted(lesion, |lesion| 255 * lesion));
-    DynamicImage::from(picture(&lesions(1)[0])).into_rgb32f().save(root.path().join("images/c0.tif")).unwrap();
-    fs::remove_file(root.path().join("images/c0.png")).unwrap();
-    let refused = load(&dataset(Format::Folder), Some(root.path()), 16, None).unwrap_err().to_string();
-    assert!(refused.ends_with("has samples in floating point; save it with 8 or 16 bits"), "{refused}");
+fn an_image_of_numbers_is_refused_with_what_they_are() {
+    let refused = |name: &str| {
+        let (root, reference) = (tempdir().unwrap(), Reference::new());
+        reference.write_other(root.path(), "masks");
+        fs::copy(Reference::file(name), root.path().join("images/a.tif")).unwrap();
+        let error = load(&dataset(Format::Folder), Some(root.path()), 16, None).unwrap_err();
+        error.to_string().split_once("images/a.tif` ").unwrap().1.to_owned()
+    };
+    let unit = "has the numbers 0, 1 for samples; if 1 is white, save 255 times its samples with 8 bits";
+    assert_eq!([refused("float.tif"), refused("float-rgb.tif"), refused("half.tif")], [unit; 3]);
+    assert_eq!(
+        refused("double.tif"),
+        "has the numbers 0, 255 for samples; if 255 is white, save its samples with 8 bits"
+    );
+    let deep = "has the numbers 0, 65535 for samples; if 65535 is white, save its samples with 16 bits";
+    assert_eq!(refused("unsigned-32.tif"), deep);
+}
+
+#[test]
+fn a_mask_of_numbers_that_are_not_whole_is_refused_with_what_they_are() {
+    let refused = |value: fn(usize) -> f32| {
+        let root = tempdir().unwrap();
+        write_masks(root.path(), "png", &lesions(1), |_, lesion| painted(lesion, |lesion| 255 * lesion));
+        let values: Vec<_> = (0..(WIDTH * HEIGHT) as usize).map(value).collect();
+        let mut file = fs::File::create(root.path().join("masks/c0.tif")).unwrap();
+        let mut encoder = tiff::encoder::TiffEncoder::new(&mut file).unwrap();
+        encoder.write_image::<tiff::encoder::colortype::Gray32Float>(WIDTH, HEIGHT, &values).unwrap();
+        fs::remove_file(root.path().join("masks/c0.png")).unwrap();
+        let error = load(&dataset(Format::Folder), Some(root.path()), 16, None).unwrap_err();
+        error.to_string().split_once("masks/c0.tif` ").unwrap().1.to_owned()
+    };
+    let help = "for samples; save the mask with 8 or 16 bits, in whole numbers";
+    assert_eq!(refused(|pixel| (pixel % 3) as f32 / 2.0), format!("has the numbers 0, 0.5, 1 {help}"));
+    assert_eq!(refused(|pixel| -(pixel as f32)), format!("has numbers from -1199 to 0 {help}"));
+    assert_eq!(refused(|_| f32::NAN), format!("has the numbers NaN {help}"));
+    let classes = refused(|pixel| (pixel % 3) as f32);
+    assert!(classes.starts_with("does not have two levels that stand apart, but 3 values: 0 (33.3 %), 1"), "{classes}");
+}
+
+#[test]
+fn a_damaged_palette_is_refused() {
+    let refused = |change: fn(&mut Vec<u8>)| {
+        let (root, reference) = (tempdir().unwrap(), Reference::new());
+        reference.write_other(root.path(), "images");
+        let mut bytes = fs::read(Reference::file("palette-mask-1.tif")).unwrap();
+        change(&mut bytes);
+        fs::write(root.path().join("masks/a.tif"), bytes).unwrap();
+        load(&dataset(Format::Folder), Some(root.path()), 16, None).unwrap_err().to_string()
+    };
+    let cut = refused(|bytes| bytes.truncate(100));
+    assert!(cut.starts_with("cannot decode"), "{cut}");
+    // the directory says that the palette has nine entries
+    let long = refused(|bytes| {
+        let tag = bytes.windows(2).position(|tag| tag == [0x40, 1]).unwrap();
+        bytes[tag + 4] = 9;
+    });
+    assert!(long.contains("is of a kind that is not read"), "{long}");
 }
 
 /// A JPEG file that says by EXIF how it is to be turned.

@@ -13,13 +13,13 @@ use worker::train::baselines::Baselines;
 
 #[derive(Parser)]
 enum Cli {
-    Prepare(prepare::Args),
+    Prepare(Box<prepare::Args>),
     Synthesize(synthesize::Args),
 }
 
 fn run(arguments: &[&str]) -> Result<(), String> {
     match Cli::try_parse_from([&["worker"], arguments].concat()).map_err(|error| error.to_string())? {
-        Cli::Prepare(args) => prepare::run(args).map_err(|error| error.to_string()),
+        Cli::Prepare(args) => prepare::run(*args).map_err(|error| error.to_string()),
         Cli::Synthesize(args) => synthesize::run(args).map_err(|error| error.to_string()),
     }
 }

@@ -84,7 +84,10 @@ fn caveats(analysis: &Analysis) -> Vec<String> {
     let sentence = |warning: &Warning| match warning {
         Warning::WithoutScore { .. } | Warning::Collapsed { .. } => None,
         // they begin with a name, which stays as it is
-        Warning::Constant { .. } | Warning::Identical { .. } | Warning::FarOutside { .. } => Some(warning.to_string()),
+        Warning::Constant { .. }
+        | Warning::Identical { .. }
+        | Warning::Together { .. }
+        | Warning::FarOutside { .. } => Some(warning.to_string()),
         _ => Some(names::capitalised(&warning.to_string())),
     };
     let ended = |text: String| if text.ends_with('?') { text } else { text + "." };

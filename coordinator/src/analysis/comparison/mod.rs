@@ -29,6 +29,7 @@ mod selection;
 mod student;
 #[cfg(test)]
 mod tests;
+mod together;
 mod variance;
 mod warning;
 
@@ -139,6 +140,7 @@ impl Analysis {
         };
         let mut warnings = Warning::all(&grid, &candidates, observations, options);
         warnings.extend(warning::identical(&pairs, &candidates, best));
+        warnings.extend(together::warning(&grid, &pairs, &candidates));
         Self {
             metric: observations.metric.clone(),
             higher_is_better: observations.higher_is_better,

@@ -11,6 +11,9 @@ use serde::Serialize;
 use std::collections::BTreeSet;
 use std::fmt;
 
+/// Maximum number of pairs that a warning names.
+const MAX_PAIRS: usize = 3;
+
 /// A warning. `Display` says it in one line.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -108,6 +111,13 @@ pub enum Warning {
         /// The other's name.
         second: String,
     },
+    /// Candidates of which something is claimed for new data rise and fall together over the splits: the correction may assume too little.
+    Together {
+        /// The names of each two, those that do most first.
+        pairs: Vec<[String; 2]>,
+        /// The greatest correlation, without what the splits do to all candidates.
+        correlation: f64,
+    },
     /// Scores far outside of a candidate's others, where verdicts are not known.
     FarOutside {
         /// The candidate's name.
@@ -174,6 +184,19 @@ impl fmt::Display for Warning {
             }
             Self::Identical { first, second } => {
                 write!(f, "{first} and {second} have the same score on every split: is one a copy of the other?")
+            }
+            Self::Together { pairs, correlation } => {
+                let shown = pairs.iter().take(MAX_PAIRS).map(|[one, other]| format!("{one} and {other}"));
+                let mut named = shown.collect::<Vec<_>>().join(", ");
+                if pairs.len() > MAX_PAIRS {
+                    named += &format!(", {}", plural((pairs.len() - MAX_PAIRS) as u64, "more pair"));
+                }
+                let their = if pairs.len() == 1 { "their difference varies" } else { "their differences vary" };
+                write!(
+                    f,
+                    "{named} rise and fall together over the splits (correlation {correlation:.2}): {their} little, and intervals for new \
+                     data take from that how much other images would change it; it may be more"
+                )
             }
             Self::FarOutside { candidate, replicates, scores, others } => {
                 let each = replicates.iter().zip(scores).map(|(name, score)| format!("{name} ({})", number(*score)));

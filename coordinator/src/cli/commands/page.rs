@@ -57,6 +57,7 @@ fn stored(store: &Path) -> Result<(i64, Arc<Status>), StoreError> {
 
 /// Tells of what comes into the store.
 async fn follow(store: PathBuf, mut known: i64, status: watch::Sender<Arc<Status>>) {
+    let mut trouble = Trouble::default();
     loop {
         tokio::time::sleep(LOOK).await;
         let store = store.clone();
@@ -64,14 +65,45 @@ async fn follow(store: PathBuf, mut known: i64, status: watch::Sender<Arc<Status
             let last = Reader::open(&store)?.last_fact()?;
             if last == known { Ok(None) } else { stored(&store).map(Some) }
         });
-        match looked.await {
-            Ok(Ok(Some((fact, news)))) => {
-                known = fact;
-                status.send_replace(news);
-            }
-            // a store that is being moved or repaired comes back
-            Ok(Err(error)) => tracing::warn!(%error, "the store is not read"),
-            Ok(Ok(None)) | Err(_) => {}
+        // one whose thread died is looked at again
+        let Ok(looked) = looked.await else { continue };
+        if let Some(error) = trouble.news(looked.as_ref().err()) {
+            tracing::warn!(%error, "the store is not read");
         }
+        if let Ok(Some((fact, news))) = looked {
+            known = fact;
+            status.send_replace(news);
+        }
+    }
+}
+
+/// Why the store could not be read the last time; one that is being moved or repaired comes back.
+#[derive(Default)]
+struct Trouble(Option<String>);
+
+impl Trouble {
+    /// What is to be said of the last look: the error, unless it was said already.
+    fn news(&mut self, error: Option<&StoreError>) -> Option<String> {
+        let text = error.map(ToString::to_string);
+        if self.0 == text {
+            return None;
+        }
+        self.0.clone_from(&text);
+        text
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Trouble;
+    use crate::store::StoreError;
+
+    #[test]
+    fn what_is_wrong_is_said_once_and_again_when_it_changes() {
+        let mut trouble = Trouble::default();
+        let [one, other] = ["a", "b"].map(|path| StoreError::Gone { path: path.into() });
+        let said = [None, Some(&one), Some(&one), Some(&other), Some(&other), None, Some(&other)];
+        let said = said.map(|error| trouble.news(error).is_some());
+        assert_eq!(said, [false, true, false, true, false, false, true]);
     }
 }

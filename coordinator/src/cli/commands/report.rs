@@ -9,7 +9,7 @@ use proto::spec::Metric;
 use std::path::{Component, Path, PathBuf};
 use std::{fs, io};
 
-/// Write the report of a sweep: one page that works offline, its figures (SVG) and its tables (CSV, LaTeX)
+/// Write the report of a sweep: one page that works offline, its figures (SVG, PDF) and its tables (CSV, LaTeX)
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:

@@ -1,4 +1,4 @@
-//! Which axes matter: the means by level, and how much of the spread goes with each axis.
+//! Which axes matter: the means by level, how much of the spread goes with each axis, and every candidate as a line through its values.
 
 use super::Seen;
 use crate::report::parts;
@@ -17,5 +17,6 @@ pub(super) fn view(seen: &Seen) -> Markup {
                 }
             }
         }
+        @if let Some(figure) = parts::parallel(&lineup) { (parts::drawn(&figure)) }
     }
 }

@@ -1,8 +1,12 @@
-//! The workers: where each computes, what it runs, and what is wrong with it.
+//! The workers: where each computes, what it runs, what is wrong with it, and who ran what.
 
+use crate::analyst::{Analyst, TableError};
 use crate::outlook;
 use crate::page::desk::Source;
 use crate::page::frame::View;
+use crate::report::parts;
+use crate::results::ResultsError;
+use crate::results::timeline::{self, Span};
 use crate::text::plural;
 use maud::{Markup, html};
 use proto::status::{RunningJob, Status, WorkerStatus};
@@ -10,8 +14,17 @@ use proto::status::{RunningJob, Status, WorkerStatus};
 /// Maximum number of workers that are shown.
 const MAX_SHOWN: usize = 200;
 
+/// While a coordinator runs, attempts that began so long ago are shown: milliseconds.
+const RECENT_MS: u64 = 15 * 60_000;
+
+/// The attempts that are shown: the last ones, or the last of a store that nobody writes.
+pub(super) fn attempts(analyst: &Analyst, status: &Status, source: &Source) -> Result<Vec<Span>, TableError> {
+    let since = if source.live.is_some() { status.at_ms.saturating_sub(RECENT_MS) } else { 0 };
+    Ok(analyst.read(|reader| timeline::attempts(reader, since)).map_err(ResultsError::from)?)
+}
+
 /// The view.
-pub(super) fn view(status: &Status, source: &Source) -> Markup {
+pub(super) fn view(status: &Status, source: &Source, attempts: &[Span]) -> Markup {
     let connected = status.workers.iter().filter(|worker| worker.connected).count();
     html! {
         h1 { "Workers" }
@@ -34,7 +47,22 @@ pub(super) fn view(status: &Status, source: &Source) -> Markup {
                 p class="note" { "\u{2026} and " (status.workers.len() - MAX_SHOWN) " more." }
             }
         }
+        @if let Some(figure) = parts::timeline(attempts, until(status, source, attempts), |alias| named(status, alias)) {
+            (parts::drawn(&figure))
+        }
     }
+}
+
+/// Until when attempts are shown: until now, or until the last thing that happened.
+fn until(status: &Status, source: &Source, attempts: &[Span]) -> u64 {
+    let last = || attempts.iter().map(|span| span.ended.map_or(span.began_ms, |(at, _)| at)).max();
+    if source.live.is_some() { status.at_ms } else { last().unwrap_or_default() }
+}
+
+/// The name of a worker; that of one that is gone is not known any more.
+fn named(status: &Status, alias: &str) -> String {
+    let worker = status.workers.iter().find(|worker| worker.worker == alias);
+    worker.map_or_else(|| alias.to_owned(), |worker| worker.name.clone())
 }
 
 fn tile(status: &Status, worker: &WorkerStatus) -> Markup {
@@ -48,21 +76,21 @@ fn tile(status: &Status, worker: &WorkerStatus) -> Markup {
             @for words in &wrong { p class="bad" { (words) } }
             @for notice in &worker.notices { p class="bad" { (notice) } }
             @if !worker.running.is_empty() {
-                ul class="at-work" { @for job in &worker.running { (running(job)) } }
+                ul class="at-work" { @for job in &worker.running { (running(status, job)) } }
             }
             @if idle > 0 && worker.connected && !worker.silent { p class="where" { (plural(idle as u64, "slot")) " idle" } }
         }
     }
 }
 
-fn running(job: &RunningJob) -> Markup {
+fn running(status: &Status, job: &RunningJob) -> Markup {
     html! {
         li {
             a href={ "/job/" (job.job) } { (job.label) }
             " " span class="where" { "of " a href=(View::Overview.path(&job.sweep)) { (job.sweep) } }
             div class="epochs" {
                 progress max=(job.epochs.max(1)) value=(job.epoch) aria-label={ "Epochs of " (job.label) } {}
-                span class="where" { "epoch " (job.epoch) " of " (job.epochs) }
+                span class="where" { (outlook::of_job(status, job)) }
             }
         }
     }

@@ -1,6 +1,7 @@
 //! A drawing: SVG without colours or fonts of its own. What a mark looks like is said by its class in `figure.css`,
 //! so that one drawing serves light, dark and paper. Knows no statistics.
 
+use super::pdf;
 use super::scale::{ABOVE, BESIDE, Scale, Tick};
 use maud::{Markup, PreEscaped, Render, html};
 use std::fmt::Write;
@@ -46,6 +47,12 @@ impl Figure {
     #[must_use]
     pub(crate) fn file(&self) -> String {
         self.svg(Some("http://www.w3.org/2000/svg"), MARGIN).into_string()
+    }
+
+    /// The drawing as PDF.
+    #[must_use]
+    pub(crate) fn pdf(&self) -> Vec<u8> {
+        pdf::file(&self.title, &self.svg(None, MARGIN).into_string())
     }
 
     fn svg(&self, namespace: Option<&str>, margin: f64) -> Markup {

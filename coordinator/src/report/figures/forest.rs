@@ -12,8 +12,8 @@ use maud::{Markup, html};
 const ROW: f64 = 28.0;
 /// Where the first row begins: above it are the key and the heads of the columns.
 const TOP: f64 = 58.0;
-/// How much wider strong letters are.
-const STRONG: f64 = 1.08;
+/// How much wider strong letters are, in a wide sans-serif.
+const STRONG: f64 = 1.16;
 /// Maximum width of the rows' names.
 const MAX_LABEL: f64 = 250.0;
 /// Width of a row that is drawn by itself.

@@ -20,9 +20,15 @@ fn a_report_shows_everything_it_is_given() {
     for section in ["answer", "candidates", "power", "verdicts", "examples", "reproduce", "files"] {
         assert!(report.page.contains(&format!("<section id=\"{section}\">")), "{section}");
     }
-    let names: Vec<_> = report.figures.iter().map(|(name, _)| *name).collect();
+    let names: Vec<_> = report.figures.iter().map(|drawing| drawing.stem).collect();
     assert_eq!(names, FIGURES);
-    for (name, svg) in &report.figures {
+    for Drawing { stem: name, svg, pdf } in &report.figures {
+        let pdf = String::from_utf8_lossy(pdf);
+        assert!(pdf.starts_with("%PDF-") && pdf.ends_with("%%EOF") && !pdf.contains("NaN"), "{name}");
+        assert!(
+            !pdf.contains("(?") && pdf.matches(" Tj").count() == svg.matches("<text ").count(),
+            "{name}: all texts"
+        );
         assert!(report.page.contains(&format!("aria-labelledby=\"{name}-title {name}-see\"")), "{name} has a name");
         assert!(svg.starts_with("<svg xmlns=\"http://www.w3.org/2000/svg\" class=\"figure\""), "{name}");
         assert!(!svg.contains("NaN") && !svg.contains("inf"), "{name} has places for all marks");
@@ -44,10 +50,10 @@ fn a_report_shows_everything_it_is_given() {
 #[test]
 fn every_split_has_its_dot_and_what_lies_far_off_is_an_arrow() {
     let report = Made::new(5).report();
-    let (_, scores) = &report.figures[0];
+    let scores = &report.figures[0].svg;
     assert_eq!(count(scores, "<title>split "), 5 * SPLITS + SPLITS, "candidates and a baseline");
     assert_eq!(count(scores, "class=\"small\">0.090<"), 1, "the collapsed training, with its score");
-    let (_, differences) = &report.figures[1];
+    let differences = &report.figures[1].svg;
     assert_eq!(count(differences, "<title>split "), 4 * SPLITS);
     assert!(differences.contains("class=\"band\""), "the region of practical equivalence");
 }
@@ -62,7 +68,11 @@ fn nothing_that_users_write_is_markup() {
 #[test]
 fn many_candidates_are_cut_and_the_page_says_so() {
     let report = Made::new(100).report();
-    assert_eq!(count(&report.figures[0].1, "class=\"mean\""), MAX_SHOWN + 1 + 1, "the candidates, a baseline, the key");
+    assert_eq!(
+        count(&report.figures[0].svg, "class=\"mean\""),
+        MAX_SHOWN + 1 + 1,
+        "the candidates, a baseline, the key"
+    );
     assert!(report.page.contains("Only the first 30 of 100 candidates are shown; tables/candidates.csv has all."));
     assert!(report.page.len() < 1_000_000, "{} bytes", report.page.len());
 }
@@ -82,7 +92,7 @@ fn a_sweep_without_results_has_a_report() {
     made.analysed.analysis.variance = Variance::default();
     (made.results.jobs, made.measurements, made.examples) = (Vec::new(), Vec::new(), Vec::new());
     let report = made.report();
-    let names: Vec<_> = report.figures.iter().map(|(name, _)| *name).collect();
+    let names: Vec<_> = report.figures.iter().map(|drawing| drawing.stem).collect();
     assert_eq!(names, ["scores"], "what cannot be drawn is left out");
     assert!(!report.page.contains("NaN") && !report.page.contains("id=\"examples\""));
 }

@@ -176,6 +176,50 @@ fn what_another_sweep_wants_runs_for_that_sweep() {
 }
 
 #[test]
+fn the_same_race_under_another_name_decides_by_itself_and_does_not_wait_for_what_is_dropped() {
+    let mut sim = Sim::new();
+    sim.submit(racing("a"));
+    let worker = sim.worker(1, 1);
+    sim.play(worker, "a", honest);
+    // every job before its looks has a result: they are taken at once, and drop the same
+    sim.submit(racing("b"));
+    assert_eq!((sim.looks("b"), sim.fetch(worker, 1)), (sim.looks("a"), Vec::new()));
+    let views = sim.state.status().sweeps;
+    assert_eq!((views[1].state, views[1].succeeded, views[1].dropped), (SweepState::Ended, 22, 10));
+    // a stricter rule stops them at a later look, so some of what the others dropped runs
+    sim.submit(with("c", "race: {alpha: 1.0e-6, looks: [3, 5, 8]}"));
+    assert_eq!(replicates(&sim.play(worker, "c", honest)), [0, 0, 2, 2]);
+    let views = sim.state.status().sweeps;
+    assert_eq!((views[2].state, views[2].succeeded, views[2].dropped), (SweepState::Ended, 26, 6));
+    assert_eq!((views[0].state, views[1].state), (SweepState::Ended, SweepState::Ended));
+}
+
+#[test]
+fn a_race_under_another_name_runs_what_was_cancelled_under_the_first() {
+    let mut sim = Sim::new();
+    sim.submit(racing("a"));
+    let worker = sim.worker(1, 1);
+    for _ in 0..12 {
+        let lease = sim.fetch(worker, 1)[0];
+        let (candidate, replicate) = sim.place_of("a", lease.job);
+        sim.complete(worker, lease, honest(candidate, replicate));
+    }
+    sim.submit(racing("b"));
+    let decision = sim.state.cancel_decision("a").unwrap();
+    assert_eq!(sim.carry_out(decision), 0, "the other race wants them all");
+    assert_eq!(replicates(&sim.play(worker, "b", honest)), [5, 5, 0, 0]);
+    assert!(sim.state.sweep("b").unwrap().is_ended());
+    // and one that is submitted after the cancellation
+    let mut sim = Sim::new();
+    sim.submit(racing("a"));
+    let worker = sim.worker(1, 1);
+    let decision = sim.state.cancel_decision("a").unwrap();
+    assert_eq!(sim.carry_out(decision), 32);
+    sim.submit(racing("b"));
+    assert_eq!(replicates(&sim.play(worker, "b", honest)), [8, 8, 3, 3]);
+}
+
+#[test]
 fn a_running_job_of_a_dropped_candidate_is_stopped() {
     let mut sim = Sim::new();
     sim.submit(with("a", ""));

@@ -1,6 +1,5 @@
 //! A decoded picture -> its grey values or its colours, and its alpha channel, in the file's own depth.
 
-use super::MaskProblem;
 use image::DynamicImage;
 use proto::data::MaskValue;
 use std::collections::HashMap;
@@ -32,10 +31,7 @@ const MAX_CHROMA: u8 = 16;
 
 impl Channels {
     /// The channels of a picture.
-    ///
-    /// # Errors
-    /// If its samples are not whole numbers.
-    pub(super) fn of(picture: DynamicImage) -> Result<Self, MaskProblem> {
+    pub(super) fn of(picture: DynamicImage) -> Self {
         let (width, height) = (picture.width(), picture.height());
         let (color, alpha) = match picture {
             DynamicImage::ImageLuma8(picture) => (Samples::Gray(Gray::Bits8(picture.into_raw())), None),
@@ -46,9 +42,10 @@ impl Channels {
             DynamicImage::ImageLumaA16(picture) => split::<_, 2>(&picture, Gray::Bits16, upper),
             DynamicImage::ImageRgb16(picture) => split::<_, 3>(&picture, Gray::Bits16, upper),
             DynamicImage::ImageRgba16(picture) => split::<_, 4>(&picture, Gray::Bits16, upper),
-            _ => return Err(MaskProblem::Float),
+            // no decoder makes another kind of whole numbers
+            picture => split::<_, 4>(&picture.into_rgba16(), Gray::Bits16, upper),
         };
-        Ok(Self { color, alpha, width, height })
+        Self { color, alpha, width, height }
     }
 }
 

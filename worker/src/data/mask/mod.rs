@@ -57,7 +57,7 @@ impl Levels {
 /// # Errors
 /// If the samples do not say what is lesion, or the rule does not fit them.
 pub(super) fn read(picture: DynamicImage, rule: &MaskRule) -> Result<Mask, MaskProblem> {
-    let Channels { color, alpha, width, height } = Channels::of(picture)?;
+    let Channels { color, alpha, width, height } = Channels::of(picture);
     let (pixels, levels) = match rule {
         MaskRule::Levels => by_levels(color, alpha.filter(Gray::varies), width)?,
         MaskRule::Lesion(values) => (color.one_of(values), None),

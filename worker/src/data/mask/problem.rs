@@ -27,8 +27,8 @@ pub(in super::super) enum MaskProblem {
     ColorAndAlpha { color: Found, alpha: Found },
     #[error("has no alpha channel")]
     NoAlpha,
-    #[error("has samples in floating point")]
-    Float,
+    #[error("has {0} for samples")]
+    Numbers(String),
 }
 
 impl MaskProblem {
@@ -47,7 +47,7 @@ impl MaskProblem {
                 format!("write `mask: {{channel: alpha}}`, or `mask: {{lesion: [{}]}}` for the colours", color.lesion())
             }
             Self::NoAlpha => "leave out `mask: {channel: alpha}`, or save the mask with its alpha channel".to_owned(),
-            Self::Float => "save the mask with 8 or 16 bits".to_owned(),
+            Self::Numbers(_) => "save the mask with 8 or 16 bits, in whole numbers".to_owned(),
         }
     }
 }
