@@ -50,10 +50,12 @@ class Baseline(_message.Message):
     def __init__(self, kind: _Optional[_Union[BaselineKind, str]] = ..., validation: _Optional[_Iterable[int]] = ..., test: _Optional[_Iterable[int]] = ...) -> None: ...
 
 class Dataset(_message.Message):
-    __slots__ = ["cases", "format", "images", "invert", "lists", "mask", "mask_prefix", "mask_suffix", "masks", "name", "root", "seed"]
+    __slots__ = ["cases", "format", "image_prefix", "image_suffix", "images", "invert", "lists", "mask", "mask_prefix", "mask_suffix", "masks", "name", "root", "seed"]
     CASES_FIELD_NUMBER: _ClassVar[int]
     FORMAT_FIELD_NUMBER: _ClassVar[int]
     IMAGES_FIELD_NUMBER: _ClassVar[int]
+    IMAGE_PREFIX_FIELD_NUMBER: _ClassVar[int]
+    IMAGE_SUFFIX_FIELD_NUMBER: _ClassVar[int]
     INVERT_FIELD_NUMBER: _ClassVar[int]
     LISTS_FIELD_NUMBER: _ClassVar[int]
     MASKS_FIELD_NUMBER: _ClassVar[int]
@@ -65,6 +67,8 @@ class Dataset(_message.Message):
     SEED_FIELD_NUMBER: _ClassVar[int]
     cases: int
     format: DatasetFormat
+    image_prefix: str
+    image_suffix: str
     images: str
     invert: bool
     lists: str
@@ -75,7 +79,7 @@ class Dataset(_message.Message):
     name: str
     root: str
     seed: int
-    def __init__(self, name: _Optional[str] = ..., format: _Optional[_Union[DatasetFormat, str]] = ..., root: _Optional[str] = ..., cases: _Optional[int] = ..., seed: _Optional[int] = ..., images: _Optional[str] = ..., masks: _Optional[str] = ..., mask_prefix: _Optional[str] = ..., mask_suffix: _Optional[str] = ..., mask: _Optional[str] = ..., invert: bool = ..., lists: _Optional[str] = ...) -> None: ...
+    def __init__(self, name: _Optional[str] = ..., format: _Optional[_Union[DatasetFormat, str]] = ..., root: _Optional[str] = ..., cases: _Optional[int] = ..., seed: _Optional[int] = ..., images: _Optional[str] = ..., masks: _Optional[str] = ..., mask_prefix: _Optional[str] = ..., mask_suffix: _Optional[str] = ..., mask: _Optional[str] = ..., invert: bool = ..., lists: _Optional[str] = ..., image_prefix: _Optional[str] = ..., image_suffix: _Optional[str] = ...) -> None: ...
 
 class Evaluation(_message.Message):
     __slots__ = ["counts", "loss", "measured"]

@@ -93,20 +93,26 @@ class RetryResponse(_message.Message):
     def __init__(self, retried: _Optional[int] = ...) -> None: ...
 
 class RunningJob(_message.Message):
-    __slots__ = ["attempt", "epoch", "epochs", "job", "label", "sweep"]
+    __slots__ = ["attempt", "epoch", "epochs", "job", "label", "loss", "measured_ms", "seconds", "sweep"]
     ATTEMPT_FIELD_NUMBER: _ClassVar[int]
     EPOCHS_FIELD_NUMBER: _ClassVar[int]
     EPOCH_FIELD_NUMBER: _ClassVar[int]
     JOB_FIELD_NUMBER: _ClassVar[int]
     LABEL_FIELD_NUMBER: _ClassVar[int]
+    LOSS_FIELD_NUMBER: _ClassVar[int]
+    MEASURED_MS_FIELD_NUMBER: _ClassVar[int]
+    SECONDS_FIELD_NUMBER: _ClassVar[int]
     SWEEP_FIELD_NUMBER: _ClassVar[int]
     attempt: int
     epoch: int
     epochs: int
     job: str
     label: str
+    loss: float
+    measured_ms: int
+    seconds: float
     sweep: str
-    def __init__(self, sweep: _Optional[str] = ..., job: _Optional[str] = ..., attempt: _Optional[int] = ..., label: _Optional[str] = ..., epoch: _Optional[int] = ..., epochs: _Optional[int] = ...) -> None: ...
+    def __init__(self, sweep: _Optional[str] = ..., job: _Optional[str] = ..., attempt: _Optional[int] = ..., label: _Optional[str] = ..., epoch: _Optional[int] = ..., epochs: _Optional[int] = ..., loss: _Optional[float] = ..., seconds: _Optional[float] = ..., measured_ms: _Optional[int] = ...) -> None: ...
 
 class StatusRequest(_message.Message):
     __slots__ = ["sweep"]
