@@ -58,7 +58,8 @@ pub fn grouped(mut program: Command, groups: &[(&str, &[&str])]) -> Command {
     let visible = program.get_subcommands().filter(|command| !command.is_hide_set());
     let rest: Vec<&str> = visible.map(Command::get_name).filter(|name| !named.contains(name)).collect();
     let mut lists = String::new();
-    for (title, names) in groups.iter().copied().chain([("Other commands", &rest[..])]) {
+    let all = groups.iter().copied().chain([("Other commands", &rest[..])]);
+    for (title, names) in all.filter(|(_, names)| !names.is_empty()) {
         write_group(&mut lists, &program, title, names);
     }
     let template = format!("{{about-with-newline}}\n{{usage-heading}} {{usage}}\n\n{lists}{{all-args}}{{after-help}}");
@@ -66,12 +67,18 @@ pub fn grouped(mut program: Command, groups: &[(&str, &[&str])]) -> Command {
     program.mut_subcommands(|command| command.hide(true)).help_template(template)
 }
 
+/// Columns of the help, as clap's own: no wider on any terminal.
+const WIDTH: usize = 100;
+/// Where the words on a command begin.
+const INDENT: &str = "               ";
+
 fn write_group(lists: &mut String, program: &Command, title: &str, names: &[&str]) {
     let (header, literal) = (program.get_styles().get_header(), program.get_styles().get_literal());
     // writing to a string cannot fail
     let _ = writeln!(lists, "{header}{title}:{header:#}");
     for command in names.iter().filter_map(|name| program.find_subcommand(name)) {
         let about = command.get_about().map(ToString::to_string).unwrap_or_default();
+        let about = textwrap::wrap(&about, WIDTH - INDENT.len()).join(&format!("\n{INDENT}"));
         let _ = writeln!(lists, "  {literal}{:<11}{literal:#}  {about}", command.get_name());
     }
     lists.push('\n');

@@ -53,7 +53,7 @@ pub(crate) fn parallel(lineup: &Lineup<'_>) -> Option<Figure> {
         @for (axis, (name, levels)) in axes.iter().enumerate() {
             (line((x(axis), TOP), (x(axis), bottom), "axis"))
             (text(x(axis), TOP - 20.0, Anchor::Middle, "head", &fitted(&name.replace('_', " "), MAX_LABEL)))
-            (names(levels, x(axis)))
+            (names(&name.replace('_', " "), levels, x(axis)))
         }
         (line((x(axes.len()), TOP), (x(axes.len()), bottom), "axis"))
         (text(x(axes.len()), TOP - 20.0, Anchor::Middle, "head", &format!("mean {}", lineup.analysis.metric)))
@@ -62,8 +62,8 @@ pub(crate) fn parallel(lineup: &Lineup<'_>) -> Option<Figure> {
     let left = scored.len() - shown.len();
     let left = if left > 0 { format!(" {left} candidates with lower ranks are left out.") } else { String::new() };
     let see = format!(
-        "A line per candidate: through its value on each axis, to its mean {} at the right. The leader's line is blue; grey \
-         ones are worse than it.{left}",
+        "A line per candidate: through its value on each axis, to its mean {} at the right. The leader's line is blue; \
+         orange ones may be as good; grey ones are worse.{left}",
         lineup.analysis.metric
     );
     let caution = "Lines that meet at a value do not show that the value is good or bad: the axes at its side may be what \
@@ -76,11 +76,13 @@ fn at(place: usize, levels: usize) -> f64 {
     TOP + HEIGHT * (place as f64 + 0.5) / levels.max(1) as f64
 }
 
-fn names(levels: &[String], x: f64) -> Markup {
+/// The values of an axis at its places. Some begin with the name of the axis, which stands above already.
+fn names(axis: &str, levels: &[String], x: f64) -> Markup {
+    let bare = |level: &str| level.strip_prefix(axis).unwrap_or(level).trim_start().to_owned();
     let is_named = |place: usize| levels.len() <= MAX_NAMED || place == 0 || place + 1 == levels.len();
     html! {
         @for (place, level) in levels.iter().enumerate().filter(|(place, _)| is_named(*place)) {
-            (text(x - 6.0, at(place, levels.len()), Anchor::End, "level", &fitted(level, MAX_LABEL)))
+            (text(x - 6.0, at(place, levels.len()), Anchor::End, "level", &fitted(&bare(level), MAX_LABEL)))
         }
     }
 }
