@@ -3,6 +3,7 @@
 #![no_main]
 
 use coordinator::plan::{Plan, job_file, parse, resolved};
+use proto::data::Inventory;
 use proto::file::{FileKind, JobFile, decode};
 use proto::ids::ContentHash;
 use proto::spec::JobSpec;
@@ -24,8 +25,17 @@ libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
     assert_eq!(parse("resolved.yaml", &resolved("sweep.yaml", &text).unwrap()).unwrap(), plan);
     assert!(plan.jobs() > 0);
     let (candidate, replicate) = plan.queue().last().unwrap();
-    let spec = plan.job(candidate, replicate, ContentHash(7));
+    let Ok(data) = plan.dataset.lists.on(inventory()) else { return };
+    if plan.split(replicate, &data).is_err() {
+        return;
+    }
+    let spec = plan.job(candidate, replicate, &data);
     assert_eq!(JobSpec::from_json(&spec.to_json()).unwrap(), spec);
     let file = job_file(&plan.dataset, &plan.objective, &spec).unwrap();
-    assert_eq!(JobFile::read("job.yaml", &file).unwrap().with(ContentHash(7)), spec);
+    assert_eq!(JobFile::read("job.yaml", &file).unwrap().on(&data).unwrap(), spec);
 });
+
+/// A data set of three thousand cases.
+fn inventory() -> Inventory {
+    Inventory::new(ContentHash(7), (0..3000).map(|case| format!("P{}_{case}", case % 99)).collect())
+}
