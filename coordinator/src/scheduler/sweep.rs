@@ -166,9 +166,9 @@ impl Sweep {
         }
     }
 
-    /// Its jobs with results of which it is not known how they stand at looks, the first time that this is asked.
+    /// Its jobs with results of which it is not known how they stand at looks, the first time that this is asked; none if no look is to come.
     pub(super) fn take_ungraded(&mut self, jobs: &Jobs) -> Vec<JobId> {
-        if !std::mem::take(&mut self.is_ungraded) {
+        if !std::mem::take(&mut self.is_ungraded) || self.course.next_look(&self.plan).is_none() {
             return Vec::new();
         }
         let has_result = |place: u32, id| self.done_at(place).is_some() || jobs.has_succeeded(id);
