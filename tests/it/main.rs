@@ -39,6 +39,7 @@ mod splits;
 mod stores;
 mod tidy;
 mod tokens;
+mod traces;
 mod upkeep;
 mod vectors;
 mod weights;

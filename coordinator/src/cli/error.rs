@@ -10,6 +10,7 @@ use crate::merge::MergeError;
 use crate::publish::PublishError;
 use crate::results::{JobError, NoSweep, ResultsError};
 use crate::store::StoreError;
+use crate::telemetry::TracesError;
 use crate::weights::WeightsError;
 use proto::credential::TokenFileError;
 use std::io;
@@ -146,6 +147,9 @@ pub enum CliError {
         /// The sweep of the report that is there.
         sweep: String,
     },
+    /// Traces cannot be sent.
+    #[error(transparent)]
+    Traces(#[from] TracesError),
     /// Weights cannot be read.
     #[error(transparent)]
     Weights(#[from] WeightsError),
@@ -290,6 +294,7 @@ impl CliError {
             | Self::Occupied { .. }
             | Self::OtherReport { .. }
             | Self::Publish(_)
+            | Self::Traces(_)
             | Self::Weights(_)
             | Self::NotAFolder { .. }
             | Self::Pages(_)

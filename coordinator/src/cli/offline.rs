@@ -24,7 +24,7 @@ pub fn look(store: &Path) -> Result<(Reader, State), CliError> {
 /// # Errors
 /// If the store cannot be used, or the driver refuses.
 pub async fn ask<T>(store: &Path, ask: impl AsyncFnOnce(&Handle) -> Result<T, Refusal>) -> Result<T, CliError> {
-    let (handle, driver) = driver::start(Store::open(store)?, Limits::default())?;
+    let (handle, driver) = driver::start(Store::open(store)?, Limits::default(), None)?;
     let answer = ask(&handle).await;
     handle.stop();
     driver.join().map_err(|_| CliError::Internal("the driver died".to_owned()))??;

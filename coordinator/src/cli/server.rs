@@ -10,6 +10,7 @@ use crate::page::{Live, Page, Readers};
 use crate::scheduler::Limits;
 use crate::serve::{Settings, serve};
 use crate::store::{Store, StoreError};
+use crate::telemetry::Traces;
 use crate::weights::{self, WeightsError};
 use proto::artifact_store::ArtifactStore;
 use std::ffi::OsString;
@@ -107,6 +108,7 @@ impl Server {
     /// # Errors
     /// If the address, the store, or what protects them cannot be used.
     pub async fn start(args: &ServerArgs, only: Option<String>) -> Result<Self, CliError> {
+        let traces = Traces::from_environment()?;
         let artifacts = ArtifactStore::at(&args.artifacts()).map_err(WeightsError::from)?;
         let prepared = args.protection.prepare(args.listen)?;
         let failed = |source| CliError::Listen { address: args.listen, source };
@@ -121,7 +123,7 @@ impl Server {
         let forget_ms = Limits::default().forget_ms.max(2 * lease_ms);
         let progress_ms = args.progress_timeout.map(|time| time.as_millis() as u64);
         let limits = Limits { lease_ms, forget_ms, only, progress_ms };
-        let (handle, driver) = driver::start(store, limits)?;
+        let (handle, driver) = driver::start(store, limits, traces)?;
         let analyst = Arc::new(Mutex::new(Analyst::new(args.store.clone())));
         let named = format!("--coordinator {}", url(address, protection.is_tls()));
         let (lease, store, guard) = (args.lease, args.store.clone(), protection.guard());

@@ -9,6 +9,7 @@
 //! leaves only after the transaction has. If the disk refuses it, the state is read back from the store and every request of the batch fails.
 
 mod core;
+mod follower;
 mod handle;
 mod news;
 mod observer;
@@ -20,7 +21,8 @@ pub use replay::restore;
 
 use crate::scheduler::{Fact, Grade, Limits, Record, State, Timestamp};
 use crate::store::{Reader, Store, StoreError};
-use crate::telemetry::Telemetry;
+use crate::telemetry::{Telemetry, Traces};
+use follower::Follower;
 use observer::Observer;
 use proto::ids::JobId;
 use proto::status::Status;
@@ -44,11 +46,15 @@ const CHECKPOINT_INTERVAL: Duration = Duration::from_secs(2);
 /// Epochs per second are averaged over this time.
 const RATE_WINDOW: Duration = Duration::from_secs(60);
 
-/// Starts the driver on what the store holds. It ends when it is told to, or with the error that ended it.
+/// Starts the driver on what the store holds; it sends traces of its jobs, if any are wanted. It ends when it is told to, or with the error that ended it.
 ///
 /// # Errors
 /// If the store cannot be read back.
-pub fn start(store: Store, limits: Limits) -> Result<(Handle, JoinHandle<Result<(), StoreError>>), StoreError> {
+pub fn start(
+    store: Store,
+    limits: Limits,
+    traces: Option<Traces>,
+) -> Result<(Handle, JoinHandle<Result<(), StoreError>>), StoreError> {
     let (requests, inbox) = channel();
     let unchecked = (!store.is_checked()).then(|| store.reader()).transpose()?;
     let reader = store.reader()?;
@@ -72,6 +78,7 @@ pub fn start(store: Store, limits: Limits) -> Result<(Handle, JoinHandle<Result<
         began_ms,
         telemetry: Arc::clone(&telemetry),
         observer: Observer::new(Arc::clone(&telemetry), began_ms),
+        follower: traces.map(|traces| Follower::new(traces, began_ms)),
         status: status_sender,
         view_published: Instant::now(),
         view_stale: false,
@@ -144,6 +151,8 @@ struct Driver {
     began_ms: u64,
     telemetry: Arc<Telemetry>,
     observer: Observer,
+    /// If traces are wanted.
+    follower: Option<Follower>,
     status: watch::Sender<Arc<Status>>,
     /// When the status was last published.
     view_published: Instant,
@@ -215,7 +224,11 @@ impl Driver {
         let written = self.core.write(self.now())?;
         self.view_stale |= written.problem_changed;
         if written.is_kept() {
-            self.observer.see(self.now(), self.core.state(), &written.facts);
+            let now = self.now();
+            self.observer.see(now, self.core.state(), &written.facts);
+            if let Some(follower) = &mut self.follower {
+                follower.see(now, self.core.state(), &written.facts);
+            }
         }
         // publish before replying, so that a submitter never sees a stale status
         self.publish(&written.facts, &written.records);

@@ -68,16 +68,16 @@ impl Observer {
 const SUCCEEDED: &str = "succeeded";
 
 /// The end of an attempt.
-struct End {
-    job: JobId,
-    attempt: Attempt,
-    outcome: &'static str,
+pub(super) struct End {
+    pub(super) job: JobId,
+    pub(super) attempt: Attempt,
+    pub(super) outcome: &'static str,
     /// Which of several reasons; empty for outcomes that have one.
-    kind: &'static str,
+    pub(super) kind: &'static str,
 }
 
 impl End {
-    fn of(fact: &Fact) -> Option<Self> {
+    pub(super) fn of(fact: &Fact) -> Option<Self> {
         let (job, attempt, outcome, kind) = match fact {
             Fact::Succeeded { job, attempt, .. } => (job, attempt, SUCCEEDED, ""),
             Fact::Failed { job, attempt, kind, .. } => (job, attempt, "failed", kind.name()),

@@ -104,11 +104,7 @@ impl Lab {
     /// A coordinator that serves on that address.
     pub(crate) fn serve_on(&self, address: &str, arguments: &[&str]) -> Coordinator {
         let command = ["serve", "--listen", address].into_iter().chain(arguments.iter().copied());
-        let mut process = Process::start(&mut self.command("coordinator", command));
-        let line = process.says("listening on ");
-        let address = line.strip_prefix("listening on ").and_then(|rest| rest.split(',').next());
-        let url = format!("http://{}", address.unwrap_or_else(|| panic!("`{line}` says no address")));
-        Coordinator { process, url }
+        Coordinator::start(&mut self.command("coordinator", command))
     }
 
     /// A worker, with a log that says what it starts.
@@ -154,6 +150,15 @@ impl Lab {
 }
 
 impl Coordinator {
+    /// Starts one that serves, by that command.
+    pub(crate) fn start(command: &mut Command) -> Self {
+        let mut process = Process::start(command);
+        let line = process.says("listening on ");
+        let address = line.strip_prefix("listening on ").and_then(|rest| rest.split(',').next());
+        let url = format!("http://{}", address.unwrap_or_else(|| panic!("`{line}` says no address")));
+        Self { process, url }
+    }
+
     /// What it says of the sweep that was submitted last.
     pub(crate) fn status(&self, lab: &Lab) -> Value {
         let text = lab.run(["status", "--json", "--coordinator", &self.url]).expect(0).stdout;
