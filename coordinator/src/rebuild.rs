@@ -129,6 +129,7 @@ fn copy(reader: &Reader, job: JobId, stored: StoredResult, facts: &mut Vec<Fact>
         weights: reader.weights(job).unwrap_or_default(),
         evidence: reader.evidence(job).unwrap_or_default(),
         peak_mib: reader.peak_mib(job).unwrap_or_default(),
+        energy_joules: reader.energy_joules(job).unwrap_or_default(),
     };
     for (attempt, measurement) in reader.measurements(job).unwrap_or_default() {
         records.push(Record::Measurements { job, attempt, measurements: vec![measurement] });

@@ -57,6 +57,7 @@ fn status() -> Status {
         quarantined: false,
         silent: false,
         last_seen_ms: Some(NOW - 2000),
+        readings: Vec::new(),
     };
     let busy = WorkerStatus { running: vec![running], ..worker("a", "gpu1") };
     let silent = WorkerStatus { silent: true, last_seen_ms: Some(NOW - 25_000), ..worker("b", "gpu2") };

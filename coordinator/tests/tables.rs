@@ -104,7 +104,11 @@ fn succeeded(candidate: usize, replicate: usize, verdict: Verdict, test: Evaluat
         parameters: 21_978_177,
         device: "cuda:0 (H200)".to_owned(),
         split_hash: (candidate < 3).then_some(SplitHash(replicate as u128)),
-        extras: Extras { peak_mib: (candidate == 0).then_some(1_836), ..Extras::default() },
+        extras: Extras {
+            peak_mib: (candidate == 0).then_some(1_836),
+            energy_joules: (candidate == 0).then_some(48_210.5),
+            ..Extras::default()
+        },
     };
     let result = ScoredResult { result, worker: "gpu-1, slot 0".to_owned(), baselines: None };
     JobRow { attempts: 1, result: Some(result), ..job(candidate, replicate, RowState::Succeeded) }

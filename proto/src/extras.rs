@@ -178,4 +178,7 @@ pub struct Extras {
     /// The most memory that it took at once, MiB: of a device with memory of its own, else of the process that trained; if that is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub peak_mib: Option<u32>,
+    /// What the device took while the job ran, joules, in equal parts for the jobs that ran there; if that is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub energy_joules: Option<f64>,
 }

@@ -2,6 +2,7 @@
 //! prints it as it is serialised here.
 
 use crate::ids::{Attempt, JobId};
+use crate::text::Line;
 use serde::Serialize;
 use std::time::Duration;
 
@@ -88,6 +89,27 @@ pub struct WorkerStatus {
     pub silent: bool,
     /// When it last called, by the coordinator's clock: milliseconds since 1970, UTC.
     pub last_seen_ms: Option<u64>,
+    /// What its devices last said of themselves.
+    pub readings: Vec<DeviceReading>,
+}
+
+/// What a device says of itself; `None` where it does not.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+pub struct DeviceReading {
+    /// Its name among the worker's devices.
+    pub device: Line,
+    /// Its memory in use, MiB, whoever uses it.
+    pub memory_used_mib: u64,
+    /// All of its memory, MiB.
+    pub memory_total_mib: u64,
+    /// Share of the last moments in which it computed, 0 to 1.
+    pub utilization: Option<f64>,
+    /// What it takes, watts.
+    pub power_watts: Option<f64>,
+    /// What it has taken since the worker started, joules.
+    pub energy_joules: Option<f64>,
+    /// Its temperature, degrees Celsius.
+    pub temperature_celsius: Option<f64>,
 }
 
 /// A running attempt.

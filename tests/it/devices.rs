@@ -62,6 +62,27 @@ fn every_device_gets_its_share_of_the_jobs() {
 }
 
 #[test]
+fn jobs_share_the_energy_of_their_device() {
+    let lab = Lab::new();
+    let coordinator = submitted(&lab, &of_widths("4", 4));
+    let _worker = worker(&lab, &coordinator, "w", "64GiB,64GiB", &["--slots", "2"]);
+    coordinator.ended(&lab);
+    let rows = lab.check_complete(4);
+    // an emulated device takes 100 W, and a job two seconds at least
+    let reading = |device: usize| coordinator.status(&lab)["workers"][0]["readings"][device].clone();
+    let all = until("a reading after the end", || {
+        let joules = [0, 1].map(|device| reading(device)["energy_joules"].as_f64());
+        joules[0].zip(joules[1]).map(|(first, second)| first + second)
+    });
+    let jobs: Vec<f64> = rows.iter().map(|row| row["energy_joules"].parse().unwrap()).collect();
+    let sum: f64 = jobs.iter().sum();
+    assert!(jobs.iter().all(|joules| *joules > 50.0), "{jobs:?}");
+    assert!(400.0 <= sum && sum <= all, "{jobs:?} of {all}");
+    assert_eq!(reading(0)["power_watts"].as_f64(), Some(100.0));
+    assert_eq!(reading(1)["memory_total_mib"].as_u64(), Some(64 << 10));
+}
+
+#[test]
 fn two_jobs_that_do_not_fit_together_run_one_after_the_other() {
     let lab = Lab::new();
     let room = 2 * needed("64") - 1;

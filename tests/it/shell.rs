@@ -111,13 +111,20 @@ fn the_status_has_the_documented_fields_and_no_others() {
     lab.write(&simulated(3, 100));
     let coordinator = lab.serve(&[]);
     lab.submit(&coordinator.url, &["--simulated"]);
-    let _worker = lab.worker(&coordinator.url, "w", &["--simulate", "100s"]);
+    let _worker = lab.worker(&coordinator.url, "w", &["--simulate", "100s", "--emulate", "8GiB"]);
     coordinator.running(&lab, "w");
-    let status = coordinator.status(&lab);
+    let status = until("a reading of the device", || {
+        Some(coordinator.status(&lab)).filter(|status| status["workers"][0]["readings"][0].is_object())
+    });
     assert_eq!(status["schema"], "splitsweep.status/1");
     let worker = &status["workers"][0];
-    let parts =
-        [("", &status), ("sweeps", &status["sweeps"][0]), ("workers", worker), ("running", &worker["running"][0])];
+    let parts = [
+        ("", &status),
+        ("sweeps", &status["sweeps"][0]),
+        ("workers", worker),
+        ("readings", &worker["readings"][0]),
+        ("running", &worker["running"][0]),
+    ];
     for (section, object) in parts {
         assert_eq!(fields(object), documented(section), "{section}");
     }

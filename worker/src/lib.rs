@@ -15,7 +15,7 @@
 //!    data    folders and files -> cases -> splits
 //!  predict   weights and images -> segmentations
 //!  weights   a network's weights as a file; tensor_file  tensors and what they are, sealed
-//!  memory    the allocator; host  memory of this host and this process
+//!  memory    the allocator; host  memory of this host and this process; nvml  what GPUs say of themselves
 //!  seed      named random streams
 //!  new_file  files that appear whole
 //! ```
@@ -40,6 +40,7 @@ pub mod memory;
 pub mod metrics;
 pub mod models;
 mod new_file;
+pub mod nvml;
 #[expect(unsafe_code, reason = "kernels handle registers, memory that was not written yet, and CUDA")]
 pub mod ops;
 pub mod optimizers;

@@ -78,6 +78,9 @@ impl State {
         let entry = self.turn_of(worker, request.number)?;
         let seen = Fact::Seen { worker, at: now, number: request.number };
         let mut facts: Vec<_> = (!request.repeated).then_some(seen).into_iter().collect();
+        if !request.repeated && !request.readings.is_empty() {
+            facts.push(Fact::Read { worker, readings: request.readings.clone() });
+        }
         let mut reply = Synchronized::default();
         let mut valid = BTreeSet::new();
         // listed twice, a lease would be given back or taken up twice

@@ -7,6 +7,7 @@ use proto::data::{Dataset, Inventory};
 use proto::ids::{Attempt, JobId, SplitHash, Token, WorkerId};
 use proto::measure::{FailureKind, JobResult, Scores, Verdict};
 use proto::spec::Metric;
+use proto::status::DeviceReading;
 use proto::text::{Line, Tail};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -211,6 +212,14 @@ pub enum Fact {
         /// The number of its synchronisation, if it is one that is numbered.
         number: u64,
     },
+    /// A worker told what its devices say of themselves.
+    #[serde(skip)]
+    Read {
+        /// Who.
+        worker: WorkerId,
+        /// What they say.
+        readings: Vec<DeviceReading>,
+    },
     /// A worker has not called for so long that people should know.
     #[serde(skip)]
     Silent {
@@ -301,6 +310,7 @@ impl Fact {
             | Self::Looked { .. } => true,
             Self::Registered { .. }
             | Self::Seen { .. }
+            | Self::Read { .. }
             | Self::Silent { .. }
             | Self::Offered { .. }
             | Self::Draining { .. }

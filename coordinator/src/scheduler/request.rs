@@ -6,6 +6,7 @@ use proto::extras::Wanted;
 use proto::ids::{Attempt, ContentHash, JobId, Lease, WorkerId};
 use proto::measure::{JobResult, Measurement, Outcome};
 use proto::spec::JobSpec;
+use proto::status::DeviceReading;
 
 /// What a request changes, and its reply, which must not leave before the changes are durable.
 #[derive(Debug, Clone, PartialEq)]
@@ -105,6 +106,8 @@ pub struct Synchronization {
     pub repeated: bool,
     /// Counts the worker's synchronisations, so that one that was overtaken changes nothing; 0 if they are not counted.
     pub number: u64,
+    /// What its devices say of themselves; empty if that is nothing new.
+    pub readings: Vec<DeviceReading>,
 }
 
 impl Synchronization {

@@ -10,6 +10,7 @@ use super::{
 use crate::race::Look;
 use proto::data::{Dataset, Inventory};
 use proto::ids::{JobId, SplitHash, WorkerId};
+use proto::status::DeviceReading;
 use std::borrow::Cow;
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
@@ -43,7 +44,7 @@ impl Default for Limits {
 }
 
 /// A worker that has registered since the coordinator started.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub(super) struct Worker {
     pub(super) info: WorkerInfo,
     pub(super) seen: Timestamp,
@@ -55,6 +56,8 @@ pub(super) struct Worker {
     pub(super) has_called: bool,
     /// The number of its last synchronisation, if they are numbered.
     pub(super) last_number: u64,
+    /// What its devices last said of themselves.
+    pub(super) readings: Vec<DeviceReading>,
 }
 
 /// Everything the coordinator knows.
@@ -195,6 +198,7 @@ impl State {
                     silent: false,
                     has_called: false,
                     last_number: 0,
+                    readings: Vec::new(),
                 };
                 let worker = self.workers.entry(*worker).or_insert(entry);
                 // it would not call again if it had gone
@@ -204,6 +208,11 @@ impl State {
                 if let Some(worker) = self.workers.get_mut(worker) {
                     (worker.seen, worker.has_called, worker.silent) = (*at, true, false);
                     worker.last_number = worker.last_number.max(*number);
+                }
+            }
+            Fact::Read { worker, readings } => {
+                if let Some(worker) = self.workers.get_mut(worker) {
+                    worker.readings.clone_from(readings);
                 }
             }
             Fact::Silent { worker } => {

@@ -147,6 +147,7 @@ impl State {
                     quarantined: self.is_quarantined(*id),
                     silent: known.is_some_and(|worker| worker.silent),
                     last_seen_ms: known.map(|worker| worker.seen.0),
+                    readings: known.map_or_else(Vec::new, |worker| worker.readings.clone()),
                 }
             })
             .collect();

@@ -71,7 +71,7 @@ impl Poll {
     /// # Errors
     /// If it is not understood.
     pub fn new(request: SynchronizeRequest) -> Result<(Self, Vec<Offer>), Status> {
-        let SynchronizeRequest { worker, held, free_slots, measurements, offers, draining, number } = request;
+        let SynchronizeRequest { worker, held, free_slots, measurements, offers, draining, number, readings } = request;
         let answer_at_once = draining || free_slots == 0 || !measurements.is_empty() || !offers.is_empty();
         let synchronization = Synchronization {
             held: leases(&held)?,
@@ -80,6 +80,7 @@ impl Poll {
             measurements: measurements.iter().map(attempt_measurements).collect::<Result<_, _>>().map_err(invalid)?,
             repeated: false,
             number,
+            readings: proto::convert::readings(&readings),
         };
         let offers = offers.into_iter().map(offer_from_wire).collect::<Result<_, _>>()?;
         Ok((Self { worker: worker_id(&worker)?, synchronization, answer_at_once }, offers))

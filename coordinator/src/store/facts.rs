@@ -169,6 +169,7 @@ pub(super) fn name(fact: &Fact) -> &'static str {
         // such facts are never written
         Fact::Registered { .. }
         | Fact::Seen { .. }
+        | Fact::Read { .. }
         | Fact::Silent { .. }
         | Fact::Offered { .. }
         | Fact::Draining { .. }

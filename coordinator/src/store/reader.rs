@@ -41,6 +41,8 @@ pub struct Reader {
     has_measured: OnceCell<bool>,
     /// The same of the memory that jobs took.
     has_memory: OnceCell<bool>,
+    /// The same of the energy that jobs took.
+    has_energy: OnceCell<bool>,
 }
 
 impl Reader {
@@ -63,6 +65,7 @@ impl Reader {
             version,
             has_measured: OnceCell::new(),
             has_memory: OnceCell::new(),
+            has_energy: OnceCell::new(),
         })
     }
 
@@ -233,6 +236,17 @@ impl Reader {
             return Ok(None);
         }
         Ok(self.rows_of(job, "memory", "job", |row| row.get("peak_mib"))?.pop())
+    }
+
+    /// What a job's device took for it, joules, if its worker said so.
+    ///
+    /// # Errors
+    /// If it cannot be read back.
+    pub fn energy_joules(&self, job: JobId) -> Result<Option<f64>, StoreError> {
+        if !self.has_any(&self.has_energy, "energy")? {
+            return Ok(None);
+        }
+        Ok(self.rows_of(job, "energy", "job", |row| row.get("joules"))?.pop())
     }
 
     /// Whether the store has a table: one of an older build, which nobody has opened to write since, lacks some.

@@ -1,7 +1,7 @@
 -- The store of a coordinator, version 4 (`PRAGMA user_version`). One coordinator writes; anyone may read.
 --
 -- `seal` is a checksum of the row's other columns, in their order: `seal(...)` is a function that the coordinator brings along, see seal.rs.
--- The tables `weights`, `measured`, `evidence` and `memory` are made by files of these names, which older stores of this version get, too.
+-- The tables `weights`, `measured`, `evidence`, `memory` and `energy` are made by files of these names, which older stores of this version get, too.
 -- Ids and hashes are 16 bytes: `lower(hex(job))` is the id that the tables show. `coordinator store journal` prints the facts as JSON.
 
 -- Who writes. A coordinator that takes the store raises the epoch, and writes nothing once another has raised it.

@@ -7,8 +7,18 @@ use rusqlite::functions::{Context, FunctionFlags};
 use rusqlite::types::ValueRef;
 
 /// The tables whose rows bear a seal.
-pub(super) const TABLES: [&str; 9] =
-    ["journal", "results", "measurements", "baselines", "artifacts", "weights", "measured", "evidence", "memory"];
+pub(super) const TABLES: [&str; 10] = [
+    "journal",
+    "results",
+    "measurements",
+    "baselines",
+    "artifacts",
+    "weights",
+    "measured",
+    "evidence",
+    "memory",
+    "energy",
+];
 
 /// In SQL, whether a row of the table is as it was written.
 pub(super) fn is_sound(table: &str) -> String {
@@ -27,6 +37,7 @@ pub(super) fn is_sound(table: &str) -> String {
         "weights" => "job, hash, bytes, place",
         "evidence" => "job, place, rule, found, bound",
         "memory" => "job, peak_mib",
+        "energy" => "job, joules",
         _ => "job, rank, cases, case_index, iou, png",
     };
     format!("seal = seal({columns})")

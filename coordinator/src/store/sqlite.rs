@@ -70,6 +70,7 @@ impl Store {
             include_str!("measured.sql"),
             include_str!("evidence.sql"),
             include_str!("memory.sql"),
+            include_str!("energy.sql"),
         ];
         for table in added {
             connection.execute_batch(table).map_err(sqlite)?;

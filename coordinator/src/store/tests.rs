@@ -247,6 +247,7 @@ fn with_extras(job: u128, tp: u32) -> Record {
             .map(|rule| Evidence { rule, found: 0.25, bound: 0.5 })
             .to_vec(),
         peak_mib: Some(tp),
+        energy_joules: Some(tp.into()),
     };
     Record::Result { job: JobId(job), attempt: Attempt(1), worker, result }
 }
@@ -274,6 +275,7 @@ fn what_comes_beside_a_result_is_kept_apart() {
         (result.extras.evidence, vec![])
     );
     assert_eq!([2, 3, 4].map(|job| reader.peak_mib(JobId(job)).unwrap()), [Some(5), Some(6), None]);
+    assert_eq!([2, 3, 4].map(|job| reader.energy_joules(JobId(job)).unwrap()), [Some(5.0), Some(6.0), None]);
 }
 
 fn reader_of(path: &Path) -> rusqlite::Connection {
@@ -327,7 +329,7 @@ fn check_migration(version: i64, old: &str) {
         assert_eq!((stored.result.verdict, stored.result.test.cases.len()), (Verdict::Trained, 1));
         assert_eq!((stored.result.split_hash, stored.baselines), (None, None));
         assert!(reader.artifacts(JOB).unwrap().is_empty() && reader.weights(JOB).unwrap().is_none());
-        assert_eq!(reader.peak_mib(JOB).unwrap(), None);
+        assert_eq!((reader.peak_mib(JOB).unwrap(), reader.energy_joules(JOB).unwrap()), (None, None));
         assert_eq!(facts(&path), [granted()]);
     };
     check();

@@ -36,7 +36,7 @@ pub(super) fn write(transaction: &Transaction<'_>, facts: &[Fact], records: &[Re
                 write_measurements(transaction, *job, *attempt, measurements)?;
             }
             Record::Result { job, attempt, worker, result } => {
-                let Extras { baselines, artifacts, weights, evidence, peak_mib } = &result.extras;
+                let Extras { baselines, artifacts, weights, evidence, peak_mib, energy_joules } = &result.extras;
                 let baselines = write_baselines(transaction, baselines)?;
                 write_result(transaction, *job, *attempt, worker, result, baselines)?;
                 write_artifacts(transaction, *job, artifacts)?;
@@ -44,6 +44,7 @@ pub(super) fn write(transaction: &Transaction<'_>, facts: &[Fact], records: &[Re
                 weights.iter().try_for_each(|weights| write_weights(transaction, *job, weights))?;
                 write_evidence(transaction, *job, evidence)?;
                 peak_mib.iter().try_for_each(|peak| write_peak(transaction, *job, *peak))?;
+                energy_joules.iter().try_for_each(|joules| write_energy(transaction, *job, *joules))?;
             }
         }
     }
@@ -159,7 +160,7 @@ fn write_baselines(
 
 /// Deletes what is kept of these jobs, and the baselines that no other result came with.
 fn erase(transaction: &Transaction<'_>, jobs: &[JobId]) -> rusqlite::Result<()> {
-    for table in ["results", "measurements", "artifacts", "weights", "measured", "evidence", "memory"] {
+    for table in ["results", "measurements", "artifacts", "weights", "measured", "evidence", "memory", "energy"] {
         let mut delete = transaction.prepare_cached(&format!("DELETE FROM {table} WHERE job = ?1"))?;
         for job in jobs {
             delete.execute([job.0.to_be_bytes()])?;
@@ -188,6 +189,11 @@ fn write_evidence(transaction: &Transaction<'_>, job: JobId, evidence: &[Evidenc
 fn write_peak(transaction: &Transaction<'_>, job: JobId, peak_mib: u32) -> rusqlite::Result<()> {
     let insert = "INSERT INTO memory VALUES (?1, ?2, seal(?1, ?2))";
     transaction.prepare_cached(insert)?.execute(params![job.0.to_be_bytes(), peak_mib]).map(drop)
+}
+
+fn write_energy(transaction: &Transaction<'_>, job: JobId, joules: f64) -> rusqlite::Result<()> {
+    let insert = "INSERT INTO energy VALUES (?1, ?2, seal(?1, ?2))";
+    transaction.prepare_cached(insert)?.execute(params![job.0.to_be_bytes(), joules]).map(drop)
 }
 
 fn write_artifacts(transaction: &Transaction<'_>, job: JobId, artifacts: &[Artifact]) -> rusqlite::Result<()> {

@@ -25,11 +25,23 @@ pub fn jobs(results: &SweepResults) -> Table {
     columns.extend(score_columns("val", &metrics));
     columns.extend(score_columns("test", &metrics));
     columns.push(Column::new("train_seconds", Kind::Seconds));
-    columns.extend(exact(&["peak_mib", "parameters"]));
+    columns.extend(exact(&["peak_mib"]));
+    columns.push(Column::new("energy_joules", Kind::Measured));
+    columns.extend(exact(&["parameters"]));
     columns.extend(text(&["device", "worker", "message"]));
     let rows = in_plan_order(jobs).into_iter().map(|job| job_row(head, job)).collect();
     let mut table = About::sweep(head).table("jobs", columns, rows);
-    let whole = ["split_hash", "device", "peak_mib", "parameters", "order_seed", "init_seed", "worker", "attempts"];
+    let whole = [
+        "split_hash",
+        "device",
+        "energy_joules",
+        "peak_mib",
+        "parameters",
+        "order_seed",
+        "init_seed",
+        "worker",
+        "attempts",
+    ];
     table.spare = names(&whole);
     table.spare.extend(other_scores(head, &["val", "test"], &metrics));
     table.spare.extend(names(&["message", "epochs", "best_epoch"]));
@@ -76,6 +88,7 @@ fn job_row(head: &SweepHead, job: &JobRow) -> Vec<Cell> {
     row.extend([
         result.map(|result| result.train_seconds).into(),
         result.and_then(|result| result.extras.peak_mib).into(),
+        result.and_then(|result| result.extras.energy_joules).into(),
         result.map(|result| result.parameters).into(),
         device.into(),
         scored.map(|scored| scored.worker.as_str()).into(),

@@ -6,10 +6,11 @@ use prometheus_client::collector::Collector;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeLabelSet, EncodeMetric};
 use prometheus_client::metrics::TypedMetric;
+use prometheus_client::metrics::counter::ConstCounter;
 use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::Registry;
-use proto::status::{Status, SweepState, SweepStatus, WorkerStatus};
+use proto::status::{DeviceReading, Status, SweepState, SweepStatus, WorkerStatus};
 use std::fmt;
 use std::sync::Arc;
 
@@ -17,6 +18,8 @@ use std::sync::Arc;
 pub const MAX_SWEEPS: usize = 50;
 /// A worker has series of its own for this time after its last call, milliseconds: ten minutes.
 const RECENT_MS: u64 = 600_000;
+/// Bytes of a MiB.
+const MIB: f64 = (1 << 20) as f64;
 
 /// What the status says, for whoever reads metrics.
 #[derive(Debug)]
@@ -77,6 +80,7 @@ impl Collector for Standing {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
         self.encode_sweeps(&mut encoder)?;
         self.encode_workers(&mut encoder)?;
+        self.encode_devices(&mut encoder)?;
         let keeps = ConstGauge::new(u64::from(self.keeps));
         let help = "Whether the store keeps what it is given.";
         keeps.encode(encoder.encode_descriptor("store_ok", help, None, keeps.metric_type())?)
@@ -124,6 +128,30 @@ impl Standing {
         });
         let help = "When a worker last called, seconds since 1970";
         family(encoder, "worker_last_seen_timestamp_seconds", help, seen)
+    }
+
+    fn encode_devices(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
+        let mut gauge = |name: &str, help: &str, value: fn(&DeviceReading) -> Option<f64>| {
+            family(encoder, name, help, self.readings(value).map(|(labels, value)| (labels, ConstGauge::new(value))))
+        };
+        gauge("device_memory_used_bytes", "Memory of a device in use", |of| Some(of.memory_used_mib as f64 * MIB))?;
+        gauge("device_memory_total_bytes", "All memory of a device", |of| Some(of.memory_total_mib as f64 * MIB))?;
+        let help = "Share of the last moments in which a device computed";
+        gauge("device_utilization_ratio", help, |of| of.utilization)?;
+        gauge("device_power_watts", "What a device takes", |of| of.power_watts)?;
+        gauge("device_temperature_celsius", "Temperature of a device", |of| of.temperature_celsius)?;
+        let energy = self.readings(|of| of.energy_joules);
+        let energy = energy.map(|(labels, joules)| (labels, ConstCounter::new(joules)));
+        family(encoder, "device_energy_joules", "What a device has taken since its worker started", energy)
+    }
+
+    /// A number of each device of the workers that have series of their own, where it is known.
+    fn readings(&self, value: fn(&DeviceReading) -> Option<f64>) -> impl Iterator<Item = ([(&str, &str); 2], f64)> {
+        self.recent().flat_map(move |(worker, _)| {
+            worker.readings.iter().filter_map(move |reading| {
+                Some(([("worker", worker.worker.as_str()), ("device", &*reading.device)], value(reading)?))
+            })
+        })
     }
 
     /// The sweeps that have series of their own.

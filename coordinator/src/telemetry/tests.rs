@@ -2,7 +2,8 @@
 #![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
 use super::{Standing, Telemetry, exposition};
-use proto::status::{Status, SweepState, SweepStatus, WorkerStatus};
+use proto::status::{DeviceReading, Status, SweepState, SweepStatus, WorkerStatus};
+use proto::text::Line;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -39,11 +40,36 @@ fn worker(name: &str, seen_ms: u64) -> WorkerStatus {
         quarantined: false,
         silent: false,
         last_seen_ms: Some(seen_ms),
+        readings: vec![DeviceReading {
+            device: Line::name("cuda:0"),
+            memory_used_mib: 1024,
+            memory_total_mib: 81_920,
+            utilization: Some(0.5),
+            power_watts: Some(312.5),
+            energy_joules: Some(1e6),
+            temperature_celsius: None,
+        }],
     }
 }
 
 fn text(telemetry: &Telemetry, status: Status) -> String {
     exposition(telemetry, Standing { status: Arc::new(status), keeps: true, now_ms: NOW_MS })
+}
+
+#[test]
+fn devices_tell_what_they_know() {
+    let status = Status { workers: vec![worker("a", NOW_MS)], ..Status::default() };
+    let text = text(&Telemetry::default(), status);
+    let of_device: Vec<_> = series(&text).into_iter().filter(|line| line.starts_with("splitsweep_device")).collect();
+    let labels = "{worker=\"alias of a\",device=\"cuda:0\"}";
+    let expected = [
+        format!("splitsweep_device_memory_used_bytes{labels} 1073741824.0"),
+        format!("splitsweep_device_memory_total_bytes{labels} 85899345920.0"),
+        format!("splitsweep_device_utilization_ratio{labels} 0.5"),
+        format!("splitsweep_device_power_watts{labels} 312.5"),
+        format!("splitsweep_device_energy_joules_total{labels} 1000000.0"),
+    ];
+    assert_eq!(of_device, expected);
 }
 
 fn series(text: &str) -> Vec<&str> {

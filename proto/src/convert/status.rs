@@ -2,8 +2,13 @@
 
 use super::InvalidMessage;
 use crate::ids::Attempt;
-use crate::status::{RunningJob, Status, SweepState, SweepStatus, WorkerStatus};
+use crate::status::{DeviceReading, RunningJob, Status, SweepState, SweepStatus, WorkerStatus};
+use crate::text::Line;
 use crate::wire;
+use std::collections::BTreeSet;
+
+/// Devices of a worker whose readings are taken.
+const MAX_READINGS: usize = 64;
 
 impl From<&Status> for wire::StatusResponse {
     fn from(status: &Status) -> Self {
@@ -103,6 +108,7 @@ impl From<&WorkerStatus> for wire::WorkerStatus {
             quarantined: status.quarantined,
             silent: status.silent,
             last_seen_ms: status.last_seen_ms.unwrap_or_default(),
+            readings: status.readings.iter().map(Into::into).collect(),
         }
     }
 }
@@ -123,8 +129,42 @@ impl TryFrom<wire::WorkerStatus> for WorkerStatus {
             quarantined: status.quarantined,
             silent: status.silent,
             last_seen_ms: Some(status.last_seen_ms).filter(|at| *at > 0),
+            readings: readings(&status.readings),
         })
     }
+}
+
+impl From<&DeviceReading> for wire::DeviceReading {
+    fn from(reading: &DeviceReading) -> Self {
+        Self {
+            device: reading.device.to_string(),
+            memory_used_mib: reading.memory_used_mib,
+            memory_total_mib: reading.memory_total_mib,
+            utilization: reading.utilization,
+            power_watts: reading.power_watts,
+            energy_joules: reading.energy_joules,
+            temperature_celsius: reading.temperature_celsius,
+        }
+    }
+}
+
+/// What devices say of themselves: each once, not too many. Nothing depends on it, so what cannot be is left out.
+#[must_use]
+pub fn readings(said: &[wire::DeviceReading]) -> Vec<DeviceReading> {
+    let mut devices = BTreeSet::new();
+    let first = said.iter().filter(|reading| devices.insert(reading.device.as_str())).take(MAX_READINGS);
+    let number = |value: Option<f64>, most: f64| value.filter(|value| (0.0..=most).contains(value));
+    first
+        .map(|reading| DeviceReading {
+            device: Line::name(&reading.device),
+            memory_used_mib: reading.memory_used_mib.min(reading.memory_total_mib),
+            memory_total_mib: reading.memory_total_mib,
+            utilization: number(reading.utilization, 1.0),
+            power_watts: number(reading.power_watts, f64::MAX),
+            energy_joules: number(reading.energy_joules, f64::MAX),
+            temperature_celsius: reading.temperature_celsius.filter(|celsius| celsius.is_finite()),
+        })
+        .collect()
 }
 
 impl From<&RunningJob> for wire::RunningJob {
@@ -202,8 +242,41 @@ mod tests {
             quarantined: true,
             silent: true,
             last_seen_ms: Some(13),
+            readings: vec![reading()],
         };
         Status { sweeps: states.map(sweep).to_vec(), workers: vec![worker], epochs_per_second: 0.5, at_ms: 14 }
+    }
+
+    fn reading() -> DeviceReading {
+        DeviceReading {
+            device: Line::name("cuda:0"),
+            memory_used_mib: 15,
+            memory_total_mib: 16,
+            utilization: Some(0.75),
+            power_watts: Some(17.0),
+            energy_joules: Some(18.0),
+            temperature_celsius: Some(19.0),
+        }
+    }
+
+    #[test]
+    fn of_what_devices_say_only_what_can_be_is_taken() {
+        let told = wire::DeviceReading::from(&reading());
+        let absurd = wire::DeviceReading {
+            device: "cuda:1\n".to_owned(),
+            memory_used_mib: 17,
+            utilization: Some(1.5),
+            power_watts: Some(-1.0),
+            energy_joules: Some(f64::INFINITY),
+            temperature_celsius: Some(f64::NAN),
+            ..told.clone()
+        };
+        let device = Line::name("cuda:1");
+        let nothing = DeviceReading { device, memory_used_mib: 16, memory_total_mib: 16, ..DeviceReading::default() };
+        assert_eq!(readings(&[told.clone(), absurd, told.clone()]), [reading(), nothing]);
+        let many: Vec<_> =
+            (0..100).map(|device| wire::DeviceReading { device: device.to_string(), ..told.clone() }).collect();
+        assert_eq!(readings(&many).len(), MAX_READINGS);
     }
 
     #[test]
@@ -235,7 +308,11 @@ mod tests {
         let worker = &json["workers"][0];
         assert_eq!(
             keys(worker),
-            "connected device host last_seen_ms name notices quarantined running silent slots worker"
+            "connected device host last_seen_ms name notices quarantined readings running silent slots worker"
+        );
+        assert_eq!(
+            keys(&worker["readings"][0]),
+            "device energy_joules memory_total_mib memory_used_mib power_watts temperature_celsius utilization"
         );
         assert_eq!(keys(&worker["running"][0]), "attempt epoch epochs job loss measured_ms seconds sweep");
     }

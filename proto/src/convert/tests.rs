@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
 use super::*;
+use crate::extras::*;
 use crate::ids::{SplitHash, WeightsHash};
 
 #[test]
@@ -70,6 +71,7 @@ fn a_result_survives_the_wire() {
             weights: Some(KeptWeights { hash: WeightsHash(3), bytes: 4, place: Line::name("host: /folder") }),
             evidence: vec![Evidence { rule: Rule::ConstantMask, found: 0.25, bound: 0.5 }],
             peak_mib: Some(7),
+            energy_joules: Some(8.5),
         },
     }));
     assert_eq!(wire::complete_request::Outcome::from(&outcome).try_into(), Ok(outcome));

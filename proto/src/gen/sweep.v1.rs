@@ -180,6 +180,30 @@ pub struct JobResult {
     /// The most memory that the job took at once, MiB: of a device with memory of its own, else of the process that trained; 0: not known.
     #[prost(uint32, tag = "18")]
     pub peak_mib: u32,
+    /// What the device took while the job ran, joules; if several jobs ran there, in equal parts. Finite, not negative; 0: not known.
+    #[prost(double, tag = "19")]
+    pub energy_joules: f64,
+}
+/// What a device says of itself. Absent: it does not say.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct DeviceReading {
+    /// Its name among the worker's devices, such as cuda:0.
+    #[prost(string, tag = "1")]
+    pub device: ::prost::alloc::string::String,
+    #[prost(uint64, tag = "2")]
+    pub memory_used_mib: u64,
+    #[prost(uint64, tag = "3")]
+    pub memory_total_mib: u64,
+    /// Share of the last moments in which it computed, 0 to 1.
+    #[prost(double, optional, tag = "4")]
+    pub utilization: ::core::option::Option<f64>,
+    #[prost(double, optional, tag = "5")]
+    pub power_watts: ::core::option::Option<f64>,
+    /// What it has taken since the worker started, whatever ran there.
+    #[prost(double, optional, tag = "6")]
+    pub energy_joules: ::core::option::Option<f64>,
+    #[prost(double, optional, tag = "7")]
+    pub temperature_celsius: ::core::option::Option<f64>,
 }
 /// A rule by which a training was found not to be a model.
 #[derive(Clone, PartialEq, ::prost::Message)]
@@ -449,6 +473,9 @@ pub struct SynchronizeRequest {
     /// counted.
     #[prost(uint64, tag = "7")]
     pub number: u64,
+    /// What its devices say of themselves, each at most once; others are dropped, as are those beyond 64. Empty: nothing new.
+    #[prost(message, repeated, tag = "8")]
+    pub readings: ::prost::alloc::vec::Vec<DeviceReading>,
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct AttemptMeasurements {
@@ -1554,6 +1581,9 @@ pub struct WorkerStatus {
     /// When it last called, by the coordinator's clock: milliseconds since 1970, UTC. 0: not since the coordinator started.
     #[prost(uint64, tag = "11")]
     pub last_seen_ms: u64,
+    /// What its devices last said of themselves.
+    #[prost(message, repeated, tag = "12")]
+    pub readings: ::prost::alloc::vec::Vec<DeviceReading>,
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct RunningJob {

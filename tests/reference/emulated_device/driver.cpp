@@ -26,6 +26,7 @@ extern "C" {
 int cuInit(unsigned) { return 0; }
 int cuDeviceGetCount(int *count) { return *count = 1, 0; }
 int cuDeviceGet(int *device, int) { return *device = 0, 0; }
+int cuDeviceGetPCIBusId(char *text, int length, int) { return snprintf(text, length, "0000:00:00.0"), 0; }
 int cuDeviceTotalMem_v2(size_t *bytes, int) { return *bytes = (size_t)8 << 30, 0; }
 int cuDeviceGetName(char *name, int length, int) { return snprintf(name, length, "emulated"), 0; }
 int cuDeviceGetAttribute(int *value, int attribute, int) {

@@ -131,6 +131,7 @@ impl State {
     }
 
     fn synchronize(&mut self, now: Instant) {
+        let readings = self.unsent_readings();
         let running = || self.attempts.values().filter(|held| held.outcome.is_none() && !held.measurements.is_empty());
         let measurements = running().map(|held| (held.lease, held.measurements.len())).collect();
         let request = SynchronizeRequest {
@@ -146,6 +147,7 @@ impl State {
                 .collect(),
             offers: self.unsent_offers.iter().filter_map(|dataset| self.offer_to_wire(dataset)).collect(),
             number: self.last_call + 1,
+            readings,
         };
         self.last_synchronize = Some(now);
         let call = self.call(Call::Synchronize(request));

@@ -12,6 +12,8 @@ pub struct Device {
     pub model: Option<String>,
     /// All of its memory, if that is known.
     pub memory_mib: Option<u64>,
+    /// Its place on the PCI bus, such as `00000000:17:00.0`; of a CUDA device.
+    pub bus: Option<String>,
 }
 
 impl fmt::Display for Device {
@@ -44,6 +46,7 @@ mod tests {
             name: name.to_owned(),
             model: model.map(str::to_owned),
             memory_mib: None,
+            bus: None,
         };
         assert_eq!(described(&[device("simulated", None)]), "simulated");
         let three = [device("cuda:0", Some("A")), device("cuda:1", Some("A")), device("cuda:3", Some("B"))];

@@ -5,6 +5,7 @@
 //! ```
 
 use super::device::described;
+use super::meters::Share;
 use super::packing::{Lesson, Place, Shape};
 use super::state::{Action, Held, Profile, Report, State};
 use proto::convert::InvalidMessage;
@@ -114,6 +115,7 @@ impl State {
             outcome: None,
             completing: None,
             refused: false,
+            share: Share::default(),
         })
     }
 
@@ -133,13 +135,16 @@ impl State {
         self.packing.end(self.profile.device_of(slot), slot);
         self.idle.push(slot);
         self.idle_since[slot] = Some(now);
-        let Some(outcome) = outcome else {
+        let Some(mut outcome) = outcome else {
             // no report of an end brings the slot's next job
             self.next_synchronize = now;
             return;
         };
         let Some(held) = self.held_in(slot) else { return };
         held.slot = None;
+        if let Outcome::Succeeded(result) = &mut outcome {
+            result.extras.energy_joules = held.share.joules;
+        }
         if let Outcome::Failed { kind, message, .. } = &outcome
             && *kind != FailureKind::TooLarge
         {

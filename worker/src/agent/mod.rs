@@ -1,7 +1,7 @@
 //! The agent: registers with a coordinator, keeps trainers busy, reports. Knows leases, not tensors.
 //!
 //! ```text
-//!  state    what the worker knows and does next; jobs, calls, finds, packing, complaint, leaving    pure
+//!  state    what the worker knows and does next; jobs, calls, finds, packing, meters, complaint, leaving    pure
 //!  run      the loop that owns the state and does what it says
 //!  client   the connection to the coordinator
 //!  slot     a task a slot <--pipe--> trainer, a child process
@@ -20,6 +20,7 @@ mod finds;
 mod jobs;
 mod last_words;
 mod leaving;
+mod meters;
 mod packing;
 mod pipe;
 mod run;
@@ -30,6 +31,7 @@ pub use calls::Answer;
 pub use client::ConnectError;
 pub use device::{Device, described};
 pub use finds::Found;
+pub use meters::Meters;
 pub use pipe::{read_frame, write_frame};
 pub use run::{AgentError, Discard, Inspect, Options, run};
 pub use slot::Launcher;

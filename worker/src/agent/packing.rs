@@ -220,7 +220,7 @@ mod tests {
     use super::*;
 
     fn packing(memories: &[u64]) -> Packing {
-        let device = |memory: &u64| Device { name: String::new(), model: None, memory_mib: Some(*memory) };
+        let device = |memory: &u64| Device { name: String::new(), model: None, memory_mib: Some(*memory), bus: None };
         Packing::new(&memories.iter().map(device).collect::<Vec<_>>())
     }
 

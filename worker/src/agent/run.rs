@@ -3,6 +3,7 @@
 use super::calls::Answer;
 use super::client::{Client, ConnectError, connect};
 use super::finds::Found;
+use super::meters::{Meters, READING_INTERVAL};
 use super::slot::{self, Launcher, Order};
 use super::state::{Action, Call, CallId, Profile, Report, State};
 use proto::credential::Credential;
@@ -15,7 +16,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
 use tokio::task::{AbortHandle, JoinSet};
-use tokio::time::{self, sleep_until};
+use tokio::time::{self, MissedTickBehavior, sleep_until};
 use tonic::Response;
 
 /// A worker that goes waits for the removal of a checkpoint no longer than this.
@@ -39,6 +40,8 @@ pub struct Options {
     pub inspect: Inspect,
     /// Removes checkpoints.
     pub discard: Discard,
+    /// Reads the devices, if they can be read.
+    pub meters: Option<Meters>,
 }
 
 /// Why the worker cannot go on.
@@ -71,6 +74,9 @@ pub async fn run(options: Options, drain: impl Future<Output = ()>) -> Result<()
     let (events, discards) = (JoinSet::new(), JoinSet::new());
     let mut hands = Hands { client, slots, inspect, discard, discards, events, calls: BTreeMap::new() };
     let mut state = State::new(options.profile, worker, now());
+    let read = |state: &mut State| options.meters.iter().for_each(|meters| state.on_read(meters()));
+    let mut readings = time::interval(READING_INTERVAL);
+    readings.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut drain = std::pin::pin!(drain);
     loop {
         // before the calls, lest a drained worker begin one more
@@ -80,11 +86,19 @@ pub async fn run(options: Options, drain: impl Future<Output = ()>) -> Result<()
             return Ok(());
         }
         for action in state.due(now()) {
+            if matches!(action, Action::Train(..)) {
+                read(&mut state);
+            }
             hands.carry_out(action);
         }
         let wake = state.next_wake(now());
         tokio::select! {
-            Some((slot, report)) = reports.recv() => state.on_report(now(), slot, report),
+            Some((slot, report)) = reports.recv() => {
+                if matches!(report, Report::Ended(_)) {
+                    read(&mut state);
+                }
+                state.on_report(now(), slot, report);
+            }
             Some(event) = hands.events.join_next() => match event {
                 Ok(Event::Answered(call, answer)) => {
                     hands.calls.remove(&call);
@@ -95,6 +109,7 @@ pub async fn run(options: Options, drain: impl Future<Output = ()>) -> Result<()
                 Err(_) => {}
             },
             () = sleep_until(time::Instant::from_std(wake)) => {}
+            _ = readings.tick(), if options.meters.is_some() => read(&mut state),
             () = &mut drain, if !state.is_draining() => state.drain(now()),
         }
     }

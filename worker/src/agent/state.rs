@@ -10,10 +10,12 @@ use super::complaint::{Complaint, Reminder};
 use super::device::Device;
 use super::finds::Finds;
 use super::leaving::Drain;
+use super::meters::Share;
 use super::packing::{Packing, Shape};
 use proto::data::Dataset;
 use proto::ids::{JobId, Lease, WorkerId};
 use proto::measure::{Measurement, Outcome};
+use proto::status::DeviceReading;
 use proto::wire::{CompleteRequest, RegisterRequest, SynchronizeRequest, TrainRequest};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::path::PathBuf;
@@ -116,6 +118,8 @@ pub(super) struct Held {
     pub(super) completing: Option<CallId>,
     /// The coordinator has not understood the outcome once.
     pub(super) refused: bool,
+    /// Its part of what its device has taken.
+    pub(super) share: Share,
 }
 
 impl Held {
@@ -173,6 +177,9 @@ pub struct State {
     /// No call before this time: the last one failed.
     pub(super) quiet_until: Option<Instant>,
     pub(super) draining: Option<Drain>,
+    /// What the devices last said of themselves, and whether the coordinator is yet to be told.
+    pub(super) readings: Vec<DeviceReading>,
+    pub(super) readings_unsent: bool,
     /// What is to be done and was not handed out yet.
     pub(super) actions: Vec<Action>,
 }
@@ -222,6 +229,8 @@ impl State {
             reminder: Reminder::new(now),
             quiet_until: None,
             draining: None,
+            readings: Vec::new(),
+            readings_unsent: false,
             actions: Vec::new(),
             profile,
         }
@@ -268,7 +277,7 @@ pub(super) mod tests {
             coordinator: text(),
             name: text(),
             host: text(),
-            devices: vec![Device { name: text(), model: None, memory_mib: None }],
+            devices: vec![Device { name: text(), model: None, memory_mib: None, bus: None }],
             slots_each: slots,
             simulated: true,
             roots: BTreeMap::new(),

@@ -104,7 +104,7 @@ pub struct NoDevice {
 
 /// The only device of a simulated worker: it has all the memory that there is need for.
 pub(super) fn simulated() -> Device {
-    Device { name: "simulated".to_owned(), model: None, memory_mib: None }
+    Device { name: "simulated".to_owned(), model: None, memory_mib: None, bus: None }
 }
 
 /// The emulated devices of that choice, of those with so much memory each: `sim:0`, `sim:1` and so on.
@@ -116,6 +116,7 @@ pub(super) fn emulated(choice: &Choice, memories: &[Memory]) -> Result<Vec<Devic
         name: format!("sim:{number}"),
         model: Some(format!("{} MiB", memory.mib)),
         memory_mib: Some(memory.mib),
+        bus: None,
     });
     let all: Vec<_> = all.collect();
     let names = match choice {

@@ -4,6 +4,8 @@ use super::devices::{self, Choice, Memory, NoDevice};
 use super::slots::default_slots;
 use crate::agent::{self, AgentError, Device, Launcher, Options, Profile};
 use crate::data;
+use crate::nvml;
+use crate::trainer::emulated_meters;
 use proto::artifact_store::{ArtifactError, ArtifactStore, checkpoints_of, default_folder};
 use proto::credential::{Credential, TokenFileError};
 use proto::data_folder::name_and_path;
@@ -158,6 +160,10 @@ pub fn run(args: Args) -> Result<(), RunError> {
     // until the worker ends: the memory that trainers of emulated devices share
     let memories = tempfile::tempdir()?;
     let options = Options {
+        meters: match args.simulate {
+            None => nvml::meters(&profile.devices),
+            Some(_) => emulated_meters(&profile.devices, memories.path()),
+        },
         launchers: launchers(&args, &profile, threads, &artifacts, memories.path())?,
         profile,
         credential,

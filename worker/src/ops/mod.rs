@@ -37,7 +37,7 @@ pub(crate) use backend::{EPSILON, LEAK};
 pub use cpu::{Algorithm, InstructionSet, MissingInstructionSet, algorithm};
 pub(crate) use cpu::{Real, parallel, storage, vectorize};
 pub(crate) use cuda::{
-    adam, add, count, device_count, forget_peak, gather_batch, losses, losses_with_gradient, memory_mib, open,
+    adam, add, bus, count, device_count, forget_peak, gather_batch, losses, losses_with_gradient, memory_mib, open,
     peak_mib, plans, release, sgd, versions,
 };
 pub use devices::backend;

@@ -19,6 +19,10 @@ pub(crate) fn device_count() -> usize {
     0
 }
 
+pub(crate) fn bus(_: &Device) -> Option<String> {
+    None
+}
+
 pub(crate) fn memory_mib(_: &Device) -> Option<u64> {
     None
 }

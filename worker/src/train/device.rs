@@ -112,6 +112,12 @@ pub fn release(device: &Device) -> candle_core::Result<()> {
     ops::release(device)
 }
 
+/// The device's place on the PCI bus, if it is a CUDA device.
+#[must_use]
+pub fn bus(device: &Device) -> Option<String> {
+    ops::bus(device)
+}
+
 /// Has [`peak_mib`] tell of what comes from now on.
 pub fn forget_peak(device: &Device) {
     let forgotten =

@@ -53,6 +53,7 @@ pub(super) fn result(job: &Job<'_>, state: &mut State, examples: u32) -> Result<
             weights: None,
             evidence,
             peak_mib: None,
+            energy_joules: None,
         },
         validation,
         test,

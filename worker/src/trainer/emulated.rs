@@ -1,13 +1,19 @@
-//! The memory of an emulated device, which the trainers of a worker share: what a simulated job needs of it, and running out of it.
+//! The memory of an emulated device, which the trainers of a worker share: what a simulated job needs of it, and running out of it; and
+//! what the device says of itself.
 //!
 //! It is a folder with a file for each job that has some of the memory. The file is locked by the trainer that runs the job, and says how
 //! much the job has. The system takes the lock of a trainer that dies, so its file does not count any more.
 
+use crate::agent::{Device, Meters};
 use proto::cost;
 use proto::spec::JobSpec;
+use proto::status::DeviceReading;
+use proto::text::Line;
 use std::fs::{self, File, TryLockError};
 use std::io::{self, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Instant;
 use tempfile::NamedTempFile;
 
 /// An emulated device's memory.
@@ -70,6 +76,29 @@ impl Memory {
         }
         Ok(taken)
     }
+}
+
+/// What an emulated device takes, whatever it does, watts.
+const WATTS: f64 = 100.0;
+
+/// What reads emulated devices, whose folders of these names are in `folder`; `None` if there are none.
+#[must_use]
+pub fn meters(devices: &[Device], folder: &Path) -> Option<Meters> {
+    let memory = |device: &Device| Some(Memory { folder: folder.join(&device.name), mib: device.memory_mib? });
+    let memories: Vec<_> = devices.iter().filter_map(|of| Some((Line::name(&of.name), memory(of)?))).collect();
+    let began = Instant::now();
+    let read = move || {
+        let of_device = |(name, memory): &(Line, Memory)| DeviceReading {
+            device: name.clone(),
+            memory_used_mib: memory.taken().unwrap_or_default(),
+            memory_total_mib: memory.mib,
+            power_watts: Some(WATTS),
+            energy_joules: Some(WATTS * began.elapsed().as_secs_f64()),
+            ..DeviceReading::default()
+        };
+        memories.iter().map(of_device).collect()
+    };
+    (devices.iter().any(|device| device.memory_mib.is_some())).then(|| Arc::new(read) as Meters)
 }
 
 /// What such a job would take about: of each convolution the maps that it writes and their gradients, weights, their gradients and Adam's

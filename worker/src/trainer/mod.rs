@@ -15,8 +15,8 @@ use crate::data::{self, CaseSet};
 use crate::train::device::{self, DeviceError, device, release};
 use crate::train::{Event as Told, Session, TrainError};
 use candle_core::Device;
-pub use emulated::Memory;
 use emulated::MemoryError;
+pub use emulated::{Memory, meters as emulated_meters};
 use keeper::Keeper;
 use proto::artifact_store::ArtifactStore;
 use proto::convert::{InvalidMessage, failure_to_wire, required};
@@ -83,7 +83,12 @@ pub fn probe(names: &str) -> Result<Vec<agent::Device>, DeviceError> {
 }
 
 fn found_device(found: &Device) -> agent::Device {
-    agent::Device { name: device::name(found), model: device::model(found), memory_mib: device::memory_mib(found) }
+    agent::Device {
+        name: device::name(found),
+        model: device::model(found),
+        memory_mib: device::memory_mib(found),
+        bus: device::bus(found),
+    }
 }
 
 /// Serves jobs until the standard input ends.

@@ -81,6 +81,24 @@ class Dataset(_message.Message):
     seed: int
     def __init__(self, name: _Optional[str] = ..., format: _Optional[_Union[DatasetFormat, str]] = ..., root: _Optional[str] = ..., cases: _Optional[int] = ..., seed: _Optional[int] = ..., images: _Optional[str] = ..., masks: _Optional[str] = ..., mask_prefix: _Optional[str] = ..., mask_suffix: _Optional[str] = ..., mask: _Optional[str] = ..., invert: bool = ..., lists: _Optional[str] = ..., image_prefix: _Optional[str] = ..., image_suffix: _Optional[str] = ...) -> None: ...
 
+class DeviceReading(_message.Message):
+    __slots__ = ["device", "energy_joules", "memory_total_mib", "memory_used_mib", "power_watts", "temperature_celsius", "utilization"]
+    DEVICE_FIELD_NUMBER: _ClassVar[int]
+    ENERGY_JOULES_FIELD_NUMBER: _ClassVar[int]
+    MEMORY_TOTAL_MIB_FIELD_NUMBER: _ClassVar[int]
+    MEMORY_USED_MIB_FIELD_NUMBER: _ClassVar[int]
+    POWER_WATTS_FIELD_NUMBER: _ClassVar[int]
+    TEMPERATURE_CELSIUS_FIELD_NUMBER: _ClassVar[int]
+    UTILIZATION_FIELD_NUMBER: _ClassVar[int]
+    device: str
+    energy_joules: float
+    memory_total_mib: int
+    memory_used_mib: int
+    power_watts: float
+    temperature_celsius: float
+    utilization: float
+    def __init__(self, device: _Optional[str] = ..., memory_used_mib: _Optional[int] = ..., memory_total_mib: _Optional[int] = ..., utilization: _Optional[float] = ..., power_watts: _Optional[float] = ..., energy_joules: _Optional[float] = ..., temperature_celsius: _Optional[float] = ...) -> None: ...
+
 class Evaluation(_message.Message):
     __slots__ = ["counts", "loss", "measured"]
     COUNTS_FIELD_NUMBER: _ClassVar[int]
@@ -112,11 +130,12 @@ class Failure(_message.Message):
     def __init__(self, kind: _Optional[_Union[FailureKind, str]] = ..., message: _Optional[str] = ..., log: _Optional[str] = ...) -> None: ...
 
 class JobResult(_message.Message):
-    __slots__ = ["artifacts", "baselines", "best_epoch", "device", "epochs", "evidence", "parameters", "peak_mib", "split_hash", "test", "train_seconds", "validation", "verdict", "weights"]
+    __slots__ = ["artifacts", "baselines", "best_epoch", "device", "energy_joules", "epochs", "evidence", "parameters", "peak_mib", "split_hash", "test", "train_seconds", "validation", "verdict", "weights"]
     ARTIFACTS_FIELD_NUMBER: _ClassVar[int]
     BASELINES_FIELD_NUMBER: _ClassVar[int]
     BEST_EPOCH_FIELD_NUMBER: _ClassVar[int]
     DEVICE_FIELD_NUMBER: _ClassVar[int]
+    ENERGY_JOULES_FIELD_NUMBER: _ClassVar[int]
     EPOCHS_FIELD_NUMBER: _ClassVar[int]
     EVIDENCE_FIELD_NUMBER: _ClassVar[int]
     PARAMETERS_FIELD_NUMBER: _ClassVar[int]
@@ -131,6 +150,7 @@ class JobResult(_message.Message):
     baselines: _containers.RepeatedCompositeFieldContainer[Baseline]
     best_epoch: int
     device: str
+    energy_joules: float
     epochs: int
     evidence: _containers.RepeatedCompositeFieldContainer[Evidence]
     parameters: int
@@ -141,7 +161,7 @@ class JobResult(_message.Message):
     validation: Evaluation
     verdict: Verdict
     weights: KeptWeights
-    def __init__(self, verdict: _Optional[_Union[Verdict, str]] = ..., epochs: _Optional[int] = ..., best_epoch: _Optional[int] = ..., validation: _Optional[_Union[Evaluation, _Mapping]] = ..., test: _Optional[_Union[Evaluation, _Mapping]] = ..., train_seconds: _Optional[float] = ..., parameters: _Optional[int] = ..., device: _Optional[str] = ..., split_hash: _Optional[str] = ..., baselines: _Optional[_Iterable[_Union[Baseline, _Mapping]]] = ..., artifacts: _Optional[_Iterable[_Union[Artifact, _Mapping]]] = ..., weights: _Optional[_Union[KeptWeights, _Mapping]] = ..., evidence: _Optional[_Iterable[_Union[Evidence, _Mapping]]] = ..., peak_mib: _Optional[int] = ...) -> None: ...
+    def __init__(self, verdict: _Optional[_Union[Verdict, str]] = ..., epochs: _Optional[int] = ..., best_epoch: _Optional[int] = ..., validation: _Optional[_Union[Evaluation, _Mapping]] = ..., test: _Optional[_Union[Evaluation, _Mapping]] = ..., train_seconds: _Optional[float] = ..., parameters: _Optional[int] = ..., device: _Optional[str] = ..., split_hash: _Optional[str] = ..., baselines: _Optional[_Iterable[_Union[Baseline, _Mapping]]] = ..., artifacts: _Optional[_Iterable[_Union[Artifact, _Mapping]]] = ..., weights: _Optional[_Union[KeptWeights, _Mapping]] = ..., evidence: _Optional[_Iterable[_Union[Evidence, _Mapping]]] = ..., peak_mib: _Optional[int] = ..., energy_joules: _Optional[float] = ...) -> None: ...
 
 class KeptWeights(_message.Message):
     __slots__ = ["bytes", "hash", "place"]

@@ -255,7 +255,7 @@ class WeightsResponse(_message.Message):
     def __init__(self, job: _Optional[str] = ..., weights: _Optional[_Union[_job_pb2.KeptWeights, _Mapping]] = ..., piece: _Optional[bytes] = ..., problem: _Optional[str] = ...) -> None: ...
 
 class WorkerStatus(_message.Message):
-    __slots__ = ["connected", "device", "host", "last_seen_ms", "name", "notices", "quarantined", "running", "silent", "slots", "worker"]
+    __slots__ = ["connected", "device", "host", "last_seen_ms", "name", "notices", "quarantined", "readings", "running", "silent", "slots", "worker"]
     CONNECTED_FIELD_NUMBER: _ClassVar[int]
     DEVICE_FIELD_NUMBER: _ClassVar[int]
     HOST_FIELD_NUMBER: _ClassVar[int]
@@ -263,6 +263,7 @@ class WorkerStatus(_message.Message):
     NAME_FIELD_NUMBER: _ClassVar[int]
     NOTICES_FIELD_NUMBER: _ClassVar[int]
     QUARANTINED_FIELD_NUMBER: _ClassVar[int]
+    READINGS_FIELD_NUMBER: _ClassVar[int]
     RUNNING_FIELD_NUMBER: _ClassVar[int]
     SILENT_FIELD_NUMBER: _ClassVar[int]
     SLOTS_FIELD_NUMBER: _ClassVar[int]
@@ -274,11 +275,12 @@ class WorkerStatus(_message.Message):
     name: str
     notices: _containers.RepeatedScalarFieldContainer[str]
     quarantined: bool
+    readings: _containers.RepeatedCompositeFieldContainer[_job_pb2.DeviceReading]
     running: _containers.RepeatedCompositeFieldContainer[RunningJob]
     silent: bool
     slots: int
     worker: str
-    def __init__(self, worker: _Optional[str] = ..., name: _Optional[str] = ..., host: _Optional[str] = ..., device: _Optional[str] = ..., slots: _Optional[int] = ..., running: _Optional[_Iterable[_Union[RunningJob, _Mapping]]] = ..., notices: _Optional[_Iterable[str]] = ..., connected: bool = ..., quarantined: bool = ..., silent: bool = ..., last_seen_ms: _Optional[int] = ...) -> None: ...
+    def __init__(self, worker: _Optional[str] = ..., name: _Optional[str] = ..., host: _Optional[str] = ..., device: _Optional[str] = ..., slots: _Optional[int] = ..., running: _Optional[_Iterable[_Union[RunningJob, _Mapping]]] = ..., notices: _Optional[_Iterable[str]] = ..., connected: bool = ..., quarantined: bool = ..., silent: bool = ..., last_seen_ms: _Optional[int] = ..., readings: _Optional[_Iterable[_Union[_job_pb2.DeviceReading, _Mapping]]] = ...) -> None: ...
 
 class SweepState(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = []

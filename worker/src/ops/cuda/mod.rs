@@ -52,6 +52,7 @@ use crate::ops::{Planned, Versions};
 use candle_core::cuda_backend::cudarc::driver::sys;
 use candle_core::{Device, Result};
 use engine::Engine;
+use std::ffi::CStr;
 
 /// Opens the CUDA device of that number, with its libraries and a stream of its own.
 ///
@@ -84,6 +85,15 @@ pub(crate) fn memory_mib(device: &Device) -> Option<u64> {
     // SAFETY: the device is open, and the driver writes a number there.
     unsafe { sys::cuDeviceTotalMem_v2(&raw mut bytes, device.cuda_stream().context().cu_device()) }.result().ok()?;
     Some(bytes as u64 >> 20)
+}
+
+/// The device's place on the PCI bus.
+pub(crate) fn bus(device: &Device) -> Option<String> {
+    let Device::Cuda(device) = device else { return None };
+    let (mut text, index) = ([0_u8; 32], device.cuda_stream().context().cu_device());
+    // SAFETY: the device is open, and the driver writes a text of at most this length, with a zero at its end.
+    unsafe { sys::cuDeviceGetPCIBusId(text.as_mut_ptr().cast(), text.len() as i32, index) }.result().ok()?;
+    Some(CStr::from_bytes_until_nul(&text).ok()?.to_string_lossy().into_owned())
 }
 
 /// Has [`peak_mib`] tell of what comes from now on.
