@@ -71,6 +71,26 @@ def surface(predicted, truth):
     return hd95.item(), assd.item()
 
 
+def scores(logit, truth):
+    """Every metric of a case."""
+    predicted = logit >= 0
+    p = 1 / (1 + np.exp(-logit.astype(np.float64)))
+    hd95, assd = surface(predicted, truth)
+    flat, pixels = truth.flatten().astype(int), p.flatten()
+    has_both = truth.any() and not truth.all()
+    return {
+        "hd95": hd95,
+        "assd": assd,
+        "boundary_f1": boundary_f1(predicted, truth),
+        "boundary_iou": boundary_iou(predicted, truth),
+        "ece": binary_calibration_error(torch.from_numpy(pixels), torch.from_numpy(flat), n_bins=15).item(),
+        "brier": brier_score_loss(flat, pixels) if has_both else float(((pixels - flat) ** 2).mean()),
+        "auroc": roc_auc_score(flat, logit.flatten()) if has_both else np.nan,
+        "precision": precision_score(flat, predicted.flatten(), zero_division=1.0),
+        "f2": fbeta_score(flat, predicted.flatten(), beta=2, zero_division=1.0),
+    }
+
+
 if __name__ == "__main__":
     truth = masks()
     x = logits(truth)
@@ -78,26 +98,9 @@ if __name__ == "__main__":
     x = np.concatenate([x, np.full_like(x[:1], -5), np.full_like(x[:1], 5)])
     truth = np.concatenate([truth, truth[:1], truth[:1]])
     out = {"logits": torch.from_numpy(x), "truth": torch.from_numpy(truth)}
-    columns = {name: [] for name in ["hd95", "assd", "boundary_f1", "boundary_iou", "ece", "brier", "auroc", "precision", "f2"]}
-    for logit, mask in zip(x, truth):
-        predicted = logit >= 0
-        p = 1 / (1 + np.exp(-logit.astype(np.float64)))
-        hd95, assd = surface(predicted, mask)
-        flat, pixels = mask.flatten().astype(int), p.flatten()
-        row = {
-            "hd95": hd95,
-            "assd": assd,
-            "boundary_f1": boundary_f1(predicted, mask),
-            "boundary_iou": boundary_iou(predicted, mask),
-            "ece": binary_calibration_error(torch.from_numpy(pixels), torch.from_numpy(flat), n_bins=15).item(),
-            "brier": float(((pixels - flat) ** 2).mean()) if mask.all() or not mask.any() else brier_score_loss(flat, pixels),
-            "auroc": np.nan if mask.all() or not mask.any() else roc_auc_score(flat, logit.flatten()),
-            "precision": precision_score(flat, predicted.flatten(), zero_division=1.0),
-            "f2": fbeta_score(flat, predicted.flatten(), beta=2, zero_division=1.0),
-        }
-        for name, value in row.items():
-            columns[name].append(value)
-    for name, values in columns.items():
+    rows = [scores(logit, mask) for logit, mask in zip(x, truth)]
+    for name in rows[0]:
+        values = [row[name] for row in rows]
         out[name] = torch.tensor(values)
         print(f"{name:12}", " ".join(f"{value:.6f}" for value in values))
     write("metric_values.safetensors", out)

@@ -72,7 +72,7 @@ mod tests {
     /// A job that nobody need understand.
     fn assignment(job: u128) -> Assignment {
         let lease = Lease { job: format!("{job:032x}"), attempt: 1, token: format!("{job:032x}") };
-        let dataset = wire::Dataset { name: "ph2".to_owned(), ..wire::Dataset::default() };
+        let dataset = wire::Dataset { name: "ph2".to_owned(), format: 1, ..wire::Dataset::default() };
         Assignment { lease: Some(lease), dataset: Some(dataset), ..Assignment::default() }
     }
 
