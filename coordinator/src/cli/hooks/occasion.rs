@@ -39,21 +39,21 @@ pub(super) struct Occasions {
 impl Occasions {
     /// What is so now is no news.
     pub(super) fn new(now: &Status) -> Self {
-        let known = now.sweeps.iter().map(|sweep| (sweep.sweep.clone(), (is_over(sweep), sweep.failed)));
+        let known = now.sweeps.iter().map(|sweep| (sweep.sweep.clone(), (sweep.state.is_over(), sweep.failed)));
         Self { known: known.collect(), ..Self::default() }
     }
 
     /// Finds what is new.
     pub(super) fn look(&mut self, status: &Status) {
         for sweep in &status.sweeps {
-            let now = (is_over(sweep), sweep.failed);
+            let now = (sweep.state.is_over(), sweep.failed);
             let (was_over, had_failed) = self.known.insert(sweep.sweep.clone(), now).unwrap_or((false, 0));
             let occasion =
                 |kind| Occasion { kind, sweep: sweep.sweep.clone(), status: sweep.clone(), at_ms: status.at_ms };
             if sweep.failed > had_failed {
                 self.failures.insert(sweep.sweep.clone(), occasion(Kind::Failed));
             }
-            if is_over(sweep) && !was_over {
+            if sweep.state.is_over() && !was_over {
                 self.ends.push(occasion(Kind::Ended));
             }
         }
@@ -139,10 +139,6 @@ impl Occasion {
     }
 }
 
-fn is_over(sweep: &SweepStatus) -> bool {
-    matches!(sweep.state, SweepState::Ended | SweepState::Rejected)
-}
-
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
@@ -154,16 +150,9 @@ mod tests {
             sweep: (*name).to_owned(),
             state: *state,
             jobs: 4,
-            queued: 0,
-            running: 0,
             succeeded: 4 - failed,
             failed: *failed,
-            cancelled: 0,
-            dropped: 0,
-            epochs: 4,
-            epochs_done: 4,
-            simulated: false,
-            problem: String::new(),
+            ..SweepStatus::default()
         };
         Status { sweeps: sweeps.iter().map(sweep).collect(), ..Status::default() }
     }
