@@ -15,13 +15,14 @@
 //!  tables     results, analysis -> tables -> text                   pure
 //!  report     results, analysis -> one page                         pure
 //!  text       numbers and plurals for people                        pure
+//!  clock      the time of the day
 //!  telemetry  what the coordinator counts -> the text of /metrics
 //!  outlook    how sweeps and workers stand, in words                pure
 //!  analyst    store -> the table that somebody asks for
 //!  page       status, analyst -> the live page, for browsers on this machine
 //!  screen     news, keys -> the full screen of a terminal            pure
 //!  publish    store -> the files of a report
-//!  interchange  what other programs take: a bundle to publish
+//!  interchange  the files that other programs read: a bundle, TensorBoard, MLflow, W&B    pure
 //!  weights    store -> the weights that jobs have kept
 //!  salvage    damaged store -> what is sound of it
 //!  merge      several stores -> one
@@ -33,6 +34,7 @@
 pub mod analysis;
 pub mod analyst;
 pub mod cli;
+mod clock;
 pub mod driver;
 pub mod identity;
 pub mod interchange;

@@ -10,6 +10,7 @@ use coordinator::cli::{CliError, exit};
 use proto::manual::{Completions, Man, grouped};
 use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
+use std::time::Duration;
 use tracing_subscriber::EnvFilter;
 
 /// Gives back what a peak took: the system's allocator keeps it for good.
@@ -72,6 +73,9 @@ Examples:
   coordinator watch    see how it comes on, from another terminal
   coordinator report --out report    write its report";
 
+/// Time for what the program has started to be ended.
+const FAREWELL: Duration = Duration::from_millis(500);
+
 fn main() -> ExitCode {
     let matches = grouped(Cli::command(), GROUPS).get_matches();
     let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
@@ -90,9 +94,13 @@ fn main() -> ExitCode {
         // a terminal that is gone takes no line, and is no reason to end
         .log_internal_errors(false)
         .init();
-    let result = tokio::runtime::Runtime::new()
-        .map_err(|error| CliError::Internal(format!("cannot start: {error}")))
-        .and_then(|runtime| runtime.block_on(dispatch(cli)));
+    let runtime = tokio::runtime::Runtime::new();
+    let result = runtime.map_err(|error| CliError::Internal(format!("cannot start: {error}"))).and_then(|runtime| {
+        let result = runtime.block_on(dispatch(cli));
+        // what is made for somebody who has left, such as a table of a million jobs, ends with the program
+        runtime.shutdown_timeout(FAREWELL);
+        result
+    });
     match result {
         Ok(code) => ExitCode::from(code),
         Err(error) => {

@@ -142,15 +142,10 @@ mod tests {
             state,
             jobs: 4,
             queued: 3,
-            running: 0,
             succeeded: 1,
-            failed: 0,
-            cancelled: 0,
-            dropped: 0,
             epochs: 40,
             epochs_done: 10,
-            simulated: false,
-            problem: String::new(),
+            ..SweepStatus::default()
         }
     }
 
@@ -161,13 +156,10 @@ mod tests {
             host: "h".to_owned(),
             device: "cpu".to_owned(),
             slots: 2,
-            running: Vec::new(),
-            notices: Vec::new(),
             connected: true,
-            quarantined: false,
             silent: true,
             last_seen_ms: Some(1_000_000_000_000),
-            readings: Vec::new(),
+            ..WorkerStatus::default()
         }
     }
 

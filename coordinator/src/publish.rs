@@ -22,9 +22,9 @@ pub const PAGE: &str = "report.html";
 pub const SWEEP_FILE: &str = "sweep.yaml";
 /// The folders beside it.
 pub const PARTS: [&str; 2] = ["figures", "tables"];
-/// What a bundle has besides: the sweep file with every default filled in, and facts about the sweep.
+/// The sweep file with every default filled in, in a bundle.
 pub const RESOLVED_FILE: &str = "resolved.yaml";
-/// The facts about a sweep, as JSON.
+/// Facts about the sweep, as JSON, in a bundle.
 pub const ABOUT: &str = "about.json";
 /// More files no report has.
 pub const MAX_FILES: usize = 100;

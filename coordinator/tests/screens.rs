@@ -51,13 +51,9 @@ fn status() -> Status {
         host: "node7.cluster".to_owned(),
         device: "cuda:0, cuda:1".to_owned(),
         slots: 2,
-        running: Vec::new(),
-        notices: Vec::new(),
         connected: true,
-        quarantined: false,
-        silent: false,
         last_seen_ms: Some(NOW - 2000),
-        readings: Vec::new(),
+        ..WorkerStatus::default()
     };
     let busy = WorkerStatus { running: vec![running], ..worker("a", "gpu1") };
     let silent = WorkerStatus { silent: true, last_seen_ms: Some(NOW - 25_000), ..worker("b", "gpu2") };
@@ -70,12 +66,10 @@ fn status() -> Status {
             running: 1,
             succeeded: 13,
             failed: 1,
-            cancelled: 0,
-            dropped: 0,
             epochs: 640,
             epochs_done: 551,
-            simulated: false,
             problem: "job 000000000000, attempt 3 on worker gpu1: the trainer died: signal 9".to_owned(),
+            ..SweepStatus::default()
         }],
         workers: vec![busy, silent],
         epochs_per_second: 0.5,
@@ -225,6 +219,58 @@ fn the_chosen_row_is_opened_and_its_log_is_wanted() {
     screen.press(Key::Up);
     assert!(!frame(&mut screen, (80, 24)).contains("line 49"), "it does not go on beyond the end");
     assert_eq!(press(&mut screen, "q"), Wish::Quit);
+}
+
+#[test]
+fn the_details_turn_to_their_ends_and_the_list_stays() {
+    let mut screen = running(LOOK);
+    press(&mut screen, "2");
+    screen.press(Key::Enter);
+    let text = (0..50).map(|line| format!("line {line}\n")).collect();
+    screen.hear(News::Log { job: "00000000000000000000000000000001".to_owned(), text });
+    let is_shown = |screen: &mut Screen, line| frame(screen, (80, 24)).contains(line);
+    screen.press(Key::End);
+    assert!(is_shown(&mut screen, "line 49") && !is_shown(&mut screen, "line 0\n"));
+    screen.press(Key::Home);
+    assert!(is_shown(&mut screen, "line 0\n") && !is_shown(&mut screen, "line 49"));
+    screen.press(Key::End);
+    screen.press(Key::Escape);
+    assert_eq!(screen.press(Key::Enter), Wish::Log("00000000000000000000000000000001".to_owned()));
+    screen.press(Key::Escape);
+    press(&mut screen, "?");
+    screen.press(Key::End);
+    assert!(frame(&mut screen, (40, 10)).contains("leave; the sweep goes on"), "the keys turn too");
+}
+
+#[test]
+fn a_message_that_is_read_stays_while_others_come() {
+    let mut screen = running(LOOK);
+    let mut now = status();
+    let mut hear = |screen: &mut Screen, count: u64| {
+        for _ in 0..count {
+            now.sweeps[0].succeeded += 1;
+            screen.hear(News::Status(now.clone()));
+        }
+    };
+    hear(&mut screen, 600);
+    press(&mut screen, "5");
+    screen.press(Key::Enter);
+    let opened = frame(&mut screen, (80, 24));
+    assert!(opened.contains("lesions: 613 of 16 jobs done"), "{opened}");
+    hear(&mut screen, 100);
+    let now = frame(&mut screen, (80, 24));
+    assert!(now.contains("lesions: 613 of 16 jobs done"), "{now}");
+}
+
+#[test]
+fn the_screen_says_where_the_news_come_from() {
+    let mut screen = running(LOOK);
+    screen.hear(News::Lost { at_ms: NOW, why: "the coordinator has ended".to_owned() });
+    screen.hear(News::Moved { at_ms: NOW, source: "sweeps.db".to_owned() });
+    press(&mut screen, "5");
+    let moved = frame(&mut screen, (80, 24));
+    assert!(moved.lines().next().unwrap().ends_with(" sweeps.db") && !moved.contains("not connected"), "{moved}");
+    assert!(moved.contains("the news come from sweeps.db now"), "{moved}");
 }
 
 #[test]

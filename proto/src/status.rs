@@ -20,7 +20,7 @@ pub struct Status {
 }
 
 /// Where a sweep stands.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize)]
 pub struct SweepStatus {
     /// Its name.
     pub sweep: String,
@@ -51,10 +51,11 @@ pub struct SweepStatus {
 }
 
 /// The state of a sweep.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum SweepState {
     /// No worker has offered the data set yet.
+    #[default]
     WaitingForData,
     /// Jobs wait or run.
     Running,
@@ -64,8 +65,16 @@ pub enum SweepState {
     Rejected,
 }
 
+impl SweepState {
+    /// Whether nothing will happen to the sweep but a new submission.
+    #[must_use]
+    pub fn is_over(self) -> bool {
+        matches!(self, Self::Ended | Self::Rejected)
+    }
+}
+
 /// Where a worker stands.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize)]
 pub struct WorkerStatus {
     /// Its alias: it tells workers of one name apart, and nobody can call with it.
     pub worker: String,
@@ -133,7 +142,8 @@ pub struct RunningJob {
     /// How long the training had taken at the end of that epoch.
     pub seconds: f64,
     /// When that epoch was measured, or when the attempt began, by the coordinator's clock: milliseconds since 1970, UTC; `None` if the
-    /// coordinator has not seen it, because it was started later.
+    /// coordinator has not seen that: it was started later, it has read its state back from the store, or the attempt goes on after its
+    /// lease had ended.
     pub measured_ms: Option<u64>,
 }
 

@@ -63,6 +63,26 @@ fn the_screen_connects_again_and_ends_by_signal() {
 }
 
 #[test]
+fn what_a_coordinator_leaves_in_its_store_is_shown() {
+    let lab = Lab::new();
+    lab.write(&grid("left", 2));
+    let mut coordinator = lab.sweep(&["--local-workers", "1", "--simulate", "300ms"]);
+    let mut tty = Tty::start(&lab.command("coordinator", ["watch", "--full"]));
+    tty.shows("1/12 jobs done");
+    coordinator.process.wait().expect(0);
+    tty.waits("the last results", |text| {
+        text.contains("12/12 jobs done") && text.contains("leads") && !text.contains("not connected")
+    });
+    tty.types("2");
+    let jobs = tty.waits("the last jobs", |text| text.matches("succeeded").count() == 12);
+    assert!(jobs.lines().next().unwrap().ends_with("sweeps.db"), "{jobs}");
+    tty.types("5");
+    tty.shows("the news come from sweeps.db now");
+    tty.types("q");
+    assert_eq!(tty.wait().code(), Some(0));
+}
+
+#[test]
 fn a_store_is_shown_after_the_end_and_a_dumb_terminal_is_not() {
     let lab = Lab::new();
     lab.write(&grid("ended", 2));

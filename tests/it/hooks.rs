@@ -1,12 +1,13 @@
 //! What a coordinator tells when a sweep ends or a job fails: commands, and a webhook.
 
-use crate::harness::{Lab, Signal, children, kill, simulated, until};
+use crate::harness::{Lab, Signal, children, kill, lives, simulated, until};
 use ring::hmac;
 use serde_json::Value;
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpListener;
 use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
 /// A call of a webhook.
 #[derive(Debug, Clone, PartialEq)]
@@ -122,6 +123,25 @@ fn a_job_that_fails_finally_is_told_with_its_id() {
     assert!(calls.lock().unwrap().iter().all(|call| call.signature.is_empty()), "there is no key");
     coordinator.process.signal(Signal::INT);
     coordinator.process.wait().expect(0);
+}
+
+#[test]
+fn an_interrupt_waits_for_no_webhook_and_ends_what_was_started() {
+    let lab = Lab::new();
+    lab.write(&simulated(1, 1));
+    // it takes calls and never answers
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/", silent.local_addr().unwrap());
+    let command = "sleep 1000 & echo $! >id; wait";
+    let arguments = ["--local-workers", "1", "--simulate", "1ms", "--webhook", &url, "--on-end", command];
+    let mut coordinator = lab.sweep(&arguments).process;
+    let started: u32 = until("the command", || variables(&lab, "id").trim().parse().ok());
+    coordinator.says("Ctrl-C does not wait");
+    let interrupted = Instant::now();
+    coordinator.signal(Signal::INT);
+    coordinator.wait().expect(0);
+    assert!(interrupted.elapsed() < Duration::from_secs(10), "{:?}", interrupted.elapsed());
+    until("the end of what was started", || (!lives(started)).then_some(()));
 }
 
 #[test]

@@ -13,7 +13,7 @@ use proto::wire::{ReportRequest, ReportResponse, TablesRequest};
 /// A table.
 ///
 /// # Errors
-/// If there is no such table, or nobody can be asked.
+/// If there is no such table, or neither store nor coordinator answers.
 pub async fn table(found: &mut Found, question: Question) -> Result<Written, CliError> {
     match found {
         Found::Store(store) => Ok(analyst::answer(&Reader::open(store)?, &question)?),
@@ -50,7 +50,7 @@ async fn fetch_table(coordinator: &mut Coordinator, question: Question) -> Resul
 /// The jobs of a sweep, as other tools know them.
 ///
 /// # Errors
-/// If there is no such sweep, or nobody can be asked.
+/// If there is no such sweep, or neither store nor coordinator answers.
 pub async fn runs(found: &mut Found, sweep: String) -> Result<Runs, CliError> {
     let question = |rows| Question { sweep: sweep.clone(), rows, format: Format::Json, ..Question::default() };
     let jobs = table(found, question(TableKind::Jobs)).await?;
@@ -61,7 +61,7 @@ pub async fn runs(found: &mut Found, sweep: String) -> Result<Runs, CliError> {
 /// Calls `each` with the sweep's name, the name and the content of every file of a report; see [`publish::files`].
 ///
 /// # Errors
-/// If there is no such report, nobody can be asked, or `each` fails.
+/// If there is no such report, neither store nor coordinator answers, or `each` fails.
 pub async fn report(
     found: &mut Found,
     asked: Asked,

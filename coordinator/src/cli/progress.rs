@@ -90,13 +90,12 @@ impl Progress {
 
     /// Shows the view and every sweep that is not at its end. Of one that has ended a last line is said.
     pub fn show_all(&mut self, view: &Status) {
-        let is_over = |sweep: &SweepStatus| matches!(sweep.state, SweepState::Ended | SweepState::Rejected);
         let is_first = self.last_line.is_none();
-        for sweep in view.sweeps.iter().filter(|sweep| is_first && is_over(sweep)) {
+        for sweep in view.sweeps.iter().filter(|sweep| is_first && sweep.state.is_over()) {
             self.said.insert(sweep.sweep.clone(), line(view, sweep));
         }
         let is_told = |sweep: &SweepStatus| self.block.is_none() && self.said.contains_key(&sweep.sweep);
-        let told: Vec<_> = view.sweeps.iter().filter(|sweep| !is_over(sweep) || is_told(sweep)).collect();
+        let told: Vec<_> = view.sweeps.iter().filter(|sweep| !sweep.state.is_over() || is_told(sweep)).collect();
         self.tell(view, &told);
     }
 
@@ -283,15 +282,10 @@ mod tests {
             state: if succeeded == 2 { SweepState::Ended } else { SweepState::Running },
             jobs: 2,
             queued: 2 - succeeded,
-            running: 0,
             succeeded,
-            failed: 0,
-            cancelled: 0,
-            dropped: 0,
             epochs: 2,
             epochs_done: succeeded,
-            simulated: false,
-            problem: String::new(),
+            ..SweepStatus::default()
         }
     }
 

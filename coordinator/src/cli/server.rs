@@ -8,7 +8,7 @@ use crate::analyst::Analyst;
 use crate::driver::{self, Handle};
 use crate::page::{Live, Page, Readers};
 use crate::scheduler::Limits;
-use crate::serve::{Settings, serve};
+use crate::serve::{self, Settings, serve};
 use crate::store::{Store, StoreError};
 use crate::telemetry::Traces;
 use crate::weights::{self, WeightsError};
@@ -127,8 +127,11 @@ impl Server {
         let analyst = Arc::new(Mutex::new(Analyst::new(args.store.clone())));
         let named = format!("--coordinator {}", url(address, protection.is_tls()));
         let (lease, store, guard) = (args.lease, args.store.clone(), protection.guard());
-        let readers = guard.clone();
-        let readers: Readers = Arc::new(move |headers| readers.lets_read(headers));
+        let readers = Arc::new(serve::Readers::new(guard.clone(), Ipv4Addr::LOCALHOST.into()));
+        let readers: Readers = Arc::new(move |headers| {
+            let readers = Arc::clone(&readers);
+            Box::pin(async move { readers.admit(&headers).await })
+        });
         let live = Live { telemetry: handle.telemetry(), keeps: handle.keeps() };
         let source = page::source(handle.status(), &analyst, named, Some(live));
         let page = page.map(|page| page::serve(page, readers, source)).transpose()?;

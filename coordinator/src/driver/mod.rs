@@ -19,6 +19,7 @@ pub use self::core::{Core, Keeper, Written};
 pub use handle::{Handle, Refusal, Reply, Request, Submission};
 pub use replay::restore;
 
+use crate::clock::now_ms;
 use crate::scheduler::{Fact, Grade, Limits, Record, State, Timestamp};
 use crate::store::{Reader, Store, StoreError};
 use crate::telemetry::{Telemetry, Traces};
@@ -30,7 +31,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 use tokio::sync::watch;
 
 /// Requests that share a transaction at most.
@@ -64,7 +65,7 @@ pub fn start(
     if let Some(reader) = unchecked {
         check_beside(reader, requests.clone());
     }
-    let began_ms = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_millis() as u64);
+    let began_ms = now_ms();
     let first = Status { at_ms: began_ms, ..core.state().status() };
     let (status_sender, status) = watch::channel(Arc::new(first));
     let (work_sender, work) = watch::channel(0);
@@ -181,6 +182,8 @@ impl Driver {
             let keeps = self.core.problem().is_none();
             self.keeps.send_if_modified(|kept| std::mem::replace(kept, keeps) != keeps);
             if stop {
+                // whoever looks on sees how it ended
+                self.publish_status();
                 // nobody is told that all is well who has deleted the store a moment ago
                 return self.core.keeper().check_place();
             }
@@ -286,7 +289,15 @@ impl Driver {
         let is_urgent =
             |fact: &Fact| matches!(fact, Fact::Submitted { .. } | Fact::Cancelled { .. } | Fact::Deleted { .. });
         let urgent = facts.iter().any(is_urgent);
-        if self.view_stale && (urgent || now >= self.view_published + VIEW_INTERVAL) {
+        if urgent || now >= self.view_published + VIEW_INTERVAL {
+            self.publish_status();
+        }
+    }
+
+    /// Publishes the status, if it has changed.
+    fn publish_status(&mut self) {
+        let now = Instant::now();
+        if self.view_stale {
             let seconds = self.epochs.front().map_or(0.0, |(at, _)| now.duration_since(*at).as_secs_f64()).max(1.0);
             let epochs: usize = self.epochs.iter().map(|(_, epochs)| epochs).sum();
             let mut status = self.core.state().status();

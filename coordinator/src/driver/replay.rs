@@ -24,7 +24,7 @@ pub fn restore(reader: &Reader, now: Timestamp, limits: Limits, nonce: u128) -> 
             for (seq, fact) in batches.into_iter().flatten() {
                 state.apply(now, &fact).map_err(|misfit| (seq, misfit.to_string()))?;
             }
-            Ok(state)
+            Ok(state.restored(now))
         });
         let mut batch = Vec::with_capacity(BATCH);
         // a thread that takes no more has met a fact that does not fit

@@ -4,7 +4,9 @@
 
 use super::core::stood_still;
 use super::*;
+use crate::scheduler::WorkerInfo;
 use proto::ids::{Attempt, JobId, Token, WorkerId};
+use proto::text::Line;
 
 #[test]
 fn who_hears_nobody_for_half_a_lease_stood_still() {
@@ -57,6 +59,19 @@ fn a_store_that_comes_back_is_known_to_work_though_nobody_writes() {
     assert!(!core.check_place().unwrap() && core.problem().is_some(), "that is no news");
     std::fs::rename(&away, &path).unwrap();
     assert!(core.check_place().unwrap() && core.problem().is_none(), "it is back");
+}
+
+#[tokio::test]
+async fn the_last_change_is_published_though_the_driver_ends_at_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(&folder.path().join("s.db")).unwrap();
+    let (handle, driver) = start(store, Limits::default()).unwrap();
+    let [name, host, device] = ["w", "h", "cpu"].map(Line::name);
+    let info = WorkerInfo { name, host, device, slots: 1, simulated: true };
+    handle.register(WorkerId(1), info).await.unwrap();
+    handle.stop();
+    tokio::task::spawn_blocking(move || driver.join()).await.unwrap().unwrap().unwrap();
+    assert_eq!(handle.status().borrow().workers.len(), 1);
 }
 
 #[test]

@@ -26,6 +26,7 @@ use std::io::{self, Write};
 use std::net::{IpAddr, SocketAddr};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
+use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::watch;
 
@@ -49,8 +50,8 @@ const NO_TOKEN: &str = "Metrics need the header `Authorization: Bearer TOKEN`, w
 /// A browser stays known for so long, seconds: 30 days.
 const COOKIE_LIFE: u32 = 30 * 86_400;
 
-/// Whether the headers of a request bear the token of somebody who may read how sweeps stand.
-pub type Readers = Arc<dyn Fn(&HeaderMap) -> bool + Send + Sync>;
+/// Says whether the headers of a request bear the token of somebody who may read how sweeps stand, which may take its time.
+pub type Readers = Arc<dyn Fn(HeaderMap) -> Pin<Box<dyn Future<Output = bool> + Send>> + Send + Sync>;
 
 /// What lets a browser in for good.
 #[derive(Debug)]
@@ -144,22 +145,29 @@ impl Access {
         cookies.any(|(name, value)| name == self.cookie && is_same(value, self.keys.0.reveal()))
     }
 
+    /// The headers of a request for the metrics that a reader's token may bear.
+    fn to_be_read(&self, request: &Request) -> Option<HeaderMap> {
+        let is_asked =
+            request.uri().path() == METRICS && is_own_host(request.headers()) && is_reading(request.method());
+        (is_asked && !self.knows(request.headers())).then(|| request.headers().clone())
+    }
+
     /// What a request gets in place of what it asks for; `None` if it gets that.
-    fn refusal(&self, request: &Request) -> Option<Response> {
+    fn refusal(&self, request: &Request, is_reader: bool) -> Option<Response> {
         let says = |status: StatusCode, words: &str| (status, words.to_owned()).into_response();
         if !is_own_host(request.headers()) {
             let words = "This page is served to this machine only, as http://127.0.0.1 or http://localhost; from another \
                          one use ssh -L.\n";
             return Some(says(StatusCode::MISDIRECTED_REQUEST, words));
         }
-        if request.method() != Method::GET && request.method() != Method::HEAD {
+        if !is_reading(request.method()) {
             return Some(says(StatusCode::METHOD_NOT_ALLOWED, "The page is for reading only.\n"));
         }
         let is_metrics = match request.uri().path() {
             HEALTH | READY => return None,
             path => path == METRICS,
         };
-        if is_metrics && (self.readers)(request.headers()) {
+        if is_metrics && is_reader {
             return None;
         }
         let query = request.uri().query().unwrap_or_default();
@@ -194,6 +202,10 @@ fn link(address: SocketAddr, code: &str) -> String {
     format!("http://{address}/?code={code}")
 }
 
+fn is_reading(method: &Method) -> bool {
+    method == Method::GET || method == Method::HEAD
+}
+
 /// Whether the request is for a name that only this machine can have.
 fn is_own_host(headers: &HeaderMap) -> bool {
     let Some(host) = headers.get(HOST).and_then(|host| host.to_str().ok()) else { return false };
@@ -206,7 +218,11 @@ fn is_own_host(headers: &HeaderMap) -> bool {
 
 /// Lets a request through, or refuses it; says to the browser how to treat the answer.
 pub(super) async fn check(State(access): State<Arc<Access>>, request: Request, next: Next) -> Response {
-    let mut response = match access.refusal(&request) {
+    let is_reader = match access.to_be_read(&request) {
+        Some(headers) => (access.readers)(headers).await,
+        None => false,
+    };
+    let mut response = match access.refusal(&request, is_reader) {
         Some(refusal) => refusal,
         None => next.run(request).await,
     };
@@ -231,9 +247,7 @@ mod tests {
     const ADDRESS: &str = "127.0.0.1:7071";
 
     fn access() -> (Access, watch::Receiver<String>) {
-        let readers =
-            |headers: &HeaderMap| headers.get(AUTHORIZATION).is_some_and(|token| token == "Bearer of a reader");
-        Access::new(ADDRESS.parse().unwrap(), Keys::fresh(), Arc::new(readers))
+        Access::new(ADDRESS.parse().unwrap(), Keys::fresh(), Arc::new(|_| Box::pin(async { false })))
     }
 
     fn request(uri: &str, host: &str, cookie: Option<&str>) -> Request {
@@ -245,7 +259,10 @@ mod tests {
     }
 
     fn status(access: &Access, request: &Request) -> u16 {
-        access.refusal(request).map_or(200, |refusal| refusal.status().as_u16())
+        let is_reader = access
+            .to_be_read(request)
+            .is_some_and(|headers| headers.get(AUTHORIZATION).is_some_and(|token| token == "Bearer of a reader"));
+        access.refusal(request, is_reader).map_or(200, |refusal| refusal.status().as_u16())
     }
 
     #[test]
@@ -253,7 +270,7 @@ mod tests {
         let (access, mut links) = access();
         let first = links.borrow_and_update().clone();
         let uri = first.strip_prefix("http://127.0.0.1:7071").unwrap();
-        let welcome = access.refusal(&request(uri, ADDRESS, None)).unwrap();
+        let welcome = access.refusal(&request(uri, ADDRESS, None), false).unwrap();
         assert_eq!((welcome.status().as_u16(), &welcome.headers()[LOCATION]), (303, &HeaderValue::from_static("/")));
         let cookie = welcome.headers()[SET_COOKIE].to_str().unwrap();
         assert!(cookie.contains("HttpOnly") && cookie.contains("SameSite=Strict"), "{cookie}");

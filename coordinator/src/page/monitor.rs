@@ -1,13 +1,14 @@
 //! What programs that watch over a coordinator ask: `GET /metrics` for Prometheus, `/healthz` and `/readyz` for whoever restarts it.
 
 use super::desk::{Desk, Live};
+use crate::clock::now_ms;
 use crate::telemetry::{Standing, exposition};
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 pub(super) const METRICS: &str = "/metrics";
 pub(super) const HEALTH: &str = "/healthz";
@@ -24,8 +25,7 @@ pub(super) async fn metrics(State(desk): State<Arc<Desk>>) -> Response {
     let Some(Live { telemetry, keeps }) = &desk.source().live else {
         return (StatusCode::NOT_FOUND, NOT_LIVE).into_response();
     };
-    let now_ms = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_millis() as u64);
-    let standing = Standing { status: desk.status(), keeps: *keeps.borrow(), now_ms };
+    let standing = Standing { status: desk.status(), keeps: *keeps.borrow(), now_ms: now_ms() };
     ([(CONTENT_TYPE, OPENMETRICS)], exposition(telemetry, standing)).into_response()
 }
 

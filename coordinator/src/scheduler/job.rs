@@ -40,8 +40,10 @@ pub struct Holder {
 pub struct Advance {
     /// The last epoch that was measured; 0 if none was.
     pub epoch: u32,
-    /// When it was, or when the lease began.
+    /// When it was, or when the lease began; of what nobody saw it is when the time without a measurement began anew.
     pub at: Timestamp,
+    /// When the epoch was measured, or the attempt began, if that was seen: not of one that went on after its lease had ended.
+    pub seen: Option<Timestamp>,
     /// How long the training had taken by then, seconds.
     pub seconds: f64,
     /// The epoch's mean training loss, if it is finite.
@@ -50,7 +52,11 @@ pub struct Advance {
 
 impl Advance {
     fn begins(at: Timestamp) -> Self {
-        Self { epoch: 0, at, seconds: 0.0, loss: None }
+        Self { seen: Some(at), ..Self::goes_on(at) }
+    }
+
+    fn goes_on(at: Timestamp) -> Self {
+        Self { epoch: 0, at, seen: None, seconds: 0.0, loss: None }
     }
 }
 
@@ -271,15 +277,15 @@ impl Job {
             {
                 self.lapsed.pop();
                 self.lost = self.lost.saturating_sub(1);
-                Leased { holder, expires, advance: Advance::begins(now), refused: false }
+                Leased { holder, expires, advance: Advance::goes_on(now), refused: false }
             }
             (&Leased { holder, advance, refused, .. }, &Fact::Renewed { expires, .. }) => {
                 Leased { holder, expires, advance, refused }
             }
             (&Leased { holder, expires, advance, refused }, &Fact::Progressed { epoch, seconds, loss, .. }) => {
                 // an epoch that is handed in again is no progress
-                let at = if epoch > advance.epoch { now } else { advance.at };
-                Leased { holder, expires, advance: Advance { epoch, at, seconds, loss }, refused }
+                let (at, seen) = if epoch > advance.epoch { (now, Some(now)) } else { (advance.at, advance.seen) };
+                Leased { holder, expires, advance: Advance { epoch, at, seen, seconds, loss }, refused }
             }
             (&Leased { holder, expires, advance, refused }, Fact::Resumed { .. }) => {
                 Leased { holder, expires, advance: Advance { at: now, ..advance }, refused }

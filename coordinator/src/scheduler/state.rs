@@ -66,6 +66,8 @@ pub struct State {
     pub(super) limits: Limits,
     /// Makes the tokens of this coordinator's life unlike those of any other.
     pub(super) nonce: u128,
+    /// When it was read from a journal: what that says happened before, at times that are not known.
+    pub(super) restored: Timestamp,
     pub(super) sweeps: BTreeMap<u64, Sweep>,
     pub(super) numbers: BTreeMap<String, u64>,
     /// The jobs of which more is known than that they wait for the one sweep that lists them.
@@ -85,6 +87,12 @@ impl State {
     #[must_use]
     pub fn new(limits: Limits, nonce: u128) -> Self {
         Self { limits, nonce, ..Self::default() }
+    }
+
+    /// The state that a journal came to, once all its facts are applied.
+    #[must_use]
+    pub fn restored(self, now: Timestamp) -> Self {
+        Self { restored: now, ..self }
     }
 
     /// When a decision is due without any request.

@@ -169,8 +169,8 @@ impl State {
             epochs: sweep.candidate(place).template.training.epochs,
             loss: advance.loss,
             seconds: advance.seconds,
-            // of what a journal says the time is not known
-            measured_ms: Some(advance.at.0).filter(|at| *at > 0),
+            // of what the journal says the time is not known
+            measured_ms: advance.seen.filter(|at| *at > self.restored).map(|at| at.0),
         })
     }
 }

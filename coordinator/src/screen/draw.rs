@@ -18,6 +18,11 @@ const ROOMY: u16 = 16;
 /// Maximum number of lines of the answer.
 const MAX_ANSWER: usize = 3;
 
+/// With fewer columns what a key does stands after it.
+const MIN_COLUMNS: u16 = 60;
+/// The width of the column of keys.
+const KEYS_WIDTH: usize = 37;
+
 const KEYS: [(&str, &str); 8] = [
     ("1 to 5, Tab", "turn to a tab"),
     ("arrows, PageUp, PageDown, Home, End", "move"),
@@ -118,18 +123,18 @@ impl Screen {
 
     fn draw_body(&mut self, frame: &mut Frame<'_>, area: Rect) {
         let from = match &self.mode {
-            Mode::Details { from, .. } => *from,
-            _ => 0,
+            Mode::Details { from, .. } | Mode::Keys { from } => *from,
+            Mode::List | Mode::Filter => 0,
         };
         let mut lines = match &self.mode {
-            Mode::Keys => KEYS.map(|(keys, what)| Line::raw(format!("{keys:<36} {what}"))).to_vec(),
+            Mode::Keys { .. } => KEYS.iter().flat_map(|(keys, what)| of_key(keys, what, area.width)).collect(),
             Mode::Details { key, log, .. } => self.details(key, log.as_deref(), area.width),
             Mode::List | Mode::Filter => return frame.render_widget(Paragraph::new(self.list(area)), area),
         };
         // the last lines stay in sight
         let most = lines.len().saturating_sub(usize::from(area.height));
         frame.render_widget(Paragraph::new(lines.split_off(from.min(most))), area);
-        if let Mode::Details { from, .. } = &mut self.mode {
+        if let Mode::Details { from, .. } | Mode::Keys { from } = &mut self.mode {
             *from = (*from).min(most);
         }
     }
@@ -166,7 +171,7 @@ impl Screen {
             Mode::Filter => Line::raw(format!("/{filter}_   Enter keeps it, Esc shows all")),
             Mode::List if !filter.is_empty() => Line::raw(format!("only rows with: {filter}   Esc shows all")),
             Mode::List => Line::styled("Enter details  / filter  s sort  ? keys  q quit", self.style(Tone::Faint)),
-            Mode::Details { .. } | Mode::Keys => Line::styled("Esc back  q quit", self.style(Tone::Faint)),
+            Mode::Details { .. } | Mode::Keys { .. } => Line::styled("Esc back  q quit", self.style(Tone::Faint)),
         }
     }
 
@@ -185,6 +190,18 @@ impl Screen {
 /// A text as lines of a width; none of an empty text but one.
 fn wrapped(text: &str, width: u16) -> Vec<Line<'static>> {
     textwrap::wrap(text, usize::from(width.max(1))).into_iter().map(|line| Line::raw(line.into_owned())).collect()
+}
+
+/// What a key does, as lines of a width: in a column of its own where there is room.
+fn of_key(keys: &str, what: &str, width: u16) -> Vec<Line<'static>> {
+    let (text, indent) = if width >= MIN_COLUMNS {
+        (format!("{keys:<KEYS_WIDTH$}{what}"), KEYS_WIDTH)
+    } else {
+        (format!("{keys}: {what}"), 2)
+    };
+    let indent = " ".repeat(indent);
+    let options = textwrap::Options::new(usize::from(width.max(1))).subsequent_indent(&indent);
+    textwrap::wrap(&text, options).into_iter().map(|line| Line::raw(line.into_owned())).collect()
 }
 
 /// Puts what every terminal has in place of what some have not.

@@ -44,7 +44,6 @@ pub(super) fn place(worker: &WorkerStatus) -> String {
 
 fn of_sweep(before: &SweepStatus, after: &SweepStatus, status: &Status, say: &mut impl FnMut(bool, String)) {
     let name = &after.sweep;
-    let ended = |state| matches!(state, SweepState::Ended | SweepState::Rejected);
     if after.succeeded > before.succeeded {
         say(false, format!("{name}: {} of {} jobs done", after.succeeded, after.jobs));
     }
@@ -56,7 +55,7 @@ fn of_sweep(before: &SweepStatus, after: &SweepStatus, status: &Status, say: &mu
     if after.problem != before.problem && !after.problem.is_empty() {
         say(true, format!("{name}: {}", after.problem));
     }
-    if ended(after.state) != ended(before.state) {
+    if after.state.is_over() != before.state.is_over() {
         say(after.state == SweepState::Rejected, format!("{name}: {}", outlook::outlook(status, after)));
     }
 }

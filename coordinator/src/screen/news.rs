@@ -26,6 +26,13 @@ pub enum News {
         /// Lines for people.
         text: String,
     },
+    /// News come from elsewhere from now on.
+    Moved {
+        /// When that was found: milliseconds since 1970, UTC.
+        at_ms: u64,
+        /// Where they come from, for people.
+        source: String,
+    },
     /// The coordinator is gone.
     Lost {
         /// Since when: milliseconds since 1970, UTC.

@@ -8,6 +8,8 @@ use proto::status::Status;
 
 /// Rows of a page that a key turns.
 const PAGE: isize = 10;
+/// More rows than there are.
+const ALL: isize = isize::MAX / 2;
 /// Maximum number of messages that are kept.
 const MAX_MESSAGES: usize = 500;
 
@@ -43,8 +45,8 @@ pub(super) enum Mode {
     Filter,
     /// Reading the details of a row, from a line on.
     Details { key: String, log: Option<String>, from: usize },
-    /// Reading what the keys are.
-    Keys,
+    /// Reading what the keys are, from a line on.
+    Keys { from: usize },
 }
 
 impl Screen {
@@ -85,6 +87,11 @@ impl Screen {
                     *log = Some(text);
                 }
             }
+            News::Moved { at_ms, source } => {
+                self.lost = None;
+                self.say(at_ms, format!("the news come from {source} now"), false);
+                self.source = source;
+            }
             News::Lost { at_ms, why } => {
                 if self.lost.is_none() {
                     self.say(at_ms, format!("the connection is lost: {why}"), true);
@@ -104,6 +111,7 @@ impl Screen {
         }
         let surplus = self.known.messages.len().saturating_sub(MAX_MESSAGES);
         self.known.messages.drain(..surplus);
+        self.known.forgotten += surplus;
         self.known.status = Some(status);
     }
 
@@ -115,8 +123,10 @@ impl Screen {
     pub fn press(&mut self, key: Key) -> Wish {
         match &mut self.mode {
             Mode::Filter => self.write_filter(key),
-            Mode::Details { from, .. } if let Some(by) = lines_on(key) => *from = from.saturating_add_signed(by),
-            Mode::Details { .. } | Mode::Keys if matches!(key, Key::Escape | Key::Enter | Key::Char('?')) => {
+            Mode::Details { from, .. } | Mode::Keys { from } if let Some(by) = lines_on(key) => {
+                *from = from.saturating_add_signed(by);
+            }
+            Mode::Details { .. } | Mode::Keys { .. } if matches!(key, Key::Escape | Key::Enter | Key::Char('?')) => {
                 self.mode = Mode::List;
             }
             _ => return self.command(key),
@@ -139,10 +149,9 @@ impl Screen {
     }
 
     fn command(&mut self, key: Key) -> Wish {
-        let last = isize::MAX / 2;
         match key {
             Key::Char('q') => return Wish::Quit,
-            Key::Char('?') => self.mode = Mode::Keys,
+            Key::Char('?') => self.mode = Mode::Keys { from: 0 },
             Key::Char('/') => self.mode = Mode::Filter,
             Key::Char(digit @ '1'..='5') => self.turn_to(Tab::ALL[digit as usize - '1' as usize]),
             Key::Next => self.turn_to(Tab::ALL[(self.tab as usize + 1) % Tab::ALL.len()]),
@@ -153,8 +162,6 @@ impl Screen {
             }
             Key::Char('r') => self.views[self.tab as usize].falls ^= true,
             Key::Escape => self.views[self.tab as usize].filter.clear(),
-            Key::Home => self.step(-last),
-            Key::End => self.step(last),
             Key::Enter => return self.open(),
             key => self.step(lines_on(key).unwrap_or(0)),
         }
@@ -198,6 +205,8 @@ fn lines_on(key: Key) -> Option<isize> {
         Key::Down | Key::Char('j') => Some(1),
         Key::PageUp => Some(-PAGE),
         Key::PageDown => Some(PAGE),
+        Key::Home => Some(-ALL),
+        Key::End => Some(ALL),
         _ => None,
     }
 }

@@ -33,7 +33,7 @@ use tonic::service::Routes;
 use tonic::transport::{self, Server};
 use tonic_reflection::server::v1::{ServerReflection, ServerReflectionServer};
 
-pub use access::Guard;
+pub use access::{Guard, Readers};
 
 /// Closes connections whose peer has vanished without a word.
 const KEEPALIVE: Duration = Duration::from_secs(20);

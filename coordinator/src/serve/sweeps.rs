@@ -2,6 +2,7 @@
 
 use super::status;
 use crate::analyst::{Analyst, Question, TableError, Written};
+use crate::clock::now_ms;
 use crate::driver::Handle;
 use crate::plan;
 use crate::publish::{Asked, PublishError};
@@ -23,7 +24,6 @@ use proto::wire::{
 };
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
 use tokio::sync::{Mutex, OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio_stream::wrappers::{ReceiverStream, WatchStream};
 use tokio_stream::{Stream, StreamExt, iter};
@@ -308,7 +308,7 @@ fn without_table(error: TableError) -> Status {
 fn only(status: &proto::status::Status, sweep: &str) -> StatusResponse {
     let mut response = StatusResponse::from(status);
     // the view may be old: nothing has changed since
-    response.at_ms = SystemTime::now().duration_since(UNIX_EPOCH).map_or(status.at_ms, |time| time.as_millis() as u64);
+    response.at_ms = now_ms();
     response.sweeps.retain(|status| sweep.is_empty() || status.sweep == sweep);
     response
 }

@@ -2,6 +2,7 @@
 
 use super::sqlite::VERSION;
 use super::{counts, facts};
+use crate::clock::now_ms;
 use crate::scheduler::{Fact, Record};
 use proto::extras::{Artifact, BaselineCounts, Evidence, Extras, KeptWeights};
 use proto::ids::{Attempt, BaselinesHash, JobId};
@@ -9,14 +10,13 @@ use proto::measure::{Evaluation, JobResult, Measurement};
 use proto::spec::Metric;
 use rusqlite::{Transaction, params};
 use std::collections::BTreeSet;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 /// Writes the durable ones of the facts, and the records.
 ///
 /// # Errors
 /// If SQLite does not take them.
 pub(super) fn write(transaction: &Transaction<'_>, facts: &[Fact], records: &[Record]) -> rusqlite::Result<()> {
-    let at = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_millis() as i64);
+    let at = now_ms().cast_signed();
     let mut last = transaction.prepare_cached("SELECT coalesce(max(seq), 0) FROM journal")?;
     let last: i64 = last.query_row([], |row| row.get(0))?;
     let mut journal = transaction

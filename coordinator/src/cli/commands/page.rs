@@ -4,12 +4,13 @@ use crate::analyst::Analyst;
 use crate::cli::interrupt::interrupted;
 use crate::cli::page::{self, PageArgs};
 use crate::cli::{CliError, offline};
+use crate::clock::now_ms;
 use crate::results;
 use crate::store::{Reader, StoreError};
 use proto::status::Status;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 use tokio::sync::{Mutex, watch};
 
 /// The store is looked at so often.
@@ -39,7 +40,7 @@ pub async fn run(args: Args) -> Result<(), CliError> {
     let (sender, status) = watch::channel(first);
     let analyst = Arc::new(Mutex::new(Analyst::new(store.clone())));
     let source = page::source(status, &analyst, page::named_store(&store), None);
-    let _page = page::serve(listener, Arc::new(|_| false), source)?;
+    let _page = page::serve(listener, Arc::new(|_| Box::pin(async { false })), source)?;
     tokio::select! {
         _ = interrupts.recv() => {}
         () = follow(store, fact, sender) => {}
@@ -51,8 +52,7 @@ pub async fn run(args: Args) -> Result<(), CliError> {
 fn stored(store: &Path) -> Result<(i64, Arc<Status>), StoreError> {
     let reader = Reader::open(store)?;
     let fact = reader.last_fact()?;
-    let at_ms = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_millis() as u64);
-    Ok((fact, Arc::new(Status { at_ms, ..results::state(&reader)?.status() })))
+    Ok((fact, Arc::new(Status { at_ms: now_ms(), ..results::state(&reader)?.status() })))
 }
 
 /// Tells of what comes into the store.

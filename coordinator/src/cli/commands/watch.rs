@@ -6,7 +6,7 @@ use crate::cli::client::{Coordinator, Found, Source, stored};
 use crate::cli::output::tell;
 use crate::cli::progress::{self, Progress};
 use crate::cli::{CliError, exit, full_screen, output};
-use proto::status::{Status, SweepState};
+use proto::status::Status;
 use proto::wire::StatusRequest;
 use std::path::Path;
 
@@ -111,8 +111,7 @@ impl Changes {
 /// The sweep's name and its exit code, once it has ended.
 fn ended(status: &Status, sweep: &str) -> Option<(String, u8)> {
     let sweep = progress::find(status, sweep)?;
-    let is_over = matches!(sweep.state, SweepState::Ended | SweepState::Rejected);
-    is_over.then(|| (sweep.sweep.clone(), progress::exit_code(sweep)))
+    sweep.state.is_over().then(|| (sweep.sweep.clone(), progress::exit_code(sweep)))
 }
 
 fn gone(coordinator: &Coordinator) -> CliError {

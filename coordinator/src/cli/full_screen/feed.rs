@@ -5,25 +5,28 @@ use crate::cli::client::{Coordinator, Found, Place, Source, stored};
 use crate::cli::commands::watch;
 use crate::cli::progress;
 use crate::cli::{CliError, ask};
+use crate::clock::now_ms;
 use crate::outlook;
 use crate::results::{self, RowState};
 use crate::screen::{News, Sheet};
-use crate::store::Reader;
+use crate::store::{Reader, StoreError};
 use crate::tables::export::Format;
 use crate::tables::{Shape, TableKind};
 use proto::status::Status;
 use proto::wire::{JobRequest, StatusRequest};
 use std::path::PathBuf;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 use tokio::sync::{mpsc, watch as latest};
 use tokio::task::spawn_blocking;
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 
 /// A store is looked at, and a coordinator that is gone is called, so often.
 const LOOK: Duration = Duration::from_secs(1);
 /// Tables are not asked for more often; nor before so many times the time that they took have passed.
-const TABLES: Duration = Duration::from_secs(2);
+const TABLES_INTERVAL: Duration = Duration::from_secs(2);
 const REST: u32 = 9;
+/// Tables of jobs that run or wait are asked for again after this time, though no job has moved: attempts fail and are tried again.
+const MAX_AGE: Duration = Duration::from_secs(60);
 /// Maximum number of jobs that are listed.
 const MAX_JOBS: usize = 2000;
 
@@ -54,7 +57,7 @@ impl Feed {
     /// Begins to tell of one sweep, or of the one submitted last.
     ///
     /// # Errors
-    /// If there is no such sweep, or the first status cannot be had.
+    /// If there is no such sweep, or the first status cannot be read.
     pub(super) async fn start(
         sweep: &str,
         source: Source,
@@ -77,10 +80,11 @@ impl Feed {
             Found::Store(store) => {
                 let status = stored(&store)?;
                 progress::known(&status, sweep)?;
-                tokio::spawn(async move { follower.follow_store(store).await });
+                // a coordinator that serves it lets nobody in here
+                tokio::spawn(async move { follower.follow_store(store, false).await });
             }
         }
-        tokio::spawn(make_tables(wanted.clone(), news.clone()));
+        tokio::spawn(make_tables(wanted.clone(), news.clone(), MAX_AGE));
         Ok((Self { source: named, news, wanted }, heard))
     }
 
@@ -95,7 +99,7 @@ impl Feed {
         tokio::spawn(async move {
             let text = match wanted {
                 Some(wanted) => wanted.library.log(&job).await.unwrap_or_else(|why| format!("no log: {why}")),
-                None => "no log: there are no news yet".to_owned(),
+                None => "no log: nobody can be asked for it now".to_owned(),
             };
             // a screen that is gone needs none
             let _ = news.send(News::Log { job, text }).await;
@@ -135,11 +139,14 @@ impl Follower {
     }
 
     async fn lost(&self, why: String) -> bool {
-        let at_ms = now_ms();
-        self.news.send(News::Lost { at_ms, why }).await.is_ok()
+        self.news.send(News::Lost { at_ms: now_ms(), why }).await.is_ok()
     }
 
-    /// Follows a coordinator, and the next one at its place when it is gone.
+    async fn moved(&self, source: String) -> bool {
+        self.news.send(News::Moved { at_ms: now_ms(), source }).await.is_ok()
+    }
+
+    /// Follows a coordinator; when it is gone, the next one that serves its store, and the store while nobody does.
     async fn follow_coordinator(&mut self, source: Source, coordinator: Box<Coordinator>) {
         let mut url = coordinator.url().to_owned();
         let mut connected = Ok(*coordinator);
@@ -151,17 +158,36 @@ impl Follower {
                 },
                 Err(why) => why,
             };
-            if !self.lost(why).await {
-                return;
-            }
-            sleep(LOOK).await;
-            if let Place::Store(store) = source.place() {
-                // the next one may listen elsewhere
-                let found = spawn_blocking(move || Reader::open(&store).ok().and_then(|reader| reader.served_at()));
-                url = found.await.ok().flatten().unwrap_or(url);
+            // whoever is asked next is asked for everything
+            self.want.send_replace(None);
+            let next = match source.place() {
+                Place::Store(store) => self.next_server(store, &url).await,
+                Place::Coordinator(_) => Next::Same,
+            };
+            match next {
+                Next::Other(other) => url = other,
+                Next::Same if self.lost(why).await => sleep(LOOK).await,
+                Next::Same | Next::Nobody => return,
             }
             connected = source.connect(&url).await.map_err(|error| error.to_string());
         }
+    }
+
+    /// Who is followed when the coordinator at `url` is gone. While nobody serves the store, the store is.
+    async fn next_server(&mut self, store: PathBuf, url: &str) -> Next {
+        let path = store.clone();
+        let served = spawn_blocking(move || Reader::open(&path).ok().map(|reader| reader.served_at())).await;
+        let other = match served.ok().flatten() {
+            Some(None) if self.moved(store.display().to_string()).await => {
+                let Some(next) = self.follow_store(store, true).await else { return Next::Nobody };
+                self.want.send_replace(None);
+                next
+            }
+            Some(None) => return Next::Nobody,
+            Some(Some(next)) if next != url => next,
+            Some(Some(_)) | None => return Next::Same,
+        };
+        if self.moved(other.clone()).await { Next::Other(other) } else { Next::Nobody }
     }
 
     /// Tells of every change; returns why there are no more, or `None` if the screen is gone.
@@ -184,42 +210,70 @@ impl Follower {
         }
     }
 
-    /// Tells of what comes into a store.
-    async fn follow_store(&mut self, store: PathBuf) {
+    /// Tells of what comes into a store; if it is to be left for a coordinator, until one serves it: the answer is where. `None` if the
+    /// screen is gone.
+    async fn follow_store(&mut self, store: PathBuf, may_leave: bool) -> Option<String> {
         let mut known = None;
         loop {
             let path = store.clone();
             let looked = spawn_blocking(move || {
                 let reader = Reader::open(&path)?;
+                if let Some(url) = reader.served_at().filter(|_| may_leave) {
+                    return Ok(Seen::Server(url));
+                }
                 let fact = reader.last_fact()?;
                 if known == Some(fact) {
-                    Ok(None)
-                } else {
-                    results::state(&reader).map(|state| Some((fact, Status { at_ms: now_ms(), ..state.status() })))
+                    return Ok(Seen::Nothing);
                 }
+                let state = results::state(&reader)?;
+                Ok::<_, StoreError>(Seen::Status(fact, Status { at_ms: now_ms(), ..state.status() }))
             });
             let is_heard = match looked.await {
-                Ok(Ok(Some((fact, status)))) => {
+                Ok(Ok(Seen::Status(fact, status))) => {
                     known = Some(fact);
                     self.tell(&Library::Store(store.clone()), status).await
                 }
-                Ok(Ok(None)) => !self.news.is_closed(),
+                Ok(Ok(Seen::Server(url))) => return Some(url),
+                Ok(Ok(Seen::Nothing)) => !self.news.is_closed(),
                 // one that is being moved or repaired comes back
                 Ok(Err(error)) => self.lost(error.to_string()).await,
                 Err(_) => false,
             };
             if !is_heard {
-                return;
+                return None;
             }
             sleep(LOOK).await;
         }
     }
 }
 
-/// Has the tables made that are wanted now, again and again.
-async fn make_tables(mut wanted: latest::Receiver<Option<Wanted>>, news: mpsc::Sender<News>) {
-    while wanted.changed().await.is_ok() {
-        let Some(now) = wanted.borrow_and_update().clone() else { continue };
+/// Who is followed when a coordinator is gone.
+enum Next {
+    /// The one at the same place, once it is back.
+    Same,
+    /// Another, at that place.
+    Other(String),
+    /// Nobody: the screen is gone.
+    Nobody,
+}
+
+/// What is seen at a look at a store.
+enum Seen {
+    Status(i64, Status),
+    Server(String),
+    Nothing,
+}
+
+/// Has the tables made that are wanted now, again and again; those of a sweep that is not over also when they are as old as `max_age`.
+async fn make_tables(mut wanted: latest::Receiver<Option<Wanted>>, news: mpsc::Sender<News>, max_age: Duration) {
+    loop {
+        let has_changed = match timeout(max_age, wanted.changed()).await {
+            Ok(Ok(())) => true,
+            Ok(Err(_)) => return,
+            Err(_) => false,
+        };
+        let now = wanted.borrow_and_update().clone();
+        let Some(now) = now.filter(|wanted| has_changed || wanted.is_on_its_way()) else { continue };
         let began = Instant::now();
         let heard = match now.tables().await {
             Ok(tables) => tables,
@@ -228,11 +282,17 @@ async fn make_tables(mut wanted: latest::Receiver<Option<Wanted>>, news: mpsc::S
         if news.send(heard).await.is_err() {
             return;
         }
-        sleep(TABLES.max(REST * began.elapsed())).await;
+        sleep(TABLES_INTERVAL.max(REST * began.elapsed())).await;
     }
 }
 
 impl Wanted {
+    /// Whether jobs run, or wait.
+    fn is_on_its_way(&self) -> bool {
+        let [_, queued, running, ..] = self.version;
+        queued + running > 0
+    }
+
     async fn tables(&self) -> Result<News, String> {
         let [.., failed, _, _] = self.version;
         let candidates = self.table(TableKind::Candidates, None).await?;
@@ -279,6 +339,5 @@ impl Library {
     }
 }
 
-fn now_ms() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_millis() as u64)
-}
+#[cfg(test)]
+mod tests;

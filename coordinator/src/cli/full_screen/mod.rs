@@ -15,7 +15,6 @@ use super::{CliError, exit, progress};
 use crate::outlook;
 use crate::screen::{Screen, Wish};
 use feed::Feed;
-use proto::status::SweepState;
 use std::time::Duration;
 use terminal::{Input, Terminal};
 use tokio::time::{Instant, sleep_until};
@@ -69,6 +68,6 @@ pub(super) async fn run(sweep: &str, source: Source, found: Found) -> Result<u8,
     }
     terminal.leave(&mut screen)?;
     let ended = screen.status().and_then(|status| outlook::find(status, sweep));
-    let ended = ended.filter(|sweep| matches!(sweep.state, SweepState::Ended | SweepState::Rejected));
+    let ended = ended.filter(|sweep| sweep.state.is_over());
     Ok(ended.map_or(exit::COMPLETE, progress::exit_code))
 }

@@ -7,15 +7,16 @@
 //! ```
 
 mod command;
+mod failures;
 mod occasion;
 mod webhook;
 
 use super::CliError;
 use super::progress::Progress;
+use failures::Told;
 use occasion::{Kind, Occasion, Occasions};
 use proto::ids::JobId;
 use proto::status::Status;
-use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -25,11 +26,11 @@ use tokio::time::{sleep, timeout, timeout_at};
 use webhook::Webhook;
 
 /// Failures are told no more often; those of the meantime are told together.
-const FAILURES: Duration = Duration::from_secs(10);
+const FAILURE_INTERVAL: Duration = Duration::from_secs(10);
 /// Calls that are under way when the coordinator ends have this long; commands have the time that they always have.
 const FAREWELL: Duration = Duration::from_secs(30);
-/// Who waits longer for the end of what is under way is told so.
-const UNNOTICED: Duration = Duration::from_secs(1);
+/// A wait longer than this is announced.
+const SILENT_WAIT: Duration = Duration::from_secs(1);
 
 /// What is started when something happens.
 #[derive(Debug, Clone, clap::Args)]
@@ -59,26 +60,28 @@ struct Teller {
     on_end: Option<String>,
     on_failure: Option<String>,
     webhook: Option<Webhook>,
-    /// Jobs whose failure was told.
-    told: BTreeSet<JobId>,
+    told: Told,
     commands: Vec<JoinHandle<()>>,
     calls: Vec<JoinHandle<()>>,
 }
 
 impl HookArgs {
-    /// What there is to tell with, before anything else begins.
+    /// Reads the options and the key, and which jobs have failed by now, before the coordinator starts: that is no news.
     ///
     /// # Errors
     /// If the key cannot be read.
     pub(super) fn prepare(&self, store: &Path) -> Result<Prepared, CliError> {
         let HookArgs { on_end, on_failure, webhook, webhook_key } = self.clone();
         let webhook = webhook.map(|url| Webhook::new(url, webhook_key.as_deref())).transpose()?;
+        let tells_failures = on_failure.is_some() || webhook.is_some();
+        // whoever opens the store says what is wrong with it
+        let failed = tells_failures.then(|| failures::failed(store).ok()).flatten();
         Ok(Prepared(Teller {
             store: store.to_owned(),
             on_end,
             on_failure,
             webhook,
-            told: BTreeSet::new(),
+            told: Told::new(failed.unwrap_or_default()),
             commands: Vec::new(),
             calls: Vec::new(),
         }))
@@ -98,7 +101,7 @@ impl Prepared {
 impl Hooks {
     /// Waits for what is under way once the driver has ended, unless somebody interrupts it; says so if that takes a while.
     pub(super) async fn finish(mut self, interrupts: &mut mpsc::UnboundedReceiver<()>, progress: &Progress) {
-        if timeout(UNNOTICED, &mut self.0).await.is_ok() {
+        if timeout(SILENT_WAIT, &mut self.0).await.is_ok() {
             return;
         }
         progress.say("waiting for what --on-end, --on-failure and --webhook have begun; Ctrl-C does not wait");
@@ -119,19 +122,19 @@ impl Teller {
         let mut last_failure: Option<Instant> = None;
         let mut is_open = true;
         while is_open {
-            let rest = last_failure.map_or(Duration::ZERO, |last| FAILURES.saturating_sub(last.elapsed()));
+            let rest = last_failure.map_or(Duration::ZERO, |last| FAILURE_INTERVAL.saturating_sub(last.elapsed()));
             tokio::select! {
                 changed = status.changed() => is_open = changed.is_ok(),
                 () = sleep(rest), if occasions.has_failures() => {}
             }
-            occasions.look(&status.borrow_and_update().clone());
-            let is_rested = last_failure.is_none_or(|last| last.elapsed() >= FAILURES);
+            let now = status.borrow_and_update().clone();
+            occasions.look(&now);
+            self.told.retain(&now);
+            let is_rested = last_failure.is_none_or(|last| last.elapsed() >= FAILURE_INTERVAL);
             // before the end of a sweep its failures are told, however soon
             if occasions.has_failures() && (is_rested || !is_open || occasions.has_ends()) {
                 last_failure = Some(Instant::now());
-                for occasion in occasions.failures() {
-                    self.tell_failure(occasion).await;
-                }
+                self.tell_failures(occasions.failures()).await;
             }
             for occasion in occasions.ends() {
                 self.tell(occasion, Vec::new());
@@ -149,17 +152,19 @@ impl Teller {
         }
     }
 
-    /// Tells of the jobs of a sweep that failed since the last time.
-    async fn tell_failure(&mut self, occasion: Occasion) {
-        let (store, sweep) = (self.store.clone(), occasion.sweep.clone());
-        let failed = match spawn_blocking(move || occasion::failed(&store, &sweep)).await {
+    /// Tells of the jobs of these sweeps that have failed since the last time.
+    async fn tell_failures(&mut self, occasions: Vec<Occasion>) {
+        let store = self.store.clone();
+        let failed = match spawn_blocking(move || failures::failed(&store)).await {
             Ok(Ok(failed)) => failed,
             Ok(Err(error)) => return tracing::warn!(%error, "the jobs that failed are not known"),
             Err(_) => return,
         };
-        let new: Vec<JobId> = failed.into_iter().filter(|job| self.told.insert(*job)).collect();
-        if !new.is_empty() {
-            self.tell(occasion, new);
+        for occasion in occasions {
+            let new = self.told.news(&occasion.sweep, &failed);
+            if !new.is_empty() {
+                self.tell(occasion, new);
+            }
         }
     }
 

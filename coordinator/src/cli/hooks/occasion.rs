@@ -1,12 +1,13 @@
 //! What is worth telling: which sweeps have ended, and which have more jobs that failed, since the last look.
 
-use crate::results::{self, ResultsError, RowState};
-use crate::store::Reader;
 use proto::ids::JobId;
 use proto::status::{Status, SweepState, SweepStatus};
 use serde_json::json;
 use std::collections::BTreeMap;
 use std::path::Path;
+
+/// Ids that an environment lists at most: one of its strings has 128 KiB on Linux.
+const MAX_IDS: usize = 1000;
 
 /// What has happened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,21 +39,21 @@ pub(super) struct Occasions {
 impl Occasions {
     /// What is so now is no news.
     pub(super) fn new(now: &Status) -> Self {
-        let known = now.sweeps.iter().map(|sweep| (sweep.sweep.clone(), (is_over(sweep), sweep.failed)));
+        let known = now.sweeps.iter().map(|sweep| (sweep.sweep.clone(), (sweep.state.is_over(), sweep.failed)));
         Self { known: known.collect(), ..Self::default() }
     }
 
     /// Finds what is new.
     pub(super) fn look(&mut self, status: &Status) {
         for sweep in &status.sweeps {
-            let now = (is_over(sweep), sweep.failed);
+            let now = (sweep.state.is_over(), sweep.failed);
             let (was_over, had_failed) = self.known.insert(sweep.sweep.clone(), now).unwrap_or((false, 0));
             let occasion =
                 |kind| Occasion { kind, sweep: sweep.sweep.clone(), status: sweep.clone(), at_ms: status.at_ms };
             if sweep.failed > had_failed {
                 self.failures.insert(sweep.sweep.clone(), occasion(Kind::Failed));
             }
-            if is_over(sweep) && !was_over {
+            if sweep.state.is_over() && !was_over {
                 self.ends.push(occasion(Kind::Ended));
             }
         }
@@ -83,7 +84,7 @@ impl Occasion {
     /// The variables of a command.
     pub(super) fn environment(&self, store: &Path, jobs: &[JobId]) -> Vec<(&'static str, String)> {
         let SweepStatus { jobs: all, succeeded, failed, cancelled, problem, .. } = &self.status;
-        let ids: Vec<String> = jobs.iter().map(JobId::to_string).collect();
+        let listed: Vec<String> = jobs.iter().take(MAX_IDS).map(JobId::to_string).collect();
         let mut variables = vec![
             ("SPLITSWEEP_EVENT", self.event().to_owned()),
             ("SPLITSWEEP_SWEEP", self.sweep.clone()),
@@ -95,8 +96,8 @@ impl Occasion {
             ("SPLITSWEEP_PROBLEM", problem.clone()),
             ("SPLITSWEEP_STORE", store.display().to_string()),
         ];
-        if let Some(last) = ids.last().cloned() {
-            variables.extend([("SPLITSWEEP_JOB", last), ("SPLITSWEEP_JOBS", ids.join(" "))]);
+        if let Some(last) = jobs.last() {
+            variables.extend([("SPLITSWEEP_JOB", last.to_string()), ("SPLITSWEEP_JOBS", listed.join(" "))]);
         }
         variables
     }
@@ -138,22 +139,10 @@ impl Occasion {
     }
 }
 
-fn is_over(sweep: &SweepStatus) -> bool {
-    matches!(sweep.state, SweepState::Ended | SweepState::Rejected)
-}
-
-/// The jobs of a sweep that have failed.
-///
-/// # Errors
-/// If the store cannot be read.
-pub(super) fn failed(store: &Path, sweep: &str) -> Result<Vec<JobId>, ResultsError> {
-    let results = results::read(&Reader::open(store)?, sweep)?;
-    let failed = results.jobs.iter().filter(|job| job.state == RowState::Failed);
-    Ok(failed.map(|job| job.job).collect())
-}
-
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
+
     use super::*;
 
     fn status(sweeps: &[(&str, SweepState, u64)]) -> Status {
@@ -161,16 +150,9 @@ mod tests {
             sweep: (*name).to_owned(),
             state: *state,
             jobs: 4,
-            queued: 0,
-            running: 0,
             succeeded: 4 - failed,
             failed: *failed,
-            cancelled: 0,
-            dropped: 0,
-            epochs: 4,
-            epochs_done: 4,
-            simulated: false,
-            problem: String::new(),
+            ..SweepStatus::default()
         };
         Status { sweeps: sweeps.iter().map(sweep).collect(), ..Status::default() }
     }
@@ -192,5 +174,18 @@ mod tests {
         assert_eq!(names(occasions.ends()), ["old", "a"]);
         occasions.look(&status(&[("old", Ended, 1), ("a", Ended, 2), ("b", Ended, 0)]));
         assert_eq!(names(occasions.ends()), ["b"], "deleted, and submitted again");
+    }
+
+    #[test]
+    fn a_command_can_be_started_however_many_jobs_have_failed() {
+        let mut occasions = Occasions::default();
+        occasions.look(&status(&[("a", SweepState::Running, 3)]));
+        let failed = occasions.failures().remove(0);
+        let jobs: Vec<JobId> = (0..100_000).map(JobId).collect();
+        let environment = failed.environment(Path::new("s.db"), &jobs);
+        let get = |name: &str| &environment.iter().find(|(variable, _)| *variable == name).unwrap().1;
+        assert_eq!(get("SPLITSWEEP_JOBS").split(' ').count(), MAX_IDS);
+        assert!(get("SPLITSWEEP_JOBS").len() < 128 << 10, "the most that a string of an environment has");
+        assert_eq!(*get("SPLITSWEEP_JOB"), JobId(99_999).to_string(), "the last of all");
     }
 }

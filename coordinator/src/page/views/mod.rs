@@ -123,8 +123,7 @@ pub(super) async fn sweeps(State(desk): Desks) -> Response {
 pub(super) async fn workers(State(desk): Desks) -> Response {
     let (status, source) = (desk.status(), desk.source().clone());
     let (standing, read) = (Arc::clone(&status), source.clone());
-    // where the journal cannot be read now, what workers do is known all the same
-    let attempts = desk.ask(move |analyst| workers::attempts(analyst, &standing, &read)).await.unwrap_or_default();
+    let attempts = desk.attempts(move |analyst| workers::attempts(analyst, &standing, &read)).await;
     let content = workers::view(&status, &source, &attempts);
     Frame { place: Place::Workers, title: "Workers".to_owned(), version: status.at_ms }.around(&content)
 }

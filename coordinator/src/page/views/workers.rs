@@ -14,7 +14,7 @@ use proto::status::{RunningJob, Status, WorkerStatus};
 /// Maximum number of workers that are shown.
 const MAX_SHOWN: usize = 200;
 
-/// While a coordinator runs, attempts that began so long ago are shown: milliseconds.
+/// While a coordinator runs, attempts that began within this time are shown: milliseconds.
 const RECENT_MS: u64 = 15 * 60_000;
 
 /// The attempts that are shown: the last ones, or the last of a store that nobody writes.

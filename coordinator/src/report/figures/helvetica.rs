@@ -43,6 +43,12 @@ fn code(char: char) -> u8 {
     }
 }
 
+/// Whether the font has the character.
+#[cfg(test)]
+pub(in crate::report) fn has(char: char) -> bool {
+    char == '?' || code(char) != UNKNOWN
+}
+
 /// Widths from code 32 on, in thousandths, by `tests/reference/helvetica.py`.
 #[rustfmt::skip]
 const REGULAR: [u16; 224] = [

@@ -29,6 +29,8 @@ pub(super) use content::{cost, differences, ranks, scores, variance};
 pub(crate) use content::{difference, strips};
 pub(crate) use draw::{Figure, STYLE};
 pub(crate) use dumbbells::dumbbells;
+#[cfg(test)]
+pub(super) use helvetica::has;
 pub(crate) use learning::{course, learning};
 pub(crate) use levels::levels;
 pub(crate) use parallel::parallel;

@@ -3,7 +3,7 @@
 use super::draw::{Anchor, Figure, WIDTH, fitted, line, polyline, text, width_of};
 use super::scale::{ABOVE, Scale, Tick};
 use crate::report::lineup::Lineup;
-use crate::text::signed;
+use crate::text::{plural, signed};
 use maud::{Markup, html};
 
 /// Maximum number of lines.
@@ -53,22 +53,28 @@ pub(crate) fn parallel(lineup: &Lineup<'_>) -> Option<Figure> {
         @for (axis, (name, levels)) in axes.iter().enumerate() {
             (line((x(axis), TOP), (x(axis), bottom), "axis"))
             (text(x(axis), TOP - 20.0, Anchor::Middle, "head", &fitted(&name.replace('_', " "), MAX_LABEL)))
-            (names(&name.replace('_', " "), levels, x(axis)))
+            (names(name, levels, x(axis)))
         }
         (line((x(axes.len()), TOP), (x(axes.len()), bottom), "axis"))
         (text(x(axes.len()), TOP - 20.0, Anchor::Middle, "head", &format!("mean {}", lineup.analysis.metric)))
         @for Tick { at, label } in scale.ticks(ABOVE) { (text(x(axes.len()) + 7.0, at, Anchor::Start, "tick", &label)) }
     };
     let left = scored.len() - shown.len();
-    let left = if left > 0 { format!(" {left} candidates with lower ranks are left out.") } else { String::new() };
+    let left = match left {
+        0 => String::new(),
+        left => format!(" Left out: {} of lower rank.", plural(left as u64, "candidate")),
+    };
     let see = format!(
         "A line per candidate: through its value on each axis, to its mean {} at the right. The leader's line is blue; \
-         orange ones may be as good; grey ones are worse.{left}",
+         green ones are practically equal; orange ones may be as good; grey ones are worse.{left}",
         lineup.analysis.metric
     );
-    let caution = "Lines that meet at a value do not show that the value is good or bad: the axes at its side may be what \
-                   matters. The figure above averages over them.";
-    Some(Figure { height: bottom + 14.0, marks, ..Figure::worded("parallel", "Every candidate", see, caution) })
+    // there is such a figure of a full grid only
+    let above = if lineup.analysis.effects.is_some() { " The figure above averages over them." } else { "" };
+    let caution = format!(
+        "Lines that meet at a value do not show that the value is good or bad: the axes at its side may be what matters.{above}"
+    );
+    Some(Figure { height: bottom + 14.0, marks, ..Figure::worded("parallel", "Every candidate", see, &caution) })
 }
 
 /// The place of a value among so many.
@@ -76,13 +82,36 @@ fn at(place: usize, levels: usize) -> f64 {
     TOP + HEIGHT * (place as f64 + 0.5) / levels.max(1) as f64
 }
 
-/// The values of an axis at its places. Some begin with the name of the axis, which stands above already.
+/// A value of an axis without the name of that, which stands above already: some begin with its last part.
+fn bare<'a>(axis: &str, level: &'a str) -> &'a str {
+    let name = axis.rsplit('.').next().unwrap_or(axis).replace('_', " ");
+    level.strip_prefix(&name).and_then(|rest| rest.strip_prefix(' ')).unwrap_or(level)
+}
+
+/// The values of an axis at its places.
 fn names(axis: &str, levels: &[String], x: f64) -> Markup {
-    let bare = |level: &str| level.strip_prefix(axis).unwrap_or(level).trim_start().to_owned();
     let is_named = |place: usize| levels.len() <= MAX_NAMED || place == 0 || place + 1 == levels.len();
     html! {
         @for (place, level) in levels.iter().enumerate().filter(|(place, _)| is_named(*place)) {
-            (text(x - 6.0, at(place, levels.len()), Anchor::End, "level", &fitted(&bare(level), MAX_LABEL)))
+            (text(x - 6.0, at(place, levels.len()), Anchor::End, "level", &fitted(bare(axis, level), MAX_LABEL)))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::bare;
+
+    #[test]
+    fn values_do_not_repeat_the_name_of_their_axis() {
+        for (axis, value, expected) in [
+            ("losses.focal.gamma", "gamma 2", "2"),
+            ("learning_rate", "learning rate 0.001", "0.001"),
+            ("loss", "focal", "focal"),
+            ("loss", "lossless", "lossless"),
+            ("augmentation", "none", "none"),
+        ] {
+            assert_eq!(bare(axis, value), expected, "{axis}");
         }
     }
 }

@@ -11,6 +11,8 @@ use crate::text::plural;
 use maud::{Markup, html};
 use std::collections::BTreeMap;
 
+/// Maximum number of workers that are drawn: the first by name.
+const MAX_WORKERS: usize = 100;
 /// Maximum number of lanes that are drawn one by one.
 const MAX_LANES: usize = 64;
 /// Heights of a lane and of a band, and the room between two.
@@ -31,7 +33,11 @@ type Lanes<'a> = BTreeMap<String, Vec<Vec<&'a Span>>>;
 pub(crate) fn timeline(spans: &[Span], until_ms: u64, name: impl Fn(&str) -> String) -> Option<Figure> {
     let from_ms = spans.iter().map(|span| span.began_ms).min()?;
     let until_ms = spans.iter().map(|span| end(span, until_ms)).max()?.max(from_ms + 1000);
-    let lanes = lanes(spans, until_ms, name);
+    let mut lanes = lanes(spans, until_ms, name);
+    let others = match lanes.keys().nth(MAX_WORKERS).cloned() {
+        Some(first) => lanes.split_off(&first).len(),
+        None => 0,
+    };
     // names are often of digits, which are wider than other letters
     let labels = lanes.keys().map(|name| 1.1 * width_of(name)).fold(40.0, f64::max).min(MAX_LABEL);
     let time = Scale::exact((0.0, (until_ms - from_ms) as f64), (labels + 14.0, WIDTH - 6.0));
@@ -61,14 +67,17 @@ pub(crate) fn timeline(spans: &[Span], until_ms: u64, name: impl Fn(&str) -> Str
         (text(right, y + 12.0, Anchor::End, "tick", &clock(until_ms)))
     };
     let what = if is_banded {
-        format!("How many of its {} each worker had busy.", plural(count as u64, "slot"))
+        "How many of its slots each worker had busy."
     } else {
-        "A bar per attempt, on the slot of the worker that ran it: blue ones have a result or still run, orange ones failed, \
-         grey ones were given back or lost."
-            .to_owned()
+        "A bar per attempt, on the slot of the worker that ran it: blue ones have a result, pale ones still run, orange ones \
+         failed, grey ones were given back or lost."
     };
-    let see = format!("{what} {} began in this time.", plural(spans.len() as u64, "attempt"));
-    let caution = "Room between two bars is time in which the slot had nothing to do, or handed in what it had done.";
+    let others = match others {
+        0 => String::new(),
+        others => format!(" Left out: {}, the last by name.", plural(others as u64, "worker")),
+    };
+    let see = format!("{what} {} began in this time.{others}", plural(spans.len() as u64, "attempt"));
+    let caution = "Attempts that began before this time are not drawn, so room between two bars need not be idle.";
     Some(Figure { height: y + 22.0, marks, ..Figure::worded("timeline", "Who ran what", see, caution) })
 }
 
@@ -91,8 +100,9 @@ fn lanes(spans: &[Span], until_ms: u64, name: impl Fn(&str) -> String) -> Lanes<
 }
 
 fn attempt(span: &Span, worker: &str, (from, to): (f64, f64), y: f64) -> Markup {
+    let class = if span.ended.is_some() { "column" } else { "column pale" };
     let (hue, how) = match span.ended {
-        None => ("s5", "runs"),
+        None => ("s0", "runs"),
         Some((_, end @ End::Succeeded)) => ("s0", end.name()),
         Some((_, end @ End::Failed)) => ("s1", end.name()),
         Some((_, end @ End::Unfinished)) => ("baseline", end.name()),
@@ -100,7 +110,7 @@ fn attempt(span: &Span, worker: &str, (from, to): (f64, f64), y: f64) -> Markup 
     let ended = span.ended.map_or(String::new(), |(at, _)| format!(" to {}", clock(at)));
     html! {
         g class=(hue) {
-            rect x=(Px(from)) y=(Px(y)) width=(Px((to - from - 0.6).max(0.8))) height=(Px(LANE - 2.0)) rx="1.5" class="column" {
+            rect x=(Px(from)) y=(Px(y)) width=(Px((to - from - 0.6).max(0.8))) height=(Px(LANE - 2.0)) rx="1.5" class=(class) {
                 title {
                     "job " (span.job.short()) ", attempt " (span.attempt) " on " (worker) ": " (how) ", " (clock(span.began_ms)) (ended)
                 }
@@ -129,7 +139,9 @@ fn band(lanes: &[Vec<&Span>], (from_ms, until_ms): (u64, u64), y: f64, x: &impl 
 
 #[cfg(test)]
 mod tests {
-    use super::{MAX_LANES, timeline};
+    #![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
+
+    use super::{MAX_LANES, MAX_WORKERS, timeline};
     use crate::results::timeline::{End, Span};
     use proto::ids::{Attempt, JobId};
 
@@ -147,10 +159,11 @@ mod tests {
         let drawn = timeline(&spans, 9000, |alias| format!("w{alias}")).map(|figure| figure.file());
         let drawn = drawn.unwrap_or_default();
         assert!(drawn.contains(">w001<") && drawn.contains("failed, 00:00:02 UTC to 00:00:04 UTC"), "{drawn}");
-        let lanes: Vec<_> = drawn.split("<rect ").filter(|mark| mark.contains("class=\"column\"")).collect();
+        let lanes: Vec<_> = drawn.split("<rect ").filter(|mark| mark.contains("class=\"column")).collect();
         let y = |mark: &str| mark.split("y=\"").nth(1).and_then(|rest| rest.split('"').next()).map(str::to_owned);
         assert_eq!(lanes.len(), 3);
         assert!(y(lanes[0]) == y(lanes[1]) && y(lanes[0]) != y(lanes[2]), "the third begins where the first ends");
+        assert_eq!(lanes.iter().filter(|mark| mark.contains("class=\"column pale\"")).count(), 1, "the one that runs");
         assert!(timeline(&[], 9000, str::to_owned).is_none());
     }
 
@@ -160,5 +173,19 @@ mod tests {
         let drawn = timeline(&spans, 9000, str::to_owned).map(|figure| figure.file()).unwrap_or_default();
         assert_eq!(drawn.matches("<polygon").count(), MAX_LANES + 1);
         assert!(!drawn.contains("<title>job") && drawn.len() < 400_000, "{} bytes", drawn.len());
+    }
+
+    #[test]
+    fn of_thousands_of_workers_some_are_drawn() {
+        let spans: Vec<_> = (0..2000).map(|worker| span(worker, 1000, None)).collect();
+        let figure = timeline(&spans, 9000, str::to_owned).unwrap();
+        assert!(
+            figure.see.contains("2000 attempts began in this time. Left out: 1900 workers, the last by name."),
+            "{}",
+            figure.see
+        );
+        let drawn = figure.file();
+        assert_eq!(drawn.matches("<polygon").count(), MAX_WORKERS);
+        assert!(drawn.len() < 600_000, "{} bytes", drawn.len());
     }
 }

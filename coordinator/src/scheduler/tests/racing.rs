@@ -61,6 +61,19 @@ impl Sim {
     }
 }
 
+/// A race of which so many jobs have ended, and its only worker.
+fn begun(jobs: usize) -> (Sim, WorkerId) {
+    let mut sim = Sim::new();
+    sim.submit(racing("a"));
+    let worker = sim.worker(1, 1);
+    for _ in 0..jobs {
+        let lease = sim.fetch(worker, 1)[0];
+        let (candidate, replicate) = sim.place_of("a", lease.job);
+        sim.complete(worker, lease, honest(candidate, replicate));
+    }
+    (sim, worker)
+}
+
 pub(super) fn honest(candidate: usize, replicate: usize) -> Outcome {
     scored(thousandths(candidate, replicate), Verdict::Trained)
 }
@@ -196,14 +209,7 @@ fn the_same_race_under_another_name_decides_by_itself_and_does_not_wait_for_what
 
 #[test]
 fn a_race_under_another_name_runs_what_was_cancelled_under_the_first() {
-    let mut sim = Sim::new();
-    sim.submit(racing("a"));
-    let worker = sim.worker(1, 1);
-    for _ in 0..12 {
-        let lease = sim.fetch(worker, 1)[0];
-        let (candidate, replicate) = sim.place_of("a", lease.job);
-        sim.complete(worker, lease, honest(candidate, replicate));
-    }
+    let (mut sim, worker) = begun(12);
     sim.submit(racing("b"));
     let decision = sim.state.cancel_decision("a").unwrap();
     assert_eq!(sim.carry_out(decision), 0, "the other race wants them all");
@@ -252,14 +258,7 @@ fn the_same_file_again_decides_at_once_and_another_decides_anew() {
 
 #[test]
 fn a_cancelled_race_takes_no_looks() {
-    let mut sim = Sim::new();
-    sim.submit(racing("a"));
-    let worker = sim.worker(1, 1);
-    for _ in 0..12 {
-        let lease = sim.fetch(worker, 1)[0];
-        let (candidate, replicate) = sim.place_of("a", lease.job);
-        sim.complete(worker, lease, honest(candidate, replicate));
-    }
+    let (mut sim, _) = begun(12);
     let decision = sim.state.cancel_decision("a").unwrap();
     assert_eq!(sim.carry_out(decision), 10);
     let view = &sim.state.status().sweeps[0];

@@ -53,6 +53,37 @@ fn a_worker_outlives_a_restart_with_its_lease() {
     assert_eq!(sim.complete(worker, lease, result()), RECORDED);
 }
 
+/// When the only running attempt was last seen to go on.
+fn seen(state: &State) -> Option<u64> {
+    state.status().workers[0].running[0].measured_ms
+}
+
+#[test]
+fn when_an_attempt_began_is_known_only_to_whoever_saw_it() {
+    let mut sim = Sim::new();
+    sim.submit(sweep("a", "bce", 1));
+    let worker = sim.worker(1, 1);
+    sim.pass(1000);
+    let lease = sim.fetch(worker, 1)[0];
+    assert_eq!(seen(&sim.state), Some(1000));
+    // a transaction was refused at this time, and the state is read back
+    sim.now = Timestamp(5000);
+    let mut state = State::new(sim.state.limits.clone(), 1);
+    for fact in &sim.journal {
+        state.apply(sim.now, fact).unwrap();
+    }
+    sim.state = state.restored(sim.now);
+    assert_eq!(seen(&sim.state), None);
+    sim.pass(1000);
+    sim.worker_without_data(1, 1, false);
+    let measurements = vec![(lease, vec![epoch(1)])];
+    sim.say(worker, &Synchronization { held: vec![lease], measurements, ..Synchronization::default() });
+    assert_eq!(seen(&sim.state), Some(6000));
+    sim.pass(LEASE_MS);
+    assert_eq!(sim.synchronize(worker, &[lease], 0).stops, [], "it goes on");
+    assert_eq!(seen(&sim.state), None, "it began before that, and its epochs are not known any more");
+}
+
 #[test]
 fn a_damaged_journal_is_noticed() {
     let sim = eventful();

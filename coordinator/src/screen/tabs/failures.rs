@@ -1,7 +1,7 @@
 //! Jobs that failed, attempts that failed and are tried again, and trainings that left no model.
 
 use super::Known;
-use super::jobs::{short, state};
+use super::jobs::{AtWork, head};
 use crate::screen::list::{Cell, Column, Entry, Kind, Listing, Tone};
 use crate::screen::sheet::Row;
 use std::collections::BTreeSet;
@@ -18,17 +18,14 @@ pub(in crate::screen) fn listing(known: &Known) -> Listing {
     let mut listed = BTreeSet::new();
     let is_trouble = |job: &&Row| !job.text("message").is_empty() || is_no_model(job) || job.text("state") == "failed";
     let troubled = known.failed.rows().iter().chain(known.jobs.rows()).filter(is_trouble);
-    let rows = troubled.filter(|job| listed.insert(job.text("job"))).map(|job| Entry {
-        key: job.text("job").to_owned(),
-        cells: vec![
-            Cell::words(short(job.text("job"))),
-            Cell::words(&job.name),
-            Cell::Number(job.number("split_seed"), job.count("split_seed").to_string()),
-            Cell::words(state(known, job)),
-            Cell::count(job.count("attempts")),
-            Cell::words(job.text("message")),
-        ],
-        tone: if job.text("state") == "failed" { Tone::Bad } else { Tone::Plain },
+    let at_work = AtWork::of(known);
+    let rows = troubled.filter(|job| listed.insert(job.text("job"))).map(|job| {
+        let more = [Cell::count(job.count("attempts")), Cell::words(job.text("message"))];
+        Entry {
+            key: job.text("job").to_owned(),
+            cells: head(job, at_work.find(job)).into_iter().chain(more).collect(),
+            tone: if job.text("state") == "failed" { Tone::Bad } else { Tone::Plain },
+        }
     });
     Listing {
         columns,

@@ -6,8 +6,8 @@ use crate::screen::list::{Cell, Column, Entry, Kind, Listing, Tone};
 
 pub(in crate::screen) fn listing(known: &Known) -> Listing {
     let columns = vec![Column::new("time", Kind::Words, 0), Column::new("message", Kind::Words, 0)];
-    let rows = known.messages.iter().enumerate().rev().map(|(number, message)| Entry {
-        key: number.to_string(),
+    let rows = known.messages.iter().enumerate().rev().map(|(place, message)| Entry {
+        key: (known.forgotten + place).to_string(),
         cells: vec![Cell::words(outlook::clock(message.at_ms)), Cell::words(&message.text)],
         tone: if message.is_bad { Tone::Bad } else { Tone::Plain },
     });
@@ -15,6 +15,7 @@ pub(in crate::screen) fn listing(known: &Known) -> Listing {
 }
 
 pub(in crate::screen) fn details(known: &Known, key: &str) -> Vec<String> {
-    let message = key.parse().ok().and_then(|number: usize| known.messages.get(number));
+    let place = key.parse().ok().and_then(|number: usize| number.checked_sub(known.forgotten));
+    let message = place.and_then(|place| known.messages.get(place));
     message.map(|message| vec![outlook::clock(message.at_ms), String::new(), message.text.clone()]).unwrap_or_default()
 }

@@ -23,8 +23,10 @@ pub(super) struct Known {
     pub(super) failed: Sheet,
     /// Whether the tables are there, or why not.
     pub(super) tables: Option<Result<(), String>>,
-    /// The oldest first.
+    /// The oldest first; each has a number that it keeps, from the number of those that are forgotten on.
     pub(super) messages: Vec<Message>,
+    /// How many messages were there before these.
+    pub(super) forgotten: usize,
 }
 
 impl Known {

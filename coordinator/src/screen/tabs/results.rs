@@ -1,6 +1,7 @@
 //! The candidates, the best first, then the baselines.
 
 use super::Known;
+use super::jobs::{AtWork, line};
 use crate::screen::list::{Cell, Column, Entry, Kind, Listing, Tone};
 use crate::screen::sheet::Row;
 use crate::stats::Interval;
@@ -61,7 +62,8 @@ pub(in crate::screen) fn details(known: &Known, key: &str) -> Vec<String> {
     }
     say("seconds a job", row.number("mean_seconds").map(crate::text::duration).unwrap_or_default());
     let jobs = known.jobs.rows().iter().filter(|job| !is_baseline(row) && job.name == row.name);
-    let jobs: Vec<String> = jobs.map(|job| super::jobs::line(known, job)).collect();
+    let at_work = AtWork::of(known);
+    let jobs: Vec<String> = jobs.map(|job| line(known, &at_work, job)).collect();
     if !jobs.is_empty() {
         lines.push(String::new());
         lines.extend(jobs);

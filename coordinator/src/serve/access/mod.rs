@@ -4,13 +4,16 @@
 //!  table    which call is for whom                                         pure
 //!  guesses  counts wrong tokens by address, and says how to slow them      pure
 //!  layer    stands before the services
+//!  readers  looks at the tokens of those who read the metrics
 //! ```
 
 mod guesses;
 mod layer;
+mod readers;
 mod table;
 
 pub(super) use layer::AccessLayer;
+pub use readers::Readers;
 pub(super) use table::known_method;
 
 use super::incoming::Caller;
@@ -50,15 +53,6 @@ pub enum Guard {
 }
 
 impl Guard {
-    /// Whether the headers of a request bear what lets somebody read how sweeps stand.
-    #[must_use]
-    pub fn lets_read(&self, headers: &HeaderMap) -> bool {
-        match self.look_up(headers) {
-            Found::Holder(holder) => table::row(STATUS).is_some_and(|row| row.admits(&holder)),
-            Found::None | Found::Wrong => false,
-        }
-    }
-
     /// Who bears the token of the headers. The line of a token file is as good as the token in it: some programs send files as they are.
     fn look_up(&self, headers: &HeaderMap) -> Found {
         if matches!(self, Self::Open) {
