@@ -99,6 +99,7 @@ def main():
     assert rules_text.count("for: 5m") == 1
     (folder / "rules.yml").write_text(rules_text.replace("for: 5m", "for: 5s"))
     print(run("promtool", "check", "config", "prometheus.yml").strip())
+    print(run("promtool", "test", "rules", Path(__file__).with_name("rules_tests.yml")).strip())
     # it reads the older text format only, in which types have the names of the series
     text = get(f"http://{target}/metrics", token)[1].replace("# EOF\n", "")
     for kind, end, older in [("counter", "_total", "counter"), ("info", "_info", "gauge")]:
