@@ -5,6 +5,7 @@ The programs are those of `SPLITSWEEP_PROGRAMS`, a folder, or of target/release.
 
 import os
 import subprocess
+import sys
 import threading
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,17 +15,12 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 PROGRAMS = Path(os.environ.get("SPLITSWEEP_PROGRAMS", ROOT / "target/release")).resolve()
-SWEEP = """\
-sweep: lesions
-dataset: {name: blobs, format: synthetic, cases: 12, seed: 0, image_size: 32}
-split: {scheme: random, train: 6, validation: 3, test: 3}
-grid:
-  architecture: [unet, unet2]
-  learning_rate: [1.0e-3, 1.0e-2]
-replicates: {split_seeds: 5}
-model: {width: 4}
-training: {epochs: 3}
-"""
+# behind all others, so that its modules hide none
+sys.path.append(str(ROOT / "tests/reference"))
+
+from sweeps import four  # noqa: E402
+
+SWEEP = four("lesions", 5, 3)
 
 
 class Lab:

@@ -1,12 +1,17 @@
 """The package against real programs."""
 
 import json
+import os
 import re
+import shutil
+import sqlite3
+import tempfile
 import urllib.parse
 import urllib.request
 from pathlib import Path
 
 import pytest
+from blake3 import blake3
 
 import splitsweep
 from conftest import PROGRAMS, ROOT, SWEEP, Lab, end
@@ -112,7 +117,10 @@ def test_mistakes_are_named(lab, url, coordinator):
     says("no sweep is named `other`", list, coordinator.watch("other"))
     says("learning_rat", coordinator.submit, lab.write("wrong.yaml", SWEEP.replace("learning_rate", "learning_rat")))
     says("cannot read .*none.yaml", coordinator.submit, lab.folder / "none.yaml")
-    assert coordinator.weights(lab.folder / "weights") == [] and not (lab.folder / "weights").exists()
+    with splitsweep.open_store(lab.store, lab.program) as store:
+        for source in (coordinator, store):
+            says("no job has kept its weights", source.weights, lab.folder / "weights")
+    assert not (lab.folder / "weights").exists()
     says("there is no store", splitsweep.open_store, lab.folder / "none.db")
     says("is no store of Splitsweep|cannot be read", splitsweep.open_store, lab.write("text.db", "text" * 1000))
     says("no sweep is named `other`", splitsweep.open_store(lab.store, lab.program).rows, "other")
@@ -122,6 +130,109 @@ def test_mistakes_are_named(lab, url, coordinator):
     says("chmod 600", splitsweep.connect, url, token_file=token)
     token.chmod(0o600)
     says("refuses", splitsweep.connect, url, token_file=token)
+
+
+@pytest.fixture
+def simulated(tmp_path, monkeypatch):
+    """A lab of its own with an ended sweep, and its coordinator."""
+    lab = Lab(tmp_path)
+    monkeypatch.setenv("XDG_RUNTIME_DIR", lab.environment["XDG_RUNTIME_DIR"])
+    with lab.serve() as address, splitsweep.connect(f"http://{address}") as coordinator:
+        worker = lab.start("worker", "--coordinator", f"http://{address}", "--simulate", "1ms", "--slots", "4")
+        submitted = coordinator.submit(lab.write("sweep.yaml", SWEEP), simulated=True)
+        assert (submitted.new, submitted.hidden) == (20, 0)
+        list(coordinator.watch("lesions"))
+        yield lab, coordinator
+        end(worker)
+
+
+def test_a_smaller_grid_says_what_it_hides(simulated):
+    lab, coordinator = simulated
+    smaller = coordinator.submit(lab.write("sweep.yaml", SWEEP.replace("unet, unet2", "unet")), simulated=True)
+    assert (smaller.jobs, smaller.succeeded, smaller.hidden) == (10, 10, 10)
+    assert (smaller.retried, smaller.running, smaller.waiting, smaller.new, smaller.unknown) == (0, 0, 0, 0, 0)
+
+
+def test_the_sweep_without_a_name_is_the_last(simulated):
+    lab, coordinator = simulated
+    coordinator.submit(lab.write("newer.yaml", SWEEP.replace("lesions", "newer")), simulated=True)
+    seen = list(coordinator.watch())
+    assert {progress.sweep for progress in seen} == {"newer"} and seen[-1].is_over
+    assert coordinator.candidates().facts["sweep"] == "newer"
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-8-sig"])
+def test_a_file_is_text_in_all_encodings_of_the_command(simulated, encoding):
+    lab, coordinator = simulated
+    path = lab.folder / "sweep.yaml"
+    path.write_bytes(SWEEP.encode(encoding))
+    assert coordinator.submit(path, simulated=True).succeeded == 20
+    path.write_bytes("# Größe\n".encode("latin-1"))
+    with pytest.raises(splitsweep.SplitsweepError, match="cannot read"):
+        coordinator.submit(path)
+
+
+def test_a_sweep_that_was_deleted_is_not_named(simulated):
+    lab, coordinator = simulated
+    newer = SWEEP.replace("lesions", "newer").replace("epochs: 3", "epochs: 4")
+    coordinator.submit(lab.write("newer.yaml", newer), simulated=True)
+    list(coordinator.watch("newer"))
+    with splitsweep.open_store(lab.store) as store:
+        count = "SELECT count(*) AS jobs FROM job_results"
+        assert (store.sweeps(), store.sql(count)) == (["lesions", "newer"], [{"jobs": 40}])
+        lab.run("delete", "lesions", "--yes")
+        assert (store.sweeps(), store.sql(count)) == (["newer"], [{"jobs": 20}])
+        coordinator.submit(lab.folder / "sweep.yaml", simulated=True)
+        assert store.sweeps() == ["newer", "lesions"]
+
+
+def test_a_store_is_read_where_nothing_can_be_written(simulated):
+    lab, _ = simulated
+    count = "SELECT count(*) AS facts FROM journal WHERE fact = 'succeeded'"
+    with tempfile.TemporaryDirectory() as folder:
+        # whole, and as a crash leaves it
+        whole, crashed = Path(folder) / "whole.db", Path(folder) / "crashed.db"
+        with sqlite3.connect(lab.store) as source:
+            source.execute("VACUUM INTO ?", [str(whole)])
+            shutil.copy(lab.store, crashed)
+            shutil.copy(f"{lab.store}-wal", f"{crashed}-wal")
+        with sqlite3.connect(whole) as copy:
+            assert copy.execute("PRAGMA journal_mode = WAL").fetchone() == ("wal",)
+        copy.close()
+        assert not whole.with_name("whole.db-wal").exists()
+        for path in Path(folder).iterdir():
+            path.chmod(0o444)
+        os.chmod(folder, 0o555)
+        is_root = os.geteuid() == 0
+        if is_root:
+            os.seteuid(65534)  # root may write everywhere
+        try:
+            for path in (whole, crashed):
+                with splitsweep.open_store(path) as store:
+                    assert store.sql(count) == [{"facts": 20}]
+            assert len(list(Path(folder).iterdir())) == 3, "nothing was made"
+        finally:
+            if is_root:
+                os.seteuid(0)
+            os.chmod(folder, 0o755)
+
+
+def test_weights_that_arrive_torn_are_refused(coordinator, tmp_path, monkeypatch):
+    job = "ab" * 16
+    kept = job_pb2.KeptWeights(hash=blake3(b"weights").hexdigest()[:32], bytes=7)
+
+    def sent(*pieces):
+        first = sweeps_pb2.WeightsResponse(job=job, weights=kept)
+        stream = [first, *(sweeps_pb2.WeightsResponse(piece=piece) for piece in pieces)]
+        monkeypatch.setattr(coordinator._calls, "Weights", lambda *_, **__: iter(stream))
+        return coordinator.weights(tmp_path / "out")
+
+    for torn in ([b"weigh"], [b"weigh", b"tz"]):
+        with pytest.raises(splitsweep.SplitsweepError, match=f"of job {job} did not arrive whole"):
+            sent(*torn)
+    assert not (tmp_path / "out").exists()
+    [path] = sent(b"wei", b"ghts")
+    assert path.read_bytes() == b"weights"
 
 
 def test_tls_is_checked_before_the_token_leaves(tmp_path):

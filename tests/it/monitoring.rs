@@ -119,7 +119,6 @@ fn rules_and_dashboard_ask_for_metrics_that_there_are() {
     let standing = Standing { status: Arc::new(Status::default()), keeps: true, now_ms: 0 };
     let telemetry = Telemetry::default();
     // what has labels is exported once it was counted
-    telemetry.ended("succeeded", "");
     telemetry.called("sweep.v1.Fleet/Complete", "OK", Duration::ZERO);
     let text = exposition(&telemetry, standing);
     let types = text.lines().filter_map(|line| line.strip_prefix("# TYPE ")?.split_once(' '));

@@ -4,23 +4,22 @@
     pip install mlflow && python3 tests/reference/export_mlflow.py [target/release/coordinator]
 """
 
-import socket
+import os
+import signal
 import subprocess
 import sys
-import time
 import urllib.request
 from contextlib import contextmanager
 
 from mlflow.tracking import MlflowClient
 
 from export_sweep import printed, simulated
+from servers import free_port, until
 
 
 @contextmanager
 def server(folder):
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     arguments = ["--host", "127.0.0.1", "--port", str(port), "--workers", "1", "--backend-store-uri", f"sqlite:///{folder}/mlflow.db"]
     with open(folder / "mlflow.log", "wb") as log:
         process = subprocess.Popen(
@@ -28,17 +27,16 @@ def server(folder):
         )
     try:
         url = f"http://127.0.0.1:{port}"
-        for _ in range(600):
+
+        def answers():
             try:
-                urllib.request.urlopen(f"{url}/health").read()
-                break
+                return urllib.request.urlopen(f"{url}/health").read()
             except OSError:
-                time.sleep(0.5)
+                return None
+
+        until("MLflow's server", answers, 300)
         yield url
     finally:
-        import os
-        import signal
-
         os.killpg(process.pid, signal.SIGTERM)
         process.wait()
 

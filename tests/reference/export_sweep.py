@@ -7,18 +7,9 @@ import tempfile
 from contextlib import contextmanager
 from pathlib import Path
 
+from sweeps import four
+
 ROOT = Path(__file__).resolve().parents[2]
-SWEEP = """\
-sweep: exported
-dataset: {name: blobs, format: synthetic, cases: 12, seed: 0, image_size: 32}
-split: {scheme: random, train: 6, validation: 3, test: 3}
-grid:
-  architecture: [unet, unet2]
-  learning_rate: [1.0e-3, 1.0e-2]
-replicates: {split_seeds: 3}
-model: {width: 4}
-training: {epochs: 40}
-"""
 
 
 @contextmanager
@@ -29,13 +20,14 @@ def simulated(arguments):
         folder = Path(folder)
 
         def command(*arguments, **environment):
+            users = {name: value for name, value in os.environ.items() if not name.startswith("SPLITSWEEP_")}
             own = {"HOME": str(folder), "XDG_RUNTIME_DIR": str(folder), "SPLITSWEEP_PAGE": "none"}
             ended = subprocess.run(
-                [program, *arguments], cwd=folder, env=os.environ | own | environment, stdout=subprocess.PIPE, check=True
+                [program, *arguments], cwd=folder, env=users | own | environment, stdout=subprocess.PIPE, check=True
             )
             return ended.stdout
 
-        (folder / "sweep.yaml").write_text(SWEEP)
+        (folder / "sweep.yaml").write_text(four("exported", 3, 40))
         command("--sweep", "sweep.yaml", "--local-workers", "1", "--slots", "2", "--simulate", "1ms", "--listen", "127.0.0.1:0")
         yield folder, command
 

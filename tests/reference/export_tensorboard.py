@@ -11,12 +11,12 @@ import json
 import struct
 import subprocess
 import sys
-import time
 import urllib.parse
 import urllib.request
 from pathlib import Path
 
 from export_sweep import printed, simulated
+from servers import free_port, until
 
 sys.path.remove(str(Path(__file__).resolve().parent))
 
@@ -90,20 +90,22 @@ def main():
 
 def check_server(folder, jobs, run_of):
     """What `tensorboard` itself serves, with its fast loader."""
-    command = [sys.executable, "-m", "tensorboard.main", "--logdir", folder, "--port", "6123", "--load_fast", "true"]
+    port = free_port()
+    command = [sys.executable, "-m", "tensorboard.main", "--logdir", folder, "--port", str(port), "--load_fast", "true"]
     server = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         for job, row in jobs.items():
             query = urllib.parse.urlencode({"tag": "result/test_iou", "run": run_of[job]})
-            for _ in range(300):  # until it has read all files
+
+            def shown():
                 try:
-                    url = f"http://127.0.0.1:6123/data/plugin/scalars/scalars?{query}"
-                    points = json.loads(urllib.request.urlopen(url).read())
-                    if points:
-                        break
+                    url = f"http://127.0.0.1:{port}/data/plugin/scalars/scalars?{query}"
+                    return json.loads(urllib.request.urlopen(url).read())
                 except OSError:
-                    pass
-                time.sleep(0.2)
+                    return None
+
+            # until it has read all files
+            points = until(f"TensorBoard's points of {run_of[job]}", shown)
             assert [number for _, _, number in points] == [rounded(row["test_iou"])], points
     finally:
         server.terminate()

@@ -18,16 +18,10 @@ import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_tools import protoc
 
+from sweeps import one
+
 PROTO = Path(__file__).resolve().parents[2] / "proto"
 FILES = ["sweep/v1/job.proto", "sweep/v1/fleet.proto", "sweep/v1/sweeps.proto"]
-SWEEP = """
-sweep: peer
-dataset: {name: blobs, format: synthetic, cases: 6, seed: 0, image_size: 32}
-split: {scheme: random, train: 3, validation: 2, test: 1}
-replicates: {split_seeds: 3}
-model: {width: 4}
-training: {epochs: 2}
-"""
 
 folder = tempfile.TemporaryDirectory()
 made = protoc.main(["", f"-I{PROTO}", f"--python_out={folder.name}", f"--grpc_python_out={folder.name}", *FILES])
@@ -95,7 +89,7 @@ def live(address, token):
     refused(Code.INVALID_ARGUMENT, control.Submit, sweeps.SubmitRequest(file="x", text="sweep: ["), metadata=bearer)
     long = sweeps.SubmitRequest(file="x", text="#" * (16 << 20))
     refused(Code.OUT_OF_RANGE, control.Submit, long, metadata=bearer)
-    submitted = control.Submit(sweeps.SubmitRequest(file="peer.yaml", text=SWEEP, simulated=True), metadata=bearer)
+    submitted = control.Submit(sweeps.SubmitRequest(file="peer.yaml", text=one("peer", 3), simulated=True), metadata=bearer)
     assert (submitted.sweep, submitted.jobs) == ("peer", 3)
 
     registered = worker.register()

@@ -12,7 +12,6 @@ import os
 import re
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -22,33 +21,11 @@ import urllib.parse
 import urllib.request
 from pathlib import Path
 
+from servers import free_port, until
+from sweeps import one
+
 PROGRAMS = Path(sys.argv[1]).resolve()
 DEPLOY = Path(__file__).resolve().parents[2] / "deploy/observability"
-SWEEP = """
-sweep: watched
-dataset: {name: blobs, format: synthetic, cases: 6, seed: 0, image_size: 32}
-split: {scheme: random, train: 3, validation: 2, test: 1}
-replicates: {split_seeds: 5000}
-model: {width: 4}
-training: {epochs: 2}
-"""
-
-
-def free_port():
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return listener.getsockname()[1]
-
-
-def until(what, look, seconds=90):
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        found = look()
-        if found:
-            return found
-        time.sleep(0.2)
-    raise SystemExit(f"{what}: not within {seconds} s")
-
 
 folder = Path(tempfile.mkdtemp())
 # what programs keep for their user lies there
@@ -99,6 +76,7 @@ def main():
     assert rules_text.count("for: 5m") == 1
     (folder / "rules.yml").write_text(rules_text.replace("for: 5m", "for: 5s"))
     print(run("promtool", "check", "config", "prometheus.yml").strip())
+    print(run("promtool", "test", "rules", Path(__file__).with_name("rules_tests.yml")).strip())
     # it reads the older text format only, in which types have the names of the series
     text = get(f"http://{target}/metrics", token)[1].replace("# EOF\n", "")
     for kind, end, older in [("counter", "_total", "counter"), ("info", "_info", "gauge")]:
@@ -125,7 +103,7 @@ def main():
     until("the rules", lambda: len(rules()) == written and all(rule["health"] == "ok" for rule in rules()))
     print(f"all {written} rules are loaded and were evaluated")
 
-    (folder / "sweep.yaml").write_text(SWEEP)
+    (folder / "sweep.yaml").write_text(one("watched", 5000))
     run(PROGRAMS / "coordinator", "submit", "sweep.yaml", "--coordinator", url, "--token-file", "certs/submitter.token", "--simulated")
     command = [PROGRAMS / "worker", "--coordinator", url, "--join", "certs/worker.token", "--simulate", "100ms", "--slots", "2"]
     worker = start(*command)

@@ -17,20 +17,14 @@ import urllib.request
 from pathlib import Path
 from statistics import median
 
+from sweeps import one
+
 parser = argparse.ArgumentParser()
 parser.add_argument("programs", type=Path)
 parser.add_argument("--jobs", type=int, default=3000)
 parser.add_argument("--rounds", type=int, default=4)
 parser.add_argument("--every", type=float, default=1.0)
 arguments = parser.parse_args()
-SWEEP = f"""
-sweep: measured
-dataset: {{name: blobs, format: synthetic, cases: 6, seed: 0, image_size: 32}}
-split: {{scheme: random, train: 3, validation: 2, test: 1}}
-replicates: {{split_seeds: {arguments.jobs}}}
-model: {{width: 4}}
-training: {{epochs: 1}}
-"""
 # every user of the machine may read
 OPTIONS = "--sweep sweep.yaml --listen 127.0.0.1:0 --insecure-listen --page 127.0.0.1:0 --simulate 0s --local-workers 1 --slots 8".split()
 
@@ -38,7 +32,7 @@ OPTIONS = "--sweep sweep.yaml --listen 127.0.0.1:0 --insecure-listen --page 127.
 def run(scrapes):
     """Jobs per second, processor seconds of coordinator and worker, and how often the metrics were read."""
     with tempfile.TemporaryDirectory() as folder:
-        (Path(folder) / "sweep.yaml").write_text(SWEEP)
+        (Path(folder) / "sweep.yaml").write_text(one("measured", arguments.jobs, 1))
         before = resource.getrusage(resource.RUSAGE_CHILDREN)
         began = time.monotonic()
         process = subprocess.Popen([arguments.programs.resolve() / "coordinator", *OPTIONS], cwd=folder, text=True,

@@ -38,27 +38,32 @@ impl Observer {
                         self.running.insert(*job, Running { attempt: *attempt, since: now, sweep });
                     }
                 }
-                Fact::Progressed { job, .. } => {
-                    if let Some(running) = self.running.get(job) {
-                        running.sweep.went_on(now_ms);
-                    }
-                }
+                Fact::Progressed { job, .. } => self.goes_on(state, *job, now_ms),
                 Fact::Deleted { sweep } => {
                     self.telemetry.forget(sweep);
                     self.running.retain(|job, _| state.sweep_of(*job).is_some());
                 }
-                fact => self.see_end(now, fact),
+                fact => self.see_end(now, state, fact),
             }
         }
     }
 
-    fn see_end(&mut self, now: Timestamp, fact: &Fact) {
+    /// The sweep of a job went on; the attempt may have been granted in an earlier life of the coordinator.
+    fn goes_on(&self, state: &State, job: JobId, now_ms: u64) {
+        if let Some(sweep) = state.sweep_of(job) {
+            self.telemetry.sweep(sweep).went_on(now_ms);
+        }
+    }
+
+    fn see_end(&mut self, now: Timestamp, state: &State, fact: &Fact) {
         let Some(End { job, attempt, outcome, kind }) = End::of(fact) else { return };
         self.telemetry.ended(outcome, kind);
+        if outcome == SUCCEEDED {
+            self.goes_on(state, job, self.began_ms + now.0);
+        }
         // the result of an earlier attempt also ends the one that runs, whose time says nothing then
         let running = self.running.remove(&job).filter(|running| running.attempt == attempt);
         if let Some(Running { since, sweep, .. }) = running.filter(|_| outcome == SUCCEEDED) {
-            sweep.went_on(self.began_ms + now.0);
             sweep.succeeded(Duration::from_millis(now.0.saturating_sub(since.0)));
         }
     }

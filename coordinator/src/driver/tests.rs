@@ -4,9 +4,12 @@
 
 use super::core::stood_still;
 use super::*;
-use crate::scheduler::WorkerInfo;
+use crate::plan;
+use crate::scheduler::{Listing, WorkerInfo};
+use crate::telemetry::{Standing, exposition};
 use proto::ids::{Attempt, JobId, Token, WorkerId};
-use proto::text::Line;
+use proto::measure::FailureKind;
+use proto::text::{Line, Tail};
 
 #[test]
 fn who_hears_nobody_for_half_a_lease_stood_still() {
@@ -85,4 +88,63 @@ fn a_fact_that_does_not_fit_those_before_it_is_named() {
     let restored = restore(&Reader::open(&path).unwrap(), Timestamp(0), Limits::default(), 1);
     let message = restored.err().map(|error| error.to_string()).unwrap_or_default();
     assert!(message.contains("journal, seq 1501: job 00000000000000000000000000000001 is Cancelled"), "{message}");
+}
+
+fn metrics(telemetry: &Telemetry) -> String {
+    exposition(telemetry, Standing { status: Arc::default(), keeps: true, now_ms: 0 })
+}
+
+#[test]
+fn every_end_of_an_attempt_has_a_series_before_the_first() {
+    let telemetry = Arc::new(Telemetry::default());
+    let series = || {
+        let text = metrics(&telemetry);
+        let ends = text.lines().filter(|line| line.starts_with("splitsweep_attempts_total"));
+        ends.filter_map(|line| line.rsplit_once(' ')).map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
+    };
+    let before: Vec<(String, String)> = series();
+    assert!(before.iter().all(|(_, value)| value == "0"), "{before:?}");
+    let (job, attempt) = (JobId(1), Attempt(1));
+    let failed = |kind| {
+        let (message, worker, log) = (Line::message("m"), Line::name("w"), Tail::default());
+        Fact::Failed { job, attempt, kind, message, worker, log }
+    };
+    use FailureKind::{Crashed, Data, Error, OutOfMemory, TooLarge};
+    let mut ends: Vec<_> = [Error, Crashed, OutOfMemory, Data, TooLarge].map(failed).into();
+    ends.extend([true, false].map(|too_large| Fact::Released { job, attempt, too_large }));
+    ends.push(Fact::Succeeded { job, attempt, grade: None, split: None });
+    ends.extend([Fact::Recalled { job, attempt }, Fact::Lost { job, attempt }, Fact::Stalled { job, attempt }]);
+    Observer::new(Arc::clone(&telemetry), 0).see(Timestamp(0), &State::new(Limits::default(), 1), &ends);
+    let after = series();
+    assert_eq!(before.len(), ends.len());
+    assert!(after.iter().all(|(_, value)| value == "1"), "{after:?}");
+    assert_eq!(after.len(), before.len());
+}
+
+#[test]
+fn what_was_granted_before_a_restart_is_progress_too() {
+    let text = "sweep: s\ndataset: {name: d, format: synthetic, cases: 6, seed: 0, image_size: 32}\n\
+                split: {train: 3, validation: 2, test: 1}\nreplicates: {split_seeds: 1}\ntraining: {epochs: 2}\n";
+    let plan = plan::parse("s.yaml", text).unwrap().simulated();
+    let data = State::data_of(&plan).unwrap();
+    let job = Listing::of(&plan, &data).between(&(JobId(0)..=JobId(u128::MAX))).next().unwrap().0;
+    let (attempt, token, worker) = (Attempt(1), Token(2), WorkerId(3));
+    let facts = [
+        Fact::Submitted { plan: Box::new(plan), text: text.to_owned() },
+        Fact::Granted { job, attempt, token, worker },
+        Fact::Progressed { job, epoch: 1, seconds: 1.0, loss: None },
+        Fact::Succeeded { job, attempt, grade: None, split: None },
+    ];
+    let [_, _, epoch, result] = &facts;
+    let mut state = State::new(Limits::default(), 1);
+    facts[..2].iter().for_each(|fact| state.apply(Timestamp(0), fact).unwrap());
+    let telemetry = Arc::new(Telemetry::default());
+    let mut observer = Observer::new(Arc::clone(&telemetry), 1_000_000);
+    for (at, fact, progress) in [(5000, epoch, "1005.0"), (9000, result, "1009.0")] {
+        state.apply(Timestamp(at), fact).unwrap();
+        observer.see(Timestamp(at), &state, std::slice::from_ref(fact));
+        let text = metrics(&telemetry);
+        let series = format!("splitsweep_sweep_progress_timestamp_seconds{{sweep=\"s\"}} {progress}\n");
+        assert!(text.contains(&series), "{series} is missing in\n{text}");
+    }
 }

@@ -73,10 +73,11 @@ impl State {
         self.workers.get(&id).map_or_else(|| id.alias(), |worker| worker.info.name.to_string())
     }
 
-    /// The name of the sweep that a job of which something is known belongs to; of several the first.
+    /// The name of the sweep that lists a job; of several the first.
     #[must_use]
     pub fn sweep_of(&self, job: JobId) -> Option<&str> {
-        let &(number, _) = self.jobs.get(&job)?.places.first()?;
+        let known = self.jobs.get(&job).and_then(|job| job.places.first().copied());
+        let (number, _) = known.or_else(|| self.places_of(job).next())?;
         Some(&self.sweeps.get(&number)?.plan.sweep)
     }
 

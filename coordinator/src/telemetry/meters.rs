@@ -21,6 +21,21 @@ const CALL_SECONDS: [f64; 8] = [0.001, 0.005, 0.025, 0.1, 0.5, 2.5, 10.0, 30.0];
 const JOB_SECONDS: [f64; 16] =
     [0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 60.0, 180.0, 600.0, 1200.0, 1800.0, 3600.0, 7200.0, 14_400.0, 43_200.0, 172_800.0];
 
+/// How an attempt ends: the outcome, and which of several reasons; empty for outcomes that have one.
+const OUTCOMES: [(&str, &str); 11] = [
+    ("succeeded", ""),
+    ("failed", "error"),
+    ("failed", "crashed"),
+    ("failed", "out_of_memory"),
+    ("failed", "data"),
+    ("failed", "too_large"),
+    ("released", ""),
+    ("released", "too_large"),
+    ("recalled", ""),
+    ("lost", "silent"),
+    ("lost", "stalled"),
+];
+
 /// Two labels and their values.
 type Labels = [(&'static str, &'static str); 2];
 
@@ -49,10 +64,15 @@ pub struct SweepMeter {
 
 impl Default for Telemetry {
     fn default() -> Self {
+        let attempts = Family::<Labels, Counter>::default();
+        for (outcome, kind) in OUTCOMES {
+            // the first end of its kind is an increase only if there was a zero before it
+            drop(attempts.get_or_create(&[("outcome", outcome), ("kind", kind)]));
+        }
         Self {
             started: Instant::now(),
             turned_ms: AtomicU64::new(0),
-            attempts: Family::default(),
+            attempts,
             lease_wait_seconds: Histogram::new(CALL_SECONDS),
             commit_seconds: Histogram::new(COMMIT_SECONDS),
             commit_facts: Histogram::new(COMMIT_FACTS),

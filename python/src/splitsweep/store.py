@@ -15,7 +15,7 @@ from .tables import Tables
 
 #: The variable that names the program `coordinator`, if it is not in the PATH.
 PROGRAM = "SPLITSWEEP_PROGRAM"
-#: The newest version of a store that is understood here (coordinator/src/store/schema.sql).
+#: The newest version of a store that is understood here (coordinator/src/store/sqlite.rs).
 VERSION = 5
 #: What SQLite calls the `application_id` of a store.
 APPLICATION = 0x53504C53
@@ -23,7 +23,11 @@ APPLICATION = 0x53504C53
 VIEWS = """
 CREATE TEMP VIEW sweeps AS
     SELECT json_extract(detail, '$.plan.sweep') AS sweep, at AS submitted_ms, json_extract(detail, '$.text') AS file
-    FROM journal WHERE fact = 'submitted' ORDER BY seq;
+    FROM journal WHERE fact = 'submitted' AND NOT EXISTS (
+        SELECT 1 FROM journal AS later
+        WHERE later.fact = 'deleted' AND later.seq > journal.seq
+          AND json_extract(later.detail, '$.sweep') = json_extract(journal.detail, '$.plan.sweep')
+    ) ORDER BY seq;
 CREATE TEMP VIEW job_results AS
     SELECT lower(hex(job)) AS job, attempt, worker, verdict, epochs, best_epoch, train_seconds, parameters, device,
            val_loss, test_loss, lower(hex(split_hash)) AS split_hash
@@ -52,12 +56,6 @@ class Store(Tables):
         self._program = program
         self._database = opened(self.path)
 
-    def __enter__(self) -> "Store":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
     def close(self) -> None:
         """Closes the file."""
         self._database.close()
@@ -70,7 +68,7 @@ class Store(Tables):
             raise SplitsweepError(f"{self.path}: {error}") from None
 
     def sweeps(self) -> list[str]:
-        """The names of the sweeps that were submitted, each once."""
+        """The names of the sweeps, in the order of submission."""
         return list(dict.fromkeys(row["sweep"] for row in self.sql("SELECT sweep FROM temp.sweeps")))
 
     def table(self, rows: str, sweep: str = "", metrics: Sequence[str] = ()) -> Table:
@@ -82,7 +80,7 @@ class Store(Tables):
     def weights(self, out: str | os.PathLike[str], sweep: str = "", best: bool = False) -> list[Path]:
         """Writes the weights that jobs have kept into the folder `out`; with `best` only those of the leading candidate.
 
-        Returns the paths.
+        Returns the paths. Raises `SplitsweepError` if no job has kept any.
         """
         arguments = ["weights", *([sweep] if sweep else []), "--out", str(out), *(["--best"] if best else [])]
         return [Path(line) for line in self._run(*arguments).decode().splitlines()]
@@ -107,7 +105,7 @@ def opened(path: Path) -> sqlite3.Connection:
     try:
         if not path.is_file():
             raise SplitsweepError(f"there is no store {path}")
-        database = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)
+        database = connected(path.resolve())
         database.row_factory = sqlite3.Row
         pragmas = [database.execute(f"PRAGMA {what}") for what in ("application_id", "user_version")]
         application, version = (pragma.fetchone()[0] for pragma in pragmas)
@@ -122,3 +120,22 @@ def opened(path: Path) -> sqlite3.Connection:
         return database
     except sqlite3.Error as error:
         raise SplitsweepError(f"{path} cannot be read: {error}") from None
+
+
+def connected(real: Path) -> sqlite3.Connection:
+    """A connection that writes nothing to the store, and nothing beside it where it may not.
+
+    SQLite makes the files -wal and -shm if they are not there; coordinator/src/store/access.rs has more of it.
+    """
+    address = f"{real.as_uri()}?mode=ro"
+    wal, shm = (real.with_name(real.name + suffix) for suffix in ("-wal", "-shm"))
+    effective = os.access in os.supports_effective_ids
+    if os.access(real.parent, os.W_OK, effective_ids=effective) or (wal.exists() and shm.exists()):
+        return sqlite3.connect(address, uri=True)
+    if not wal.exists():
+        # all is in the one file, and nobody writes
+        return sqlite3.connect(f"{address}&immutable=1", uri=True)
+    # what a crash has left: the index is in the memory of a connection that shares the file with nobody
+    database = sqlite3.connect(f"{address}&vfs=unix-none", uri=True)
+    database.execute("PRAGMA locking_mode = EXCLUSIVE")
+    return database

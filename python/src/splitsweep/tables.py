@@ -3,13 +3,25 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import Sequence
+from typing import Sequence, TypeVar
 
 from .table import Table
+
+Source = TypeVar("Source", bound="Tables")
 
 
 class Tables(ABC):
     """Whoever has the tables of sweeps. An empty name means the sweep that was submitted last."""
+
+    def __enter__(self: Source) -> Source:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    @abstractmethod
+    def close(self) -> None:
+        """Closes what is open. No call is answered afterwards."""
 
     @abstractmethod
     def table(self, rows: str, sweep: str = "", metrics: Sequence[str] = ()) -> Table:
