@@ -117,7 +117,7 @@ fn press(screen: &mut Screen, keys: &str) -> Wish {
 #[test]
 fn every_tab_is_drawn_at_every_size() {
     let mut screen = running(LOOK);
-    for (key, name) in ["results", "jobs", "workers", "failures", "messages"].iter().enumerate() {
+    for (key, name) in ["results", "cells", "jobs", "workers", "failures", "messages"].iter().enumerate() {
         press(&mut screen, &(key + 1).to_string());
         assert_frames(name, &mut screen);
     }
@@ -135,7 +135,7 @@ fn what_is_not_known_yet_is_said() {
     assert!(frame(&mut screen, (80, 24)).contains("The tables are being made."));
     screen.hear(News::NoTables("the store is gone".to_owned()));
     assert!(frame(&mut screen, (80, 24)).contains("No tables: the store is gone"));
-    press(&mut screen, "3");
+    press(&mut screen, "4");
     assert!(frame(&mut screen, (80, 24)).contains("No worker is known"));
 }
 
@@ -156,7 +156,7 @@ fn a_lost_connection_is_said_until_it_is_back() {
     assert_frames("lost", &mut screen);
     screen.hear(News::Status(Status { at_ms: NOW + 10_000, ..status() }));
     assert!(!frame(&mut screen, (80, 24)).contains("not connected"));
-    press(&mut screen, "5");
+    press(&mut screen, "6");
     let messages = frame(&mut screen, (80, 24));
     assert!(messages.contains("the connection is back") && messages.matches("is lost").count() == 1, "{messages}");
 }
@@ -192,7 +192,7 @@ fn rows_are_filtered_and_sorted() {
         })
         .collect();
     assert!(scores.is_sorted_by(|a, b| a >= b), "{scores:?}");
-    press(&mut screen, "2/no such words");
+    press(&mut screen, "3/no such words");
     assert!(frame(&mut screen, (80, 24)).contains("No row has these words."));
 }
 
@@ -203,7 +203,7 @@ fn the_chosen_row_is_opened_and_its_log_is_wanted() {
     assert_eq!(screen.press(Key::Enter), Wish::Nothing);
     assert_frames("candidate", &mut screen);
     screen.press(Key::Escape);
-    press(&mut screen, "4");
+    press(&mut screen, "5");
     screen.press(Key::End);
     let failed = "00000000000000000000000000000003";
     assert_eq!(screen.press(Key::Enter), Wish::Log(failed.to_owned()));
@@ -224,7 +224,7 @@ fn the_chosen_row_is_opened_and_its_log_is_wanted() {
 #[test]
 fn the_details_turn_to_their_ends_and_the_list_stays() {
     let mut screen = running(LOOK);
-    press(&mut screen, "2");
+    press(&mut screen, "3");
     screen.press(Key::Enter);
     let text = (0..50).map(|line| format!("line {line}\n")).collect();
     screen.hear(News::Log { job: "00000000000000000000000000000001".to_owned(), text });
@@ -253,7 +253,7 @@ fn a_message_that_is_read_stays_while_others_come() {
         }
     };
     hear(&mut screen, 600);
-    press(&mut screen, "5");
+    press(&mut screen, "6");
     screen.press(Key::Enter);
     let opened = frame(&mut screen, (80, 24));
     assert!(opened.contains("lesions: 613 of 16 jobs done"), "{opened}");
@@ -267,7 +267,7 @@ fn the_screen_says_where_the_news_come_from() {
     let mut screen = running(LOOK);
     screen.hear(News::Lost { at_ms: NOW, why: "the coordinator has ended".to_owned() });
     screen.hear(News::Moved { at_ms: NOW, source: "sweeps.db".to_owned() });
-    press(&mut screen, "5");
+    press(&mut screen, "6");
     let moved = frame(&mut screen, (80, 24));
     assert!(moved.lines().next().unwrap().ends_with(" sweeps.db") && !moved.contains("not connected"), "{moved}");
     assert!(moved.contains("the news come from sweeps.db now"), "{moved}");

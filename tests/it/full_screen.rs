@@ -21,10 +21,10 @@ fn the_screen_follows_a_sweep_and_gives_the_terminal_back() {
         let mean = format!(" {:.3} ", row["mean"].as_f64().unwrap());
         assert!(line.contains(&mean), "`{mean}` of {name}\n{results}");
     }
-    tty.types("3");
+    tty.types("4");
     tty.shows("what it does");
     tty.shows("gpu1");
-    tty.types("2");
+    tty.types("3");
     tty.shows("took");
     tty.types("\r");
     tty.shows("attempt 1 has succeeded");
@@ -54,7 +54,7 @@ fn the_screen_connects_again_and_ends_by_signal() {
     tty.shows("0/2 jobs done");
     let _next = lab.serve_on(&address, &[]);
     tty.waits("the next coordinator", |text| text.contains("0/2 jobs done") && !text.contains("not connected"));
-    tty.types("5");
+    tty.types("6");
     tty.shows("the connection is back");
     kill(tty.id(), Signal::TERM);
     assert_eq!(tty.wait().code(), Some(0));
@@ -73,10 +73,10 @@ fn what_a_coordinator_leaves_in_its_store_is_shown() {
     tty.waits("the last results", |text| {
         text.contains("12/12 jobs done") && text.contains("leads") && !text.contains("not connected")
     });
-    tty.types("2");
+    tty.types("3");
     let jobs = tty.waits("the last jobs", |text| text.matches("succeeded").count() == 12);
     assert!(jobs.lines().next().unwrap().ends_with("sweeps.db"), "{jobs}");
-    tty.types("5");
+    tty.types("6");
     tty.shows("the news come from sweeps.db now");
     tty.types("q");
     assert_eq!(tty.wait().code(), Some(0));

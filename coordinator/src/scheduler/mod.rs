@@ -18,6 +18,7 @@ mod course;
 mod decide;
 mod fact;
 mod grant;
+mod invariants;
 mod job;
 mod jobs;
 mod listing;

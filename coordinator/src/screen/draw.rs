@@ -24,7 +24,7 @@ const MIN_COLUMNS: u16 = 60;
 const KEYS_WIDTH: usize = 37;
 
 const KEYS: [(&str, &str); 8] = [
-    ("1 to 5, Tab", "turn to a tab"),
+    ("1 to 6, Tab", "turn to a tab"),
     ("arrows, PageUp, PageDown, Home, End", "move"),
     ("Enter", "the details of a row; of a job also its log"),
     ("/", "show only rows that have these words; Esc shows all"),

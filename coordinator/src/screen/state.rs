@@ -153,7 +153,7 @@ impl Screen {
             Key::Char('q') => return Wish::Quit,
             Key::Char('?') => self.mode = Mode::Keys { from: 0 },
             Key::Char('/') => self.mode = Mode::Filter,
-            Key::Char(digit @ '1'..='5') => self.turn_to(Tab::ALL[digit as usize - '1' as usize]),
+            Key::Char(digit @ '1'..='6') => self.turn_to(Tab::ALL[digit as usize - '1' as usize]),
             Key::Next => self.turn_to(Tab::ALL[(self.tab as usize + 1) % Tab::ALL.len()]),
             Key::Before => self.turn_to(Tab::ALL[(self.tab as usize + Tab::ALL.len() - 1) % Tab::ALL.len()]),
             Key::Char('s') => {

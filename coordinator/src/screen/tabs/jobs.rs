@@ -75,7 +75,7 @@ pub(super) fn find<'a>(known: &'a Known, id: &str) -> Option<&'a Row> {
 }
 
 /// The state: of one that ended in no model, its verdict; of one that runs by now, that.
-fn state<'a>(job: &'a Row, running: Option<Running<'_>>) -> &'a str {
+pub(super) fn state<'a>(job: &'a Row, running: Option<Running<'_>>) -> &'a str {
     match (job.text("state"), job.text("verdict")) {
         ("queued", _) if running.is_some() => "running",
         ("succeeded", verdict) if verdict != "trained" => verdict,
@@ -106,14 +106,14 @@ fn tone(state: &str) -> Tone {
 }
 
 /// By the metric and on the subset of the table of candidates.
-fn score(known: &Known, job: &Row) -> Option<f64> {
+pub(super) fn score(known: &Known, job: &Row) -> Option<f64> {
     let (metric, subset) = (known.candidates.fact("metric"), known.candidates.fact("subset"));
     let prefix = if subset == "validation" { "val" } else { "test" };
     job.number(&format!("{prefix}_{metric}"))
 }
 
 /// A running attempt and its worker.
-type Running<'a> = (&'a WorkerStatus, &'a RunningJob);
+pub(super) type Running<'a> = (&'a WorkerStatus, &'a RunningJob);
 
 /// The attempts that run, by their jobs: there may be thousands of both, and each list looks for every row.
 pub(super) struct AtWork<'a>(BTreeMap<JobId, Running<'a>>);

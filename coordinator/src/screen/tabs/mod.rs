@@ -1,5 +1,6 @@
 //! The tabs: each makes its list, and the details of a row, of what the screen knows.
 
+pub(super) mod cells;
 pub(super) mod failures;
 pub(super) mod jobs;
 pub(super) mod messages;
@@ -49,6 +50,7 @@ impl Known {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Tab {
     Results,
+    Cells,
     Jobs,
     Workers,
     Failures,
@@ -56,11 +58,13 @@ pub(super) enum Tab {
 }
 
 impl Tab {
-    pub(super) const ALL: [Self; 5] = [Self::Results, Self::Jobs, Self::Workers, Self::Failures, Self::Messages];
+    pub(super) const ALL: [Self; 6] =
+        [Self::Results, Self::Cells, Self::Jobs, Self::Workers, Self::Failures, Self::Messages];
 
     pub(super) fn title(self) -> &'static str {
         match self {
             Self::Results => "Results",
+            Self::Cells => "Cells",
             Self::Jobs => "Jobs",
             Self::Workers => "Workers",
             Self::Failures => "Failures",
@@ -72,6 +76,7 @@ impl Tab {
     pub(super) fn listing(self, known: &Known) -> Listing {
         match self {
             Self::Results => results::listing(known),
+            Self::Cells => cells::listing(known),
             Self::Jobs => jobs::listing(known),
             Self::Workers => workers::listing(known),
             Self::Failures => failures::listing(known),
@@ -82,7 +87,7 @@ impl Tab {
     /// The details of the row of that key, line by line.
     pub(super) fn details(self, known: &Known, key: &str) -> Vec<String> {
         match self {
-            Self::Results => results::details(known, key),
+            Self::Results | Self::Cells => results::details(known, key),
             Self::Jobs | Self::Failures => jobs::details(known, key),
             Self::Workers => workers::details(known, key),
             Self::Messages => messages::details(known, key),
