@@ -4,11 +4,9 @@ use crate::harness::{Browser, Lab, Peer, Process, simulated, until};
 use coordinator::telemetry::{Standing, Telemetry, exposition};
 use proto::credential::Credential;
 use proto::measure::FailureKind;
-use proto::status::Status;
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
-use std::sync::Arc;
 use std::time::Duration;
 use tonic::Code;
 
@@ -97,6 +95,23 @@ fn metrics_say_what_has_happened() {
 }
 
 #[test]
+fn metrics_tell_how_well_a_sweep_is_known() {
+    let lab = Lab::new();
+    lab.write(&simulated(4, 1));
+    let mut coordinator = lab.serve(&["--page", "127.0.0.1:0", "--insecure-listen"]);
+    let page = stranger(&mut coordinator.process);
+    lab.submit(&coordinator.url, &["--simulated"]);
+    let half_width = || value(&page.get("/metrics").body, "splitsweep_sweep_interval_halfwidth{sweep=\"simulated\"}");
+    assert_eq!(half_width(), 0.0, "without results there is no interval");
+    let _worker = lab.worker(&coordinator.url, "w", &["--simulate", "1ms"]);
+    coordinator.ended(&lab);
+    let row = lab.rows("candidates").remove(0);
+    let [low, high]: [f64; 2] = ["pool_low", "pool_high"].map(|end| row[end].parse().unwrap());
+    // an interval is made for whoever asks next
+    until("the interval of the table", || ((half_width() - (high - low) / 2.0).abs() < 1e-12).then_some(()));
+}
+
+#[test]
 fn a_coordinator_is_ready_while_its_store_keeps_what_it_is_given() {
     let lab = Lab::new();
     let mut coordinator = lab.serve(&["--page", "127.0.0.1:0", "--insecure-listen"]);
@@ -116,11 +131,10 @@ fn a_coordinator_is_ready_while_its_store_keeps_what_it_is_given() {
 
 #[test]
 fn rules_and_dashboard_ask_for_metrics_that_there_are() {
-    let standing = Standing { status: Arc::new(Status::default()), keeps: true, now_ms: 0 };
     let telemetry = Telemetry::default();
     // what has labels is exported once it was counted
     telemetry.called("sweep.v1.Fleet/Complete", "OK", Duration::ZERO);
-    let text = exposition(&telemetry, standing);
+    let text = exposition(&telemetry, Standing::default());
     let types = text.lines().filter_map(|line| line.strip_prefix("# TYPE ")?.split_once(' '));
     let exported: BTreeSet<String> = types
         .flat_map(|(name, kind)| {

@@ -91,7 +91,7 @@ fn a_fact_that_does_not_fit_those_before_it_is_named() {
 }
 
 fn metrics(telemetry: &Telemetry) -> String {
-    exposition(telemetry, Standing { status: Arc::default(), keeps: true, now_ms: 0 })
+    exposition(telemetry, Standing::default())
 }
 
 #[test]

@@ -1,12 +1,14 @@
 //! What views are made of: the status as the driver publishes it, and studies of sweeps, made by the analyst on a thread of its own and
 //! kept until there is a newer version.
 
+use super::precision::{self, Precision};
 use crate::analyst::{Analyst, Study, TableError};
 use crate::results::timeline::Span;
 use crate::results::{JobError, ResultsError};
 use crate::telemetry::Telemetry;
 use axum::http::StatusCode;
 use proto::status::Status;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::{Mutex, OwnedSemaphorePermit, Semaphore, watch};
@@ -54,6 +56,7 @@ pub(super) struct Desk {
     attempts: watch::Sender<Option<Attempts>>,
     /// Whoever has it reads attempts.
     reading: Arc<Mutex<()>>,
+    precision: Arc<Precision>,
 }
 
 /// The attempts that were read last, and of which version they are.
@@ -124,6 +127,7 @@ impl Desk {
             studies: Mutex::new(Vec::new()),
             attempts: watch::Sender::new(None),
             reading: Arc::default(),
+            precision: Arc::default(),
         }
     }
 
@@ -203,6 +207,25 @@ impl Desk {
         // it goes on without this view
         let _ = timeout(PATIENCE, reading).await;
         self.attempts.borrow().as_ref().map(|kept| Arc::clone(&kept.spans)).unwrap_or_default()
+    }
+
+    /// How well the newest sweeps are known, as their last studies say: the half-widths of intervals, see [`Precision`]. New studies are
+    /// made for whoever asks next, as seldom as for viewers.
+    pub(super) fn half_widths(self: &Arc<Self>) -> BTreeMap<String, f64> {
+        let newest: Vec<_> = self.status().sweeps.iter().rev().take(MAX_KEPT).map(|of| of.sweep.clone()).collect();
+        let known = self.precision.of(&newest);
+        if let Ok(turn) = Arc::clone(&self.precision.turn).try_lock_owned() {
+            let desk = Arc::clone(self);
+            tokio::spawn(async move {
+                let _turn = turn;
+                for sweep in newest {
+                    // one that cannot be read, or was deleted, is not known
+                    let study = desk.study(&sweep).await.ok();
+                    desk.precision.note(sweep, study.and_then(|(_, study)| precision::half_width(&study)));
+                }
+            });
+        }
+        known
     }
 
     /// What the analyst answers, on a thread that may wait for it.

@@ -16,6 +16,7 @@ mod desk;
 mod events;
 mod frame;
 mod monitor;
+mod precision;
 mod views;
 
 pub use access::{Keys, Readers};

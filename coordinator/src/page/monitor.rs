@@ -25,7 +25,8 @@ pub(super) async fn metrics(State(desk): State<Arc<Desk>>) -> Response {
     let Some(Live { telemetry, keeps }) = &desk.source().live else {
         return (StatusCode::NOT_FOUND, NOT_LIVE).into_response();
     };
-    let standing = Standing { status: desk.status(), keeps: *keeps.borrow(), now_ms: now_ms() };
+    let half_widths = desk.half_widths();
+    let standing = Standing { status: desk.status(), keeps: *keeps.borrow(), half_widths, now_ms: now_ms() };
     ([(CONTENT_TYPE, OPENMETRICS)], exposition(telemetry, standing)).into_response()
 }
 

@@ -11,6 +11,7 @@ use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::Registry;
 use proto::status::{DeviceReading, Status, SweepState, SweepStatus, WorkerStatus};
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
@@ -22,12 +23,14 @@ const RECENT_MS: u64 = 600_000;
 const MIB: f64 = (1 << 20) as f64;
 
 /// What the status says, for whoever reads metrics.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Standing {
     /// Where everything stands, as the driver has published it.
     pub status: Arc<Status>,
     /// Whether the store keeps what it is given.
     pub keeps: bool,
+    /// How well sweeps are known: the widest half of an interval among their first candidates.
+    pub half_widths: BTreeMap<String, f64>,
     /// The time: milliseconds since 1970, UTC.
     pub now_ms: u64,
 }
@@ -108,7 +111,11 @@ impl Standing {
             Some(([("sweep", sweep.sweep.as_str())], ConstGauge::new(left.as_secs())))
         });
         let help = "Time that a running sweep still takes, at the pace of the last minute";
-        family(encoder, "sweep_remaining_seconds", help, remaining)
+        family(encoder, "sweep_remaining_seconds", help, remaining)?;
+        let half_widths = self.half_widths.iter();
+        let half_widths = half_widths.map(|(sweep, width)| ([("sweep", sweep.as_str())], ConstGauge::new(*width)));
+        let help = "Half of the widest 95 % interval of a mean, for this pool, among a sweep's first five candidates";
+        family(encoder, "sweep_interval_halfwidth", help, half_widths)
     }
 
     fn encode_workers(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {

@@ -53,7 +53,15 @@ fn worker(name: &str, seen_ms: u64) -> WorkerStatus {
 }
 
 fn text(telemetry: &Telemetry, status: Status) -> String {
-    exposition(telemetry, Standing { status: Arc::new(status), keeps: true, now_ms: NOW_MS })
+    exposition(
+        telemetry,
+        Standing {
+            status: Arc::new(status),
+            keeps: true,
+            now_ms: NOW_MS,
+            half_widths: [("a".to_owned(), 0.025)].into(),
+        },
+    )
 }
 
 #[test]
@@ -70,6 +78,7 @@ fn devices_tell_what_they_know() {
         format!("splitsweep_device_energy_joules_total{labels} 1000000.0"),
     ];
     assert_eq!(of_device, expected);
+    assert!(text.contains("splitsweep_sweep_interval_halfwidth{sweep=\"a\"} 0.025\n"), "{text}");
 }
 
 fn series(text: &str) -> Vec<&str> {
