@@ -1,11 +1,12 @@
 //! The README of a bundle: what is in it, and what to do with it, in plain words.
 
 use super::{About, Data, Publication, day};
-use crate::publish::{ABOUT, PAGE, RESOLVED_FILE, SWEEP_FILE};
+use crate::publish::{ABOUT, FOLDER, PAGE, RESOLVED_FILE, SWEEP_FILE};
 use crate::text::plural;
 
 pub(super) fn write(about: &About, publication: &Publication) -> String {
-    let About { sweep, submitted, trainer, data, candidates, replicates, versions, answer } = about;
+    let About { sweep, submitted, trainer, data, candidates, replicates, versions, repeat, answer } = about;
+    let with_data = if repeat.contains(FOLDER) { ", with your copy of the data set in FOLDER" } else { "" };
     let made_up = if trainer == "simulated" {
         "\n**The numbers are made up**: the sweep was simulated, and no network was trained.\n"
     } else {
@@ -27,7 +28,7 @@ pub(super) fn write(about: &About, publication: &Publication) -> String {
 |---|---|
 | `{PAGE}` | the report: open it in a browser, it needs no network |
 | `tables/` | every table, as CSV, as JSON and, if it is short, in LaTeX; `tables/jobs.csv` has every score and seed |
-| `figures/` | the figures of the report (SVG) |
+| `figures/` | the figures of the report (SVG and PDF) |
 | `{SWEEP_FILE}` | what was asked for: the sweep file |
 | `{RESOLVED_FILE}` | the same with every default filled in |
 | `{ABOUT}` | for programs: data, versions, devices, numbers of jobs, and what was found |
@@ -37,10 +38,10 @@ pub(super) fn write(about: &About, publication: &Publication) -> String {
 ## How to repeat it
 
 ```text
-coordinator --sweep {SWEEP_FILE} --local-workers 1
+{repeat}
 ```
 
-trains every job again; the report has more commands. The same job gives the same numbers on the same kind of device.
+runs every job again{with_data}; the report has more commands. The same job gives the same numbers on the same kind of device.
 {license}",
         plural(*candidates, "candidate"),
         plural(*replicates, "replicate"),
