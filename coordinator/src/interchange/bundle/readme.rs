@@ -56,3 +56,27 @@ fn described(Data { name, content, cases }: &Data) -> String {
     let content = content.as_ref().map(|content| format!(" (content {content})")).unwrap_or_default();
     format!("`{name}`{cases}{content}")
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
+
+    use super::*;
+
+    #[test]
+    fn the_command_says_where_the_reader_has_the_data_set() {
+        let said = |repeat: &str| {
+            let about = serde_json::json!({
+                "sweep": "s", "submitted": "2026-05-31T10:00:00Z", "trainer": "candle", "candidates": 2, "replicates": 3,
+                "data": {"name": "ph2", "content": null, "cases": 200}, "versions": {"splitsweep": "1"},
+                "repeat": repeat, "answer": [],
+            });
+            write(&serde_json::from_value(about).unwrap(), &Publication::default())
+        };
+        let repeat = "coordinator --sweep ./sweep.yaml --store again.db --local-workers 1";
+        let (without, with) = (said(repeat), said(&format!("{repeat} --data ph2{FOLDER}")));
+        assert!(without.contains(&format!("\n{repeat}\n")) && !without.contains("FOLDER"), "{without}");
+        let end = "--data ph2=FOLDER\n```\n\nruns every job again, with your copy of the data set in FOLDER; ";
+        assert!(with.contains(end), "{with}");
+    }
+}
