@@ -26,6 +26,8 @@ pub const PARTS: [&str; 2] = ["figures", "tables"];
 pub const RESOLVED_FILE: &str = "resolved.yaml";
 /// Facts about the sweep, as JSON, in a bundle.
 pub const ABOUT: &str = "about.json";
+/// What a command says where only its user knows the folder of the data set.
+pub const FOLDER: &str = "=FOLDER";
 /// More files no report has.
 pub const MAX_FILES: usize = 100;
 /// The tables that a report may have.
@@ -155,6 +157,8 @@ fn about(
         "replicates": head.replicates.len(),
         "devices": devices,
         "versions": {"splitsweep": provenance.version, "protocol": proto::PROTOCOL},
+        // the first of the commands runs the sweep again
+        "repeat": provenance.commands.first().map(|(_, command)| command),
         "answer": sentences,
     }))
 }
@@ -183,7 +187,7 @@ fn commands(asked: &Asked, head: &SweepHead, dataset: &Dataset, first: Option<Jo
     // where the data lies is known to each worker alone
     let data = match (dataset.format, &dataset.root) {
         (DataFormat::Synthetic, _) | (_, Some(_)) => String::new(),
-        _ => format!(" --data {}=FOLDER", quoted(Path::new(&dataset.name))),
+        _ => format!(" --data {}{FOLDER}", quoted(Path::new(&dataset.name))),
     };
     let run = if head.trainer == Trainer::Simulated { " --simulate 50ms" } else { &data };
     let entry = |what: &str, command: String| (what.to_owned(), command);

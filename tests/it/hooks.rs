@@ -1,47 +1,24 @@
 //! What a coordinator tells when a sweep ends or a job fails: commands, and a webhook.
 
-use crate::harness::{Lab, Signal, children, kill, lives, simulated, until};
+use crate::harness::{Lab, Request, Signal, children, kill, lives, simulated, until};
 use ring::hmac;
 use serde_json::Value;
 use std::fs;
-use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpListener;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-/// A call of a webhook.
-#[derive(Debug, Clone, PartialEq)]
-struct Call {
-    line: String,
-    signature: String,
-    body: String,
-}
-
 /// A webhook that answers with these codes, one after the other, and keeps what it was told.
-fn webhook(answers: &'static [&'static str]) -> (String, Arc<Mutex<Vec<Call>>>) {
+fn webhook(answers: &'static [&'static str]) -> (String, Arc<Mutex<Vec<Request>>>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}/hook?secret=1", listener.local_addr().unwrap());
     let calls = Arc::new(Mutex::new(Vec::new()));
     let kept = Arc::clone(&calls);
     std::thread::spawn(move || {
         for (answer, stream) in answers.iter().zip(listener.incoming()) {
-            let mut reader = BufReader::new(stream.unwrap());
-            let mut call = Call { line: String::new(), signature: String::new(), body: String::new() };
-            reader.read_line(&mut call.line).unwrap();
-            let mut length = 0;
-            loop {
-                let mut header = String::new();
-                reader.read_line(&mut header).unwrap();
-                let Some((name, value)) = header.trim().split_once(": ") else { break };
-                match name.to_lowercase().as_str() {
-                    "content-length" => length = value.parse().unwrap(),
-                    "x-splitsweep-signature" => value.clone_into(&mut call.signature),
-                    _ => {}
-                }
-            }
-            reader.by_ref().take(length).read_to_string(&mut call.body).unwrap();
-            kept.lock().unwrap().push(call);
-            write!(reader.get_mut(), "HTTP/1.1 {answer}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n").unwrap();
+            let stream = stream.unwrap();
+            kept.lock().unwrap().extend(Request::read(&stream));
+            Request::answer(&stream, answer, "");
         }
     });
     (url, calls)
@@ -84,7 +61,7 @@ fn the_end_of_a_sweep_is_told_once() {
     for name in body.as_object().unwrap().keys() {
         assert!(documented.contains(&format!("`{name}`")), "{name}");
     }
-    let hex = calls[0].signature.strip_prefix("sha256=").unwrap();
+    let hex = calls[0].header("x-splitsweep-signature").unwrap().strip_prefix("sha256=").unwrap();
     let tag: Vec<u8> = (0..64).step_by(2).map(|at| u8::from_str_radix(&hex[at..at + 2], 16).unwrap()).collect();
     let key = hmac::Key::new(hmac::HMAC_SHA256, b"correct horse");
     hmac::verify(&key, calls[0].body.as_bytes(), &tag).unwrap();
@@ -120,7 +97,10 @@ fn a_job_that_fails_finally_is_told_with_its_id() {
     assert_eq!(names, ["job_failed", "sweep_ended"]);
     let failed = events.iter().find(|event| event["event"] == "job_failed").unwrap();
     assert_eq!(failed["jobs"], serde_json::json!([job]));
-    assert!(calls.lock().unwrap().iter().all(|call| call.signature.is_empty()), "there is no key");
+    assert!(
+        calls.lock().unwrap().iter().all(|call| call.header("x-splitsweep-signature").is_none()),
+        "there is no key"
+    );
     coordinator.process.signal(Signal::INT);
     coordinator.process.wait().expect(0);
 }

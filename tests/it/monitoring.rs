@@ -1,6 +1,6 @@
 //! What monitoring reads of a coordinator: who may, what it is told, and that the files of `deploy/observability` ask for nothing else.
 
-use crate::harness::{Browser, Lab, Peer, Process, simulated, until};
+use crate::harness::{Browser, Lab, Peer, Process, link, simulated, until};
 use coordinator::telemetry::{Standing, Telemetry, exposition};
 use proto::credential::Credential;
 use proto::measure::FailureKind;
@@ -12,9 +12,7 @@ use tonic::Code;
 
 /// Somebody at the page's port whom nobody has let in.
 fn stranger(process: &mut Process) -> Browser {
-    let link = process.says("live page: ");
-    let address = link.strip_prefix("live page: http://").and_then(|rest| rest.split('/').next());
-    Browser { address: address.unwrap().to_owned(), cookie: String::new() }
+    Browser::stranger(&link(process))
 }
 
 /// The value of a series; 0 if there is none.
@@ -27,9 +25,8 @@ fn value(metrics: &str, series: &str) -> f64 {
 fn metrics_are_for_readers_and_probes_for_everybody() {
     let lab = Lab::with_certs();
     let mut coordinator = lab.serve_with_certs(&["--page", "127.0.0.1:0"]);
-    let link = coordinator.process.says("live page: ");
-    let browser = Browser::let_in(link.strip_prefix("live page: ").unwrap());
-    let stranger = Browser { cookie: String::new(), address: browser.address.clone() };
+    let link = link(&mut coordinator.process);
+    let (browser, stranger) = (Browser::let_in(&link), Browser::stranger(&link));
     for (role, expected) in [("reader", 200), ("submitter", 200), ("worker", 401)] {
         let line = fs::read_to_string(lab.path(&format!("certs/{role}.token"))).unwrap();
         let secret = Credential::parse(line.trim()).secret;
@@ -165,8 +162,7 @@ fn a_page_of_a_store_has_no_metrics_for_no_coordinator_runs() {
     lab.write(&simulated(1, 1));
     lab.sweep(&["--local-workers", "1", "--simulate", "1ms"]).process.wait().expect(0);
     let mut process = Process::start(&mut lab.command("coordinator", ["page", "sweeps.db", "--page", "127.0.0.1:0"]));
-    let link = process.says("live page: ");
-    let browser = Browser::let_in(link.strip_prefix("live page: ").unwrap());
+    let browser = Browser::let_in(&link(&mut process));
     let answers = ["/metrics", "/readyz", "/healthz"].map(|path| (browser.get(path).status, browser.get(path).body));
     let none = || "no coordinator runs here\n".to_owned();
     assert_eq!(answers, [(404, none()), (503, none()), (200, "ok\n".to_owned())]);

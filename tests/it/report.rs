@@ -1,6 +1,6 @@
 //! The report as its readers get it: a page that works without a network, opened in a real browser.
 
-use crate::harness::{BROWSERS, Lab, contents, grid, skipped};
+use crate::harness::{BROWSERS, Lab, contents, skipped};
 use std::fs;
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -10,9 +10,7 @@ const FIGURES: [&str; 5] = ["scores", "differences", "ranks", "variance", "curve
 
 /// A simulated sweep of 2 networks x 3 losses on 3 splits, ended, and its report.
 fn reported() -> Lab {
-    let lab = Lab::new();
-    lab.write(&grid("reported", 3));
-    lab.sweep(&["--local-workers", "1", "--slots", "4", "--simulate", "1ms"]).process.wait().expect(0);
+    let lab = Lab::ended("reported", 3);
     let ended = lab.run(["report", "--out", "report"]).expect(0);
     assert!(ended.stdout.ends_with("report/report.html\n"), "the standard output names the page: {}", ended.stdout);
     lab

@@ -215,17 +215,32 @@ fn nothing_unwraps_outside_of_tests() {
 
 #[test]
 fn files_that_the_documents_name_are_there() {
-    for document in ["README.md", "ARCHITECTURE.md", "configs/README.md", "deploy/README.md"] {
-        let text = fs::read_to_string(root().join(document)).unwrap();
-        let folders = ["configs/", "coordinator/", "worker/", "proto/", "python/", "tests/", "deploy/"];
-        let words = text
-            .split(|c: char| c.is_whitespace() || "`()[],;*".contains(c))
-            .map(|word| word.trim_end_matches(['.', ':']));
-        let named: Vec<_> = words.filter(|word| folders.iter().any(|folder| word.starts_with(folder))).collect();
+    let folders = ["configs/", "coordinator/", "worker/", "proto/", "python/", "tests/", "deploy/", "docs/"];
+    let whole = ["README.md", "ARCHITECTURE.md", "CHANGELOG.md", "configs/README.md", "deploy/README.md"];
+    let docs = fs::read_dir(root().join("docs")).unwrap().map(|entry| entry.unwrap().path());
+    let of_scripts = ["python/README.md", "tests/reference/README.md"];
+    let documents = whole.into_iter().chain(of_scripts).map(|document| root().join(document)).chain(docs);
+    for document in documents.filter(|document| document.extension().is_some_and(|ending| ending == "md")) {
+        let text = fs::read_to_string(&document).unwrap();
+        // a path from a folder below, and a place in a document
+        let path = |word: &str| {
+            let word = word.trim_end_matches(['.', ':']).trim_start_matches("../");
+            word.split('#').next().unwrap_or_default().to_owned()
+        };
+        let words = || text.split(|c: char| c.is_whitespace() || "`()[],;*".contains(c)).map(path);
+        let named: Vec<_> = words().filter(|word| folders.iter().any(|folder| word.starts_with(folder))).collect();
         for name in &named {
-            assert!(root().join(name).exists(), "{document} names {name}");
+            assert!(root().join(name).exists(), "{} names {name}", document.display());
         }
-        assert!(!named.is_empty() || document.contains('/'), "{document} names no file");
+        let in_root = document.parent() == Some(&root());
+        assert!(!named.is_empty() || !in_root, "{} names no file", document.display());
+        // by their names alone, those beside it
+        let is_script = |word: &String| !word.contains('/') && (word.ends_with(".py") || word.ends_with(".sh"));
+        if of_scripts.iter().any(|of_scripts| document.ends_with(of_scripts)) {
+            for script in words().filter(is_script) {
+                assert!(document.with_file_name(&script).exists(), "{} names {script}", document.display());
+            }
+        }
     }
 }
 

@@ -6,8 +6,8 @@ use ureq::Agent;
 use ureq::config::Config;
 use ureq::tls::{RootCerts, TlsConfig};
 
-/// What calls: it trusts the certificates that the system does, follows no redirects, and takes every status for an answer. A server that is
-/// silent for so long does not answer.
+/// What calls: it trusts the certificates that the system does, follows no redirects, and takes every status for an answer. A call that
+/// takes longer has failed.
 pub(super) fn agent(patience: Duration) -> Agent {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let tls = TlsConfig::builder()

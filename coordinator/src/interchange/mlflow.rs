@@ -1,7 +1,6 @@
 //! Runs -> what is logged to MLflow: a parent run per candidate, a child run per job.
 //!
-//! The same runs give the same content, times included: a metric's time is that since the training began. So whoever
-//! logs can tell by the
+//! The same runs give the same content, times included: a metric's time is that since the training began. So whoever logs can tell by the
 //! hash of a run's content whether a server has it already.
 
 use super::runs::{NotUnderstood, Run, Runs, text};
@@ -70,9 +69,9 @@ pub struct Metric {
     pub key: String,
     /// The number.
     pub value: f64,
-    /// Milliseconds since the training began.
+    /// Milliseconds since the training began; 0 in a parent's, which are [dated](Logged::dated) when they are logged.
     pub timestamp: u64,
-    /// The epoch, or the number of results that a mean is of.
+    /// The epoch; 0 in a parent's.
     pub step: u64,
 }
 
@@ -83,6 +82,14 @@ impl Logged {
         // plain data: writing it cannot fail
         let bytes = serde_json::to_vec(self).unwrap_or_default();
         blake3::hash(&bytes).to_hex()[..32].to_owned()
+    }
+
+    /// The same with metrics of that time, milliseconds since 1970: of the numbers of a step MLflow shows the latest, of one time the greatest.
+    #[must_use]
+    pub fn dated(&self, timestamp: u64) -> Self {
+        let mut dated = self.clone();
+        dated.metrics.iter_mut().for_each(|metric| metric.timestamp = timestamp);
+        dated
     }
 }
 
@@ -102,7 +109,7 @@ pub fn families(runs: &Runs, candidates: &[u8]) -> Result<Vec<Family>, NotUnders
 fn parent(runs: &Runs, jobs: &[Run], means: Vec<(String, f64)>) -> Logged {
     let count = |state: &str| jobs.iter().filter(|run| run.state == state).count();
     let ended = count("succeeded");
-    let metric = |(key, value)| Metric { key, value, timestamp: 0, step: ended as u64 };
+    let metric = |(key, value)| Metric { key, value, timestamp: 0, step: 0 };
     let name = jobs.first().map(|run| run.candidate.clone()).unwrap_or_default();
     let status = match (ended == jobs.len(), count("queued") + count("running")) {
         (true, _) => "FINISHED",

@@ -22,6 +22,8 @@ pub struct Runs {
     pub sweep: String,
     /// Names of the axes.
     pub axes: Vec<String>,
+    /// The names of the scores that some job has, in the order of the columns.
+    pub scores: Vec<String>,
     /// A run per job, in the order of the plan.
     pub runs: Vec<Run>,
 }
@@ -162,10 +164,17 @@ impl Runs {
         let Json { sweep, rows } = serde_json::from_slice(jobs)?;
         let mut epochs = epochs(serde_json::from_slice(measurements)?)?;
         let (mut axes, mut runs) = (Vec::new(), Vec::with_capacity(rows.len()));
+        // by name, and whether some job has it; every row has every column
+        let mut scores: Vec<(String, bool)> = Vec::new();
         for mut row in rows {
             let job = row.text("job")?;
             let settings = row.before(SEEDS[0]);
             axes = settings.iter().map(|(axis, _)| axis.clone()).collect();
+            let entries = row.split(|name| SUBSETS.iter().any(|subset| name.starts_with(subset)));
+            if scores.is_empty() {
+                scores = entries.iter().map(|(name, _)| (name.clone(), false)).collect();
+            }
+            scores.iter_mut().zip(&entries).for_each(|((_, is_had), (_, value))| *is_had |= value.is_number());
             let seeds = SEEDS.iter().map(|name| Ok(((*name).to_owned(), row.integer(name)?)));
             runs.push(Run {
                 candidate: String::new(),
@@ -173,7 +182,7 @@ impl Runs {
                 settings: settings.into_iter().map(|(_, value)| value).collect(),
                 seeds: seeds.collect::<Result<_, NotUnderstood>>()?,
                 state: row.text("state")?,
-                scores: numbers(row.split(|name| SUBSETS.iter().any(|subset| name.starts_with(subset)))),
+                scores: numbers(entries),
                 best_epoch: row.take("best_epoch")?.as_u64(),
                 train_seconds: row.take("train_seconds")?.as_f64(),
                 facts: row.0,
@@ -183,7 +192,8 @@ impl Runs {
         }
         name_candidates(&sweep, &axes, &mut runs);
         name_replicates(&mut runs);
-        Ok(Self { sweep, axes, runs })
+        let scores = scores.into_iter().filter(|(_, is_had)| *is_had).map(|(name, _)| name).collect();
+        Ok(Self { sweep, axes, scores, runs })
     }
 
     /// The numbers of each candidate, of the table `candidates` in JSON; its rows stand in the same order, then those
@@ -307,6 +317,7 @@ mod tests {
         assert_eq!(ious, [(1, 0.3), (2, 0.4)]);
         assert_eq!(first.epochs[0].numbers.len(), 1, "a loss that is not finite is no number");
         assert_eq!(runs.axes, ["loss", "learning_rate"]);
+        assert_eq!(runs.scores, ["val_iou", "test_iou"]);
         assert_eq!((first.candidate.as_str(), runs.by_candidate().count()), ("learning_rate=0.01", 2));
         let names: Vec<_> = runs.runs[..2].iter().map(|run| run.replicate.as_str()).collect();
         assert_eq!(names, ["split-03-init-01-order-01", "split-03-init-02-order-02"], "one split, two trainings");

@@ -58,7 +58,7 @@ fn family<L: EncodeLabelSet, M: EncodeMetric + TypedMetric>(
     help: &str,
     metrics: impl IntoIterator<Item = (L, M)>,
 ) -> fmt::Result {
-    // as a registry ends them
+    // a registry ends its help texts with a full stop
     let mut family = encoder.encode_descriptor(name, &format!("{help}."), None, M::TYPE)?;
     metrics.into_iter().try_for_each(|(labels, metric)| metric.encode(family.encode_family(&labels)?))
 }

@@ -1,10 +1,9 @@
 //! `export mlflow` against a server of its own: what is logged, what a second export does, and what refusals say.
 
 use super::ended;
-use crate::harness::{Ended, Lab};
+use crate::harness::{Ended, Lab, Request};
 use serde_json::{Value, json};
 use std::collections::VecDeque;
-use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 use std::thread;
@@ -20,12 +19,15 @@ struct Server {
     refusals: VecDeque<(u16, &'static str)>,
     /// How many of the next runs are made without an answer that says so.
     swallowed: u32,
+    /// How many of the next runs somebody deletes once they are made.
+    doomed: u32,
     /// The token that calls must bear.
     token: Option<&'static str>,
 }
 
 #[derive(Default)]
 struct Run {
+    name: Value,
     is_deleted: bool,
     tags: Vec<Value>,
     metrics: Vec<Value>,
@@ -49,28 +51,11 @@ fn serve() -> (Arc<Mutex<Server>>, String) {
 }
 
 fn answer(server: &mut Server, stream: TcpStream) {
-    let mut reader = BufReader::new(&stream);
-    let mut lines = Vec::new();
-    loop {
-        let mut line = String::new();
-        if reader.read_line(&mut line).unwrap() <= 2 {
-            break;
-        }
-        lines.push(line.trim().to_owned());
-    }
-    let Some(request) = lines.first() else { return };
-    let header = |name: &str| {
-        let of = |line: &String| {
-            line.split_once(": ").filter(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value.to_owned())
-        };
-        lines.iter().find_map(of)
-    };
-    let mut body = vec![0; header("content-length").map_or(0, |length| length.parse().unwrap())];
-    reader.read_exact(&mut body).unwrap();
-    let body = if body.is_empty() { Value::Null } else { serde_json::from_slice(&body).unwrap() };
-    let call = request.split(['/', '?', ' ']).collect::<Vec<_>>();
+    let Some(request) = Request::read(&stream) else { return };
+    let body = if request.body.is_empty() { Value::Null } else { serde_json::from_str(&request.body).unwrap() };
+    let call = request.line.split(['/', '?', ' ']).collect::<Vec<_>>();
     let call = call.windows(3).find(|words| words[0] == "mlflow").map(|words| format!("{}/{}", words[1], words[2]));
-    let bears = server.token.is_none_or(|token| header("authorization") == Some(format!("Bearer {token}")));
+    let bears = server.token.is_none_or(|token| request.header("authorization") == Some(&*format!("Bearer {token}")));
     let (status, text) = match (server.refusals.pop_front(), call) {
         (Some((status, text)), _) => (status, text.to_owned()),
         (None, _) if !bears => (401, "who are you?".to_owned()),
@@ -81,9 +66,7 @@ fn answer(server: &mut Server, stream: TcpStream) {
         }
         (None, None) => (404, "<html>not found</html>".to_owned()),
     };
-    let mut stream = &stream;
-    let length = text.len();
-    write!(stream, "HTTP/1.1 {status} X\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{text}").unwrap();
+    Request::answer(&stream, &format!("{status} X"), &text);
 }
 
 impl Server {
@@ -110,12 +93,22 @@ impl Server {
                 (200, json!({"runs": page, "next_page_token": next}))
             }
             "runs/create" => {
-                self.runs.push(Run { tags: list("tags"), ..Run::default() });
+                let is_deleted = self.doomed > 0;
+                self.doomed = self.doomed.saturating_sub(1);
+                self.runs.push(Run {
+                    name: body["run_name"].clone(),
+                    tags: list("tags"),
+                    is_deleted,
+                    ..Run::default()
+                });
                 if self.swallowed > 0 {
                     self.swallowed -= 1;
                     return (502, Value::Null);
                 }
                 (200, json!({"run": {"info": {"run_id": (self.runs.len() - 1).to_string()}}}))
+            }
+            "runs/log-batch" | "runs/update" if self.runs[place()].is_deleted => {
+                (404, json!({"error_code": "RESOURCE_DOES_NOT_EXIST"}))
             }
             "runs/log-batch" => {
                 let [metrics, params, tags] = ["metrics", "params", "tags"].map(list);
@@ -127,7 +120,11 @@ impl Server {
                 (200, json!({}))
             }
             "runs/update" => {
-                self.runs[place()].status = body["status"].clone();
+                let run = &mut self.runs[place()];
+                run.status = body["status"].clone();
+                if let Some(name) = body.get("run_name") {
+                    run.name = name.clone();
+                }
                 (200, json!({}))
             }
             "runs/delete" => {
@@ -146,6 +143,15 @@ impl Server {
 impl Run {
     fn tag(&self, name: &str) -> Option<&str> {
         self.tags.iter().rev().find(|tag| tag["key"] == name)?["value"].as_str()
+    }
+
+    /// What MLflow shows of a metric: of all that were logged the one of the last step, of several the latest, of several the greatest.
+    fn shown(&self, name: &str) -> Option<f64> {
+        let logged = self.metrics.iter().filter(|metric| metric["key"] == name);
+        let number = |metric: &Value, of: &str| metric[of].as_f64().unwrap();
+        let order = |metric: &Value| ["step", "timestamp", "value"].map(|of| number(metric, of));
+        let last = logged.max_by(|a, b| order(a).partial_cmp(&order(b)).unwrap())?;
+        Some(number(last, "value"))
     }
 }
 
@@ -193,6 +199,53 @@ fn a_second_export_doubles_nothing_and_an_interrupted_one_is_completed() {
     let third = export(&lab, &url).expect(0).stderr;
     assert!(third.contains("1 run logged, 23 there already"), "{third}");
     assert_eq!(numbers(&server.lock().unwrap()), before, "the half of a run is gone");
+}
+
+/// The candidates of the table, each with the run that the server has of it and shows.
+fn check_candidates(lab: &Lab, server: &Server) -> usize {
+    let table: Value = serde_json::from_str(&lab.table("candidates", "json")).unwrap();
+    let rows = table["rows"].as_array().unwrap().iter().filter(|row| row["row"] == "candidate");
+    let mut seen = 0;
+    for row in rows {
+        let [architecture, loss] = ["architecture", "loss"].map(|axis| row[axis].as_str().unwrap());
+        let key = format!("architecture={architecture}, loss={loss}, learning_rate=0.001");
+        let found = server.living().into_iter().find(|run| run.tag("splitsweep.candidate") == Some(&*key)).unwrap();
+        let columns = row.as_object().unwrap().iter().filter(|(_, value)| value.is_number());
+        for (column, value) in columns.filter(|(column, _)| *column != "learning_rate") {
+            assert_eq!(found.shown(column), value.as_f64(), "{column} of {key}");
+        }
+        let name = found.name.as_str().unwrap();
+        assert!(name.ends_with(loss), "{name}");
+        seen += 1;
+    }
+    seen
+}
+
+#[test]
+fn a_candidate_has_the_numbers_and_the_name_of_the_last_export() {
+    let lab = ended();
+    let (server, url) = serve();
+    export(&lab, &url).expect(0);
+    assert_eq!(check_candidates(&lab, &server.lock().unwrap()), 6);
+    // beside fewer others a candidate's mean rank is smaller, from the same results
+    let text = std::fs::read_to_string(lab.path("sweep.yaml")).unwrap();
+    lab.write(&text.replace("[unet, unet2]", "[unet2]"));
+    lab.run(["submit", "sweep.yaml", "--simulated", "--yes"]).expect(0);
+    export(&lab, &url).expect(0);
+    let server = server.lock().unwrap();
+    assert_eq!(check_candidates(&lab, &server), 3);
+    let names: Vec<_> = server.living().iter().filter_map(|run| run.name.as_str()).map(str::to_owned).collect();
+    assert!(names.contains(&"bce".to_owned()) && !names.contains(&"unet2 bce".to_owned()), "{names:?}");
+}
+
+#[test]
+fn a_run_that_somebody_deletes_meanwhile_is_not_taken_for_logged() {
+    let lab = ended();
+    let (server, url) = serve();
+    server.lock().unwrap().doomed = 1;
+    let refused = export(&lab, &url).expect(6).stderr;
+    assert!(refused.contains("the run 0 was deleted meanwhile; export again"), "{refused}");
+    assert!(export(&lab, &url).expect(0).stderr.contains("24 runs logged"));
 }
 
 #[test]

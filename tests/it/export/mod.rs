@@ -1,10 +1,9 @@
-//! The results of a sweep as other programs take them. What those programs say themselves:
-//! `tests/reference/interchange.py`.
+//! The results of a sweep as other programs take them. What those programs say themselves: `tests/reference/export_*.py`.
 
 mod mlflow;
 mod python;
 
-use crate::harness::{Lab, contents, grid};
+use crate::harness::{Lab, Process, contents};
 use serde_json::Value;
 use std::collections::BTreeSet;
 use std::fs;
@@ -13,10 +12,7 @@ use std::process::Command;
 
 /// A simulated sweep of 6 candidates on 3 splits, ended.
 fn ended() -> Lab {
-    let lab = Lab::new();
-    lab.write(&grid("exported", 3));
-    lab.sweep(&["--local-workers", "1", "--slots", "4", "--simulate", "1ms"]).process.wait().expect(0);
-    lab
+    Lab::ended("exported", 3)
 }
 
 fn json(text: &[u8]) -> Value {
@@ -78,9 +74,19 @@ fn a_bundle_is_whole_and_describes_each_of_its_files() {
         readme.contains("6 candidates on 3 replicates") && readme.contains("**The numbers are made up**"),
         "{readme}"
     );
-    // what the README says to type
-    fs::copy(folder.join("sweep.yaml"), lab.path("sweep.yaml")).unwrap();
-    lab.run(["plan", "sweep.yaml"]).expect(0);
+    assert_eq!(entity("figures/scores.pdf")["encodingFormat"], "application/pdf");
+    // what the README says to type, where there is a store of the usual name
+    fs::copy(lab.store(), folder.join("sweeps.db")).unwrap();
+    let typed = readme.lines().find(|line| line.starts_with("coordinator ")).unwrap();
+    assert_eq!(about["repeat"], typed);
+    let words = typed.split(' ').skip(1).chain(["--listen", "127.0.0.1:0"]);
+    Process::start(lab.command("coordinator", words).current_dir(&folder)).wait().expect(0);
+    let again = lab.run(["tables", "--store", "bundle/again.db", "--rows", "candidates", "--format", "json"]).expect(0);
+    let means = |table: &str| {
+        let rows = json(table.as_bytes())["rows"].as_array().unwrap().clone();
+        rows.iter().map(|row| row["mean"].clone()).collect::<Vec<_>>()
+    };
+    assert_eq!(means(&again.stdout), means(&lab.table("candidates", "json")));
 }
 
 #[test]

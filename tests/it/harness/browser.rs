@@ -1,5 +1,6 @@
 //! Somebody who looks at the live page: a browser without windows, that asks for a page, keeps its cookie and listens to events.
 
+use super::Process;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::time::Duration;
@@ -32,11 +33,26 @@ impl Answer {
     }
 }
 
+/// The address by which a program that has a page lets one browser in.
+pub(crate) fn link(process: &mut Process) -> String {
+    const BEFORE: &str = "live page: ";
+    process.says(BEFORE).split_off(BEFORE.len())
+}
+
+/// Where an address leads: host and port, and the path without its first slash.
+fn parts(link: &str) -> (&str, &str) {
+    link.strip_prefix("http://").and_then(|rest| rest.split_once('/')).expect("an address")
+}
+
 impl Browser {
+    /// A browser at the page of an address that nobody has let in.
+    pub(crate) fn stranger(link: &str) -> Self {
+        Self { address: parts(link).0.to_owned(), cookie: String::new() }
+    }
+
     /// A browser that was let in by an address with a code.
     pub(crate) fn let_in(link: &str) -> Self {
-        let (address, path) = link.strip_prefix("http://").and_then(|rest| rest.split_once('/')).expect("an address");
-        let stranger = Self { address: address.to_owned(), cookie: String::new() };
+        let (stranger, (_, path)) = (Self::stranger(link), parts(link));
         let welcome = stranger.get(&format!("/{path}"));
         assert_eq!((welcome.status, welcome.header("location")), (303, Some("/")), "{welcome:?}");
         let cookie = welcome.header("set-cookie").and_then(|cookie| cookie.split(';').next()).expect("a cookie");

@@ -28,6 +28,14 @@ impl Lab {
         Self { folder: tempfile::tempdir().unwrap(), cache: tempfile::tempdir().unwrap() }
     }
 
+    /// A lab with the [`grid`], simulated and ended.
+    pub(crate) fn ended(name: &str, splits: u32) -> Self {
+        let lab = Self::new();
+        lab.write(&grid(name, splits));
+        lab.sweep(&["--local-workers", "1", "--slots", "4", "--simulate", "1ms"]).process.wait().expect(0);
+        lab
+    }
+
     pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }

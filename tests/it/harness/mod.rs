@@ -8,6 +8,7 @@
 //!  tap       a proxy that keeps what passes
 //!  browser   somebody who looks at the live page
 //!  chromium  the same with a real browser
+//!  request   what a server that the test plays is asked
 //!  peer      a worker that the test plays itself, call by call
 //!  token     the tokens that coordinators make for their own user
 //!  tty       a program on a terminal of its own
@@ -23,17 +24,19 @@ mod lab;
 mod peer;
 mod process;
 mod programs;
+mod request;
 mod tap;
 mod token;
 mod tty;
 
-pub(crate) use browser::{Answer, Browser};
+pub(crate) use browser::{Answer, Browser, link};
 pub(crate) use chromium::{BROWSERS, Chromium};
 pub(crate) use history::{History, Row, check_acknowledged};
 pub(crate) use lab::{Coordinator, Lab, contents, free_port, grid, simulated, tiny};
 pub(crate) use peer::Peer;
 pub(crate) use process::{Ended, Process, children, kill, lives};
 pub(crate) use programs::program;
+pub(crate) use request::Request;
 pub(crate) use rustix::process::Signal;
 pub(crate) use tap::Tap;
 pub(crate) use token::{OwnToken, runtime_folder, token_path};

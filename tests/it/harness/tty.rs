@@ -82,6 +82,11 @@ impl Tty {
         }
     }
 
+    /// Waits until the program, which has ended, has left the terminal as it was: what it wrote last may still be on its way.
+    pub(crate) fn gives_back(&self) {
+        until("the terminal as it was", || self.is_restored().then_some(()));
+    }
+
     /// Whether a full screen is on it.
     pub(crate) fn is_full(&self) -> bool {
         self.seen.lock().unwrap().screen().alternate_screen()

@@ -5,16 +5,10 @@ mod news;
 mod real;
 mod views;
 
-use crate::harness::{Answer, Browser, Coordinator, Lab, Process, grid};
+use crate::harness::{Answer, Browser, Coordinator, Lab, Process, link};
 
 /// The views of a sweep.
 const VIEWS: [&str; 6] = ["", "/cells", "/compare", "/effects", "/curves", "/failures"];
-
-/// The address by which a program lets one browser in.
-fn link(process: &mut Process) -> String {
-    let line = process.says("live page: ");
-    line.strip_prefix("live page: ").unwrap().to_owned()
-}
 
 /// A coordinator that serves a page too, and a browser that it has let in.
 fn served(lab: &Lab) -> (Coordinator, Browser) {
@@ -33,10 +27,7 @@ fn of_store(lab: &Lab) -> (Process, Browser) {
 
 /// A lab with the grid, ended.
 fn ended() -> Lab {
-    let lab = Lab::new();
-    lab.write(&grid("grid", 6));
-    lab.sweep(&["--local-workers", "1", "--slots", "4", "--simulate", "1ms"]).process.wait().expect(0);
-    lab
+    Lab::ended("grid", 6)
 }
 
 /// Every view of the sweep, which is there and is what it says.

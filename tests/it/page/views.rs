@@ -28,7 +28,7 @@ fn the_page_has_the_numbers_of_the_tables() {
     let table: Value = serde_json::from_str(&lab.table("candidates", "json")).unwrap();
     let rows = table["rows"].as_array().unwrap();
     let mut seen = 0;
-    for (index, row) in rows.iter().enumerate().filter(|(_, row)| row["kind"] != "baseline") {
+    for (index, row) in rows.iter().enumerate().filter(|(_, row)| row["row"] == "candidate") {
         let (_, rest) = overview.split_once(&format!("data-candidate=\"{index}\"")).unwrap();
         let line = rest.split("</tr>").next().unwrap();
         let name = format!("{} \u{b7} {}", row["architecture"].as_str().unwrap(), row["loss"].as_str().unwrap());

@@ -49,7 +49,8 @@ pub fn run(args: Args) -> Result<(), BaselinesError> {
     let progress = progress(all.len() * Baseline::ALL.len());
     let shown = [Metric::ThresholdedIou, Metric::Iou, Metric::Dice, Metric::Accuracy];
     let row = |baseline: Baseline| {
-        let counts = progress.wrap_iter(all.iter()).flat_map(|case| baselines.counts(baseline, &[*case]));
+        // not `wrap_iter`, whose end is the bar's
+        let counts = all.iter().inspect(|_| progress.inc(1)).flat_map(|case| baselines.counts(baseline, &[*case]));
         let scores = Scores::of(f64::NAN, &counts.collect::<Vec<_>>());
         let score = |metric: Metric| scores.get(metric).map_or_else(|| "-".to_owned(), |score| format!("{score:.4}"));
         let [a, b, c, d] = shown.map(score);

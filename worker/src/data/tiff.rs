@@ -79,6 +79,8 @@ impl<'a> Tiff<'a> {
     pub(super) fn decode(self, most: usize) -> TiffResult<Content> {
         let mut limits = Limits::default();
         limits.decoding_buffer_size = most;
+        // a whole picture may be one strip
+        limits.intermediate_buffer_size = most;
         let Self { decoder, kind, dimensions: (width, height), orientation } = self;
         let samples = decoder.with_limits(limits).read_image()?;
         let picture = match kind {
@@ -178,5 +180,52 @@ fn numbers(samples: DecodingResult) -> Vec<f64> {
         DecodingResult::F16(samples) => all(samples, f64::from),
         DecodingResult::F32(samples) => all(samples, f64::from),
         DecodingResult::F64(samples) => samples,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
+
+    use super::*;
+
+    /// A file of numbers of 64 bits in one strip without compression, all 0.
+    fn one_strip(width: u32, height: u32) -> Vec<u8> {
+        const SHORT: u16 = 3;
+        const LONG: u16 = 4;
+        const FLOATING: u32 = 3;
+        let entries = |offset: u32| {
+            [
+                (Tag::ImageWidth, LONG, width),
+                (Tag::ImageLength, LONG, height),
+                (Tag::BitsPerSample, SHORT, 64),
+                (Tag::Compression, SHORT, 1),
+                (Tag::PhotometricInterpretation, SHORT, BLACK_IS_ZERO.into()),
+                (Tag::StripOffsets, LONG, offset),
+                (Tag::SamplesPerPixel, SHORT, 1),
+                (Tag::RowsPerStrip, LONG, height),
+                (Tag::StripByteCounts, LONG, 8 * width * height),
+                (Tag::SampleFormat, SHORT, FLOATING),
+            ]
+        };
+        let (count, header) = (entries(0).len() as u32, b"II*\0\x08\0\0\0");
+        let offset = header.len() as u32 + 2 + 12 * count + 4;
+        let mut file = header.to_vec();
+        file.extend((count as u16).to_le_bytes());
+        for (tag, kind, value) in entries(offset) {
+            file.extend([tag.to_u16(), kind].map(u16::to_le_bytes).concat());
+            file.extend([1, value].map(u32::to_le_bytes).concat());
+        }
+        file.resize((offset + 4 + 8 * width * height) as usize, 0);
+        file
+    }
+
+    #[test]
+    fn a_strip_may_be_as_large_as_the_picture() {
+        // 129 MiB
+        let file = one_strip(4100, 4100);
+        let decoded = Tiff::open(&file).unwrap().unwrap().decode(8 * 64_000_000).unwrap();
+        let Content::Numbers(numbers) = decoded else { panic!("they are numbers") };
+        assert_eq!(numbers.values.len(), 4100 * 4100);
     }
 }

@@ -4,6 +4,7 @@
 //! `torch.nn.functional.interpolate` with the mode `nearest-exact`.
 
 use super::Criterion;
+use crate::ops;
 use candle_core::{Result, Tensor};
 use proto::spec::Weighted;
 
@@ -22,7 +23,7 @@ impl Criterion {
         for (level, logits) in (1..).zip(lower) {
             let of_level = self.times(weights[level] / total);
             let (losses, gradient) = of_level.with_gradient(logits, &reduced(targets, 1 << level)?)?;
-            sum = (sum + losses)?;
+            sum = if sum.device().is_cuda() { ops::add(&sum, &losses)? } else { (sum + losses)? };
             gradients.push(gradient);
         }
         Ok((sum, gradients))
@@ -39,6 +40,9 @@ impl Criterion {
 /// `[n, 1, h, w]` -> `[n, 1, h / factor, w / factor]`: of every block the pixel below and to the right of its middle.
 fn reduced(targets: &Tensor, factor: usize) -> Result<Tensor> {
     let (n, _, height, width) = targets.dims4()?;
+    if targets.device().is_cuda() {
+        return ops::reduce_targets(&targets.contiguous()?, factor);
+    }
     let (rows, columns) = (height / factor, width / factor);
     let blocks = targets.reshape((n, rows, factor, columns, factor))?;
     let pixels = blocks.narrow(4, factor / 2, 1)?.narrow(2, factor / 2, 1)?;

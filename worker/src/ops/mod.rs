@@ -38,7 +38,7 @@ pub use cpu::{Algorithm, InstructionSet, MissingInstructionSet, algorithm};
 pub(crate) use cpu::{Real, parallel, storage, vectorize};
 pub(crate) use cuda::{
     adam, add, bus, count, device_count, forget_peak, gather_batch, losses, losses_with_gradient, memory_mib, open,
-    peak_mib, plans, release, sgd, versions,
+    peak_mib, plans, reduce_targets, release, sgd, versions,
 };
 pub use devices::backend;
 pub use forward::Forward;

@@ -74,6 +74,14 @@ pub(crate) fn gather_batch(_: &Tensor, _: &Tensor, _: &Tensor, _: DType) -> Resu
     absent()
 }
 
+pub(crate) fn reduce_targets(_: &Tensor, _: usize) -> Result<Tensor> {
+    absent()
+}
+
+pub(super) fn resample(_: &Tensor, _: &Tensor) -> Result<Tensor> {
+    absent()
+}
+
 pub(crate) fn adam(_: &[[&Tensor; 4]], _: AdamStep) -> Result<()> {
     absent()
 }

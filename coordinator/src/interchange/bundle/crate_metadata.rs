@@ -116,6 +116,7 @@ fn format_of(path: &str) -> &'static str {
         "html" => "text/html",
         "json" => "application/json",
         "md" => "text/markdown",
+        "pdf" => "application/pdf",
         "svg" => "image/svg+xml",
         "tex" => "application/x-tex",
         "yaml" => "application/yaml",

@@ -69,6 +69,8 @@ struct About {
     candidates: u64,
     replicates: u64,
     versions: Versions,
+    /// The command that runs the sweep again.
+    repeat: String,
     answer: Vec<String>,
 }
 

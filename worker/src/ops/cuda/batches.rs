@@ -1,8 +1,8 @@
-//! Batches of a data set that lies on the device.
+//! Batches of a data set that lies on the device, and their targets at lower resolutions.
 
 use super::engine::{Argument, Engine, Grid, number};
 use super::operand::{Variant, address, device, empty, expect};
-use candle_core::{DType, Result, Tensor};
+use candle_core::{DType, Result, Tensor, bail};
 
 use Argument::{Address, Number};
 
@@ -34,4 +34,29 @@ pub(crate) fn gather_batch(
     ];
     Engine::of(device)?.launch("gather_batch", Variant::single(dtype), Grid::each(count), &arguments)?;
     Ok((x, targets))
+}
+
+/// Targets f32 `[n, 1, h, w]` at a lower resolution, `[n, 1, h / factor, w / factor]`: of every block the pixel below and to the right of
+/// its middle. Height and width are multiples of the factor.
+pub(crate) fn reduce_targets(targets: &Tensor, factor: usize) -> Result<Tensor> {
+    let (n, _, height, width) = targets.dims4()?;
+    expect(targets, DType::F32, &[n, 1, height, width])?;
+    let (rows, columns) = (height / factor, width / factor);
+    if (rows * factor, columns * factor) != (height, width) {
+        bail!("targets of {height} x {width} pixels are no blocks of {factor} x {factor}");
+    }
+    let device = device(targets)?;
+    let reduced = empty((n, 1, rows, columns), DType::F32, device)?;
+    number(targets.elem_count())?;
+    let count = reduced.elem_count();
+    let arguments = [
+        Address(address(targets)?),
+        Address(address(&reduced)?),
+        Number(number(rows)?),
+        Number(number(columns)?),
+        Number(number(factor)?),
+        Number(number(count)?),
+    ];
+    Engine::of(device)?.launch("reduce_targets", Variant::single(DType::F32), Grid::each(count), &arguments)?;
+    Ok(reduced)
 }

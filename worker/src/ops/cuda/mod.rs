@@ -6,7 +6,7 @@
 //!    cudnn       plans: which algorithm a pass takes, its workspace
 //!    algorithms  the deterministic algorithms, as calls of cuDNN
 //!    descriptors convolutions as cuDNN describes them
-//!  norm, pool, upsample, concat, elementwise, steps, batches, losses   one kernel or two each
+//!  norm, pool, upsample, resample, concat, elementwise, steps, batches, losses   one kernel or two each
 //!    engine      the state of a device: compiled kernels, plans, workspace
 //!    compiler    kernels/*.cu -> machine code, at run time
 //!    operand     tensors as addresses
@@ -35,6 +35,7 @@ mod losses;
 mod norm;
 mod operand;
 mod pool;
+mod resample;
 mod steps;
 #[cfg(test)]
 mod tests;
@@ -42,9 +43,10 @@ mod upsample;
 
 pub(super) use self::backend::backend;
 pub(crate) use self::{
-    batches::gather_batch,
+    batches::{gather_batch, reduce_targets},
     elementwise::add,
     losses::{count, losses, losses_with_gradient},
+    resample::resample,
     steps::{adam, sgd},
 };
 

@@ -144,3 +144,20 @@ extern "C" __global__ void narrow_map(const float *x, REAL *y, u32 count) {
     if (index >= count) return;
     store(y, index, of_channels(x, index));
 }
+
+// Lines of other lengths: x [n, from, columns], multiplied by a matrix [to, from] of which most is zero, is y [n, to, columns]; `columns`
+// counts vectors.
+extern "C" __global__ void resample(
+    const REAL *x, const float *matrix, REAL *y, u32 from, u32 to, u32 columns, u32 count) {
+    u32 index = thread_index();
+    if (index >= count) return;
+    u32 column = index % columns, row = index / columns % to, first = index / columns / to * from;
+    Floats sum = {};
+    for (u32 at = 0; at < from; at++) {
+        float weight = matrix[row * from + at];
+        if (weight == 0.0f) continue;
+        Floats value = load(x, (first + at) * columns + column);
+        for (int lane = 0; lane < LANES; lane++) sum.at[lane] += weight * value.at[lane];
+    }
+    store(y, index, sum);
+}

@@ -13,6 +13,15 @@ extern "C" __global__ void gather_batch(
     targets[index] = masks[at * pixels + pixel];
 }
 
+// Of every block of factor x factor pixels of x [n, h, w] the one below and to the right of its middle: y [n, h / factor, w / factor].
+extern "C" __global__ void reduce_targets(const float *x, float *y, u32 rows, u32 columns, u32 factor, u32 count) {
+    u32 index = thread_index();
+    if (index >= count) return;
+    u32 column = index % columns, row = index / columns % rows, n = index / columns / rows;
+    size_t line = (size_t)(n * rows + row) * factor + factor / 2;
+    y[index] = x[line * columns * factor + column * factor + factor / 2];
+}
+
 // Many tensors in one launch, `Tensors` of `engine.rs`: a thread takes an element of all of them together.
 
 const u32 MAX_TENSORS = 96;

@@ -4,7 +4,7 @@ use super::*;
 use crate::ops::Activation::Relu;
 use crate::ops::Moments;
 use crate::ops::backend::{Normalized, Population};
-use crate::ops::cuda::{concat, elementwise, norm, pool, upsample};
+use crate::ops::cuda::{concat, elementwise, norm, pool, resample, upsample};
 
 /// Names and numbers of channels: those that vectors cannot take, and those that they can.
 const KINDS: [(&str, usize); 2] = [("", 3), ("_wide", 16)];
@@ -174,4 +174,23 @@ fn gradients_add_and_maps_change_their_type() {
         assert_eq!(bits(&narrow), expected);
         assert_eq!(bits(&wide), expected);
     }
+}
+
+#[test]
+fn lines_are_multiplied_by_a_matrix() {
+    let device = device();
+    for (_, channels) in KINDS {
+        for (dtype, bound) in [(DType::F32, 2e-6), (DType::BF16, 8e-3)] {
+            let (x, matrix) = (operand(&[2, 4, 3, channels], 1), operand(&[5, 4], 2));
+            let on_device = x.to_dtype(DType::F32).unwrap().to_dtype(dtype).unwrap().to_device(&device).unwrap();
+            let found = resample::resample(&on_device, &plain(&matrix, &device)).unwrap();
+            let expected = matrix.broadcast_matmul(&x.flatten(2, 3).unwrap()).unwrap();
+            let expected = expected.reshape((2, 5, 3, channels)).unwrap();
+            let found = found.to_device(&Device::Cpu).unwrap().to_dtype(DType::F64).unwrap();
+            let difference = error(&found, &expected, 0.0);
+            assert!(difference < bound, "{channels} channels, {dtype:?}: off by {difference:e}");
+        }
+    }
+    let x = plain(&operand(&[1, 3, 2], 1), &device);
+    assert!(resample::resample(&x, &plain(&operand(&[5, 4], 2), &device)).is_err(), "lines of another length");
 }

@@ -104,3 +104,21 @@ fn batches_are_gathered_in_the_order_asked_for() {
         assert_eq!(targets.flatten_all().unwrap().to_vec1::<f32>().unwrap(), expected);
     }
 }
+
+#[test]
+fn targets_are_reduced_to_the_pixel_behind_the_middle_of_each_block() {
+    let device = device();
+    let pixel = |n: usize, y: usize, x: usize| (100 * n + 10 * y + x) as f32;
+    let all = (0..2).flat_map(|n| (0..4).flat_map(move |y| (0..8).map(move |x| pixel(n, y, x))));
+    let targets = Tensor::from_vec(all.collect::<Vec<_>>(), (2, 1, 4, 8), &device).unwrap();
+    let reduced = |factor| cuda::reduce_targets(&targets, factor).unwrap();
+    assert_eq!(reduced(2).dims(), [2, 1, 2, 4]);
+    let expected = |factor: usize| -> Vec<f32> {
+        let places = move |length: usize| (0..length / factor).map(move |at| at * factor + factor / 2);
+        (0..2).flat_map(|n| places(4).flat_map(move |y| places(8).map(move |x| pixel(n, y, x)))).collect()
+    };
+    for factor in [2, 4] {
+        assert_eq!(reduced(factor).flatten_all().unwrap().to_vec1::<f32>().unwrap(), expected(factor));
+    }
+    assert!(cuda::reduce_targets(&targets, 3).is_err());
+}

@@ -145,7 +145,8 @@ impl Logger<'_> {
         if content == Some(&*logged.hash()) {
             self.same += 1;
         } else {
-            self.fill(&id, logged)?;
+            // the numbers of an earlier export are older
+            self.fill(&id, &logged.dated(now()), logged.hash())?;
         }
         Ok(id)
     }
@@ -156,7 +157,7 @@ impl Logger<'_> {
             Some(known) if known.content == Some(&*logged.hash()) => {
                 if known.parent != Some(parent) {
                     let tag = json!({"run_id": known.id, "key": PARENT_TAG, "value": parent});
-                    self.server.post("runs/set-tag", &tag)?;
+                    self.write("runs/set-tag", &tag)?;
                 }
                 self.same += 1;
                 return Ok(());
@@ -166,7 +167,7 @@ impl Logger<'_> {
             None => {}
         }
         let id = self.create(logged, Some(parent))?;
-        self.fill(&id, logged)
+        self.fill(&id, logged, logged.hash())
     }
 
     /// Makes a run with nothing but what it is found by.
@@ -194,7 +195,7 @@ impl Logger<'_> {
     }
 
     /// Logs all of a run, the hash of its content last.
-    fn fill(&mut self, id: &str, logged: &Logged) -> Result<(), CliError> {
+    fn fill(&mut self, id: &str, logged: &Logged, hash: String) -> Result<(), CliError> {
         for params in logged.params.chunks(MAX_PAIRS) {
             self.batch(id, "params", params)?;
         }
@@ -202,18 +203,32 @@ impl Logger<'_> {
             self.batch::<Metric>(id, "metrics", metrics)?;
         }
         let ended = logged.status != "RUNNING";
-        let mut update = json!({"run_id": id, "status": logged.status});
+        let mut update = json!({"run_id": id, "run_name": logged.name, "status": logged.status});
         if ended {
             update["end_time"] = now().into();
         }
-        self.server.post("runs/update", &update)?;
-        self.batch(id, "tags", &[Pair::new(CONTENT_TAG, logged.hash())])?;
+        self.write("runs/update", &update)?;
+        self.batch(id, "tags", &[Pair::new(CONTENT_TAG, hash)])?;
         self.made += 1;
         Ok(())
     }
 
     fn batch<T: Serialize>(&self, id: &str, kind: &str, some: &[T]) -> Result<(), CliError> {
-        self.server.post("runs/log-batch", &json!({"run_id": id, kind: some})).map(drop)
+        self.write("runs/log-batch", &json!({"run_id": id, kind: some}))
+    }
+
+    /// Writes something of a run that is there.
+    fn write(&self, call: &str, body: &Value) -> Result<(), CliError> {
+        match self.server.post(call, body)? {
+            Answer::Found(_) => Ok(()),
+            Answer::NotFound => {
+                let run = body["run_id"].as_str().unwrap_or_default();
+                Err(CliError::NotReached(format!(
+                    "{}: the run {run} was deleted meanwhile; export again",
+                    self.server.url()
+                )))
+            }
+        }
     }
 }
 

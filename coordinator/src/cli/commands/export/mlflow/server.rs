@@ -11,7 +11,7 @@ use ureq::{Agent, Body, RequestBuilder};
 const TOKEN: &str = "MLFLOW_TRACKING_TOKEN";
 /// Longest answer: a page of runs has megabytes.
 const MAX_ANSWER: u64 = 64 << 20;
-/// A server that is silent for so long does not answer.
+/// A call that takes longer has failed.
 const PATIENCE: Duration = Duration::from_secs(60);
 /// How often a call is made, if the server has no answer for the moment.
 const MAX_TRIES: u32 = 4;
@@ -45,7 +45,7 @@ impl Server {
     /// The server at `url`, with the token of the environment.
     ///
     /// # Errors
-    /// If the address is none.
+    /// If the address is not valid.
     pub(super) fn at(url: &str) -> Result<Self, CliError> {
         let url = url.trim_end_matches('/');
         let host = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://"));
