@@ -1,11 +1,15 @@
-//! Maps as several smaller ones that interleave, so that a convolution of the parts is a dilated one of the whole. By Candle's
-//! operations on every device.
+//! Maps as several smaller ones that interleave, so that a convolution of the parts is a dilated one of the whole. On the
+//! host by Candle's operations.
 
+use super::cuda;
 use candle_core::{Result, Tensor};
 
 /// `[n, h, w, c]` -> `[n rate rate, h / rate, w / rate, c]`, rounded up: the pixels of every `rate`th row and column, for each of the
 /// first ones. What is missing is zero.
 pub(super) fn apart(x: &Tensor, rate: usize) -> Result<Tensor> {
+    if x.device().is_cuda() {
+        return cuda::apart(x, rate);
+    }
     let (n, height, width, channels) = x.dims4()?;
     let (rows, columns) = (height.div_ceil(rate), width.div_ceil(rate));
     let x = x.pad_with_zeros(1, 0, rows * rate - height)?.pad_with_zeros(2, 0, columns * rate - width)?;
@@ -15,6 +19,9 @@ pub(super) fn apart(x: &Tensor, rate: usize) -> Result<Tensor> {
 
 /// The map of that height and width that the parts are of; also the gradient of [`apart`], which is its gradient.
 pub(super) fn together(parts: &Tensor, rate: usize, (height, width): (usize, usize)) -> Result<Tensor> {
+    if parts.device().is_cuda() {
+        return cuda::together(parts, rate, (height, width));
+    }
     let (count, rows, columns, channels) = parts.dims4()?;
     let n = count / (rate * rate);
     let x = parts.reshape(&[n, rate, rate, rows, columns, channels][..])?.permute([0, 3, 1, 4, 2, 5])?;

@@ -78,6 +78,14 @@ pub(crate) fn reduce_targets(_: &Tensor, _: usize) -> Result<Tensor> {
     absent()
 }
 
+pub(super) fn apart(_: &Tensor, _: usize) -> Result<Tensor> {
+    absent()
+}
+
+pub(super) fn together(_: &Tensor, _: usize, _: (usize, usize)) -> Result<Tensor> {
+    absent()
+}
+
 pub(super) fn resample(_: &Tensor, _: &Tensor) -> Result<Tensor> {
     absent()
 }

@@ -6,7 +6,7 @@
 //!    cudnn       plans: which algorithm a pass takes, its workspace
 //!    algorithms  the deterministic algorithms, as calls of cuDNN
 //!    descriptors convolutions as cuDNN describes them
-//!  norm, pool, upsample, resample, concat, elementwise, steps, batches, losses   one kernel or two each
+//!  norm, pool, upsample, resample, interleave, concat, elementwise, steps, batches, losses   one kernel or two each
 //!    engine      the state of a device: compiled kernels, plans, workspace
 //!    compiler    kernels/*.cu -> machine code, at run time
 //!    operand     tensors as addresses
@@ -30,6 +30,7 @@ mod descriptors;
 mod elementwise;
 mod engine;
 mod entries;
+mod interleave;
 mod libraries;
 mod losses;
 mod norm;
@@ -45,6 +46,7 @@ pub(super) use self::backend::backend;
 pub(crate) use self::{
     batches::{gather_batch, reduce_targets},
     elementwise::add,
+    interleave::{apart, together},
     losses::{count, losses, losses_with_gradient},
     resample::resample,
     steps::{adam, sgd},

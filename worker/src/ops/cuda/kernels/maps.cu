@@ -161,3 +161,42 @@ extern "C" __global__ void resample(
     }
     store(y, index, sum);
 }
+
+// Maps as several smaller ones that interleave: a map [n, height, width, columns] and its parts [n, rate, rate, rows, across, columns], the
+// pixels of every `rate`th row and column, for each of the first ones.
+
+struct Sizes {
+    u32 height, width, rate, columns;
+
+    __device__ u32 rows() const { return (height + rate - 1) / rate; }
+    __device__ u32 across() const { return (width + rate - 1) / rate; }
+};
+
+// What is missing in a part is zero.
+extern "C" __global__ void apart(const REAL *x, REAL *y, u32 height, u32 width, u32 rate, u32 columns, u32 count) {
+    u32 index = thread_index();
+    if (index >= count) return;
+    Sizes sizes = {height, width, rate, columns};
+    u32 column = index % columns, rest = index / columns;
+    u32 left = rest % sizes.across() * rate;
+    rest /= sizes.across();
+    u32 top = rest % sizes.rows() * rate;
+    rest /= sizes.rows();
+    left += rest % rate;
+    top += rest / rate % rate;
+    u32 n = rest / rate / rate;
+    Vector value = {};
+    if (top < height && left < width) value = ((const Vector *)x)[((n * height + top) * width + left) * columns + column];
+    ((Vector *)y)[index] = value;
+}
+
+extern "C" __global__ void together(const REAL *x, REAL *y, u32 height, u32 width, u32 rate, u32 columns, u32 count) {
+    u32 index = thread_index();
+    if (index >= count) return;
+    Sizes sizes = {height, width, rate, columns};
+    u32 column = index % columns, pixel = index / columns;
+    u32 left = pixel % width, top = pixel / width % height, n = pixel / width / height;
+    u32 part = (n * rate + top % rate) * rate + left % rate;
+    u32 at = (part * sizes.rows() + top / rate) * sizes.across() + left / rate;
+    ((Vector *)y)[index] = ((const Vector *)x)[at * columns + column];
+}

@@ -4,7 +4,7 @@ use super::*;
 use crate::ops::Activation::Relu;
 use crate::ops::Moments;
 use crate::ops::backend::{Normalized, Population};
-use crate::ops::cuda::{concat, elementwise, norm, pool, resample, upsample};
+use crate::ops::cuda::{concat, elementwise, interleave, norm, pool, resample, upsample};
 
 /// Names and numbers of channels: those that vectors cannot take, and those that they can.
 const KINDS: [(&str, usize); 2] = [("", 3), ("_wide", 16)];
@@ -193,4 +193,25 @@ fn lines_are_multiplied_by_a_matrix() {
     }
     let x = plain(&operand(&[1, 3, 2], 1), &device);
     assert!(resample::resample(&x, &plain(&operand(&[5, 4], 2), &device)).is_err(), "lines of another length");
+}
+
+/// As on the host, whose parts the tests of dilated convolutions compare with PyTorch.
+#[test]
+fn parts_that_interleave_are_those_of_the_host() {
+    let device = device();
+    for (_, channels) in KINDS {
+        for dtype in DTYPES {
+            for rate in [1, 2, 3] {
+                let x = map(&operand(&[2, channels, 5, 7], 1), dtype, &device);
+                let on_host = x.to_device(&Device::Cpu).unwrap().to_dtype(DType::F32).unwrap();
+                let expected = crate::ops::interleave::apart(&on_host, rate).unwrap();
+                let parts = interleave::apart(&x, rate).unwrap();
+                assert_eq!(image(&parts).to_string(), image(&expected).to_string(), "rate {rate}");
+                let whole = interleave::together(&parts, rate, (5, 7)).unwrap();
+                assert_eq!(image(&whole).to_string(), image(&x).to_string(), "rate {rate}");
+            }
+        }
+    }
+    let x = map(&operand(&[2, 3, 5, 7], 1), DType::F32, &device);
+    assert!(interleave::together(&x, 2, (10, 14)).is_err(), "two parts are not four");
 }
