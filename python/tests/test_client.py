@@ -139,11 +139,13 @@ def simulated(tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_RUNTIME_DIR", lab.environment["XDG_RUNTIME_DIR"])
     with lab.serve() as address, splitsweep.connect(f"http://{address}") as coordinator:
         worker = lab.start("worker", "--coordinator", f"http://{address}", "--simulate", "1ms", "--slots", "4")
-        submitted = coordinator.submit(lab.write("sweep.yaml", SWEEP), simulated=True)
-        assert (submitted.new, submitted.hidden) == (20, 0)
-        list(coordinator.watch("lesions"))
-        yield lab, coordinator
-        end(worker)
+        try:
+            submitted = coordinator.submit(lab.write("sweep.yaml", SWEEP), simulated=True)
+            assert (submitted.new, submitted.hidden) == (20, 0)
+            list(coordinator.watch("lesions"))
+            yield lab, coordinator
+        finally:
+            end(worker)
 
 
 def test_a_smaller_grid_says_what_it_hides(simulated):
