@@ -21,8 +21,8 @@ struct Server {
     swallowed: u32,
     /// How many of the next runs somebody deletes once they are made.
     doomed: u32,
-    /// The token that calls must bear.
-    token: Option<&'static str>,
+    /// What the header `Authorization` of calls must be.
+    credential: Option<&'static str>,
 }
 
 #[derive(Default)]
@@ -55,7 +55,7 @@ fn answer(server: &mut Server, stream: TcpStream) {
     let body = if request.body.is_empty() { Value::Null } else { serde_json::from_str(&request.body).unwrap() };
     let call = request.line.split(['/', '?', ' ']).collect::<Vec<_>>();
     let call = call.windows(3).find(|words| words[0] == "mlflow").map(|words| format!("{}/{}", words[1], words[2]));
-    let bears = server.token.is_none_or(|token| request.header("authorization") == Some(&*format!("Bearer {token}")));
+    let bears = server.credential.is_none_or(|credential| request.header("authorization") == Some(credential));
     let (status, text) = match (server.refusals.pop_front(), call) {
         (Some((status, text)), _) => (status, text.to_owned()),
         (None, _) if !bears => (401, "who are you?".to_owned()),
@@ -282,11 +282,16 @@ fn refusals_say_what_to_do() {
     server.lock().unwrap().refusals.push_back((400, r#"{"error_code": "INVALID", "message": "no such thing"}"#));
     let refused = export(&lab, &url).expect(6).stderr;
     assert!(refused.contains("the MLflow server refuses experiments/get-by-name (400): no such thing"), "{refused}");
-    server.lock().unwrap().token = Some("open sesame");
+    server.lock().unwrap().credential = Some("Bearer open sesame");
     let refused = export(&lab, &url).expect(6).stderr;
     assert!(refused.contains("lets nobody in (401): set MLFLOW_TRACKING_TOKEN"), "{refused}");
     assert!(server.lock().unwrap().runs.is_empty(), "nothing was logged");
-    let mut let_in = lab.command("coordinator", ["export", "mlflow", "exported", "--uri", &url]);
-    let let_in = let_in.env("MLFLOW_TRACKING_TOKEN", "open sesame").output().unwrap();
+    let command = || lab.command("coordinator", ["export", "mlflow", "exported", "--uri", &url]);
+    let let_in = command().env("MLFLOW_TRACKING_TOKEN", "open sesame").output().unwrap();
+    assert!(let_in.status.success(), "{}", String::from_utf8_lossy(&let_in.stderr));
+    // of Ali and his password
+    server.lock().unwrap().credential = Some("Basic YWxpOm9wZW4gc2VzYW1l");
+    let named = [("MLFLOW_TRACKING_USERNAME", "ali"), ("MLFLOW_TRACKING_PASSWORD", "open sesame")];
+    let let_in = command().envs(named).env("MLFLOW_TRACKING_TOKEN", "of somebody else").output().unwrap();
     assert!(let_in.status.success(), "{}", String::from_utf8_lossy(&let_in.stderr));
 }

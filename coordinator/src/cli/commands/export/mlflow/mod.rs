@@ -31,7 +31,7 @@ const PARENT_TAG: &str = "mlflow.parentRunId";
 
 /// Log a sweep to a tracking server of MLflow: a run per candidate and, below it, a run per job
 ///
-/// Repeating it doubles nothing. The token of MLFLOW_TRACKING_TOKEN is sent, if it is set.
+/// Repeating it doubles nothing. MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD are sent, or MLFLOW_TRACKING_TOKEN, if they are set.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:\n  coordinator export mlflow lesions --uri http://127.0.0.1:5000")]
 pub(super) struct Args {

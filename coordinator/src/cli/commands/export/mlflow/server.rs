@@ -1,14 +1,18 @@
 //! A tracking server of MLflow, over REST 2.0.
 
 use crate::cli::{CliError, http};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 use std::thread::sleep;
 use std::time::Duration;
 use ureq::http::Response;
 use ureq::{Agent, Body, RequestBuilder};
 
-/// The variable with the token that calls bear.
+/// The variable with the token that calls bear, and those with a name and its password, which MLflow's own client prefers.
 const TOKEN: &str = "MLFLOW_TRACKING_TOKEN";
+const NAME: &str = "MLFLOW_TRACKING_USERNAME";
+const PASSWORD: &str = "MLFLOW_TRACKING_PASSWORD";
 /// Longest answer: a page of runs has megabytes.
 const MAX_ANSWER: u64 = 64 << 20;
 /// A call that takes longer has failed.
@@ -22,7 +26,8 @@ const PAUSE: Duration = Duration::from_millis(200);
 pub(super) struct Server {
     agent: Agent,
     url: String,
-    token: Option<String>,
+    /// What lets the caller in, as the header `Authorization` has it.
+    credential: Option<String>,
 }
 
 /// What a server has answered.
@@ -42,7 +47,7 @@ enum Failure {
 }
 
 impl Server {
-    /// The server at `url`, with the token of the environment.
+    /// The server at `url`, with the password or the token of the environment.
     ///
     /// # Errors
     /// If the address is not valid.
@@ -54,8 +59,13 @@ impl Server {
                 "--uri {url}: give the address of a tracking server, such as http://127.0.0.1:5000"
             )));
         }
-        let token = std::env::var(TOKEN).ok().filter(|token| !token.is_empty());
-        Ok(Self { agent: http::agent(PATIENCE), url: url.to_owned(), token })
+        let set = |name| std::env::var(name).ok().filter(|value: &String| !value.is_empty());
+        let basic = |name, password| format!("Basic {}", STANDARD.encode(format!("{name}:{password}")));
+        let credential = match (set(NAME), set(PASSWORD)) {
+            (Some(name), Some(password)) => Some(basic(name, password)),
+            _ => set(TOKEN).map(|token| format!("Bearer {token}")),
+        };
+        Ok(Self { agent: http::agent(PATIENCE), url: url.to_owned(), credential })
     }
 
     /// Its address.
@@ -112,10 +122,10 @@ impl Server {
         format!("{}/api/2.0/mlflow/{call}", self.url)
     }
 
-    /// The request with the token, if there is one.
+    /// The request with what lets the caller in, if there is anything.
     fn bearing<B>(&self, request: RequestBuilder<B>) -> RequestBuilder<B> {
-        match &self.token {
-            Some(token) => request.header("Authorization", format!("Bearer {token}")),
+        match &self.credential {
+            Some(credential) => request.header("Authorization", credential),
             None => request,
         }
     }
@@ -153,7 +163,8 @@ impl Server {
                 Err(Failure::Passing(format!("answers {call} with {status}{why}")))
             }
             (401 | 403, _) => {
-                Err(lasting(format!("the MLflow server lets nobody in ({status}): set {TOKEN} to a token of it")))
+                let remedy = format!("set {TOKEN} to a token of it, or {NAME} and {PASSWORD}");
+                Err(lasting(format!("the MLflow server lets nobody in ({status}): {remedy}")))
             }
             (_, Some(answer)) if answer["error_code"].is_string() => {
                 Err(lasting(format!("the MLflow server refuses {call} ({status}): {}", says(&answer))))
