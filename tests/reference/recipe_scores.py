@@ -31,7 +31,7 @@ from networks import UNet
 from scores import iou, score
 
 IMAGE_SIZE, WIDTH, BLOCK = 128, 16, 50
-EPOCHS, WARMUP_EPOCHS, BATCH = 250, 2, 8
+WARMUP_EPOCHS, BATCH = 2, 8
 RATE, FINAL_RATE, DECAY, CLIP, EMA = 1e-3, 1e-5, 1e-2, 12.0, 0.99
 ROTATION, SCALE, BRIGHTNESS, CONTRAST = math.radians(80), 0.25, 0.2, 0.2
 GRAY = torch.tensor([0.2989, 0.587, 0.114])[None, :, None, None]
@@ -68,15 +68,15 @@ def postprocessed(masks):
     return torch.tensor(np.stack([one(mask) for [mask] in masks.numpy()])[:, None])
 
 
-def schedule(optimizer, per_epoch):
+def schedule(optimizer, per_epoch, epochs):
     """A linear rise, then half a cosine."""
     warmup = WARMUP_EPOCHS * per_epoch
     rise = schedulers.LinearLR(optimizer, start_factor=1 / (warmup + 1), total_iters=warmup)
-    fall = schedulers.CosineAnnealingLR(optimizer, T_max=EPOCHS * per_epoch - warmup, eta_min=FINAL_RATE)
+    fall = schedulers.CosineAnnealingLR(optimizer, T_max=epochs * per_epoch - warmup, eta_min=FINAL_RATE)
     return schedulers.SequentialLR(optimizer, [rise, fall], milestones=[warmup])
 
 
-def train(images, masks, split_seed):
+def train(images, masks, split_seed, epochs):
     torch.manual_seed(split_seed)
     subsets = [torch.tensor(cases) for cases in split.rotation(len(images), BLOCK, split_seed)]
     training, validation, test = subsets
@@ -89,7 +89,7 @@ def train(images, masks, split_seed):
             torch.nn.init.zeros_(layer.bias)
     optimizer = torch.optim.AdamW(network.parameters(), lr=RATE, weight_decay=DECAY)
     batches = -(-len(training) // BATCH)
-    scheduler = schedule(optimizer, batches)
+    scheduler = schedule(optimizer, batches, epochs)
     average = AveragedModel(network, multi_avg_fn=get_ema_multi_avg_fn(EMA))
 
     def predict(cases):
@@ -99,7 +99,7 @@ def train(images, masks, split_seed):
             return postprocessed(torch.cat([of(batch) for batch in cases.split(BATCH)]) >= 0)
 
     truth, best, best_epoch, predicted = masks > 0.5, -1.0, 0, None
-    for epoch in range(1, EPOCHS + 1):
+    for epoch in range(1, epochs + 1):
         for batch in training[torch.randperm(len(training))].split(BATCH):
             changed, targets = augmented(images[batch], masks[batch])
             logits = network(prepared(changed))
@@ -113,7 +113,7 @@ def train(images, masks, split_seed):
         if found > best:
             best, best_epoch, predicted = found, epoch, predict(test)
         if epoch % 10 == 0:
-            print(f"split seed {split_seed}, epoch {epoch} of {EPOCHS}: validation {found:.3f}, best {best:.3f}", file=sys.stderr, flush=True)
+            print(f"split seed {split_seed}, epoch {epoch} of {epochs}: validation {found:.3f}, best {best:.3f}", file=sys.stderr, flush=True)
     return {"thresholded_iou": score(predicted, truth[test]), "iou": iou(predicted, truth[test])[2], "best_epoch": best_epoch}
 
 
@@ -122,6 +122,7 @@ def main():
     parser.add_argument("--worker", required=True, help="the program, built with --release")
     parser.add_argument("--data", required=True, help="PH2's folder")
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2, 3], help="split seeds")
+    parser.add_argument("--epochs", type=int, default=250, help="of the sweep file; fewer to compare with a sweep that has fewer, too")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--out", default="recipe.jsonl", help="results, a line each")
     args = parser.parse_args()
@@ -133,7 +134,7 @@ def main():
         images, masks = worker.cases(cache, torch.float32)
     for seed in args.seeds:
         start = time.monotonic()
-        result = {"split_seed": seed} | train(images, masks, seed) | {"seconds": round(time.monotonic() - start, 1)}
+        result = {"split_seed": seed} | train(images, masks, seed, args.epochs) | {"seconds": round(time.monotonic() - start, 1)}
         with open(args.out, "a") as file:
             file.write(json.dumps(result) + "\n")
         print(json.dumps(result), flush=True)
