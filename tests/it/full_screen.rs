@@ -1,6 +1,6 @@
 //! `coordinator watch --full` on a real pseudo-terminal: it comes up, follows, and leaves the terminal as it was.
 
-use crate::harness::{Lab, Signal, Tty, grid, kill, simulated};
+use crate::harness::{Lab, Signal, Tty, grid, kill, simulated, until};
 
 #[test]
 fn the_screen_follows_a_sweep_and_gives_the_terminal_back() {
@@ -71,9 +71,10 @@ fn the_screen_connects_again_and_ends_by_signal() {
 fn what_a_coordinator_leaves_in_its_store_is_shown() {
     let lab = Lab::new();
     lab.write(&grid("left", 2));
-    let mut coordinator = lab.sweep(&["--local-workers", "1", "--simulate", "300ms"]);
+    let mut coordinator = lab.sweep(&["--local-workers", "1", "--simulate", "1s"]);
+    until("a running job", || lab.run(["status"]).stdout.contains(" 1 running").then_some(()));
     let mut tty = Tty::start(&lab.command("coordinator", ["watch", "--full"]));
-    tty.shows("1/12 jobs done");
+    tty.shows("/12 jobs done, 1 running");
     coordinator.process.wait().expect(0);
     tty.waits("the last results", |text| {
         text.contains("12/12 jobs done") && text.contains("leads") && !text.contains("not connected")
