@@ -19,6 +19,9 @@ use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::{self, MissedTickBehavior, sleep_until};
 use tonic::Response;
 
+/// Devices that are not read in this time are not asked again.
+const READING_LIMIT: Duration = Duration::from_millis(500);
+
 /// A worker that goes waits for the removal of a checkpoint no longer than this.
 const DISCARD_LIMIT: Duration = Duration::from_secs(3);
 
@@ -74,7 +77,7 @@ pub async fn run(options: Options, drain: impl Future<Output = ()>) -> Result<()
     let (events, discards) = (JoinSet::new(), JoinSet::new());
     let mut hands = Hands { client, slots, inspect, discard, discards, events, calls: BTreeMap::new() };
     let mut state = State::new(options.profile, worker, now());
-    let read = |state: &mut State| options.meters.iter().for_each(|meters| state.on_read(meters()));
+    let mut meters = options.meters;
     let mut readings = time::interval(READING_INTERVAL);
     readings.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut drain = std::pin::pin!(drain);
@@ -87,7 +90,7 @@ pub async fn run(options: Options, drain: impl Future<Output = ()>) -> Result<()
         }
         for action in state.due(now()) {
             if matches!(action, Action::Train(..)) {
-                read(&mut state);
+                read(&mut meters, &mut state).await;
             }
             hands.carry_out(action);
         }
@@ -95,7 +98,7 @@ pub async fn run(options: Options, drain: impl Future<Output = ()>) -> Result<()
         tokio::select! {
             Some((slot, report)) = reports.recv() => {
                 if matches!(report, Report::Ended(_)) {
-                    read(&mut state);
+                    read(&mut meters, &mut state).await;
                 }
                 state.on_report(now(), slot, report);
             }
@@ -109,8 +112,20 @@ pub async fn run(options: Options, drain: impl Future<Output = ()>) -> Result<()
                 Err(_) => {}
             },
             () = sleep_until(time::Instant::from_std(wake)) => {}
-            _ = readings.tick(), if options.meters.is_some() => read(&mut state),
+            _ = readings.tick(), if meters.is_some() => read(&mut meters, &mut state).await,
             () = &mut drain, if !state.is_draining() => state.drain(now()),
+        }
+    }
+}
+
+/// Reads the devices, if they can be read. Where a driver hangs, the worker does not: it reads no more.
+async fn read(meters: &mut Option<Meters>, state: &mut State) {
+    let Some(reads) = meters.clone() else { return };
+    match time::timeout(READING_LIMIT, tokio::task::spawn_blocking(move || reads())).await {
+        Ok(Ok(readings)) => state.on_read(readings),
+        _ => {
+            tracing::warn!("the devices do not tell of their memory and power; they are not asked again");
+            *meters = None;
         }
     }
 }
