@@ -114,7 +114,7 @@ impl Server {
         let failed = |source| CliError::Listen { address: args.listen, source };
         let listener = TcpListener::bind(args.listen).await.map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?;
-        let page = args.page.bind().await?;
+        let page = args.page.bind(prepared.keeper()).await?;
         let protection = prepared.at(address)?;
         let mut store = Store::open(&args.store)?;
         store.announce(&url(address, protection.is_tls()))?;

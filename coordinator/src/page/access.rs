@@ -2,28 +2,35 @@
 //!
 //! ```text
 //!  http://127.0.0.1:7071/?code=...   lets one browser in, once: it gets the cookie, and the next browser another code
+//!  POST /login                       the same for who has a reader's token, where other machines reach the page
 //!  cookie                            the secret, kept in a file of this user's, so that a restart of the program keeps viewers in
 //! ```
 //!
 //! Other users of the machine reach the port, and so does any site that a browser has open. So each request needs the cookie, which no
 //! other site can send; and a host's name that is not this machine's is refused, because a site may have pointed its own name here.
+//! Where other machines reach the page, inside TLS, the names are those of the certificate.
 //!
 //! Programs have no cookie: for the metrics the token of a reader does, and whoever asks whether the coordinator works needs nothing.
 
+use super::assets::STYLE;
+use super::login::{self, LOGIN};
 use super::monitor::{HEALTH, METRICS, READY};
-use axum::extract::{Request, State};
+use super::reach::Reach;
+use super::visitor::Visitor;
+use axum::extract::{ConnectInfo, Request, State};
 use axum::http::header::{
-    CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, COOKIE, HOST, HeaderMap, HeaderName, LOCATION,
-    REFERRER_POLICY, SET_COOKIE, X_CONTENT_TYPE_OPTIONS,
+    CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, COOKIE, HeaderMap, HeaderName, LOCATION, REFERRER_POLICY,
+    SET_COOKIE, X_CONTENT_TYPE_OPTIONS,
 };
 use axum::http::{HeaderValue, Method, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use proto::bearer;
 use proto::credential::Secret;
 use proto::local::{folders, prepare};
 use std::fs::{self, Permissions};
 use std::io::{self, Write};
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -107,7 +114,7 @@ fn is_same(given: &str, secret: &str) -> bool {
 
 /// Lets browsers in.
 pub(super) struct Access {
-    address: SocketAddr,
+    reach: Reach,
     keys: Keys,
     readers: Readers,
     /// The name of the cookie: pages of several programs may have one host name.
@@ -118,12 +125,12 @@ pub(super) struct Access {
 }
 
 impl Access {
-    /// Access to the page at `address`, and the addresses that let browsers in, one after the other.
-    pub(super) fn new(address: SocketAddr, keys: Keys, readers: Readers) -> (Self, watch::Receiver<String>) {
+    /// Access to the page, and the addresses that let browsers in, one after the other.
+    pub(super) fn new(reach: Reach, keys: Keys, readers: Readers) -> (Self, watch::Receiver<String>) {
         let code = random();
         let cookie = format!("splitsweep-{}", &blake3::hash(keys.0.reveal().as_bytes()).to_hex()[..12]);
-        let (links, receiver) = watch::channel(link(address, &code));
-        (Self { address, keys, readers, cookie, code: Mutex::new(code), links }, receiver)
+        let (links, receiver) = watch::channel(reach.link(&code));
+        (Self { reach, keys, readers, cookie, code: Mutex::new(code), links }, receiver)
     }
 
     /// Takes a code, if it is the one; it is not valid again.
@@ -132,7 +139,7 @@ impl Access {
         let is_valid = is_same(given, &code);
         if is_valid {
             *code = random();
-            self.links.send_replace(link(self.address, &code));
+            self.links.send_replace(self.reach.link(&code));
         }
         is_valid
     }
@@ -144,21 +151,34 @@ impl Access {
         cookies.any(|(name, value)| name == self.cookie && is_same(value, self.keys.0.reveal()))
     }
 
+    /// Whether that is the token of somebody who may read how sweeps stand.
+    pub(super) fn takes_token(&self, token: &str) -> bool {
+        let mut headers = HeaderMap::new();
+        if let Ok(value) = HeaderValue::from_str(&format!("{}{}", bearer::SCHEME, token.trim())) {
+            headers.insert(bearer::HEADER, value);
+        }
+        (self.readers)(&headers)
+    }
+
     /// What a request gets in place of what it asks for; `None` if it gets that.
     fn refusal(&self, request: &Request) -> Option<Response> {
         let says = |status: StatusCode, words: &str| (status, words.to_owned()).into_response();
-        if !is_own_host(request.headers()) {
-            let words = "This page is served to this machine only, as http://127.0.0.1 or http://localhost; from another \
-                         one use ssh -L.\n";
+        if let Some(words) = self.reach.why_not(request.headers()) {
             return Some(says(StatusCode::MISDIRECTED_REQUEST, words));
+        }
+        let path = request.uri().path();
+        if self.reach.is_network() && request.method() == Method::POST && path == LOGIN {
+            let words = "Another site has sent this browser here.\n";
+            let is_foreign = !self.reach.is_from_here(request.headers());
+            return is_foreign.then(|| says(StatusCode::FORBIDDEN, words));
         }
         if request.method() != Method::GET && request.method() != Method::HEAD {
             return Some(says(StatusCode::METHOD_NOT_ALLOWED, "The page is for reading only.\n"));
         }
-        let is_metrics = match request.uri().path() {
-            HEALTH | READY => return None,
-            path => path == METRICS,
-        };
+        if matches!(path, HEALTH | READY) || (path == STYLE && self.reach.is_network()) {
+            return None;
+        }
+        let is_metrics = path == METRICS;
         if is_metrics && (self.readers)(request.headers()) {
             return None;
         }
@@ -166,18 +186,20 @@ impl Access {
         let code = query.split('&').find_map(|part| part.strip_prefix("code="));
         match code {
             // a browser that is known already need not use up the code
-            Some(_) if self.knows(request.headers()) => Some(self.welcome(false)),
-            Some(code) if request.method() == Method::GET && self.takes(code) => Some(self.welcome(true)),
+            Some(_) if self.knows(request.headers()) => Some(self.welcome("/", false)),
+            Some(code) if request.method() == Method::GET && self.takes(code) => Some(self.welcome("/", true)),
             _ if self.knows(request.headers()) => None,
+            _ if self.reach.is_network() && login::is_asked_at(path) => Some(login::ask(request.uri())),
             _ => Some(says(StatusCode::UNAUTHORIZED, if is_metrics { NO_TOKEN } else { UNKNOWN })),
         }
     }
 
     /// Sends the browser on, without the code in its address; with the cookie if it is `new`.
-    fn welcome(&self, new: bool) -> Response {
-        let mut response = (StatusCode::SEE_OTHER, [(LOCATION, "/")]).into_response();
+    pub(super) fn welcome(&self, to: &str, new: bool) -> Response {
+        let mut response = (StatusCode::SEE_OTHER, [(LOCATION, to)]).into_response();
+        let secure = if self.reach.is_network() { "; Secure" } else { "" };
         let cookie = format!(
-            "{}={}; Path=/; Max-Age={COOKIE_LIFE}; HttpOnly; SameSite=Strict",
+            "{}={}; Path=/; Max-Age={COOKIE_LIFE}; HttpOnly; SameSite=Strict{secure}",
             self.cookie,
             self.keys.0.reveal()
         );
@@ -189,26 +211,18 @@ impl Access {
     }
 }
 
-/// The address that lets a browser in.
-fn link(address: SocketAddr, code: &str) -> String {
-    format!("http://{address}/?code={code}")
-}
-
-/// Whether the request is for a name that only this machine can have.
-fn is_own_host(headers: &HeaderMap) -> bool {
-    let Some(host) = headers.get(HOST).and_then(|host| host.to_str().ok()) else { return false };
-    let name = match host.strip_prefix('[') {
-        Some(rest) => rest.split_once(']').map_or("", |(name, _)| name),
-        None => host.split_once(':').map_or(host, |(name, _)| name),
-    };
-    name.eq_ignore_ascii_case("localhost") || name.parse().is_ok_and(|address: IpAddr| address.is_loopback())
-}
-
 /// Lets a request through, or refuses it; says to the browser how to treat the answer.
 pub(super) async fn check(State(access): State<Arc<Access>>, request: Request, next: Next) -> Response {
     let mut response = match access.refusal(&request) {
         Some(refusal) => refusal,
-        None => next.run(request).await,
+        None => {
+            let is_let_in = !matches!(request.uri().path(), HEALTH | READY | STYLE | LOGIN);
+            if let Some(ConnectInfo(visitor)) = request.extensions().get::<ConnectInfo<Visitor>>().filter(|_| is_let_in)
+            {
+                visitor.stay();
+            }
+            next.run(request).await
+        }
     };
     let headers = response.headers_mut();
     for (name, value) in HEADERS {
@@ -226,14 +240,14 @@ mod tests {
 
     use super::*;
     use axum::body::Body;
-    use axum::http::header::AUTHORIZATION;
+    use axum::http::header::{AUTHORIZATION, HOST};
 
     const ADDRESS: &str = "127.0.0.1:7071";
 
     fn access() -> (Access, watch::Receiver<String>) {
         let readers =
             |headers: &HeaderMap| headers.get(AUTHORIZATION).is_some_and(|token| token == "Bearer of a reader");
-        Access::new(ADDRESS.parse().unwrap(), Keys::fresh(), Arc::new(readers))
+        Access::new(Reach::this_machine(ADDRESS.parse().unwrap()), Keys::fresh(), Arc::new(readers))
     }
 
     fn request(uri: &str, host: &str, cookie: Option<&str>) -> Request {
@@ -288,6 +302,28 @@ mod tests {
             assert_eq!(status(&access, &request(path, ADDRESS, None)), expected, "{path}");
         }
         assert_eq!(status(&access, &request("/healthz", "evil.example", None)), 421);
+    }
+
+    #[test]
+    fn on_other_machines_a_token_or_the_code_gives_a_cookie_that_only_tls_carries() {
+        let readers = |headers: &HeaderMap| headers.get(AUTHORIZATION).is_some_and(|token| token == "Bearer right");
+        let reach = Reach::network("head", 7071, Arc::new(|name| name == "head"));
+        let (access, links) = Access::new(reach, Keys::fresh(), Arc::new(readers));
+        assert!(access.takes_token(" right\r\n") && !access.takes_token("wrong") && !access.takes_token("\u{7f}"));
+        let uri = links.borrow().strip_prefix("https://head:7071").unwrap().to_owned();
+        let by_code = access.refusal(&request(&uri, "head:7071", None)).unwrap();
+        for welcome in [by_code, access.welcome("/", true)] {
+            let cookie = welcome.headers()[SET_COOKIE].to_str().unwrap();
+            assert!(cookie.ends_with("; HttpOnly; SameSite=Strict; Secure"), "{cookie}");
+        }
+        let post = |path: &str, site: &'static str| {
+            let mut post = request(path, "head", None);
+            *post.method_mut() = Method::POST;
+            post.headers_mut().insert("sec-fetch-site", HeaderValue::from_static(site));
+            status(&access, &post)
+        };
+        assert_eq!((post(LOGIN, "same-origin"), post(LOGIN, "cross-site"), post("/", "same-origin")), (200, 403, 405));
+        assert_eq!(status(&access, &request("/", "localhost", None)), 421);
     }
 
     #[test]

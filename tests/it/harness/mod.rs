@@ -7,6 +7,7 @@
 //!  history   what a store says has happened
 //!  tap       a proxy that keeps what passes
 //!  browser   somebody who looks at the live page
+//!  far       somebody who looks at it from another machine
 //!  chromium  the same with a real browser
 //!  peer      a worker that the test plays itself, call by call
 //!  token     the tokens that coordinators make for their own user
@@ -18,6 +19,7 @@
 
 mod browser;
 mod chromium;
+mod far;
 mod history;
 mod lab;
 mod peer;
@@ -29,6 +31,7 @@ mod tty;
 
 pub(crate) use browser::{Answer, Browser};
 pub(crate) use chromium::{BROWSERS, Chromium};
+pub(crate) use far::Far;
 pub(crate) use history::{History, Row, check_acknowledged};
 pub(crate) use lab::{Coordinator, Lab, contents, free_port, grid, simulated, tiny};
 pub(crate) use peer::Peer;

@@ -2,11 +2,9 @@
 //!
 //! ```text
 //!  table    which call is for whom                                         pure
-//!  guesses  counts wrong tokens by address, and says how to slow them      pure
 //!  layer    stands before the services
 //! ```
 
-mod guesses;
 mod layer;
 mod table;
 
@@ -14,8 +12,7 @@ pub(super) use layer::AccessLayer;
 pub(super) use table::known_method;
 
 use super::incoming::Caller;
-use crate::identity::{Invalid, Keeper, hash};
-use guesses::Guesses;
+use crate::identity::{Guesses, Invalid, Keeper, hash};
 use proto::bearer;
 use proto::credential::{Credential, Secret};
 use proto::ids::WorkerId;
