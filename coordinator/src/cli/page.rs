@@ -4,8 +4,8 @@ use super::CliError;
 use super::progress::Log;
 use crate::analyst::Analyst;
 use crate::identity::Keeper;
-use crate::page::{DEFAULT_ADDRESS, Keys, Live, Page, Reach, Readers, Source};
-use crate::serve::browsers;
+use crate::page::{Actions, DEFAULT_ADDRESS, Keys, Live, Page, Reach, Readers, Source};
+use crate::serve::{Deeds, Guard, browsers};
 use proto::status::Status;
 use std::io::{ErrorKind, Write};
 use std::net::{Ipv4Addr, SocketAddr};
@@ -103,10 +103,12 @@ pub(super) fn serve(door: Door, readers: Readers, source: Source) -> Result<Page
 
 /// Where other machines reach a page: at its address, or by another name if the certificate is not for that.
 fn reach(address: SocketAddr, keeper: &Arc<Keeper>) -> Reach {
+    let guard = Guard::Certificates(Arc::clone(keeper));
+    let submitters: Readers = Arc::new(move |headers| guard.lets_cancel(headers));
     let keeper = Arc::clone(keeper);
     let own = address.ip().to_string();
     let name = if keeper.is_named(&own) { own } else { keeper.name().unwrap_or(own) };
-    Reach::network(&name, address.port(), Arc::new(move |name| keeper.is_named(name)))
+    Reach::network(&name, address.port(), Arc::new(move |name| keeper.is_named(name)), submitters)
 }
 
 /// Where a page's numbers come from.
@@ -117,6 +119,21 @@ pub(super) fn source(
     live: Option<Live>,
 ) -> Source {
     Source { status, analyst: Arc::clone(analyst), named, live }
+}
+
+/// What viewers may have done to sweeps.
+pub(super) fn actions(deeds: &Deeds) -> Actions {
+    let (cancels, retries) = (deeds.clone(), deeds.clone());
+    Actions {
+        cancel: Arc::new(move |sweep| {
+            let deeds = cancels.clone();
+            Box::pin(async move { deeds.cancel(sweep).await.map_err(|refusal| refusal.to_string()) })
+        }),
+        retry: Arc::new(move |sweep| {
+            let deeds = retries.clone();
+            Box::pin(async move { deeds.retry(sweep).await.map_err(|refusal| refusal.to_string()) })
+        }),
+    }
 }
 
 /// The option that names a store, as a shell takes it.

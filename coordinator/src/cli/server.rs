@@ -8,7 +8,7 @@ use crate::analyst::Analyst;
 use crate::driver::{self, Handle};
 use crate::page::{Live, Page, Readers};
 use crate::scheduler::Limits;
-use crate::serve::{Settings, serve};
+use crate::serve::{Deeds, Settings, serve};
 use crate::store::{Store, StoreError};
 use crate::telemetry::Traces;
 use crate::weights::{self, WeightsError};
@@ -42,6 +42,9 @@ pub struct ServerArgs {
     /// The live page.
     #[command(flatten)]
     pub page: PageArgs,
+    /// Let viewers of the live page cancel a sweep's unfinished jobs and try failed ones again
+    #[arg(long)]
+    pub page_actions: bool,
     /// Time after which a silent worker loses its jobs
     #[arg(long, value_name = "TIME", default_value = "30s", value_parser = lease_time)]
     pub lease: Duration,
@@ -129,7 +132,8 @@ impl Server {
         let (lease, store, guard) = (args.lease, args.store.clone(), protection.guard());
         let readers = guard.clone();
         let readers: Readers = Arc::new(move |headers| readers.lets_read(headers));
-        let live = Live { telemetry: handle.telemetry(), keeps: handle.keeps() };
+        let actions = args.page_actions.then(|| page::actions(&Deeds::new(handle.clone(), store.clone())));
+        let live = Live { telemetry: handle.telemetry(), keeps: handle.keeps(), actions };
         let source = page::source(handle.status(), &analyst, named, Some(live));
         let page = page.map(|page| page::serve(page, readers, source)).transpose()?;
         let settings = Settings { lease, store, artifacts, analyst, guard };

@@ -12,7 +12,9 @@
 //!
 //! Programs have no cookie: for the metrics the token of a reader does, and whoever asks whether the coordinator works needs nothing.
 
+use super::actions;
 use super::assets::STYLE;
+use super::keys::{Keys, Right, is_same, random};
 use super::login::{self, LOGIN};
 use super::monitor::{HEALTH, METRICS, READY};
 use super::reach::Reach;
@@ -26,13 +28,6 @@ use axum::http::{HeaderValue, Method, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use proto::bearer;
-use proto::credential::Secret;
-use proto::local::{folders, prepare};
-use std::fs::{self, Permissions};
-use std::io::{self, Write};
-use std::net::SocketAddr;
-use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::watch;
 
@@ -53,72 +48,22 @@ const UNKNOWN: &str = "This browser is not let in: open the address that the pro
 /// What a program without a token is told.
 const NO_TOKEN: &str = "Metrics need the header `Authorization: Bearer TOKEN`, with the token of a reader (of the folder that the \
                         coordinator was started with, reader.token, or of its --token-file).\n";
+/// What a browser is told that may look only.
+const READ_ONLY: &str = "This browser was let in with reader.token, which is for looking: delete its cookie, and let it in with \
+                         submitter.token.\n";
 /// A browser stays known for so long, seconds: 30 days.
 const COOKIE_LIFE: u32 = 30 * 86_400;
 
 /// Whether the headers of a request bear the token of somebody who may read how sweeps stand.
 pub type Readers = Arc<dyn Fn(&HeaderMap) -> bool + Send + Sync>;
 
-/// What lets a browser in for good.
-#[derive(Debug)]
-pub struct Keys(Secret);
-
-impl Keys {
-    /// Those of the page at `address`: of an earlier program, if it has left any, so that its viewers stay in.
-    #[must_use]
-    pub fn kept(address: SocketAddr) -> Self {
-        let name = format!("{}-{}.page", address.ip(), address.port());
-        let fresh = Self::fresh();
-        for folder in folders() {
-            match prepare(&folder).and_then(|()| fresh.kept_in(&folder.join(&name))) {
-                Ok(kept) => return kept,
-                // without a folder viewers are let in anew after a restart
-                Err(error) => tracing::debug!(%error, folder = %folder.display(), "the page's key is not kept"),
-            }
-        }
-        fresh
-    }
-
-    /// New ones, which end with the program.
-    #[must_use]
-    pub fn fresh() -> Self {
-        Self(Secret::new(random()))
-    }
-
-    /// What the file has; if that is none, these, and the file has them from then on.
-    fn kept_in(&self, path: &Path) -> io::Result<Self> {
-        let is_private = fs::metadata(path).is_ok_and(|data| data.permissions().mode() & 0o077 == 0);
-        let text = if is_private { fs::read_to_string(path).unwrap_or_default() } else { String::new() };
-        let is_key = text.trim().len() == self.0.reveal().len() && text.trim().bytes().all(|c| c.is_ascii_hexdigit());
-        if is_key {
-            return Ok(Self(Secret::new(text.trim())));
-        }
-        let folder = path.parent().ok_or(io::ErrorKind::NotFound)?;
-        let mut file =
-            tempfile::Builder::new().permissions(Permissions::from_mode(0o600)).prefix(".new-").tempfile_in(folder)?;
-        writeln!(file, "{}", self.0.reveal())?;
-        file.persist(path)?;
-        Ok(Self(self.0.clone()))
-    }
-}
-
-/// 256 bits that nobody can guess, in hexadecimal digits.
-fn random() -> String {
-    format!("{:032x}{:032x}", rand::random::<u128>(), rand::random::<u128>())
-}
-
-/// Whether two secrets are the same. How long that takes tells nothing of them: hashes are compared in constant time.
-fn is_same(given: &str, secret: &str) -> bool {
-    blake3::hash(given.as_bytes()) == blake3::hash(secret.as_bytes())
-}
-
 /// Lets browsers in.
 pub(super) struct Access {
     reach: Reach,
     keys: Keys,
     readers: Readers,
-    /// The name of the cookie: pages of several programs may have one host name.
-    cookie: String,
+    /// Whether the page has anything done.
+    has_actions: bool,
     /// What lets the next browser in.
     code: Mutex<String>,
     links: watch::Sender<String>,
@@ -126,11 +71,20 @@ pub(super) struct Access {
 
 impl Access {
     /// Access to the page, and the addresses that let browsers in, one after the other.
-    pub(super) fn new(reach: Reach, keys: Keys, readers: Readers) -> (Self, watch::Receiver<String>) {
+    pub(super) fn new(
+        reach: Reach,
+        keys: Keys,
+        readers: Readers,
+        has_actions: bool,
+    ) -> (Self, watch::Receiver<String>) {
         let code = random();
-        let cookie = format!("splitsweep-{}", &blake3::hash(keys.0.reveal().as_bytes()).to_hex()[..12]);
         let (links, receiver) = watch::channel(reach.link(&code));
-        (Self { reach, keys, readers, cookie, code: Mutex::new(code), links }, receiver)
+        (Self { reach, keys, readers, has_actions, code: Mutex::new(code), links }, receiver)
+    }
+
+    /// Whether the page has anything done.
+    pub(super) fn has_actions(&self) -> bool {
+        self.has_actions
     }
 
     /// Takes a code, if it is the one; it is not valid again.
@@ -144,20 +98,43 @@ impl Access {
         is_valid
     }
 
-    /// Whether the request bears the cookie.
-    fn knows(&self, headers: &HeaderMap) -> bool {
+    /// What the browser may do whose cookie the request bears.
+    fn right(&self, headers: &HeaderMap) -> Option<Right> {
+        let own = self.keys.name();
         let texts = headers.get_all(COOKIE).into_iter().filter_map(|value| value.to_str().ok());
-        let mut cookies = texts.flat_map(|text| text.split(';')).filter_map(|cookie| cookie.trim().split_once('='));
-        cookies.any(|(name, value)| name == self.cookie && is_same(value, self.keys.0.reveal()))
+        let cookies = texts.flat_map(|text| text.split(';')).filter_map(|cookie| cookie.trim().split_once('='));
+        cookies.filter(|(name, _)| *name == own).find_map(|(_, value)| self.keys.right(value))
     }
 
-    /// Whether that is the token of somebody who may read how sweeps stand.
-    pub(super) fn takes_token(&self, token: &str) -> bool {
+    /// What somebody with that token may do.
+    pub(super) fn right_of_token(&self, token: &str) -> Option<Right> {
         let mut headers = HeaderMap::new();
         if let Ok(value) = HeaderValue::from_str(&format!("{}{}", bearer::SCHEME, token.trim())) {
             headers.insert(bearer::HEADER, value);
         }
-        (self.readers)(&headers)
+        match (self.readers)(&headers) {
+            false => None,
+            true if self.reach.is_submitter(&headers) => Some(Right::Act),
+            true => Some(Right::Look),
+        }
+    }
+
+    /// Why a request is refused that sends something; `None` if it is not.
+    fn refusal_of_post(&self, request: &Request) -> Option<(StatusCode, &'static str)> {
+        let path = request.uri().path();
+        let is_login = self.reach.is_network() && path == LOGIN;
+        if request.method() != Method::POST || !(is_login || self.has_actions && actions::is_at(path)) {
+            return Some((StatusCode::METHOD_NOT_ALLOWED, "The page is for reading only.\n"));
+        }
+        if !self.reach.is_from_here(request.headers()) {
+            return Some((StatusCode::FORBIDDEN, "Another site has sent this browser here.\n"));
+        }
+        match self.right(request.headers()) {
+            _ if is_login => None,
+            Some(Right::Act) => None,
+            Some(Right::Look) => Some((StatusCode::FORBIDDEN, READ_ONLY)),
+            None => Some((StatusCode::UNAUTHORIZED, UNKNOWN)),
+        }
     }
 
     /// What a request gets in place of what it asks for; `None` if it gets that.
@@ -166,15 +143,10 @@ impl Access {
         if let Some(words) = self.reach.why_not(request.headers()) {
             return Some(says(StatusCode::MISDIRECTED_REQUEST, words));
         }
-        let path = request.uri().path();
-        if self.reach.is_network() && request.method() == Method::POST && path == LOGIN {
-            let words = "Another site has sent this browser here.\n";
-            let is_foreign = !self.reach.is_from_here(request.headers());
-            return is_foreign.then(|| says(StatusCode::FORBIDDEN, words));
-        }
         if request.method() != Method::GET && request.method() != Method::HEAD {
-            return Some(says(StatusCode::METHOD_NOT_ALLOWED, "The page is for reading only.\n"));
+            return self.refusal_of_post(request).map(|(status, words)| says(status, words));
         }
+        let path = request.uri().path();
         if matches!(path, HEALTH | READY) || (path == STYLE && self.reach.is_network()) {
             return None;
         }
@@ -183,28 +155,30 @@ impl Access {
             return None;
         }
         let query = request.uri().query().unwrap_or_default();
+        let is_known = self.right(request.headers()).is_some();
         let code = query.split('&').find_map(|part| part.strip_prefix("code="));
         match code {
             // a browser that is known already need not use up the code
-            Some(_) if self.knows(request.headers()) => Some(self.welcome("/", false)),
-            Some(code) if request.method() == Method::GET && self.takes(code) => Some(self.welcome("/", true)),
-            _ if self.knows(request.headers()) => None,
+            Some(_) if is_known => Some(self.welcome("/", None)),
+            Some(code) if request.method() == Method::GET && self.takes(code) => {
+                Some(self.welcome("/", Some(Right::Act)))
+            }
+            _ if is_known => None,
             _ if self.reach.is_network() && login::is_asked_at(path) => Some(login::ask(request.uri())),
             _ => Some(says(StatusCode::UNAUTHORIZED, if is_metrics { NO_TOKEN } else { UNKNOWN })),
         }
     }
 
-    /// Sends the browser on, without the code in its address; with the cookie if it is `new`.
-    pub(super) fn welcome(&self, to: &str, new: bool) -> Response {
+    /// Sends the browser on, without the code in its address; a `new` one with the cookie of its right.
+    pub(super) fn welcome(&self, to: &str, new: Option<Right>) -> Response {
         let mut response = (StatusCode::SEE_OTHER, [(LOCATION, to)]).into_response();
         let secure = if self.reach.is_network() { "; Secure" } else { "" };
-        let cookie = format!(
-            "{}={}; Path=/; Max-Age={COOKIE_LIFE}; HttpOnly; SameSite=Strict{secure}",
-            self.cookie,
-            self.keys.0.reveal()
-        );
+        let cookie = new.map(|right| {
+            let (name, value) = (self.keys.name(), self.keys.cookie(right));
+            format!("{name}={value}; Path=/; Max-Age={COOKIE_LIFE}; HttpOnly; SameSite=Strict{secure}")
+        });
         // it has letters, digits and signs of its own only
-        if let Some(cookie) = HeaderValue::from_str(&cookie).ok().filter(|_| new) {
+        if let Some(cookie) = cookie.and_then(|cookie| HeaderValue::from_str(&cookie).ok()) {
             response.headers_mut().insert(SET_COOKIE, cookie);
         }
         response
@@ -212,7 +186,7 @@ impl Access {
 }
 
 /// Lets a request through, or refuses it; says to the browser how to treat the answer.
-pub(super) async fn check(State(access): State<Arc<Access>>, request: Request, next: Next) -> Response {
+pub(super) async fn check(State(access): State<Arc<Access>>, mut request: Request, next: Next) -> Response {
     let mut response = match access.refusal(&request) {
         Some(refusal) => refusal,
         None => {
@@ -220,6 +194,9 @@ pub(super) async fn check(State(access): State<Arc<Access>>, request: Request, n
             if let Some(ConnectInfo(visitor)) = request.extensions().get::<ConnectInfo<Visitor>>().filter(|_| is_let_in)
             {
                 visitor.stay();
+            }
+            if access.has_actions && access.right(request.headers()) == Some(Right::Act) {
+                request.extensions_mut().insert(access.keys.forms());
             }
             next.run(request).await
         }
@@ -239,6 +216,7 @@ mod tests {
     #![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
     use super::*;
+    use crate::page::Names;
     use axum::body::Body;
     use axum::http::header::{AUTHORIZATION, HOST};
 
@@ -247,7 +225,7 @@ mod tests {
     fn access() -> (Access, watch::Receiver<String>) {
         let readers =
             |headers: &HeaderMap| headers.get(AUTHORIZATION).is_some_and(|token| token == "Bearer of a reader");
-        Access::new(Reach::this_machine(ADDRESS.parse().unwrap()), Keys::fresh(), Arc::new(readers))
+        Access::new(Reach::this_machine(ADDRESS.parse().unwrap()), Keys::fresh(), Arc::new(readers), false)
     }
 
     fn request(uri: &str, host: &str, cookie: Option<&str>) -> Request {
@@ -306,22 +284,37 @@ mod tests {
 
     #[test]
     fn on_other_machines_a_token_or_the_code_gives_a_cookie_that_only_tls_carries() {
-        let readers = |headers: &HeaderMap| headers.get(AUTHORIZATION).is_some_and(|token| token == "Bearer right");
-        let reach = Reach::network("head", 7071, Arc::new(|name| name == "head"));
-        let (access, links) = Access::new(reach, Keys::fresh(), Arc::new(readers));
-        assert!(access.takes_token(" right\r\n") && !access.takes_token("wrong") && !access.takes_token("\u{7f}"));
+        let bears = |headers: &HeaderMap, words: &str| {
+            headers.get(AUTHORIZATION).is_some_and(|token| token.as_bytes().starts_with(words.as_bytes()))
+        };
+        let names: Names = Arc::new(|name| name == "head");
+        let submitters: Readers = Arc::new(move |headers| bears(headers, "Bearer right of submitter"));
+        let reach = Reach::network("head", 7071, names, submitters);
+        let readers: Readers = Arc::new(move |headers| bears(headers, "Bearer right"));
+        let (access, links) = Access::new(reach, Keys::fresh(), readers, true);
+        assert_eq!(access.right_of_token(" right\r\n"), Some(Right::Look));
+        assert_eq!(access.right_of_token("right of submitter"), Some(Right::Act));
+        assert_eq!((access.right_of_token("wrong"), access.right_of_token("\u{7f}")), (None, None));
         let uri = links.borrow().strip_prefix("https://head:7071").unwrap().to_owned();
         let by_code = access.refusal(&request(&uri, "head:7071", None)).unwrap();
-        for welcome in [by_code, access.welcome("/", true)] {
+        for welcome in [by_code, access.welcome("/", Some(Right::Look))] {
             let cookie = welcome.headers()[SET_COOKIE].to_str().unwrap();
             assert!(cookie.ends_with("; HttpOnly; SameSite=Strict; Secure"), "{cookie}");
         }
-        let post = |path: &str, site: &'static str| {
-            let mut post = request(path, "head", None);
+        let cookie = |right| format!("{}={}", access.keys.name(), access.keys.cookie(right));
+        let post_as = |right: Option<Right>, path: &str, site: &'static str| {
+            let mut post = request(path, "head", right.map(cookie).as_deref());
             *post.method_mut() = Method::POST;
             post.headers_mut().insert("sec-fetch-site", HeaderValue::from_static(site));
             status(&access, &post)
         };
+        let post = |path, site| post_as(None, path, site);
+        let act = |right, site| post_as(right, "/sweep/full/cancel", site);
+        assert_eq!((act(Some(Right::Act), "same-origin"), act(Some(Right::Act), "cross-site")), (200, 403));
+        assert_eq!((act(Some(Right::Look), "same-origin"), act(None, "same-origin")), (403, 401));
+        for path in ["/sweep/full", "/sweep/full/delete", "/sweep//cancel", "/sweep/a/b/cancel", "/cancel"] {
+            assert_eq!(post_as(Some(Right::Act), path, "same-origin"), 405, "{path}");
+        }
         assert_eq!((post(LOGIN, "same-origin"), post(LOGIN, "cross-site"), post("/", "same-origin")), (200, 403, 405));
         assert_eq!(status(&access, &request("/", "localhost", None)), 421);
     }
@@ -342,20 +335,5 @@ mod tests {
         let mut post = request("/", ADDRESS, None);
         *post.method_mut() = Method::POST;
         assert_eq!(status(&access, &post), 405);
-    }
-
-    #[test]
-    fn a_key_is_kept_in_a_file_that_is_this_user_s_alone() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("page");
-        let first = Keys::fresh().kept_in(&path).unwrap();
-        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
-        assert_eq!(Keys::fresh().kept_in(&path).unwrap().0, first.0);
-        fs::set_permissions(&path, Permissions::from_mode(0o644)).unwrap();
-        let second = Keys::fresh().kept_in(&path).unwrap();
-        assert_ne!(second.0, first.0, "others may have read it");
-        fs::write(&path, "short").unwrap();
-        assert_ne!(Keys::fresh().kept_in(&path).unwrap().0, second.0);
-        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
     }
 }

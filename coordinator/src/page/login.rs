@@ -62,7 +62,7 @@ pub(super) fn ask(uri: &Uri) -> Response {
 
 /// `GET /login` of a browser that is known.
 pub(super) async fn welcome(State(login): State<Arc<Login>>) -> Response {
-    login.access.welcome("/", false)
+    login.access.welcome("/", None)
 }
 
 /// `POST /login`
@@ -72,9 +72,9 @@ pub(super) async fn enter(
     body: Bytes,
 ) -> Response {
     let Given { token, to } = serde_urlencoded::from_bytes(&body).unwrap_or_default();
-    if login.access.takes_token(&token) {
+    if let Some(right) = login.access.right_of_token(&token) {
         visitor.stay();
-        return login.access.welcome(own(&to), true);
+        return login.access.welcome(own(&to), Some(right));
     }
     sleep(login.count(&visitor)).await;
     form(Some(WRONG), own(&to))

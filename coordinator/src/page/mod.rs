@@ -1,5 +1,6 @@
 //! The live page: where sweeps and workers stand and what the results come to, for browsers on this machine, and inside TLS on others;
-//! beside it what monitoring reads. It reads what the driver publishes and counts and what the analyst makes, and changes nothing.
+//! beside it what monitoring reads. It reads what the driver publishes and counts and what the analyst makes, and changes nothing,
+//! unless the coordinator was started with --page-actions: then it asks for what `actions` lists.
 //!
 //! ```text
 //!  browser --GET--> access --> views <--desk-- status (the driver publishes), studies (the analyst makes, kept by version)
@@ -10,19 +11,23 @@
 //! Pages are whole without a script: the script only keeps them up to date. A view is a function of what the desk gives it.
 
 mod access;
+mod actions;
 mod api;
 mod assets;
 mod desk;
 mod events;
 mod frame;
+mod keys;
 mod login;
 mod monitor;
 mod reach;
 mod views;
 mod visitor;
 
-pub use access::{Keys, Readers};
+pub use access::Readers;
+pub use actions::{Actions, Deed};
 pub use desk::{Live, Source};
+pub use keys::Keys;
 pub use reach::{Names, Reach};
 pub use visitor::Visitor;
 
@@ -30,7 +35,7 @@ use access::Access;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::middleware::from_fn_with_state;
-use axum::routing::get;
+use axum::routing::{get, post};
 use axum::serve::Listener;
 use desk::Desk;
 use login::{LOGIN, Login};
@@ -71,7 +76,8 @@ impl Page {
         source: Source,
     ) -> Self {
         let is_network = reach.is_network();
-        let (access, links) = Access::new(reach, keys, readers);
+        let has_actions = source.live.as_ref().is_some_and(|live| live.actions.is_some());
+        let (access, links) = Access::new(reach, keys, readers, has_actions);
         let router = router(Arc::new(Desk::new(source)), Arc::new(access), is_network);
         let service = router.into_make_service_with_connect_info::<Visitor>();
         let serving = tokio::spawn(axum::serve(Door(listener), service).into_future());
@@ -94,7 +100,8 @@ impl Drop for Page {
 fn router(desk: Arc<Desk>, access: Arc<Access>, is_network: bool) -> Router {
     let login = Arc::new(Login::new(Arc::clone(&access)));
     let login = Router::new().route(LOGIN, get(login::welcome).post(login::enter)).with_state(login);
-    Router::new()
+    let has_actions = access.has_actions();
+    let router = Router::new()
         .route("/", get(views::sweeps))
         .route("/workers", get(views::workers))
         .route("/job/{job}", get(views::job))
@@ -112,7 +119,12 @@ fn router(desk: Arc<Desk>, access: Arc<Access>, is_network: bool) -> Router {
         .route(monitor::METRICS, get(monitor::metrics))
         .route(monitor::HEALTH, get(monitor::health))
         .route(monitor::READY, get(monitor::ready))
-        .fallback(views::nothing)
+        .fallback(views::nothing);
+    let router = match has_actions {
+        true => router.route(actions::CANCEL, post(actions::cancel)).route(actions::RETRY, post(actions::retry)),
+        false => router,
+    };
+    router
         .with_state(desk)
         .route(assets::STYLE, get(assets::css))
         .route("/page.js", get(assets::js))

@@ -1,5 +1,6 @@
 //! Where the page is reached: on this machine, or inside TLS on others too; and by which names.
 
+use super::access::Readers;
 use axum::http::header::{HOST, HeaderMap, HeaderName, ORIGIN};
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
@@ -22,8 +23,16 @@ pub type Names = Arc<dyn Fn(&str) -> bool + Send + Sync>;
 pub struct Reach {
     /// What stands before the path in its addresses.
     origin: String,
-    /// The names under which other machines reach it; none if they do not.
-    names: Option<Names>,
+    /// By which names other machines reach it, and who of them may have something done; none if they do not reach it.
+    network: Option<Network>,
+}
+
+/// What is known of a page that other machines reach.
+#[derive(Clone)]
+struct Network {
+    names: Names,
+    /// Whether the headers of a request bear the token of somebody who may have something done.
+    submitters: Readers,
 }
 
 impl fmt::Debug for Reach {
@@ -36,20 +45,26 @@ impl Reach {
     /// At that address of this machine.
     #[must_use]
     pub fn this_machine(address: SocketAddr) -> Self {
-        Self { origin: format!("http://{address}"), names: None }
+        Self { origin: format!("http://{address}"), network: None }
     }
 
-    /// By other machines too, inside TLS, at that host and port. `names` says what the certificate is for.
+    /// By other machines too, inside TLS, at that host and port. `names` says what the certificate is for, `submitters`
+    /// whose token is one of them that may have something done.
     #[must_use]
-    pub fn network(host: &str, port: u16, names: Names) -> Self {
+    pub fn network(host: &str, port: u16, names: Names, submitters: Readers) -> Self {
         let is_v6 = host.contains(':');
         let origin = if is_v6 { format!("https://[{host}]:{port}") } else { format!("https://{host}:{port}") };
-        Self { origin, names: Some(names) }
+        Self { origin, network: Some(Network { names, submitters }) }
     }
 
     /// Whether other machines reach it.
     pub(super) fn is_network(&self) -> bool {
-        self.names.is_some()
+        self.network.is_some()
+    }
+
+    /// Whether the headers of a request bear the token of somebody who may have something done.
+    pub(super) fn is_submitter(&self, headers: &HeaderMap) -> bool {
+        self.network.as_ref().is_some_and(|network| (network.submitters)(headers))
     }
 
     /// The address that lets a browser in.
@@ -60,10 +75,10 @@ impl Reach {
     /// Why a request is for somebody else: a site may have pointed its own name here.
     pub(super) fn why_not(&self, headers: &HeaderMap) -> Option<&'static str> {
         let name = host(headers).unwrap_or_default();
-        match &self.names {
+        match &self.network {
             None if is_this_machine(name) => None,
             None => Some(THIS_MACHINE),
-            Some(names) if names(name) => None,
+            Some(network) if (network.names)(name) => None,
             Some(_) => Some(NOT_NAMED),
         }
     }
@@ -108,7 +123,12 @@ mod tests {
     }
 
     fn network() -> Reach {
-        Reach::network("head", 7071, Arc::new(|name| matches!(name, "head" | "10.0.0.7" | "2001:db8::7")))
+        Reach::network(
+            "head",
+            7071,
+            Arc::new(|name| matches!(name, "head" | "10.0.0.7" | "2001:db8::7")),
+            Arc::new(|_| false),
+        )
     }
 
     #[test]
@@ -126,7 +146,7 @@ mod tests {
     #[test]
     fn addresses_that_let_browsers_in_say_how_the_page_is_reached() {
         assert_eq!(network().link("c0de"), "https://head:7071/?code=c0de");
-        let v6 = Reach::network("2001:db8::7", 7071, Arc::new(|_| true));
+        let v6 = Reach::network("2001:db8::7", 7071, Arc::new(|_| true), Arc::new(|_| false));
         assert_eq!(v6.link("c0de"), "https://[2001:db8::7]:7071/?code=c0de");
         let own = Reach::this_machine(SocketAddr::from(([127, 0, 0, 1], 7071)));
         assert_eq!(own.link("c0de"), "http://127.0.0.1:7071/?code=c0de");

@@ -2,6 +2,7 @@
 
 mod access;
 mod browsers;
+mod deeds;
 mod enrolment;
 mod fleet;
 mod greeting;
@@ -36,6 +37,7 @@ use tonic_reflection::server::v1::{ServerReflection, ServerReflectionServer};
 
 pub use access::Guard;
 pub use browsers::browsers;
+pub use deeds::Deeds;
 
 /// Connections at once: those of 2,000 workers, four times over. Each takes some 20 KB.
 const MAX_CONNECTIONS: usize = 8192;

@@ -72,6 +72,15 @@ impl Browser {
         Self::read(self.send(method, path, host, &format!("cookie: {}", self.cookie)))
     }
 
+    /// Sends a form.
+    pub(crate) fn post(&self, path: &str, form: &str) -> Answer {
+        let length = form.len();
+        let headers = format!("cookie: {}\r\nsec-fetch-site: same-origin\r\ncontent-length: {length}", self.cookie);
+        let mut stream = self.send("POST", path, &self.address, &headers);
+        stream.write_all(form.as_bytes()).expect("a form");
+        Answer::read(stream)
+    }
+
     /// What a program gets that has a token and no cookie.
     pub(crate) fn get_bearing(&self, path: &str, token: &str) -> Answer {
         Self::read(self.send("GET", path, &self.address, &format!("authorization: Bearer {token}")))

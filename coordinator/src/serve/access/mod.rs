@@ -29,6 +29,8 @@ const TRUST: Duration = Duration::from_secs(60);
 
 /// The call that says how sweeps stand.
 const STATUS: &str = "/sweep.v1.Sweeps/Status";
+/// A call that ends jobs.
+const CANCEL: &str = "/sweep.v1.Sweeps/Cancel";
 
 /// What callers must show.
 #[derive(Clone)]
@@ -50,8 +52,18 @@ impl Guard {
     /// Whether the headers of a request bear what lets somebody read how sweeps stand.
     #[must_use]
     pub fn lets_read(&self, headers: &HeaderMap) -> bool {
+        self.lets_call(STATUS, headers)
+    }
+
+    /// Whether the headers of a request bear what lets somebody cancel sweeps.
+    #[must_use]
+    pub fn lets_cancel(&self, headers: &HeaderMap) -> bool {
+        self.lets_call(CANCEL, headers)
+    }
+
+    fn lets_call(&self, path: &str, headers: &HeaderMap) -> bool {
         match self.look_up(headers) {
-            Found::Holder(holder) => table::row(STATUS).is_some_and(|row| row.admits(&holder)),
+            Found::Holder(holder) => table::row(path).is_some_and(|row| row.admits(&holder)),
             Found::None | Found::Wrong => false,
         }
     }
