@@ -4,7 +4,7 @@ use super::CliError;
 use super::progress::Log;
 use crate::analyst::Analyst;
 use crate::identity::Keeper;
-use crate::page::{Actions, DEFAULT_ADDRESS, Keys, Live, Page, Reach, Readers, Source};
+use crate::page::{Actions, DEFAULT_ADDRESS, Keys, Live, Page, Reach, Readers, Right, Roles, Source};
 use crate::serve::{Deeds, Guard, browsers};
 use proto::status::Status;
 use std::io::{ErrorKind, Write};
@@ -104,11 +104,14 @@ pub(super) fn serve(door: Door, readers: Readers, source: Source) -> Result<Page
 /// Where other machines reach a page: at its address, or by another name if the certificate is not for that.
 fn reach(address: SocketAddr, keeper: &Arc<Keeper>) -> Reach {
     let guard = Guard::Certificates(Arc::clone(keeper));
-    let submitters: Readers = Arc::new(move |headers| guard.lets_cancel(headers));
+    let roles: Roles = Arc::new(move |headers| {
+        let right = if guard.lets_cancel(headers) { Right::Act } else { Right::Look };
+        guard.lets_read(headers).then_some(right)
+    });
     let keeper = Arc::clone(keeper);
     let own = address.ip().to_string();
     let name = if keeper.is_named(&own) { own } else { keeper.name().unwrap_or(own) };
-    Reach::network(&name, address.port(), Arc::new(move |name| keeper.is_named(name)), submitters)
+    Reach::network(&name, address.port(), Arc::new(move |name| keeper.is_named(name)), roles)
 }
 
 /// Where a page's numbers come from.

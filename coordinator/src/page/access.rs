@@ -112,11 +112,7 @@ impl Access {
         if let Ok(value) = HeaderValue::from_str(&format!("{}{}", bearer::SCHEME, token.trim())) {
             headers.insert(bearer::HEADER, value);
         }
-        match (self.readers)(&headers) {
-            false => None,
-            true if self.reach.is_submitter(&headers) => Some(Right::Act),
-            true => Some(Right::Look),
-        }
+        self.reach.right(&headers)
     }
 
     /// Why a request is refused that sends something; `None` if it is not.
@@ -216,7 +212,7 @@ mod tests {
     #![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
     use super::*;
-    use crate::page::Names;
+    use crate::page::{Names, Roles};
     use axum::body::Body;
     use axum::http::header::{AUTHORIZATION, HOST};
 
@@ -288,9 +284,13 @@ mod tests {
             headers.get(AUTHORIZATION).is_some_and(|token| token.as_bytes().starts_with(words.as_bytes()))
         };
         let names: Names = Arc::new(|name| name == "head");
-        let submitters: Readers = Arc::new(move |headers| bears(headers, "Bearer right of submitter"));
-        let reach = Reach::network("head", 7071, names, submitters);
-        let readers: Readers = Arc::new(move |headers| bears(headers, "Bearer right"));
+        let roles: Roles = Arc::new(move |headers| {
+            let is_submitter = bears(headers, "Bearer right of submitter");
+            let right = if is_submitter { Right::Act } else { Right::Look };
+            bears(headers, "Bearer right").then_some(right)
+        });
+        let reach = Reach::network("head", 7071, names, roles);
+        let readers: Readers = Arc::new(|_| false);
         let (access, links) = Access::new(reach, Keys::fresh(), readers, true);
         assert_eq!(access.right_of_token(" right\r\n"), Some(Right::Look));
         assert_eq!(access.right_of_token("right of submitter"), Some(Right::Act));

@@ -10,7 +10,7 @@ use std::path::Path;
 
 /// What a browser may do that was let in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Right {
+pub enum Right {
     /// See everything.
     Look,
     /// Have something done too, where the page does anything.

@@ -27,8 +27,8 @@ mod visitor;
 pub use access::Readers;
 pub use actions::{Actions, Deed};
 pub use desk::{Live, Source};
-pub use keys::Keys;
-pub use reach::{Names, Reach};
+pub use keys::{Keys, Right};
+pub use reach::{Names, Reach, Roles};
 pub use visitor::Visitor;
 
 use access::Access;

@@ -1,6 +1,6 @@
 //! Where the page is reached: on this machine, or inside TLS on others too; and by which names.
 
-use super::access::Readers;
+use super::keys::Right;
 use axum::http::header::{HOST, HeaderMap, HeaderName, ORIGIN};
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
@@ -18,12 +18,15 @@ const NOT_NAMED: &str = "The coordinator's certificate is not for this name, so 
 /// Whether the coordinator's certificate is for a name or an address.
 pub type Names = Arc<dyn Fn(&str) -> bool + Send + Sync>;
 
+/// What the token that the headers of a request bear lets somebody do.
+pub type Roles = Arc<dyn Fn(&HeaderMap) -> Option<Right> + Send + Sync>;
+
 /// Where the page is reached.
 #[derive(Clone)]
 pub struct Reach {
     /// What stands before the path in its addresses.
     origin: String,
-    /// By which names other machines reach it, and who of them may have something done; none if they do not reach it.
+    /// By which names other machines reach it, and what their tokens are for; none if they do not reach it.
     network: Option<Network>,
 }
 
@@ -31,8 +34,7 @@ pub struct Reach {
 #[derive(Clone)]
 struct Network {
     names: Names,
-    /// Whether the headers of a request bear the token of somebody who may have something done.
-    submitters: Readers,
+    roles: Roles,
 }
 
 impl fmt::Debug for Reach {
@@ -48,13 +50,13 @@ impl Reach {
         Self { origin: format!("http://{address}"), network: None }
     }
 
-    /// By other machines too, inside TLS, at that host and port. `names` says what the certificate is for, `submitters`
-    /// whose token is one of them that may have something done.
+    /// By other machines too, inside TLS, at that host and port. `names` says what the certificate is for, `roles` what
+    /// tokens are for.
     #[must_use]
-    pub fn network(host: &str, port: u16, names: Names, submitters: Readers) -> Self {
+    pub fn network(host: &str, port: u16, names: Names, roles: Roles) -> Self {
         let is_v6 = host.contains(':');
         let origin = if is_v6 { format!("https://[{host}]:{port}") } else { format!("https://{host}:{port}") };
-        Self { origin, network: Some(Network { names, submitters }) }
+        Self { origin, network: Some(Network { names, roles }) }
     }
 
     /// Whether other machines reach it.
@@ -62,9 +64,9 @@ impl Reach {
         self.network.is_some()
     }
 
-    /// Whether the headers of a request bear the token of somebody who may have something done.
-    pub(super) fn is_submitter(&self, headers: &HeaderMap) -> bool {
-        self.network.as_ref().is_some_and(|network| (network.submitters)(headers))
+    /// What the token that the headers bear lets somebody on another machine do.
+    pub(super) fn right(&self, headers: &HeaderMap) -> Option<Right> {
+        self.network.as_ref().and_then(|network| (network.roles)(headers))
     }
 
     /// The address that lets a browser in.
@@ -127,7 +129,7 @@ mod tests {
             "head",
             7071,
             Arc::new(|name| matches!(name, "head" | "10.0.0.7" | "2001:db8::7")),
-            Arc::new(|_| false),
+            Arc::new(|_| None),
         )
     }
 
@@ -146,7 +148,7 @@ mod tests {
     #[test]
     fn addresses_that_let_browsers_in_say_how_the_page_is_reached() {
         assert_eq!(network().link("c0de"), "https://head:7071/?code=c0de");
-        let v6 = Reach::network("2001:db8::7", 7071, Arc::new(|_| true), Arc::new(|_| false));
+        let v6 = Reach::network("2001:db8::7", 7071, Arc::new(|_| true), Arc::new(|_| None));
         assert_eq!(v6.link("c0de"), "https://[2001:db8::7]:7071/?code=c0de");
         let own = Reach::this_machine(SocketAddr::from(([127, 0, 0, 1], 7071)));
         assert_eq!(own.link("c0de"), "http://127.0.0.1:7071/?code=c0de");
