@@ -48,7 +48,7 @@ impl Target {
         let url = url.to_owned();
         match (address::is_tls(&endpoint), credential) {
             (true, Some(Credential { ca: Some(ca), secret })) => {
-                Ok(Self { endpoint, secret: Some(secret), ca: Some(ca) })
+                Ok(Self { endpoint: behind_tls(&endpoint)?, secret: Some(secret), ca: Some(ca) })
             }
             (true, _) => Err(TargetError::NoCa { url, option }),
             (false, Some(Credential { ca: Some(_), .. })) => Err(TargetError::NotEncrypted(url)),
@@ -65,6 +65,14 @@ impl Target {
     }
 }
 
+/// The same for `tls::Connector`. To tonic its connections are like any other: of an address with `https://` it would want to make
+/// TLS itself, where another package has switched that on.
+fn behind_tls(endpoint: &Endpoint) -> Result<Endpoint, InvalidAddress> {
+    let origin = endpoint.uri().clone();
+    let (host, port) = (origin.host().unwrap_or_default(), origin.port_u16().unwrap_or(443));
+    Ok(address::endpoint(&format!("http://{host}:{port}"))?.origin(origin))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -79,7 +87,12 @@ mod tests {
             assert!(error("https://head:7070", credential).contains("--join FILE"));
         }
         let target = Target::of("https://head:7070", Some(pinned.clone()), "--join").expect("a target");
-        assert_eq!((target.ca, target.secret), (pinned.ca, Some(pinned.secret)));
+        assert_eq!((target.ca, target.secret), (pinned.ca, Some(pinned.secret.clone())));
+        // tonic hands it to the connector as it is
+        for (url, uri) in [("https://head:7070", "http://head:7070/"), ("https://[::1]", "http://[::1]:443/")] {
+            let target = Target::of(url, Some(pinned.clone()), "--join").expect("a target");
+            assert_eq!(target.endpoint.uri().to_string(), uri);
+        }
         let target = Target::of("http://head:7070", Some(plain), "--join").expect("a target");
         assert!(target.ca.is_none() && target.secret.is_some());
     }

@@ -4,6 +4,7 @@ use crate::harness::{Coordinator, Ended, Lab, Process, Tap, assert_refused, unti
 use proto::bearer::Bearer;
 use proto::credential::Credential;
 use proto::ids::WorkerId;
+use proto::target::Target;
 use proto::tls::{Connector, Key};
 use proto::wire::enrolment_client::EnrolmentClient;
 use proto::wire::fleet_client::FleetClient;
@@ -15,14 +16,15 @@ use proto::wire::{
 use std::collections::BTreeMap;
 use std::fs;
 use tokio::runtime::Runtime;
-use tonic::transport::{Channel, Endpoint};
+use tonic::transport::Channel;
 use tonic::{Code, Status};
 
 /// Connections to a coordinator with the CA that a token names; they show a certificate, if one is given.
 fn channel(url: &str, token: &Credential, shown: Option<(&Key, &EnrolResponse)>) -> Channel {
     let shown = shown.map(|(key, enrolled)| (key, enrolled.certificate.clone()));
     let connector = Connector::new(token.ca.unwrap(), shown).unwrap();
-    Endpoint::from_shared(url.to_owned()).unwrap().connect_with_connector_lazy(connector)
+    let target = Target::of(url, Some(token.clone()), "--token-file").unwrap();
+    target.endpoint.connect_with_connector_lazy(connector)
 }
 
 fn token(lab: &Lab, name: &str) -> Credential {

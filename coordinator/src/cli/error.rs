@@ -92,7 +92,7 @@ pub enum CliError {
     },
     /// The live page would be reached from other machines.
     #[error(
-        "the live page is not encrypted, so it is served to this machine only: give --page 127.0.0.1:{port}, and on the other machine run ssh -L {port}:127.0.0.1:{port} HOST"
+        "other machines would reach the live page, and nothing would protect it: give serve or --sweep --certs DIR, made by coordinator certs DIR; or give --page 127.0.0.1:{port}, and on the other machine run ssh -L {port}:127.0.0.1:{port} HOST"
     )]
     PageExposed {
         /// The port.

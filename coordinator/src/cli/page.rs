@@ -3,7 +3,9 @@
 use super::CliError;
 use super::progress::Log;
 use crate::analyst::Analyst;
-use crate::page::{DEFAULT_ADDRESS, Keys, Live, Page, Readers, Source};
+use crate::identity::Keeper;
+use crate::page::{Actions, DEFAULT_ADDRESS, Keys, Live, Page, Reach, Readers, Right, Roles, Source};
+use crate::serve::{Deeds, Guard, browsers};
 use proto::status::Status;
 use std::io::{ErrorKind, Write};
 use std::net::{Ipv4Addr, SocketAddr};
@@ -15,7 +17,8 @@ use tokio::sync::{Mutex, watch};
 /// The live page.
 #[derive(Debug, Clone, clap::Args)]
 pub struct PageArgs {
-    /// Address of the live page in a browser on this machine, or `none` [default: 127.0.0.1:7071, or another port if that is taken]
+    /// Address of the live page in a browser on this machine, or `none`; with --certs also one that other machines reach, over https
+    /// [default: 127.0.0.1:7071, or another port if that is taken]
     #[arg(long = "page", value_name = "ADDR|none", env = "SPLITSWEEP_PAGE", hide_env_values = true, value_parser = choice)]
     page: Option<Choice>,
 }
@@ -34,29 +37,40 @@ fn choice(text: &str) -> Result<Choice, String> {
     }
 }
 
+/// What a page is served on.
+pub(super) struct Door {
+    listener: TcpListener,
+    keys: Keys,
+    /// What protects it, if other machines reach it.
+    keeper: Option<Arc<Keeper>>,
+}
+
 impl PageArgs {
-    /// The page's listener; `None` if no page is wanted.
+    /// Listens for the page; `None` if no page is wanted. `keeper` has the coordinator's certificate, if there is one.
     ///
     /// # Errors
-    /// If the address is taken, or other machines would reach it.
-    pub(super) async fn bind(&self) -> Result<Option<(TcpListener, Keys)>, CliError> {
+    /// If the address is taken, or other machines would reach it and there is no certificate.
+    pub(super) async fn bind(&self, keeper: Option<&Arc<Keeper>>) -> Result<Option<Door>, CliError> {
         let (address, is_chosen) = match self.page {
             Some(Choice::None) => return Ok(None),
             Some(Choice::At(address)) => (address, true),
             None => (DEFAULT_ADDRESS, false),
         };
-        if !address.ip().is_loopback() {
-            return Err(CliError::PageExposed { port: address.port() });
-        }
+        let keeper = match keeper {
+            _ if address.ip().is_loopback() => None,
+            Some(keeper) => Some(Arc::clone(keeper)),
+            None => return Err(CliError::PageExposed { port: address.port() }),
+        };
+        let door = |listener, keys| Ok(Some(Door { listener, keys, keeper }));
         match TcpListener::bind(address).await {
             // a port that the system chooses is another one the next time
-            Ok(listener) if address.port() == 0 => Ok(Some((listener, Keys::fresh()))),
-            Ok(listener) => Ok(Some((listener, Keys::kept(address)))),
+            Ok(listener) if address.port() == 0 => door(listener, Keys::fresh()),
+            Ok(listener) => door(listener, Keys::kept(address)),
             Err(error) if error.kind() == ErrorKind::AddrInUse && !is_chosen => {
                 let other = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
                 let listener = TcpListener::bind(other).await;
                 let listener = listener.map_err(|source| CliError::PageListen { address: other, source })?;
-                Ok(Some((listener, Keys::fresh())))
+                door(listener, Keys::fresh())
             }
             Err(source) => Err(CliError::PageListen { address, source }),
         }
@@ -67,9 +81,16 @@ impl PageArgs {
 ///
 /// # Errors
 /// If the listener has no address.
-pub(super) fn serve((listener, keys): (TcpListener, Keys), readers: Readers, source: Source) -> Result<Page, CliError> {
+pub(super) fn serve(door: Door, readers: Readers, source: Source) -> Result<Page, CliError> {
     let failed = |error| CliError::Internal(format!("the live page cannot be served: {error}"));
-    let page = Page::start(listener, keys, readers, source).map_err(failed)?;
+    let Door { listener, keys, keeper } = door;
+    let page = match keeper {
+        None => Page::start(listener, keys, readers, source).map_err(failed)?,
+        Some(keeper) => {
+            let reach = reach(listener.local_addr().map_err(failed)?, &keeper);
+            Page::start_at(reach, browsers(listener, &keeper).map_err(failed)?, keys, readers, source)
+        }
+    };
     let mut links = page.links();
     say(&format!("live page: {}", *links.borrow_and_update()));
     tokio::spawn(async move {
@@ -80,6 +101,19 @@ pub(super) fn serve((listener, keys): (TcpListener, Keys), readers: Readers, sou
     Ok(page)
 }
 
+/// Where other machines reach a page: at its address, or by another name if the certificate is not for that.
+fn reach(address: SocketAddr, keeper: &Arc<Keeper>) -> Reach {
+    let guard = Guard::Certificates(Arc::clone(keeper));
+    let roles: Roles = Arc::new(move |headers| {
+        let right = if guard.lets_cancel(headers) { Right::Act } else { Right::Look };
+        guard.lets_read(headers).then_some(right)
+    });
+    let keeper = Arc::clone(keeper);
+    let own = address.ip().to_string();
+    let name = if keeper.is_named(&own) { own } else { keeper.name().unwrap_or(own) };
+    Reach::network(&name, address.port(), Arc::new(move |name| keeper.is_named(name)), roles)
+}
+
 /// Where a page's numbers come from.
 pub(super) fn source(
     status: watch::Receiver<Arc<Status>>,
@@ -88,6 +122,21 @@ pub(super) fn source(
     live: Option<Live>,
 ) -> Source {
     Source { status, analyst: Arc::clone(analyst), named, live }
+}
+
+/// What viewers may have done to sweeps.
+pub(super) fn actions(deeds: &Deeds) -> Actions {
+    let (cancels, retries) = (deeds.clone(), deeds.clone());
+    Actions {
+        cancel: Arc::new(move |sweep| {
+            let deeds = cancels.clone();
+            Box::pin(async move { deeds.cancel(sweep).await.map_err(|refusal| refusal.to_string()) })
+        }),
+        retry: Arc::new(move |sweep| {
+            let deeds = retries.clone();
+            Box::pin(async move { deeds.retry(sweep).await.map_err(|refusal| refusal.to_string()) })
+        }),
+    }
 }
 
 /// The option that names a store, as a shell takes it.

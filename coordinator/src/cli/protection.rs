@@ -100,6 +100,14 @@ fn read_token(path: &Path) -> Result<Secret, CliError> {
 }
 
 impl Prepared {
+    /// What knows the folder of certificates, if there is one.
+    pub(super) fn keeper(&self) -> Option<&Arc<Keeper>> {
+        match self {
+            Self::Certificates(_, keeper) => Some(keeper),
+            _ => None,
+        }
+    }
+
     /// What protects a coordinator that listens on `address`.
     ///
     /// # Errors

@@ -8,7 +8,7 @@ use crate::analyst::Analyst;
 use crate::driver::{self, Handle};
 use crate::page::{Live, Page, Readers};
 use crate::scheduler::Limits;
-use crate::serve::{self, Settings, serve};
+use crate::serve::{self, Deeds, Settings, serve};
 use crate::store::{Store, StoreError};
 use crate::telemetry::Traces;
 use crate::weights::{self, WeightsError};
@@ -42,6 +42,9 @@ pub struct ServerArgs {
     /// The live page.
     #[command(flatten)]
     pub page: PageArgs,
+    /// Let viewers of the live page cancel a sweep's unfinished jobs and try failed ones again
+    #[arg(long)]
+    pub page_actions: bool,
     /// Time after which a silent worker loses its jobs
     #[arg(long, value_name = "TIME", default_value = "30s", value_parser = lease_time)]
     pub lease: Duration,
@@ -114,7 +117,7 @@ impl Server {
         let failed = |source| CliError::Listen { address: args.listen, source };
         let listener = TcpListener::bind(args.listen).await.map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?;
-        let page = args.page.bind().await?;
+        let page = args.page.bind(prepared.keeper()).await?;
         let protection = prepared.at(address)?;
         let mut store = Store::open(&args.store)?;
         store.announce(&url(address, protection.is_tls()))?;
@@ -127,12 +130,13 @@ impl Server {
         let analyst = Arc::new(Mutex::new(Analyst::new(args.store.clone())));
         let named = format!("--coordinator {}", url(address, protection.is_tls()));
         let (lease, store, guard) = (args.lease, args.store.clone(), protection.guard());
-        let readers = Arc::new(serve::Readers::new(guard.clone(), Ipv4Addr::LOCALHOST.into()));
-        let readers: Readers = Arc::new(move |headers| {
+        let readers = Arc::new(serve::Readers::new(guard.clone()));
+        let readers: Readers = Arc::new(move |headers, address| {
             let readers = Arc::clone(&readers);
-            Box::pin(async move { readers.admit(&headers).await })
+            Box::pin(async move { readers.admit(&headers, address).await })
         });
-        let live = Live { telemetry: handle.telemetry(), keeps: handle.keeps() };
+        let actions = args.page_actions.then(|| page::actions(&Deeds::new(handle.clone(), store.clone())));
+        let live = Live { telemetry: handle.telemetry(), keeps: handle.keeps(), actions };
         let source = page::source(handle.status(), &analyst, named, Some(live));
         let page = page.map(|page| page::serve(page, readers, source)).transpose()?;
         let settings = Settings { lease, store, artifacts, analyst, guard };

@@ -7,7 +7,7 @@ use super::folder::{Folder, IdentityError};
 use proto::ids::WorkerId;
 use rustls::crypto::ring::{default_provider, sign::any_supported_type};
 use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer, UnixTime};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
 use rustls::server::WebPkiClientVerifier;
 use rustls::server::danger::ClientCertVerifier;
 use rustls::sign::CertifiedKey;
@@ -110,6 +110,21 @@ impl Keeper {
     /// The coordinator's certificate.
     pub(super) fn server(&self) -> Arc<CertifiedKey> {
         self.with(|known| Arc::clone(&known.server))
+    }
+
+    /// Whether the coordinator's certificate is for that name or address.
+    #[must_use]
+    pub fn is_named(&self, host: &str) -> bool {
+        let Ok(name) = ServerName::try_from(host) else { return false };
+        let server = self.server();
+        let certificate = server.cert.first().map(webpki::EndEntityCert::try_from);
+        certificate.and_then(Result::ok).is_some_and(|found| found.verify_is_valid_for_subject_name(&name).is_ok())
+    }
+
+    /// The name under which other machines know the coordinator: the first that its certificate is for.
+    #[must_use]
+    pub fn name(&self) -> Option<String> {
+        self.folder.names().ok()?.into_iter().find(|name| self.is_named(name))
     }
 
     /// What a secret is for, if it is one of the tokens.

@@ -3,6 +3,7 @@
 //! ```text
 //!  authority  the CA: signs the coordinator's certificate and those of workers
 //!  folder     the files of `coordinator certs`
+//!  guesses    counts wrong tokens by address, and says how to slow them    pure
 //!  host       the names of this machine
 //!  keeper     what a running coordinator knows of the folder; reads it again when a file has changed
 //!  local      the token that lets in this user only
@@ -11,16 +12,18 @@
 
 mod authority;
 mod folder;
+mod guesses;
 mod host;
 mod keeper;
 mod local;
 mod tls;
 
 pub use folder::{Folder, IdentityError};
+pub use guesses::{Guesses, Wrong};
 pub use host::names;
 pub use keeper::{Invalid, Keeper, hash};
 pub use local::LocalToken;
-pub use tls::server_config;
+pub use tls::{browser_config, server_config};
 
 /// What a token is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, clap::ValueEnum)]

@@ -28,6 +28,19 @@ pub fn server_config(keeper: &Arc<Keeper>) -> Result<Arc<ServerConfig>, Error> {
     Ok(Arc::new(config))
 }
 
+/// How connections of browsers are accepted, with the same certificate. They have none, and are asked for none: a browser would ask its user.
+///
+/// # Errors
+/// If the library does not know TLS 1.3.
+pub fn browser_config(keeper: &Arc<Keeper>) -> Result<Arc<ServerConfig>, Error> {
+    let mut config = ServerConfig::builder_with_provider(Arc::new(provider::default_provider()))
+        .with_protocol_versions(&[&version::TLS13])?
+        .with_no_client_auth()
+        .with_cert_resolver(Arc::new(Current(Arc::clone(keeper))));
+    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    Ok(Arc::new(config))
+}
+
 /// The certificate that the folder has now.
 struct Current(Arc<Keeper>);
 

@@ -2,30 +2,33 @@
 //!
 //! ```text
 //!  http://127.0.0.1:7071/?code=...   lets one browser in, once: it gets the cookie, and the next browser another code
+//!  POST /login                       the same for who has a reader's token, where other machines reach the page
 //!  cookie                            the secret, kept in a file of this user's, so that a restart of the program keeps viewers in
 //! ```
 //!
 //! Other users of the machine reach the port, and so does any site that a browser has open. So each request needs the cookie, which no
 //! other site can send; and a host's name that is not this machine's is refused, because a site may have pointed its own name here.
+//! Where other machines reach the page, inside TLS, the names are those of the certificate.
 //!
 //! Programs have no cookie: for the metrics the token of a reader does, and whoever asks whether the coordinator works needs nothing.
 
+use super::actions;
+use super::assets::STYLE;
+use super::keys::{Keys, Right, is_same, random};
+use super::login::{self, LOGIN};
 use super::monitor::{HEALTH, METRICS, READY};
-use axum::extract::{Request, State};
+use super::reach::Reach;
+use super::visitor::Visitor;
+use axum::extract::{ConnectInfo, Request, State};
 use axum::http::header::{
-    CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, COOKIE, HOST, HeaderMap, HeaderName, LOCATION,
-    REFERRER_POLICY, SET_COOKIE, X_CONTENT_TYPE_OPTIONS,
+    CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, COOKIE, HeaderMap, HeaderName, LOCATION, REFERRER_POLICY,
+    SET_COOKIE, X_CONTENT_TYPE_OPTIONS,
 };
 use axum::http::{HeaderValue, Method, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use proto::credential::Secret;
-use proto::local::{folders, prepare};
-use std::fs::{self, Permissions};
-use std::io::{self, Write};
-use std::net::{IpAddr, SocketAddr};
-use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
+use proto::bearer;
+use std::net::{IpAddr, Ipv4Addr};
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::watch;
@@ -47,84 +50,43 @@ const UNKNOWN: &str = "This browser is not let in: open the address that the pro
 /// What a program without a token is told.
 const NO_TOKEN: &str = "Metrics need the header `Authorization: Bearer TOKEN`, with the token of a reader (of the folder that the \
                         coordinator was started with, reader.token, or of its --token-file).\n";
+/// What a browser is told that may look only.
+const READ_ONLY: &str = "This browser was let in with reader.token, which is for looking: delete its cookie, and let it in with \
+                         submitter.token.\n";
 /// A browser stays known for so long, seconds: 30 days.
 const COOKIE_LIFE: u32 = 30 * 86_400;
 
-/// Says whether the headers of a request bear the token of somebody who may read how sweeps stand, which may take its time.
-pub type Readers = Arc<dyn Fn(HeaderMap) -> Pin<Box<dyn Future<Output = bool> + Send>> + Send + Sync>;
-
-/// What lets a browser in for good.
-#[derive(Debug)]
-pub struct Keys(Secret);
-
-impl Keys {
-    /// Those of the page at `address`: of an earlier program, if it has left any, so that its viewers stay in.
-    #[must_use]
-    pub fn kept(address: SocketAddr) -> Self {
-        let name = format!("{}-{}.page", address.ip(), address.port());
-        let fresh = Self::fresh();
-        for folder in folders() {
-            match prepare(&folder).and_then(|()| fresh.kept_in(&folder.join(&name))) {
-                Ok(kept) => return kept,
-                // without a folder viewers are let in anew after a restart
-                Err(error) => tracing::debug!(%error, folder = %folder.display(), "the page's key is not kept"),
-            }
-        }
-        fresh
-    }
-
-    /// New ones, which end with the program.
-    #[must_use]
-    pub fn fresh() -> Self {
-        Self(Secret::new(random()))
-    }
-
-    /// What the file has; if that is none, these, and the file has them from then on.
-    fn kept_in(&self, path: &Path) -> io::Result<Self> {
-        let is_private = fs::metadata(path).is_ok_and(|data| data.permissions().mode() & 0o077 == 0);
-        let text = if is_private { fs::read_to_string(path).unwrap_or_default() } else { String::new() };
-        let is_key = text.trim().len() == self.0.reveal().len() && text.trim().bytes().all(|c| c.is_ascii_hexdigit());
-        if is_key {
-            return Ok(Self(Secret::new(text.trim())));
-        }
-        let folder = path.parent().ok_or(io::ErrorKind::NotFound)?;
-        let mut file =
-            tempfile::Builder::new().permissions(Permissions::from_mode(0o600)).prefix(".new-").tempfile_in(folder)?;
-        writeln!(file, "{}", self.0.reveal())?;
-        file.persist(path)?;
-        Ok(Self(self.0.clone()))
-    }
-}
-
-/// 256 bits that nobody can guess, in hexadecimal digits.
-fn random() -> String {
-    format!("{:032x}{:032x}", rand::random::<u128>(), rand::random::<u128>())
-}
-
-/// Whether two secrets are the same. How long that takes tells nothing of them: hashes are compared in constant time.
-fn is_same(given: &str, secret: &str) -> bool {
-    blake3::hash(given.as_bytes()) == blake3::hash(secret.as_bytes())
-}
+/// Says whether the headers of a request from an address bear the token of somebody who may read how sweeps stand, which may take its time.
+pub type Readers = Arc<dyn Fn(HeaderMap, IpAddr) -> Pin<Box<dyn Future<Output = bool> + Send>> + Send + Sync>;
 
 /// Lets browsers in.
 pub(super) struct Access {
-    address: SocketAddr,
+    reach: Reach,
     keys: Keys,
     readers: Readers,
-    /// The name of the cookie: pages of several programs may have one host name.
-    cookie: String,
+    /// Whether the page has anything done.
+    has_actions: bool,
     /// What lets the next browser in.
     code: Mutex<String>,
     links: watch::Sender<String>,
 }
 
 impl Access {
-    /// Access to the page at `address`, and the addresses that let browsers in, one after the other.
-    pub(super) fn new(address: SocketAddr, keys: Keys, readers: Readers) -> (Self, watch::Receiver<String>) {
+    /// Access to the page, and the addresses that let browsers in, one after the other.
+    pub(super) fn new(
+        reach: Reach,
+        keys: Keys,
+        readers: Readers,
+        has_actions: bool,
+    ) -> (Self, watch::Receiver<String>) {
         let code = random();
-        let cookie = format!("splitsweep-{}", &blake3::hash(keys.0.reveal().as_bytes()).to_hex()[..12]);
-        let (links, receiver) = watch::channel(link(address, &code));
-        (Self { address, keys, readers, cookie, code: Mutex::new(code), links }, receiver)
+        let (links, receiver) = watch::channel(reach.link(&code));
+        (Self { reach, keys, readers, has_actions, code: Mutex::new(code), links }, receiver)
+    }
+
+    /// Whether the page has anything done.
+    pub(super) fn has_actions(&self) -> bool {
+        self.has_actions
     }
 
     /// Takes a code, if it is the one; it is not valid again.
@@ -133,98 +95,127 @@ impl Access {
         let is_valid = is_same(given, &code);
         if is_valid {
             *code = random();
-            self.links.send_replace(link(self.address, &code));
+            self.links.send_replace(self.reach.link(&code));
         }
         is_valid
     }
 
-    /// Whether the request bears the cookie.
-    fn knows(&self, headers: &HeaderMap) -> bool {
+    /// What the browser may do whose cookie the request bears.
+    fn right(&self, headers: &HeaderMap) -> Option<Right> {
+        let own = self.keys.name();
         let texts = headers.get_all(COOKIE).into_iter().filter_map(|value| value.to_str().ok());
-        let mut cookies = texts.flat_map(|text| text.split(';')).filter_map(|cookie| cookie.trim().split_once('='));
-        cookies.any(|(name, value)| name == self.cookie && is_same(value, self.keys.0.reveal()))
+        let cookies = texts.flat_map(|text| text.split(';')).filter_map(|cookie| cookie.trim().split_once('='));
+        cookies.filter(|(name, _)| *name == own).find_map(|(_, value)| self.keys.right(value))
+    }
+
+    /// What somebody with that token may do.
+    pub(super) fn right_of_token(&self, token: &str) -> Option<Right> {
+        let mut headers = HeaderMap::new();
+        if let Ok(value) = HeaderValue::from_str(&format!("{}{}", bearer::SCHEME, token.trim())) {
+            headers.insert(bearer::HEADER, value);
+        }
+        self.reach.right(&headers)
+    }
+
+    /// Why a request is refused that sends something; `None` if it is not.
+    fn refusal_of_post(&self, request: &Request) -> Option<(StatusCode, &'static str)> {
+        let path = request.uri().path();
+        let is_login = self.reach.is_network() && path == LOGIN;
+        if request.method() != Method::POST || !(is_login || self.has_actions && actions::is_at(path)) {
+            return Some((StatusCode::METHOD_NOT_ALLOWED, "The page is for reading only.\n"));
+        }
+        if !self.reach.is_from_here(request.headers()) {
+            return Some((StatusCode::FORBIDDEN, "Another site has sent this browser here.\n"));
+        }
+        match self.right(request.headers()) {
+            _ if is_login => None,
+            Some(Right::Act) => None,
+            Some(Right::Look) => Some((StatusCode::FORBIDDEN, READ_ONLY)),
+            None => Some((StatusCode::UNAUTHORIZED, UNKNOWN)),
+        }
     }
 
     /// The headers of a request for the metrics that a reader's token may bear.
     fn to_be_read(&self, request: &Request) -> Option<HeaderMap> {
-        let is_asked =
-            request.uri().path() == METRICS && is_own_host(request.headers()) && is_reading(request.method());
-        (is_asked && !self.knows(request.headers())).then(|| request.headers().clone())
+        let headers = request.headers();
+        let is_asked = request.uri().path() == METRICS && is_reading(request.method());
+        let is_open = is_asked && self.reach.why_not(headers).is_none() && self.right(headers).is_none();
+        is_open.then(|| headers.clone())
     }
 
     /// What a request gets in place of what it asks for; `None` if it gets that.
     fn refusal(&self, request: &Request, is_reader: bool) -> Option<Response> {
         let says = |status: StatusCode, words: &str| (status, words.to_owned()).into_response();
-        if !is_own_host(request.headers()) {
-            let words = "This page is served to this machine only, as http://127.0.0.1 or http://localhost; from another \
-                         one use ssh -L.\n";
+        if let Some(words) = self.reach.why_not(request.headers()) {
             return Some(says(StatusCode::MISDIRECTED_REQUEST, words));
         }
         if !is_reading(request.method()) {
-            return Some(says(StatusCode::METHOD_NOT_ALLOWED, "The page is for reading only.\n"));
+            return self.refusal_of_post(request).map(|(status, words)| says(status, words));
         }
-        let is_metrics = match request.uri().path() {
-            HEALTH | READY => return None,
-            path => path == METRICS,
-        };
+        let path = request.uri().path();
+        if matches!(path, HEALTH | READY) || (path == STYLE && self.reach.is_network()) {
+            return None;
+        }
+        let is_metrics = path == METRICS;
         if is_metrics && is_reader {
             return None;
         }
         let query = request.uri().query().unwrap_or_default();
+        let is_known = self.right(request.headers()).is_some();
         let code = query.split('&').find_map(|part| part.strip_prefix("code="));
         match code {
             // a browser that is known already need not use up the code
-            Some(_) if self.knows(request.headers()) => Some(self.welcome(false)),
-            Some(code) if request.method() == Method::GET && self.takes(code) => Some(self.welcome(true)),
-            _ if self.knows(request.headers()) => None,
+            Some(_) if is_known => Some(self.welcome("/", None)),
+            Some(code) if request.method() == Method::GET && self.takes(code) => {
+                Some(self.welcome("/", Some(Right::Act)))
+            }
+            _ if is_known => None,
+            _ if self.reach.is_network() && login::is_asked_at(path) => Some(login::ask(request.uri())),
             _ => Some(says(StatusCode::UNAUTHORIZED, if is_metrics { NO_TOKEN } else { UNKNOWN })),
         }
     }
 
-    /// Sends the browser on, without the code in its address; with the cookie if it is `new`.
-    fn welcome(&self, new: bool) -> Response {
-        let mut response = (StatusCode::SEE_OTHER, [(LOCATION, "/")]).into_response();
-        let cookie = format!(
-            "{}={}; Path=/; Max-Age={COOKIE_LIFE}; HttpOnly; SameSite=Strict",
-            self.cookie,
-            self.keys.0.reveal()
-        );
+    /// Sends the browser on, without the code in its address; a `new` one with the cookie of its right.
+    pub(super) fn welcome(&self, to: &str, new: Option<Right>) -> Response {
+        let mut response = (StatusCode::SEE_OTHER, [(LOCATION, to)]).into_response();
+        let secure = if self.reach.is_network() { "; Secure" } else { "" };
+        let cookie = new.map(|right| {
+            let (name, value) = (self.keys.name(), self.keys.cookie(right));
+            format!("{name}={value}; Path=/; Max-Age={COOKIE_LIFE}; HttpOnly; SameSite=Strict{secure}")
+        });
         // it has letters, digits and signs of its own only
-        if let Some(cookie) = HeaderValue::from_str(&cookie).ok().filter(|_| new) {
+        if let Some(cookie) = cookie.and_then(|cookie| HeaderValue::from_str(&cookie).ok()) {
             response.headers_mut().insert(SET_COOKIE, cookie);
         }
         response
     }
 }
 
-/// The address that lets a browser in.
-fn link(address: SocketAddr, code: &str) -> String {
-    format!("http://{address}/?code={code}")
-}
-
 fn is_reading(method: &Method) -> bool {
     method == Method::GET || method == Method::HEAD
 }
 
-/// Whether the request is for a name that only this machine can have.
-fn is_own_host(headers: &HeaderMap) -> bool {
-    let Some(host) = headers.get(HOST).and_then(|host| host.to_str().ok()) else { return false };
-    let name = match host.strip_prefix('[') {
-        Some(rest) => rest.split_once(']').map_or("", |(name, _)| name),
-        None => host.split_once(':').map_or(host, |(name, _)| name),
-    };
-    name.eq_ignore_ascii_case("localhost") || name.parse().is_ok_and(|address: IpAddr| address.is_loopback())
-}
-
 /// Lets a request through, or refuses it; says to the browser how to treat the answer.
-pub(super) async fn check(State(access): State<Arc<Access>>, request: Request, next: Next) -> Response {
+pub(super) async fn check(State(access): State<Arc<Access>>, mut request: Request, next: Next) -> Response {
+    let visitor = request.extensions().get::<ConnectInfo<Visitor>>();
+    let address = visitor.map_or(Ipv4Addr::LOCALHOST.into(), |ConnectInfo(visitor)| visitor.address);
     let is_reader = match access.to_be_read(&request) {
-        Some(headers) => (access.readers)(headers).await,
+        Some(headers) => (access.readers)(headers, address).await,
         None => false,
     };
     let mut response = match access.refusal(&request, is_reader) {
         Some(refusal) => refusal,
-        None => next.run(request).await,
+        None => {
+            let is_let_in = !matches!(request.uri().path(), HEALTH | READY | STYLE | LOGIN);
+            if let Some(ConnectInfo(visitor)) = request.extensions().get::<ConnectInfo<Visitor>>().filter(|_| is_let_in)
+            {
+                visitor.stay();
+            }
+            if access.has_actions && access.right(request.headers()) == Some(Right::Act) {
+                request.extensions_mut().insert(access.keys.forms());
+            }
+            next.run(request).await
+        }
     };
     let headers = response.headers_mut();
     for (name, value) in HEADERS {
@@ -241,13 +232,18 @@ mod tests {
     #![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
     use super::*;
+    use crate::page::{Names, Roles};
     use axum::body::Body;
-    use axum::http::header::AUTHORIZATION;
+    use axum::http::header::{AUTHORIZATION, HOST};
 
     const ADDRESS: &str = "127.0.0.1:7071";
 
     fn access() -> (Access, watch::Receiver<String>) {
-        Access::new(ADDRESS.parse().unwrap(), Keys::fresh(), Arc::new(|_| Box::pin(async { false })))
+        Access::new(Reach::this_machine(ADDRESS.parse().unwrap()), Keys::fresh(), nobody(), false)
+    }
+
+    fn nobody() -> Readers {
+        Arc::new(|_, _| Box::pin(async { false }))
     }
 
     fn request(uri: &str, host: &str, cookie: Option<&str>) -> Request {
@@ -308,6 +304,46 @@ mod tests {
     }
 
     #[test]
+    fn on_other_machines_a_token_or_the_code_gives_a_cookie_that_only_tls_carries() {
+        let bears = |headers: &HeaderMap, words: &str| {
+            headers.get(AUTHORIZATION).is_some_and(|token| token.as_bytes().starts_with(words.as_bytes()))
+        };
+        let names: Names = Arc::new(|name| name == "head");
+        let roles: Roles = Arc::new(move |headers| {
+            let is_submitter = bears(headers, "Bearer right of submitter");
+            let right = if is_submitter { Right::Act } else { Right::Look };
+            bears(headers, "Bearer right").then_some(right)
+        });
+        let reach = Reach::network("head", 7071, names, roles);
+        let (access, links) = Access::new(reach, Keys::fresh(), nobody(), true);
+        assert_eq!(access.right_of_token(" right\r\n"), Some(Right::Look));
+        assert_eq!(access.right_of_token("right of submitter"), Some(Right::Act));
+        assert_eq!((access.right_of_token("wrong"), access.right_of_token("\u{7f}")), (None, None));
+        let uri = links.borrow().strip_prefix("https://head:7071").unwrap().to_owned();
+        let by_code = access.refusal(&request(&uri, "head:7071", None), false).unwrap();
+        for welcome in [by_code, access.welcome("/", Some(Right::Look))] {
+            let cookie = welcome.headers()[SET_COOKIE].to_str().unwrap();
+            assert!(cookie.ends_with("; HttpOnly; SameSite=Strict; Secure"), "{cookie}");
+        }
+        let cookie = |right| format!("{}={}", access.keys.name(), access.keys.cookie(right));
+        let post_as = |right: Option<Right>, path: &str, site: &'static str| {
+            let mut post = request(path, "head", right.map(cookie).as_deref());
+            *post.method_mut() = Method::POST;
+            post.headers_mut().insert("sec-fetch-site", HeaderValue::from_static(site));
+            status(&access, &post)
+        };
+        let post = |path, site| post_as(None, path, site);
+        let act = |right, site| post_as(right, "/sweep/full/cancel", site);
+        assert_eq!((act(Some(Right::Act), "same-origin"), act(Some(Right::Act), "cross-site")), (200, 403));
+        assert_eq!((act(Some(Right::Look), "same-origin"), act(None, "same-origin")), (403, 401));
+        for path in ["/sweep/full", "/sweep/full/delete", "/sweep//cancel", "/sweep/a/b/cancel", "/cancel"] {
+            assert_eq!(post_as(Some(Right::Act), path, "same-origin"), 405, "{path}");
+        }
+        assert_eq!((post(LOGIN, "same-origin"), post(LOGIN, "cross-site"), post("/", "same-origin")), (200, 403, 405));
+        assert_eq!(status(&access, &request("/", "localhost", None)), 421);
+    }
+
+    #[test]
     fn only_names_of_this_machine_are_answered() {
         let (access, _links) = access();
         for own in ["127.0.0.1:7071", "localhost:8000", "LOCALHOST", "[::1]:7071", "[::1]", "127.1.2.3"] {
@@ -323,20 +359,5 @@ mod tests {
         let mut post = request("/", ADDRESS, None);
         *post.method_mut() = Method::POST;
         assert_eq!(status(&access, &post), 405);
-    }
-
-    #[test]
-    fn a_key_is_kept_in_a_file_that_is_this_user_s_alone() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("page");
-        let first = Keys::fresh().kept_in(&path).unwrap();
-        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
-        assert_eq!(Keys::fresh().kept_in(&path).unwrap().0, first.0);
-        fs::set_permissions(&path, Permissions::from_mode(0o644)).unwrap();
-        let second = Keys::fresh().kept_in(&path).unwrap();
-        assert_ne!(second.0, first.0, "others may have read it");
-        fs::write(&path, "short").unwrap();
-        assert_ne!(Keys::fresh().kept_in(&path).unwrap().0, second.0);
-        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
     }
 }

@@ -6,6 +6,8 @@ use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use std::sync::LazyLock;
 
+/// Where the styles are.
+pub(super) const STYLE: &str = "/page.css";
 /// The styles, one after the other.
 static CSS: LazyLock<Asset> = LazyLock::new(|| {
     Asset::new("text/css; charset=utf-8", [FIGURE_STYLE, PAGE_STYLE, include_str!("page.css")].concat())

@@ -1,6 +1,7 @@
 //! What views are made of: the status as the driver publishes it, and studies of sweeps, made by the analyst on a thread of its own and
 //! kept until there is a newer version.
 
+use super::actions::Actions;
 use super::precision::{self, Precision};
 use crate::analyst::{Analyst, Study, TableError};
 use crate::results::timeline::Span;
@@ -45,6 +46,8 @@ pub struct Live {
     pub telemetry: Arc<Telemetry>,
     /// Whether its store keeps what it is given; ends with its driver.
     pub keeps: watch::Receiver<bool>,
+    /// What viewers may have done to its sweeps, if anything.
+    pub actions: Option<Actions>,
 }
 
 /// What the views are made of.

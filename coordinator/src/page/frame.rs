@@ -1,5 +1,6 @@
 //! What stands around every view: landmarks, the way to the other views, and the place where the script says how up to date it all is.
 
+use super::assets::STYLE;
 use super::desk::Trouble;
 use crate::outlook;
 use axum::http::StatusCode;
@@ -72,12 +73,7 @@ impl Frame<'_> {
             (DOCTYPE)
             html lang="en" {
                 head {
-                    meta charset="utf-8";
-                    meta name="viewport" content="width=device-width, initial-scale=1";
-                    meta name="color-scheme" content="light dark";
-                    title { (self.title) " \u{2013} Splitsweep" }
-                    link rel="icon" href="data:,";
-                    link rel="stylesheet" href="/page.css";
+                    (about(&self.title))
                     script src="/page.js" defer {}
                 }
                 body data-version=(version) data-settled="1" {
@@ -101,6 +97,33 @@ impl Frame<'_> {
             }
         }
     }
+}
+
+/// What the head of every page says.
+fn about(title: &str) -> Markup {
+    html! {
+        meta charset="utf-8";
+        meta name="viewport" content="width=device-width, initial-scale=1";
+        meta name="color-scheme" content="light dark";
+        title { (title) " \u{2013} Splitsweep" }
+        link rel="icon" href="data:,";
+        link rel="stylesheet" href=(STYLE);
+    }
+}
+
+/// A page for who may not see the others: it leads nowhere, and stands still.
+pub(super) fn bare(title: &str, content: &Markup) -> Html<String> {
+    let page = html! {
+        (DOCTYPE)
+        html lang="en" {
+            head { (about(title)) }
+            body {
+                header class="bar" { span class="brand" { (mark()) "Splitsweep" } }
+                main id="main" { (content) }
+            }
+        }
+    };
+    Html(page.into_string())
 }
 
 /// The sign before the name: splits of one pool.

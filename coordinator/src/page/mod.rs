@@ -1,5 +1,6 @@
-//! The live page: where sweeps and workers stand and what the results come to, for browsers on this machine; beside it what monitoring
-//! reads. It reads what the driver publishes and counts and what the analyst makes, and changes nothing.
+//! The live page: where sweeps and workers stand and what the results come to, for browsers on this machine, and inside TLS on others;
+//! beside it what monitoring reads. It reads what the driver publishes and counts and what the analyst makes, and changes nothing,
+//! unless the coordinator was started with --page-actions: then it asks for what `actions` lists.
 //!
 //! ```text
 //!  browser --GET--> access --> views <--desk-- status (the driver publishes), studies (the analyst makes, kept by version)
@@ -10,29 +11,45 @@
 //! Pages are whole without a script: the script only keeps them up to date. A view is a function of what the desk gives it.
 
 mod access;
+mod actions;
 mod api;
 mod assets;
 mod desk;
 mod events;
 mod frame;
+mod keys;
+mod login;
 mod monitor;
 mod precision;
+mod reach;
 mod views;
+mod visitor;
 
-pub use access::{Keys, Readers};
+pub use access::Readers;
+pub use actions::{Actions, Deed};
 pub use desk::{Live, Source};
+pub use keys::{Keys, Right};
+pub use reach::{Names, Reach, Roles};
+pub use visitor::Visitor;
 
 use access::Access;
 use axum::Router;
+use axum::extract::DefaultBodyLimit;
 use axum::middleware::from_fn_with_state;
-use axum::routing::get;
+use axum::routing::{get, post};
+use axum::serve::Listener;
 use desk::Desk;
+use login::{LOGIN, Login};
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
+use visitor::{Door, ThisMachine};
+
+/// Bytes of a form that is sent: a token file has 4 KB at most.
+const MAX_BODY: usize = 16 << 10;
 
 /// A page that is served. It ends when this is dropped.
 #[derive(Debug)]
@@ -42,15 +59,30 @@ pub struct Page {
 }
 
 impl Page {
-    /// Serves the page on `listener` to browsers that show one of the `keys`, and its metrics to `readers` too.
+    /// Serves the page on `listener` to browsers of this machine that show one of the `keys`, and its metrics to `readers` too.
     ///
     /// # Errors
     /// If the listener has no address.
     pub fn start(listener: TcpListener, keys: Keys, readers: Readers, source: Source) -> io::Result<Self> {
-        let (access, links) = Access::new(listener.local_addr()?, keys, readers);
-        let desk = Arc::new(Desk::new(source));
-        let serving = tokio::spawn(axum::serve(listener, router(desk, Arc::new(access))).into_future());
-        Ok(Self { links, serving })
+        let reach = Reach::this_machine(listener.local_addr()?);
+        Ok(Self::start_at(reach, ThisMachine(listener), keys, readers, source))
+    }
+
+    /// The same to whoever comes to `listener`, where `reach` says.
+    pub fn start_at(
+        reach: Reach,
+        listener: impl Listener<Addr = Visitor>,
+        keys: Keys,
+        readers: Readers,
+        source: Source,
+    ) -> Self {
+        let is_network = reach.is_network();
+        let has_actions = source.live.as_ref().is_some_and(|live| live.actions.is_some());
+        let (access, links) = Access::new(reach, keys, readers, has_actions);
+        let router = router(Arc::new(Desk::new(source)), Arc::new(access), is_network);
+        let service = router.into_make_service_with_connect_info::<Visitor>();
+        let serving = tokio::spawn(axum::serve(Door(listener), service).into_future());
+        Self { links, serving }
     }
 
     /// The address that lets one browser in, and after that the next.
@@ -66,8 +98,11 @@ impl Drop for Page {
     }
 }
 
-fn router(desk: Arc<Desk>, access: Arc<Access>) -> Router {
-    Router::new()
+fn router(desk: Arc<Desk>, access: Arc<Access>, is_network: bool) -> Router {
+    let login = Arc::new(Login::new(Arc::clone(&access)));
+    let login = Router::new().route(LOGIN, get(login::welcome).post(login::enter)).with_state(login);
+    let has_actions = access.has_actions();
+    let router = Router::new()
         .route("/", get(views::sweeps))
         .route("/workers", get(views::workers))
         .route("/job/{job}", get(views::job))
@@ -85,10 +120,17 @@ fn router(desk: Arc<Desk>, access: Arc<Access>) -> Router {
         .route(monitor::METRICS, get(monitor::metrics))
         .route(monitor::HEALTH, get(monitor::health))
         .route(monitor::READY, get(monitor::ready))
-        .fallback(views::nothing)
+        .fallback(views::nothing);
+    let router = match has_actions {
+        true => router.route(actions::CANCEL, post(actions::cancel)).route(actions::RETRY, post(actions::retry)),
+        false => router,
+    };
+    router
         .with_state(desk)
-        .route("/page.css", get(assets::css))
+        .route(assets::STYLE, get(assets::css))
         .route("/page.js", get(assets::js))
+        .merge(if is_network { login } else { Router::new() })
+        .layer(DefaultBodyLimit::max(MAX_BODY))
         .layer(from_fn_with_state(access, access::check))
 }
 

@@ -22,7 +22,7 @@ const NOT_LIVE: &str = "no coordinator runs here\n";
 
 /// All numbers of the coordinator.
 pub(super) async fn metrics(State(desk): State<Arc<Desk>>) -> Response {
-    let Some(Live { telemetry, keeps }) = &desk.source().live else {
+    let Some(Live { telemetry, keeps, .. }) = &desk.source().live else {
         return (StatusCode::NOT_FOUND, NOT_LIVE).into_response();
     };
     let half_widths = desk.half_widths();

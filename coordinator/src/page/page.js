@@ -44,7 +44,7 @@
     const seconds = Math.floor((Date.now() - answered) / 10000) * 10;
     const age = seconds < 60 ? `${seconds} s` : `${Math.floor(seconds / 60)} min`;
     body.dataset.link = lost ? "lost" : stream ? "live" : "polled";
-    if (denied) say("This browser is not let in any more: open the address that the program printed last after \u201clive page:\u201d.");
+    if (denied) say("This browser is not let in any more: load the page again, or open the address that the program printed last after \u201clive page:\u201d.");
     else if (lost) say(`The program does not answer. What you see is more than ${age} old; the page goes on by itself when it is back.`);
     else if (!stream && !document.hidden) say("There is no live connection: this page asks every 5 s.");
     else say("");

@@ -1,6 +1,8 @@
 //! The tonic services, and beside them gRPC's own: health and reflection. The only users of wire types here: each call is checked, made a request to the driver, and its answer put back.
 
 mod access;
+mod browsers;
+mod deeds;
 mod enrolment;
 mod fleet;
 mod greeting;
@@ -34,7 +36,11 @@ use tonic::transport::{self, Server};
 use tonic_reflection::server::v1::{ServerReflection, ServerReflectionServer};
 
 pub use access::{Guard, Readers};
+pub use browsers::browsers;
+pub use deeds::Deeds;
 
+/// Connections at once: those of 2,000 workers, four times over. Each takes some 20 KB.
+const MAX_CONNECTIONS: usize = 8192;
 /// Closes connections whose peer has vanished without a word.
 const KEEPALIVE: Duration = Duration::from_secs(20);
 /// Calls at once on one connection; others wait at the peer. A worker has one that waits for work, and one for each job that has ended.
@@ -94,7 +100,7 @@ pub fn serve(
         .layer(meter)
         .layer(AccessLayer::new(settings.guard))
         .add_routes(services)
-        .serve_with_incoming(incoming::admitted(listener, tls));
+        .serve_with_incoming(incoming::admitted(listener, tls, MAX_CONNECTIONS));
     Ok(serving)
 }
 

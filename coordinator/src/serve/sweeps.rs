@@ -1,6 +1,6 @@
 //! The service for people and the command line.
 
-use super::status;
+use super::{Deeds, status};
 use crate::analyst::{Analyst, Question, TableError, Written};
 use crate::clock::now_ms;
 use crate::driver::Handle;
@@ -41,6 +41,7 @@ const MAX_TABLES: usize = 16;
 #[derive(Debug)]
 pub(super) struct SweepsService {
     handle: Handle,
+    deeds: Deeds,
     store: PathBuf,
     artifacts: ArtifactStore,
     watchers: Arc<Semaphore>,
@@ -52,7 +53,8 @@ pub(super) struct SweepsService {
 impl SweepsService {
     pub(super) fn new(handle: Handle, store: PathBuf, analyst: Arc<Mutex<Analyst>>, artifacts: ArtifactStore) -> Self {
         let [watchers, tables] = [MAX_WATCHERS, MAX_TABLES].map(|places| Arc::new(Semaphore::new(places)));
-        Self { handle, store, artifacts, watchers, tables, analyst }
+        let deeds = Deeds::new(handle.clone(), store.clone());
+        Self { handle, deeds, store, artifacts, watchers, tables, analyst }
     }
 }
 
@@ -79,12 +81,7 @@ impl Sweeps for SweepsService {
     }
 
     async fn retry(&self, request: Request<RetryRequest>) -> Result<Response<RetryResponse>, Status> {
-        let sweep = request.into_inner().sweep;
-        let (store, name) = (self.store.clone(), sweep.clone());
-        let submission = tokio::task::spawn_blocking(move || Reader::open(&store)?.submission(&name)).await;
-        let submission = submission.map_err(|error| Status::internal(error.to_string()))?;
-        let text = submission.map_err(|error| Status::unavailable(error.to_string()))?.text;
-        let retried = self.handle.retry(sweep, text).await.map_err(status)?;
+        let retried = self.deeds.retry(request.into_inner().sweep).await.map_err(status)?;
         Ok(Response::new(RetryResponse { retried }))
     }
 
@@ -95,7 +92,7 @@ impl Sweeps for SweepsService {
     }
 
     async fn cancel(&self, request: Request<CancelRequest>) -> Result<Response<CancelResponse>, Status> {
-        let cancelled = self.handle.cancel(request.into_inner().sweep).await.map_err(status)?;
+        let cancelled = self.deeds.cancel(request.into_inner().sweep).await.map_err(status)?;
         Ok(Response::new(CancelResponse { cancelled }))
     }
 

@@ -15,12 +15,25 @@ pub(crate) struct Browser {
 #[derive(Debug)]
 pub(crate) struct Answer {
     pub(crate) status: u16,
-    /// The head, in lower case.
+    /// The head, with the names of headers in lower case.
     pub(crate) head: String,
     pub(crate) body: String,
 }
 
 impl Answer {
+    /// What comes until the other end closes the connection.
+    pub(super) fn read(mut stream: impl Read) -> Self {
+        let mut text = String::new();
+        stream.read_to_string(&mut text).expect("an answer");
+        let (head, body) = text.split_once("\r\n\r\n").expect("a head");
+        let status = head.split(' ').nth(1).and_then(|status| status.parse().ok()).expect("a status");
+        // cookies and addresses are case-sensitive, names of headers are not
+        let line =
+            |line: &str| line.split_once(": ").map(|(name, value)| format!("{}: {value}", name.to_ascii_lowercase()));
+        let head: Vec<_> = head.lines().map(|text| line(text).unwrap_or_else(|| text.to_owned())).collect();
+        Self { status, head: head.join("\n"), body: body.to_owned() }
+    }
+
     /// A header.
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
         self.head.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(": "))
@@ -75,17 +88,22 @@ impl Browser {
         Self::read(self.send(method, path, host, &format!("cookie: {}", self.cookie)))
     }
 
+    /// Sends a form.
+    pub(crate) fn post(&self, path: &str, form: &str) -> Answer {
+        let length = form.len();
+        let headers = format!("cookie: {}\r\nsec-fetch-site: same-origin\r\ncontent-length: {length}", self.cookie);
+        let mut stream = self.send("POST", path, &self.address, &headers);
+        stream.write_all(form.as_bytes()).expect("a form");
+        Answer::read(stream)
+    }
+
     /// What a program gets that has a token and no cookie.
     pub(crate) fn get_bearing(&self, path: &str, token: &str) -> Answer {
         Self::read(self.send("GET", path, &self.address, &format!("authorization: Bearer {token}")))
     }
 
-    fn read(mut stream: TcpStream) -> Answer {
-        let mut text = String::new();
-        stream.read_to_string(&mut text).expect("an answer");
-        let (head, body) = text.split_once("\r\n\r\n").expect("a head");
-        let status = head.split(' ').nth(1).and_then(|status| status.parse().ok()).expect("a status");
-        Answer { status, head: head.to_ascii_lowercase(), body: body.to_owned() }
+    fn read(stream: TcpStream) -> Answer {
+        Answer::read(stream)
     }
 
     /// The versions that are announced, one after the other.

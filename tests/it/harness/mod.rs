@@ -7,6 +7,7 @@
 //!  history   what a store says has happened
 //!  tap       a proxy that keeps what passes
 //!  browser   somebody who looks at the live page
+//!  far       somebody who looks at it from another machine
 //!  chromium  the same with a real browser
 //!  request   what a server that the test plays is asked
 //!  peer      a worker that the test plays itself, call by call
@@ -19,6 +20,7 @@
 
 mod browser;
 mod chromium;
+mod far;
 mod history;
 mod lab;
 mod peer;
@@ -31,6 +33,7 @@ mod tty;
 
 pub(crate) use browser::{Answer, Browser, link};
 pub(crate) use chromium::{BROWSERS, Chromium};
+pub(crate) use far::Far;
 pub(crate) use history::{History, Row, check_acknowledged};
 pub(crate) use lab::{Coordinator, Lab, contents, free_port, grid, simulated, tiny};
 pub(crate) use peer::Peer;

@@ -1,6 +1,8 @@
 //! The live page as its viewers get it: who is let in, what each view shows, that it keeps up with the sweep, and what real browsers say.
 
 mod access;
+mod actions;
+mod far;
 mod news;
 mod real;
 mod views;

@@ -32,7 +32,7 @@ pub struct Args {
 pub async fn run(args: Args) -> Result<(), CliError> {
     let Args { store, page } = args;
     drop(offline::look(&store)?);
-    let Some(listener) = page.bind().await? else {
+    let Some(listener) = page.bind(None).await? else {
         return Err(CliError::Usage("without a page there is nothing to do: leave --page none out".to_owned()));
     };
     let mut interrupts = interrupted()?;

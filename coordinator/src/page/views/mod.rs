@@ -1,5 +1,6 @@
 //! The views: what each shows, made of a status and a study. A view knows neither where these come from nor who looks at it.
 
+mod actions;
 mod cells;
 mod compare;
 mod curves;
@@ -12,9 +13,11 @@ mod workers;
 
 use super::desk::{Desk, Source, Trouble};
 use super::frame::{Frame, Place, View, trouble};
+use super::keys::Forms;
 use crate::analyst::Study;
 use crate::outlook;
 use crate::report::Lineup;
+use axum::Extension;
 use axum::extract::{Path, Query, State};
 use axum::response::Response;
 use maud::Markup;
@@ -41,6 +44,9 @@ pub(super) struct Asked {
     /// The other.
     #[serde(skip_serializing_if = "String::is_empty")]
     b: String,
+    /// What was done a moment ago. Other pages do not say it again.
+    #[serde(skip_serializing)]
+    done: String,
 }
 
 impl Asked {
@@ -128,8 +134,19 @@ pub(super) async fn workers(State(desk): Desks) -> Response {
     Frame { place: Place::Workers, title: "Workers".to_owned(), version: status.at_ms }.around(&content)
 }
 
-pub(super) async fn overview(State(desk): Desks, Path(sweep): Path<String>, Query(asked): Query<Asked>) -> Response {
-    of_sweep(&desk, &sweep, asked, View::Overview, overview::view).await
+pub(super) async fn overview(
+    State(desk): Desks,
+    Path(sweep): Path<String>,
+    Query(asked): Query<Asked>,
+    forms: Option<Extension<Forms>>,
+) -> Response {
+    match seen(&desk, &sweep, asked).await {
+        Ok((version, seen)) => {
+            let forms = forms.as_ref().map(|Extension(forms)| forms);
+            framed(&sweep, View::Overview, version, &overview::view(&seen, forms))
+        }
+        Err(error) => trouble(&error, desk.status().at_ms),
+    }
 }
 
 pub(super) async fn cells(State(desk): Desks, Path(sweep): Path<String>, Query(asked): Query<Asked>) -> Response {

@@ -1,10 +1,12 @@
 //! A sweep on one screen: is it alive and when does it end, what can be said now, and every candidate with its splits.
 
-use super::{Asked, Seen};
+use super::{Asked, Seen, actions};
 use crate::analysis::answer::Answer;
 use crate::analysis::comparison::Performance;
 use crate::outlook;
+use crate::page::actions::words as done;
 use crate::page::frame::View;
+use crate::page::keys::Forms;
 use crate::report::Lineup;
 use crate::report::parts::{further, lead, strips};
 use crate::text::{metric_name, plural, range, signed, signed_or_dash};
@@ -15,11 +17,15 @@ use proto::status::{SweepState, SweepStatus};
 /// Maximum number of candidates on a page.
 const MAX_ROWS: usize = 100;
 
-/// The view.
-pub(super) fn view(seen: &Seen) -> Markup {
+/// The view; with buttons for who has `forms`.
+pub(super) fn view(seen: &Seen, forms: Option<&Forms>) -> Markup {
     let head = &seen.study.results.head;
     html! {
-        @if let Some(sweep) = seen.sweep() { (standing(seen, sweep)) }
+        @if let Some(words) = done(&seen.asked.done) { p class="notice" id="done" role="status" { (words) "." } }
+        @if let Some(sweep) = seen.sweep() {
+            (standing(seen, sweep))
+            @if let Some(forms) = forms { (actions::view(sweep, forms)) }
+        }
         (answer(&seen.study.answer, head.trainer == Trainer::Simulated))
         (candidates(seen))
         section id="files" {
@@ -27,6 +33,9 @@ pub(super) fn view(seen: &Seen) -> Markup {
             ul class="commands" {
                 li { code { "coordinator report " (seen.source.named) " --sweep " (head.sweep) " --out report" } " writes all this as a page that works offline" }
                 li { code { "coordinator tables " (seen.source.named) " --sweep " (head.sweep) " --rows jobs --format csv" } " prints every score with its seeds" }
+                @if seen.source.live.is_some() {
+                    li { code { "coordinator submit FILE " (seen.source.named) } " adds splits: give the sweep's file with a greater " code { "split_seeds" } ", and only the new jobs are trained" }
+                }
             }
         }
     }

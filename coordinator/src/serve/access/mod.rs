@@ -2,12 +2,10 @@
 //!
 //! ```text
 //!  table    which call is for whom                                         pure
-//!  guesses  counts wrong tokens by address, and says how to slow them      pure
 //!  layer    stands before the services
 //!  readers  looks at the tokens of those who read the metrics
 //! ```
 
-mod guesses;
 mod layer;
 mod readers;
 mod table;
@@ -17,8 +15,7 @@ pub use readers::Readers;
 pub(super) use table::known_method;
 
 use super::incoming::Caller;
-use crate::identity::{Invalid, Keeper, hash};
-use guesses::Guesses;
+use crate::identity::{Guesses, Invalid, Keeper, hash};
 use proto::bearer;
 use proto::credential::{Credential, Secret};
 use proto::ids::WorkerId;
@@ -35,6 +32,8 @@ const TRUST: Duration = Duration::from_secs(60);
 
 /// The call that says how sweeps stand.
 const STATUS: &str = "/sweep.v1.Sweeps/Status";
+/// A call that ends jobs.
+const CANCEL: &str = "/sweep.v1.Sweeps/Cancel";
 
 /// What callers must show.
 #[derive(Clone)]
@@ -53,6 +52,25 @@ pub enum Guard {
 }
 
 impl Guard {
+    /// Whether the headers of a request bear what lets somebody read how sweeps stand.
+    #[must_use]
+    pub fn lets_read(&self, headers: &HeaderMap) -> bool {
+        self.lets_call(STATUS, headers)
+    }
+
+    /// Whether the headers of a request bear what lets somebody cancel sweeps.
+    #[must_use]
+    pub fn lets_cancel(&self, headers: &HeaderMap) -> bool {
+        self.lets_call(CANCEL, headers)
+    }
+
+    fn lets_call(&self, path: &str, headers: &HeaderMap) -> bool {
+        match self.look_up(headers) {
+            Found::Holder(holder) => table::row(path).is_some_and(|row| row.admits(&holder)),
+            Found::None | Found::Wrong => false,
+        }
+    }
+
     /// Who bears the token of the headers. The line of a token file is as good as the token in it: some programs send files as they are.
     fn look_up(&self, headers: &HeaderMap) -> Found {
         if matches!(self, Self::Open) {

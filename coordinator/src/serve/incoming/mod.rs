@@ -11,6 +11,7 @@ mod gate;
 mod stream;
 
 pub(super) use connection::Caller;
+pub(super) use stream::Stream;
 
 use connection::{Connection, News};
 use gate::Gate;
@@ -20,14 +21,11 @@ use std::future::pending;
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
-use stream::Stream;
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, sleep, sleep_until};
 use tokio_stream::wrappers::ReceiverStream;
 
-/// Connections at once: those of 2,000 workers, four times over. Each takes some 20 KB.
-const MAX_CONNECTIONS: usize = 8192;
 /// Files that are left for the store, those who read it, and the runtime.
 const SPARE_FILES: usize = 64;
 /// Until the next try where none can be accepted, as without free file descriptors.
@@ -35,10 +33,14 @@ const RETRY: Duration = Duration::from_millis(100);
 /// Between two words in the log that connections are refused.
 const PAUSE: Duration = Duration::from_secs(60);
 
-/// The connections of `listener` that are let in, inside TLS if there is a configuration; ends with its reader.
-pub(super) fn admitted(listener: TcpListener, tls: Option<Arc<ServerConfig>>) -> ReceiverStream<io::Result<Stream>> {
+/// The connections of `listener` that are let in, so many at once, inside TLS if there is a configuration; ends with its reader.
+pub(super) fn admitted(
+    listener: TcpListener,
+    tls: Option<Arc<ServerConfig>>,
+    max_connections: usize,
+) -> ReceiverStream<io::Result<Stream>> {
     let (sender, connections) = mpsc::channel(1);
-    let gate = Gate::new(MAX_CONNECTIONS.min(files().saturating_sub(SPARE_FILES)).max(SPARE_FILES));
+    let gate = Gate::new(max_connections.min(files().saturating_sub(SPARE_FILES)).max(SPARE_FILES));
     tokio::spawn(accept(listener, tls, gate, sender));
     ReceiverStream::new(connections)
 }

@@ -16,7 +16,7 @@ const MAX_DELAY: Duration = Duration::from_secs(1);
 
 /// The addresses that wrong tokens came from.
 #[derive(Debug, Default)]
-pub(super) struct Guesses(HashMap<IpAddr, Record>);
+pub struct Guesses(HashMap<IpAddr, Record>);
 
 #[derive(Debug)]
 struct Record {
@@ -30,16 +30,16 @@ struct Record {
 
 /// What follows from a wrong token.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Wrong {
+pub struct Wrong {
     /// How long its answer waits.
-    pub(super) delay: Duration,
+    pub delay: Duration,
     /// How many there were since the last line about the address, if there is to be another.
-    pub(super) say: Option<u64>,
+    pub say: Option<u64>,
 }
 
 impl Guesses {
     /// Counts a wrong token.
-    pub(super) fn wrong(&mut self, now: Instant, address: IpAddr) -> Wrong {
+    pub fn wrong(&mut self, now: Instant, address: IpAddr) -> Wrong {
         let address = network(address);
         if self.0.len() >= MAX_ADDRESSES && !self.0.contains_key(&address) {
             self.forget(now);
