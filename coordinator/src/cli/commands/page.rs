@@ -40,7 +40,7 @@ pub async fn run(args: Args) -> Result<(), CliError> {
     let (sender, status) = watch::channel(first);
     let analyst = Arc::new(Mutex::new(Analyst::new(store.clone())));
     let source = page::source(status, &analyst, page::named_store(&store), None);
-    let _page = page::serve(listener, Arc::new(|_| Box::pin(async { false })), source)?;
+    let _page = page::serve(listener, Arc::new(|_, _| Box::pin(async { false })), source)?;
     tokio::select! {
         _ = interrupts.recv() => {}
         () = follow(store, fact, sender) => {}
