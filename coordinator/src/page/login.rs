@@ -89,7 +89,7 @@ fn own(path: &str) -> &str {
 
 fn form(wrong: Option<&str>, to: &str) -> Response {
     let content: Markup = html! {
-        h1 { "Who looks?" }
+        h1 { "Sign in" }
         p class="lead" { "This page is for those who have a token of the coordinator." }
         @if let Some(wrong) = wrong { p class="notice" role="alert" id="wrong" { (wrong) } }
         form class="login" method="post" action=(LOGIN) {
@@ -104,7 +104,7 @@ fn form(wrong: Option<&str>, to: &str) -> Response {
              coordinator can give it to you, or the address that the program printed last after " code { "live page:" } "."
         }
     };
-    (StatusCode::UNAUTHORIZED, bare("Let me in", &content)).into_response()
+    (StatusCode::UNAUTHORIZED, bare("Sign in", &content)).into_response()
 }
 
 #[cfg(test)]
