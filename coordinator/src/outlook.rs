@@ -80,7 +80,8 @@ pub fn of_worker(status: &Status, worker: &WorkerStatus) -> Vec<String> {
         let silence = humantime::format_duration(Duration::from_secs(status.at_ms.saturating_sub(seen) / 1000));
         words.push(format!("silent for {silence}, last seen at {}", clock(seen)));
     }
-    if worker.quarantined {
+    // a notice that says why need not be said twice
+    if worker.quarantined && !worker.notices.iter().any(|notice| notice.starts_with("quarantined")) {
         words.push("quarantined".to_owned());
     }
     words

@@ -68,7 +68,7 @@ fn a_store_that_comes_back_is_known_to_work_though_nobody_writes() {
 async fn the_last_change_is_published_though_the_driver_ends_at_once() {
     let folder = tempfile::tempdir().unwrap();
     let store = Store::open(&folder.path().join("s.db")).unwrap();
-    let (handle, driver) = start(store, Limits::default()).unwrap();
+    let (handle, driver) = start(store, Limits::default(), None).unwrap();
     let [name, host, device] = ["w", "h", "cpu"].map(Line::name);
     let info = WorkerInfo { name, host, device, slots: 1, simulated: true };
     handle.register(WorkerId(1), info).await.unwrap();

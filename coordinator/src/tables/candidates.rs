@@ -275,7 +275,7 @@ fn notes(analysis: &Analysis) -> Vec<String> {
     vec![
         format!("Mean ± standard deviation of {} over {}.", analysis.metric, runs(analysis)),
         format!(
-            "Intervals of {confidence:.0} %, of each mean by itself. This pool: other random splits of these cases (t). New data: new cases and training sets (Nadeau and Bengio, ratio {}).",
+            "Intervals of {confidence:.0} %, of each mean by itself. This pool: other random splits of these cases (t). New cases: new cases for the networks trained on these. New data: new cases and training sets (Nadeau and Bengio, ratio {}).",
             ratio(analysis)
         ),
     ]

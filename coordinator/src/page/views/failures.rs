@@ -4,7 +4,7 @@
 use super::Seen;
 use crate::analyst::{Analyst, Study, TableError};
 use crate::report::parts::verdicts;
-use crate::results::{self, Failure, JobRow, ResultsError, RowState};
+use crate::results::{self, Failure, JobRow, ResultsError, RowState, SweepResults};
 use crate::text::plural;
 use maud::{Markup, html};
 use proto::ids::JobId;
@@ -102,7 +102,7 @@ pub(super) fn view(seen: &Seen, failures: &[Failure]) -> Markup {
                     pre tabindex="0" { "coordinator retry " (results.head.sweep) " " (seen.source.named) }
                 }
                 @for (number, group) in groups.iter().take(MAX_GROUPS).enumerate() {
-                    (shown(number, group, &jobs, |candidate| lineup.name(candidate)))
+                    (shown(number, group, &jobs, results, |candidate| lineup.name(candidate)))
                 }
                 @if groups.len() > MAX_GROUPS { p class="note" { "\u{2026} and " (groups.len() - MAX_GROUPS) " kinds more." } }
             }
@@ -114,6 +114,12 @@ pub(super) fn view(seen: &Seen, failures: &[Failure]) -> Markup {
             } @else {
                 p { (plural(untrained as u64, "training")) " ended in a model that is of no use. Each counts with the score that it has." }
                 (verdicts(&lineup))
+                ul class="jobs" {
+                    @for job in results.jobs.iter().filter(is_untrained).take(MAX_GROUPS) {
+                        li { (named(job, results, lineup.name(job.candidate))) ": " (verdict(job)) }
+                    }
+                }
+                @if untrained > MAX_GROUPS { p class="note" { "\u{2026} and " (untrained - MAX_GROUPS) " more." } }
             }
         }
     }
@@ -123,6 +129,7 @@ fn shown<'a>(
     number: usize,
     group: &Group<'_>,
     jobs: &HashMap<JobId, &JobRow>,
+    results: &SweepResults,
     name: impl Fn(usize) -> &'a str,
 ) -> Markup {
     let last = group.last;
@@ -133,12 +140,10 @@ fn shown<'a>(
     html! {
         article class="failure" id={ "failure-" (number) } {
             h3 { span class="count" { (group.count) " \u{d7} " } (group.kind.replace('_', " ")) ": " (last.message) }
-            p class="where" { (where_it_happens(group, &candidates, name)) }
-            p class="jobs" {
-                @for job in known.iter().take(MAX_NAMED) {
-                    a href={ "/job/" (job.job) } { (job.job.short()) } " "
-                }
-                @if known.len() > MAX_NAMED { "\u{2026} and " (known.len() - MAX_NAMED) " more" }
+            p class="where" { (where_it_happens(group, &candidates, &name)) }
+            ul class="jobs" {
+                @for job in known.iter().take(MAX_NAMED) { li { (named(job, results, name(job.candidate))) (since_then(job)) } }
+                @if known.len() > MAX_NAMED { li { "\u{2026} and " (known.len() - MAX_NAMED) " more" } }
             }
             @if !log.is_empty() {
                 details id={ "log-" (number) } {
@@ -150,8 +155,37 @@ fn shown<'a>(
     }
 }
 
+/// A job by its candidate and its split, as people look for it.
+fn named(job: &JobRow, results: &SweepResults, candidate: &str) -> Markup {
+    let seeds = results.head.replicates.get(job.replicate);
+    html! {
+        a href={ "/job/" (job.job) } {
+            (candidate) @if let Some(seeds) = seeds { ", split " (seeds.split_seed) }
+        }
+    }
+}
+
+/// What has become of a job of which an attempt has failed.
+fn since_then(job: &JobRow) -> &'static str {
+    match job.state {
+        RowState::Succeeded => ": a later attempt succeeded",
+        RowState::Failed => ": no attempt is left",
+        _ => "",
+    }
+}
+
+/// What a training is that left no model.
+fn verdict(job: &JobRow) -> &'static str {
+    match job.result.as_ref().map(|scored| scored.result.verdict) {
+        Some(Verdict::Trivial) => "trivial, no better than a mask that does not look at the image",
+        Some(Verdict::Degenerate) => "degenerate, the same mask or nearly none for all images",
+        Some(Verdict::Diverged) => "diverged, its loss was no number",
+        Some(Verdict::Trained) | None => "",
+    }
+}
+
 /// What the failures of a group have in common.
-fn where_it_happens<'a>(group: &Group<'_>, candidates: &BTreeSet<usize>, name: impl Fn(usize) -> &'a str) -> String {
+fn where_it_happens<'a>(group: &Group<'_>, candidates: &BTreeSet<usize>, name: &impl Fn(usize) -> &'a str) -> String {
     let jobs = plural(group.jobs.len() as u64, "job");
     let workers = match group.workers.len() {
         0 => String::new(),
@@ -197,8 +231,8 @@ mod tests {
         assert_eq!(groups.iter().map(|group| group.count).collect::<Vec<_>>(), [2, 1]);
         assert_eq!(groups[0].last.message, "cannot allocate 64 MiB at 0x1234", "the last one speaks for all");
         let both: BTreeSet<usize> = [0, 1].into();
-        assert_eq!(where_it_happens(&groups[0], &both, |_| "x"), "2 jobs, of 2 candidates, all on worker a");
-        assert_eq!(where_it_happens(&groups[1], &[1].into(), |_| "unet"), "1 job, of candidate unet, on worker b");
+        assert_eq!(where_it_happens(&groups[0], &both, &|_| "x"), "2 jobs, of 2 candidates, all on worker a");
+        assert_eq!(where_it_happens(&groups[1], &[1].into(), &|_| "unet"), "1 job, of candidate unet, on worker b");
     }
 
     #[test]

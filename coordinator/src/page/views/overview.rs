@@ -12,10 +12,12 @@ use crate::report::parts::{further, lead, strips};
 use crate::text::{metric_name, plural, range, signed, signed_or_dash};
 use maud::{Markup, html};
 use proto::spec::Trainer;
-use proto::status::{SweepState, SweepStatus};
+use proto::status::{Status, SweepState, SweepStatus};
 
 /// Maximum number of candidates on a page.
 const MAX_ROWS: usize = 100;
+/// Maximum number of workers in trouble that are named.
+const MAX_TROUBLED: usize = 5;
 
 /// The view; with buttons for who has `forms`.
 pub(super) fn view(seen: &Seen, forms: Option<&Forms>) -> Markup {
@@ -33,6 +35,9 @@ pub(super) fn view(seen: &Seen, forms: Option<&Forms>) -> Markup {
             ul class="commands" {
                 li { code { "coordinator report " (seen.source.named) " --sweep " (head.sweep) " --out report" } " writes all this as a page that works offline" }
                 li { code { "coordinator tables " (seen.source.named) " --sweep " (head.sweep) " --rows jobs --format csv" } " prints every score with its seeds" }
+                @if head.trainer != Trainer::Simulated {
+                    li { code { "coordinator weights " (head.sweep) " " (seen.source.named) " --best --out weights" } " writes the weights of the leading candidate, if its jobs have kept them; " code { "worker predict --weights weights/*.safetensors --images FOLDER --out predicted" } " segments new images with them" }
+                }
                 @if seen.source.live.is_some() {
                     li { code { "coordinator submit FILE " (seen.source.named) } " adds splits: give the sweep's file with a greater " code { "split_seeds" } ", and only the new jobs are trained" }
                 }
@@ -56,6 +61,10 @@ fn answer(answer: &Answer, is_simulated: bool) -> Markup {
                     }
                     (further(answer))
                 }
+                p class="note" {
+                    "This pool: other random splits of these cases. New cases: new cases for the networks that were trained on \
+                     these. New data: new cases and new training sets."
+                }
             }
         }
     }
@@ -78,10 +87,29 @@ fn standing(seen: &Seen, sweep: &SweepStatus) -> Markup {
                 @if sweep.simulated { ", simulated" }
             }
             (bar(sweep))
+            @if sweep.state == SweepState::Running { (troubles(status)) }
             @if !sweep.problem.is_empty() {
                 p class="notice" {
                     b { "Last problem: " } (sweep.problem) " \u{2013} " a href=(seen.path(View::Failures)) { "all failures" }
                 }
+            }
+        }
+    }
+}
+
+/// The workers that are in trouble.
+fn troubles(status: &Status) -> Markup {
+    let troubled = status.workers.iter().map(|worker| (worker, outlook::of_worker(status, worker)));
+    let mut troubled = troubled.filter(|(worker, words)| !words.is_empty() || !worker.notices.is_empty()).peekable();
+    html! {
+        @if troubled.peek().is_some() {
+            p class="notice" {
+                b { "Workers in trouble: " }
+                @for (number, (worker, words)) in troubled.take(MAX_TROUBLED).enumerate() {
+                    @if number > 0 { "; " }
+                    (worker.name) " (" (words.into_iter().next().or_else(|| worker.notices.first().cloned()).unwrap_or_default()) ")"
+                }
+                " \u{2013} " a href="/workers" { "all workers" }
             }
         }
     }
