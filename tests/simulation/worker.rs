@@ -62,7 +62,7 @@ impl World {
             coordinator: "model".to_owned(),
             name: format!("w{host}"),
             host: format!("h{host}"),
-            devices: vec![Device { name: "cpu".to_owned(), model: None, memory_mib: None }],
+            devices: vec![Device { name: "cpu".to_owned(), model: None, memory_mib: None, bus: None }],
             slots_each: slots,
             simulated: false,
             roots: [("d".to_owned(), "/data".into())].into(),
