@@ -1,6 +1,6 @@
 //! What shells and other programs are told: completions, pages for `man`, the version, the status as JSON.
 
-use crate::harness::{Lab, grid, program, simulated, skipped};
+use crate::harness::{Lab, grid, program, simulated, skipped, until};
 use serde_json::Value;
 use std::collections::BTreeSet;
 use std::path::Path;
