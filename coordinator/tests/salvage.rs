@@ -90,6 +90,7 @@ fn result(index: u32) -> JobResult {
             artifacts: vec![Artifact { case: 1, rank: 1, of: 1, iou: 0.5, png: vec![7; 20] }],
             weights: Some(KeptWeights { hash: WeightsHash(1), bytes: 2, place: Line::name("host:/folder") }),
             peak_mib: Some(5),
+            energy_joules: Some(6.5),
             ..Extras::default()
         },
     }
@@ -118,7 +119,7 @@ fn a_sound_store_is_sound_and_so_are_its_copies() {
     let bench = Bench::new();
     let checked = check(&bench.path("s.db"), |_| {}).unwrap();
     assert_eq!((checked.results, &checked.findings[..]), (DONE as u64, &[][..]));
-    assert!(checked.is_sealed && checked.tables.len() == 9);
+    assert!(checked.is_sealed && checked.tables.len() == 10);
     // in use, with what is not yet in the one file
     let mut store = Store::open(&bench.path("s.db")).unwrap();
     store.append(&[Fact::Cancelled { sweep: "s".to_owned(), shared: true }], &[]).unwrap();
