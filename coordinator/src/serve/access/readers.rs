@@ -113,7 +113,8 @@ mod tests {
         assert_eq!(readers.look(&bearing("Bearer right"), other), Ok(true), "another address waits for nothing");
         assert!(readers.look(&bearing("Bearer right"), HERE).is_err());
         assert!(readers.admit(&bearing("Bearer right"), HERE).await, "it waits, and is let in");
-        let tried = readers.tried.lock().unwrap().guesses.wrong(Instant::now().into(), HERE);
+        let mut tried = readers.tried.lock().unwrap_or_else(PoisonError::into_inner);
+        let tried = tried.guesses.wrong(Instant::now().into(), HERE);
         assert!(tried.delay >= Duration::from_millis(400) && tried.say.is_none(), "{tried:?}");
     }
 
