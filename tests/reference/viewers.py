@@ -31,7 +31,7 @@ from servers import until
 from sweeps import one
 
 SERVE = "serve --listen 127.0.0.1:0 --insecure-listen --page 127.0.0.1:0".split()
-CALL = re.compile(r'splitsweep_rpc_duration_seconds_bucket\{le="([^"]+)",method="Complete",code="OK"\} (\d+)')
+CALL = re.compile(r'splitsweep_rpc_duration_seconds_bucket\{(?=[^}]*method="sweep.v1.Fleet/Complete")(?=[^}]*code="OK")[^}]*le="([^"]+)"[^}]*\} (\d+)')
 
 
 def collector():
