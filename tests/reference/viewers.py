@@ -28,8 +28,18 @@ from pathlib import Path
 from statistics import median
 
 from servers import until
-from sweeps import one
 
+CANDIDATES = 100
+SWEEP = """\
+sweep: measured
+dataset: {{name: blobs, format: synthetic, cases: 6, seed: 0, image_size: 32}}
+split: {{scheme: random, train: 3, validation: 2, test: 1}}
+grid:
+  learning_rate: {{from: 1.0e-5, to: 1.0e-1, steps: {candidates}, scale: log}}
+replicates: {{split_seeds: {splits}}}
+model: {{width: 4}}
+training: {{epochs: 1}}
+"""
 SERVE = "serve --listen 127.0.0.1:0 --insecure-listen --page 127.0.0.1:0".split()
 CALL = re.compile(r'splitsweep_rpc_duration_seconds_bucket\{(?=[^}]*method="sweep.v1.Fleet/Complete")(?=[^}]*code="OK")[^}]*le="([^"]+)"[^}]*\} (\d+)')
 
@@ -81,7 +91,7 @@ def run(arguments, viewers, traced):
     """Jobs per second, quantiles of calls, and what those who looked on got."""
     programs = arguments.programs.resolve()
     with tempfile.TemporaryDirectory() as folder:
-        (Path(folder) / "sweep.yaml").write_text(one("measured", arguments.jobs, 1))
+        (Path(folder) / "sweep.yaml").write_text(SWEEP.format(candidates=CANDIDATES, splits=arguments.jobs // CANDIDATES))
         environment = dict(os.environ)
         if traced:
             environment["OTEL_EXPORTER_OTLP_ENDPOINT"], taken, server = collector()
