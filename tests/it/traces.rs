@@ -1,12 +1,12 @@
 //! The traces of jobs, as a collector of OpenTelemetry gets them.
 
-use crate::harness::{Coordinator, Lab, Process, Signal, free_port, simulated, until};
+use crate::harness::{Coordinator, Lab, Peer, Process, Signal, free_port, simulated, until};
 use opentelemetry_proto::tonic::collector::trace::v1::trace_service_server::{TraceService, TraceServiceServer};
 use opentelemetry_proto::tonic::collector::trace::v1::{ExportTraceServiceRequest, ExportTraceServiceResponse};
 use opentelemetry_proto::tonic::common::v1::{KeyValue, any_value::Value};
 use opentelemetry_proto::tonic::trace::v1::span::Event;
 use opentelemetry_proto::tonic::trace::v1::{Span, status::StatusCode};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 use tokio::runtime::Runtime;
 use tokio_stream::wrappers::TcpListenerStream;
@@ -57,13 +57,17 @@ impl Collector {
         Self { received, url, _runtime: runtime }
     }
 
-    /// The traces once so many jobs have ended, by job, each with its spans by name and attempt.
-    fn traces(&self, jobs: usize) -> BTreeMap<String, BTreeMap<(String, String), Span>> {
+    /// The spans once so many jobs have ended.
+    fn spans(&self, jobs: usize) -> Vec<Span> {
         until("the ends of all jobs", || {
             let spans = self.received.spans.lock().unwrap().clone();
-            (spans.iter().filter(|span| span.name == "job").count() == jobs).then_some(())
-        });
-        let spans = self.received.spans.lock().unwrap().clone();
+            (spans.iter().filter(|span| span.name == "job").count() == jobs).then_some(spans)
+        })
+    }
+
+    /// The same by job, each with its spans by name and attempt.
+    fn traces(&self, jobs: usize) -> BTreeMap<String, BTreeMap<(String, String), Span>> {
+        let spans = self.spans(jobs);
         let attempts: BTreeMap<_, _> =
             spans.iter().filter_map(|span| Some((&span.span_id, attribute(&span.attributes, ATTEMPT)?))).collect();
         let mut traces = BTreeMap::<_, BTreeMap<_, _>>::new();
@@ -144,6 +148,69 @@ fn a_trace_tells_of_a_job_from_the_queue_to_the_result() {
     assert_eq!(first.end_time_unix_nano, lost.start_time_unix_nano);
     assert_eq!(second.start_time_unix_nano, lost.end_time_unix_nano, "it waits again");
     assert_eq!(second.end_time_unix_nano, spans[&("attempt".to_owned(), "2".to_owned())].start_time_unix_nano);
+}
+
+/// A peer that has the only job, and is silent until its lease has ended.
+async fn silent(lab: &Lab, coordinator: &Coordinator) -> Peer {
+    let mut peer = Peer::new(&coordinator.url, 1, 1);
+    peer.register().await.unwrap();
+    peer.synchronize().await.unwrap();
+    assert_eq!(peer.held.len(), 1);
+    until("the end of the lease", || (lab.history().lost().len() == 1).then_some(()));
+    peer
+}
+
+/// The attempts among the spans in the order of their beginnings: number and outcome.
+fn attempts(spans: &[Span]) -> Vec<(String, String)> {
+    let mut attempts: Vec<_> = spans.iter().filter(|span| span.name == "attempt").collect();
+    attempts.sort_by_key(|span| span.start_time_unix_nano);
+    let of = |span: &Span, key| attribute(&span.attributes, key).unwrap();
+    attempts.into_iter().map(|span| (of(span, ATTEMPT), of(span, "splitsweep.outcome"))).collect()
+}
+
+#[test]
+fn an_attempt_that_goes_on_after_it_was_lost_is_told_in_two_pieces() {
+    let (lab, collector) = (Lab::new(), Collector::start());
+    lab.write(&simulated(1, 1));
+    let coordinator = serve(&lab, &collector.url);
+    lab.submit(&coordinator.url, &["--simulated"]);
+    Runtime::new().unwrap().block_on(async {
+        let mut peer = silent(&lab, &coordinator).await;
+        let lease = peer.held[0];
+        assert!(peer.report(&lease).await.unwrap());
+    });
+    let spans = collector.spans(1);
+    let expected = [("1", "lost"), ("1", "succeeded")].map(|(number, outcome)| (number.to_owned(), outcome.to_owned()));
+    assert_eq!(attempts(&spans), expected);
+    let ids: BTreeSet<_> = spans.iter().map(|span| &span.span_id).collect();
+    assert_eq!(ids.len(), spans.len(), "every span has an id of its own");
+    let job = spans.iter().find(|span| span.name == "job").unwrap();
+    assert_eq!(job.status.as_ref().unwrap().code(), StatusCode::Ok);
+    let queues: Vec<_> = spans.iter().filter(|span| span.name == "queue").collect();
+    assert_eq!(queues.len(), 2, "it waited again until it was heard of");
+}
+
+#[test]
+fn a_result_that_comes_late_ends_the_job_and_the_attempt_that_runs() {
+    let (lab, collector) = (Lab::new(), Collector::start());
+    lab.write(&simulated(1, 1));
+    let coordinator = serve(&lab, &collector.url);
+    lab.submit(&coordinator.url, &["--simulated"]);
+    Runtime::new().unwrap().block_on(async {
+        let mut first = silent(&lab, &coordinator).await;
+        let mut second = Peer::new(&coordinator.url, 2, 1);
+        second.register().await.unwrap();
+        second.synchronize().await.unwrap();
+        assert_eq!(second.held.len(), 1);
+        let lease = first.held[0];
+        assert!(first.report(&lease).await.unwrap());
+    });
+    let spans = collector.spans(1);
+    let expected = [("1", "lost"), ("2", "recalled")].map(|(number, outcome)| (number.to_owned(), outcome.to_owned()));
+    assert_eq!(attempts(&spans), expected);
+    let job = spans.iter().find(|span| span.name == "job").unwrap();
+    assert_eq!(job.status.as_ref().unwrap().code(), StatusCode::Ok, "the first result counts");
+    assert_eq!(attribute(&job.attributes, "splitsweep.attempts").as_deref(), Some("2"));
 }
 
 #[test]

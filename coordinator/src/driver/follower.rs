@@ -1,9 +1,10 @@
-//! Follows the jobs whose traces are wanted: since when they wait, who runs them, which epochs were heard of.
+//! Follows the jobs whose traces are wanted: since when they wait, who runs them, which epochs were heard of. An attempt whose lease had
+//! ended and that went on is told in two pieces: until it was lost, and from then on.
 
 use super::observer::End;
-use crate::scheduler::{Fact, JobState, State, Timestamp};
+use crate::scheduler::{Fact, State, Timestamp};
 use crate::telemetry::{EndedAttempt, Epoch, Told, Traces};
-use proto::ids::{Attempt, JobId};
+use proto::ids::{Attempt, JobId, WorkerId};
 use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -14,12 +15,13 @@ pub(super) struct Follower {
     began_ms: u64,
     /// When the sweeps of this life of the coordinator were submitted; the jobs of others wait since its start.
     submitted: BTreeMap<String, Timestamp>,
-    /// Jobs that had an attempt and wait again: since when they wait, and since when they have waited for the first.
-    waiting: BTreeMap<JobId, [Timestamp; 2]>,
-    running: BTreeMap<JobId, Running>,
+    /// Jobs that wait again: since when, and their last attempt.
+    waiting: BTreeMap<JobId, (Timestamp, Run)>,
+    running: BTreeMap<JobId, Run>,
 }
 
-struct Running {
+/// An attempt.
+struct Run {
     attempt: Attempt,
     queued: Timestamp,
     first_queued: Timestamp,
@@ -46,21 +48,25 @@ impl Follower {
                     self.running.retain(|job, _| state.sweep_of(*job).is_some());
                 }
                 Fact::Granted { job, attempt, worker, .. } => {
-                    let sweep = state.sweep_of(*job).unwrap_or_default();
-                    let submitted = self.submitted.get(sweep).copied().unwrap_or(Timestamp(0));
-                    let [queued, first_queued] = self.waiting.remove(job).unwrap_or([submitted; 2]);
-                    let told = Told {
-                        sweep: sweep.to_owned(),
-                        job: state.job_name(*job),
-                        worker: state.worker_name(*worker).to_owned(),
-                        trained_since: None,
-                        epochs: Vec::new(),
+                    let waited = self.waiting.remove(job).map(|(since, last)| [since, last.first_queued]);
+                    self.begin(*job, *attempt, now, waited, told(state, *job, *worker));
+                }
+                Fact::Revived { job, attempt } => {
+                    let (waited, lost) = match self.waiting.remove(job) {
+                        Some((since, last)) => (Some([since, last.first_queued]), Some(last.told)),
+                        None => (None, None),
                     };
-                    self.running.insert(*job, Running { attempt: *attempt, queued, first_queued, granted: now, told });
+                    let lost = lost.map(|told| Told { trained_since: None, epochs: Vec::new(), ..told });
+                    // it was lost in an earlier life of the coordinator
+                    let holder = || state.job(*job).and_then(|job| job.holder().copied());
+                    let told = lost.or_else(|| holder().map(|holder| told(state, *job, holder.worker)));
+                    if let Some(told) = told {
+                        self.begin(*job, *attempt, now, waited, told);
+                    }
                 }
                 Fact::Progressed { job, epoch, seconds, loss } => {
                     let at = self.time(now);
-                    if let Some(Running { told, .. }) = self.running.get_mut(job) {
+                    if let Some(Run { told, .. }) = self.running.get_mut(job) {
                         let since = Duration::try_from_secs_f64(*seconds).ok().and_then(|took| at.checked_sub(took));
                         // a report says less of the beginning the longer it was on its way
                         told.trained_since = [told.trained_since, since].into_iter().flatten().min();
@@ -72,11 +78,19 @@ impl Follower {
         }
     }
 
+    fn begin(&mut self, job: JobId, attempt: Attempt, now: Timestamp, waited: Option<[Timestamp; 2]>, told: Told) {
+        let submitted = self.submitted.get(&told.sweep).copied().unwrap_or(Timestamp(0));
+        let [queued, first_queued] = waited.unwrap_or([submitted; 2]);
+        self.running.insert(job, Run { attempt, queued, first_queued, granted: now, told });
+    }
+
     fn see_end(&mut self, now: Timestamp, state: &State, fact: &Fact) {
         let Some(End { job, attempt, outcome, kind }) = End::of(fact) else { return };
-        // the result of an earlier attempt also ends the one that runs, of which there is nothing to tell then
-        let Some(run) = self.running.remove(&job).filter(|running| running.attempt == attempt) else { return };
-        let ended = EndedAttempt {
+        let message = if let Fact::Failed { message, .. } = fact { message } else { "" };
+        let is_running = self.running.contains_key(&job);
+        let run = self.running.remove(&job).or_else(|| self.waiting.remove(&job).map(|(_, last)| last));
+        let Some(run) = run else { return };
+        let ended = |attempt, outcome, kind, message| EndedAttempt {
             job,
             attempt,
             told: &run.told,
@@ -85,18 +99,34 @@ impl Follower {
             ended: self.time(now),
             outcome,
             kind,
-            message: if let Fact::Failed { message, .. } = fact { message } else { "" },
+            message,
         };
-        self.traces.attempt_ended(&ended);
-        if state.job(job).is_some_and(|job| job.state == JobState::Queued) {
-            self.waiting.insert(job, [now, run.first_queued]);
+        let of_fact = ended(attempt, outcome, kind, message);
+        if run.attempt == attempt && is_running {
+            self.traces.attempt_ended(&of_fact);
+        } else if is_running {
+            // the result of an attempt that was lost takes the job from the one that runs
+            self.traces.attempt_ended(&ended(run.attempt, "recalled", "", ""));
+        }
+        if state.job(job).is_none_or(|job| job.is_ended()) {
+            self.traces.job_ended(&of_fact, self.time(run.first_queued), run.attempt);
         } else {
-            self.traces.job_ended(&ended, self.time(run.first_queued));
+            self.waiting.insert(job, (now, run));
         }
     }
 
     fn time(&self, at: Timestamp) -> SystemTime {
         UNIX_EPOCH + Duration::from_millis(self.began_ms + at.0)
+    }
+}
+
+fn told(state: &State, job: JobId, worker: WorkerId) -> Told {
+    Told {
+        sweep: state.sweep_of(job).unwrap_or_default().to_owned(),
+        job: state.job_name(job),
+        worker: state.worker_name(worker).to_owned(),
+        trained_since: None,
+        epochs: Vec::new(),
     }
 }
 

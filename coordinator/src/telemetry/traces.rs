@@ -23,7 +23,7 @@ use opentelemetry_sdk::trace::{
 use proto::ids::{Attempt, JobId};
 use std::borrow::Cow;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// Where traces go, the more specific first.
 const ENDPOINTS: [&str; 2] = ["OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT"];
@@ -150,8 +150,10 @@ impl Traces {
     pub fn attempt_ended(&self, of: &EndedAttempt<'_>) {
         let EndedAttempt { told, queued, granted, ended, .. } = *of;
         let number = of.attempt.0;
-        let (job, attempt) = (span_id(of.job, "job", 0), span_id(of.job, "attempt", number));
-        let span = |name: &'static str, parent, from, to| self.span(of.job, name, number, parent, [from, to]);
+        // an attempt that went on after it was lost is told in two pieces, so its number alone does not tell them apart
+        let piece = Some(granted);
+        let (job, attempt) = (span_id(of.job, "job", None), span_id(of.job, "attempt", piece));
+        let span = |name: &'static str, parent, from, to| self.span(of.job, name, piece, parent, [from, to]);
         let mut queue = span("queue", job, queued, granted);
         queue.attributes = vec![KeyValue::new("splitsweep.attempt", i64::from(number))];
         self.spans.on_end(queue);
@@ -175,13 +177,13 @@ impl Traces {
         self.spans.on_end(whole);
     }
 
-    /// Takes a job that has ended with this attempt, `queued` being when it first began to wait.
-    pub fn job_ended(&self, of: &EndedAttempt<'_>, queued: SystemTime) {
-        let mut job = self.span(of.job, "job", 0, SpanId::INVALID, [queued, of.ended]);
+    /// Takes a job that has ended with this attempt, `queued` being when it first began to wait, `last` its last attempt.
+    pub fn job_ended(&self, of: &EndedAttempt<'_>, queued: SystemTime, last: Attempt) {
+        let mut job = self.span(of.job, "job", None, SpanId::INVALID, [queued, of.ended]);
         job.attributes = vec![
             KeyValue::new("splitsweep.sweep", of.told.sweep.clone()),
             KeyValue::new("splitsweep.job", of.told.job.clone()),
-            KeyValue::new("splitsweep.attempts", i64::from(of.attempt.0)),
+            KeyValue::new("splitsweep.attempts", i64::from(last.0)),
         ];
         job.status = status(of);
         self.spans.on_end(job);
@@ -198,11 +200,11 @@ impl Traces {
         &self,
         job: JobId,
         name: &'static str,
-        attempt: u32,
+        piece: Option<SystemTime>,
         parent_span_id: SpanId,
         [start_time, end_time]: [SystemTime; 2],
     ) -> SpanData {
-        let (trace, id) = (TraceId::from(job.0), span_id(job, name, attempt));
+        let (trace, id) = (TraceId::from(job.0), span_id(job, name, piece));
         SpanData {
             span_context: SpanContext::new(trace, id, TraceFlags::SAMPLED, false, TraceState::NONE),
             parent_span_id,
@@ -221,9 +223,11 @@ impl Traces {
     }
 }
 
-/// A span's id follows from what it is of, so that a restarted coordinator goes on in the same trace.
-fn span_id(job: JobId, name: &str, attempt: u32) -> SpanId {
-    let hash = blake3::hash(format!("{job} {name} {attempt}").as_bytes());
+/// A span's id follows from what it is of, so that a restarted coordinator goes on in the same trace: the job, or a piece of its work that
+/// began then.
+fn span_id(job: JobId, name: &str, piece: Option<SystemTime>) -> SpanId {
+    let began = piece.and_then(|at| at.duration_since(UNIX_EPOCH).ok()).unwrap_or_default();
+    let hash = blake3::hash(format!("{job} {name} {}", began.as_millis()).as_bytes());
     let mut first = [0; 8];
     first.copy_from_slice(&hash.as_bytes()[..8]);
     SpanId::from_bytes(first)
