@@ -3,7 +3,7 @@
 //! unless the coordinator was started with --page-actions: then it asks for what `actions` lists.
 //!
 //! ```text
-//!  browser --GET--> access --> views <--desk-- status (the driver publishes), studies (the analyst makes, kept by version)
+//!  browser --GET--> access --> copies --> views <--desk-- status (the driver publishes), studies (the analyst makes, kept by version)
 //!     ^   '--fetches again, replaces what has changed (page.js)
 //!     '----------- events: version n exists
 //! ```
@@ -14,6 +14,7 @@ mod access;
 mod actions;
 mod api;
 mod assets;
+mod copies;
 mod desk;
 mod events;
 mod frame;
@@ -38,6 +39,7 @@ use axum::extract::DefaultBodyLimit;
 use axum::middleware::from_fn_with_state;
 use axum::routing::{get, post};
 use axum::serve::Listener;
+use copies::Copies;
 use desk::Desk;
 use login::{LOGIN, Login};
 use std::io;
@@ -102,7 +104,7 @@ fn router(desk: Arc<Desk>, access: Arc<Access>, is_network: bool) -> Router {
     let login = Arc::new(Login::new(Arc::clone(&access)));
     let login = Router::new().route(LOGIN, get(login::welcome).post(login::enter)).with_state(login);
     let has_actions = access.has_actions();
-    let router = Router::new()
+    let views = Router::new()
         .route("/", get(views::sweeps))
         .route("/workers", get(views::workers))
         .route("/job/{job}", get(views::job))
@@ -112,6 +114,8 @@ fn router(desk: Arc<Desk>, access: Arc<Access>, is_network: bool) -> Router {
         .route("/sweep/{sweep}/effects", get(views::effects))
         .route("/sweep/{sweep}/curves", get(views::curves))
         .route("/sweep/{sweep}/failures", get(views::failures))
+        .route_layer(from_fn_with_state((Arc::clone(&desk), Arc::<Copies>::default()), copies::share));
+    let router = views
         .route("/events", get(events::events))
         .route("/api/v1/status", get(api::status))
         .route("/api/v1/sweep/{sweep}/answer", get(api::answer))
