@@ -121,9 +121,14 @@ pub fn of_job(status: &Status, job: &RunningJob) -> String {
 #[must_use]
 pub fn slots(status: &Status) -> String {
     let busy: usize = status.workers.iter().map(|worker| worker.running.len()).sum();
+    format!("{busy} of {} busy", plural(all_slots(status), "slot"))
+}
+
+/// Number of slots of the workers that are connected.
+#[must_use]
+pub fn all_slots(status: &Status) -> u64 {
     let connected = status.workers.iter().filter(|worker| worker.connected);
-    let all: u64 = connected.map(|worker| u64::from(worker.slots)).sum();
-    format!("{busy} of {} busy", plural(all, "slot"))
+    connected.map(|worker| u64::from(worker.slots)).sum()
 }
 
 /// The time of the day, in UTC, of so many milliseconds since 1970.
