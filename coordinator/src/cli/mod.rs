@@ -15,6 +15,7 @@ mod full_screen;
 mod hooks;
 mod http;
 mod interrupt;
+mod json;
 pub mod local;
 pub mod offline;
 pub mod output;
