@@ -139,7 +139,7 @@ impl Splits {
     }
 
     fn can_be(&self, splits: u64) -> bool {
-        (self.next..=self.most).contains(&splits) && (splits - self.next) % self.step == 0
+        (self.next..=self.most).contains(&splits) && (splits - self.next).is_multiple_of(self.step)
     }
 }
 
