@@ -21,6 +21,8 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 ///
 /// Exit codes: 0 complete; 1 internal error; 2 an option or a file is wrong; 3 the sweep has ended, but jobs failed or were cancelled; 5 interrupted,
 /// the same command continues; 6 the coordinator cannot be reached, is silent for 10 s, or refuses.
+///
+/// `kill -USR1 PID` has a coordinator say on the standard error how sweeps and workers stand.
 #[derive(Debug, Parser)]
 #[command(name = "coordinator", version = env!("SPLITSWEEP_VERSION"), arg_required_else_help = true)]
 #[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]

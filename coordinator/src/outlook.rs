@@ -1,7 +1,7 @@
 //! How sweeps and workers stand, in words: the terminal and the live page say the same.
 
 use crate::text::{plural, signed};
-use proto::status::{DeviceReading, RunningJob, Status, SweepState, SweepStatus, WorkerStatus};
+use proto::status::{RunningJob, Status, SweepState, SweepStatus, WorkerStatus};
 use std::fmt::Write as _;
 use std::time::Duration;
 
@@ -87,22 +87,6 @@ pub fn of_worker(status: &Status, worker: &WorkerStatus) -> Vec<String> {
     words
 }
 
-/// What a device says of itself: `cuda:0: 34.1 of 80.0 GiB, 97 % busy, 312 W, 64 °C`.
-#[must_use]
-pub fn of_device(reading: &DeviceReading) -> String {
-    let gib = |mib: u64| format!("{:.1}", mib as f64 / 1024.0);
-    let mut text =
-        format!("{}: {} of {} GiB", reading.device, gib(reading.memory_used_mib), gib(reading.memory_total_mib));
-    // writing to a string cannot fail
-    let mut add = |number: Option<f64>, unit: &str| {
-        let _ = number.map_or(Ok(()), |number| write!(text, ", {number:.0} {unit}"));
-    };
-    add(reading.utilization.map(|share| 100.0 * share), "% busy");
-    add(reading.power_watts, "W");
-    add(reading.temperature_celsius, "\u{b0}C");
-    text
-}
-
 /// How far a job has come: `epoch 6 of 40, 12m 5s, loss 0.2312`.
 #[must_use]
 pub fn of_job(status: &Status, job: &RunningJob) -> String {
@@ -121,9 +105,14 @@ pub fn of_job(status: &Status, job: &RunningJob) -> String {
 #[must_use]
 pub fn slots(status: &Status) -> String {
     let busy: usize = status.workers.iter().map(|worker| worker.running.len()).sum();
+    format!("{busy} of {} busy", plural(all_slots(status), "slot"))
+}
+
+/// Number of slots of the workers that are connected.
+#[must_use]
+pub fn all_slots(status: &Status) -> u64 {
     let connected = status.workers.iter().filter(|worker| worker.connected);
-    let all: u64 = connected.map(|worker| u64::from(worker.slots)).sum();
-    format!("{busy} of {} busy", plural(all, "slot"))
+    connected.map(|worker| u64::from(worker.slots)).sum()
 }
 
 /// The time of the day, in UTC, of so many milliseconds since 1970.
@@ -162,15 +151,6 @@ mod tests {
             last_seen_ms: Some(1_000_000_000_000),
             ..WorkerStatus::default()
         }
-    }
-
-    #[test]
-    fn a_device_says_what_it_knows() {
-        let device = proto::text::Line::name("cuda:0");
-        let silent = DeviceReading { device, memory_used_mib: 1_536, memory_total_mib: 81_920, ..Default::default() };
-        assert_eq!(of_device(&silent), "cuda:0: 1.5 of 80.0 GiB");
-        let told = DeviceReading { utilization: Some(0.97), power_watts: Some(311.6), ..silent };
-        assert_eq!(of_device(&told), "cuda:0: 1.5 of 80.0 GiB, 97 % busy, 312 W");
     }
 
     #[test]

@@ -12,6 +12,7 @@ fn plan_args(file: &std::path::Path, format: commands::plan::Format) -> commands
     commands::plan::Args {
         file: file.to_owned(),
         format,
+        json: false,
         resolved: false,
         power: false,
         sd: None,

@@ -4,6 +4,7 @@
 use crate::ids::{Attempt, JobId};
 use crate::text::Line;
 use serde::Serialize;
+use std::fmt;
 use std::time::Duration;
 
 /// Where everything stands.
@@ -121,6 +122,23 @@ pub struct DeviceReading {
     pub temperature_celsius: Option<f64>,
 }
 
+impl fmt::Display for DeviceReading {
+    /// What it says, for people: `cuda:0: 34.1 of 80.0 GiB, 97 % busy, 312 W, 64 °C`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let gib = |mib: u64| mib as f64 / 1024.0;
+        write!(f, "{}: {:.1} of {:.1} GiB", self.device, gib(self.memory_used_mib), gib(self.memory_total_mib))?;
+        let numbers = [
+            (self.utilization.map(|share| 100.0 * share), "% busy"),
+            (self.power_watts, "W"),
+            (self.temperature_celsius, "\u{b0}C"),
+        ];
+        for (number, unit) in numbers {
+            number.map_or(Ok(()), |number| write!(f, ", {number:.0} {unit}"))?;
+        }
+        Ok(())
+    }
+}
+
 /// A running attempt.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct RunningJob {
@@ -153,5 +171,19 @@ impl RunningJob {
     pub fn elapsed(&self, at_ms: u64) -> Option<Duration> {
         let trained = Duration::try_from_secs_f64(self.seconds).ok()?;
         Some(trained + Duration::from_millis(at_ms.saturating_sub(self.measured_ms?)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_device_says_what_it_knows() {
+        let device = Line::name("cuda:0");
+        let silent = DeviceReading { device, memory_used_mib: 1_536, memory_total_mib: 81_920, ..Default::default() };
+        assert_eq!(silent.to_string(), "cuda:0: 1.5 of 80.0 GiB");
+        let told = DeviceReading { utilization: Some(0.97), power_watts: Some(311.6), ..silent };
+        assert_eq!(told.to_string(), "cuda:0: 1.5 of 80.0 GiB, 97 % busy, 312 W");
     }
 }

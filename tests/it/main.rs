@@ -5,6 +5,7 @@
 
 mod harness;
 
+mod asked;
 mod bad_input;
 mod calls;
 mod certificates;

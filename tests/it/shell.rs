@@ -1,4 +1,4 @@
-//! What shells and other programs are told: completions, pages for `man`, the version, the status as JSON.
+//! What shells and other programs are told: completions, pages for `man`, the version, the status and other answers as JSON.
 
 use crate::harness::{Lab, grid, program, simulated, skipped, until};
 use serde_json::Value;
@@ -91,7 +91,13 @@ fn the_version_names_the_commit_if_there_is_one() {
 
 /// The fields that a section of docs/status.md lists; the first section has no title.
 fn documented(section: &str) -> BTreeSet<String> {
-    let text = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/status.md")).unwrap();
+    documented_in("status.md", section)
+}
+
+/// The same of any document.
+fn documented_in(document: &str, section: &str) -> BTreeSet<String> {
+    let docs = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs");
+    let text = std::fs::read_to_string(docs.join(document)).unwrap();
     let mut sections = text.split("\n## ");
     let found = match section {
         "" => sections.next(),
@@ -132,6 +138,57 @@ fn the_status_has_the_documented_fields_and_no_others() {
     let states = ["queued", "running", "succeeded", "failed", "cancelled", "dropped"];
     let sum: u64 = states.iter().map(|state| sweep[state].as_u64().unwrap()).sum();
     assert_eq!(sweep["jobs"].as_u64(), Some(sum), "{status}");
+}
+
+#[test]
+fn what_commands_tell_programs_has_the_documented_fields_and_no_others() {
+    let lab = Lab::new();
+    lab.write(&simulated(3, 1));
+    // one line, of which the section lists the fields
+    let told = |code: i32, arguments: &[&str], section: &str| -> Value {
+        let stdout = lab.run(arguments.iter().chain(&["--json"])).expect(code).stdout;
+        assert_eq!(stdout.lines().count(), 1, "{stdout}");
+        let object: Value = serde_json::from_str(&stdout).unwrap();
+        assert_eq!(object["schema"], format!("splitsweep.{section}/1"));
+        assert!(fields(&object).is_subset(&documented_in("json.md", section)), "{section}: {object}");
+        let given = ["time", "data"].map(str::to_owned);
+        let missing: Vec<_> = documented_in("json.md", section).difference(&fields(&object)).cloned().collect();
+        assert!(missing.iter().all(|field| section == "plan" && given.contains(field)), "{section}: {missing:?}");
+        object
+    };
+    let plan = told(0, &["plan", "sweep.yaml"], "plan");
+    assert_eq!(fields(&plan["candidates"][0]), documented_in("json.md", "candidates"));
+    assert_eq!(fields(&plan["power"]), documented_in("json.md", "power"));
+    let same = lab.run(["plan", "sweep.yaml", "--format", "json"]).expect(0).stdout;
+    assert_eq!(serde_json::from_str::<Value>(&same).unwrap(), plan);
+
+    let stored = told(0, &["submit", "sweep.yaml", "--simulated"], "submit");
+    assert_eq!(
+        (&stored["new"], &stored["store"], &stored["coordinator"]),
+        (&3.into(), &"sweeps.db".into(), &Value::Null)
+    );
+    assert_eq!(told(0, &["cancel", "simulated"], "cancel")["cancelled"], 3);
+    let coordinator = lab.serve(&[]);
+    assert_eq!(told(0, &["retry", "simulated", "--coordinator", &coordinator.url], "retry")["retried"], 3);
+    let command = ["submit", "sweep.yaml", "--simulated", "--coordinator", &coordinator.url];
+    let handed = told(0, &command, "submit");
+    assert_eq!((&handed["waiting"], &handed["coordinator"]), (&3.into(), &coordinator.url.as_str().into()));
+    let numbers = ["succeeded", "retried", "running", "waiting", "new", "unknown"];
+    let sum: u64 = numbers.iter().map(|number| handed[number].as_u64().unwrap()).sum();
+    assert_eq!(handed["jobs"], sum);
+    assert_eq!(told(0, &["cancel", "simulated", "--coordinator", &coordinator.url], "cancel")["cancelled"], 3);
+    drop(coordinator);
+
+    let checked = told(0, &["store", "check"], "check");
+    assert_eq!((&checked["is_sound"], &checked["findings"]), (&true.into(), &Value::Array(Vec::new())));
+    assert!(checked["tables"][0]["rows"].is_u64() && checked["tables"][0]["unsound"] == 0, "{checked}");
+    let copy = told(0, &["store", "backup", "--into", "copy.db"], "backup");
+    assert_eq!(copy["bytes"].as_u64(), Some(lab.path("copy.db").metadata().unwrap().len()));
+    let merged = told(0, &["store", "merge", "sweeps.db", "copy.db", "--into", "both.db"], "merge");
+    assert_eq!((&merged["sweeps"], &merged["results"]), (&1.into(), &0.into()));
+    assert_eq!(told(0, &["store", "salvage", "sweeps.db", "--into", "new.db"], "salvage")["sweeps"], 1);
+    let gone = told(0, &["delete", "simulated", "--yes"], "delete");
+    assert_eq!((&gone["results"], &gone["shared"]), (&0.into(), &0.into()));
 }
 
 #[test]

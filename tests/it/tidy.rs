@@ -185,6 +185,7 @@ fn the_agent_knows_no_tensors() {
         "leaving.rs",
         "meters.rs",
         "packing.rs",
+        "standing.rs",
     ]
     .map(|file| format!("worker/src/agent/{file}"));
     let outside = ["tokio", "rand", "Instant::now", "std::fs", "std::process"];

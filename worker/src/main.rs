@@ -10,6 +10,8 @@ use worker::agent::AgentError;
 use worker::cli::{baselines, bench, predict, prepare, run, selftest, synthesize, train, trainer};
 
 /// Trains segmentation networks: the jobs of a coordinator, or one job file.
+///
+/// `kill -USR1 PID` has a worker say on the standard error whether it is connected, and what each slot does.
 #[derive(Debug, Parser)]
 #[command(name = "worker", version = env!("SPLITSWEEP_VERSION"))]
 #[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]

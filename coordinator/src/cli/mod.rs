@@ -6,6 +6,7 @@
 //! ```
 
 pub mod ask;
+mod asked;
 pub mod client;
 pub mod commands;
 pub mod confirm;
@@ -14,6 +15,7 @@ mod full_screen;
 mod hooks;
 mod http;
 mod interrupt;
+mod json;
 pub mod local;
 pub mod offline;
 pub mod output;

@@ -4,9 +4,10 @@ use super::CliError;
 use super::progress::Log;
 use crate::analyst::Analyst;
 use crate::identity::Keeper;
-use crate::page::{Actions, DEFAULT_ADDRESS, Keys, Live, Page, Reach, Readers, Right, Roles, Source};
+use crate::page::{Actions, DEFAULT_ADDRESS, Deed, Keys, Live, Page, Reach, Readers, Right, Roles, Source};
 use crate::serve::{Deeds, Guard, browsers};
 use proto::status::Status;
+use std::fmt::Display;
 use std::io::{ErrorKind, Write};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
@@ -126,17 +127,23 @@ pub(super) fn source(
 
 /// What viewers may have done to sweeps.
 pub(super) fn actions(deeds: &Deeds) -> Actions {
-    let (cancels, retries) = (deeds.clone(), deeds.clone());
     Actions {
-        cancel: Arc::new(move |sweep| {
-            let deeds = cancels.clone();
-            Box::pin(async move { deeds.cancel(sweep).await.map_err(|refusal| refusal.to_string()) })
-        }),
-        retry: Arc::new(move |sweep| {
-            let deeds = retries.clone();
-            Box::pin(async move { deeds.retry(sweep).await.map_err(|refusal| refusal.to_string()) })
-        }),
+        cancel: deed(deeds, |deeds, sweep| async move { deeds.cancel(sweep).await }),
+        retry: deed(deeds, |deeds, sweep| async move { deeds.retry(sweep).await }),
+        splits: deed(deeds, |deeds, sweep| async move { deeds.splits(sweep).await }),
+        add_splits: deed(deeds, |deeds, (sweep, splits)| async move { deeds.add_splits(sweep, splits).await }),
     }
+}
+
+fn deed<A: 'static, R: 'static, E: Display, F: Future<Output = Result<R, E>> + Send + 'static>(
+    deeds: &Deeds,
+    ask: impl Fn(Deeds, A) -> F + Send + Sync + 'static,
+) -> Deed<A, R> {
+    let deeds = deeds.clone();
+    Arc::new(move |asked| {
+        let asking = ask(deeds.clone(), asked);
+        Box::pin(async move { asking.await.map_err(|error| error.to_string()) })
+    })
 }
 
 /// The option that names a store, as a shell takes it.

@@ -2,7 +2,7 @@
 
 use super::{CliError, exit};
 pub use crate::outlook::find;
-use crate::outlook::{counts, of_device, of_job, of_worker, outlook};
+use crate::outlook::{counts, of_job, of_worker, outlook};
 use crate::results::ResultsError;
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use proto::status::{Status, SweepState, SweepStatus, WorkerStatus};
@@ -243,7 +243,7 @@ pub fn describe(view: &Status) -> String {
     for worker in &view.workers {
         text.push_str(&worker_line(view, worker));
         for reading in &worker.readings {
-            let _ = write!(text, "\n    {}", of_device(reading));
+            let _ = write!(text, "\n    {reading}");
         }
         for notice in &worker.notices {
             let _ = write!(text, "\n    {notice}");

@@ -42,7 +42,7 @@ pub struct ServerArgs {
     /// The live page.
     #[command(flatten)]
     pub page: PageArgs,
-    /// Let viewers of the live page cancel a sweep's unfinished jobs and try failed ones again
+    /// Let viewers of the live page cancel a sweep's unfinished jobs, try failed ones again, and add splits
     #[arg(long)]
     pub page_actions: bool,
     /// Time after which a silent worker loses its jobs

@@ -1,11 +1,13 @@
-//! What the page has done to a sweep where the coordinator was started with --page-actions: `POST /sweep/{sweep}/cancel` and `/retry`.
-//! Both are asked for by a form of the sweep's page, which bears what no other site knows.
+//! What the page has done to a sweep where the coordinator was started with --page-actions: `POST /sweep/{sweep}/cancel`, `/retry` and
+//! `/splits`. Each is asked for by a form of the sweep's page, which bears what no other site knows. A form that is sent twice does no more
+//! than one: that of splits says how many there shall be in all.
 
 use super::desk::{Desk, Trouble};
 use super::frame::{View, trouble};
 use super::keys::Forms;
 use super::visitor::Visitor;
 use crate::outlook;
+use crate::plan::Splits;
 use crate::text::plural;
 use axum::Extension;
 use axum::body::Bytes;
@@ -20,17 +22,22 @@ use std::sync::Arc;
 
 pub(super) const CANCEL: &str = "/sweep/{sweep}/cancel";
 pub(super) const RETRY: &str = "/sweep/{sweep}/retry";
+pub(super) const SPLITS: &str = "/sweep/{sweep}/splits";
 
-/// Does something to the sweep of that name; the answer is the number of jobs that it was done to, or why it was not done.
-pub type Deed = Arc<dyn Fn(String) -> Pin<Box<dyn Future<Output = Result<u64, String>> + Send>> + Send + Sync>;
+/// Does what is asked for; the answer is what came of it, or why it was not done.
+pub type Deed<A, R> = Arc<dyn Fn(A) -> Pin<Box<dyn Future<Output = Result<R, String>> + Send>> + Send + Sync>;
 
 /// What the page may have done to sweeps.
 #[derive(Clone)]
 pub struct Actions {
-    /// Cancels the unfinished jobs.
-    pub cancel: Deed,
-    /// Has failed and cancelled jobs tried again.
-    pub retry: Deed,
+    /// Cancels the unfinished jobs of a sweep; the answer is their number.
+    pub cancel: Deed<String, u64>,
+    /// Has failed and cancelled jobs of a sweep tried again; the answer is their number.
+    pub retry: Deed<String, u64>,
+    /// Says how many splits a sweep can have.
+    pub splits: Deed<String, Splits>,
+    /// Gives a sweep so many splits in all; the answer is the number of those that it did not have.
+    pub add_splits: Deed<(String, u64), u64>,
 }
 
 impl fmt::Debug for Actions {
@@ -44,15 +51,17 @@ impl fmt::Debug for Actions {
 pub(super) enum Action {
     Cancel,
     Retry,
+    Splits,
 }
 
 impl Action {
-    const ALL: [Self; 2] = [Self::Cancel, Self::Retry];
+    const ALL: [Self; 3] = [Self::Cancel, Self::Retry, Self::Splits];
 
     fn name(self) -> &'static str {
         match self {
             Self::Cancel => "cancel",
             Self::Retry => "retry",
+            Self::Splits => "splits",
         }
     }
 
@@ -68,6 +77,8 @@ impl Action {
             (Self::Retry, 0) => "no job has failed or was cancelled".to_owned(),
             (Self::Retry, 1) => "1 job is tried again".to_owned(),
             (Self::Retry, count) => format!("{} are tried again", plural(count, "job")),
+            (Self::Splits, 0) => "the sweep has as many splits already".to_owned(),
+            (Self::Splits, count) => format!("{} added", plural(count, "split")),
         }
     }
 
@@ -95,6 +106,8 @@ pub(super) fn is_at(path: &str) -> bool {
 #[serde(default)]
 struct Given {
     form: String,
+    /// How many splits there shall be in all.
+    splits: String,
 }
 
 type Asked = (State<Arc<Desk>>, Path<String>, Extension<Forms>, ConnectInfo<Visitor>);
@@ -107,9 +120,13 @@ pub(super) async fn retry(asked: Asked, body: Bytes) -> Response {
     act(Action::Retry, asked, &body).await
 }
 
+pub(super) async fn splits(asked: Asked, body: Bytes) -> Response {
+    act(Action::Splits, asked, &body).await
+}
+
 async fn act(action: Action, asked: Asked, body: &[u8]) -> Response {
     let (State(desk), Path(sweep), Extension(forms), ConnectInfo(visitor)) = asked;
-    let Given { form } = serde_urlencoded::from_bytes(body).unwrap_or_default();
+    let Given { form, splits } = serde_urlencoded::from_bytes(body).unwrap_or_default();
     if !forms.is_token(&form, &action.path(&sweep)) {
         return (StatusCode::FORBIDDEN, "This form is not the page's: load the page again.\n").into_response();
     }
@@ -118,17 +135,21 @@ async fn act(action: Action, asked: Asked, body: &[u8]) -> Response {
     let (Some(actions), Some(_)) = (actions, outlook::find(&status, &sweep)) else {
         return trouble(&Trouble::Missing(format!("there is no sweep `{sweep}`")), status.at_ms);
     };
-    let deed = match action {
-        Action::Cancel => actions.cancel,
-        Action::Retry => actions.retry,
+    let done = match action {
+        Action::Cancel => (actions.cancel)(sweep.clone()).await,
+        Action::Retry => (actions.retry)(sweep.clone()).await,
+        Action::Splits => match splits.trim().parse() {
+            Ok(splits) => (actions.add_splits)((sweep.clone(), splits)).await,
+            Err(_) => Err("the number of splits must be a whole number".to_owned()),
+        },
     };
-    match deed(sweep.clone()).await {
+    match done {
         Ok(count) => {
             tracing::warn!(address = %visitor.address, "{sweep}: {}, by the live page", action.words(count));
             let to = format!("{}?done={}", View::Overview.path(&sweep), action.done(count));
             (StatusCode::SEE_OTHER, [(LOCATION, to)]).into_response()
         }
-        Err(why) => trouble(&Trouble::Failed(why), status.at_ms),
+        Err(why) => trouble(&Trouble::NotDone(why), status.at_ms),
     }
 }
 
@@ -144,6 +165,8 @@ mod tests {
         assert_eq!(said(Action::Retry, 3).as_deref(), Some("3 jobs are tried again"));
         assert_eq!(said(Action::Retry, 1).as_deref(), Some("1 job is tried again"));
         assert_eq!(said(Action::Retry, 0).as_deref(), Some("no job has failed or was cancelled"));
+        assert_eq!(said(Action::Splits, 4).as_deref(), Some("4 splits added"));
+        assert_eq!(said(Action::Splits, 0).as_deref(), Some("the sweep has as many splits already"));
         for other in ["", "cancel", "cancel-", "cancel--1", "cancel-x", "delete-1", "<b>-1"] {
             assert_eq!(words(other), None, "{other}");
         }

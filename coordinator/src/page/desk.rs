@@ -90,6 +90,9 @@ pub(super) enum Trouble {
     /// The store cannot be read, or a part of the program died.
     #[error("{0}")]
     Failed(String),
+    /// What was asked for was not done.
+    #[error("{0}")]
+    NotDone(String),
 }
 
 impl Trouble {
@@ -98,6 +101,7 @@ impl Trouble {
         match self {
             Self::Missing(_) => StatusCode::NOT_FOUND,
             Self::Failed(_) => StatusCode::SERVICE_UNAVAILABLE,
+            Self::NotDone(_) => StatusCode::CONFLICT,
         }
     }
 }

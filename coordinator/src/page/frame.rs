@@ -158,6 +158,7 @@ fn link(href: &str, words: &str, is_here: bool) -> Markup {
 pub(super) fn trouble(trouble: &Trouble, version: u64) -> Response {
     let title = match trouble.status() {
         StatusCode::NOT_FOUND => "Not here",
+        StatusCode::CONFLICT => "Not done",
         _ => "Not to be read now",
     };
     let content = html! { h1 { (title) } p class="notice" { (trouble) } p { a href="/" { "All sweeps" } } };

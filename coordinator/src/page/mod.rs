@@ -126,7 +126,10 @@ fn router(desk: Arc<Desk>, access: Arc<Access>, is_network: bool) -> Router {
         .route(monitor::READY, get(monitor::ready))
         .fallback(views::nothing);
     let router = match has_actions {
-        true => router.route(actions::CANCEL, post(actions::cancel)).route(actions::RETRY, post(actions::retry)),
+        true => router
+            .route(actions::CANCEL, post(actions::cancel))
+            .route(actions::RETRY, post(actions::retry))
+            .route(actions::SPLITS, post(actions::splits)),
         false => router,
     };
     router

@@ -3,6 +3,7 @@
 //! ```text
 //!  text --proto::file, sweep_file--> sections and axes --grid--> Plan { candidates x replicates }
 //!  sections and axes --write--> text with every default filled in;  a job --write--> its job file
+//!  text --splits--> text and Plan with more splits
 //! ```
 //!
 //! A [`Plan`] is compact: a million jobs are its candidates times its replicates. A job's specification, and so its id, exists
@@ -13,12 +14,14 @@ mod grid;
 mod range;
 mod replicates;
 mod simulation;
+mod splits;
 mod stopping;
 mod sweep_file;
 mod write;
 
 pub use proto::file::{Mistake, Mistakes};
 pub use proto::spec::Objective;
+pub use splits::{Extended, NoMoreSplits, Splits, splits, with_splits};
 pub use stopping::{Rule, Stopping};
 pub use sweep_file::{MAX_JOBS, parse};
 pub use write::{SimulatedJob, job_file, resolved};

@@ -12,9 +12,10 @@ use proto::file::{Mistake, Node, Section};
 use proto::spec::Seeds;
 use serde_yaml::Value;
 use std::collections::HashMap;
+use std::ops::RangeInclusive;
 
 /// Maximum seed: the largest whole number that every reader of JSON keeps exactly.
-const MAX_SEED: u64 = (1 << 53) - 1;
+pub(super) const MAX_SEED: u64 = (1 << 53) - 1;
 
 /// The keys of the streams.
 const STREAMS: [&str; 3] = ["split_seeds", "init_seeds", "order_seeds"];
@@ -44,6 +45,27 @@ impl SeedList {
             }
             _ => Self::List(seeds),
         }
+    }
+
+    /// The greatest seed; no list is empty.
+    pub(super) fn greatest(&self) -> u64 {
+        match self {
+            Self::Range { from, count } => from + count - 1,
+            Self::List(seeds) => seeds.iter().copied().max().unwrap_or_default(),
+        }
+    }
+
+    /// The same and so many more: the whole numbers after the greatest.
+    pub(super) fn and(&self, more: u64) -> Self {
+        match self {
+            Self::Range { from, count } => Self::Range { from: *from, count: count + more },
+            Self::List(seeds) => Self::List(seeds.iter().copied().chain(self.after(more)).collect()),
+        }
+    }
+
+    /// So many whole numbers after the greatest.
+    pub(super) fn after(&self, more: u64) -> RangeInclusive<u64> {
+        self.greatest() + 1..=self.greatest() + more
     }
 
     fn seeds(&self) -> Vec<u64> {
@@ -131,11 +153,27 @@ impl<'a> Replicates<'a> {
         crossed.map(u128::from).try_fold(self.split.len().into(), u128::checked_mul)
     }
 
+    /// The split seeds.
+    pub(super) fn split(&self) -> &SeedList {
+        &self.split
+    }
+
+    /// Whether further split seeds have their other seeds: these are not listed one by one.
+    pub(super) fn is_open(&self) -> bool {
+        let is_open = |seeds: &Option<SeedList>| seeds.as_ref().is_none_or(|seeds| seeds.len() == 1);
+        self.crossed || is_open(&self.init) && is_open(&self.order)
+    }
+
+    /// The same with those split seeds, if they [are open](Self::is_open).
+    pub(super) fn with_split(self, split: SeedList) -> Self {
+        Self { split, ..self }
+    }
+
     /// Extends the split seeds until there are `len` replicates, as `node` asks for.
     pub(super) fn lengthen(&mut self, len: u64, node: &Node<'_>) -> Option<()> {
-        let is_open = |seeds: &Option<SeedList>| seeds.as_ref().is_none_or(|seeds| seeds.len() == 1);
+        let is_open = !self.crossed && self.is_open();
         match &mut self.split {
-            SeedList::Range { from, count } if !self.crossed && is_open(&self.init) && is_open(&self.order) => {
+            SeedList::Range { from, count } if is_open => {
                 *count = len.min(MAX_SEED - *from + 1);
                 Some(())
             }

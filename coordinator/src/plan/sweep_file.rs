@@ -42,14 +42,14 @@
 
 use super::axes::Axes;
 use super::grid::{Grid, Point};
-use super::replicates::Replicates;
+use super::replicates::{Replicates, SeedList};
 use super::simulation::Simulate;
 use super::stopping::StoppingSection;
 use super::{Artifacts, Plan, Stopping};
 use proto::data::Dataset;
 use proto::file::{FileKind, Mistake, Mistakes, Node, Section, SharedSections, check_choices, read};
 use proto::sizes::{Misfit, Sizes};
-use proto::spec::{JobSpec, Objective, Seeds, Simulation};
+use proto::spec::{JobSpec, Objective, Seeds, Simulation, Split};
 
 /// Maximum number of jobs in a sweep.
 pub const MAX_JOBS: u64 = 1_000_000;
@@ -145,10 +145,7 @@ impl<'a> SweepFile<'a> {
         points.iter().try_for_each(|point| check_choices(&root, &axes.grid.template(point, &base)))?;
         let sizes = shared.split?.sizes;
         check_listed(&dataset.dataset, &seeds, replicates.as_ref())?;
-        let stopping = match stopping? {
-            Some(section) => section.expand(&base.split, &seeds).map(|expanded| Some((section, expanded)))?,
-            None => None,
-        };
+        let stopping = with_looks(stopping?, &base.split, &seeds)?;
         let simulate = match simulate? {
             Some(section) => section.expand(points.len()).map(|expanded| Some((section, expanded)))?,
             None => None,
@@ -168,6 +165,20 @@ impl<'a> SweepFile<'a> {
             artifacts: artifacts?,
             checkpoint_every: checkpoint_every?,
         })
+    }
+
+    /// The same with other split seeds, whose number was checked; `None` if the looks of the file do not fit them.
+    pub(super) fn with_split_seeds(self, seeds: SeedList) -> Option<Self> {
+        let replicates = self.replicates.with_split(seeds);
+        let seeds = replicates.expand()?;
+        let section = self.stopping.map(|(section, _)| section);
+        let stopping = with_looks(section, &self.base.split, &seeds)?;
+        Some(Self { replicates, seeds, stopping, ..self })
+    }
+
+    /// Number of jobs: at least one.
+    pub(super) fn jobs(&self) -> u64 {
+        self.points.len() as u64 * self.seeds.len() as u64
     }
 
     /// The expanded sweep.
@@ -192,6 +203,17 @@ impl<'a> SweepFile<'a> {
             checkpoint_every: self.checkpoint_every,
         }
     }
+}
+
+/// The section with the looks that follow from it.
+fn with_looks<'a>(
+    section: Option<StoppingSection<'a>>,
+    split: &Split,
+    seeds: &[Seeds],
+) -> Option<Option<(StoppingSection<'a>, Stopping)>> {
+    let Some(section) = section else { return Some(None) };
+    let stopping = section.expand(split, seeds)?;
+    Some(Some((section, stopping)))
 }
 
 /// Checks that a file that lists splits has those of the replicates.

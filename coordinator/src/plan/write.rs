@@ -18,7 +18,12 @@ use serde_yaml::{Mapping, Value};
 /// # Errors
 /// If `text` is not a valid sweep file. `file` is its name in messages.
 pub fn resolved(file: &str, text: &str) -> Result<String, Mistakes> {
-    read(file, FileKind::Sweep, text, |root| SweepFile::read(root).map(|file| written(sweep(&file))))
+    read(file, FileKind::Sweep, text, |root| SweepFile::read(root).map(|file| of_file(&file)))
+}
+
+/// The text of a sweep file with every default filled in.
+pub(super) fn of_file(file: &SweepFile<'_>) -> String {
+    written(sweep(file))
 }
 
 /// A job that no job file can describe.

@@ -1,8 +1,12 @@
 //! What people have done to a sweep, whether they ask over gRPC or on the live page.
 
 use crate::driver::{Handle, Refusal};
+use crate::outlook;
+use crate::plan::{self, Extended, NoMoreSplits, Splits};
 use crate::store::Reader;
 use std::path::PathBuf;
+use std::sync::Arc;
+use tokio::sync::Mutex;
 use tokio::task::spawn_blocking;
 
 /// Asks the driver for it.
@@ -10,13 +14,26 @@ use tokio::task::spawn_blocking;
 pub struct Deeds {
     handle: Handle,
     store: PathBuf,
+    /// Whoever has it adds splits.
+    adding: Arc<Mutex<()>>,
+}
+
+/// Why splits were not added.
+#[derive(Debug, thiserror::Error)]
+pub enum SplitsError {
+    /// The sweep cannot have them.
+    #[error(transparent)]
+    Fixed(#[from] NoMoreSplits),
+    /// The driver refuses, or the store fails.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
 }
 
 impl Deeds {
     /// At the coordinator of that driver, with that store.
     #[must_use]
     pub fn new(handle: Handle, store: PathBuf) -> Self {
-        Self { handle, store }
+        Self { handle, store, adding: Arc::default() }
     }
 
     /// Cancels a sweep's unfinished jobs; the answer is their number.
@@ -32,10 +49,45 @@ impl Deeds {
     /// # Errors
     /// See [`Refusal`].
     pub async fn retry(&self, sweep: String) -> Result<u64, Refusal> {
-        let (store, name) = (self.store.clone(), sweep.clone());
-        let submission = spawn_blocking(move || Reader::open(&store)?.submission(&name)).await;
-        let submission = submission.map_err(|error| Refusal::Store(error.to_string()))?;
-        let text = submission.map_err(|error| Refusal::Store(error.to_string()))?.text;
+        let text = self.file(sweep.clone()).await?;
         self.handle.retry(sweep, text).await
     }
+
+    /// How many splits a sweep has, and can have.
+    ///
+    /// # Errors
+    /// If it can have no more.
+    pub async fn splits(&self, sweep: String) -> Result<Splits, SplitsError> {
+        let text = self.file(sweep).await?;
+        Ok(aside(move || plan::splits(&text)).await??)
+    }
+
+    /// Has a sweep submitted again with so many splits in all, by the file that was submitted last; the answer is the number of those that
+    /// it did not have.
+    ///
+    /// # Errors
+    /// If it cannot have that many; see [`SplitsError`].
+    pub async fn add_splits(&self, sweep: String, splits: u64) -> Result<u64, SplitsError> {
+        // whoever comes second sees what the first has added
+        let _turn = self.adding.lock().await;
+        let text = self.file(sweep.clone()).await?;
+        let extended = aside(move || plan::with_splits(&text, splits)).await??;
+        let Some(Extended { text, plan, added }) = extended else { return Ok(0) };
+        let is_simulated = outlook::find(&self.handle.status().borrow(), &sweep).is_some_and(|sweep| sweep.simulated);
+        let plan = if is_simulated { plan.simulated() } else { plan };
+        self.handle.submit(plan, text, None).await?;
+        Ok(added)
+    }
+
+    /// The file that a sweep was submitted with last.
+    async fn file(&self, sweep: String) -> Result<String, Refusal> {
+        let store = self.store.clone();
+        let submission = aside(move || Reader::open(&store)?.submission(&sweep)).await?;
+        Ok(submission.map_err(|error| Refusal::Store(error.to_string()))?.text)
+    }
+}
+
+/// On a thread that may take its time.
+async fn aside<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, Refusal> {
+    spawn_blocking(work).await.map_err(|error| Refusal::Store(error.to_string()))
 }

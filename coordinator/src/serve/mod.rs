@@ -37,7 +37,7 @@ use tonic_reflection::server::v1::{ServerReflection, ServerReflectionServer};
 
 pub use access::{Guard, Readers};
 pub use browsers::browsers;
-pub use deeds::Deeds;
+pub use deeds::{Deeds, SplitsError};
 
 /// Connections at once: those of 2,000 workers, four times over. Each takes some 20 KB.
 const MAX_CONNECTIONS: usize = 8192;

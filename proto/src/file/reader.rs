@@ -100,6 +100,12 @@ impl<'a> Node<'a> {
         self.reject(Mistake::WrongType { expected: expected.to_owned(), found: self.describe() });
     }
 
+    /// Where the value stands in the text, in bytes. Of a list or a mapping that is only where it begins.
+    #[must_use]
+    pub fn place(&self) -> Range<usize> {
+        self.value.place.clone()
+    }
+
     /// The reader, which keeps the mistakes.
     #[must_use]
     pub fn reader(&self) -> &'a Reader {

@@ -61,17 +61,23 @@ impl Split {
     /// Blocks of a rotation, and split seeds of one permutation.
     pub const BLOCKS: u64 = 4;
 
-    /// The permutation of a split seed and its turn there, under [`Scheme::Rotation`] and [`Scheme::KFold`]; `None` for splits that are drawn
-    /// each by itself. A permutation has as many turns as blocks: with four, the seeds 0 to 3 are the turns of permutation 0, 4 to 7 those
-    /// of permutation 1. In turn t block t is tested, so each case is tested once a permutation. In a rotation the block before it
-    /// validates and the other two train.
+    /// Turns of a permutation, under [`Scheme::Rotation`] and [`Scheme::KFold`]: as many as blocks; `None` for splits that are drawn each by
+    /// itself.
+    #[must_use]
+    pub fn turns(&self) -> Option<u64> {
+        match self.scheme {
+            Scheme::Rotation => Some(Self::BLOCKS),
+            Scheme::KFold => Some(self.folds.max(1).into()),
+            Scheme::Random | Scheme::File => None,
+        }
+    }
+
+    /// The permutation of a split seed and its turn there, if permutations have [`turns`](Self::turns). With four, the seeds 0 to 3 are the
+    /// turns of permutation 0, 4 to 7 those of permutation 1. In turn t block t is tested, so each case is tested once a permutation. In
+    /// a rotation the block before it validates and the other two train.
     #[must_use]
     pub fn turn(&self, split_seed: u64) -> Option<(u64, u64)> {
-        let turns = match self.scheme {
-            Scheme::Rotation => Self::BLOCKS,
-            Scheme::KFold => u64::from(self.folds.max(1)),
-            Scheme::Random | Scheme::File => return None,
-        };
+        let turns = self.turns()?;
         Some((split_seed / turns, split_seed % turns))
     }
 

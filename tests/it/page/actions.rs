@@ -1,7 +1,7 @@
 //! What the page has done to sweeps, where it may: by whom, by which forms, and that it is done.
 
 use super::link;
-use crate::harness::{Answer, Browser, Far, Lab, Peer, simulated, until};
+use crate::harness::{Answer, Browser, Far, Lab, Peer, grid, simulated, until};
 use coordinator::scheduler::Fact;
 use proto::measure::FailureKind;
 use std::fs;
@@ -32,6 +32,7 @@ fn notice(page: &Answer) -> Option<&str> {
 const SWEEP: &str = "/sweep/simulated";
 const CANCEL: &str = "/sweep/simulated/cancel";
 const RETRY: &str = "/sweep/simulated/retry";
+const SPLITS: &str = "/sweep/simulated/splits";
 
 #[test]
 fn a_submitter_cancels_and_tries_again_from_another_machine_and_a_reader_does_not() {
@@ -48,8 +49,11 @@ fn a_submitter_cancels_and_tries_again_from_another_machine_and_a_reader_does_no
     let cancel = form(&page, CANCEL).unwrap();
     assert_eq!(form(&page, RETRY), None, "there is nothing to try again");
     // who reads sees no button, and a form that somebody else was given helps neither them nor strangers
-    assert_eq!(form(&reader.get(SWEEP), CANCEL), None);
+    let seen = reader.get(SWEEP);
+    assert_eq!((form(&seen, CANCEL), form(&seen, SPLITS)), (None, None));
     assert_eq!(reader.post(CANCEL, &cancel).status, 403);
+    let splits = format!("{}&splits=9", form(&page, SPLITS).unwrap());
+    assert_eq!(reader.post(SPLITS, &splits).status, 403);
     assert_eq!(Far::new(&lab, &link).post(CANCEL, &cancel).status, 401);
     for wrong in ["", "form=", "form=0", &cancel[..cancel.len() - 1], "other=1"] {
         assert_eq!(submitter.post(CANCEL, wrong).status, 403, "{wrong}");
@@ -95,7 +99,7 @@ fn a_page_has_nothing_done_unless_it_was_told_to() {
     let browser = Browser::let_in(&link(&mut coordinator.process));
     let page = browser.page(SWEEP);
     assert!(!page.body.contains("method=\"post\"") && !page.body.contains("id=\"actions\""), "{}", page.body);
-    for path in [CANCEL, RETRY] {
+    for path in [CANCEL, RETRY, SPLITS] {
         assert_eq!(browser.ask("POST", path, &browser.address).status, 405, "{path}");
         assert_eq!(browser.get(path).status, 404, "{path}");
     }
@@ -133,4 +137,62 @@ fn on_this_machine_the_code_is_enough_to_have_failed_jobs_tried_again() {
     coordinator.ended(&lab);
     lab.check_complete(1);
     assert_eq!(browser.post("/sweep/other/retry", &retry).status, 403, "a form is for one sweep");
+}
+
+#[test]
+fn splits_are_added_once_however_often_the_form_is_sent_and_the_sweep_begins_again() {
+    const GRID: &str = "/sweep/grid";
+    const MORE: &str = "/sweep/grid/splits";
+    let lab = Lab::new();
+    lab.write(&format!("{}# the end\n", grid("grid", 2)));
+    let mut coordinator = lab.serve(&["--page", "127.0.0.1:0", "--page-actions"]);
+    lab.submit(&coordinator.url, &["--simulated"]);
+    let browser = Browser::let_in(&link(&mut coordinator.process));
+    let _worker = lab.worker(&coordinator.url, "w", &["--simulate", "1ms", "--slots", "4"]);
+    coordinator.ended(&lab);
+    let page = until("the end, on the page", || {
+        let page = browser.page(GRID);
+        page.body.contains("With 6 it has 24 jobs more, 6 per split: about ").then_some(page)
+    });
+    assert!(page.body.contains("The sweep has 2 splits.") && page.body.contains(" on 4 slots."), "{}", page.body);
+    let more = form(&page, MORE).unwrap();
+    for wrong in ["form=0&splits=6", "splits=6"] {
+        assert_eq!(browser.post(MORE, wrong).status, 403, "{wrong}");
+    }
+    for (number, why) in [("", "a whole number"), ("x", "a whole number"), ("103", "must be 3 to 102")] {
+        let refused = browser.post(MORE, &format!("{more}&splits={number}"));
+        assert_eq!(refused.status, 409, "{number}: {}", refused.body);
+        assert!(refused.body.contains(why) && refused.body.contains("Not done"), "{number}: {}", refused.body);
+    }
+    let six = format!("{more}&splits=6");
+    let [done, again] = [browser.post(MORE, &six), browser.post(MORE, &six)];
+    assert_eq!((done.status, done.header("location")), (303, Some("/sweep/grid?done=splits-4")), "{done:?}");
+    assert_eq!((again.status, again.header("location")), (303, Some("/sweep/grid?done=splits-0")), "{again:?}");
+    assert_eq!(notice(&browser.page("/sweep/grid?done=splits-4")), Some("4 splits added."));
+    coordinator.process.says("grid: 4 splits added, by the live page");
+    coordinator.ended(&lab);
+    lab.check_complete(36);
+    let texts: Vec<_> = lab.history().facts.into_iter().filter_map(submitted).collect();
+    let [first, second] = &texts[..] else { panic!("{texts:?}") };
+    assert_eq!(*second, first.replace("split_seeds: 2", "split_seeds: 6"), "the store has it");
+    assert!(second.contains("split_seeds: 6") && second.ends_with("# the end\n"), "{second}");
+}
+
+/// The text of a sweep file that was submitted.
+fn submitted(fact: Fact) -> Option<String> {
+    match fact {
+        Fact::Submitted { text, .. } => Some(text),
+        _ => None,
+    }
+}
+
+#[test]
+fn a_sweep_that_adds_splits_by_itself_says_so() {
+    let lab = Lab::new();
+    lab.write(&format!("{}until: {{half_width: 0.01, max_replicates: 9}}\n", simulated(5, 1)));
+    let mut coordinator = lab.serve(&["--page", "127.0.0.1:0", "--page-actions"]);
+    lab.submit(&coordinator.url, &["--simulated"]);
+    let page = Browser::let_in(&link(&mut coordinator.process)).page(SWEEP);
+    assert_eq!(form(&page, SPLITS), None);
+    assert!(page.body.contains("That cannot be done here: the sweep adds splits by itself"), "{}", page.body);
 }

@@ -220,14 +220,14 @@ impl State {
         self.next_synchronize = now;
         // a coordinator whose disk is full knows its workers, and takes nothing of them
         if self.complaint != Some(Complaint::TakesNothing) {
-            self.reached();
+            self.reached(now);
         }
         self.quiet_until = None;
         Ok(())
     }
 
     fn on_completed(&mut self, now: Instant, lease: Lease, response: CompleteResponse) {
-        self.reached();
+        self.reached(now);
         if response.status() == CompleteStatus::StaleLease {
             let (job, attempt) = (lease.job.short(), lease.attempt);
             tracing::warn!(%job, %attempt, "refused by the coordinator: the lease is not this worker's any more");
@@ -269,7 +269,7 @@ impl State {
     }
 
     fn on_synchronized(&mut self, now: Instant, sent: &Synchronizing, response: SynchronizeResponse) {
-        self.reached();
+        self.reached(now);
         if let Some(drain) = &mut self.draining {
             // the calls from before the drain were dropped, so this one has said it
             drain.confirmed = true;
@@ -310,7 +310,8 @@ impl State {
             };
     }
 
-    fn reached(&mut self) {
+    fn reached(&mut self, now: Instant) {
+        self.connected_since.get_or_insert(now);
         if self.complaint.take().is_some() {
             tracing::info!("the coordinator is back");
         }
@@ -319,6 +320,7 @@ impl State {
 
     /// Waits before the next call: a random part of a time that doubles, so that a fleet does not return all at once.
     fn failed(&mut self, now: Instant, status: &Status) {
+        self.connected_since = None;
         if status.code() == Code::FailedPrecondition {
             // it was restarted and does not know this worker
             self.registration = Registration::No;

@@ -7,6 +7,7 @@
 use super::device::described;
 use super::meters::Share;
 use super::packing::{Lesson, Place, Shape};
+use super::standing::Latest;
 use super::state::{Action, Held, Profile, Report, State};
 use proto::convert::InvalidMessage;
 use proto::data::Dataset;
@@ -94,7 +95,7 @@ impl State {
         let wire_dataset = proto::convert::required(assignment.dataset, "dataset")?;
         let dataset = Dataset::try_from(&wire_dataset)?;
         let root = self.profile.roots.get(&dataset.name).map(|root| root.to_string_lossy().into_owned());
-        let shape = JobSpec::from_json(&assignment.spec).ok().map(|spec| Shape::from(&spec));
+        let spec = JobSpec::from_json(&assignment.spec).ok();
         let request = TrainRequest {
             spec: assignment.spec,
             dataset: Some(wire_dataset),
@@ -108,8 +109,10 @@ impl State {
             lease,
             request: Box::new(request),
             dataset,
-            shape,
+            shape: spec.as_ref().map(Shape::from),
             assigned_at: now,
+            epochs: spec.map_or(0, |spec| spec.training.epochs),
+            latest: None,
             slot: None,
             measurements: Vec::new(),
             outcome: None,
@@ -124,6 +127,7 @@ impl State {
         let outcome = match report {
             Report::Measured(measurement) => {
                 if let Some(held) = self.held_in(slot) {
+                    held.latest = Some(Latest::new(now, &measurement));
                     held.measurements.push(measurement);
                 }
                 return;

@@ -1,7 +1,7 @@
 //! The agent: registers with a coordinator, keeps trainers busy, reports. Knows leases, not tensors.
 //!
 //! ```text
-//!  state    what the worker knows and does next; jobs, calls, finds, packing, meters, complaint, leaving    pure
+//!  state    what the worker knows and does next; jobs, calls, finds, packing, meters, complaint, leaving, standing    pure
 //!  run      the loop that owns the state and does what it says
 //!  client   the connection to the coordinator
 //!  slot     a task a slot <--pipe--> trainer, a child process
@@ -25,6 +25,7 @@ mod packing;
 mod pipe;
 mod run;
 mod slot;
+mod standing;
 mod state;
 
 pub use calls::Answer;

@@ -11,9 +11,11 @@ use proto::data::{Dataset, Inventory};
 use proto::ids::JobId;
 use std::collections::BTreeMap;
 use std::future::Future;
+use std::io::{Write, stderr};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+use tokio::signal::unix::Signal;
 use tokio::sync::mpsc;
 use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::{self, MissedTickBehavior, sleep_until};
@@ -63,11 +65,11 @@ pub enum AgentError {
     },
 }
 
-/// Works until `drain` is over, gives back what it runs, and returns.
+/// Works until `drain` is over, gives back what it runs, and returns. At each signal of `asked` it says how it stands.
 ///
 /// # Errors
 /// If the coordinator's address cannot be, or the coordinator refuses the worker for good.
-pub async fn run(options: Options, drain: impl Future<Output = ()>) -> Result<(), AgentError> {
+pub async fn run(options: Options, mut asked: Signal, drain: impl Future<Output = ()>) -> Result<(), AgentError> {
     let client = connect(&options.profile.coordinator, options.credential)?;
     let (reporter, mut reports) = mpsc::unbounded_channel();
     let launchers = options.launchers.into_iter().enumerate();
@@ -112,10 +114,16 @@ pub async fn run(options: Options, drain: impl Future<Output = ()>) -> Result<()
                 Err(_) => {}
             },
             () = sleep_until(time::Instant::from_std(wake)) => {}
+            Some(()) = asked.recv() => say(&state.standing(now())),
             _ = readings.tick(), if meters.is_some() => read(&mut meters, &mut state).await,
             () = &mut drain, if !state.is_draining() => state.drain(now()),
         }
     }
+}
+
+/// For people; a standard error that is gone needs no line.
+fn say(lines: &[String]) {
+    let _ = stderr().write_all(format!("{}\n", lines.join("\n")).as_bytes());
 }
 
 /// Reads the devices, if they can be read. Where a driver hangs, the worker does not: it reads no more.

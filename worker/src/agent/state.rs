@@ -12,6 +12,7 @@ use super::finds::Finds;
 use super::leaving::Drain;
 use super::meters::Share;
 use super::packing::{Packing, Shape};
+use super::standing::Latest;
 use proto::data::Dataset;
 use proto::ids::{JobId, Lease, WorkerId};
 use proto::measure::{Measurement, Outcome};
@@ -110,6 +111,10 @@ pub(super) struct Held {
     /// `None` of a job that is not understood.
     pub(super) shape: Option<Shape>,
     pub(super) assigned_at: Instant,
+    /// Epochs of the job; 0 of one that is not understood.
+    pub(super) epochs: u32,
+    /// The last epoch that has ended.
+    pub(super) latest: Option<Latest>,
     pub(super) slot: Option<usize>,
     /// Epochs that no answer has covered yet.
     pub(super) measurements: Vec<Measurement>,
@@ -168,6 +173,8 @@ pub struct State {
     pub(super) finds: Finds,
     pub(super) unsent_offers: Vec<Dataset>,
     pub(super) notices: Vec<String>,
+    /// Since when the coordinator does its part; none while it does not.
+    pub(super) connected_since: Option<Instant>,
     /// Failures since a call was answered; calls that fail together are one.
     pub(super) failures: u32,
     /// What was said last of a coordinator that does not do its part, until it does.
@@ -224,6 +231,7 @@ impl State {
             finds: Finds::default(),
             unsent_offers: Vec::new(),
             notices: Vec::new(),
+            connected_since: None,
             failures: 0,
             complaint: None,
             reminder: Reminder::new(now),

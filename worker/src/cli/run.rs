@@ -127,6 +127,9 @@ pub fn run(args: Args) -> Result<(), RunError> {
     if let Some((name, path)) = args.data.iter().find(|(_, path)| !path.is_dir()) {
         return Err(RunError::NoFolder { name: name.clone(), path: path.clone() });
     }
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+    // before the devices are looked for: from here on it ends the program no more
+    let asked = runtime.block_on(async { signal(SignalKind::user_defined1()) })?;
     let credential = credential(&args)?;
     let host = hostname::get()?.to_string_lossy().into_owned();
     let devices = match (args.simulate, args.emulate.as_slice()) {
@@ -177,9 +180,8 @@ pub fn run(args: Args) -> Result<(), RunError> {
             data::inventory(dataset, root).map_err(|error| error.line())
         }),
     };
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
-    let result =
-        runtime.block_on(async { agent::run(options, drain_signal(args.attached)?).await.map_err(RunError::from) });
+    let result = runtime
+        .block_on(async { agent::run(options, asked, drain_signal(args.attached)?).await.map_err(RunError::from) });
     // a data set that is being looked at is not worth waiting for
     runtime.shutdown_background();
     result

@@ -1,11 +1,11 @@
 //! `coordinator cancel SWEEP`: takes a sweep's unfinished jobs off the queue. Results stay.
 
 use crate::cli::client::{Found, Source};
-use crate::cli::output::quietly;
+use crate::cli::json::JsonArgs;
 use crate::cli::{CliError, offline};
 use crate::driver::Refusal;
 use proto::wire::CancelRequest;
-use std::io::Write;
+use serde_json::json;
 
 /// Remove a sweep's unfinished jobs from the queue; results stay
 #[derive(Debug, clap::Args)]
@@ -13,6 +13,8 @@ pub struct Args {
     /// Name of the sweep
     #[arg(value_parser = clap::builder::NonEmptyStringValueParser::new())]
     sweep: String,
+    #[command(flatten)]
+    json: JsonArgs,
     #[command(flatten)]
     source: Source,
 }
@@ -22,7 +24,7 @@ pub struct Args {
 /// # Errors
 /// If there is no such sweep, or neither a coordinator nor a store takes the wish.
 pub async fn run(args: Args) -> Result<(), CliError> {
-    let Args { sweep, source } = args;
+    let Args { sweep, json, source } = args;
     let cancelled = match source.find().await? {
         Found::Coordinator(mut coordinator) => {
             let cancelled = coordinator.calls.cancel(CancelRequest { sweep: sweep.clone() }).await;
@@ -36,5 +38,6 @@ pub async fn run(args: Args) -> Result<(), CliError> {
             offline::ask(&store, async move |handle| handle.cancel(name).await).await?
         }
     };
-    quietly(writeln!(std::io::stdout(), "{sweep}: {cancelled} jobs cancelled"))
+    let lines = format!("{sweep}: {cancelled} jobs cancelled\n");
+    json.print("cancel", json!({ "sweep": sweep, "cancelled": cancelled }), &lines)
 }

@@ -2,13 +2,13 @@
 
 use crate::cli::client::{Found, Source};
 use crate::cli::confirm::confirm;
-use crate::cli::output::quietly;
+use crate::cli::json::JsonArgs;
 use crate::cli::{CliError, offline};
 use crate::driver::Refusal;
 use crate::scheduler::Deleted;
 use crate::text::plural;
 use proto::wire::{DeleteRequest, DeleteResponse};
-use std::io::Write;
+use serde_json::json;
 
 /// Delete a sweep, with the results that no other sweep lists
 ///
@@ -23,6 +23,8 @@ pub struct Args {
     #[arg(long)]
     yes: bool,
     #[command(flatten)]
+    json: JsonArgs,
+    #[command(flatten)]
     source: Source,
 }
 
@@ -31,9 +33,9 @@ pub struct Args {
 /// # Errors
 /// If there is no such sweep, the user does not want it, or neither a coordinator nor a store takes the wish.
 pub async fn run(args: Args) -> Result<(), CliError> {
-    let Args { sweep, yes, source } = args;
+    let Args { sweep, yes, json, source } = args;
     let name = sweep.clone();
-    let deleted = match source.find().await? {
+    let deleted: Deleted = match source.find().await? {
         Found::Coordinator(mut coordinator) => {
             let preview = coordinator.calls.delete(DeleteRequest { sweep: name.clone(), preview: true }).await;
             agree(&sweep, coordinator.answer(preview)?.into_inner().into(), yes)?;
@@ -47,7 +49,9 @@ pub async fn run(args: Args) -> Result<(), CliError> {
             offline::ask(&store, async move |handle| handle.delete(name, false).await).await?
         }
     };
-    quietly(writeln!(std::io::stdout(), "{sweep}: deleted, {}", describe(deleted)))
+    let Deleted { results, shared } = deleted;
+    let lines = format!("{sweep}: deleted, {}\n", describe(deleted));
+    json.print("delete", json!({ "sweep": sweep, "results": results, "shared": shared }), &lines)
 }
 
 fn agree(sweep: &str, preview: Deleted, yes: bool) -> Result<(), CliError> {

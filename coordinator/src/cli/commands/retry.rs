@@ -1,12 +1,12 @@
 //! `coordinator retry SWEEP`: queues a sweep's failed and cancelled jobs again.
 
 use crate::cli::client::{Found, Source};
-use crate::cli::output::quietly;
+use crate::cli::json::JsonArgs;
 use crate::cli::{CliError, offline};
 use crate::driver::Refusal;
 use crate::text::plural;
 use proto::wire::RetryRequest;
-use std::io::Write;
+use serde_json::json;
 
 /// Try a sweep's failed and cancelled jobs again, as if its file were submitted once more
 #[derive(Debug, clap::Args)]
@@ -14,6 +14,8 @@ pub struct Args {
     /// Name of the sweep
     #[arg(value_parser = clap::builder::NonEmptyStringValueParser::new())]
     sweep: String,
+    #[command(flatten)]
+    json: JsonArgs,
     #[command(flatten)]
     source: Source,
 }
@@ -23,7 +25,7 @@ pub struct Args {
 /// # Errors
 /// If there is no such sweep, or neither a coordinator nor a store takes the wish.
 pub async fn run(args: Args) -> Result<(), CliError> {
-    let Args { sweep, source } = args;
+    let Args { sweep, json, source } = args;
     let retried = match source.find().await? {
         Found::Coordinator(mut coordinator) => {
             let retried = coordinator.calls.retry(RetryRequest { sweep: sweep.clone() }).await;
@@ -42,5 +44,5 @@ pub async fn run(args: Args) -> Result<(), CliError> {
         0 => "no job has failed or was cancelled".to_owned(),
         count => format!("{} queued again", plural(count, "job")),
     };
-    quietly(writeln!(std::io::stdout(), "{sweep}: {told}"))
+    json.print("retry", json!({ "sweep": sweep, "retried": retried }), &format!("{sweep}: {told}\n"))
 }

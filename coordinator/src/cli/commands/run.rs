@@ -1,6 +1,7 @@
 //! `coordinator --sweep FILE`: runs a sweep from its file to its table.
 
 use crate::analyst::{self, Question, TableError};
+use crate::cli::asked::Asked;
 use crate::cli::commands::submit::agree;
 use crate::cli::hooks::HookArgs;
 use crate::cli::interrupt::interrupted;
@@ -66,6 +67,7 @@ pub async fn run(args: Args) -> Result<u8, CliError> {
     check_shape(&args.shape, &plan)?;
     let hooks = args.hooks.prepare(&args.server.store)?;
     let mut interrupts = interrupted()?;
+    let asked = Asked::hear()?;
     let mut seen = Inspected::default();
     if args.local.local_workers > 0 && args.simulate.is_none() {
         seen = tokio::select! {
@@ -75,6 +77,7 @@ pub async fn run(args: Args) -> Result<u8, CliError> {
     }
     let name = plan.sweep.clone();
     let server = Server::start(&args.server, Some(name.clone())).await?;
+    asked.answer(server.handle.status());
     let hooks = hooks.start(server.handle.status());
     let submitted = match submit(&args, &server, plan, text, seen.content).await {
         Ok(submitted) => submitted,

@@ -1,6 +1,7 @@
 //! `coordinator serve`: a coordinator that waits for sweeps and workers until it is told to stop.
 
 use crate::cli::CliError;
+use crate::cli::asked::Asked;
 use crate::cli::hooks::HookArgs;
 use crate::cli::interrupt::interrupted;
 use crate::cli::progress::Progress;
@@ -21,7 +22,9 @@ pub struct Args {
 /// If the address or the store cannot be used, or the store fails.
 pub async fn run(args: Args) -> Result<(), CliError> {
     let hooks = args.hooks.prepare(&args.server.store)?;
+    let asked = Asked::hear()?;
     let server = Server::start(&args.server, None).await?;
+    asked.answer(server.handle.status());
     let hooks = hooks.start(server.handle.status());
     let mut interrupts = interrupted()?;
     let mut progress = Progress::new();

@@ -2,7 +2,7 @@
 
 use crate::cli::client::{Found, Source, stored};
 use crate::cli::output::quietly;
-use crate::cli::{CliError, progress};
+use crate::cli::{CliError, json, progress};
 use proto::status::Status;
 use proto::wire::StatusRequest;
 use std::io::Write;
@@ -25,7 +25,7 @@ pub struct Args {
 /// # Errors
 /// If the store cannot be read, or the coordinator is not reached.
 pub async fn run(args: Args) -> Result<(), CliError> {
-    let Args { sweep, json, source } = args;
+    let Args { sweep, json: for_programs, source } = args;
     let mut view = match source.find().await? {
         Found::Store(store) => stored(&store)?,
         Found::Coordinator(mut coordinator) => {
@@ -35,7 +35,7 @@ pub async fn run(args: Args) -> Result<(), CliError> {
         }
     };
     progress::known(&view, &sweep)?;
-    let text = if json {
+    let text = if for_programs {
         to_json(&view, &sweep)?
     } else {
         view.sweeps.retain(|view| sweep.is_empty() || view.sweep == sweep);
@@ -48,9 +48,8 @@ pub async fn run(args: Args) -> Result<(), CliError> {
 /// empty.
 pub(super) fn to_json(status: &Status, sweep: &str) -> Result<String, CliError> {
     let mut document = serde_json::to_value(status).map_err(|error| CliError::Output(error.into()))?;
-    document["schema"] = "splitsweep.status/1".into();
     if let Some(sweeps) = document["sweeps"].as_array_mut() {
         sweeps.retain(|status| sweep.is_empty() || status["sweep"] == sweep);
     }
-    Ok(format!("{document}\n"))
+    Ok(json::line("status", document))
 }

@@ -1,6 +1,7 @@
 //! `coordinator store`: copies of stores, and what to do with a damaged one.
 
 use crate::cli::client::DEFAULT_STORE;
+use crate::cli::json::JsonArgs;
 use crate::cli::output::quietly;
 use crate::cli::working::Working;
 use crate::cli::{CliError, exit};
@@ -9,6 +10,7 @@ use crate::results::{self, NoSweep};
 use crate::salvage::{self, Checked, Saved};
 use crate::store::{Entry, Reader, StoreError, backup};
 use crate::text::plural;
+use serde_json::{Value, json};
 use std::fmt::Write as _;
 use std::io::{BufWriter, Write, stdout};
 use std::path::{Path, PathBuf};
@@ -27,6 +29,8 @@ enum Command {
         /// The store
         #[arg(value_name = "FILE", default_value = DEFAULT_STORE)]
         store: PathBuf,
+        #[command(flatten)]
+        json: JsonArgs,
     },
     /// Copy everything undamaged of a damaged store into a new one; jobs whose results are lost are queued again
     Salvage {
@@ -36,6 +40,8 @@ enum Command {
         /// File for the new store
         #[arg(long, value_name = "NEW")]
         into: PathBuf,
+        #[command(flatten)]
+        json: JsonArgs,
     },
     /// Copy a store, even while it is in use
     Backup {
@@ -45,6 +51,8 @@ enum Command {
         /// File for the copy [default: FILE.backup]
         #[arg(long, value_name = "COPY")]
         into: Option<PathBuf>,
+        #[command(flatten)]
+        json: JsonArgs,
     },
     /// Put the sweeps and results of several stores into a new one
     Merge {
@@ -54,6 +62,8 @@ enum Command {
         /// File for the new store
         #[arg(long, value_name = "NEW")]
         into: PathBuf,
+        #[command(flatten)]
+        json: JsonArgs,
     },
     /// Print the journal: one line of JSON for everything that happened
     Journal {
@@ -68,33 +78,51 @@ enum Command {
 /// # Errors
 /// If there is no store, it cannot be read, or what is asked for cannot be written.
 pub fn run(args: Args) -> Result<u8, CliError> {
-    let (text, is_sound) = match args.command {
-        Command::Check { store } => {
+    match args.command {
+        Command::Check { store, json } => {
             let working = Working::on("checks the store");
             let checked = salvage::check(&store, |what| working.say(what))?;
             if checked.is_empty && checked.findings.is_empty() {
                 not_empty(&Reader::open(&store)?)?;
             }
-            (describe(&store, &checked), checked.findings.is_empty())
+            drop(working);
+            json.print("check", check_for_programs(&store, &checked), &describe(&store, &checked))?;
+            return Ok(if checked.findings.is_empty() { exit::COMPLETE } else { exit::INTERNAL });
         }
-        Command::Salvage { store, into } => {
+        Command::Salvage { store, into, json } => {
             let working = Working::on("saves what is sound");
             let saved = salvage::salvage(&store, &into, |what| working.say(what))?;
-            (told(&into, &saved), true)
+            drop(working);
+            let Saved { sweeps, results, lost, facts_lost, strays } = saved;
+            let object = json!({
+                "store": name(&store), "into": name(&into), "sweeps": sweeps, "results": results, "lost": lost,
+                "facts_lost": facts_lost, "strays": strays,
+            });
+            json.print("salvage", object, &told(&into, &saved))?;
         }
-        Command::Backup { store, into } => {
+        Command::Backup { store, into, json } => {
             let into = into.unwrap_or_else(|| {
                 let mut name = store.clone().into_os_string();
                 name.push(".backup");
                 name.into()
             });
-            let _working = Working::on("copies the store");
+            let working = Working::on("copies the store");
             let bytes = backup(&store, &into)?;
-            (format!("{} is a copy of {}: {:.1} MB\n", into.display(), store.display(), bytes as f64 / 1e6), true)
+            drop(working);
+            let lines = format!("{} is a copy of {}: {:.1} MB\n", into.display(), store.display(), bytes as f64 / 1e6);
+            json.print("backup", json!({ "store": name(&store), "into": name(&into), "bytes": bytes }), &lines)?;
         }
-        Command::Merge { stores, into } => {
+        Command::Merge { stores, into, json } => {
             let working = Working::on("merges the stores");
-            (merged(&into, &merge(&stores, &into, |what| working.say(what))?), true)
+            let all = merge(&stores, &into, |what| working.say(what))?;
+            drop(working);
+            let Merged { sweeps, results, repeated, strays } = all;
+            let stores: Vec<_> = stores.iter().map(|store| name(store)).collect();
+            let object = json!({
+                "stores": stores, "into": name(&into), "sweeps": sweeps, "results": results, "repeated": repeated,
+                "strays": strays,
+            });
+            json.print("merge", object, &merged(&into, &all))?;
         }
         Command::Journal { store } => {
             let reader = Reader::open(&store)?;
@@ -102,11 +130,9 @@ pub fn run(args: Args) -> Result<u8, CliError> {
                 not_empty(&reader)?;
             }
             print_journal(&reader)?;
-            return Ok(exit::COMPLETE);
         }
-    };
-    quietly(stdout().lock().write_all(text.as_bytes()))?;
-    Ok(if is_sound { exit::COMPLETE } else { exit::INTERNAL })
+    }
+    Ok(exit::COMPLETE)
 }
 
 /// Refuses an empty store: who checks a copy should know that nothing is in it.
@@ -143,6 +169,24 @@ fn print_journal(reader: &Reader) -> Result<(), CliError> {
 fn line(Entry { seq, at, fact }: &Entry) -> String {
     let fact = serde_json::to_string(fact).unwrap_or_default();
     format!("{{\"seq\":{seq},\"at\":\"{at}\",{}", fact.strip_prefix('{').unwrap_or("}"))
+}
+
+/// The name of a file; JSON is text.
+fn name(path: &Path) -> String {
+    path.display().to_string()
+}
+
+fn check_for_programs(store: &Path, checked: &Checked) -> Value {
+    let Checked { tables, is_sealed, results, is_empty: _, findings } = checked;
+    let table = |(table, rows, unsound): &(&str, u64, u64)| json!({ "table": table, "rows": rows, "unsound": unsound });
+    json!({
+        "store": name(store),
+        "is_sound": findings.is_empty(),
+        "is_sealed": is_sealed,
+        "tables": tables.iter().map(table).collect::<Vec<_>>(),
+        "results": results,
+        "findings": findings,
+    })
 }
 
 fn describe(store: &Path, checked: &Checked) -> String {

@@ -2,12 +2,13 @@
 
 use crate::cli::client::{Found, Source};
 use crate::cli::confirm::confirm;
-use crate::cli::output::quietly;
+use crate::cli::json::JsonArgs;
 use crate::cli::{CliError, offline, sweep_file};
 use crate::scheduler::Submitted;
 use crate::text::plural;
 use proto::wire::{SubmitRequest, SubmitResponse};
-use std::io::{Write, stderr, stdout};
+use serde_json::{Value, json};
+use std::io::{Write, stderr};
 use std::path::PathBuf;
 
 /// Hand a sweep file to a running coordinator, or put it into a store for the next one
@@ -29,6 +30,8 @@ pub struct Args {
     #[arg(long)]
     yes: bool,
     #[command(flatten)]
+    json: JsonArgs,
+    #[command(flatten)]
     source: Source,
 }
 
@@ -37,9 +40,9 @@ pub struct Args {
 /// # Errors
 /// If the file is not valid, the user does not want its consequences, or neither a coordinator nor a store takes it.
 pub async fn run(args: Args) -> Result<(), CliError> {
-    let Args { file, simulated, yes, source } = args;
+    let Args { file, simulated, yes, json, source } = args;
     let (plan, text) = sweep_file::load(&file)?;
-    let submitted = match source.find().await? {
+    let (submitted, note, place) = match source.find().await? {
         Found::Coordinator(mut coordinator) => {
             let request = SubmitRequest { file: file.display().to_string(), text, simulated, preview: true };
             let answer = coordinator.calls.submit(request.clone()).await;
@@ -47,10 +50,8 @@ pub async fn run(args: Args) -> Result<(), CliError> {
             let answer = coordinator.calls.submit(SubmitRequest { preview: false, ..request }).await;
             let submitted = coordinator.answer(answer)?.into_inner();
             say(&format!("handed to the coordinator at {}", coordinator.url()));
-            if !submitted.note.is_empty() {
-                say(&format!("{}: {}", submitted.sweep, submitted.note));
-            }
-            submitted.into()
+            let note = submitted.note.clone();
+            (Submitted::from(submitted), note, ("coordinator", coordinator.url().to_owned()))
         }
         Found::Store(store) => {
             let plan = if simulated { plan.simulated() } else { plan };
@@ -64,13 +65,36 @@ pub async fn run(args: Args) -> Result<(), CliError> {
             say(&format!(
                 "stored in {new}{store}, which no coordinator serves: it runs when you start coordinator serve --store {store}"
             ));
-            submitted
+            let note = submitted.taken.as_ref().map(ToString::to_string).unwrap_or_default();
+            (submitted, note, ("store", store.to_string()))
         }
     };
-    if let Some(taken) = &submitted.taken {
-        say(&format!("{}: {taken}", submitted.sweep));
+    if !note.is_empty() {
+        say(&format!("{}: {note}", submitted.sweep));
     }
-    quietly(writeln!(stdout(), "{}", describe(&submitted)))
+    let lines = format!("{}\n", describe(&submitted));
+    json.print("submit", for_programs(&submitted, &note, place), &lines)
+}
+
+/// A submission for programs, and the coordinator or the store that took it.
+fn for_programs(submitted: &Submitted, note: &str, (kind, place): (&str, String)) -> Value {
+    let Submitted { sweep, jobs, succeeded, retried, running, waiting, new, unknown, hidden, taken: _ } = submitted;
+    let mut object = json!({
+        "sweep": sweep,
+        "jobs": jobs,
+        "succeeded": succeeded,
+        "retried": retried,
+        "running": running,
+        "waiting": waiting,
+        "new": new,
+        "unknown": unknown,
+        "hidden": hidden,
+        "note": note,
+        "coordinator": null,
+        "store": null,
+    });
+    object[kind] = place.into();
+    object
 }
 
 /// For people: a reader that is gone needs no line.

@@ -17,6 +17,7 @@ use super::keys::Forms;
 use crate::analyst::Study;
 use crate::outlook;
 use crate::report::Lineup;
+use actions::Offered;
 use axum::Extension;
 use axum::extract::{Path, Query, State};
 use axum::response::Response;
@@ -142,11 +143,20 @@ pub(super) async fn overview(
 ) -> Response {
     match seen(&desk, &sweep, asked).await {
         Ok((version, seen)) => {
-            let forms = forms.as_ref().map(|Extension(forms)| forms);
-            framed(&sweep, View::Overview, version, &overview::view(&seen, forms))
+            let offered = match forms {
+                Some(Extension(forms)) => offered(&seen, forms).await,
+                None => None,
+            };
+            framed(&sweep, View::Overview, version, &overview::view(&seen, offered.as_ref()))
         }
         Err(error) => trouble(&error, desk.status().at_ms),
     }
+}
+
+/// What viewers with `forms` may have done to the sweep.
+async fn offered(seen: &Seen, forms: Forms) -> Option<Offered> {
+    let actions = seen.source.live.as_ref()?.actions.as_ref()?;
+    Some(Offered { forms, splits: (actions.splits)(seen.name().to_owned()).await })
 }
 
 pub(super) async fn cells(State(desk): Desks, Path(sweep): Path<String>, Query(asked): Query<Asked>) -> Response {

@@ -1,12 +1,12 @@
 //! A sweep on one screen: is it alive and when does it end, what can be said now, and every candidate with its splits.
 
-use super::{Asked, Seen, actions};
+use super::actions::{self, Offered};
+use super::{Asked, Seen};
 use crate::analysis::answer::Answer;
 use crate::analysis::comparison::Performance;
 use crate::outlook;
 use crate::page::actions::words as done;
 use crate::page::frame::View;
-use crate::page::keys::Forms;
 use crate::report::Lineup;
 use crate::report::parts::{further, lead, strips};
 use crate::text::{metric_name, plural, range, signed, signed_or_dash};
@@ -19,14 +19,14 @@ const MAX_ROWS: usize = 100;
 /// Maximum number of workers in trouble that are named.
 const MAX_TROUBLED: usize = 5;
 
-/// The view; with buttons for who has `forms`.
-pub(super) fn view(seen: &Seen, forms: Option<&Forms>) -> Markup {
+/// The view; with buttons for who is `offered` them.
+pub(super) fn view(seen: &Seen, offered: Option<&Offered>) -> Markup {
     let head = &seen.study.results.head;
     html! {
         @if let Some(words) = done(&seen.asked.done) { p class="notice" id="done" role="status" { (words) "." } }
         @if let Some(sweep) = seen.sweep() {
             (standing(seen, sweep))
-            @if let Some(forms) = forms { (actions::view(sweep, forms)) }
+            @if let Some(offered) = offered { (actions::view(seen, sweep, offered)) }
         }
         (answer(&seen.study.answer, head.trainer == Trainer::Simulated))
         (candidates(seen))

@@ -47,7 +47,7 @@ pub(in crate::screen) fn details(known: &Known, key: &str) -> Vec<String> {
     let mut lines = vec![format!("worker {}", worker.name), crate::screen::messages::place(worker), String::new()];
     lines.extend(wrong(status, worker));
     lines.extend(worker.last_seen_ms.map(|seen| format!("last call at {}", outlook::clock(seen))));
-    lines.extend(worker.readings.iter().map(outlook::of_device));
+    lines.extend(worker.readings.iter().map(ToString::to_string));
     lines.extend(at_work(worker));
     lines
 }

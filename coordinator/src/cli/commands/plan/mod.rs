@@ -38,6 +38,9 @@ pub struct Args {
     /// Format of the plan
     #[arg(long, value_enum, default_value_t)]
     pub format: Format,
+    /// The same as --format json: docs/json.md describes it
+    #[arg(long, conflicts_with_all = ["format", "resolved"])]
+    pub json: bool,
     /// Print the sweep file with every default filled in instead
     #[arg(long, conflicts_with = "format")]
     pub resolved: bool,
@@ -134,8 +137,8 @@ pub fn run(args: Args, data: Option<&Inspected>, out: &mut dyn Write) -> Result<
         is_nominal: known.is_none() && plan.sizes.is_some(),
     };
     output::quietly(match args.format {
-        Format::Table => for_people::write(&outlook, args.power, out),
-        Format::Json => for_programs::write(&outlook, out),
+        Format::Table if !args.json => for_people::write(&outlook, args.power, out),
+        Format::Table | Format::Json => for_programs::write(&outlook, out),
     })
 }
 

@@ -1,0 +1,51 @@
+//! SIGUSR1: the programs say how they stand, and go on.
+
+use crate::harness::{Lab, Signal, children, kill, simulated, until};
+
+#[test]
+fn programs_that_are_asked_say_how_they_stand_and_go_on() {
+    let lab = Lab::new();
+    lab.write(&simulated(2, 200));
+    let mut coordinator = lab.serve(&[]);
+    coordinator.process.signal(Signal::USR1);
+    coordinator.process.says("no sweep was submitted");
+    coordinator.process.says("0 of 0 slots busy");
+    lab.submit(&coordinator.url, &["--simulated"]);
+    let mut worker = lab.worker(&coordinator.url, "w", &["--simulate", "100s", "--slots", "1"]);
+    let job = coordinator.running(&lab, "w");
+    coordinator.process.signal(Signal::USR1);
+    coordinator.process.says("simulated: 0/2 jobs done, 1 running, 0 failed");
+    let line = coordinator.process.says("  w  ");
+    assert!(line.contains(": epoch ") && line.contains(" of 200, "), "{line}");
+    coordinator.process.says("1 of 1 slot busy");
+
+    worker.signal(Signal::USR1);
+    worker.says(&format!("w: connected to {} for ", coordinator.url));
+    let line = worker.says("  slot 0, ");
+    assert!(line.contains(&format!(": job {}, attempt 1: epoch ", &job[..12])), "{line}");
+    assert!(line.contains(" of 200, ") && line.contains(", loss ") && line.ends_with(" left"), "{line}");
+    worker.says("  idle slots: 0 of 1");
+
+    // whoever asks all processes of that name ends no training
+    let epoch = || coordinator.status(&lab)["workers"][0]["running"][0]["epoch"].as_u64();
+    let before = epoch();
+    children(worker.id()).into_iter().for_each(|trainer| kill(trainer, Signal::USR1));
+    until("a later epoch", || (epoch()? > before? + 1).then_some(()));
+    assert_eq!(coordinator.status(&lab)["workers"][0]["running"][0]["attempt"], 1);
+
+    coordinator.process.kill();
+    worker.says("is not reached");
+    worker.signal(Signal::USR1);
+    worker.says(&format!("w: the coordinator at {} is not reached (for ", coordinator.url));
+}
+
+#[test]
+fn a_sweep_that_is_asked_says_how_it_stands_and_goes_on() {
+    let lab = Lab::new();
+    lab.write(&simulated(1, 4));
+    let mut sweep = lab.sweep(&["--local-workers", "1", "--simulate", "4s"]).process;
+    sweep.says("jobs done");
+    sweep.signal(Signal::USR1);
+    sweep.says(" busy");
+    sweep.wait().expect(0);
+}
