@@ -78,7 +78,9 @@ def measure(context, address, path, pictures):
     page.on("pageerror", lambda error: errors.append(str(error)))
     page.add_init_script(TASKS)
     page.goto(address + path, timeout=600_000)
-    page.wait_for_function("document.body.dataset.settled === '1' && document.body.dataset.version !== '0'", timeout=600_000)
+    # the page forbids what Playwright would wait by
+    settled = "document.body.dataset.settled === '1' && document.body.dataset.version !== '0'"
+    until("the page", lambda: page.evaluate(settled), 600)
     page.wait_for_timeout(500)
     longest = page.evaluate("Math.max(0, ...window.tasks)")
     nodes = page.evaluate("document.querySelectorAll('*').length")

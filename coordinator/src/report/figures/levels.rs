@@ -42,7 +42,8 @@ pub(crate) fn levels(lineup: &Lineup<'_>) -> Option<Figure> {
     let axes: Vec<Axis<'_>> = levels.chunk_by(|a, b| a.axis == b.axis).filter_map(|of| axis(lineup, of)).collect();
     let rows = || axes.iter().flat_map(|axis| &axis.rows);
     let is_hilly = rows().map(|row| row.members.len()).sum::<usize>() > MAX_DOTS;
-    let labels = rows().map(|row| width_of(&row.level.level)).fold(60.0, f64::max).min(MAX_LABEL);
+    // levels are often numbers, whose digits are wider than other letters
+    let labels = rows().map(|row| 1.1 * width_of(&row.level.level)).fold(60.0, f64::max).min(MAX_LABEL);
     let means = rows().flat_map(|row| row.members.iter().map(|(mean, _)| *mean).chain([row.level.mean]));
     let scale = Scale::linear(means, (labels + 18.0, WIDTH - 70.0));
     let bottom = (ROW + SPACE) * axes.len() as f64 + ROW * rows().count() as f64;
@@ -64,8 +65,8 @@ pub(crate) fn levels(lineup: &Lineup<'_>) -> Option<Figure> {
         lineup.analysis.metric,
         if is_hilly { "hills, the higher the more candidates have that mean" } else { "dots" },
     );
-    let caution = "An axis on which the rings lie close together may still matter for some of its candidates: the dots \
-                   show how much the other axes move them. The table below says how much is more than chance.";
+    let caution = "An axis on which the rings lie close together may still matter for some of its candidates, whose \
+                   means show how much the other axes move them. The table below says how much is more than chance.";
     Some(Figure {
         height: bottom + 42.0,
         marks,

@@ -5,7 +5,7 @@
 
 use super::draw::{Anchor, Figure, Px, WIDTH, fitted, line, polygon, text, width_of};
 use super::scale::{Scale, Tick};
-use super::times::{days, ticks};
+use super::times::{span, ticks};
 use crate::outlook::{clock, day};
 use crate::results::timeline::{Bar, End, Lanes, STEPS, Timeline};
 use crate::text::plural;
@@ -66,7 +66,7 @@ pub(crate) fn timeline(timeline: &Timeline, name: impl Fn(&str) -> String) -> Op
         }
         @for row in rows { (row) }
         (line((left, y), (right, y), "axis"))
-        (text((left + right) / 2.0, y + 31.0, Anchor::Middle, "axis-title", &days(from_ms, until_ms)))
+        (text((left + right) / 2.0, y + 31.0, Anchor::Middle, "axis-title", &span(from_ms, until_ms)))
     };
     let figure = Figure::worded("timeline", "Who ran what", see(timeline, others), CAUTION);
     Some(Figure { height: y + 42.0, marks, ..figure })
@@ -197,7 +197,11 @@ mod tests {
             assert!(drawn.contains(words), "{words}: {drawn}");
         }
         assert_eq!(drawn.matches("class=\"column").count(), 3 + 3, "a part for each way to end");
-        assert!(drawn.contains(">w0000<") && drawn.contains(">00:00:05<") && drawn.contains(">1970-01-01, UTC<"));
+        assert!(
+            drawn.contains(">w0000<")
+                && drawn.contains(">00:00:05<")
+                && drawn.contains(">1970-01-01, 00:00:01 to 00:00:09 UTC<")
+        );
         assert!(figure.see.contains("are one bar"), "{}", figure.see);
         assert!(timeline(&Timeline::default(), str::to_owned).is_none());
         let other_day = words(&bar(1000, 2000, [1, 0, 0, 0]), 200_000_000);

@@ -57,11 +57,15 @@ fn label(at: u64, step: u64) -> String {
     clock.get(..if step < MINUTE { 8 } else { 5 }).unwrap_or_default().to_owned()
 }
 
-/// The day or the days of a time, in UTC.
+/// From when until when, in words.
 #[must_use]
-pub(super) fn days(from_ms: u64, until_ms: u64) -> String {
-    let (first, last) = (day(from_ms), day(until_ms));
-    if first == last { format!("{first}, UTC") } else { format!("{first} to {last}, UTC") }
+pub(super) fn span(from_ms: u64, until_ms: u64) -> String {
+    let [first, last] = [from_ms, until_ms].map(|ms| (day(ms), clock(ms)));
+    let begin = first.1.trim_end_matches(" UTC");
+    if first.0 == last.0 {
+        return format!("{}, {begin} to {}", first.0, last.1);
+    }
+    format!("{} {begin} to {} {}", first.0, last.0, last.1)
 }
 
 #[cfg(test)]
@@ -92,8 +96,8 @@ mod tests {
     }
 
     #[test]
-    fn days_are_named_once() {
-        assert_eq!(days(EVENING, EVENING + HOUR), "2026-11-29, UTC");
-        assert_eq!(days(EVENING, EVENING + DAY), "2026-11-29 to 2026-11-30, UTC");
+    fn a_day_is_named_once() {
+        assert_eq!(span(EVENING, EVENING + HOUR), "2026-11-29, 18:00:00 to 19:00:00 UTC");
+        assert_eq!(span(EVENING, EVENING + DAY), "2026-11-29 18:00:00 to 2026-11-30 18:00:00 UTC");
     }
 }
