@@ -23,6 +23,8 @@ const PART: f64 = 2.0;
 /// Maximum width of the workers' names.
 const MAX_LABEL: f64 = 180.0;
 const TOP: f64 = 4.0;
+/// Room at the right, for half of the last mark's words.
+const RIGHT: f64 = 26.0;
 
 /// The attempts of a time; `None` if there are none. `name` names a worker by its alias.
 #[must_use]
@@ -38,7 +40,7 @@ pub(crate) fn timeline(timeline: &Timeline, name: impl Fn(&str) -> String) -> Op
     workers.truncate(MAX_WORKERS);
     // names are often of digits, which are wider than other letters
     let labels = workers.iter().map(|(name, _)| 1.1 * width_of(name)).fold(40.0, f64::max).min(MAX_LABEL);
-    let time = Scale::exact((0.0, (until_ms - from_ms) as f64), (labels + 14.0, WIDTH - 6.0));
+    let time = Scale::exact((0.0, (until_ms - from_ms) as f64), (labels + 14.0, WIDTH - RIGHT));
     let x = |ms: u64| time.clamped(ms.saturating_sub(from_ms) as f64);
     let is_banded = timeline.has_bands();
     let mut y = TOP;
