@@ -3,7 +3,7 @@
 use crate::text::{plural, signed};
 use proto::status::{RunningJob, Status, SweepState, SweepStatus, WorkerStatus};
 use std::fmt::Write as _;
-use std::time::Duration;
+use std::time::{Duration, UNIX_EPOCH};
 
 /// The sweep of that name, or the one submitted last if it is empty.
 #[must_use]
@@ -122,6 +122,15 @@ pub fn clock(ms: u64) -> String {
     format!("{hours:02}:{minutes:02}:{seconds:02} UTC")
 }
 
+/// The day, in UTC, of so many milliseconds since 1970: `2026-11-29`.
+#[must_use]
+pub fn day(ms: u64) -> String {
+    /// The end of the year 9999: later days have another form.
+    const LAST: u64 = 253_402_300_799_000;
+    let time = UNIX_EPOCH + Duration::from_millis(ms.min(LAST));
+    humantime::format_rfc3339_seconds(time).to_string().chars().take(10).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -189,8 +198,9 @@ mod tests {
     }
 
     #[test]
-    fn the_time_of_the_day_is_that_of_utc() {
+    fn days_and_times_are_those_of_utc() {
         assert_eq!(clock(1_000_000_000_000), "01:46:40 UTC");
+        assert_eq!([1_000_000_000_000, u64::MAX].map(day), ["2001-09-09", "9999-12-31"]);
         let status = Status { at_ms: 1_000_000_025_000, ..Status::default() };
         assert_eq!(of_worker(&status, &worker()), ["silent for 25s, last seen at 01:46:40 UTC"]);
     }

@@ -3,8 +3,8 @@
 
 use super::actions::Actions;
 use super::precision::{self, Precision};
+use super::timelines::Timelines;
 use crate::analyst::{Analyst, Study, TableError};
-use crate::results::timeline::Span;
 use crate::results::{JobError, ResultsError};
 use crate::telemetry::Telemetry;
 use axum::http::StatusCode;
@@ -14,7 +14,6 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::{Mutex, OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::spawn_blocking;
-use tokio::time::timeout;
 
 /// Maximum number of browsers that are told of new versions.
 const MAX_VIEWERS: usize = 64;
@@ -22,9 +21,6 @@ const MAX_VIEWERS: usize = 64;
 const MAX_KEPT: usize = 4;
 /// A study is not made anew before so many times the time that it took have passed: viewers cost a tenth of a core at most.
 const REST: u32 = 9;
-
-/// A view waits so long for attempts that are being read; then it shows those that were read before.
-const PATIENCE: Duration = Duration::from_millis(500);
 
 /// Where the page's numbers come from.
 #[derive(Debug, Clone)]
@@ -56,19 +52,8 @@ pub(super) struct Desk {
     source: Source,
     viewers: Arc<Semaphore>,
     studies: Mutex<Vec<Kept>>,
-    attempts: watch::Sender<Option<Attempts>>,
-    /// Whoever has it reads attempts.
-    reading: Arc<Mutex<()>>,
+    pub(super) timelines: Timelines,
     precision: Arc<Precision>,
-}
-
-/// The attempts that were read last, and of which version they are.
-#[derive(Debug)]
-struct Attempts {
-    version: u64,
-    made: Instant,
-    took: Duration,
-    spans: Arc<[Span]>,
 }
 
 /// A study, and of which version it is.
@@ -132,8 +117,7 @@ impl Desk {
             source,
             viewers: Arc::new(Semaphore::new(MAX_VIEWERS)),
             studies: Mutex::new(Vec::new()),
-            attempts: watch::Sender::new(None),
-            reading: Arc::default(),
+            timelines: Timelines::default(),
             precision: Arc::default(),
         }
     }
@@ -182,40 +166,6 @@ impl Desk {
         Ok((version, study))
     }
 
-    /// The attempts that `read` reads: those of the last time if that was a moment ago. If they are not there soon, because the analyst has
-    /// other work, these are those of the last time too, and the new ones are for whoever asks next.
-    pub(super) async fn attempts(
-        self: &Arc<Self>,
-        read: impl FnOnce(&mut Analyst) -> Result<Vec<Span>, TableError> + Send + 'static,
-    ) -> Arc<[Span]> {
-        let reading = async {
-            let turn = Arc::clone(&self.reading).lock_owned().await;
-            // whoever waits here finds what was read meanwhile
-            let version = self.status().at_ms;
-            let is_kept = |kept: &Attempts| is_fresh(kept.version == version, kept.made, kept.took);
-            if self.attempts.borrow().as_ref().is_some_and(is_kept) {
-                return;
-            }
-            let desk = Arc::clone(self);
-            let read = tokio::spawn(async move {
-                let _turn = turn;
-                let timed = move |analyst: &mut Analyst| {
-                    let began = Instant::now();
-                    read(analyst).map(|spans| (spans.into(), began.elapsed()))
-                };
-                // where the journal cannot be read now, what workers do is known all the same
-                if let Ok((spans, took)) = desk.ask(timed).await {
-                    desk.attempts.send_replace(Some(Attempts { version, made: Instant::now(), took, spans }));
-                }
-            });
-            // one that died has said so
-            let _ = read.await;
-        };
-        // it goes on without this view
-        let _ = timeout(PATIENCE, reading).await;
-        self.attempts.borrow().as_ref().map(|kept| Arc::clone(&kept.spans)).unwrap_or_default()
-    }
-
     /// How well the newest sweeps are known, as their last studies say: the half-widths of intervals, see [`Precision`]. New studies are
     /// made for whoever asks next, as seldom as for viewers.
     pub(super) fn half_widths(self: &Arc<Self>) -> BTreeMap<String, f64> {
@@ -247,52 +197,6 @@ impl Desk {
 }
 
 /// Whether what was made need not be made again: nothing has happened since, or it was made a moment ago.
-fn is_fresh(is_newest: bool, made: Instant, took: Duration) -> bool {
+pub(super) fn is_fresh(is_newest: bool, made: Instant, took: Duration) -> bool {
     is_newest || made.elapsed() < REST * took
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use proto::ids::{Attempt, JobId};
-
-    fn span() -> Span {
-        Span { worker: "w".to_owned(), job: JobId(1), attempt: Attempt(1), began_ms: 1, ended: None }
-    }
-
-    /// How many attempts there are in the end, where so many are expected: the machine may be slow.
-    async fn count(desk: &Arc<Desk>, expected: usize, read: fn() -> Result<Vec<Span>, TableError>) -> usize {
-        let mut found = 0;
-        for _ in 0..20 {
-            found = desk.attempts(move |_| read()).await.len();
-            if found == expected {
-                break;
-            }
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
-        found
-    }
-
-    #[tokio::test]
-    async fn the_attempts_of_workers_wait_for_no_report() {
-        let (publish, status) = watch::channel(Arc::new(Status { at_ms: 1, ..Status::default() }));
-        let analyst = Arc::new(Mutex::new(Analyst::new("none.db".into())));
-        let desk =
-            Arc::new(Desk::new(Source { status, analyst: Arc::clone(&analyst), named: String::new(), live: None }));
-        let busy = analyst.lock_owned().await;
-        let began = Instant::now();
-        assert!(desk.attempts(move |_| Ok(vec![span()])).await.is_empty());
-        assert!(began.elapsed() < 20 * PATIENCE, "nobody waits for a slow report");
-        drop(busy);
-        // they are read for whoever asks next
-        assert_eq!(count(&desk, 1, || Ok(Vec::new())).await, 1);
-        publish.send_replace(Arc::new(Status { at_ms: 2, ..Status::default() }));
-        let slow = || {
-            std::thread::sleep(Duration::from_millis(200));
-            Ok(vec![span(), span()])
-        };
-        assert_eq!(count(&desk, 2, slow).await, 2, "of the newest version");
-        publish.send_replace(Arc::new(Status { at_ms: 3, ..Status::default() }));
-        assert_eq!(desk.attempts(|_| Ok(Vec::new())).await.len(), 2, "they were read a moment ago");
-    }
 }

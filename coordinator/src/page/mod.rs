@@ -23,6 +23,7 @@ mod login;
 mod monitor;
 mod precision;
 mod reach;
+mod timelines;
 mod views;
 mod visitor;
 

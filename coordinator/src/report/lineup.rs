@@ -7,6 +7,7 @@ use crate::analysis::versus_best;
 use crate::stats::Interval;
 use crate::tables::Analysed;
 use crate::text::metric_name;
+use std::collections::{HashMap, HashSet};
 
 /// Maximum number of candidates in a figure.
 pub const MAX_SHOWN: usize = 30;
@@ -96,12 +97,9 @@ impl<'a> Lineup<'a> {
     /// The values on such an axis, in the order of the plan; none if there are more than `most`.
     #[must_use]
     pub fn levels(&self, telling: usize, most: usize) -> Vec<String> {
-        let mut levels: Vec<String> = Vec::new();
-        for value in (0..self.order.len()).filter_map(|candidate| self.value(telling, candidate)) {
-            if !levels.contains(&value) {
-                levels.push(value);
-            }
-        }
+        let values = (0..self.order.len()).filter_map(|candidate| self.value(telling, candidate));
+        let mut known = HashSet::new();
+        let levels: Vec<String> = values.filter(|value| known.insert(value.clone())).collect();
         if levels.len() <= most { levels } else { Vec::new() }
     }
 
@@ -234,18 +232,19 @@ impl<'a> Lineup<'a> {
 
     /// Means by split of the replicates that are wanted and have a score.
     pub(super) fn split_means(&self, jobs: &[Observation], is_wanted: impl Fn(usize) -> bool) -> Vec<(String, f64)> {
-        let mut splits: Vec<(Option<u64>, String, Vec<f64>)> = Vec::new();
+        let mut splits: Vec<(String, Vec<f64>)> = Vec::new();
+        let mut places: HashMap<u64, usize> = HashMap::new();
         for (index, (job, replicate)) in jobs.iter().zip(&self.observations.replicates).enumerate() {
             let Some(score) = job.score().filter(|_| is_wanted(index)) else { continue };
-            match splits.iter_mut().find(|(split, ..)| split.is_some() && *split == replicate.split) {
-                Some((_, _, scores)) => scores.push(score),
-                None => {
-                    let name = replicate.split.map_or_else(|| replicate.label.clone(), |split| split.to_string());
-                    splits.push((replicate.split, name, vec![score]));
-                }
+            // without a split of its name a replicate stands for itself
+            let place = replicate.split.map_or(splits.len(), |split| *places.entry(split).or_insert(splits.len()));
+            if place == splits.len() {
+                let name = replicate.split.map_or_else(|| replicate.label.clone(), |split| split.to_string());
+                splits.push((name, Vec::new()));
             }
+            splits[place].1.push(score);
         }
-        splits.into_iter().map(|(_, name, scores)| (name, scores.iter().sum::<f64>() / scores.len() as f64)).collect()
+        splits.into_iter().map(|(name, scores)| (name, scores.iter().sum::<f64>() / scores.len() as f64)).collect()
     }
 }
 

@@ -76,4 +76,4 @@ pub fn report(mut material: Material<'_>) -> Report {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -218,13 +218,20 @@ pub(crate) fn drawn(figure: &Figure) -> Markup {
     html! {
         section id=(figure.name) {
             h2 { (figure.title) }
-            figure {
-                (sideways())
-                div class="wide" tabindex="0" role="region" aria-label=(figure.title) { (figure.inline()) }
-                figcaption {
-                    p { b { "See: " } (figure.see) }
-                    p { b { "Do not conclude: " } (figure.caution) }
-                }
+            (captioned(figure))
+        }
+    }
+}
+
+/// A figure with its words.
+pub(crate) fn captioned(figure: &Figure) -> Markup {
+    html! {
+        figure {
+            (sideways())
+            div class="wide" tabindex="0" role="region" aria-label=(figure.title) { (figure.inline()) }
+            figcaption {
+                p { b { "See: " } (figure.see) }
+                p { b { "Do not conclude: " } (figure.caution) }
             }
         }
     }

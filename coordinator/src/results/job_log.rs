@@ -3,7 +3,7 @@
 use super::job_file::{JobError, find_job};
 use super::state;
 use crate::scheduler::Fact;
-use crate::store::{Entry, Reader, StoreError};
+use crate::store::{Entry, Reader, StoreError, Wanted};
 use proto::ids::{Attempt, JobId};
 use proto::measure::FailureKind;
 use std::fmt::Write as _;
@@ -60,7 +60,7 @@ pub fn job_history(reader: &Reader, prefix: &str) -> Result<JobHistory, JobError
     let (job, sweep, place) = find_job(reader, &state, prefix)?;
     let (sweep, label) = (sweep.plan.sweep.clone(), sweep.label(place).unwrap_or_default());
     let mut events = Vec::new();
-    reader.entries(|Entry { at, fact, .. }| {
+    reader.entries(Wanted::Of(job), |Entry { at, fact, .. }| {
         // of the others nothing concerns one job
         events.extend(told(&fact, job).map(|(what, log)| JobEvent { at, what, log }));
         Ok::<(), StoreError>(())
@@ -103,7 +103,7 @@ pub fn failures(reader: &Reader, is_wanted: impl Fn(JobId) -> bool) -> Result<Ve
         worker: String::new(),
         log: String::new(),
     };
-    reader.entries(|Entry { at, fact, .. }| {
+    reader.entries(Wanted::Named(&["failed", "lost", "stalled"]), |Entry { at, fact, .. }| {
         let failure = match fact {
             Fact::Failed { job, attempt, kind, message, worker, log } => {
                 let (message, worker, log) = (message.to_string(), worker.to_string(), log.to_string());

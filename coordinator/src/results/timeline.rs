@@ -1,27 +1,55 @@
-//! Who ran what, and when: the attempts of the last facts of a journal.
+//! Who ran what, and when: the attempts of a journal, on the slots that ran them.
+//!
+//! A slot has no name: attempts of a worker that overlap lie in lanes. The journal is read fact by fact, and what is kept of it is bounded,
+//! however many attempts there were: those in a row that are too short to be told apart are one bar.
 
-use crate::scheduler::Fact;
-use crate::store::{Entry, Reader, StoreError};
+mod fold;
+
+use crate::store::{Reader, StoreError};
+use fold::Fold;
 use proto::ids::{Attempt, JobId};
 use std::collections::BTreeMap;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-/// Maximum number of facts that are looked at.
-const MAX_FACTS: usize = 20_000;
+/// Maximum number of lanes whose bars are kept: of more lanes it is only known how busy each worker was.
+pub const MAX_LANES: usize = 64;
+/// Maximum number of bars.
+pub const MAX_BARS: usize = 600;
+/// Number of steps of the whole time, in each of which it is known how busy a worker was.
+pub const STEPS: usize = 100;
 
-/// An attempt on a worker.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Span {
-    /// The worker's alias.
-    pub worker: String,
-    /// The job.
-    pub job: JobId,
-    /// The attempt.
-    pub attempt: Attempt,
-    /// When it began: milliseconds since 1970, UTC.
+/// The attempts that began in some time.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Timeline {
+    /// When the first of them began: milliseconds since 1970, UTC.
+    pub from_ms: u64,
+    /// The end of the time.
+    pub until_ms: u64,
+    /// How many there are.
+    pub attempts: u64,
+    /// What each worker did, by its alias.
+    pub workers: BTreeMap<String, Lanes>,
+}
+
+/// What a worker did.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Lanes {
+    /// The bars of each lane, in order; without any in a timeline that has more than [`MAX_LANES`].
+    pub bars: Vec<Vec<Bar>>,
+    /// The time in which its lanes were busy, of all of them together, in each of the [`STEPS`]: milliseconds.
+    pub busy_ms: Vec<u64>,
+}
+
+/// An attempt, or several in a row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Bar {
+    /// When it began, or the first of them: milliseconds since 1970, UTC.
     pub began_ms: u64,
-    /// When it ended, and how; `None` while it runs.
-    pub ended: Option<(u64, End)>,
+    /// When it ended, or the last of them; the end of the timeline while it runs.
+    pub ended_ms: u64,
+    /// How many ended each way, in the order of [`End::ALL`].
+    pub ends: [u64; 4],
+    /// The attempt, if it is but one.
+    pub only: Option<(JobId, Attempt)>,
 }
 
 /// How an attempt ended.
@@ -29,103 +57,82 @@ pub struct Span {
 pub enum End {
     /// With a result.
     Succeeded,
-    /// By a failure.
-    Failed,
+    /// It has not ended.
+    Running,
     /// It was given back, taken away or lost: another attempt takes its place.
     Unfinished,
+    /// By a failure.
+    Failed,
 }
 
 impl End {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Succeeded, Self::Running, Self::Unfinished, Self::Failed];
+
     /// In a word.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
             Self::Succeeded => "succeeded",
-            Self::Failed => "failed",
+            Self::Running => "running",
             Self::Unfinished => "not finished",
+            Self::Failed => "failed",
         }
     }
 }
 
-/// The attempts that began since then (milliseconds since 1970), in that order: of the last twenty thousand facts.
+impl Timeline {
+    /// Whether it has too many lanes for bars.
+    #[must_use]
+    pub fn has_bands(&self) -> bool {
+        self.workers.values().map(|worker| worker.bars.len()).sum::<usize>() > MAX_LANES
+    }
+
+    /// The length of a step.
+    #[must_use]
+    pub fn step_ms(&self) -> u64 {
+        self.until_ms.saturating_sub(self.from_ms).div_ceil(STEPS as u64).max(1)
+    }
+}
+
+impl Bar {
+    /// How many attempts it is.
+    #[must_use]
+    pub fn attempts(&self) -> u64 {
+        self.ends.iter().sum()
+    }
+
+    /// Takes the next one in, if both fit into that time.
+    fn takes(&mut self, next: &Self, room_ms: u64) -> bool {
+        let fits = next.ended_ms.saturating_sub(self.began_ms) <= room_ms;
+        if fits {
+            self.ended_ms = self.ended_ms.max(next.ended_ms);
+            self.ends = std::array::from_fn(|end| self.ends[end] + next.ends[end]);
+            self.only = None;
+        }
+        fits
+    }
+}
+
+/// The attempts that began within `back_ms` before `until_ms`, or before the last fact of the store if that is `None`; all if there is no
+/// `back_ms`.
 ///
 /// # Errors
 /// If the journal cannot be read.
-pub fn attempts(reader: &Reader, since_ms: u64) -> Result<Vec<Span>, StoreError> {
-    let since = humantime::format_rfc3339_millis(UNIX_EPOCH + Duration::from_millis(since_ms)).to_string();
-    Ok(spans(reader.last_entries(MAX_FACTS, &since)?))
+pub fn read(reader: &Reader, back_ms: Option<u64>, until_ms: Option<u64>) -> Result<Timeline, StoreError> {
+    let until_ms = match until_ms {
+        Some(until_ms) => until_ms,
+        None => reader.last_ms()?,
+    };
+    let mut fold = Fold::new(until_ms);
+    reader.since(back_ms.map_or(0, |back| until_ms.saturating_sub(back)), |at, fact| fold.apply(at, &fact))?;
+    Ok(fold.end())
 }
 
-fn spans(entries: Vec<Entry>) -> Vec<Span> {
-    let mut spans: Vec<Span> = Vec::new();
-    let mut open: BTreeMap<(JobId, Attempt), usize> = BTreeMap::new();
-    for Entry { at, fact, .. } in entries {
-        let at = milliseconds(&at);
-        let (job, attempt, end) = match fact {
-            Fact::Granted { job, attempt, worker, .. } => {
-                open.insert((job, attempt), spans.len());
-                spans.push(Span { worker: worker.alias(), job, attempt, began_ms: at, ended: None });
-                continue;
-            }
-            Fact::Revived { job, attempt } => {
-                // it went on all the time
-                if let Some(span) = open.get(&(job, attempt)).and_then(|index| spans.get_mut(*index)) {
-                    span.ended = None;
-                }
-                continue;
-            }
-            Fact::Succeeded { job, attempt, .. } => (job, attempt, End::Succeeded),
-            Fact::Failed { job, attempt, .. } => (job, attempt, End::Failed),
-            Fact::Released { job, attempt, .. }
-            | Fact::Recalled { job, attempt }
-            | Fact::Lost { job, attempt }
-            | Fact::Stalled { job, attempt } => (job, attempt, End::Unfinished),
-            _ => continue,
-        };
-        if let Some(span) = open.get(&(job, attempt)).and_then(|index| spans.get_mut(*index)) {
-            span.ended = Some((at, end));
-        }
-    }
-    spans
-}
-
-fn milliseconds(at: &str) -> u64 {
-    let time = humantime::parse_rfc3339_weak(at).unwrap_or(SystemTime::UNIX_EPOCH);
-    time.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64)
-}
-
+/// The timeline that ends then, of these facts.
 #[cfg(test)]
-mod tests {
-    use super::{End, spans};
-    use crate::scheduler::Fact;
-    use crate::store::Entry;
-    use proto::ids::{Attempt, JobId, Token, WorkerId};
-
-    const JOB: JobId = JobId(1);
-
-    fn granted(attempt: u32) -> Fact {
-        Fact::Granted { job: JOB, attempt: Attempt(attempt), token: Token(1), worker: WorkerId(7) }
-    }
-
-    #[test]
-    fn attempts_begin_and_end_and_may_go_on() {
-        let (job, first, second) = (JOB, Attempt(1), Attempt(2));
-        let facts = [
-            // it began before the first fact that is looked at
-            Fact::Lost { job, attempt: Attempt(9) },
-            granted(1),
-            Fact::Lost { job, attempt: first },
-            Fact::Revived { job, attempt: first },
-            Fact::Recalled { job, attempt: first },
-            granted(2),
-            Fact::Stalled { job, attempt: second },
-            granted(3),
-        ];
-        let entry = |(seconds, fact)| Entry { seq: 0, at: format!("1970-01-01T00:00:{seconds:02}.250Z"), fact };
-        let spans = spans((0..).zip(facts).map(entry).collect());
-        let found: Vec<_> = spans.iter().map(|span| (span.attempt.0, span.began_ms, span.ended)).collect();
-        let unfinished = |ms| Some((ms, End::Unfinished));
-        assert_eq!(found, [(1, 1250, unfinished(4250)), (2, 5250, unfinished(6250)), (3, 7250, None)]);
-        assert!(spans.iter().all(|span| span.worker == WorkerId(7).alias()));
-    }
+pub(crate) fn of(until_ms: u64, facts: impl IntoIterator<Item = (u64, crate::scheduler::Fact)>) -> Timeline {
+    let mut fold = Fold::new(until_ms);
+    facts.into_iter().for_each(|(at, fact)| fold.apply(at, &fact));
+    fold.end()
 }

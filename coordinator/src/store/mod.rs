@@ -23,7 +23,7 @@ mod tests;
 mod writer;
 
 pub use copy::backup;
-pub use journal::{Entry, Submission};
+pub use journal::{Entry, Submission, Wanted};
 pub use reader::{Reader, StoredResult};
 pub use sqlite::{Hold, Store, hold};
 

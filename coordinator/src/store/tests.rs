@@ -79,6 +79,47 @@ fn what_was_appended_is_read_back() {
 }
 
 #[test]
+fn facts_are_found_by_their_time_and_by_their_name() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("s.db");
+    let lost = Fact::Lost { job: JOB, attempt: Attempt(1) };
+    Store::open(&path).unwrap().append(&[granted(), lost.clone(), granted(), granted(), lost.clone()], &[]).unwrap();
+    let connection = reader_of(&path);
+    seal::bring_to(&connection).unwrap();
+    let at = "UPDATE journal SET at = 1000 * seq; UPDATE journal SET seal = seal(seq, at, fact, job, attempt, detail)";
+    connection.execute_batch(at).unwrap();
+    let reader = Reader::open(&path).unwrap();
+    let since = |ms| {
+        let mut found = Vec::new();
+        reader.since(ms, |at, _| found.push(at)).unwrap();
+        found
+    };
+    assert_eq!(since(0), [1000, 2000, 3000, 4000, 5000]);
+    assert_eq!([since(1000).len(), since(1001).len(), since(5000).len(), since(5001).len()], [5, 4, 1, 0]);
+    assert_eq!((since(3500), since(u64::MAX), reader.last_ms().unwrap()), (vec![4000, 5000], vec![], 5000));
+    let mut named = Vec::new();
+    let each = |entry: Entry| {
+        named.push((entry.seq, entry.at, entry.fact));
+        Ok::<(), StoreError>(())
+    };
+    reader.entries(Wanted::Named(&["failed", "lost", "stalled"]), each).unwrap();
+    let [two, five] = ["1970-01-01T00:00:02.000Z", "1970-01-01T00:00:05.000Z"].map(str::to_owned);
+    assert_eq!(named, [(2, two, lost.clone()), (5, five, lost)]);
+    let count = |wanted| {
+        let mut count = 0;
+        let each = |_| {
+            count += 1;
+            Ok::<(), StoreError>(())
+        };
+        reader.entries(wanted, each).unwrap();
+        count
+    };
+    assert_eq!([Wanted::All, Wanted::Of(JOB), Wanted::Of(JobId(9))].map(count), [5, 5, 2]);
+    connection.execute_batch("UPDATE journal SET at = 0 WHERE seq = 4").unwrap();
+    assert!(reader.since(0, |_, _| {}).unwrap_err().to_string().contains("journal, seq 4"), "its seal does not fit");
+}
+
+#[test]
 fn a_journal_without_grades_takes_them_from_the_results() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("s.db");
@@ -331,6 +372,14 @@ fn check_migration(version: i64, old: &str) {
         assert!(reader.artifacts(JOB).unwrap().is_empty() && reader.weights(JOB).unwrap().is_none());
         assert_eq!((reader.peak_mib(JOB).unwrap(), reader.energy_joules(JOB).unwrap()), (None, None));
         assert_eq!(facts(&path), [granted()]);
+        let (mut times, mut names) = (Vec::new(), 0);
+        reader.since(0, |at, _| times.push(at)).unwrap();
+        let each = |_| {
+            names += 1;
+            Ok::<(), StoreError>(())
+        };
+        reader.entries(Wanted::Named(&["granted", "lost"]), each).unwrap();
+        assert_eq!((times, names), (vec![reader.last_ms().unwrap()], 1));
     };
     check();
     let mut store = Store::open(&path).unwrap();

@@ -67,6 +67,20 @@ fn the_page_has_the_numbers_of_the_tables() {
 }
 
 #[test]
+fn who_ran_what_is_shown_as_far_back_as_is_asked() {
+    let lab = ended();
+    let (_process, browser) = of_store(&lab);
+    for path in ["/workers", "/workers?back=15m", "/workers?back=1d", "/workers?back=never"] {
+        // a browser asks again by itself
+        let page = until("the journal", || {
+            let page = browser.page(path).body;
+            (!page.contains("is still being read")).then_some(page)
+        });
+        assert!(page.contains("36 attempts began in this time."), "{path}: {page}");
+    }
+}
+
+#[test]
 fn candidates_are_found_sorted_and_turned_over_by_the_server() {
     let lab = Lab::new();
     let rates: Vec<_> = (1..=120).map(|index| format!("{:.6}", 1e-5 * f64::from(index))).collect();

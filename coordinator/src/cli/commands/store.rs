@@ -8,7 +8,7 @@ use crate::cli::{CliError, exit};
 use crate::merge::{Merged, merge};
 use crate::results::{self, NoSweep};
 use crate::salvage::{self, Checked, Saved};
-use crate::store::{Entry, Reader, StoreError, backup};
+use crate::store::{Entry, Reader, StoreError, Wanted, backup};
 use crate::text::plural;
 use serde_json::{Value, json};
 use std::fmt::Write as _;
@@ -154,7 +154,7 @@ impl From<StoreError> for Unprinted {
 
 fn print_journal(reader: &Reader) -> Result<(), CliError> {
     let mut lines = BufWriter::new(stdout().lock());
-    let printed = reader.entries(|entry| writeln!(lines, "{}", line(&entry)).map_err(Unprinted::Output));
+    let printed = reader.entries(Wanted::All, |entry| writeln!(lines, "{}", line(&entry)).map_err(Unprinted::Output));
     match printed {
         Err(Unprinted::Store(error)) => {
             quietly(lines.flush())?;

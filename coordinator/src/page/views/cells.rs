@@ -7,10 +7,10 @@ use crate::results::{JobRow, RowState};
 use crate::text::{metric_name, signed};
 use maud::{Markup, html};
 use proto::measure::Verdict;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 /// Maximum number of candidates on a page.
-const MAX_ROWS: usize = 50;
+const MAX_ROWS: usize = 40;
 /// Maximum number of replicates that are shown.
 const MAX_COLUMNS: usize = 60;
 /// Number of colours to either side of the middle.
@@ -31,8 +31,9 @@ pub(super) fn view(seen: &Seen) -> Markup {
     let page = seen.asked.page(pages);
     let shown: Vec<usize> = lineup.order.iter().copied().skip(page * MAX_ROWS).take(MAX_ROWS).collect();
     let columns = head.replicates.len().min(MAX_COLUMNS);
-    let jobs: HashMap<(usize, usize), &JobRow> =
-        results.jobs.iter().map(|job| ((job.candidate, job.replicate), job)).collect();
+    let rows: HashSet<usize> = shown.iter().copied().collect();
+    let in_view = results.jobs.iter().filter(|job| job.replicate < columns && rows.contains(&job.candidate));
+    let jobs: HashMap<(usize, usize), &JobRow> = in_view.map(|job| ((job.candidate, job.replicate), job)).collect();
     let score = |candidate: usize, replicate: usize| {
         lineup.observations.candidates.get(candidate)?.observations.get(replicate)?.score()
     };
@@ -57,8 +58,8 @@ pub(super) fn view(seen: &Seen) -> Markup {
         section id="map" {
             h2 { "Every job: candidates by splits" }
             p class="note" {
-                "The number is the " (metric_name(head.metric.name())) " of one job, in thousandths; the colour says how far it is \
-                 above or below the median of its split, so a split that is hard for all has no colour of its own. A row of one \
+                "The number is the " (metric_name(head.metric.name())) " of one job, in thousandths; the colour, and the number in \
+                 brackets that a cell shows under the pointer, say how far it is above or below the median of its split, so a split that is hard for all has no colour of its own. A row of one \
                  colour is a candidate that is good, or bad, on every split."
             }
             (legend(reach))
@@ -133,12 +134,11 @@ fn drawn(cell: Option<&Cell<'_>>, sign: f64, reach: f64) -> Markup {
                 (shade, Verdict::Trained) => format!("shade{shade}"),
                 (shade, _) => format!("shade{shade} untrained"),
             };
-            let title = format!(
-                "{}, {} against the median of the split, {}",
-                signed(*score, 4),
-                signed(difference, 4),
-                verdict.name()
-            );
+            let plus = if difference > 0.0 { "+" } else { "" };
+            let mut title = format!("{} ({plus}{})", signed(*score, 4), signed(difference, 4));
+            if verdict != Verdict::Trained {
+                title = format!("{title}, {}", verdict.name());
+            }
             html! { td class=(class) { a href=(to) title=(title) { (thousandths(*score)) } } }
         }
     }

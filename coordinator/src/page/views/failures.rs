@@ -81,7 +81,9 @@ fn without_numbers(message: &str) -> String {
 pub(super) fn view(seen: &Seen, failures: &[Failure]) -> Markup {
     let (lineup, results) = (seen.lineup(), &seen.study.results);
     let groups = grouped(failures);
-    let jobs: HashMap<JobId, &JobRow> = results.jobs.iter().map(|job| (job.job, job)).collect();
+    let failed: BTreeSet<JobId> = failures.iter().map(|failure| failure.job).collect();
+    let failed = results.jobs.iter().filter(|job| failed.contains(&job.job));
+    let jobs: HashMap<JobId, &JobRow> = failed.map(|job| (job.job, job)).collect();
     let lost = results.jobs.iter().filter(|job| matches!(job.state, RowState::Failed | RowState::Cancelled)).count();
     let is_untrained =
         |job: &&JobRow| job.result.as_ref().is_some_and(|scored| scored.result.verdict != Verdict::Trained);

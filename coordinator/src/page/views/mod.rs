@@ -14,6 +14,7 @@ mod workers;
 use super::desk::{Desk, Source, Trouble};
 use super::frame::{Frame, Place, View, trouble};
 use super::keys::Forms;
+use super::timelines::Back;
 use crate::analyst::Study;
 use crate::outlook;
 use crate::report::Lineup;
@@ -45,6 +46,9 @@ pub(super) struct Asked {
     /// The other.
     #[serde(skip_serializing_if = "String::is_empty")]
     b: String,
+    /// How far back the workers' timeline reaches.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    back: String,
     /// What was done a moment ago. Other pages do not say it again.
     #[serde(skip_serializing)]
     done: String,
@@ -62,6 +66,12 @@ impl Asked {
     /// Which of so many pages is asked for, from 0.
     fn page(&self, pages: usize) -> usize {
         self.page.parse::<usize>().unwrap_or(1).clamp(1, pages.max(1)) - 1
+    }
+
+    /// How far back the timeline reaches: while a coordinator runs, what happened lately is what people look for first.
+    fn back(&self, is_live: bool) -> Back {
+        let usual = if is_live { Back::Quarter } else { Back::Everything };
+        Back::ALL.into_iter().find(|back| back.key() == self.back).unwrap_or(usual)
     }
 }
 
@@ -127,12 +137,14 @@ pub(super) async fn sweeps(State(desk): Desks) -> Response {
     Frame { place: Place::Sweeps, title: "Sweeps".to_owned(), version: status.at_ms }.around(&content)
 }
 
-pub(super) async fn workers(State(desk): Desks) -> Response {
+pub(super) async fn workers(State(desk): Desks, Query(asked): Query<Asked>) -> Response {
     let (status, source) = (desk.status(), desk.source().clone());
-    let (standing, read) = (Arc::clone(&status), source.clone());
-    let attempts = desk.attempts(move |analyst| workers::attempts(analyst, &standing, &read)).await;
-    let content = workers::view(&status, &source, &attempts);
-    Frame { place: Place::Workers, title: "Workers".to_owned(), version: status.at_ms }.around(&content)
+    let (back, until_ms) = (asked.back(source.live.is_some()), source.live.is_some().then_some(status.at_ms));
+    let read = desk.timeline(back, move |analyst| back.read(analyst, until_ms)).await;
+    // a page whose timeline is still being read is of no version yet: its script asks again
+    let (version, timeline) = read.map_or((0, None), |(version, timeline)| (version, Some(timeline)));
+    let content = workers::view(&status, &source, &asked, timeline.as_deref());
+    Frame { place: Place::Workers, title: "Workers".to_owned(), version: version.min(status.at_ms) }.around(&content)
 }
 
 pub(super) async fn overview(
@@ -205,3 +217,6 @@ pub(super) async fn job(State(desk): Desks, Path(prefix): Path<String>) -> Respo
 pub(super) async fn nothing(State(desk): Desks) -> Response {
     trouble(&Trouble::Missing("There is no such page.".to_owned()), desk.status().at_ms)
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,31 +1,25 @@
 //! The workers: where each computes, what it runs, what is wrong with it, and who ran what.
 
-use crate::analyst::{Analyst, TableError};
+use super::Asked;
 use crate::outlook;
 use crate::page::desk::Source;
 use crate::page::frame::View;
+use crate::page::timelines::Back;
 use crate::report::parts;
-use crate::results::ResultsError;
-use crate::results::timeline::{self, Span};
+use crate::results::timeline::Timeline;
 use crate::text::plural;
 use maud::{Markup, html};
 use proto::status::{RunningJob, Status, WorkerStatus};
 
 /// Maximum number of workers that are shown.
-const MAX_SHOWN: usize = 200;
+const MAX_SHOWN: usize = 100;
+/// Number of running jobs that are shown; one per worker at least.
+const MAX_RUNNING: usize = 200;
 
-/// While a coordinator runs, attempts that began within this time are shown: milliseconds.
-const RECENT_MS: u64 = 15 * 60_000;
-
-/// The attempts that are shown: the last ones, or the last of a store that nobody writes.
-pub(super) fn attempts(analyst: &Analyst, status: &Status, source: &Source) -> Result<Vec<Span>, TableError> {
-    let since = if source.live.is_some() { status.at_ms.saturating_sub(RECENT_MS) } else { 0 };
-    Ok(analyst.read(|reader| timeline::attempts(reader, since)).map_err(ResultsError::from)?)
-}
-
-/// The view.
-pub(super) fn view(status: &Status, source: &Source, attempts: &[Span]) -> Markup {
+/// The view; without a timeline while it is being read.
+pub(super) fn view(status: &Status, source: &Source, asked: &Asked, timeline: Option<&Timeline>) -> Markup {
     let connected = status.workers.iter().filter(|worker| worker.connected).count();
+    let shown = status.workers.len().min(MAX_SHOWN);
     html! {
         h1 { "Workers" }
         @if source.live.is_none() {
@@ -41,22 +35,43 @@ pub(super) fn view(status: &Status, source: &Source, attempts: &[Span]) -> Marku
                 (format!("{:.1}", status.epochs_per_second)) " epochs/s."
             }
             ul class="tiles" {
-                @for worker in status.workers.iter().take(MAX_SHOWN) { (tile(status, worker)) }
+                @for worker in status.workers.iter().take(shown) { (tile(status, worker, MAX_RUNNING.div_ceil(shown))) }
             }
-            @if status.workers.len() > MAX_SHOWN {
-                p class="note" { "\u{2026} and " (status.workers.len() - MAX_SHOWN) " more." }
+            @if status.workers.len() > shown {
+                p class="note" { "\u{2026} and " (status.workers.len() - shown) " more." }
             }
         }
-        @if let Some(figure) = parts::timeline(attempts, until(status, source, attempts), |alias| named(status, alias)) {
-            (parts::drawn(&figure))
-        }
+        (history(status, source, asked, timeline))
     }
 }
 
-/// Until when attempts are shown: until now, or until the last thing that happened.
-fn until(status: &Status, source: &Source, attempts: &[Span]) -> u64 {
-    let last = || attempts.iter().map(|span| span.ended.map_or(span.began_ms, |(at, _)| at)).max();
-    if source.live.is_some() { status.at_ms } else { last().unwrap_or_default() }
+/// Who ran what, in the time that is asked for.
+fn history(status: &Status, source: &Source, asked: &Asked, timeline: Option<&Timeline>) -> Markup {
+    let is_live = source.live.is_some();
+    let (usual, chosen) = (Asked::default().back(is_live), asked.back(is_live));
+    let to = |back: Back| Asked {
+        back: if back == usual { String::new() } else { back.key().to_owned() },
+        ..Asked::default()
+    };
+    html! {
+        section id="timeline" {
+            h2 { "Who ran what" }
+            nav class="spans" aria-label="How far back" {
+                @for back in Back::ALL {
+                    a href=(to(back).at("/workers")) aria-current=[(back == chosen).then_some("true")] { (back.name()) }
+                }
+            }
+            @match timeline {
+                None => p class="note" { "The journal is still being read. Load this page again in a moment, if it does not do so by itself." },
+                Some(timeline) => {
+                    @match parts::timeline(timeline, |alias| named(status, alias)) {
+                        Some(figure) => (parts::captioned(&figure)),
+                        None => p class="note" { "No attempt began in this time." },
+                    }
+                }
+            }
+        }
+    }
 }
 
 /// The name of a worker; that of one that is gone is not known any more.
@@ -65,7 +80,8 @@ fn named(status: &Status, alias: &str) -> String {
     worker.map_or_else(|| alias.to_owned(), |worker| worker.name.clone())
 }
 
-fn tile(status: &Status, worker: &WorkerStatus) -> Markup {
+/// A worker, with so many of the jobs that it runs.
+fn tile(status: &Status, worker: &WorkerStatus, jobs: usize) -> Markup {
     let wrong = outlook::of_worker(status, worker);
     let class = if wrong.is_empty() && worker.notices.is_empty() { "tile" } else { "tile troubled" };
     let idle = (worker.slots as usize).saturating_sub(worker.running.len());
@@ -77,7 +93,10 @@ fn tile(status: &Status, worker: &WorkerStatus) -> Markup {
             @for words in &wrong { p class="bad" { (words) } }
             @for notice in &worker.notices { p class="bad" { (notice) } }
             @if !worker.running.is_empty() {
-                ul class="at-work" { @for job in &worker.running { (running(status, job)) } }
+                ul class="at-work" {
+                    @for job in worker.running.iter().take(jobs) { (running(status, job)) }
+                    @if worker.running.len() > jobs { li class="where" { "\u{2026} and " (worker.running.len() - jobs) " more" } }
+                }
             }
             @if idle > 0 && worker.connected && !worker.silent { p class="where" { (plural(idle as u64, "slot")) " idle" } }
         }

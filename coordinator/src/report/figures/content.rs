@@ -4,7 +4,7 @@ use super::bars;
 use super::cost::{Cost, Point};
 use super::critical::Critical;
 use super::draw::Figure;
-use super::forest::{Forest, ForestRow, Strips};
+use super::forest::{Forest, ForestRow, Marks, Strips};
 use crate::analysis::comparison;
 use crate::report::lineup::{Against, Lineup, ends};
 use crate::results::JobRow;
@@ -20,10 +20,14 @@ pub(crate) fn scores(lineup: &Lineup<'_>) -> Figure {
     let analysis = lineup.analysis;
     let forest = scores_of(lineup, &lineup.shown());
     let see = format!(
-        "Mean {} of each candidate, its score on every split (dots), and two 95 % intervals of the mean: the thick \
+        "Mean {} of each candidate, its score on every split ({}), and two 95 % intervals of the mean: the thick \
          one is where the mean over other random splits of these same cases would lie, the thin one where the mean \
          for new cases and new training sets would (Nadeau and Bengio, ratio {}).{}",
         analysis.metric,
+        match forest.marks() {
+            Marks::Dots => "dots",
+            Marks::Hills => "hills, the higher the more splits have that score",
+        },
         signed(analysis.ratio, 2),
         lineup.left_out(),
     );
@@ -41,13 +45,10 @@ pub(crate) fn strips(lineup: &Lineup<'_>, candidates: &[usize]) -> Strips {
 
 fn scores_of(lineup: &Lineup<'_>, candidates: &[usize]) -> Forest {
     let analysis = lineup.analysis;
-    let dots = |splits: Vec<(String, f64)>| {
-        splits.into_iter().map(|(split, score)| (score, format!("split {split}: {}", signed(score, 4)))).collect()
-    };
     let candidates = candidates.iter().map(|&candidate| ForestRow {
         label: lineup.name(candidate).to_owned(),
         against: lineup.against(candidate),
-        dots: dots(lineup.by_split(candidate)),
+        splits: lineup.by_split(candidate),
         cells: cells(lineup.row(candidate), lineup.verdict(candidate)),
         ..intervals(lineup.row(candidate))
     });
@@ -56,7 +57,7 @@ fn scores_of(lineup: &Lineup<'_>, candidates: &[usize]) -> Forest {
     let baselines = baselines.map(|(row, baseline)| ForestRow {
         label: row.label.clone(),
         against: Against::Baseline,
-        dots: dots(lineup.split_means(&baseline.observations, |_| true)),
+        splits: lineup.split_means(&baseline.observations, |_| true),
         cells: cells(row, "no training".to_owned()),
         ..intervals(row)
     });
@@ -75,7 +76,7 @@ fn intervals(row: &comparison::Performance) -> ForestRow {
     ForestRow {
         label: String::new(),
         against: Against::Open,
-        dots: Vec::new(),
+        splits: Vec::new(),
         mean: row.scores.mean,
         pool: row.this_pool.map(ends),
         new: row.new_data.map(|new| ends(new.interval)),
@@ -96,13 +97,10 @@ pub(crate) fn differences(lineup: &Lineup<'_>) -> Option<Figure> {
     let rows: Vec<ForestRow> = others
         .filter_map(|candidate| {
             let comparison = lineup.against_best(candidate)?.comparison?;
-            let dots = lineup.differences_by_split(candidate).into_iter();
             Some(ForestRow {
                 label: lineup.name(candidate).to_owned(),
                 against: lineup.against(candidate),
-                dots: dots
-                    .map(|(split, difference)| (difference, format!("split {split}: {}", signed(difference, 4))))
-                    .collect(),
+                splits: lineup.differences_by_split(candidate),
                 mean: Some(comparison.mean),
                 pool: Some(ends(comparison.simultaneous.this_pool)),
                 new: Some(ends(comparison.simultaneous.new_data)),
@@ -142,21 +140,18 @@ pub(crate) fn differences(lineup: &Lineup<'_>) -> Option<Figure> {
 pub(crate) fn difference(lineup: &Lineup<'_>, one: usize, other: usize) -> Option<Figure> {
     let pair = lineup.analysis.pairs.seen_from(one, other)?;
     let comparison = pair.comparison?;
-    let dots = lineup
-        .paired(one, other)
-        .into_iter()
-        .map(|(split, of, to)| (of - to, format!("split {split}: {}", signed(of - to, 4))));
+    let splits = lineup.paired(one, other).into_iter().map(|(split, of, to)| (split, of - to));
     let rope = lineup.analysis.rope;
-    let row = |label: &str, pool, new, dots| ForestRow {
+    let row = |label: &str, pool, new, splits| ForestRow {
         label: label.to_owned(),
         against: Against::Best,
-        dots,
+        splits,
         mean: Some(comparison.mean),
         pool: Some(ends(pool)),
         new: Some(ends(new)),
         cells: vec![signed(comparison.mean, 3)],
     };
-    let alone = row("this pair alone", comparison.this_pool, comparison.new_data.interval, dots.collect());
+    let alone = row("this pair alone", comparison.this_pool, comparison.new_data.interval, splits.collect());
     let among = comparison.simultaneous;
     let among =
         row(&format!("one of {} pairs", lineup.analysis.pairs.count), among.this_pool, among.new_data, Vec::new());

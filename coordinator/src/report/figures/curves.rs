@@ -18,6 +18,9 @@ const NUMBERS: f64 = 46.0;
 const LABEL: f64 = 160.0;
 /// Between the two plots of a row.
 const GAP: f64 = 26.0;
+/// Maximum number of points in all plots, and the number that each curve may have in any case.
+const MAX_POINTS: usize = 8000;
+const MIN_POINTS: usize = 40;
 
 /// One epoch of a curve.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -70,6 +73,9 @@ pub(super) fn draw(groups: &[Group], series: &[String], metric: &str, words: &[&
         scores.flat_map(|curve| curve.points.iter().flat_map(|point| [point.low, point.high])),
         (HEIGHT, 0.0),
     );
+    let curves = groups.iter().map(|group| group.losses.len() + group.scores.len()).sum::<usize>();
+    let most = (MAX_POINTS / curves.max(1)).max(MIN_POINTS);
+    let thinned = |curves: &[Curve]| curves.iter().map(|curve| thinned(curve, most)).collect::<Vec<_>>();
     let marks = html! {
         (key(NUMBERS, words))
         (text(left[0], TOP - 26.0, Anchor::Start, "head", "loss, mean over cases"))
@@ -78,14 +84,22 @@ pub(super) fn draw(groups: &[Group], series: &[String], metric: &str, words: &[&
             @let top = TOP + ROW * index as f64;
             (text(left[0], top - 6.0, Anchor::Start, "strong", &group.name))
             g transform={ "translate(" (Px(left[0])) " " (Px(top + 8.0)) ")" } {
-                (plot(&group.losses, &loss_scale(&group.losses), width, None, &format!("{}-{index}-loss", figure.name)))
+                (plot(&thinned(&group.losses), &loss_scale(&group.losses), width, None, &format!("{}-{index}-loss", figure.name)))
             }
             g transform={ "translate(" (Px(left[1])) " " (Px(top + 8.0)) ")" } {
-                (plot(&group.scores, &common, width, Some(series), &format!("{}-{index}-score", figure.name)))
+                (plot(&thinned(&group.scores), &common, width, Some(series), &format!("{}-{index}-score", figure.name)))
             }
         }
     };
     Figure { height: TOP + ROW * groups.len() as f64 - 12.0, marks, ..figure }
+}
+
+/// The curve with so many points at most, evenly spaced, the first and the last among them.
+fn thinned(curve: &Curve, most: usize) -> Curve {
+    let all = curve.points.len();
+    let shown = all.min(most);
+    let points = (0..shown).map(|index| curve.points[index * (all - 1) / (shown - 1).max(1)]);
+    Curve { points: points.collect(), ..*curve }
 }
 
 /// The axis of losses reaches over all curves and bands, but for the outliers of the first epochs, which would hide
@@ -180,5 +194,21 @@ fn key(left: f64, words: &[&str]) -> Markup {
                 @let () = x += 30.0 + width_of(words) + 18.0;
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_curve_keeps_its_ends() {
+        let point = |epoch: u32| Point { epoch: epoch.into(), mean: 0.5, low: 0.4, high: 0.6 };
+        let curve = |epochs: u32| Curve { series: 0, is_training: false, points: (1..=epochs).map(point).collect() };
+        let epochs = |curve: Curve| curve.points.iter().map(|point| point.epoch).collect::<Vec<_>>();
+        assert_eq!(epochs(thinned(&curve(9), 5)), [1.0, 3.0, 5.0, 7.0, 9.0]);
+        assert_eq!(epochs(thinned(&curve(3), 5)), [1.0, 2.0, 3.0], "a short one stays as it is");
+        assert_eq!(epochs(thinned(&curve(1), 5)), [1.0]);
+        assert_eq!(epochs(thinned(&curve(0), 5)), Vec::<f64>::new());
     }
 }

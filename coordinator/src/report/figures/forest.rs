@@ -1,11 +1,12 @@
 //! Rows of intervals on a common axis: what candidates score, or how far they are from the best. Each row has its
-//! mean, the interval for this pool (thick), that for new data (thin) and a dot for every split. Knows places and
-//! words, no statistics.
+//! mean, the interval for this pool (thick), that for new data (thin) and a dot for every split; a hill of them, where
+//! there are too many. Knows places and words, no statistics.
 
 use super::draw::{Anchor, Figure, Px, WIDTH, bar, dot, fitted, line, polygon, text, width_of, x_axis};
+use super::hill::hill;
 use super::scale::{BESIDE, Scale};
 use crate::report::lineup::Against;
-use crate::text::signed;
+use crate::text::{plural, signed};
 use maud::{Markup, html};
 
 /// Height of a row.
@@ -20,6 +21,10 @@ const MAX_LABEL: f64 = 250.0;
 const STRIP: f64 = 320.0;
 /// Room between names, plot and columns.
 const GAP: f64 = 18.0;
+/// Maximum number of dots in all rows.
+const MAX_DOTS: usize = 1500;
+/// Maximum number of splits beyond the end of the axis that are named.
+const MAX_NAMED: usize = 10;
 
 /// A row.
 #[derive(Debug, Clone, PartialEq)]
@@ -28,8 +33,8 @@ pub(super) struct ForestRow {
     pub(super) label: String,
     /// Its colour's meaning.
     pub(super) against: Against,
-    /// A value for each split, with words for it.
-    pub(super) dots: Vec<(f64, String)>,
+    /// A value for each split, with the split's name.
+    pub(super) splits: Vec<(String, f64)>,
     /// The mean.
     pub(super) mean: Option<f64>,
     /// The interval for this pool.
@@ -50,6 +55,15 @@ pub(crate) struct Strips {
     pub(crate) rows: Vec<Markup>,
 }
 
+/// How splits are shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Marks {
+    /// Each is a dot, with its name and value.
+    Dots,
+    /// Those of a row are a hill.
+    Hills,
+}
+
 /// The whole plot.
 pub(super) struct Forest {
     /// What the axis shows.
@@ -67,16 +81,23 @@ pub(super) struct Forest {
 }
 
 impl Forest {
+    /// How the rows show their splits.
+    #[must_use]
+    pub(super) fn marks(&self) -> Marks {
+        let splits: usize = self.rows.iter().map(|row| row.splits.len()).sum();
+        if splits > MAX_DOTS { Marks::Hills } else { Marks::Dots }
+    }
+
     /// Draws it into a figure that has its words.
     #[must_use]
     pub(super) fn draw(&self, figure: Figure) -> Figure {
-        let columns = self.columns();
+        let (columns, splits) = (self.columns(), self.marks());
         let labels = self.rows.iter().map(|row| STRONG * width_of(&row.label)).fold(60.0, f64::max).min(MAX_LABEL);
         let right = columns.first().map_or(WIDTH, |column| column.left) - GAP;
         let scale = self.scale((labels + GAP, right));
         let bottom = TOP + ROW * self.rows.len() as f64;
         let marks = html! {
-            (key(labels + GAP, self.band.is_some()))
+            (key(labels + GAP, splits, self.band.is_some()))
             @for (column, head) in columns.iter().zip(&self.heads) {
                 (text(column.right, TOP - 12.0, Anchor::End, "head", head))
             }
@@ -88,7 +109,7 @@ impl Forest {
                 (line((at, TOP), (at, bottom), "reference"))
             }
             @for (index, row) in self.rows.iter().enumerate() {
-                (draw_row(row, &scale, TOP + ROW * (index as f64 + 0.5), labels, &columns))
+                (draw_row(row, splits, &scale, TOP + ROW * (index as f64 + 0.5), labels, &columns))
             }
         };
         Figure { height: bottom + 42.0, marks, ..figure }
@@ -97,7 +118,7 @@ impl Forest {
     /// Draws each row by itself.
     #[must_use]
     pub(super) fn strips(&self) -> Strips {
-        let scale = self.scale((6.0, STRIP - 6.0));
+        let (splits, scale) = (self.marks(), self.scale((6.0, STRIP - 6.0)));
         let strip = |height: f64, marks: Markup| {
             html! {
                 svg class="figure strip" viewBox={ "0 0 " (Px(STRIP)) " " (Px(height)) } aria-hidden="true" { (marks) }
@@ -107,12 +128,12 @@ impl Forest {
         let row = |row: &ForestRow| {
             html! {
                 @for tick in &ticks { (line((tick.at, 0.0), (tick.at, ROW), "grid")) }
-                (draw_marks(row, &scale, ROW / 2.0))
+                (draw_marks(row, splits, &scale, ROW / 2.0))
             }
         };
         let axis = html! { @for tick in &ticks { (text(tick.at, 8.0, Anchor::Middle, "tick", &tick.label)) } };
         Strips {
-            key: html! { svg class="figure key" viewBox="0 0 500 20" aria-hidden="true" { (key(2.0, self.band.is_some())) } },
+            key: html! { svg class="figure key" viewBox="0 0 500 20" aria-hidden="true" { (key(2.0, splits, self.band.is_some())) } },
             axis: strip(16.0, axis),
             rows: self.rows.iter().map(|one| strip(ROW, row(one))).collect(),
         }
@@ -136,7 +157,7 @@ impl Forest {
     /// others together, and becomes an arrow at the axis' end. So do the ends of intervals that would make the axis
     /// more than half as long again at one side.
     fn scale(&self, range: (f64, f64)) -> Scale {
-        let dots = self.rows.iter().flat_map(|row| usual(&row.dots));
+        let dots = self.rows.iter().flat_map(|row| usual(&row.splits));
         let values: Vec<f64> = dots.chain(self.rows.iter().filter_map(|row| row.mean)).chain(self.reference).collect();
         let low = values.iter().copied().fold(f64::INFINITY, f64::min);
         let high = values.iter().copied().fold(f64::NEG_INFINITY, f64::max);
@@ -154,24 +175,38 @@ struct Column {
     right: f64,
 }
 
-fn draw_row(row: &ForestRow, scale: &Scale, y: f64, labels: f64, columns: &[Column]) -> Markup {
+fn draw_row(row: &ForestRow, splits: Marks, scale: &Scale, y: f64, labels: f64, columns: &[Column]) -> Markup {
     let weight = if row.against == Against::Best { "strong" } else { "" };
     html! {
         (text(labels, y, Anchor::End, weight, &fitted(&row.label, labels / STRONG + 0.5)))
-        (draw_marks(row, scale, y))
+        (draw_marks(row, splits, scale, y))
         @for (column, cell) in columns.iter().zip(&row.cells) { (text(column.right, y, Anchor::End, weight, cell)) }
     }
 }
 
 /// The interval above, the splits below.
-fn draw_marks(row: &ForestRow, scale: &Scale, y: f64) -> Markup {
+fn draw_marks(row: &ForestRow, splits: Marks, scale: &Scale, y: f64) -> Markup {
     let (above, below) = (y - 3.5, y + 7.0);
+    let (within, beyond): (Vec<_>, Vec<_>) = row.splits.iter().partition(|(_, value)| scale.shows(*value));
+    let (left, right) = scale.range();
+    let (under, over): (Vec<_>, Vec<_>) = beyond.into_iter().partition(|(_, value)| scale.at(*value) < left);
     html! {
         g class=(row.against.class()) {
-            @for (value, words) in &row.dots {
-                @if scale.shows(*value) { (dot((scale.at(*value), below), 2.3, "dot", words)) }
-                @else { (beyond(*value, scale, below, words)) }
+            @match splits {
+                Marks::Dots => {
+                    @for split in within { (dot((scale.at(split.1), below), 2.3, "dot", &words(split))) }
+                }
+                Marks::Hills => {
+                    @if !within.is_empty() {
+                        g {
+                            title { (summary(&row.splits)) }
+                            (hill(within.iter().map(|(_, value)| scale.at(*value)), (left, right), y + 12.0, 9.5))
+                        }
+                    }
+                }
             }
+            @if !under.is_empty() { (arrow(&under, (left, below), -1.0)) }
+            @if !over.is_empty() { (arrow(&over, (right, below), 1.0)) }
             @if let Some(new) = row.new { (interval(new, scale, above)) }
             @if let Some((low, high)) = row.pool {
                 (bar((scale.clamped(low), scale.clamped(high)), above - 2.5, 5.0, "pool"))
@@ -181,26 +216,53 @@ fn draw_marks(row: &ForestRow, scale: &Scale, y: f64) -> Markup {
     }
 }
 
-/// The values without those that lie more than three interquartile ranges away from the quartiles.
-fn usual(dots: &[(f64, String)]) -> Vec<f64> {
-    let mut values: Vec<f64> = dots.iter().map(|(value, _)| *value).collect();
+/// A split and its value.
+fn words((split, value): &(String, f64)) -> String {
+    format!("split {split}: {}", signed(*value, 4))
+}
+
+/// Where the splits of a row lie.
+fn summary(splits: &[(String, f64)]) -> String {
+    let values = sorted(splits);
+    let [low, first, third, high] = [0, 1, 3, 4].map(|share| signed(quartile(&values, share), 4));
+    format!("{}: {low} to {high}, the middle half {first} to {third}", plural(values.len() as u64, "split"))
+}
+
+fn sorted(splits: &[(String, f64)]) -> Vec<f64> {
+    let mut values: Vec<f64> = splits.iter().map(|(_, value)| *value).collect();
     values.sort_by(f64::total_cmp);
-    let quartile = |share: usize| values.get((values.len().saturating_sub(1)) * share / 4).copied().unwrap_or(0.0);
-    let (low, high) = (quartile(1), quartile(3));
+    values
+}
+
+/// The value below which so many quarters of the sorted values lie.
+fn quartile(values: &[f64], share: usize) -> f64 {
+    values.get(values.len().saturating_sub(1) * share / 4).copied().unwrap_or(0.0)
+}
+
+/// The values without those that lie more than three interquartile ranges away from the quartiles.
+fn usual(splits: &[(String, f64)]) -> Vec<f64> {
+    let mut values = sorted(splits);
+    let (low, high) = (quartile(&values, 1), quartile(&values, 3));
     let room = 3.0 * (high - low).max(0.01);
     values.retain(|value| (low - room..=high + room).contains(value));
     values
 }
 
-/// An arrow at the end of the axis beyond which a split lies, with its value.
-fn beyond(value: f64, scale: &Scale, y: f64, words: &str) -> Markup {
-    let (x, towards) = (scale.clamped(value), if scale.at(value) < scale.clamped(value) { -1.0 } else { 1.0 });
+/// An arrow at the end of the axis beyond which splits lie: with the value of one, or how many there are.
+fn arrow(splits: &[&(String, f64)], (x, y): (f64, f64), towards: f64) -> Markup {
     let anchor = if towards < 0.0 { Anchor::Start } else { Anchor::End };
+    let named: Vec<_> = splits.iter().take(MAX_NAMED).map(|split| words(split)).collect();
+    let more =
+        if splits.len() > MAX_NAMED { format!(", and {} more", splits.len() - MAX_NAMED) } else { String::new() };
+    let label = match splits {
+        [(_, value)] => signed(*value, 3),
+        several => plural(several.len() as u64, "split"),
+    };
     html! {
         g {
-            title { (words) }
+            title { (named.join(", ")) (more) }
             (polygon(&[(x, y), (x - 5.0 * towards, y - 3.5), (x - 5.0 * towards, y + 3.5)], "dot"))
-            (text(x - 8.0 * towards, y, anchor, "small", &signed(value, 3)))
+            (text(x - 8.0 * towards, y, anchor, "small", &label))
         }
     }
 }
@@ -222,8 +284,12 @@ fn interval((low, high): (f64, f64), scale: &Scale, y: f64) -> Markup {
 }
 
 /// The key, in the order in which a row is read.
-fn key(left: f64, has_band: bool) -> Markup {
+fn key(left: f64, splits: Marks, has_band: bool) -> Markup {
     let y = 10.0;
+    let splits = match splits {
+        Marks::Dots => ("a split", 12.0, html! { (dot((3.0, y), 2.3, "dot", "")) (dot((9.0, y), 2.3, "dot", "")) }),
+        Marks::Hills => ("splits", 24.0, hill([8.0, 11.0, 12.0, 13.0, 16.0], (4.0, 20.0), y + 5.0, 10.0)),
+    };
     let entries: [(&str, f64, Markup); 5] = [
         ("mean", 10.0, dot((5.0, y), 4.2, "mean", "")),
         ("95 % for this pool", 24.0, bar((0.0, 22.0), y - 2.5, 5.0, "pool")),
@@ -236,7 +302,7 @@ fn key(left: f64, has_band: bool) -> Markup {
                 (line((22.0, y - 4.0), (22.0, y + 4.0), "new"))
             },
         ),
-        ("a split", 12.0, html! { (dot((3.0, y), 2.3, "dot", "")) (dot((9.0, y), 2.3, "dot", "")) }),
+        splits,
         ("practically no difference", 18.0, bar((0.0, 16.0), y - 6.0, 12.0, "band")),
     ];
     let shown = if has_band { 5 } else { 4 };

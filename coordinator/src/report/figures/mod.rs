@@ -17,6 +17,7 @@ mod draw;
 mod dumbbells;
 mod forest;
 mod helvetica;
+mod hill;
 mod learning;
 mod levels;
 mod parallel;
@@ -24,6 +25,7 @@ mod pdf;
 mod scale;
 mod style;
 mod timeline;
+mod times;
 
 pub(super) use content::{cost, differences, ranks, scores, variance};
 pub(crate) use content::{difference, strips};

@@ -43,16 +43,30 @@ fn score(candidate: usize, split: usize) -> f64 {
 }
 
 /// A made-up sweep with what a report is made of.
-pub(super) struct Made {
-    pub(super) results: SweepResults,
-    pub(super) analysed: Analysed,
-    pub(super) measurements: Vec<MeasurementRow>,
-    pub(super) examples: Vec<Example>,
-    pub(super) provenance: Provenance,
+pub(crate) struct Made {
+    pub(crate) results: SweepResults,
+    pub(crate) analysed: Analysed,
+    pub(crate) measurements: Vec<MeasurementRow>,
+    pub(crate) examples: Vec<Example>,
+    pub(crate) provenance: Provenance,
 }
 
 impl Made {
-    pub(super) fn new(candidates: usize) -> Self {
+    /// A sweep whose scores are drawn anew on so many splits; the analysis is that of other scores.
+    pub(crate) fn of_splits(candidates: usize, splits: u64) -> Self {
+        let mut made = Self::new(candidates);
+        let observations = &mut made.analysed.observations;
+        observations.replicates = (0..splits).map(replicate).collect();
+        for (index, candidate) in observations.candidates.iter_mut().enumerate() {
+            // neither even nor at random: each place between 0 and 1 comes soon
+            let place = |split: u64| (0.618_034 * (split as f64 + 7.0 * index as f64)).fract();
+            let score = |split| 0.6 + 0.001 * index as f64 + 0.2 * place(split).powi(2);
+            candidate.observations = (0..splits).map(|split| Observation::scored(score(split))).collect();
+        }
+        made
+    }
+
+    pub(crate) fn new(candidates: usize) -> Self {
         let observations = observations(candidates);
         let analysis = analysis(&observations);
         let jobs = jobs(candidates);
@@ -90,7 +104,7 @@ impl Made {
         }
     }
 
-    pub(super) fn report(self) -> Report {
+    pub(crate) fn report(self) -> Report {
         let tables = [("tables/candidates.csv".to_owned(), "the candidates".to_owned())];
         report(Material {
             results: &self.results,
@@ -100,6 +114,15 @@ impl Made {
             provenance: &self.provenance,
             tables: &tables,
         })
+    }
+}
+
+fn replicate(split: u64) -> Replicate {
+    Replicate {
+        label: split.to_string(),
+        seeds: Some(Seeds { split_seed: split, init_seed: split, order_seed: split }),
+        split: Some(split),
+        permutation: None,
     }
 }
 
@@ -113,12 +136,6 @@ fn observations(candidates: usize) -> Observations {
             Some(AxisValue::Integer(index as u64 / 10)),
         ],
         observations: (0..SPLITS).map(|split| Observation::scored(score(index, split))).collect(),
-    };
-    let replicate = |split: u64| Replicate {
-        label: split.to_string(),
-        seeds: Some(Seeds { split_seed: split, init_seed: split, order_seed: split }),
-        split: Some(split),
-        permutation: None,
     };
     Observations {
         metric: "thresholded_iou".to_owned(),

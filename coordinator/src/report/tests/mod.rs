@@ -1,7 +1,7 @@
 //! A whole report of made-up scores, checked as a reader would: is everything there, and does it ask for nothing.
 #![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
-mod made;
+pub(crate) mod made;
 
 use super::*;
 use crate::analysis::comparison::Variance;
@@ -62,6 +62,17 @@ fn every_split_has_its_dot_and_what_lies_far_off_is_an_arrow() {
     let differences = &report.figures[1].svg;
     assert_eq!(count(differences, "<title>split "), 4 * SPLITS);
     assert!(differences.contains("class=\"band\""), "the region of practical equivalence");
+}
+
+#[test]
+fn of_many_splits_each_row_has_a_hill() {
+    let many = Made::of_splits(30, 200).report();
+    let scores = &many.figures[0].svg;
+    assert_eq!(count(scores, "class=\"hill\""), 30 + 1 + 1, "the candidates, a baseline, the key");
+    assert_eq!(count(scores, "class=\"dot\""), 0);
+    assert!(scores.contains("<title>200 splits: 0.") && scores.contains(", the middle half 0."));
+    assert!(many.page.contains("its score on every split (hills, the higher the more splits have that score)"));
+    assert!(scores.len() < 80_000, "{} bytes", scores.len());
 }
 
 #[test]

@@ -1,0 +1,181 @@
+//! What workers did: a timeline for each span of time that viewers choose, read by the analyst and kept until there is a newer version.
+
+use super::desk::{Desk, is_fresh};
+use crate::analyst::{Analyst, TableError};
+use crate::results::ResultsError;
+use crate::results::timeline::{self, Timeline};
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+use tokio::time::timeout;
+
+/// A view waits so long for a timeline that is being read; then it shows the one that was read before.
+const PATIENCE: Duration = Duration::from_millis(500);
+
+/// How far back a timeline reaches.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Back {
+    Quarter,
+    Hour,
+    SixHours,
+    Day,
+    Everything,
+}
+
+impl Back {
+    pub(super) const ALL: [Self; 5] = [Self::Quarter, Self::Hour, Self::SixHours, Self::Day, Self::Everything];
+
+    /// Its name in addresses.
+    pub(super) fn key(self) -> &'static str {
+        match self {
+            Self::Quarter => "15m",
+            Self::Hour => "1h",
+            Self::SixHours => "6h",
+            Self::Day => "1d",
+            Self::Everything => "all",
+        }
+    }
+
+    /// Its name for people.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Quarter => "15 minutes",
+            Self::Hour => "1 hour",
+            Self::SixHours => "6 hours",
+            Self::Day => "1 day",
+            Self::Everything => "everything",
+        }
+    }
+
+    fn milliseconds(self) -> Option<u64> {
+        let minutes = match self {
+            Self::Quarter => 15,
+            Self::Hour => 60,
+            Self::SixHours => 6 * 60,
+            Self::Day => 24 * 60,
+            Self::Everything => return None,
+        };
+        Some(minutes * 60_000)
+    }
+
+    /// Reads the timeline until then, or until the last fact of a store that nobody writes.
+    pub(super) fn read(self, analyst: &Analyst, until_ms: Option<u64>) -> Result<Timeline, TableError> {
+        let read = analyst.read(|reader| timeline::read(reader, self.milliseconds(), until_ms));
+        Ok(read.map_err(ResultsError::from)?)
+    }
+}
+
+/// The timelines that were read last.
+#[derive(Debug, Default)]
+pub(super) struct Timelines {
+    kept: Mutex<BTreeMap<Back, Kept>>,
+    /// Whoever has it reads one.
+    reading: Arc<tokio::sync::Mutex<()>>,
+}
+
+/// A timeline, and of which version it is.
+#[derive(Debug, Clone)]
+struct Kept {
+    version: u64,
+    made: Instant,
+    took: Duration,
+    timeline: Arc<Timeline>,
+}
+
+impl Timelines {
+    fn kept(&self) -> MutexGuard<'_, BTreeMap<Back, Kept>> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn has_fresh(&self, back: Back, version: u64) -> bool {
+        self.kept().get(&back).is_some_and(|kept| is_fresh(kept.version == version, kept.made, kept.took))
+    }
+}
+
+impl Desk {
+    /// The timeline that `read` reads, and of which version it is: the one of the last time if that was a moment ago. If it is not there
+    /// soon, because the analyst has other work, this is the one of the last time too, if there is any; the new one is for whoever asks
+    /// next.
+    pub(super) async fn timeline(
+        self: &Arc<Self>,
+        back: Back,
+        read: impl FnOnce(&Analyst) -> Result<Timeline, TableError> + Send + 'static,
+    ) -> Option<(u64, Arc<Timeline>)> {
+        let reading = async {
+            let turn = Arc::clone(&self.timelines.reading).lock_owned().await;
+            // whoever waits here finds what was read meanwhile
+            let version = self.status().at_ms;
+            if self.timelines.has_fresh(back, version) {
+                return;
+            }
+            let desk = Arc::clone(self);
+            let read = tokio::spawn(async move {
+                let _turn = turn;
+                let timed = move |analyst: &mut Analyst| {
+                    let began = Instant::now();
+                    read(analyst).map(|timeline| (Arc::new(timeline), began.elapsed()))
+                };
+                // where the journal cannot be read now, what workers do is known all the same
+                if let Ok((timeline, took)) = desk.ask(timed).await {
+                    let kept = Kept { version, made: Instant::now(), took, timeline };
+                    desk.timelines.kept().insert(back, kept);
+                }
+            });
+            // one that died has said so
+            let _ = read.await;
+        };
+        // it goes on without this view
+        let _ = timeout(PATIENCE, reading).await;
+        self.timelines.kept().get(&back).map(|kept| (kept.version, Arc::clone(&kept.timeline)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::page::Source;
+    use proto::status::Status;
+    use tokio::sync::watch;
+
+    fn of(attempts: u64) -> Timeline {
+        Timeline { attempts, ..Timeline::default() }
+    }
+
+    /// How many attempts there are in the end, where so many are expected: the machine may be slow.
+    async fn count(desk: &Arc<Desk>, back: Back, expected: u64, read: fn() -> Timeline) -> Option<u64> {
+        let mut found = None;
+        for _ in 0..20 {
+            found = desk.timeline(back, move |_| Ok(read())).await.map(|(_, timeline)| timeline.attempts);
+            if found == Some(expected) {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        found
+    }
+
+    #[tokio::test]
+    async fn what_workers_did_waits_for_no_report() {
+        let (publish, status) = watch::channel(Arc::new(Status { at_ms: 1, ..Status::default() }));
+        let analyst = Arc::new(tokio::sync::Mutex::new(Analyst::new("none.db".into())));
+        let desk =
+            Arc::new(Desk::new(Source { status, analyst: Arc::clone(&analyst), named: String::new(), live: None }));
+        let busy = analyst.lock_owned().await;
+        let began = Instant::now();
+        assert!(desk.timeline(Back::Hour, |_| Ok(of(1))).await.is_none());
+        assert!(began.elapsed() < 20 * PATIENCE, "nobody waits for a slow report");
+        drop(busy);
+        // it is read for whoever asks next
+        assert_eq!(count(&desk, Back::Hour, 1, || of(0)).await, Some(1));
+        assert_eq!(count(&desk, Back::Day, 5, || of(5)).await, Some(5), "each span has its own");
+        publish.send_replace(Arc::new(Status { at_ms: 2, ..Status::default() }));
+        let slow = || {
+            std::thread::sleep(Duration::from_millis(200));
+            of(2)
+        };
+        assert_eq!(count(&desk, Back::Hour, 2, slow).await, Some(2), "of the newest version");
+        publish.send_replace(Arc::new(Status { at_ms: 3, ..Status::default() }));
+        let again = desk.timeline(Back::Hour, |_| Ok(of(0))).await.map(|(version, of)| (version, of.attempts));
+        assert_eq!(again, Some((2, 2)), "it was read a moment ago");
+    }
+}
