@@ -1,7 +1,8 @@
-//! How sweeps and workers stand, in words: the terminal and the live page say the same.
+//! How sweeps and workers stand, in words, and as JSON: the terminal and the live page say the same.
 
-use crate::text::{plural, signed};
+use crate::text::{duration, plural, signed};
 use proto::status::{DeviceReading, RunningJob, Status, SweepState, SweepStatus, WorkerStatus};
+use serde_json::Value;
 use std::fmt::Write as _;
 use std::time::Duration;
 
@@ -103,6 +104,18 @@ pub fn of_device(reading: &DeviceReading) -> String {
     text
 }
 
+/// How fast a worker is: `12 s per epoch`. Workers that run the same kind of job can be compared by it.
+#[must_use]
+pub fn pace(worker: &WorkerStatus) -> Option<String> {
+    worker.seconds_per_epoch().map(|seconds| format!("{} per epoch", an_epoch(seconds)))
+}
+
+/// How long an epoch takes: `84 ms`, `12 s`.
+#[must_use]
+pub fn an_epoch(seconds: f64) -> String {
+    if seconds < 1.0 { format!("{:.0} ms", 1000.0 * seconds) } else { duration(seconds) }
+}
+
 /// How far a job has come: `epoch 6 of 40, 12m 5s, loss 0.2312`.
 #[must_use]
 pub fn of_job(status: &Status, job: &RunningJob) -> String {
@@ -126,6 +139,19 @@ pub fn slots(status: &Status) -> String {
     format!("{busy} of {} busy", plural(all, "slot"))
 }
 
+/// The status for programs, under its schema, which docs/status.md describes: what is computed of it for people is there too.
+///
+/// # Errors
+/// If it cannot be serialised.
+pub fn document(status: &Status) -> serde_json::Result<Value> {
+    let mut document = serde_json::to_value(status)?;
+    document["schema"] = "splitsweep.status/1".into();
+    for (at, worker) in status.workers.iter().enumerate() {
+        document["workers"][at]["seconds_per_epoch"] = worker.seconds_per_epoch().into();
+    }
+    Ok(document)
+}
+
 /// The time of the day, in UTC, of so many milliseconds since 1970.
 #[must_use]
 pub fn clock(ms: u64) -> String {
@@ -135,6 +161,8 @@ pub fn clock(ms: u64) -> String {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
+
     use super::*;
 
     fn sweep(state: SweepState) -> SweepStatus {
@@ -204,8 +232,17 @@ mod tests {
         };
         let status = Status { at_ms: 1_000_000_025_900, ..Status::default() };
         assert_eq!(of_job(&status, &job), "epoch 6 of 40, 12m 5s, loss 0.2312");
-        let unknown = RunningJob { epoch: 0, loss: None, measured_ms: None, ..job };
+        let unknown = RunningJob { epoch: 0, loss: None, measured_ms: None, ..job.clone() };
         assert_eq!(of_job(&status, &unknown), "epoch 0 of 40");
+        let with = |job| WorkerStatus { running: vec![job], ..worker() };
+        assert_eq!(pace(&with(RunningJob { seconds: 0.504, ..job.clone() })).as_deref(), Some("84 ms per epoch"));
+        assert_eq!((pace(&with(unknown)), pace(&worker())), (None, None));
+        let status = Status { workers: vec![worker(), with(job)], ..status };
+        assert_eq!(pace(&status.workers[1]).as_deref(), Some("1.9 min per epoch"));
+        let document = document(&status).unwrap();
+        assert_eq!(document["schema"], "splitsweep.status/1");
+        let seconds = |at: usize| document["workers"][at]["seconds_per_epoch"].as_f64();
+        assert_eq!((seconds(0), seconds(1)), (None, status.workers[1].seconds_per_epoch()));
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use super::{CliError, exit};
 pub use crate::outlook::find;
-use crate::outlook::{counts, of_device, of_job, of_worker, outlook};
+use crate::outlook::{counts, of_device, of_job, of_worker, outlook, pace};
 use crate::results::ResultsError;
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use proto::status::{Status, SweepState, SweepStatus, WorkerStatus};
@@ -259,7 +259,7 @@ fn line(view: &Status, sweep: &SweepStatus) -> String {
 
 fn worker_line(view: &Status, worker: &WorkerStatus) -> String {
     let mut text = format!("  {}", worker.name);
-    for words in of_worker(view, worker) {
+    for words in of_worker(view, worker).into_iter().chain(pace(worker)) {
         // writing to a string cannot fail
         let _ = write!(text, " ({words})");
     }

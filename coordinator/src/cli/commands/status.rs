@@ -3,6 +3,7 @@
 use crate::cli::client::{Found, Source, stored};
 use crate::cli::output::quietly;
 use crate::cli::{CliError, progress};
+use crate::outlook;
 use proto::status::Status;
 use proto::wire::StatusRequest;
 use std::io::Write;
@@ -44,11 +45,9 @@ pub async fn run(args: Args) -> Result<(), CliError> {
     quietly(std::io::stdout().lock().write_all(text.as_bytes()))
 }
 
-/// The status as it is serialised, on one line, under its schema, which docs/status.md describes; only the sweep of that name, if it is not
-/// empty.
+/// The status for programs, on one line; only the sweep of that name, if it is not empty.
 pub(super) fn to_json(status: &Status, sweep: &str) -> Result<String, CliError> {
-    let mut document = serde_json::to_value(status).map_err(|error| CliError::Output(error.into()))?;
-    document["schema"] = "splitsweep.status/1".into();
+    let mut document = outlook::document(status).map_err(|error| CliError::Output(error.into()))?;
     if let Some(sweeps) = document["sweeps"].as_array_mut() {
         sweeps.retain(|status| sweep.is_empty() || status["sweep"] == sweep);
     }
