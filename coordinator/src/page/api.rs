@@ -33,7 +33,7 @@ pub(super) async fn answer(State(desk): State<Arc<Desk>>, Path(sweep): Path<Stri
     }))
 }
 
-/// A table, as `coordinator tables --sweep SWEEP --rows ROWS --format json` prints it.
+/// A table, as `coordinator tables SWEEP --rows ROWS --format json` prints it.
 pub(super) async fn table(State(desk): State<Arc<Desk>>, Path((sweep, rows)): Path<(String, String)>) -> Response {
     let Some(kind) = TableKind::from_name(&rows) else {
         return answered(Err(Trouble::Missing(format!("there is no table `{rows}`"))));

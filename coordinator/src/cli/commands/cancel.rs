@@ -2,6 +2,7 @@
 
 use crate::cli::client::{Found, Source};
 use crate::cli::output::quietly;
+use crate::cli::which::NamedSweep;
 use crate::cli::{CliError, offline};
 use crate::driver::Refusal;
 use proto::wire::CancelRequest;
@@ -10,9 +11,8 @@ use std::io::Write;
 /// Remove a sweep's unfinished jobs from the queue; results stay
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// Name of the sweep
-    #[arg(value_parser = clap::builder::NonEmptyStringValueParser::new())]
-    sweep: String,
+    #[command(flatten)]
+    sweep: NamedSweep,
     #[command(flatten)]
     source: Source,
 }
@@ -23,6 +23,7 @@ pub struct Args {
 /// If there is no such sweep, or neither a coordinator nor a store takes the wish.
 pub async fn run(args: Args) -> Result<(), CliError> {
     let Args { sweep, source } = args;
+    let sweep = sweep.name();
     let cancelled = match source.find().await? {
         Found::Coordinator(mut coordinator) => {
             let cancelled = coordinator.calls.cancel(CancelRequest { sweep: sweep.clone() }).await;

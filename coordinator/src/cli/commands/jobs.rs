@@ -4,6 +4,7 @@ use super::tables;
 use crate::cli::CliError;
 use crate::cli::client::Source;
 use crate::cli::shape::ShapeArgs;
+use crate::cli::which::AnySweep;
 use crate::results::RowState;
 use crate::tables::TableKind;
 use crate::tables::export::Format;
@@ -11,9 +12,9 @@ use crate::tables::export::Format;
 /// List the jobs of a sweep, with their states and scores
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// The sweep [default: the one submitted last]
-    #[arg(long, default_value = "", hide_default_value = true)]
-    sweep: String,
+    /// Which sweep.
+    #[command(flatten)]
+    sweep: AnySweep,
     /// Only the jobs in this state: queued, running, succeeded, failed, cancelled or dropped
     #[arg(long, value_parser = state)]
     state: Option<RowState>,

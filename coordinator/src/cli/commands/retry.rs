@@ -2,6 +2,7 @@
 
 use crate::cli::client::{Found, Source};
 use crate::cli::output::quietly;
+use crate::cli::which::NamedSweep;
 use crate::cli::{CliError, offline};
 use crate::driver::Refusal;
 use crate::text::plural;
@@ -11,9 +12,8 @@ use std::io::Write;
 /// Try a sweep's failed and cancelled jobs again, as if its file were submitted once more
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// Name of the sweep
-    #[arg(value_parser = clap::builder::NonEmptyStringValueParser::new())]
-    sweep: String,
+    #[command(flatten)]
+    sweep: NamedSweep,
     #[command(flatten)]
     source: Source,
 }
@@ -24,6 +24,7 @@ pub struct Args {
 /// If there is no such sweep, or neither a coordinator nor a store takes the wish.
 pub async fn run(args: Args) -> Result<(), CliError> {
     let Args { sweep, source } = args;
+    let sweep = sweep.name();
     let retried = match source.find().await? {
         Found::Coordinator(mut coordinator) => {
             let retried = coordinator.calls.retry(RetryRequest { sweep: sweep.clone() }).await;

@@ -2,6 +2,7 @@
 
 use crate::cli::client::{Found, Source, stored};
 use crate::cli::output::quietly;
+use crate::cli::which::AnySweep;
 use crate::cli::{CliError, progress};
 use crate::outlook;
 use proto::status::Status;
@@ -11,9 +12,8 @@ use std::io::Write;
 /// Show the progress of sweeps and what workers do
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// Only this sweep
-    #[arg(long, default_value = "", hide_default_value = true)]
-    sweep: String,
+    #[command(flatten)]
+    sweep: AnySweep,
     /// Print one JSON object, for programs: docs/status.md describes it
     #[arg(long)]
     json: bool,
@@ -27,6 +27,7 @@ pub struct Args {
 /// If the store cannot be read, or the coordinator is not reached.
 pub async fn run(args: Args) -> Result<(), CliError> {
     let Args { sweep, json, source } = args;
+    let sweep = sweep.name();
     let mut view = match source.find().await? {
         Found::Store(store) => stored(&store)?,
         Found::Coordinator(mut coordinator) => {

@@ -3,6 +3,7 @@
 use crate::analyst::{Question, Written};
 use crate::cli::client::Source;
 use crate::cli::shape::{ShapeArgs, metric, say_what_is_left_out};
+use crate::cli::which::AnySweep;
 use crate::cli::{CliError, ask, output};
 use crate::results::RowState;
 use crate::tables::export::Format;
@@ -16,13 +17,14 @@ use std::path::PathBuf;
 #[command(after_help = "\
 Examples:
   coordinator tables    the candidates, the best first
+  coordinator tables lesions    those of another sweep than the last
   coordinator tables --rows pairs
   coordinator tables --rows jobs --format csv --out jobs.csv
   coordinator tables --metrics iou,dice --format latex")]
 pub struct Args {
-    /// The sweep [default: the one submitted last]
-    #[arg(long, default_value = "", hide_default_value = true)]
-    pub sweep: String,
+    /// Which sweep.
+    #[command(flatten)]
+    pub sweep: AnySweep,
     /// Which table: what its rows are
     #[arg(long, value_enum, default_value_t)]
     pub rows: TableKind,
@@ -82,6 +84,6 @@ impl Args {
         }
         let shape = shape.shape(out.is_some());
         let shape = Shape { frame: Frame { caption, label, ..shape.frame }, ..shape };
-        Ok((Question { sweep, rows, metrics, state, format, shape }, source, out))
+        Ok((Question { sweep: sweep.name(), rows, metrics, state, format, shape }, source, out))
     }
 }

@@ -29,8 +29,8 @@ pub(super) fn view(seen: &Seen, forms: Option<&Forms>) -> Markup {
         section id="files" {
             h2 { "Take it with you" }
             ul class="commands" {
-                li { code { "coordinator report " (seen.source.named) " --sweep " (head.sweep) " --out report" } " writes all this as a page that works offline" }
-                li { code { "coordinator tables " (seen.source.named) " --sweep " (head.sweep) " --rows jobs --format csv" } " prints every score with its seeds" }
+                li { code { "coordinator report " (head.sweep) " " (seen.source.named) " --out report" } " writes all this as a page that works offline" }
+                li { code { "coordinator tables " (head.sweep) " " (seen.source.named) " --rows jobs --format csv" } " prints every score with its seeds" }
                 @if head.trainer != Trainer::Simulated {
                     li { code { "coordinator weights " (head.sweep) " " (seen.source.named) " --best --out weights" } " writes the weights of the leading candidate, if its jobs have kept them; " code { "worker predict --weights weights/*.safetensors --images FOLDER --out predicted" } " segments new images with them" }
                 }
