@@ -11,7 +11,8 @@ pub(in crate::screen) fn listing(known: &Known) -> Listing {
         cells: vec![Cell::words(outlook::clock(message.at_ms)), Cell::words(&message.text)],
         tone: if message.is_bad { Tone::Bad } else { Tone::Plain },
     });
-    Listing { columns, rows: rows.collect(), empty: "Nothing has happened since the screen is up.".to_owned() }
+    let empty = "Nothing has happened since the screen is up.".to_owned();
+    Listing { columns, rows: rows.collect(), empty, ..Listing::default() }
 }
 
 pub(in crate::screen) fn details(known: &Known, key: &str) -> Vec<String> {

@@ -40,7 +40,7 @@ pub(in crate::screen) fn listing(known: &Known) -> Listing {
         }
     });
     let empty = "No worker is known; a store without a coordinator knows of none.".to_owned();
-    Listing { columns, rows: rows.collect(), empty }
+    Listing { columns, rows: rows.collect(), empty, ..Listing::default() }
 }
 
 pub(in crate::screen) fn details(known: &Known, key: &str) -> Vec<String> {
