@@ -53,6 +53,13 @@ pub fn time_left(status: &Status, sweep: &SweepStatus) -> Option<Duration> {
     is_at_work.then(|| Duration::from_secs((left / status.epochs_per_second).ceil().min(1e9) as u64))
 }
 
+/// When a running sweep will have ended, by the coordinator's clock: `until 14:05:09 UTC`; `None` if there is no pace or no clock.
+#[must_use]
+pub fn until(status: &Status, sweep: &SweepStatus) -> Option<String> {
+    let left = time_left(status, sweep).filter(|_| status.at_ms > 0)?;
+    Some(format!("until {}", clock(status.at_ms + left.as_millis() as u64)))
+}
+
 /// How many jobs are where, and what is to be expected.
 #[must_use]
 pub fn outlook(status: &Status, sweep: &SweepStatus) -> String {
@@ -61,6 +68,9 @@ pub fn outlook(status: &Status, sweep: &SweepStatus) -> String {
         (_, Some(left)) => {
             let (pace, left) = (status.epochs_per_second, humantime::format_duration(left));
             let _ = write!(text, ", {pace:.1} epochs/s, {left} left");
+            if let Some(until) = until(status, sweep) {
+                let _ = write!(text, ", {until}");
+            }
         }
         (SweepState::Running, None) if !status.workers.is_empty() => {}
         _ => {
@@ -146,6 +156,9 @@ pub fn slots(status: &Status) -> String {
 pub fn document(status: &Status) -> serde_json::Result<Value> {
     let mut document = serde_json::to_value(status)?;
     document["schema"] = "splitsweep.status/1".into();
+    for (at, sweep) in status.sweeps.iter().enumerate() {
+        document["sweeps"][at]["seconds_left"] = time_left(status, sweep).map(|left| left.as_secs()).into();
+    }
     for (at, worker) in status.workers.iter().enumerate() {
         document["workers"][at]["seconds_per_epoch"] = worker.seconds_per_epoch().into();
     }
@@ -213,6 +226,10 @@ mod tests {
         let at_work = Status { epochs_per_second: 0.25, ..manned };
         let running = outlook(&at_work, &sweep(SweepState::Running));
         assert_eq!(running, "1/4 jobs done, 0 running, 0 failed, 0.2 epochs/s, 2m left");
+        let timed = Status { at_ms: 1_000_000_000_000, sweeps: vec![sweep(SweepState::Running)], ..at_work.clone() };
+        assert_eq!(outlook(&timed, &timed.sweeps[0]), format!("{running}, until 01:48:40 UTC"));
+        let document = document(&timed).unwrap();
+        assert_eq!(document["sweeps"][0]["seconds_left"].as_u64(), Some(120));
         assert_eq!(outlook(&at_work, &sweep(SweepState::Ended)), "1/4 jobs done, 0 running, 0 failed, ended");
         assert_eq!(slots(&at_work), "0 of 2 slots busy");
     }

@@ -86,7 +86,7 @@ impl Screen {
         let left = outlook::time_left(status, sweep);
         let mut words = vec![outlook::counts(sweep).trim_end_matches(" (simulated)").to_owned()];
         words.extend(left.map(|left| format!("{} left", humantime::format_duration(left))));
-        words.extend(left.map(|left| format!("until {}", outlook::clock(status.at_ms + left.as_millis() as u64))));
+        words.extend(outlook::until(status, sweep));
         words.extend((!status.workers.is_empty()).then(|| outlook::slots(status)));
         let mut text = words.remove(0);
         for more in words {

@@ -66,15 +66,13 @@ fn answer(answer: &Answer, is_simulated: bool) -> Markup {
 /// How far the sweep is.
 fn standing(seen: &Seen, sweep: &SweepStatus) -> Markup {
     let status = &seen.status;
-    let left = outlook::time_left(status, sweep);
-    let end = left.filter(|_| status.at_ms > 0).map(|left| outlook::clock(status.at_ms + left.as_millis() as u64));
     html! {
         section id="standing" aria-label="How far the sweep is" {
             p class="summary" {
                 strong { (outlook::state(status, sweep)) }
-                @if let Some(left) = left {
+                @if let Some(left) = outlook::time_left(status, sweep) {
                     ", about " strong { (humantime::format_duration(left)) } " left"
-                    @if let Some(end) = end { " (until " (end) ")" }
+                    @if let Some(until) = outlook::until(status, sweep) { ", " (until) }
                 }
                 @if sweep.state == SweepState::Running && seen.source.live.is_some() { ", " (outlook::slots(status)) }
                 @if sweep.simulated { ", simulated" }
