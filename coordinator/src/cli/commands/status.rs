@@ -1,12 +1,11 @@
 //! `coordinator status`: where everything stands.
 
-use crate::cli::client::{Found, Source, stored};
+use crate::cli::client::Source;
 use crate::cli::output::quietly;
 use crate::cli::which::AnySweep;
-use crate::cli::{CliError, progress};
+use crate::cli::{CliError, ask, progress};
 use crate::outlook;
 use proto::status::Status;
-use proto::wire::StatusRequest;
 use std::io::Write;
 
 /// Show the progress of sweeps and what workers do
@@ -28,14 +27,7 @@ pub struct Args {
 pub async fn run(args: Args) -> Result<(), CliError> {
     let Args { sweep, json, source } = args;
     let sweep = sweep.name();
-    let mut view = match source.find().await? {
-        Found::Store(store) => stored(&store)?,
-        Found::Coordinator(mut coordinator) => {
-            let status = coordinator.calls.status(StatusRequest { sweep: String::new() }).await;
-            Status::try_from(coordinator.answer(status)?.into_inner())
-                .map_err(|error| CliError::NotReached(error.to_string()))?
-        }
-    };
+    let mut view = ask::status(&mut source.find().await?).await?;
     progress::known(&view, &sweep)?;
     let text = if json {
         to_json(&view, &sweep)?
