@@ -140,6 +140,17 @@ fn what_is_not_known_yet_is_said() {
 }
 
 #[test]
+fn the_messages_begin_with_how_things_stand() {
+    let mut screen = Screen::new("", "http://127.0.0.1:7070", LOOK);
+    press(&mut screen, "6");
+    screen.hear(News::Status(status()));
+    let first = frame(&mut screen, (120, 30));
+    for words in ["below is how things stood", "the trainer died: signal 9", "13/16 jobs done", "worker gpu2: silent for 25s"] {
+        assert_eq!(first.matches(words).count(), if words.starts_with("13") { 2 } else { 1 }, "{words}: {first}");
+    }
+}
+
+#[test]
 fn a_terminal_without_unicode_gets_ascii() {
     let mut screen = running(ASCII);
     assert_frames("ascii", &mut screen);
