@@ -103,6 +103,13 @@ pub struct WorkerStatus {
 }
 
 impl WorkerStatus {
+    /// As the log names it: `gpu1 (0123456789ab)`.
+    #[must_use]
+    pub fn named(&self) -> String {
+        let Self { name, worker, .. } = self;
+        if name == worker { worker.clone() } else { format!("{name} ({worker})") }
+    }
+
     /// How long an epoch takes on it, seconds: the mean over the epochs of its running jobs; `None` before the first has been measured.
     #[must_use]
     pub fn seconds_per_epoch(&self) -> Option<f64> {

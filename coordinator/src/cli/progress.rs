@@ -103,7 +103,7 @@ impl Progress {
         let notices: Vec<_> = view
             .workers
             .iter()
-            .flat_map(|worker| worker.notices.iter().map(|notice| format!("{}: {notice}", worker.name)))
+            .flat_map(|worker| worker.notices.iter().map(|notice| format!("{}: {notice}", worker.named())))
             .collect();
         for notice in notices.iter().filter(|notice| !self.notices.contains(notice)) {
             self.say(&format!("warning: worker {notice}"));
