@@ -83,19 +83,16 @@ struct Holders {
 impl Holders {
     fn of(facts: &[(String, Fact)], result: Option<StoredResult>) -> Self {
         let mut holders = Self::default();
-        let mut named: Vec<(Attempt, String)> = result.map(|result| (result.attempt, result.worker)).into_iter().collect();
+        let mut named: Vec<_> = result.map(|result| (result.attempt, result.worker)).into_iter().collect();
         for (_, fact) in facts {
             match fact {
-                Fact::Granted { attempt, worker, .. } => drop(holders.ids.insert(*attempt, *worker)),
-                Fact::Failed { attempt, worker, .. } if !worker.is_empty() => named.push((*attempt, worker.to_string())),
+                Fact::Granted { attempt, worker, .. } => holders.ids.extend([(*attempt, *worker)]),
+                Fact::Failed { attempt, worker, .. } => named.push((*attempt, worker.to_string())),
                 _ => {}
             }
         }
-        for (attempt, name) in named {
-            if let Some(worker) = holders.ids.get(&attempt) {
-                holders.names.insert(*worker, name);
-            }
-        }
+        let known = named.into_iter().filter(|(_, name)| !name.is_empty());
+        holders.names = known.filter_map(|(attempt, name)| Some((*holders.ids.get(&attempt)?, name))).collect();
         holders
     }
 
