@@ -131,7 +131,7 @@ fn reservations(pair: &Pair) -> Markup {
 
 /// The difference for each question, the weakest claim first.
 fn questions(lineup: &Lineup<'_>, comparison: &Comparison) -> Markup {
-    let pairs = lineup.analysis.pairs.count;
+    let pairs = plural(lineup.analysis.pairs.count as u64, "pair");
     let cases = comparison.new_cases.as_ref();
     let row = |question: Question| {
         let (alone, p) = match question {
@@ -143,8 +143,7 @@ fn questions(lineup: &Lineup<'_>, comparison: &Comparison) -> Markup {
         let among = interval(comparison.simultaneous.of(question));
         vec![cell(question.words()), interval(alone), among, cell(p.map_or("\u{2013}".to_owned(), p_value))]
     };
-    let among = format!("95 % as one of {pairs} pairs");
-    let p = format!("p as one of {pairs} pairs");
+    let (among, p) = (format!("95 % as one of {pairs}"), format!("p as one of {pairs}"));
     let heads = [("question", false), ("95 % of this pair alone", true), (among.as_str(), true), (p.as_str(), true)];
     html! {
         section id="questions" {
