@@ -25,7 +25,7 @@ impl AnySweep {
 /// A sweep that must be named: what is done to it cannot be taken back, or changes what others see.
 #[derive(Debug, Clone, clap::Args)]
 pub struct NamedSweep {
-    /// Name of the sweep
+    /// Name of the sweep, which must be given
     #[arg(
         value_name = "SWEEP",
         value_parser = NonEmptyStringValueParser::new(),
