@@ -58,7 +58,8 @@ fn a_failed_job_keeps_what_its_trainer_said() {
         let log = lab.run([&["log", &job[..8]][..], source].concat()).expect(0).stdout;
         assert!(log.starts_with(&format!("job {job} of sweep simulated: ")), "{log}");
         let alias = |line: &str| log.split_once(line).map(|(_, rest)| rest[..12].to_owned());
-        let (begins, failed) = (alias("attempt 1 begins on worker gpu1 ("), alias("attempt 1 has failed on worker gpu1 ("));
+        let (begins, failed) =
+            (alias("attempt 1 begins on worker gpu1 ("), alias("attempt 1 has failed on worker gpu1 ("));
         assert!(begins.is_some() && begins == failed && log.contains("), crashed: the trainer died"), "{log}");
     }
     until("the last attempt", || {

@@ -38,8 +38,8 @@ impl News {
                 (Level::WARN, format!("{}, attempt {attempt}, makes no progress on worker {worker}", job(*id)))
             }
             Fact::Released { job: id, attempt, too_large: true } => {
-                let worker = holder(*id);
-                (Level::INFO, format!("{}, attempt {attempt}, does not fit into the memory of worker {worker}", job(*id)))
+                let (job, worker) = (job(*id), holder(*id));
+                (Level::INFO, format!("{job}, attempt {attempt}, does not fit into the memory of worker {worker}"))
             }
             Fact::Failed { job: id, attempt, message, .. } => {
                 let worker = holder(*id);
