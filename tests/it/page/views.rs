@@ -79,7 +79,8 @@ fn a_comparison_has_the_intervals_of_all_three_questions() {
     let compare = browser.page("/sweep/grid/compare?a=0&b=1").body;
     let table = compare.split_once("id=\"questions\"").unwrap().1.split("</table>").next().unwrap();
     for (question, words) in [("pool", "this pool"), ("cases", "new cases"), ("new", "new data")] {
-        let row = table.split_once(&format!("<th scope=\"row\">{words}</th>")).unwrap().1.split("</tr>").next().unwrap();
+        let row =
+            table.split_once(&format!("<th scope=\"row\">{words}</th>")).unwrap().1.split("</tr>").next().unwrap();
         assert!(row.contains(&range(question)), "{words}, {}: {row}", range(question));
     }
     let shown = lab.run(["tables", "--rows", "pairs"]).expect(0).stdout;

@@ -180,8 +180,7 @@ fn difference(lineup: &Lineup<'_>, candidate: usize) -> Markup {
 
 /// Says that differences are over fewer splits than means, where some are.
 fn shared(lineup: &Lineup<'_>, shown: &[usize]) -> Markup {
-    let shares_all =
-        |candidate: &usize| lineup.against_best(*candidate).is_none_or(|pair| lineup.share_all(&pair));
+    let shares_all = |candidate: &usize| lineup.against_best(*candidate).is_none_or(|pair| lineup.share_all(&pair));
     html! {
         @if !shown.iter().all(shares_all) {
             p class="note" { "A difference is over the splits that both candidates have, a mean over all that one has." }
