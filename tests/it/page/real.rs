@@ -74,7 +74,8 @@ fn axe_finds_nothing_that_keeps_people_from_reading_any_view() {
             chromium.resize(width);
             chromium.prefer(scheme);
             let found = chromium.value(FINDINGS);
-            findings.extend(found.as_array().unwrap().iter().map(|words| format!("{path}, {width}, {scheme}: {words}")));
+            findings
+                .extend(found.as_array().unwrap().iter().map(|words| format!("{path}, {width}, {scheme}: {words}")));
         }
     }
     assert!(findings.is_empty(), "{}", findings.join("\n"));
