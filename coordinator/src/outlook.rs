@@ -1,7 +1,8 @@
-//! How sweeps and workers stand, in words: the terminal and the live page say the same.
+//! How sweeps and workers stand, in words, and as JSON: the terminal and the live page say the same.
 
-use crate::text::{plural, signed};
+use crate::text::{duration, plural, signed};
 use proto::status::{RunningJob, Status, SweepState, SweepStatus, WorkerStatus};
+use serde_json::Value;
 use std::fmt::Write as _;
 use std::time::{Duration, UNIX_EPOCH};
 
@@ -52,6 +53,13 @@ pub fn time_left(status: &Status, sweep: &SweepStatus) -> Option<Duration> {
     is_at_work.then(|| Duration::from_secs((left / status.epochs_per_second).ceil().min(1e9) as u64))
 }
 
+/// When a running sweep will have ended, by the coordinator's clock: `until 14:05:09 UTC`; `None` if there is no pace or no clock.
+#[must_use]
+pub fn until(status: &Status, sweep: &SweepStatus) -> Option<String> {
+    let left = time_left(status, sweep).filter(|_| status.at_ms > 0)?;
+    Some(format!("until {}", clock(status.at_ms + left.as_millis() as u64)))
+}
+
 /// How many jobs are where, and what is to be expected.
 #[must_use]
 pub fn outlook(status: &Status, sweep: &SweepStatus) -> String {
@@ -60,6 +68,9 @@ pub fn outlook(status: &Status, sweep: &SweepStatus) -> String {
         (_, Some(left)) => {
             let (pace, left) = (status.epochs_per_second, humantime::format_duration(left));
             let _ = write!(text, ", {pace:.1} epochs/s, {left} left");
+            if let Some(until) = until(status, sweep) {
+                let _ = write!(text, ", {until}");
+            }
         }
         (SweepState::Running, None) if !status.workers.is_empty() => {}
         _ => {
@@ -85,6 +96,18 @@ pub fn of_worker(status: &Status, worker: &WorkerStatus) -> Vec<String> {
         words.push("quarantined".to_owned());
     }
     words
+}
+
+/// How fast a worker is: `12 s per epoch`. Workers that run the same kind of job can be compared by it.
+#[must_use]
+pub fn pace(worker: &WorkerStatus) -> Option<String> {
+    worker.seconds_per_epoch().map(|seconds| format!("{} per epoch", an_epoch(seconds)))
+}
+
+/// How long an epoch takes: `84 ms`, `12 s`.
+#[must_use]
+pub fn an_epoch(seconds: f64) -> String {
+    if seconds < 1.0 { format!("{:.0} ms", 1000.0 * seconds) } else { duration(seconds) }
 }
 
 /// How far a job has come: `epoch 6 of 40, 12m 5s, loss 0.2312`.
@@ -115,6 +138,22 @@ pub fn all_slots(status: &Status) -> u64 {
     connected.map(|worker| u64::from(worker.slots)).sum()
 }
 
+/// The status for programs, under its schema, which docs/status.md describes: what is computed of it for people is there too.
+///
+/// # Errors
+/// If it cannot be serialised.
+pub fn document(status: &Status) -> serde_json::Result<Value> {
+    let mut document = serde_json::to_value(status)?;
+    document["schema"] = "splitsweep.status/1".into();
+    for (at, sweep) in status.sweeps.iter().enumerate() {
+        document["sweeps"][at]["seconds_left"] = time_left(status, sweep).map(|left| left.as_secs()).into();
+    }
+    for (at, worker) in status.workers.iter().enumerate() {
+        document["workers"][at]["seconds_per_epoch"] = worker.seconds_per_epoch().into();
+    }
+    Ok(document)
+}
+
 /// The time of the day, in UTC, of so many milliseconds since 1970.
 #[must_use]
 pub fn clock(ms: u64) -> String {
@@ -133,6 +172,8 @@ pub fn day(ms: u64) -> String {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
+
     use super::*;
 
     fn sweep(state: SweepState) -> SweepStatus {
@@ -174,6 +215,10 @@ mod tests {
         let at_work = Status { epochs_per_second: 0.25, ..manned };
         let running = outlook(&at_work, &sweep(SweepState::Running));
         assert_eq!(running, "1/4 jobs done, 0 running, 0 failed, 0.2 epochs/s, 2m left");
+        let timed = Status { at_ms: 1_000_000_000_000, sweeps: vec![sweep(SweepState::Running)], ..at_work.clone() };
+        assert_eq!(outlook(&timed, &timed.sweeps[0]), format!("{running}, until 01:48:40 UTC"));
+        let document = document(&timed).unwrap();
+        assert_eq!(document["sweeps"][0]["seconds_left"].as_u64(), Some(120));
         assert_eq!(outlook(&at_work, &sweep(SweepState::Ended)), "1/4 jobs done, 0 running, 0 failed, ended");
         assert_eq!(slots(&at_work), "0 of 2 slots busy");
     }
@@ -193,8 +238,17 @@ mod tests {
         };
         let status = Status { at_ms: 1_000_000_025_900, ..Status::default() };
         assert_eq!(of_job(&status, &job), "epoch 6 of 40, 12m 5s, loss 0.2312");
-        let unknown = RunningJob { epoch: 0, loss: None, measured_ms: None, ..job };
+        let unknown = RunningJob { epoch: 0, loss: None, measured_ms: None, ..job.clone() };
         assert_eq!(of_job(&status, &unknown), "epoch 0 of 40");
+        let with = |job| WorkerStatus { running: vec![job], ..worker() };
+        assert_eq!(pace(&with(RunningJob { seconds: 0.504, ..job.clone() })).as_deref(), Some("84 ms per epoch"));
+        assert_eq!((pace(&with(unknown)), pace(&worker())), (None, None));
+        let status = Status { workers: vec![worker(), with(job)], ..status };
+        assert_eq!(pace(&status.workers[1]).as_deref(), Some("1.9 min per epoch"));
+        let document = document(&status).unwrap();
+        assert_eq!(document["schema"], "splitsweep.status/1");
+        let seconds = |at: usize| document["workers"][at]["seconds_per_epoch"].as_f64();
+        assert_eq!((seconds(0), seconds(1)), (None, status.workers[1].seconds_per_epoch()));
     }
 
     #[test]

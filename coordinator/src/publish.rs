@@ -198,9 +198,9 @@ fn commands(asked: &Asked, head: &SweepHead, dataset: &Dataset, first: Option<Jo
         ),
         entry(
             "Its jobs, with every score and seed",
-            format!("coordinator tables {source} --sweep {name} --rows jobs --format csv"),
+            format!("coordinator tables {name} {source} --rows jobs --format csv"),
         ),
-        entry("This page", format!("coordinator report {source} --sweep {name}{metric} --out {out}")),
+        entry("This page", format!("coordinator report {name} {source}{metric} --out {out}")),
     ];
     if let Some(id) = first {
         let job = format!("coordinator job {source} {} > job.yaml && worker train --job job.yaml{data}", id.short());

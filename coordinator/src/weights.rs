@@ -5,7 +5,7 @@ use crate::analysis::versus_best;
 use crate::results::{self, JobRow, ResultsError};
 use crate::store::Reader;
 use crate::tables::Analysed;
-use proto::artifact_store::{ArtifactError, ArtifactStore, weights_name};
+use proto::artifact_store::{ArtifactError, ArtifactStore};
 use proto::extras::KeptWeights;
 use proto::ids::{JobId, WeightsHash};
 use std::ffi::OsString;
@@ -77,8 +77,8 @@ pub fn of_sweep(reader: &Reader, asked: &Asked) -> Result<Vec<JobWeights>, Resul
     let results = results::read(reader, &asked.sweep)?;
     let leader = if asked.best { versus_best::best(&Analysed::of(&results).analysis) } else { None };
     let is_asked = |row: &&JobRow| row.result.is_some() && (!asked.best || Some(row.candidate) == leader);
-    let kept = |row: &JobRow| Ok(JobWeights { job: row.job, kept: reader.weights(row.job)? });
-    results.jobs.iter().filter(is_asked).map(kept).collect()
+    let kept = |row: &JobRow| row.result.as_ref().and_then(|scored| scored.result.extras.weights.clone());
+    Ok(results.jobs.iter().filter(is_asked).map(|row| JobWeights { job: row.job, kept: kept(row) }).collect())
 }
 
 /// Reads the file with the weights of a job.
@@ -86,7 +86,7 @@ pub fn of_sweep(reader: &Reader, asked: &Asked) -> Result<Vec<JobWeights>, Resul
 /// # Errors
 /// If it is not there, or is not the one that the worker wrote.
 pub fn read(store: &ArtifactStore, job: JobId, kept: &KeptWeights) -> Result<Vec<u8>, WeightsError> {
-    let name = weights_name(job, kept.hash);
+    let name = kept.name(job);
     let Some(bytes) = store.get(&name)? else {
         return Err(WeightsError::Missing { store: store.to_string(), name, kept: kept.place.to_string() });
     };

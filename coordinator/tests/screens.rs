@@ -42,7 +42,7 @@ fn status() -> Status {
         epoch: 31,
         epochs: 40,
         loss: None,
-        seconds: 0.0,
+        seconds: 372.0,
         measured_ms: None,
     };
     let worker = |alias: &str, name: &str| WorkerStatus {
@@ -137,6 +137,19 @@ fn what_is_not_known_yet_is_said() {
     assert!(frame(&mut screen, (80, 24)).contains("No tables: the store is gone"));
     press(&mut screen, "4");
     assert!(frame(&mut screen, (80, 24)).contains("No worker is known"));
+}
+
+#[test]
+fn the_messages_begin_with_how_things_stand() {
+    let mut screen = Screen::new("", "http://127.0.0.1:7070", LOOK);
+    press(&mut screen, "6");
+    screen.hear(News::Status(status()));
+    let first = frame(&mut screen, (120, 30));
+    for words in
+        ["below is how things stood", "the trainer died: signal 9", "13/16 jobs done", "worker gpu2: silent for 25s"]
+    {
+        assert_eq!(first.matches(words).count(), if words.starts_with("13") { 2 } else { 1 }, "{words}: {first}");
+    }
 }
 
 #[test]

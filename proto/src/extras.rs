@@ -1,7 +1,8 @@
 //! What a job hands in beside its scores: baselines on the same cases, example segmentations, where its weights are, and the memory that it
 //! took. None of it depends on the job's id, and none changes a score.
 
-use crate::ids::WeightsHash;
+use crate::artifact_store::weights_name;
+use crate::ids::{JobId, WeightsHash};
 use crate::measure::CaseCounts;
 use crate::text::Line;
 use serde::{Deserialize, Serialize};
@@ -79,6 +80,14 @@ pub struct KeptWeights {
     pub bytes: u64,
     /// Where it lies, for people.
     pub place: Line,
+}
+
+impl KeptWeights {
+    /// The name of the file in the artifact store.
+    #[must_use]
+    pub fn name(&self, job: JobId) -> String {
+        weights_name(job, self.hash)
+    }
 }
 
 /// A rule by which a training is found not to be a model; `worker/src/train/verdict.rs` says what each of them is.

@@ -112,6 +112,13 @@ impl WorkerId {
     pub fn alias(self) -> String {
         Self::of(&self.0.to_be_bytes()).short()
     }
+
+    /// For people, who may know it by its name or by its alias: `gpu1 (0123456789ab)`; the alias alone where no name is known.
+    #[must_use]
+    pub fn named(self, name: &str) -> String {
+        let alias = self.alias();
+        if name.is_empty() || name == alias { alias } else { format!("{name} ({alias})") }
+    }
 }
 
 hash_id!(

@@ -103,6 +103,23 @@ pub struct WorkerStatus {
     pub readings: Vec<DeviceReading>,
 }
 
+impl WorkerStatus {
+    /// As the log names it: `gpu1 (0123456789ab)`.
+    #[must_use]
+    pub fn named(&self) -> String {
+        let Self { name, worker, .. } = self;
+        if name == worker { worker.clone() } else { format!("{name} ({worker})") }
+    }
+
+    /// How long an epoch takes on it, seconds: the mean over the epochs of its running jobs; `None` before the first has been measured.
+    #[must_use]
+    pub fn seconds_per_epoch(&self) -> Option<f64> {
+        let measured = || self.running.iter().filter(|job| job.epoch > 0 && job.seconds.is_finite());
+        let epochs: f64 = measured().map(|job| f64::from(job.epoch)).sum();
+        (epochs > 0.0).then(|| measured().map(|job| job.seconds).sum::<f64>() / epochs)
+    }
+}
+
 /// What a device says of itself; `None` where it does not.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct DeviceReading {

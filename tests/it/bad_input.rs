@@ -224,7 +224,7 @@ fn a_sweep_or_a_table_that_does_not_exist() {
     }
     assert_refused(&lab, &["log", "f00"], &["no job's id begins with `f00`", "coordinator jobs"]);
     assert_refused(&lab, &["jobs", "--state", "lost"], &["lost", "queued, running, succeeded, failed"]);
-    assert_refused(&lab, &["cancel", ""], &["<SWEEP>"]);
+    assert_refused(&lab, &["cancel", ""], &["[SWEEP]"]);
     assert_refused(&lab, &["tables", "--rows", "columns"], &["columns", "candidates"]);
     assert_refused(&lab, &["tables", "--out", "no/folder/table"], &["no/folder/table"]);
     assert_refused(&lab, &["--sweep", "sweep.yaml", "--lease", "1ms"], &["--lease", "1s to 1h"]);

@@ -27,17 +27,20 @@ fn a_worker_that_is_silent_is_said_to_be() {
     let mut first = lab.worker(&coordinator.url, "first", &["--simulate", "100s"]);
     coordinator.running(&lab, "first");
     assert_eq!(worker(&coordinator.status(&lab), "first")["silent"], false);
-    let joined = coordinator.process.says("worker first has joined");
+    // every line of the log names it in the same way
+    let alias = worker(&coordinator.status(&lab), "first")["worker"].as_str().unwrap().to_owned();
+    let named = format!("worker first ({alias})");
+    let joined = coordinator.process.says(&format!("{named} has joined"));
     assert!(joined.contains("INFO") && joined.contains("1 slot"), "{joined}");
     first.kill();
-    coordinator.process.says("worker first has been silent for 2s");
+    coordinator.process.says(&format!("{named} has been silent for 2s"));
     let status = coordinator.status(&lab);
     assert_eq!(worker(&status, "first")["silent"], true, "{status}");
     let seen = worker(&status, "first")["last_seen_ms"].as_u64().unwrap();
     assert!(seen + 2000 <= status["at_ms"].as_u64().unwrap(), "{status}");
     let text = lab.run(["status"]).expect(0).stdout;
     assert!(text.contains("first (silent for ") && text.contains(", last seen at "), "{text}");
-    coordinator.process.says("is lost with worker first");
+    coordinator.process.says(&format!("is lost with {named}"));
 }
 
 #[test]
@@ -54,7 +57,10 @@ fn a_failed_job_keeps_what_its_trainer_said() {
     for source in [&[][..], &["--coordinator", &coordinator.url]] {
         let log = lab.run([&["log", &job[..8]][..], source].concat()).expect(0).stdout;
         assert!(log.starts_with(&format!("job {job} of sweep simulated: ")), "{log}");
-        assert!(log.contains("attempt 1 has failed on worker gpu1 (crashed): the trainer died"), "{log}");
+        let alias = |line: &str| log.split_once(line).map(|(_, rest)| rest[..12].to_owned());
+        let (begins, failed) =
+            (alias("attempt 1 begins on worker gpu1 ("), alias("attempt 1 has failed on worker gpu1 ("));
+        assert!(begins.is_some() && begins == failed && log.contains("), crashed: the trainer died"), "{log}");
     }
     until("the last attempt", || {
         if let Some(trainer) = children(worker.id()).first() {

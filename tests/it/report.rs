@@ -114,9 +114,7 @@ fn a_coordinator_gives_the_report_of_its_store() {
     };
     let ((own, _), (fetched, page)) = (page("report"), page("fetched"));
     assert_eq!(own, fetched);
-    assert!(
-        page.contains(&format!("coordinator report --coordinator {} --sweep reported --out fetched", coordinator.url))
-    );
+    assert!(page.contains(&format!("coordinator report reported --coordinator {} --out fetched", coordinator.url)));
     let file = String::from_utf8(fetched[Path::new("sweep.yaml")].clone()).unwrap();
     assert!(file.starts_with("sweep: reported\n"), "the file that the page's first command names: {file}");
     let unknown =

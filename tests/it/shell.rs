@@ -197,7 +197,7 @@ fn a_sweep_is_watched_line_by_line_to_its_end() {
     lab.write(&grid("watched", 2));
     let coordinator = lab.serve(&[]);
     lab.submit(&coordinator.url, &["--simulated"]);
-    let mut watching = lab.command("coordinator", ["watch", "--json", "--sweep", "watched"]);
+    let mut watching = lab.command("coordinator", ["watch", "watched", "--json"]);
     let mut watching = crate::harness::Process::start(&mut watching);
     // nobody reads this one any more: it ends quietly at the next change
     let mut unread = lab.command("coordinator", ["watch", "--json"]);

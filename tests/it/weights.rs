@@ -1,6 +1,6 @@
 //! The weights that jobs keep: from the worker to whoever asks.
 
-use crate::harness::{Lab, contents, tiny};
+use crate::harness::{Browser, Lab, Process, contents, link, tiny};
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::PathBuf;
@@ -23,6 +23,17 @@ fn every_job_keeps_its_weights_beside_the_store() {
     let expected: BTreeSet<_> = rows.iter().map(|row| PathBuf::from(format!("{}.safetensors", row["job"]))).collect();
     assert_eq!(files(&lab, "out"), expected);
     assert_eq!(printed.stdout.lines().count(), 4);
+    // the table and the page of a job name its file
+    let kept = files(&lab, "sweeps.db.artifacts");
+    let named: BTreeSet<_> = rows.iter().map(|row| PathBuf::from(&row["weights"])).collect();
+    assert!(named.len() == 4 && named.is_subset(&kept), "{named:?}, {kept:?}");
+    let page = ["page", "sweeps.db", "--page", "127.0.0.1:0"];
+    let mut page = Process::start(&mut lab.command("coordinator", page));
+    let browser = Browser::let_in(&link(&mut page));
+    for row in &rows {
+        let job = browser.page(&format!("/job/{}", row["job"])).body;
+        assert!(job.contains(&row["weights"]) && job.contains("coordinator weights tiny "), "{job}");
+    }
     lab.run(["weights", "tiny", "--best", "--out", "best"]).expect(0);
     let best = files(&lab, "best");
     assert!(best.len() == 2 && best.is_subset(&expected), "{best:?}");
@@ -56,6 +67,7 @@ fn weights_that_nobody_asked_for_are_not_there() {
     let refused = lab.run(["weights", "--out", "out"]).expect(2).stderr;
     assert!(refused.contains("no job has kept its weights: `artifacts: {weights: best}`"), "{refused}");
     assert!(!lab.path("out").exists() && !lab.path("sweeps.db.artifacts").exists());
+    assert!(lab.rows("jobs").iter().all(|row| row["weights"].is_empty()));
     // the same jobs: they have their results already
     lab.write(&(tiny("bce", 1, 1) + "artifacts: {weights: best}\n"));
     lab.sweep(&["--local-workers", "1"]).process.wait().expect(0);

@@ -1,14 +1,30 @@
-//! What commands ask of a store and of a running coordinator alike: a table, the files of a report.
+//! What commands ask of a store and of a running coordinator alike: where things stand, a table, the files of a report.
 
 use super::CliError;
-use super::client::{Coordinator, Found};
+use super::client::{Coordinator, Found, stored};
 use crate::analyst::{self, Question, Written};
 use crate::interchange::runs::Runs;
 use crate::publish::{self, Asked, MAX_FILES};
 use crate::store::Reader;
 use crate::tables::TableKind;
 use crate::tables::export::Format;
-use proto::wire::{ReportRequest, ReportResponse, TablesRequest};
+use proto::status::Status;
+use proto::wire::{ReportRequest, ReportResponse, StatusRequest, TablesRequest};
+
+/// Where everything stands.
+///
+/// # Errors
+/// If neither store nor coordinator answers.
+pub async fn status(found: &mut Found) -> Result<Status, CliError> {
+    match found {
+        Found::Store(store) => stored(store),
+        Found::Coordinator(coordinator) => {
+            let status = coordinator.calls.status(StatusRequest { sweep: String::new() }).await;
+            let status = coordinator.answer(status)?.into_inner();
+            Status::try_from(status).map_err(|error| CliError::NotReached(error.to_string()))
+        }
+    }
+}
 
 /// A table.
 ///

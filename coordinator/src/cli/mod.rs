@@ -27,6 +27,7 @@ mod protection;
 pub mod server;
 pub mod shape;
 pub mod sweep_file;
+pub mod which;
 mod working;
 
 pub use error::{CliError, exit};

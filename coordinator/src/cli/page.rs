@@ -3,8 +3,8 @@
 use super::CliError;
 use super::progress::Log;
 use crate::analyst::Analyst;
-use crate::identity::Keeper;
-use crate::page::{Actions, DEFAULT_ADDRESS, Deed, Keys, Live, Page, Reach, Readers, Right, Roles, Source};
+use crate::identity::{Keeper, Role};
+use crate::page::{Actions, DEFAULT_ADDRESS, Deed, Keys, Live, Page, Reach, Readers, Right, Roles, Source, Tokens};
 use crate::serve::{Deeds, Guard, browsers};
 use proto::status::Status;
 use std::fmt::Display;
@@ -78,13 +78,15 @@ impl PageArgs {
     }
 }
 
-/// Serves the page, and its metrics to `readers`; says by which address a browser is let in; after each that was used, the next.
+/// Serves the page, and its metrics to `readers`; says by which address a browser is let in; after each that was used, the next. Browsers
+/// stay in while the tokens of `guard` are the same.
 ///
 /// # Errors
 /// If the listener has no address.
-pub(super) fn serve(door: Door, readers: Readers, source: Source) -> Result<Page, CliError> {
+pub(super) fn serve(door: Door, guard: Guard, readers: Readers, source: Source) -> Result<Page, CliError> {
     let failed = |error| CliError::Internal(format!("the live page cannot be served: {error}"));
     let Door { listener, keys, keeper } = door;
+    let keys = keys.until(tokens(guard));
     let page = match keeper {
         None => Page::start(listener, keys, readers, source).map_err(failed)?,
         Some(keeper) => {
@@ -100,6 +102,17 @@ pub(super) fn serve(door: Door, readers: Readers, source: Source) -> Result<Page
         }
     });
     Ok(page)
+}
+
+/// The tokens with which cookies end. The code lets in as the token of a submitter does.
+fn tokens(guard: Guard) -> Tokens {
+    Arc::new(move |right| {
+        let role = match right {
+            Right::Look => Role::Reader,
+            Right::Act => Role::Submitter,
+        };
+        guard.token(role).map_or_else(String::new, |hash| hash.to_string())
+    })
 }
 
 /// Where other machines reach a page: at its address, or by another name if the certificate is not for that.

@@ -2,7 +2,7 @@
 
 use super::{CliError, exit};
 pub use crate::outlook::find;
-use crate::outlook::{counts, of_job, of_worker, outlook};
+use crate::outlook::{counts, of_job, of_worker, outlook, pace};
 use crate::results::ResultsError;
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use proto::status::{Status, SweepState, SweepStatus, WorkerStatus};
@@ -103,7 +103,7 @@ impl Progress {
         let notices: Vec<_> = view
             .workers
             .iter()
-            .flat_map(|worker| worker.notices.iter().map(|notice| format!("{}: {notice}", worker.name)))
+            .flat_map(|worker| worker.notices.iter().map(|notice| format!("{}: {notice}", worker.named())))
             .collect();
         for notice in notices.iter().filter(|notice| !self.notices.contains(notice)) {
             self.say(&format!("warning: worker {notice}"));
@@ -259,7 +259,7 @@ fn line(view: &Status, sweep: &SweepStatus) -> String {
 
 fn worker_line(view: &Status, worker: &WorkerStatus) -> String {
     let mut text = format!("  {}", worker.name);
-    for words in of_worker(view, worker) {
+    for words in of_worker(view, worker).into_iter().chain(pace(worker)) {
         // writing to a string cannot fail
         let _ = write!(text, " ({words})");
     }

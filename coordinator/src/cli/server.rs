@@ -138,7 +138,7 @@ impl Server {
         let actions = args.page_actions.then(|| page::actions(&Deeds::new(handle.clone(), store.clone())));
         let live = Live { telemetry: handle.telemetry(), keeps: handle.keeps(), actions };
         let source = page::source(handle.status(), &analyst, named, Some(live));
-        let page = page.map(|page| page::serve(page, readers, source)).transpose()?;
+        let page = page.map(|page| page::serve(page, guard.clone(), readers, source)).transpose()?;
         let settings = Settings { lease, store, artifacts, analyst, guard };
         let no_tls = |error| CliError::Internal(format!("no TLS with these certificates: {error}"));
         let services = tokio::spawn(serve(listener, handle.clone(), settings).map_err(no_tls)?);

@@ -13,13 +13,13 @@ pub(super) struct News {
 impl News {
     /// What a fact is worth in the log, before it is applied.
     pub(super) fn of(state: &State, now: Timestamp, fact: &Fact) -> Option<Self> {
-        let worker = |worker| state.worker_name(worker);
+        let worker = |worker| state.worker_named(worker);
         let job = |job| state.job_name(job);
-        let holder = |job| state.holder_name(job);
+        let holder = |job| state.holder_named(job);
         let (level, text) = match fact {
-            Fact::Registered { info, .. } => {
-                let slots = crate::text::plural(info.slots.into(), "slot");
-                (Level::INFO, format!("worker {} has joined: host {}, {}, {slots}", info.name, info.host, info.device))
+            Fact::Registered { worker: id, info } => {
+                let (named, slots) = (id.named(&info.name), crate::text::plural(info.slots.into(), "slot"));
+                (Level::INFO, format!("worker {named} has joined: host {}, {}, {slots}", info.host, info.device))
             }
             Fact::Seen { worker: id, .. } if state.is_silent(*id) => {
                 (Level::INFO, format!("worker {} is back", worker(*id)))
@@ -38,8 +38,8 @@ impl News {
                 (Level::WARN, format!("{}, attempt {attempt}, makes no progress on worker {worker}", job(*id)))
             }
             Fact::Released { job: id, attempt, too_large: true } => {
-                let worker = holder(*id);
-                (Level::INFO, format!("{}, attempt {attempt}, does not fit into worker {worker}'s memory", job(*id)))
+                let (job, worker) = (job(*id), holder(*id));
+                (Level::INFO, format!("{job}, attempt {attempt}, does not fit into the memory of worker {worker}"))
             }
             Fact::Failed { job: id, attempt, message, .. } => {
                 let worker = holder(*id);

@@ -135,6 +135,12 @@ impl Keeper {
         self.with(|known| known.tokens.iter().find(|(_, expected)| *expected == hash).map(|(role, _)| *role))
     }
 
+    /// What is kept of the token of a role; another token has another.
+    #[must_use]
+    pub fn token(&self, role: Role) -> Option<blake3::Hash> {
+        self.with(|known| known.tokens.iter().find(|(of, _)| *of == role).map(|(_, hash)| *hash))
+    }
+
     /// Whether a worker was shut out.
     ///
     /// # Errors

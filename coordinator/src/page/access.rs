@@ -3,7 +3,8 @@
 //! ```text
 //!  http://127.0.0.1:7071/?code=...   lets one browser in, once: it gets the cookie, and the next browser another code
 //!  POST /login                       the same for who has a reader's token, where other machines reach the page
-//!  cookie                            the secret, kept in a file of this user's, so that a restart of the program keeps viewers in
+//!  cookie                            of a secret in a file of this user's, so that a restart of the program keeps viewers in, and of the
+//!                                    token of its right, so that it ends when that is replaced
 //! ```
 //!
 //! Other users of the machine reach the port, and so does any site that a browser has open. So each request needs the cookie, which no
@@ -53,7 +54,7 @@ const NO_TOKEN: &str = "Metrics need the header `Authorization: Bearer TOKEN`, w
 /// What a browser is told that may look only.
 const READ_ONLY: &str = "This browser was let in with reader.token, which is for looking: delete its cookie, and let it in with \
                          submitter.token.\n";
-/// A browser stays known for so long, seconds: 30 days.
+/// A browser stays known for so long, seconds: 30 days, if the token of its right is not replaced before.
 const COOKIE_LIFE: u32 = 30 * 86_400;
 
 /// Says whether the headers of a request from an address bear the token of somebody who may read how sweeps stand, which may take its time.

@@ -2,6 +2,7 @@
 
 use super::desk::{Desk, Trouble};
 use crate::analyst::Question;
+use crate::outlook;
 use crate::tables::TableKind;
 use crate::tables::export::Format;
 use axum::extract::{Path, State};
@@ -13,11 +14,7 @@ use std::sync::Arc;
 
 /// Where sweeps and workers stand, as `coordinator status --json` prints it.
 pub(super) async fn status(State(desk): State<Arc<Desk>>) -> Response {
-    let status = serde_json::to_value(&*desk.status()).map(|mut status| {
-        status["schema"] = "splitsweep.status/1".into();
-        status
-    });
-    answered(status.map_err(|error| Trouble::Failed(error.to_string())))
+    answered(outlook::document(&desk.status()).map_err(|error| Trouble::Failed(error.to_string())))
 }
 
 /// What can be said of a sweep, in sentences.
@@ -36,7 +33,7 @@ pub(super) async fn answer(State(desk): State<Arc<Desk>>, Path(sweep): Path<Stri
     }))
 }
 
-/// A table, as `coordinator tables --sweep SWEEP --rows ROWS --format json` prints it.
+/// A table, as `coordinator tables SWEEP --rows ROWS --format json` prints it.
 pub(super) async fn table(State(desk): State<Arc<Desk>>, Path((sweep, rows)): Path<(String, String)>) -> Response {
     let Some(kind) = TableKind::from_name(&rows) else {
         return answered(Err(Trouble::Missing(format!("there is no table `{rows}`"))));

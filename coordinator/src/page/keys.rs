@@ -2,11 +2,13 @@
 
 use proto::credential::Secret;
 use proto::local::{folders, prepare};
+use std::fmt;
 use std::fs::{self, Permissions};
 use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
+use std::sync::Arc;
 
 /// What a browser may do that was let in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,9 +19,20 @@ pub enum Right {
     Act,
 }
 
-/// What lets a browser in for good.
-#[derive(Debug)]
-pub struct Keys(Secret);
+/// What tells the token of a right from the one that takes its place; empty where there is none that could be replaced.
+pub type Tokens = Arc<dyn Fn(Right) -> String + Send + Sync>;
+
+/// What lets a browser in, until the token of its right is replaced.
+pub struct Keys {
+    secret: Secret,
+    tokens: Tokens,
+}
+
+impl fmt::Debug for Keys {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Keys")
+    }
+}
 
 /// What the forms of a page must bear that have something done: no other site knows it.
 #[derive(Clone)]
@@ -56,20 +69,32 @@ impl Keys {
     /// New ones, which end with the program.
     #[must_use]
     pub fn fresh() -> Self {
-        Self(Secret::new(random()))
+        Self::of(Secret::new(random()))
+    }
+
+    fn of(secret: Secret) -> Self {
+        Self { secret, tokens: Arc::new(|_| String::new()) }
+    }
+
+    /// The same for cookies that end with these tokens.
+    #[must_use]
+    pub fn until(self, tokens: Tokens) -> Self {
+        Self { tokens, ..self }
     }
 
     /// The name of the cookie: pages of several programs may have one host name.
     pub(super) fn name(&self) -> String {
-        format!("splitsweep-{}", &blake3::hash(self.0.reveal().as_bytes()).to_hex()[..12])
+        format!("splitsweep-{}", &blake3::hash(self.secret.reveal().as_bytes()).to_hex()[..12])
     }
 
-    /// The cookie of a browser that may do that. From the one of readers the other does not follow.
+    /// The cookie of a browser that may do that, while the token of that right is the one of now. From one right's the other's does not
+    /// follow.
     pub(super) fn cookie(&self, right: Right) -> String {
-        match right {
-            Right::Look => blake3::keyed_hash(&self.purpose("splitsweep page reader"), b"").to_string(),
-            Right::Act => self.0.reveal().to_owned(),
-        }
+        let purpose = match right {
+            Right::Look => "splitsweep page reader",
+            Right::Act => "splitsweep page submitter",
+        };
+        blake3::keyed_hash(&self.purpose(purpose), (self.tokens)(right).as_bytes()).to_string()
     }
 
     /// What the browser with that cookie may do.
@@ -83,23 +108,24 @@ impl Keys {
     }
 
     fn purpose(&self, purpose: &str) -> [u8; 32] {
-        blake3::derive_key(purpose, self.0.reveal().as_bytes())
+        blake3::derive_key(purpose, self.secret.reveal().as_bytes())
     }
 
     /// What the file has; if that is none, these, and the file has them from then on.
     fn kept_in(&self, path: &Path) -> io::Result<Self> {
         let is_private = fs::metadata(path).is_ok_and(|data| data.permissions().mode() & 0o077 == 0);
         let text = if is_private { fs::read_to_string(path).unwrap_or_default() } else { String::new() };
-        let is_key = text.trim().len() == self.0.reveal().len() && text.trim().bytes().all(|c| c.is_ascii_hexdigit());
+        let secret = self.secret.reveal();
+        let is_key = text.trim().len() == secret.len() && text.trim().bytes().all(|c| c.is_ascii_hexdigit());
         if is_key {
-            return Ok(Self(Secret::new(text.trim())));
+            return Ok(Self::of(Secret::new(text.trim())));
         }
         let folder = path.parent().ok_or(io::ErrorKind::NotFound)?;
         let mut file =
             tempfile::Builder::new().permissions(Permissions::from_mode(0o600)).prefix(".new-").tempfile_in(folder)?;
-        writeln!(file, "{}", self.0.reveal())?;
+        writeln!(file, "{secret}")?;
         file.persist(path)?;
-        Ok(Self(self.0.clone()))
+        Ok(Self::of(self.secret.clone()))
     }
 }
 
@@ -118,6 +144,7 @@ mod tests {
     #![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
     use super::*;
+    use std::sync::Mutex;
 
     #[test]
     fn a_key_is_kept_in_a_file_that_is_this_user_s_alone() {
@@ -125,13 +152,28 @@ mod tests {
         let path = folder.path().join("page");
         let first = Keys::fresh().kept_in(&path).unwrap();
         assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
-        assert_eq!(Keys::fresh().kept_in(&path).unwrap().0, first.0);
+        assert_eq!(Keys::fresh().kept_in(&path).unwrap().secret, first.secret);
         fs::set_permissions(&path, Permissions::from_mode(0o644)).unwrap();
         let second = Keys::fresh().kept_in(&path).unwrap();
-        assert_ne!(second.0, first.0, "others may have read it");
+        assert_ne!(second.secret, first.secret, "others may have read it");
         fs::write(&path, "short").unwrap();
-        assert_ne!(Keys::fresh().kept_in(&path).unwrap().0, second.0);
+        assert_ne!(Keys::fresh().kept_in(&path).unwrap().secret, second.secret);
         assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+    }
+
+    #[test]
+    fn a_cookie_ends_with_the_token_of_its_right_and_no_other() {
+        let reader = Arc::new(Mutex::new("first".to_owned()));
+        let now = Arc::clone(&reader);
+        let keys = Keys::fresh().until(Arc::new(move |right| match right {
+            Right::Look => now.lock().unwrap().clone(),
+            Right::Act => "first".to_owned(),
+        }));
+        let [look, act] = [Right::Look, Right::Act].map(|right| keys.cookie(right));
+        assert_eq!((keys.right(&look), keys.right(&act)), (Some(Right::Look), Some(Right::Act)));
+        "second".clone_into(&mut reader.lock().unwrap());
+        assert_eq!((keys.right(&look), keys.right(&act)), (None, Some(Right::Act)));
+        assert_eq!(keys.right(&keys.cookie(Right::Look)), Some(Right::Look));
     }
 
     #[test]

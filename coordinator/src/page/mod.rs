@@ -30,7 +30,7 @@ mod visitor;
 pub use access::Readers;
 pub use actions::{Actions, Deed};
 pub use desk::{Live, Source};
-pub use keys::{Keys, Right};
+pub use keys::{Keys, Right, Tokens};
 pub use reach::{Names, Reach, Roles};
 pub use visitor::Visitor;
 

@@ -6,7 +6,7 @@ use crate::analysis::observations::{Observation, Observations};
 use crate::analysis::versus_best;
 use crate::stats::Interval;
 use crate::tables::Analysed;
-use crate::text::metric_name;
+use crate::text::{metric_name, plural};
 use std::collections::{HashMap, HashSet};
 
 /// Maximum number of candidates in a figure.
@@ -228,6 +228,19 @@ impl<'a> Lineup<'a> {
         };
         let (of, to) = (self.split_means(of, is_paired), self.split_means(to, is_paired));
         of.into_iter().zip(to).map(|((split, of), (_, to))| (split, of, to)).collect()
+    }
+
+    /// The splits that a comparison of two is over: `12 splits`, or `the 11 splits that both have` where one of them has more.
+    #[must_use]
+    pub fn shared(&self, pair: &Pair) -> String {
+        let splits = plural(pair.shared as u64, "split");
+        if self.share_all(pair) { splits } else { format!("the {splits} that both have") }
+    }
+
+    /// Whether neither of the two has a split that the other lacks.
+    #[must_use]
+    pub fn share_all(&self, pair: &Pair) -> bool {
+        [pair.first, pair.second].iter().all(|candidate| self.row(*candidate).splits == pair.shared)
     }
 
     /// Means by split of the replicates that are wanted and have a score.

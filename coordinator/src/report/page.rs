@@ -16,6 +16,9 @@ use proto::spec::Trainer;
 
 /// The styles of the page, beside those of the drawings.
 pub(crate) const STYLE: &str = include_str!("page.css");
+/// What the three questions ask.
+pub(crate) const QUESTIONS: &str = "This pool: other random splits of these cases. New cases: new cases for the networks that were \
+                                    trained on these. New data: new cases and new training sets.";
 /// Maximum number of caveats that are spelled out.
 const MAX_CAVEATS: usize = 12;
 /// Nothing may be fetched, and nothing run.
@@ -168,8 +171,7 @@ fn candidates(lineup: &Lineup<'_>) -> Markup {
             h2 { "Candidates" }
             (table(&format!("{}, the best first; then what needs no training", lineup.sorted_by()), &heads, &rows))
             p class="note" {
-                "n is the number of scores; sd is over them. \u{201c}This pool\u{201d} is other random splits of these cases, "
-                "\u{201c}new data\u{201d} new cases and new training sets. \u{201c}The best\u{201d} is chosen by the validation "
+                "n is the number of scores; sd is over them. " (QUESTIONS) " \u{201c}The best\u{201d} is chosen by the validation "
                 "scores where there are any, so that its test score is not flattered."
                 (lineup.left_out())
                 (sensitivity(lineup))

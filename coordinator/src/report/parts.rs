@@ -6,4 +6,4 @@ pub(crate) use super::figures::{
 };
 pub(crate) use super::html::{Head, cell, table};
 pub(crate) use super::lineup::name_for_people;
-pub(crate) use super::page::{STYLE as PAGE_STYLE, captioned, drawn, effects, further, lead};
+pub(crate) use super::page::{QUESTIONS, STYLE as PAGE_STYLE, captioned, drawn, effects, further, lead};

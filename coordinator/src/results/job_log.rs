@@ -3,9 +3,10 @@
 use super::job_file::{JobError, find_job};
 use super::state;
 use crate::scheduler::Fact;
-use crate::store::{Entry, Reader, StoreError, Wanted};
-use proto::ids::{Attempt, JobId};
+use crate::store::{Entry, Reader, StoreError, StoredResult, Wanted};
+use proto::ids::{Attempt, JobId, WorkerId};
 use proto::measure::FailureKind;
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 /// What is known of a job beside its result.
@@ -59,13 +60,47 @@ pub fn job_history(reader: &Reader, prefix: &str) -> Result<JobHistory, JobError
     let state = state(reader)?;
     let (job, sweep, place) = find_job(reader, &state, prefix)?;
     let (sweep, label) = (sweep.plan.sweep.clone(), sweep.label(place).unwrap_or_default());
-    let mut events = Vec::new();
+    let mut facts = Vec::new();
     reader.entries(Wanted::Of(job), |Entry { at, fact, .. }| {
         // of the others nothing concerns one job
-        events.extend(told(&fact, job).map(|(what, log)| JobEvent { at, what, log }));
+        if told(&fact, job, &Holders::default()).is_some() {
+            facts.push((at, fact));
+        }
         Ok::<(), StoreError>(())
     })?;
-    Ok(JobHistory { job, sweep, label, events })
+    let holders = Holders::of(&facts, reader.result(job)?);
+    let event = |(at, fact): (String, Fact)| told(&fact, job, &holders).map(|(what, log)| JobEvent { at, what, log });
+    Ok(JobHistory { job, sweep, label, events: facts.into_iter().filter_map(event).collect() })
+}
+
+/// Who had the attempts of a job. The journal has their ids; names come with failures and with the result.
+#[derive(Default)]
+struct Holders {
+    ids: BTreeMap<Attempt, WorkerId>,
+    names: BTreeMap<WorkerId, String>,
+}
+
+impl Holders {
+    fn of(facts: &[(String, Fact)], result: Option<StoredResult>) -> Self {
+        let mut holders = Self::default();
+        let mut named: Vec<_> = result.map(|result| (result.attempt, result.worker)).into_iter().collect();
+        for (_, fact) in facts {
+            match fact {
+                Fact::Granted { attempt, worker, .. } => holders.ids.extend([(*attempt, *worker)]),
+                Fact::Failed { attempt, worker, .. } => named.push((*attempt, worker.to_string())),
+                _ => {}
+            }
+        }
+        let known = named.into_iter().filter(|(_, name)| !name.is_empty());
+        holders.names = known.filter_map(|(attempt, name)| Some((*holders.ids.get(&attempt)?, name))).collect();
+        holders
+    }
+
+    /// ` on worker gpu1 (0123456789ab)`; nothing where it is not known.
+    fn place(&self, attempt: Attempt) -> String {
+        let named = |id: &WorkerId| id.named(self.names.get(id).map_or("", String::as_str));
+        self.ids.get(&attempt).map_or_else(String::new, |id| format!(" on worker {}", named(id)))
+    }
 }
 
 /// The history of the only job whose id begins with `prefix`, as text.
@@ -120,10 +155,10 @@ pub fn failures(reader: &Reader, is_wanted: impl Fn(JobId) -> bool) -> Result<Ve
 }
 
 /// A fact about the job in words, and what its trainer said.
-fn told(fact: &Fact, id: JobId) -> Option<(String, String)> {
+fn told(fact: &Fact, id: JobId, holders: &Holders) -> Option<(String, String)> {
     let what = match fact {
-        Fact::Granted { job, attempt, worker, .. } if *job == id => {
-            format!("attempt {attempt} begins on worker {}", worker.alias())
+        Fact::Granted { job, attempt, .. } if *job == id => {
+            format!("attempt {attempt} begins{}", holders.place(*attempt))
         }
         Fact::Revived { job, attempt } if *job == id => format!("attempt {attempt} goes on"),
         Fact::Released { job, attempt, too_large } if *job == id => {
@@ -136,12 +171,9 @@ fn told(fact: &Fact, id: JobId) -> Option<(String, String)> {
         Fact::Lost { job, attempt } if *job == id => format!("attempt {attempt} is lost: its worker was silent"),
         Fact::Stalled { job, attempt } if *job == id => format!("attempt {attempt} is taken away: it made no progress"),
         Fact::Succeeded { job, attempt, .. } if *job == id => format!("attempt {attempt} has succeeded"),
-        Fact::Failed { job, attempt, kind, message, worker, log } if *job == id => {
-            let place = if worker.is_empty() { String::new() } else { format!(" on worker {worker}") };
-            return Some((
-                format!("attempt {attempt} has failed{place} ({}): {message}", kind.name()),
-                log.to_string(),
-            ));
+        Fact::Failed { job, attempt, kind, message, log, .. } if *job == id => {
+            let (place, kind) = (holders.place(*attempt), kind.name());
+            return Some((format!("attempt {attempt} has failed{place}, {kind}: {message}"), log.to_string()));
         }
         _ => return None,
     };

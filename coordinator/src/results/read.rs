@@ -222,6 +222,7 @@ fn job_rows(reader: &Reader, state: &State, sweep: &Sweep) -> Result<Vec<JobRow>
         if let Some(StoredResult { result, .. }) = &mut result {
             result.extras.peak_mib = reader.peak_mib(*id)?;
             result.extras.energy_joules = reader.energy_joules(*id)?;
+            result.extras.weights = reader.weights(*id)?;
             if result.verdict != Verdict::Trained {
                 result.extras.evidence = reader.evidence(*id)?;
             }

@@ -124,7 +124,7 @@ impl RowState {
 /// The result of a job.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ScoredResult {
-    /// The result as the worker handed it in, of its extras the evidence and the memory alone.
+    /// The result as the worker handed it in, of its extras without baselines and pictures.
     pub result: JobResult,
     /// Name of the worker that ran it.
     pub worker: String,

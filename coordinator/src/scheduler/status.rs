@@ -81,11 +81,17 @@ impl State {
         Some(&self.sweeps.get(&number)?.plan.sweep)
     }
 
-    /// The name of the worker that runs a job.
+    /// A worker as the log names it: by its name and its alias.
     #[must_use]
-    pub fn holder_name(&self, job: JobId) -> String {
+    pub fn worker_named(&self, id: WorkerId) -> String {
+        id.named(&self.worker_name(id))
+    }
+
+    /// The worker that runs a job, as the log names it.
+    #[must_use]
+    pub fn holder_named(&self, job: JobId) -> String {
         let holder = self.jobs.get(&job).and_then(|job| job.holder());
-        holder.map_or_else(String::new, |holder| self.worker_name(holder.worker))
+        holder.map_or_else(String::new, |holder| self.worker_named(holder.worker))
     }
 
     /// When a worker last called.

@@ -18,6 +18,9 @@ const ROOMY: u16 = 16;
 /// Maximum number of lines of the answer.
 const MAX_ANSWER: usize = 3;
 
+/// A list has so many times the lines of its key.
+const LEAST_SHARE: usize = 3;
+
 /// With fewer columns what a key does stands after it.
 const MIN_COLUMNS: u16 = 60;
 /// The width of the column of keys.
@@ -83,7 +86,7 @@ impl Screen {
         let left = outlook::time_left(status, sweep);
         let mut words = vec![outlook::counts(sweep).trim_end_matches(" (simulated)").to_owned()];
         words.extend(left.map(|left| format!("{} left", humantime::format_duration(left))));
-        words.extend(left.map(|left| format!("until {}", outlook::clock(status.at_ms + left.as_millis() as u64))));
+        words.extend(outlook::until(status, sweep));
         words.extend((!status.workers.is_empty()).then(|| outlook::slots(status)));
         let mut text = words.remove(0);
         for more in words {
@@ -155,9 +158,21 @@ impl Screen {
             let empty = if listing.rows.is_empty() { listing.empty } else { "No row has these words.".to_owned() };
             return vec![Line::styled(empty, self.style(Tone::Faint))];
         }
-        let rows = usize::from(area.height).saturating_sub(1).max(1);
+        let key = self.key(&listing.key, area);
+        let rows = usize::from(area.height).saturating_sub(1 + key.len()).max(1);
         let first = self.view().chosen(&shown) / rows * rows;
-        table::lines(&listing, self.view(), &shown, (first, rows), area.width.into(), |tone| self.style(tone))
+        let style = |tone| self.style(tone);
+        let mut lines = table::lines(&listing, self.view(), &shown, (first, rows), area.width.into(), style);
+        lines.extend(key);
+        lines
+    }
+
+    /// What the signs of a list mean, beneath it and apart; nothing where it would take the room of the rows.
+    fn key(&self, key: &str, area: Rect) -> Vec<Line<'static>> {
+        let words = wrapped(key, area.width).into_iter().map(|line| line.style(self.style(Tone::Faint)));
+        let lines: Vec<_> = std::iter::once(Line::default()).chain(words).collect();
+        let is_needed = !key.is_empty() && lines.len() * LEAST_SHARE <= usize::from(area.height);
+        if is_needed { lines } else { Vec::new() }
     }
 
     /// The last line: what is wrong, else what the keys are.

@@ -9,6 +9,8 @@ pub(super) struct Listing {
     pub(super) rows: Vec<Entry>,
     /// What is said if there is no row.
     pub(super) empty: String,
+    /// What the signs in the cells mean, where they do not speak for themselves.
+    pub(super) key: String,
 }
 
 /// A column.

@@ -1,4 +1,4 @@
-//! What has happened between two statuses, in words: the tab of messages.
+//! What has happened between two statuses, and how things stood at first, in words: the tab of messages.
 
 use crate::outlook;
 use crate::text::plural;
@@ -10,6 +10,24 @@ pub(super) struct Message {
     pub(super) at_ms: u64,
     pub(super) text: String,
     pub(super) is_bad: bool,
+}
+
+/// How things stand when the screen is opened: what has gone wrong by then, and who is there.
+pub(super) fn at_first(status: &Status) -> Vec<Message> {
+    let mut messages = Vec::new();
+    let mut say = |is_bad, text| messages.push(Message { at_ms: status.at_ms, text, is_bad });
+    for worker in &status.workers {
+        say(false, format!("worker {}: {}", worker.name, place(worker)));
+        troubles(worker, status, &mut say);
+    }
+    for sweep in &status.sweeps {
+        say(false, format!("{}: {}", sweep.sweep, outlook::outlook(status, sweep)));
+        if !sweep.problem.is_empty() {
+            say(true, format!("{}: {}", sweep.sweep, sweep.problem));
+        }
+    }
+    say(false, "the screen is open; below is how things stood by then".to_owned());
+    messages
 }
 
 /// What has changed.
@@ -27,7 +45,10 @@ pub(super) fn between(before: &Status, after: &Status) -> Vec<Message> {
     }
     for worker in &after.workers {
         match before.workers.iter().find(|known| known.worker == worker.worker) {
-            None => say(false, format!("worker {} has joined: {}", worker.name, place(worker))),
+            None => {
+                say(false, format!("worker {} has joined: {}", worker.name, place(worker)));
+                troubles(worker, after, &mut say);
+            }
             Some(known) => of_worker(known, worker, after, &mut say),
         }
     }
@@ -40,6 +61,12 @@ pub(super) fn between(before: &Status, after: &Status) -> Vec<Message> {
 /// Where a worker computes.
 pub(super) fn place(worker: &WorkerStatus) -> String {
     format!("{}, {}, {}", worker.host, worker.device, plural(worker.slots.into(), "slot"))
+}
+
+/// What is wrong with a worker.
+fn troubles(worker: &WorkerStatus, status: &Status, say: &mut impl FnMut(bool, String)) {
+    let wrong = outlook::of_worker(status, worker).into_iter().chain(worker.notices.iter().cloned());
+    wrong.for_each(|words| say(true, format!("worker {}: {words}", worker.name)));
 }
 
 fn of_sweep(before: &SweepStatus, after: &SweepStatus, status: &Status, say: &mut impl FnMut(bool, String)) {

@@ -106,9 +106,10 @@ impl Screen {
         if self.lost.take().is_some() {
             self.say(status.at_ms, "the connection is back".to_owned(), false);
         }
-        if let Some(before) = &self.known.status {
-            self.known.messages.extend(messages::between(before, &status));
-        }
+        self.known.messages.extend(match &self.known.status {
+            Some(before) => messages::between(before, &status),
+            None => messages::at_first(&status),
+        });
         let surplus = self.known.messages.len().saturating_sub(MAX_MESSAGES);
         self.known.messages.drain(..surplus);
         self.known.forgotten += surplus;

@@ -25,7 +25,7 @@ impl Enrolment for EnrolmentService {
         is_caller(&extensions, worker)?;
         keeper.check(worker).map_err(|revoked| Status::permission_denied(revoked.to_string()))?;
         let (certificate, life) = keeper.sign(worker, point).map_err(Status::internal)?;
-        tracing::info!(worker = %worker.alias(), "a worker has a certificate");
+        tracing::info!("worker {} has a certificate", worker.alias());
         let valid_ms = life.as_millis() as u64;
         Ok(Response::new(EnrolResponse { worker: worker.to_string(), certificate, valid_ms }))
     }

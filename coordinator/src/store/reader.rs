@@ -43,6 +43,8 @@ pub struct Reader {
     has_memory: OnceCell<bool>,
     /// The same of the energy that jobs took.
     has_energy: OnceCell<bool>,
+    /// The same of the weights that jobs kept.
+    has_weights: OnceCell<bool>,
 }
 
 impl Reader {
@@ -66,6 +68,7 @@ impl Reader {
             has_measured: OnceCell::new(),
             has_memory: OnceCell::new(),
             has_energy: OnceCell::new(),
+            has_weights: OnceCell::new(),
         })
     }
 
@@ -210,7 +213,7 @@ impl Reader {
     /// # Errors
     /// If that cannot be read back.
     pub fn weights(&self, job: JobId) -> Result<Option<KeptWeights>, StoreError> {
-        if !self.has_table("weights")? {
+        if !self.has_any(&self.has_weights, "weights")? {
             return Ok(None);
         }
         Ok(self.rows_of(job, "weights", "job", rows::weights)?.pop())

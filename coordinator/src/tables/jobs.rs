@@ -4,7 +4,7 @@
 
 use super::about::About;
 use super::layout::{axis_cells, axis_columns, exact, measured, names, text};
-use super::table::{Cell, Column, Kind, Table};
+use super::table::{Cell, Column, Kind, Show, Table};
 use crate::results::{JobRow, MeasurementRow, SweepHead, SweepResults};
 use proto::measure::CaseCounts;
 use proto::spec::{Metric, Subset, Trainer};
@@ -28,10 +28,15 @@ pub fn jobs(results: &SweepResults) -> Table {
     columns.extend(exact(&["peak_mib"]));
     columns.push(Column::new("energy_joules", Kind::Measured));
     columns.extend(exact(&["parameters"]));
-    columns.extend(text(&["device", "worker", "message"]));
+    columns.extend(text(&["device", "worker"]));
+    // people are spared a column that no job fills
+    let kept = Column::new("weights", Kind::Text);
+    columns.push(if jobs.iter().any(|job| weights(job).is_some()) { kept } else { kept.shown(Show::Nothing) });
+    columns.extend(text(&["message"]));
     let rows = in_plan_order(jobs).into_iter().map(|job| job_row(head, job)).collect();
     let mut table = About::sweep(head).table("jobs", columns, rows);
     let whole = [
+        "weights",
         "split_hash",
         "device",
         "energy_joules",
@@ -92,9 +97,15 @@ fn job_row(head: &SweepHead, job: &JobRow) -> Vec<Cell> {
         result.map(|result| result.parameters).into(),
         device.into(),
         scored.map(|scored| scored.worker.as_str()).into(),
+        weights(job).as_deref().into(),
         job.message.as_deref().into(),
     ]);
     row
+}
+
+/// The name of the file with the weights that a job has kept.
+fn weights(job: &JobRow) -> Option<String> {
+    Some(job.result.as_ref()?.result.extras.weights.as_ref()?.name(job.job))
 }
 
 /// The pixels of every evaluated case.

@@ -13,7 +13,16 @@ use crate::text::measured;
 const MAX_LISTED: usize = 200;
 
 /// What people can do without, the first to go first.
-const SPARE: [&str; 7] = ["superiority", "pool_low_all_pairs", "settle", "p_max_t", "n", "p_holm", "new_low_all_pairs"];
+const SPARE: [&str; 8] = [
+    "superiority",
+    "cases_low_all_pairs",
+    "pool_low_all_pairs",
+    "settle",
+    "p_max_t",
+    "n",
+    "p_holm",
+    "new_low_all_pairs",
+];
 
 /// Pairs of candidates, by first and second, then pairs of a candidate with a baseline.
 ///
@@ -27,7 +36,7 @@ pub fn pairs(of: &Analysed) -> Table {
     let all = analysis.pairs.count + analysis.against_baselines.count;
     let is_whole = analysis.pairs.is_whole();
     lines.retain(|line| is_whole || line.has(best));
-    let (columns, rows) = laid_out(fields(), &lines);
+    let (columns, rows) = laid_out(fields(&lines), &lines);
     let mut table = of.about.table("pairs", columns, rows);
     table.head.extend(head(analysis));
     table.head.push(("rows_are", if is_whole { "all" } else { "with_best" }.into()));
@@ -89,7 +98,15 @@ fn lines(analysis: &Analysis) -> Vec<Line<'_>> {
     all.map(|(pair, second, is_baseline)| Line { pair, first: label(pair.first), second, is_baseline }).collect()
 }
 
-fn fields<'a>() -> Vec<Field<'a>> {
+fn fields<'a>(lines: &[Line<'a>]) -> Vec<Field<'a>> {
+    // people are spared the interval for new cases where the scores of cases are not known
+    let knows_cases = lines.iter().any(|line| line.clustered(|c| c.p) != Cell::Empty);
+    let cases_low = Field::score("cases_low_all_pairs", |line| line.end(|s| s.new_cases.map(low)));
+    let cases_high = Field::score("cases_high_all_pairs", |line| line.end(|s| s.new_cases.map(high)));
+    let (cases_low, cases_high) = match knows_cases {
+        true => (cases_low.shown(Show::Interval("new cases")), cases_high),
+        false => (cases_low.hidden(), cases_high.hidden()),
+    };
     vec![
         Field::text("first", |line| line.first.into()),
         Field::text("second", |line| line.second.into()),
@@ -127,8 +144,8 @@ fn fields<'a>() -> Vec<Field<'a>> {
         Field::score("pool_low_all_pairs", |line| line.end(|s| Some(s.this_pool.low)))
             .shown(Show::Interval("this pool")),
         Field::score("pool_high_all_pairs", |line| line.end(|s| Some(s.this_pool.high))),
-        Field::score("cases_low_all_pairs", |line| line.end(|s| s.new_cases.map(low))).hidden(),
-        Field::score("cases_high_all_pairs", |line| line.end(|s| s.new_cases.map(high))).hidden(),
+        cases_low,
+        cases_high,
         Field::score("new_low_all_pairs", |line| line.end(|s| Some(s.new_data.low))).shown(Show::Interval("new data")),
         Field::score("new_high_all_pairs", |line| line.end(|s| Some(s.new_data.high))),
         Field::measured("cases_p_holm", |line| line.clustered(|c| c.p_holm)).hidden(),

@@ -297,6 +297,16 @@ mod tests {
     }
 
     #[test]
+    fn a_worker_s_pace_is_that_of_all_epochs_that_its_jobs_have_measured() {
+        let worker = &status().workers[0];
+        assert_eq!(worker.seconds_per_epoch(), Some(0.25));
+        let job = |epoch, seconds| RunningJob { epoch, seconds, ..worker.running[0].clone() };
+        let with = |running| WorkerStatus { running, ..worker.clone() }.seconds_per_epoch();
+        assert_eq!(with(vec![job(10, 2.5), job(30, 17.5), job(0, 0.0)]), Some(0.5));
+        assert_eq!((with(vec![job(0, 0.0)]), with(Vec::new())), (None, None));
+    }
+
+    #[test]
     fn a_status_for_programs_has_the_keys_that_they_know() {
         let json = serde_json::to_value(status()).unwrap();
         let keys = |value: &serde_json::Value| value.as_object().unwrap().keys().cloned().collect::<Vec<_>>().join(" ");

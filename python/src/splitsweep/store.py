@@ -72,7 +72,7 @@ class Store(Tables):
         return list(dict.fromkeys(row["sweep"] for row in self.sql("SELECT sweep FROM temp.sweeps")))
 
     def table(self, rows: str, sweep: str = "", metrics: Sequence[str] = ()) -> Table:
-        arguments = ["tables", "--rows", rows, "--format", "json", "--sweep", sweep]
+        arguments = ["tables", *([sweep] if sweep else []), "--rows", rows, "--format", "json"]
         if metrics:
             arguments += ["--metrics", ",".join(metrics)]
         return Table.of_json(self._run(*arguments))

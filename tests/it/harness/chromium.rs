@@ -51,6 +51,12 @@ impl Chromium {
         self.call("Emulation.setDeviceMetricsOverride", size);
     }
 
+    /// Has the page believe that its reader prefers `light` or `dark` colours.
+    pub(crate) fn prefer(&mut self, scheme: &str) {
+        let feature = json!({ "name": "prefers-color-scheme", "value": scheme });
+        self.call("Emulation.setEmulatedMedia", json!({ "features": [feature] }));
+    }
+
     /// Goes to a page, and waits until it is there.
     pub(crate) fn open(&mut self, url: &str) {
         let went = self.call("Page.navigate", json!({ "url": url }));
@@ -58,9 +64,10 @@ impl Chromium {
         self.until("document.readyState === 'complete' && !!document.getElementById('main')");
     }
 
-    /// The value of an expression in the page.
+    /// The value of an expression in the page, or what it promises. The page's policy does not hold for it.
     pub(crate) fn value(&mut self, expression: &str) -> Value {
-        let answer = self.call("Runtime.evaluate", json!({ "expression": expression, "returnByValue": true }));
+        let asked = json!({ "expression": expression, "returnByValue": true, "awaitPromise": true });
+        let answer = self.call("Runtime.evaluate", asked);
         assert!(answer["exceptionDetails"].is_null(), "{expression}: {answer}");
         answer["result"]["value"].clone()
     }

@@ -92,3 +92,23 @@ fn a_restart_of_the_coordinator_keeps_viewers_in() {
     let other = Browser { cookie: format!("{}0", browser.cookie), address };
     assert_eq!(other.get("/").status, 401);
 }
+
+#[test]
+fn a_coordinator_with_another_token_lets_nobody_in_that_the_last_one_did() {
+    let lab = Lab::new();
+    let address = format!("127.0.0.1:{}", free_port());
+    let serve = |token: &str| {
+        lab.write_token("token", token);
+        lab.serve(&["--token-file", "token", "--page", &address])
+    };
+    let mut first = serve("a token of many letters");
+    let browser = Browser::let_in(&link(&mut first.process));
+    first.process.kill();
+    let mut same = serve("a token of many letters");
+    link(&mut same.process);
+    browser.page("/");
+    same.process.kill();
+    let mut other = serve("another token of many letters");
+    link(&mut other.process);
+    assert_eq!(browser.get("/").status, 401);
+}

@@ -1,7 +1,7 @@
 //! The page as other machines reach it: inside TLS, under the names of the certificate, for who has a token.
 
 use super::link;
-use crate::harness::{Far, Lab, until};
+use crate::harness::{Far, Lab, free_port, until};
 use proto::credential::Credential;
 use std::fs;
 use std::io::{Read, Write};
@@ -115,6 +115,32 @@ fn a_reader_s_token_lets_a_browser_in_and_a_wrong_one_is_slowed() {
     assert_eq!((welcome.status, welcome.header("location")), (303, Some("/")));
     assert!(welcome.header("set-cookie").unwrap().ends_with("; Secure"));
     coordinator.process.says("(for one more browser)");
+}
+
+#[test]
+fn a_cookie_ends_when_the_token_that_it_is_for_is_replaced() {
+    let lab = Lab::with_certs();
+    let address = format!("0.0.0.0:{}", free_port());
+    let page = ["--page", &address];
+    let mut coordinator = lab.serve_with_certs(&page);
+    let stranger = Far::new(&lab, &link(&mut coordinator.process));
+    let [mut reader, mut submitter] = [stranger.clone(), stranger];
+    assert_eq!(reader.log_in(&token(&lab, "reader")).status, 303);
+    assert_eq!(submitter.log_in(&token(&lab, "submitter")).status, 303);
+    let status = |browser: &Far| browser.get("/workers").status;
+    coordinator.process.kill();
+    let mut coordinator = lab.serve_with_certs(&page);
+    link(&mut coordinator.process);
+    assert_eq!((status(&reader), status(&submitter)), (200, 200), "a restart ends neither");
+    lab.run(["certs", "certs", "--new-token", "reader"]).expect(0);
+    until("the end of the cookie", || (status(&reader) == 401).then_some(()));
+    assert_eq!(status(&submitter), 200, "the other right has another token");
+    assert_eq!(reader.log_in(&token(&lab, "reader")).status, 303);
+    coordinator.process.kill();
+    lab.run(["certs", "certs", "--new-token", "submitter"]).expect(0);
+    let mut coordinator = lab.serve_with_certs(&page);
+    link(&mut coordinator.process);
+    assert_eq!((status(&reader), status(&submitter)), (200, 401), "replaced while no coordinator ran");
 }
 
 #[test]

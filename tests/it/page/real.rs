@@ -4,6 +4,12 @@ use super::{VIEWS, ended, link};
 use crate::harness::{BROWSERS, Chromium, Lab, Peer, Process, free_port, simulated, skipped, until};
 use proto::measure::FailureKind;
 
+/// Names the file axe.min.js of axe-core, which knows what keeps people from reading a page.
+const AXE: &str = "AXE";
+/// What it finds, in words.
+const FINDINGS: &str = "axe.run({ resultTypes: ['violations'] }).then(({ violations }) => violations.map(({ id, impact, nodes }) => \
+                        `${id} (${impact}), ${nodes.length} times, such as ${nodes[0].html.slice(0, 160)}: ${nodes[0].failureSummary}`))";
+
 /// A browser; says so if there is none.
 fn chromium(lab: &Lab) -> Option<Chromium> {
     let browser = Chromium::start(&lab.path("profile"));
@@ -40,6 +46,43 @@ fn a_real_browser_is_let_in_and_has_nothing_to_complain_of() {
         chromium.value("1");
         chromium.console.iter().any(|line| line.contains("foreign.png")).then_some(())
     });
+}
+
+#[test]
+fn axe_finds_nothing_that_keeps_people_from_reading_any_view() {
+    let Ok(axe) = std::env::var(AXE).map(|file| std::fs::read_to_string(file).unwrap()) else {
+        return skipped("AXE does not name axe.min.js: the live page was not looked at with axe-core");
+    };
+    let lab = ended();
+    let Some(mut chromium) = chromium(&lab) else { return };
+    let job = lab.rows("jobs")[0]["job"].clone();
+    lab.write(&simulated(3, 100));
+    let mut coordinator = lab.serve(&["--page", "127.0.0.1:0"]);
+    lab.submit(&coordinator.url, &["--simulated"]);
+    let _worker = lab.worker(&coordinator.url, "w", &["--simulate", "100s"]);
+    coordinator.running(&lab, "w");
+    let link = link(&mut coordinator.process);
+    chromium.open(&link);
+    let views = VIEWS.map(|view| format!("/sweep/grid{view}"));
+    let others = ["/".to_owned(), "/workers".to_owned(), "/sweep/simulated".to_owned(), format!("/job/{job}")];
+    let mut findings = Vec::new();
+    for path in views.iter().chain(&others) {
+        chromium.open(&format!("{}{path}", link.split("/?").next().unwrap()));
+        chromium.until("document.body.dataset.link === 'live' && document.body.dataset.settled === '1'");
+        chromium.value(&format!("{axe}\n;1"));
+        for (width, scheme) in [(1400, "light"), (1400, "dark"), (400, "dark"), (400, "light")] {
+            chromium.resize(width);
+            chromium.prefer(scheme);
+            let found = chromium.value(FINDINGS);
+            findings
+                .extend(found.as_array().unwrap().iter().map(|words| format!("{path}, {width}, {scheme}: {words}")));
+        }
+    }
+    assert!(findings.is_empty(), "{}", findings.join("\n"));
+    // what the check sees: a picture without words
+    chromium.value("document.getElementById('main').append(new Image()); 1");
+    let found = chromium.value(FINDINGS);
+    assert!(found.to_string().contains("image-alt"), "{found}");
 }
 
 #[test]

@@ -81,6 +81,30 @@ fn who_ran_what_is_shown_as_far_back_as_is_asked() {
 }
 
 #[test]
+fn a_comparison_has_the_intervals_of_all_three_questions() {
+    let lab = ended();
+    let (_process, browser) = of_store(&lab);
+    let pair = &lab.rows("pairs")[0];
+    let range = |question: &str| {
+        let end = |end: &str| format!("{:.3}", pair[&format!("{question}_{end}_all_pairs")].parse::<f64>().unwrap());
+        let ends = format!("{} \u{2026} {}", end("low"), end("high"));
+        ends.replace('-', "\u{2212}").replace("\u{2212}0.000", "0.000")
+    };
+    let compare = browser.page("/sweep/grid/compare?a=0&b=1").body;
+    let table = compare.split_once("id=\"questions\"").unwrap().1.split("</table>").next().unwrap();
+    for (question, words) in [("pool", "this pool"), ("cases", "new cases"), ("new", "new data")] {
+        let row =
+            table.split_once(&format!("<th scope=\"row\">{words}</th>")).unwrap().1.split("</tr>").next().unwrap();
+        assert!(row.contains(&range(question)), "{words}, {}: {row}", range(question));
+    }
+    let shown = lab.run(["tables", "--rows", "pairs"]).expect(0).stdout;
+    assert!(shown.contains("this pool") && shown.contains("new cases") && shown.contains("new data"), "{shown}");
+    // and the overview has them for whoever points at a difference
+    let overview = browser.page("/sweep/grid").body;
+    assert_eq!(overview.matches("title=\"over 6 splits; 95 % this pool ").count(), 5, "{overview}");
+}
+
+#[test]
 fn candidates_are_found_sorted_and_turned_over_by_the_server() {
     let lab = Lab::new();
     let rates: Vec<_> = (1..=120).map(|index| format!("{:.6}", 1e-5 * f64::from(index))).collect();

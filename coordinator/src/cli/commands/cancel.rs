@@ -2,6 +2,7 @@
 
 use crate::cli::client::{Found, Source};
 use crate::cli::json::JsonArgs;
+use crate::cli::which::NamedSweep;
 use crate::cli::{CliError, offline};
 use crate::driver::Refusal;
 use proto::wire::CancelRequest;
@@ -10,9 +11,8 @@ use serde_json::json;
 /// Remove a sweep's unfinished jobs from the queue; results stay
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// Name of the sweep
-    #[arg(value_parser = clap::builder::NonEmptyStringValueParser::new())]
-    sweep: String,
+    #[command(flatten)]
+    sweep: NamedSweep,
     #[command(flatten)]
     json: JsonArgs,
     #[command(flatten)]
@@ -25,6 +25,7 @@ pub struct Args {
 /// If there is no such sweep, or neither a coordinator nor a store takes the wish.
 pub async fn run(args: Args) -> Result<(), CliError> {
     let Args { sweep, json, source } = args;
+    let sweep = sweep.name();
     let cancelled = match source.find().await? {
         Found::Coordinator(mut coordinator) => {
             let cancelled = coordinator.calls.cancel(CancelRequest { sweep: sweep.clone() }).await;

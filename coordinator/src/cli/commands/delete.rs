@@ -3,6 +3,7 @@
 use crate::cli::client::{Found, Source};
 use crate::cli::confirm::confirm;
 use crate::cli::json::JsonArgs;
+use crate::cli::which::NamedSweep;
 use crate::cli::{CliError, offline};
 use crate::driver::Refusal;
 use crate::scheduler::Deleted;
@@ -16,9 +17,8 @@ use serde_json::json;
 /// deleted ones; `coordinator store backup` makes a copy without gaps.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// Name of the sweep
-    #[arg(value_parser = clap::builder::NonEmptyStringValueParser::new())]
-    sweep: String,
+    #[command(flatten)]
+    sweep: NamedSweep,
     /// Delete it without asking
     #[arg(long)]
     yes: bool,
@@ -34,6 +34,7 @@ pub struct Args {
 /// If there is no such sweep, the user does not want it, or neither a coordinator nor a store takes the wish.
 pub async fn run(args: Args) -> Result<(), CliError> {
     let Args { sweep, yes, json, source } = args;
+    let sweep = sweep.name();
     let name = sweep.clone();
     let deleted: Deleted = match source.find().await? {
         Found::Coordinator(mut coordinator) => {

@@ -1,19 +1,23 @@
 //! `coordinator jobs`: the table of the jobs, under its own name.
 
 use super::tables;
-use crate::cli::CliError;
 use crate::cli::client::Source;
 use crate::cli::shape::ShapeArgs;
+use crate::cli::which::AnySweep;
+use crate::cli::{CliError, ask};
+use crate::outlook;
 use crate::results::RowState;
 use crate::tables::TableKind;
 use crate::tables::export::Format;
+use proto::status::{Status, SweepState};
+use std::io::Write;
 
 /// List the jobs of a sweep, with their states and scores
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// The sweep [default: the one submitted last]
-    #[arg(long, default_value = "", hide_default_value = true)]
-    sweep: String,
+    /// Which sweep.
+    #[command(flatten)]
+    sweep: AnySweep,
     /// Only the jobs in this state: queued, running, succeeded, failed, cancelled or dropped
     #[arg(long, value_parser = state)]
     state: Option<RowState>,
@@ -34,13 +38,61 @@ pub struct Args {
 /// Those of `tables`.
 pub async fn run(args: Args) -> Result<(), CliError> {
     let Args { sweep, state, format, shape, source } = args;
-    let rows = TableKind::Jobs;
+    let (rows, name) = (TableKind::Jobs, sweep.clone().name());
     let tables =
         tables::Args { sweep, rows, metric: Vec::new(), format, shape, caption: None, label: None, out: None, source };
-    tables::print(tables, state).await
+    let mut found = tables::print(tables, state).await?;
+    if let Some(words) = none(&ask::status(&mut found).await?, &name, state) {
+        // for people: a reader that is gone needs no line
+        let _ = writeln!(std::io::stderr(), "{words}");
+    }
+    Ok(())
+}
+
+/// What is to be said of a list without a job; `None` of one that has some.
+fn none(status: &Status, sweep: &str, state: Option<RowState>) -> Option<String> {
+    let sweep = outlook::find(status, sweep)?;
+    if !matches!(sweep.state, SweepState::Running | SweepState::Ended) {
+        return Some(format!("{} lists its jobs once a worker has offered its data set", sweep.sweep));
+    }
+    let count = |state: &RowState| match state {
+        RowState::Queued => sweep.queued,
+        RowState::Running => sweep.running,
+        RowState::Succeeded => sweep.succeeded,
+        RowState::Failed => sweep.failed,
+        RowState::Cancelled => sweep.cancelled,
+        RowState::Dropped => sweep.dropped,
+    };
+    let state = state.filter(|state| count(state) == 0)?;
+    Some(format!("no job of {} is {}: {}", sweep.sweep, state.name(), outlook::counts(sweep)))
 }
 
 fn state(name: &str) -> Result<RowState, String> {
     let names = || RowState::ALL.map(RowState::name).join(", ");
     RowState::from_name(name).ok_or_else(|| format!("expected one of {}", names()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proto::status::SweepStatus;
+
+    #[test]
+    fn a_list_without_a_job_says_where_the_jobs_are() {
+        let sweep = |state| SweepStatus {
+            sweep: "a".to_owned(),
+            state,
+            jobs: 48,
+            succeeded: 47,
+            running: 1,
+            ..SweepStatus::default()
+        };
+        let of = |sweep| Status { sweeps: vec![sweep], ..Status::default() };
+        let running = of(sweep(SweepState::Running));
+        let failed = none(&running, "", Some(RowState::Failed));
+        assert_eq!(failed.as_deref(), Some("no job of a is failed: 47/48 jobs done, 1 running, 0 failed"));
+        assert_eq!((none(&running, "a", Some(RowState::Running)), none(&running, "a", None)), (None, None));
+        let waiting = of(sweep(SweepState::WaitingForData));
+        assert!(none(&waiting, "a", None).is_some_and(|words| words.contains("once a worker has offered")));
+    }
 }

@@ -6,6 +6,7 @@ use crate::cli::page::{self, PageArgs};
 use crate::cli::{CliError, offline};
 use crate::clock::now_ms;
 use crate::results;
+use crate::serve::Guard;
 use crate::store::{Reader, StoreError};
 use proto::status::Status;
 use std::path::{Path, PathBuf};
@@ -40,7 +41,7 @@ pub async fn run(args: Args) -> Result<(), CliError> {
     let (sender, status) = watch::channel(first);
     let analyst = Arc::new(Mutex::new(Analyst::new(store.clone())));
     let source = page::source(status, &analyst, page::named_store(&store), None);
-    let _page = page::serve(listener, Arc::new(|_, _| Box::pin(async { false })), source)?;
+    let _page = page::serve(listener, Guard::Open, Arc::new(|_, _| Box::pin(async { false })), source)?;
     tokio::select! {
         _ = interrupts.recv() => {}
         () = follow(store, fact, sender) => {}

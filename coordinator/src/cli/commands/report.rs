@@ -2,6 +2,7 @@
 
 use crate::cli::client::Source;
 use crate::cli::shape::metric;
+use crate::cli::which::AnySweep;
 use crate::cli::working::Working;
 use crate::cli::{CliError, ask, output};
 use crate::publish::{self, Asked, PAGE, PARTS, SWEEP_FILE};
@@ -14,14 +15,13 @@ use std::{fs, io};
 #[command(after_help = "\
 Examples:
   coordinator report --out report
-  coordinator report --out report --sweep full --metric dice")]
+  coordinator report full --out report --metric dice")]
 pub struct Args {
     /// Folder for the report; an older report of the same sweep in it is replaced
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
-    /// The sweep [default: the one submitted last]
-    #[arg(long, default_value = "", hide_default_value = true)]
-    sweep: String,
+    #[command(flatten)]
+    sweep: AnySweep,
     /// Show the results by this metric [default: that of the sweep's objective]
     #[arg(long, value_parser = metric)]
     metric: Option<Metric>,
@@ -41,7 +41,7 @@ pub async fn run(args: Args) -> Result<(), CliError> {
     let mut found = source.find().await?;
     let (source, out_quoted) = (found.named(), publish::quoted(&out));
     let folder = Folder { path: &out, replaces: replace, working: Working::on("analyses the results") };
-    let asked = Asked { sweep, metric, source, out: out_quoted, for_bundle: false };
+    let asked = Asked { sweep: sweep.name(), metric, source, out: out_quoted, for_bundle: false };
     let mut is_prepared = false;
     ask::report(&mut found, asked, |sweep, file, bytes| {
         if !std::mem::replace(&mut is_prepared, true) {

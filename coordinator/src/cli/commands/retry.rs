@@ -2,6 +2,7 @@
 
 use crate::cli::client::{Found, Source};
 use crate::cli::json::JsonArgs;
+use crate::cli::which::NamedSweep;
 use crate::cli::{CliError, offline};
 use crate::driver::Refusal;
 use crate::text::plural;
@@ -11,9 +12,8 @@ use serde_json::json;
 /// Try a sweep's failed and cancelled jobs again, as if its file were submitted once more
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// Name of the sweep
-    #[arg(value_parser = clap::builder::NonEmptyStringValueParser::new())]
-    sweep: String,
+    #[command(flatten)]
+    sweep: NamedSweep,
     #[command(flatten)]
     json: JsonArgs,
     #[command(flatten)]
@@ -26,6 +26,7 @@ pub struct Args {
 /// If there is no such sweep, or neither a coordinator nor a store takes the wish.
 pub async fn run(args: Args) -> Result<(), CliError> {
     let Args { sweep, json, source } = args;
+    let sweep = sweep.name();
     let retried = match source.find().await? {
         Found::Coordinator(mut coordinator) => {
             let retried = coordinator.calls.retry(RetryRequest { sweep: sweep.clone() }).await;

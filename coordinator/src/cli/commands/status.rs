@@ -1,18 +1,18 @@
 //! `coordinator status`: where everything stands.
 
-use crate::cli::client::{Found, Source, stored};
+use crate::cli::client::Source;
 use crate::cli::output::quietly;
-use crate::cli::{CliError, json, progress};
+use crate::cli::which::AnySweep;
+use crate::cli::{CliError, ask, progress};
+use crate::outlook;
 use proto::status::Status;
-use proto::wire::StatusRequest;
 use std::io::Write;
 
 /// Show the progress of sweeps and what workers do
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// Only this sweep
-    #[arg(long, default_value = "", hide_default_value = true)]
-    sweep: String,
+    #[command(flatten)]
+    sweep: AnySweep,
     /// Print one JSON object, for programs: docs/status.md describes it
     #[arg(long)]
     json: bool,
@@ -25,17 +25,11 @@ pub struct Args {
 /// # Errors
 /// If the store cannot be read, or the coordinator is not reached.
 pub async fn run(args: Args) -> Result<(), CliError> {
-    let Args { sweep, json: for_programs, source } = args;
-    let mut view = match source.find().await? {
-        Found::Store(store) => stored(&store)?,
-        Found::Coordinator(mut coordinator) => {
-            let status = coordinator.calls.status(StatusRequest { sweep: String::new() }).await;
-            Status::try_from(coordinator.answer(status)?.into_inner())
-                .map_err(|error| CliError::NotReached(error.to_string()))?
-        }
-    };
+    let Args { sweep, json, source } = args;
+    let sweep = sweep.name();
+    let mut view = ask::status(&mut source.find().await?).await?;
     progress::known(&view, &sweep)?;
-    let text = if for_programs {
+    let text = if json {
         to_json(&view, &sweep)?
     } else {
         view.sweeps.retain(|view| sweep.is_empty() || view.sweep == sweep);
@@ -44,12 +38,11 @@ pub async fn run(args: Args) -> Result<(), CliError> {
     quietly(std::io::stdout().lock().write_all(text.as_bytes()))
 }
 
-/// The status as it is serialised, on one line, under its schema, which docs/status.md describes; only the sweep of that name, if it is not
-/// empty.
+/// The status for programs, on one line; only the sweep of that name, if it is not empty.
 pub(super) fn to_json(status: &Status, sweep: &str) -> Result<String, CliError> {
-    let mut document = serde_json::to_value(status).map_err(|error| CliError::Output(error.into()))?;
+    let mut document = outlook::document(status).map_err(|error| CliError::Output(error.into()))?;
     if let Some(sweeps) = document["sweeps"].as_array_mut() {
         sweeps.retain(|status| sweep.is_empty() || status["sweep"] == sweep);
     }
-    Ok(json::line("status", document))
+    Ok(format!("{document}\n"))
 }

@@ -1,8 +1,9 @@
 //! `coordinator tables`: the results of a sweep.
 
 use crate::analyst::{Question, Written};
-use crate::cli::client::Source;
+use crate::cli::client::{Found, Source};
 use crate::cli::shape::{ShapeArgs, metric, say_what_is_left_out};
+use crate::cli::which::AnySweep;
 use crate::cli::{CliError, ask, output};
 use crate::results::RowState;
 use crate::tables::export::Format;
@@ -16,13 +17,14 @@ use std::path::PathBuf;
 #[command(after_help = "\
 Examples:
   coordinator tables    the candidates, the best first
+  coordinator tables lesions    those of another sweep than the last
   coordinator tables --rows pairs
   coordinator tables --rows jobs --format csv --out jobs.csv
   coordinator tables --metrics iou,dice --format latex")]
 pub struct Args {
-    /// The sweep [default: the one submitted last]
-    #[arg(long, default_value = "", hide_default_value = true)]
-    pub sweep: String,
+    /// Which sweep.
+    #[command(flatten)]
+    pub sweep: AnySweep,
     /// Which table: what its rows are
     #[arg(long, value_enum, default_value_t)]
     pub rows: TableKind,
@@ -55,20 +57,21 @@ pub struct Args {
 /// # Errors
 /// If there is no such sweep, or its rows cannot be read or written.
 pub async fn run(args: Args) -> Result<(), CliError> {
-    print(args, None).await
+    print(args, None).await.map(drop)
 }
 
-/// Prints a table; of the jobs only those in that state.
-pub(super) async fn print(args: Args, state: Option<RowState>) -> Result<(), CliError> {
+/// Prints a table; of the jobs only those in that state. Who was asked can be asked for more.
+pub(super) async fn print(args: Args, state: Option<RowState>) -> Result<Found, CliError> {
     output::accepts(args.out.as_deref(), args.format)?;
     if args.format != Format::Latex && (args.caption.is_some() || args.label.is_some()) {
         return Err(CliError::Usage("--caption and --label are for --format latex".to_owned()));
     }
     let (question, source, out) = args.question(state)?;
-    let Written { text, left_out } = ask::table(&mut source.find().await?, question).await?;
+    let mut found = source.find().await?;
+    let Written { text, left_out } = ask::table(&mut found, question).await?;
     output::write(out.as_deref(), &text)?;
     say_what_is_left_out(&left_out);
-    Ok(())
+    Ok(found)
 }
 
 impl Args {
@@ -82,6 +85,6 @@ impl Args {
         }
         let shape = shape.shape(out.is_some());
         let shape = Shape { frame: Frame { caption, label, ..shape.frame }, ..shape };
-        Ok((Question { sweep, rows, metrics, state, format, shape }, source, out))
+        Ok((Question { sweep: sweep.name(), rows, metrics, state, format, shape }, source, out))
     }
 }

@@ -5,6 +5,7 @@ use super::status::to_json;
 use crate::cli::client::{Coordinator, Found, Source, stored};
 use crate::cli::output::tell;
 use crate::cli::progress::{self, Progress};
+use crate::cli::which::AnySweep;
 use crate::cli::{CliError, exit, full_screen, output};
 use proto::status::Status;
 use proto::wire::StatusRequest;
@@ -18,9 +19,8 @@ Examples:
   coordinator watch --full --store sweeps.db
   coordinator watch --json | jq --unbuffered '.sweeps[] | {sweep, state, succeeded, jobs}'")]
 pub struct Args {
-    /// The sweep [default: the one submitted last]
-    #[arg(long, default_value = "", hide_default_value = true)]
-    sweep: String,
+    #[command(flatten)]
+    sweep: AnySweep,
     /// Print one JSON object per change, each on a line, for programs: docs/status.md describes it
     #[arg(long)]
     json: bool,
@@ -37,6 +37,7 @@ pub struct Args {
 /// If the store cannot be read, or the coordinator is not reached.
 pub async fn run(args: Args) -> Result<u8, CliError> {
     let Args { sweep, json, full, source } = args;
+    let sweep = sweep.name();
     match source.find().await? {
         found if full => full_screen::run(&sweep, source, found).await,
         Found::Coordinator(coordinator) if json => print(coordinator, &sweep).await,

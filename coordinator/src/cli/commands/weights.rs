@@ -1,6 +1,7 @@
 //! `coordinator weights`: the weights that the jobs of a sweep have kept, a file per job.
 
 use crate::cli::client::{Coordinator, Found, Source};
+use crate::cli::which::AnySweep;
 use crate::cli::{CliError, output};
 use crate::store::Reader;
 use crate::weights::{self, Asked, JobWeights, WeightsError};
@@ -15,9 +16,8 @@ use std::path::PathBuf;
 /// Write the weights that the jobs of a sweep have kept: one file per job, for `worker predict` and for PyTorch
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// The sweep [default: the one submitted last]
-    #[arg(default_value = "", hide_default_value = true)]
-    sweep: String,
+    #[command(flatten)]
+    sweep: AnySweep,
     /// Folder for the files, which are named by their jobs
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
@@ -37,7 +37,7 @@ pub struct Args {
 /// If there is no such sweep, none of its jobs has kept weights, or a file cannot be read or written.
 pub async fn run(args: Args) -> Result<(), CliError> {
     let Args { sweep, out, best, artifacts, source } = args;
-    let asked = Asked { sweep, best };
+    let asked = Asked { sweep: sweep.name(), best };
     let named = artifacts.as_deref().map(ArtifactStore::at).transpose().map_err(WeightsError::from)?;
     let mut folder = Folder { path: out, written: 0, without: 0 };
     match source.find().await? {

@@ -153,8 +153,8 @@ fn legend(reach: f64) -> Markup {
                 @for shade in -4..=4 { i class={ "swatch shade" (shade) } {} }
                 " +" (ends) " or better"
             }
-            li { i class="swatch untrained shade0" {} "not a trained model" }
-            li { i class="swatch failed" {} "failed" }
+            li { i class="swatch untrained shade0" {} "dotted: trained without a model (trivial, degenerate, diverged)" }
+            li { i class="swatch failed" {} "crossed: failed, or without a score" }
             li { i class="swatch running" {} "running" }
             li { i class="swatch queued" {} "queued" }
         }

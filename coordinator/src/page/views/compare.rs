@@ -1,11 +1,12 @@
 //! Two candidates beside each other: split by split, and what the difference comes to.
 
 use super::Seen;
-use crate::analysis::comparison::{Comparison, Finding, MIN_SPLITS, Pair};
+use crate::analysis::comparison::{Comparison, Finding, MIN_SPLITS, Pair, Question};
 use crate::page::frame::View;
 use crate::report::Lineup;
-use crate::report::parts::{Head, cell, difference, drawn, dumbbells, table};
-use crate::text::{plural, range, signed, signed_or_dash};
+use crate::report::parts::{Head, QUESTIONS, cell, difference, drawn, dumbbells, table};
+use crate::stats::Interval;
+use crate::text::{p_value, plural, range, signed, signed_or_dash};
 use maud::{Markup, html};
 
 /// Maximum number of candidates to choose from.
@@ -27,6 +28,9 @@ pub(super) fn view(seen: &Seen) -> Markup {
         }
         @if let Some(figure) = dumbbells(&lineup, one, other) { (drawn(&figure)) }
         @if let Some(figure) = difference(&lineup, one, other) { (drawn(&figure)) }
+        @if let Some(comparison) = pair.as_ref().and_then(|pair| pair.comparison.as_ref()) {
+            (questions(&lineup, comparison))
+        }
     }
 }
 
@@ -73,7 +77,7 @@ fn sentence(lineup: &Lineup<'_>, one: usize, other: usize, pair: Option<&Pair>) 
     };
     let (ahead, behind) = if is_ahead(lineup, comparison) { (first, second) } else { (second, first) };
     let size = signed(comparison.mean.abs(), 3);
-    let splits = plural(pair.shared as u64, "split");
+    let splits = lineup.shared(pair);
     match pair.finding {
         Finding::Better(question) | Finding::Worse(question) => {
             format!(
@@ -123,6 +127,34 @@ fn reservations(pair: &Pair) -> Markup {
         words.push(format!("Where both trained, the difference is {}.", signed(difference, 3)));
     }
     html! { @if !words.is_empty() { ul { @for words in words { li { (words) } } } } }
+}
+
+/// The difference for each question, the weakest claim first.
+fn questions(lineup: &Lineup<'_>, comparison: &Comparison) -> Markup {
+    let pairs = plural(lineup.analysis.pairs.count as u64, "pair");
+    let cases = comparison.new_cases.as_ref();
+    let row = |question: Question| {
+        let (alone, p) = match question {
+            Question::ThisPool => (Some(comparison.this_pool), Some(comparison.p_max_t)),
+            Question::NewCases => (cases.map(|cases| cases.interval), cases.map(|cases| cases.p_holm)),
+            Question::NewData => (Some(comparison.new_data.interval), Some(comparison.p_holm)),
+        };
+        let interval = |of: Option<Interval>| cell(of.map_or("\u{2013}".to_owned(), |of| range(of, 3)));
+        let among = interval(comparison.simultaneous.of(question));
+        vec![cell(question.words()), interval(alone), among, cell(p.map_or("\u{2013}".to_owned(), p_value))]
+    };
+    let (among, p) = (format!("95 % as one of {pairs}"), format!("p as one of {pairs}"));
+    let heads = [("question", false), ("95 % of this pair alone", true), (among.as_str(), true), (p.as_str(), true)];
+    html! {
+        section id="questions" {
+            h2 { "The difference, question by question" }
+            (table("Intervals of the mean difference; those of all pairs are what the verdict goes by", &heads, &Question::ALL.map(row)))
+            p class="note" {
+                (QUESTIONS)
+                @if cases.is_none() { " The scores of single cases are not known, so nothing can be said for new cases." }
+            }
+        }
+    }
 }
 
 const HEADS: [Head<'_>; 6] = [

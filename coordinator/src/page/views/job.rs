@@ -78,6 +78,13 @@ fn facts(seen: &Seen, row: &JobRow) -> Markup {
                 }
                 dt { "Epochs" } dd { (result.epochs) " trained, the weights of epoch " (result.best_epoch) " were tested" }
                 dt { "Trained for" } dd { (duration(result.train_seconds)) " by " (scored.worker) ", on " (result.device) }
+                @if let Some(kept) = &result.extras.weights {
+                    dt { "Weights" }
+                    dd {
+                        code { (kept.name(row.job)) } ", " (mebibytes(kept.bytes)) ", at " (kept.place) "; "
+                        code { "coordinator weights " (seen.name()) " " (seen.source.named) " --out weights" } " fetches them"
+                    }
+                }
                 @if let Some(split) = result.split_hash { dt { "Split" } dd { code { (split) } } }
             }
             @if let Some(message) = &row.message { dt { "Last failure" } dd { (message) } }
@@ -88,6 +95,11 @@ fn facts(seen: &Seen, row: &JobRow) -> Markup {
             dt { "Id" } dd { code { (row.job) } }
         }
     }
+}
+
+/// A size: `1.9 MiB`.
+fn mebibytes(bytes: u64) -> String {
+    format!("{:.1} MiB", bytes as f64 / f64::from(1 << 20))
 }
 
 fn told(number: usize, event: &JobEvent) -> Markup {

@@ -1,6 +1,7 @@
 //! The views: what each shows, made of a status and a study. A view knows neither where these come from nor who looks at it.
 
 mod actions;
+mod candidates;
 mod cells;
 mod compare;
 mod curves;

@@ -89,6 +89,7 @@ fn tile(status: &Status, worker: &WorkerStatus, jobs: usize) -> Markup {
         li class=(class) id={ "worker-" (worker.worker) } {
             h2 { (worker.name) }
             p class="where" { (worker.host) " \u{b7} " (worker.device) " \u{b7} " (plural(worker.slots.into(), "slot")) }
+            @if let Some(pace) = outlook::pace(worker) { p { (pace) } }
             @for reading in &worker.readings { p class="where" { (reading) } }
             @for words in &wrong { p class="bad" { (words) } }
             @for notice in &worker.notices { p class="bad" { (notice) } }

@@ -121,7 +121,7 @@ pub(crate) fn differences(lineup: &Lineup<'_>) -> Option<Figure> {
         reference: Some(0.0),
     };
     let see = format!(
-        "Each candidate's {} minus that of the leader, {}, paired by split. A thin interval that stays clear of zero \
+        "Each candidate's {} minus that of the leader, {}, on the splits that both have. A thin interval that stays clear of zero \
          is a difference that new data would show too; intervals and p (Nadeau and Bengio, Holm) hold for all {} pairs \
          together. \
          The band is the region of practical equivalence, \u{b1}{}.{}",
@@ -139,7 +139,7 @@ pub(crate) fn differences(lineup: &Lineup<'_>) -> Option<Figure> {
 #[must_use]
 pub(crate) fn difference(lineup: &Lineup<'_>, one: usize, other: usize) -> Option<Figure> {
     let pair = lineup.analysis.pairs.seen_from(one, other)?;
-    let comparison = pair.comparison?;
+    let comparison = pair.comparison.as_ref()?;
     let splits = lineup.paired(one, other).into_iter().map(|(split, of, to)| (split, of - to));
     let rope = lineup.analysis.rope;
     let row = |label: &str, pool, new, splits| ForestRow {
@@ -164,9 +164,9 @@ pub(crate) fn difference(lineup: &Lineup<'_>, one: usize, other: usize) -> Optio
         reference: Some(0.0),
     };
     let see = format!(
-        "The mean difference over {} splits, and its 95 % intervals: of this pair alone, and as one of all pairs of the \
+        "The mean difference over {}, and its 95 % intervals: of this pair alone, and as one of all pairs of the \
          sweep, which is what verdicts go by. The band is the region of practical equivalence, \u{b1}{}.",
-        pair.shared,
+        lineup.shared(&pair),
         signed(rope, 3)
     );
     let caution = "Whoever looks at many pairs finds one that differs by chance: of a pair that was chosen because it \

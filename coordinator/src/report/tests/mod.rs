@@ -115,6 +115,22 @@ fn a_sweep_without_results_has_a_report() {
 }
 
 #[test]
+fn a_difference_says_over_which_splits_it_is() {
+    let mut made = Made::new(5).analysed;
+    let over = |made: &Analysed| {
+        let lineup = Lineup::new(&made.observations, &made.analysis);
+        let pair = lineup.against_best(1).unwrap();
+        let figure = figures::difference(&lineup, 1, 0).unwrap();
+        (lineup.shared(&pair), lineup.share_all(&pair), figure.see.contains(&format!("over {},", lineup.shared(&pair))))
+    };
+    assert_eq!(over(&made), ("12 splits".to_owned(), true, true));
+    for pair in &mut made.analysis.pairs.pairs {
+        pair.shared = 11;
+    }
+    assert_eq!(over(&made), ("the 11 splits that both have".to_owned(), false, true));
+}
+
+#[test]
 fn a_race_is_told_with_its_evidence() {
     let standing = |candidate, mean| Standing { candidate, n: 5, mean: Some(mean), collapses: 0 };
     let beaten = Reason::Beaten { by: 0, pairs: 5, difference: 0.125, p: 0.0004 };

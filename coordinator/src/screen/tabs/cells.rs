@@ -6,6 +6,7 @@ use super::jobs::{AtWork, Running, score, state};
 use super::results;
 use crate::screen::list::{Cell, Column, Entry, Kind, Listing, Tone};
 use crate::screen::sheet::Row;
+use crate::text::metric_name;
 use std::collections::BTreeMap;
 
 /// Splits that have a column, where there is room.
@@ -37,6 +38,11 @@ pub(in crate::screen) fn listing(known: &Known) -> Listing {
         columns: std::iter::once(candidate).chain(splits.map(split)).collect(),
         rows: rows.collect(),
         empty: known.no_rows("No job."),
+        key: format!(
+            "A number is the {} in thousandths, with ! if the training left no model; ! alone is a result without a score. \
+             - queued, run running, fail failed, canc cancelled, drop dropped.",
+            metric_name(known.candidates.fact("metric"))
+        ),
     }
 }
 

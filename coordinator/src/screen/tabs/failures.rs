@@ -31,6 +31,7 @@ pub(in crate::screen) fn listing(known: &Known) -> Listing {
         columns,
         rows: rows.collect(),
         empty: known.no_rows("No attempt has failed, and every training left a model."),
+        ..Listing::default()
     }
 }
 

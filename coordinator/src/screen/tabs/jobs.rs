@@ -38,7 +38,7 @@ pub(in crate::screen) fn listing(known: &Known) -> Listing {
             tone: tone(state(job, running)),
         }
     });
-    Listing { columns, rows: rows.collect(), empty: known.no_rows("No job.") }
+    Listing { columns, rows: rows.collect(), empty: known.no_rows("No job."), ..Listing::default() }
 }
 
 pub(in crate::screen) fn details(known: &Known, key: &str) -> Vec<String> {

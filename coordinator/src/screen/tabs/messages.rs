@@ -1,4 +1,4 @@
-//! What has happened since the screen is up, the newest first.
+//! What has happened since the screen is up, the newest first; at the end how things stood by then.
 
 use super::Known;
 use crate::outlook;
@@ -11,7 +11,8 @@ pub(in crate::screen) fn listing(known: &Known) -> Listing {
         cells: vec![Cell::words(outlook::clock(message.at_ms)), Cell::words(&message.text)],
         tone: if message.is_bad { Tone::Bad } else { Tone::Plain },
     });
-    Listing { columns, rows: rows.collect(), empty: "Nothing has happened since the screen is up.".to_owned() }
+    let empty = "Nothing is known yet.".to_owned();
+    Listing { columns, rows: rows.collect(), empty, ..Listing::default() }
 }
 
 pub(in crate::screen) fn details(known: &Known, key: &str) -> Vec<String> {

@@ -29,7 +29,7 @@ pub(in crate::screen) fn listing(known: &Known) -> Listing {
         ],
         tone: tone(row),
     });
-    Listing { columns, rows: rows.collect(), empty: known.no_rows("No candidate.") }
+    Listing { columns, rows: rows.collect(), empty: known.no_rows("No candidate."), ..Listing::default() }
 }
 
 pub(in crate::screen) fn details(known: &Known, key: &str) -> Vec<String> {

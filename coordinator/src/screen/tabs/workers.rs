@@ -11,11 +11,12 @@ pub(in crate::screen) fn listing(known: &Known) -> Listing {
         Column::new("host", Kind::Words, 3),
         Column::new("device", Kind::Words, 2),
         Column::new("busy", Kind::Number, 0),
+        Column::new("per epoch", Kind::Number, 0),
         Column::new("what it does", Kind::Words, 1),
     ];
     let Some(status) = &known.status else { return Listing { columns, ..Listing::default() } };
     let rows = status.workers.iter().map(|worker| {
-        let wrong = wrong(status, worker);
+        let (wrong, seconds) = (wrong(status, worker), worker.seconds_per_epoch());
         Entry {
             key: worker.worker.clone(),
             cells: vec![
@@ -26,6 +27,7 @@ pub(in crate::screen) fn listing(known: &Known) -> Listing {
                     Some(worker.running.len() as f64),
                     format!("{} of {}", worker.running.len(), worker.slots),
                 ),
+                Cell::Number(seconds, seconds.map(outlook::an_epoch).unwrap_or_default()),
                 Cell::words([wrong.clone(), at_work(worker)].concat().join(", ")),
             ],
             tone: if !wrong.is_empty() {
@@ -38,7 +40,7 @@ pub(in crate::screen) fn listing(known: &Known) -> Listing {
         }
     });
     let empty = "No worker is known; a store without a coordinator knows of none.".to_owned();
-    Listing { columns, rows: rows.collect(), empty }
+    Listing { columns, rows: rows.collect(), empty, ..Listing::default() }
 }
 
 pub(in crate::screen) fn details(known: &Known, key: &str) -> Vec<String> {
@@ -47,6 +49,7 @@ pub(in crate::screen) fn details(known: &Known, key: &str) -> Vec<String> {
     let mut lines = vec![format!("worker {}", worker.name), crate::screen::messages::place(worker), String::new()];
     lines.extend(wrong(status, worker));
     lines.extend(worker.last_seen_ms.map(|seen| format!("last call at {}", outlook::clock(seen))));
+    lines.extend(outlook::pace(worker));
     lines.extend(worker.readings.iter().map(ToString::to_string));
     lines.extend(at_work(worker));
     lines

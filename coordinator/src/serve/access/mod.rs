@@ -15,7 +15,7 @@ pub use readers::Readers;
 pub(super) use table::known_method;
 
 use super::incoming::Caller;
-use crate::identity::{Guesses, Invalid, Keeper, hash};
+use crate::identity::{Guesses, Invalid, Keeper, Role, hash};
 use proto::bearer;
 use proto::credential::{Credential, Secret};
 use proto::ids::WorkerId;
@@ -62,6 +62,17 @@ impl Guard {
     #[must_use]
     pub fn lets_cancel(&self, headers: &HeaderMap) -> bool {
         self.lets_call(CANCEL, headers)
+    }
+
+    /// What the token of a role is known by; `None` where there is none that somebody could replace.
+    #[must_use]
+    pub fn token(&self, role: Role) -> Option<blake3::Hash> {
+        match self {
+            Self::Token { secret, is_local: false } => Some(hash(secret.reveal().as_bytes())),
+            Self::Certificates(keeper) => keeper.token(role),
+            // this user's own is another after each start
+            Self::Open | Self::Token { is_local: true, .. } => None,
+        }
     }
 
     fn lets_call(&self, path: &str, headers: &HeaderMap) -> bool {

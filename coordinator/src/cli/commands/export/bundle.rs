@@ -1,6 +1,7 @@
 //! `coordinator export bundle`: a zip to publish.
 
 use crate::cli::client::Source;
+use crate::cli::which::AnySweep;
 use crate::cli::{CliError, ask, output};
 use crate::interchange::bundle::{Bundle, Publication};
 use crate::publish::Asked;
@@ -12,9 +13,8 @@ use std::path::PathBuf;
     after_help = "Example:\n  coordinator export bundle lesions --out lesions.zip --license https://spdx.org/licenses/CC-BY-4.0"
 )]
 pub(super) struct Args {
-    /// The sweep [default: the one submitted last]
-    #[arg(default_value = "", hide_default_value = true)]
-    sweep: String,
+    #[command(flatten)]
+    sweep: AnySweep,
     /// File for the zip
     #[arg(long, value_name = "FILE.zip")]
     out: PathBuf,
@@ -48,7 +48,7 @@ pub(super) async fn run(args: Args) -> Result<(), CliError> {
     let Args { sweep, out, license, authors, date, source } = args;
     // whoever unpacks the bundle has a store of the usual name, and is in its folder
     let (source_named, folder) = ("--store sweeps.db".to_owned(), ".".to_owned());
-    let asked = Asked { sweep, metric: None, source: source_named, out: folder, for_bundle: true };
+    let asked = Asked { sweep: sweep.name(), metric: None, source: source_named, out: folder, for_bundle: true };
     let mut bundle = Bundle::default();
     ask::report(&mut source.find().await?, asked, |_, file, bytes| Ok(bundle.add(file, bytes)?)).await?;
     let bytes = bundle.close(&Publication { authors, license, date })?;

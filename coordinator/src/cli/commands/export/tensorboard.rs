@@ -1,6 +1,7 @@
 //! `coordinator export tensorboard`: event files, a folder per job.
 
 use crate::cli::client::Source;
+use crate::cli::which::AnySweep;
 use crate::cli::{CliError, ask, output};
 use crate::interchange::tensorboard::{self, FILE};
 use std::path::{Path, PathBuf};
@@ -11,9 +12,8 @@ use std::{fs, io};
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:\n  coordinator export tensorboard lesions --out runs && tensorboard --logdir runs")]
 pub(super) struct Args {
-    /// The sweep [default: the one submitted last]
-    #[arg(default_value = "", hide_default_value = true)]
-    sweep: String,
+    #[command(flatten)]
+    sweep: AnySweep,
     /// Folder for the files; it must be empty, or not there yet
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
@@ -26,7 +26,7 @@ pub(super) struct Args {
 
 pub(super) async fn run(args: Args) -> Result<(), CliError> {
     let Args { sweep, out, replace, source } = args;
-    let runs = ask::runs(&mut source.find().await?, sweep).await?;
+    let runs = ask::runs(&mut source.find().await?, sweep.name()).await?;
     prepare(&out, replace)?;
     tensorboard::files(&runs, |file, bytes| {
         let file = out.join(file);

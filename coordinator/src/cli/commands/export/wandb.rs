@@ -1,6 +1,7 @@
 //! `coordinator export wandb`: a CSV like that which W&B exports.
 
 use crate::cli::client::Source;
+use crate::cli::which::AnySweep;
 use crate::cli::{CliError, ask, output};
 use crate::interchange::wandb;
 use std::path::PathBuf;
@@ -11,9 +12,8 @@ use std::path::PathBuf;
     after_help = "Example:\n  coordinator export wandb lesions --out runs.csv && coordinator analyze runs.csv --score test_iou"
 )]
 pub(super) struct Args {
-    /// The sweep [default: the one submitted last]
-    #[arg(default_value = "", hide_default_value = true)]
-    sweep: String,
+    #[command(flatten)]
+    sweep: AnySweep,
     /// File for the CSV [default: the standard output]
     #[arg(long, value_name = "FILE.csv")]
     out: Option<PathBuf>,
@@ -23,6 +23,6 @@ pub(super) struct Args {
 
 pub(super) async fn run(args: Args) -> Result<(), CliError> {
     let Args { sweep, out, source } = args;
-    let runs = ask::runs(&mut source.find().await?, sweep).await?;
+    let runs = ask::runs(&mut source.find().await?, sweep.name()).await?;
     output::write(out.as_deref(), &wandb::csv(&runs).map_err(CliError::Output)?)
 }

@@ -11,6 +11,7 @@ mod server;
 
 use crate::analyst::Question;
 use crate::cli::client::Source;
+use crate::cli::which::AnySweep;
 use crate::cli::{CliError, ask, output};
 use crate::interchange::mlflow::{self, CONTENT_TAG, Family, KEY_TAGS, Logged, Metric, Pair, SWEEP_TAG};
 use crate::tables::export::Format;
@@ -35,9 +36,8 @@ const PARENT_TAG: &str = "mlflow.parentRunId";
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:\n  coordinator export mlflow lesions --uri http://127.0.0.1:5000")]
 pub(super) struct Args {
-    /// The sweep [default: the one submitted last]
-    #[arg(default_value = "", hide_default_value = true)]
-    sweep: String,
+    #[command(flatten)]
+    sweep: AnySweep,
     /// Address of the tracking server
     #[arg(long, value_name = "URL")]
     uri: String,
@@ -52,7 +52,7 @@ pub(super) async fn run(args: Args) -> Result<(), CliError> {
     let Args { sweep, uri, experiment, source } = args;
     let server = Server::at(&uri)?;
     let mut found = source.find().await?;
-    let runs = ask::runs(&mut found, sweep).await?;
+    let runs = ask::runs(&mut found, sweep.name()).await?;
     let question = Question { sweep: runs.sweep.clone(), format: Format::Json, ..Question::default() };
     let candidates = ask::table(&mut found, question).await?.text;
     let families = mlflow::families(&runs, &candidates).map_err(|error| CliError::NotReached(error.to_string()))?;
