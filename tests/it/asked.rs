@@ -15,8 +15,8 @@ fn programs_that_are_asked_say_how_they_stand_and_go_on() {
     let job = coordinator.running(&lab, "w");
     coordinator.process.signal(Signal::USR1);
     coordinator.process.says("simulated: 0/2 jobs done, 1 running, 0 failed");
-    let line = coordinator.process.says("  w  ");
-    assert!(line.contains(": epoch ") && line.contains(" of 200, "), "{line}");
+    let line = coordinator.process.says("  w (");
+    assert!(line.contains(" per epoch)") && line.contains(": epoch ") && line.contains(" of 200, "), "{line}");
     coordinator.process.says("1 of 1 slot busy");
 
     worker.signal(Signal::USR1);
