@@ -12,6 +12,7 @@
 use crate::analysis::answer::{self as sentences, Answer};
 use crate::analysis::comparison::{Analysis, Options};
 use crate::analysis::observations::from_results;
+use crate::plan::{self, NoMoreSplits, Splits};
 use crate::publish::{self, Asked, PublishError};
 use crate::report::parts::name_for_people;
 use crate::results::{self, JobError, MeasurementRow, ResultsError, RowState, SweepResults};
@@ -172,6 +173,8 @@ pub struct Study {
     pub analysed: Analysed,
     /// The same in sentences.
     pub answer: Answer,
+    /// How many splits its file can have, or why no more.
+    pub splits: Result<Splits, NoMoreSplits>,
 }
 
 /// Makes the tables of one store.
@@ -241,7 +244,8 @@ impl Analyst {
             let mut analysed = (*self.analysis_of(sweep, fact, &mut results)).clone();
             name_for_people(&mut analysed);
             let answer = sentences::answer(&analysed.analysis);
-            Ok(Study { results, analysed, answer })
+            let file = reader.submission(&results.head.sweep).map_err(ResultsError::from)?;
+            Ok(Study { results, analysed, answer, splits: plan::splits(&file.text) })
         });
         self.threads = Some(threads);
         made
@@ -341,7 +345,7 @@ replicates: {split_seeds: 2}
 ";
 
     fn submit(path: &std::path::Path, name: &str) {
-        let plan = crate::plan::parse("sweep.yaml", &SWEEP.replace("NAME", name)).unwrap();
+        let plan = plan::parse("sweep.yaml", &SWEEP.replace("NAME", name)).unwrap();
         let mut store = Store::open(path).unwrap();
         let state = restore(&Reader::open(path).unwrap(), Timestamp(0), Limits::default(), 0).unwrap();
         let decision = state.submit_decision(plan, String::new()).unwrap();

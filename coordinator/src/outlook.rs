@@ -53,11 +53,13 @@ pub fn time_left(status: &Status, sweep: &SweepStatus) -> Option<Duration> {
     is_at_work.then(|| Duration::from_secs((left / status.epochs_per_second).ceil().min(1e9) as u64))
 }
 
-/// When a running sweep will have ended, by the coordinator's clock: `until 14:05:09 UTC`; `None` if there is no pace or no clock.
+/// When a running sweep will have ended, by the coordinator's clock: `until 14:05:09 UTC`, with the day if that is another; `None` if there
+/// is no pace or no clock.
 #[must_use]
 pub fn until(status: &Status, sweep: &SweepStatus) -> Option<String> {
     let left = time_left(status, sweep).filter(|_| status.at_ms > 0)?;
-    Some(format!("until {}", clock(status.at_ms + left.as_millis() as u64)))
+    let end = status.at_ms.saturating_add(left.as_millis() as u64);
+    Some(format!("until {}", moment(end, status.at_ms)))
 }
 
 /// How many jobs are where, and what is to be expected.
@@ -161,6 +163,12 @@ pub fn clock(ms: u64) -> String {
     format!("{hours:02}:{minutes:02}:{seconds:02} UTC")
 }
 
+/// A time of the day, in UTC, with the day where that of `beside` is another.
+#[must_use]
+pub fn moment(ms: u64, beside: u64) -> String {
+    if day(ms) == day(beside) { clock(ms) } else { format!("{} {}", day(ms), clock(ms)) }
+}
+
 /// The day, in UTC, of so many milliseconds since 1970: `2026-11-29`.
 #[must_use]
 pub fn day(ms: u64) -> String {
@@ -255,6 +263,8 @@ mod tests {
     fn days_and_times_are_those_of_utc() {
         assert_eq!(clock(1_000_000_000_000), "01:46:40 UTC");
         assert_eq!([1_000_000_000_000, u64::MAX].map(day), ["2001-09-09", "9999-12-31"]);
+        let moments = [1_000_000_000_000, 1_000_090_000_000].map(|ms| moment(ms, 1_000_000_000_000));
+        assert_eq!(moments, ["01:46:40 UTC", "2001-09-10 02:46:40 UTC"]);
         let status = Status { at_ms: 1_000_000_025_000, ..Status::default() };
         assert_eq!(of_worker(&status, &worker()), ["silent for 25s, last seen at 01:46:40 UTC"]);
     }

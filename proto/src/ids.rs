@@ -116,8 +116,7 @@ impl WorkerId {
     /// For people, who may know it by its name or by its alias: `gpu1 (0123456789ab)`; the alias alone where no name is known.
     #[must_use]
     pub fn named(self, name: &str) -> String {
-        let alias = self.alias();
-        if name.is_empty() || name == alias { alias } else { format!("{name} ({alias})") }
+        named(name, &self.alias())
     }
 }
 
@@ -154,6 +153,11 @@ pub struct Lease {
     pub attempt: Attempt,
     /// Proof that this very lease was granted.
     pub token: Token,
+}
+
+/// A worker for people, see [`WorkerId::named`].
+pub(crate) fn named(name: &str, alias: &str) -> String {
+    if name.is_empty() || name == alias { alias.to_owned() } else { format!("{name} ({alias})") }
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! Where sweeps and workers stand, for people and for programs: the coordinator makes it, the command line shows it, `status --json`
 //! prints it as it is serialised here.
 
-use crate::ids::{Attempt, JobId};
+use crate::ids::{Attempt, JobId, named};
 use crate::text::Line;
 use serde::Serialize;
 use std::fmt;
@@ -107,8 +107,7 @@ impl WorkerStatus {
     /// As the log names it: `gpu1 (0123456789ab)`.
     #[must_use]
     pub fn named(&self) -> String {
-        let Self { name, worker, .. } = self;
-        if name == worker { worker.clone() } else { format!("{name} ({worker})") }
+        named(&self.name, &self.worker)
     }
 
     /// How long an epoch takes on it, seconds: the mean over the epochs of its running jobs; `None` before the first has been measured.

@@ -142,6 +142,7 @@ fn a_trace_tells_of_a_job_from_the_queue_to_the_result() {
     assert_eq!(lost.status.as_ref().unwrap().code(), StatusCode::Error);
     assert_eq!(attribute(&lost.attributes, "splitsweep.worker").as_deref(), Some("first"));
     assert_eq!(attribute(&lost.attributes, "splitsweep.outcome.kind").as_deref(), Some("silent"));
+    assert!(!spans[&("train".to_owned(), "1".to_owned())].events.is_empty(), "the epochs that were heard of");
     let [first, second] = ["1", "2"].map(|attempt| &spans[&("queue".to_owned(), attempt.to_owned())]);
     let job = &spans[&("job".to_owned(), String::new())];
     assert_eq!(first.start_time_unix_nano, job.start_time_unix_nano);
@@ -150,66 +151,55 @@ fn a_trace_tells_of_a_job_from_the_queue_to_the_result() {
     assert_eq!(second.end_time_unix_nano, spans[&("attempt".to_owned(), "2".to_owned())].start_time_unix_nano);
 }
 
-/// A peer that has the only job, and is silent until its lease has ended.
-async fn silent(lab: &Lab, coordinator: &Coordinator) -> Peer {
-    let mut peer = Peer::new(&coordinator.url, 1, 1);
-    peer.register().await.unwrap();
-    peer.synchronize().await.unwrap();
-    assert_eq!(peer.held.len(), 1);
-    until("the end of the lease", || (lab.history().lost().len() == 1).then_some(()));
-    peer
+/// The spans of the only job, whose worker is silent until its lease has ended, and hands its result in after what happens meanwhile.
+fn late(meanwhile: impl AsyncFnOnce(&Coordinator)) -> Vec<Span> {
+    let (lab, collector) = (Lab::new(), Collector::start());
+    lab.write(&simulated(1, 1));
+    let coordinator = serve(&lab, &collector.url);
+    lab.submit(&coordinator.url, &["--simulated"]);
+    Runtime::new().unwrap().block_on(async {
+        let mut peer = Peer::new(&coordinator.url, 1, 1);
+        peer.register().await.unwrap();
+        peer.synchronize().await.unwrap();
+        let lease = peer.held[0];
+        until("the end of the lease", || (lab.history().lost().len() == 1).then_some(()));
+        meanwhile(&coordinator).await;
+        assert!(peer.report(&lease).await.unwrap());
+    });
+    let spans = collector.spans(1);
+    let job = spans.iter().find(|span| span.name == "job").unwrap();
+    assert_eq!(job.status.as_ref().unwrap().code(), StatusCode::Ok, "the first result counts");
+    spans
 }
 
 /// The attempts among the spans in the order of their beginnings: number and outcome.
-fn attempts(spans: &[Span]) -> Vec<(String, String)> {
+fn attempts(spans: &[Span]) -> Vec<[String; 2]> {
     let mut attempts: Vec<_> = spans.iter().filter(|span| span.name == "attempt").collect();
     attempts.sort_by_key(|span| span.start_time_unix_nano);
-    let of = |span: &Span, key| attribute(&span.attributes, key).unwrap();
-    attempts.into_iter().map(|span| (of(span, ATTEMPT), of(span, "splitsweep.outcome"))).collect()
+    let of = |span: &Span| [ATTEMPT, "splitsweep.outcome"].map(|key| attribute(&span.attributes, key).unwrap());
+    attempts.into_iter().map(of).collect()
 }
 
 #[test]
 fn an_attempt_that_goes_on_after_it_was_lost_is_told_in_two_pieces() {
-    let (lab, collector) = (Lab::new(), Collector::start());
-    lab.write(&simulated(1, 1));
-    let coordinator = serve(&lab, &collector.url);
-    lab.submit(&coordinator.url, &["--simulated"]);
-    Runtime::new().unwrap().block_on(async {
-        let mut peer = silent(&lab, &coordinator).await;
-        let lease = peer.held[0];
-        assert!(peer.report(&lease).await.unwrap());
-    });
-    let spans = collector.spans(1);
-    let expected = [("1", "lost"), ("1", "succeeded")].map(|(number, outcome)| (number.to_owned(), outcome.to_owned()));
-    assert_eq!(attempts(&spans), expected);
+    let spans = late(async |_| {});
+    assert_eq!(attempts(&spans), [["1", "lost"], ["1", "succeeded"]]);
     let ids: BTreeSet<_> = spans.iter().map(|span| &span.span_id).collect();
     assert_eq!(ids.len(), spans.len(), "every span has an id of its own");
-    let job = spans.iter().find(|span| span.name == "job").unwrap();
-    assert_eq!(job.status.as_ref().unwrap().code(), StatusCode::Ok);
-    let queues: Vec<_> = spans.iter().filter(|span| span.name == "queue").collect();
-    assert_eq!(queues.len(), 2, "it waited again until it was heard of");
+    let queues = spans.iter().filter(|span| span.name == "queue");
+    assert_eq!(queues.count(), 2, "it waited again until it was heard of");
 }
 
 #[test]
 fn a_result_that_comes_late_ends_the_job_and_the_attempt_that_runs() {
-    let (lab, collector) = (Lab::new(), Collector::start());
-    lab.write(&simulated(1, 1));
-    let coordinator = serve(&lab, &collector.url);
-    lab.submit(&coordinator.url, &["--simulated"]);
-    Runtime::new().unwrap().block_on(async {
-        let mut first = silent(&lab, &coordinator).await;
+    let spans = late(async |coordinator| {
         let mut second = Peer::new(&coordinator.url, 2, 1);
         second.register().await.unwrap();
         second.synchronize().await.unwrap();
         assert_eq!(second.held.len(), 1);
-        let lease = first.held[0];
-        assert!(first.report(&lease).await.unwrap());
     });
-    let spans = collector.spans(1);
-    let expected = [("1", "lost"), ("2", "recalled")].map(|(number, outcome)| (number.to_owned(), outcome.to_owned()));
-    assert_eq!(attempts(&spans), expected);
+    assert_eq!(attempts(&spans), [["1", "lost"], ["2", "recalled"]]);
     let job = spans.iter().find(|span| span.name == "job").unwrap();
-    assert_eq!(job.status.as_ref().unwrap().code(), StatusCode::Ok, "the first result counts");
     assert_eq!(attribute(&job.attributes, "splitsweep.attempts").as_deref(), Some("2"));
 }
 

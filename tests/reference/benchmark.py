@@ -109,14 +109,15 @@ def check(reports):
     for architecture in {key[0] for key in reports}:
         found = [report for key, runs in reports.items() if key[0] == architecture for report in runs]
         first = [report["first_loss"] for report in found]
-        worst = max(worst, max(first) / min(first) - 1)
+        spread = max(first) / min(first) - 1
+        # SegNet amplifies rounding: of two nearly equal numbers its pooling takes the place of another
+        if spread > (3e-4 if architecture == "segnet" else 1e-4):
+            sys.exit(f"{architecture}: the losses before the first step differ by {spread:.1e}: both sides do not compute the same")
+        worst = max(worst, spread)
         for kind in {key[2] for key in reports} - set(MODES):
             hashes = {report["weights"] for key, runs in reports.items() if key[::2] == (architecture, kind) for report in runs}
             if len(hashes) > 1:
                 sys.exit(f"{architecture}, {kind}: the weights after the steps differ between launches or numbers of threads")
-    # SegNet amplifies rounding: of two nearly equal numbers its pooling takes the place of another
-    if worst > 3e-4:
-        sys.exit(f"the losses before the first step differ by {worst:.1e}: both sides do not compute the same")
     return worst
 
 

@@ -143,7 +143,6 @@ pub(super) fn actions(deeds: &Deeds) -> Actions {
     Actions {
         cancel: deed(deeds, |deeds, sweep| async move { deeds.cancel(sweep).await }),
         retry: deed(deeds, |deeds, sweep| async move { deeds.retry(sweep).await }),
-        splits: deed(deeds, |deeds, sweep| async move { deeds.splits(sweep).await }),
         add_splits: deed(deeds, |deeds, (sweep, splits)| async move { deeds.add_splits(sweep, splits).await }),
     }
 }

@@ -52,16 +52,11 @@ impl Follower {
                     self.begin(*job, *attempt, now, waited, told(state, *job, *worker));
                 }
                 Fact::Revived { job, attempt } => {
-                    let (waited, lost) = match self.waiting.remove(job) {
-                        Some((since, last)) => (Some([since, last.first_queued]), Some(last.told)),
-                        None => (None, None),
-                    };
-                    let lost = lost.map(|told| Told { trained_since: None, epochs: Vec::new(), ..told });
-                    // it was lost in an earlier life of the coordinator
-                    let holder = || state.job(*job).and_then(|job| job.holder().copied());
-                    let told = lost.or_else(|| holder().map(|holder| told(state, *job, holder.worker)));
-                    if let Some(told) = told {
-                        self.begin(*job, *attempt, now, waited, told);
+                    if let Some((since, last)) = self.waiting.remove(job) {
+                        self.begin(*job, *attempt, now, Some([since, last.first_queued]), last.told);
+                    } else if let Some(holder) = state.job(*job).and_then(|job| job.holder().copied()) {
+                        // it was lost in an earlier life of the coordinator
+                        self.begin(*job, *attempt, now, None, told(state, *job, holder.worker));
                     }
                 }
                 Fact::Progressed { job, epoch, seconds, loss } => {
@@ -111,7 +106,9 @@ impl Follower {
         if state.job(job).is_none_or(|job| job.is_ended()) {
             self.traces.job_ended(&of_fact, self.time(run.first_queued), run.attempt);
         } else {
-            self.waiting.insert(job, (now, run));
+            // of what it did nothing is told again
+            let told = Told { trained_since: None, epochs: Vec::new(), ..run.told };
+            self.waiting.insert(job, (now, Run { told, ..run }));
         }
     }
 

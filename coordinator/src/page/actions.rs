@@ -7,7 +7,6 @@ use super::frame::{View, trouble};
 use super::keys::Forms;
 use super::visitor::Visitor;
 use crate::outlook;
-use crate::plan::Splits;
 use crate::text::plural;
 use axum::Extension;
 use axum::body::Bytes;
@@ -34,8 +33,6 @@ pub struct Actions {
     pub cancel: Deed<String, u64>,
     /// Has failed and cancelled jobs of a sweep tried again; the answer is their number.
     pub retry: Deed<String, u64>,
-    /// Says how many splits a sweep can have.
-    pub splits: Deed<String, Splits>,
     /// Gives a sweep so many splits in all; the answer is the number of those that it did not have.
     pub add_splits: Deed<(String, u64), u64>,
 }

@@ -10,7 +10,7 @@ use axum::response::{Html, IntoResponse, Response};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-/// A page is handed out again for so long, if nothing has happened since: what it shows may still have been of an older version.
+/// How long a page is handed out again if no new version was published: its study may be of an older one.
 const FRESH: Duration = Duration::from_millis(250);
 /// Maximum number of addresses whose pages are kept.
 const MAX_KEPT: usize = 16;
@@ -21,14 +21,17 @@ pub(super) struct Copies(Mutex<Vec<Kept>>);
 
 #[derive(Debug)]
 struct Kept {
-    address: String,
+    /// The address, and whether its page has forms: all who may act have the same.
+    key: Key,
     copy: Shared,
 }
 
-/// A page, and the moment for which it was made. Whoever makes it holds the lock.
+type Key = (String, bool);
+
+/// A page, and the moment at which it was begun. Whoever makes it holds the lock.
 type Shared = Arc<tokio::sync::Mutex<Option<(Moment, Bytes)>>>;
 
-/// When a page is asked for, and the version that is the newest then.
+/// A time, and the version that is the newest then.
 #[derive(Debug, Clone, Copy)]
 struct Moment {
     version: u64,
@@ -36,10 +39,10 @@ struct Moment {
 }
 
 impl Copies {
-    fn at(&self, address: &str) -> Shared {
+    fn at(&self, key: Key) -> Shared {
         let mut pages = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let known = pages.iter().position(|kept| kept.address == address).map(|index| pages.remove(index));
-        let kept = known.unwrap_or_else(|| Kept { address: address.to_owned(), copy: Shared::default() });
+        let known = pages.iter().position(|kept| kept.key == key).map(|index| pages.remove(index));
+        let kept = known.unwrap_or_else(|| Kept { key, copy: Shared::default() });
         if pages.len() == MAX_KEPT {
             pages.remove(0);
         }
@@ -48,24 +51,25 @@ impl Copies {
         copy
     }
 
-    /// The page at an address that is asked for now: the copy, if there is a fresh one, or what `make` makes. No other answer is kept.
+    /// The page of that key: the copy, if there is a fresh one, or what `make` makes. No other answer is kept.
     async fn page(
         &self,
-        address: &str,
-        now: Moment,
+        key: Key,
+        now: impl Fn() -> Moment,
         make: impl Future<Output = Result<Bytes, Response>>,
     ) -> Result<Bytes, Response> {
-        let copy = self.at(address);
+        let (copy, asked) = (self.at(key), now());
         // whoever waits here finds what was made meanwhile
         let mut page = copy.lock().await;
         if let Some((then, page)) = &*page
-            && now.version == then.version
-            && now.at.duration_since(then.at) < FRESH
+            && then.version >= asked.version
+            && asked.at.saturating_duration_since(then.at) < FRESH
         {
             return Ok(page.clone());
         }
+        let begun = now();
         let made = make.await?;
-        *page = Some((now, made.clone()));
+        *page = Some((begun, made.clone()));
         Ok(made)
     }
 }
@@ -76,12 +80,11 @@ pub(super) async fn share(
     request: Request,
     next: Next,
 ) -> Response {
-    // a form is its visitor's
-    if request.method() != Method::GET || request.extensions().get::<Forms>().is_some() {
+    if request.method() != Method::GET {
         return next.run(request).await;
     }
-    let address = request.uri().to_string();
-    let now = Moment { version: desk.status().at_ms, at: Instant::now() };
+    let key = (request.uri().to_string(), request.extensions().get::<Forms>().is_some());
+    let now = || Moment { version: desk.status().at_ms, at: Instant::now() };
     let make = async {
         let response = next.run(request).await;
         if response.status() != StatusCode::OK {
@@ -90,7 +93,7 @@ pub(super) async fn share(
         let page = to_bytes(response.into_body(), usize::MAX).await;
         page.map_err(|error| (StatusCode::INTERNAL_SERVER_ERROR, format!("{error}\n")).into_response())
     };
-    copies.page(&address, now, make).await.map_or_else(|other| other, |page| Html(page).into_response())
+    copies.page(key, now, make).await.map_or_else(|other| other, |page| Html(page).into_response())
 }
 
 #[cfg(test)]
@@ -109,7 +112,7 @@ mod tests {
                 yield_now().await;
                 Ok(Bytes::from(vec![made.fetch_add(1, Ordering::Relaxed)]))
             };
-            let page = copies.page(address, Moment { version, at: began + after }, make);
+            let page = copies.page((address.to_owned(), false), move || Moment { version, at: began + after }, make);
             async { page.await.unwrap()[0] }
         };
         let at_once = Duration::ZERO;
@@ -124,15 +127,22 @@ mod tests {
 
     #[tokio::test]
     async fn few_pages_are_kept_and_no_refusals() {
-        let (copies, now) = (Copies::default(), Moment { version: 1, at: Instant::now() });
+        let (copies, at) = (Copies::default(), Instant::now());
+        let now = || Moment { version: 1, at };
+        let key = |address: &str| (address.to_owned(), false);
         let refuse = async { Err(StatusCode::NOT_FOUND.into_response()) };
-        assert_eq!(copies.page("/", now, refuse).await.unwrap_err().status(), StatusCode::NOT_FOUND);
+        assert_eq!(copies.page(key("/"), now, refuse).await.unwrap_err().status(), StatusCode::NOT_FOUND);
         let page = |number: u8| async move { Ok(Bytes::from(vec![number])) };
-        assert_eq!(copies.page("/", now, page(1)).await.unwrap(), [1].as_slice());
+        assert_eq!(copies.page(key("/"), now, page(1)).await.unwrap(), [1].as_slice());
         for number in 0..MAX_KEPT {
-            copies.page(&format!("/{number}"), now, page(2)).await.unwrap();
+            copies.page(key(&format!("/{number}")), now, page(2)).await.unwrap();
         }
         assert_eq!(copies.0.lock().unwrap().len(), MAX_KEPT);
-        assert_eq!(copies.page("/", now, page(3)).await.unwrap(), [3].as_slice(), "the oldest went");
+        assert_eq!(
+            copies.page((format!("/{}", MAX_KEPT - 1), true), now, page(4)).await.unwrap(),
+            [4].as_slice(),
+            "with forms"
+        );
+        assert_eq!(copies.page(key("/"), now, page(3)).await.unwrap(), [3].as_slice(), "the oldest went");
     }
 }

@@ -57,6 +57,9 @@ pub enum NoMoreSplits {
     /// Every split has seeds of its own.
     #[error("every split has an initial or order seed of its own: add to these lists in its file too, and submit that")]
     Paired,
+    /// There is no greater seed.
+    #[error("its greatest split seed is the greatest that there is")]
+    Seeds,
     /// There are as many jobs as there may be.
     #[error("a sweep has at most {MAX_JOBS} jobs")]
     Full,
@@ -121,6 +124,9 @@ impl Splits {
         let (now, greatest, step) = (seeds.len(), seeds.greatest(), split.turns().unwrap_or(1));
         // to the end of a permutation
         let least = step - (greatest + 1) % step;
+        if MAX_SEED - greatest < least {
+            return Err(NoMoreSplits::Seeds);
+        }
         let jobs = file.jobs() / now;
         let most = [MAX_MORE.max(least), (MAX_JOBS / jobs).saturating_sub(now), MAX_SEED - greatest].into_iter().min();
         let spare = most.unwrap_or(0).checked_sub(least).ok_or(NoMoreSplits::Full)?;
@@ -150,8 +156,12 @@ fn in_place(text: &str, given: &Node<'_>, seeds: &SeedList, more: u64) -> Option
     } else if given.is_list() {
         let last = given.items()?.last()?.place();
         let lead = &text[text[..last.start].rfind('\n').map_or(0, |end| end + 1)..last.start];
-        let between = if lead.trim() == "-" { format!("\n{lead}") } else { ", ".to_owned() };
-        (last.end..last.end, seeds.after(more).map(|seed| format!("{between}{seed}")).collect())
+        // in a list of lines what stands behind the last seed stays there
+        let (between, end) = match lead.trim() {
+            "-" => (format!("\n{lead}"), text[last.end..].find('\n').map_or(text.len(), |line| last.end + line)),
+            _ => (", ".to_owned(), last.end),
+        };
+        (end..end, seeds.after(more).map(|seed| format!("{between}{seed}")).collect())
     } else {
         (given.place(), (seeds.len() + more).to_string())
     };
@@ -189,9 +199,9 @@ mod tests {
             ("replicates:\n  split_seeds: {from: 5, to: 12}\n", 9, "replicates:\n  split_seeds: {from: 5, to: 13}\n"),
             ("replicates: {split_seeds: [7, 3]}\n", 4, "replicates: {split_seeds: [7, 3, 8, 9]}\n"),
             (
-                "replicates:\n  split_seeds:\n    - 7 # a\n    - 3\n  init_seeds: 5\n",
+                "replicates:\n  split_seeds:\n    - 7 # a\n    - 3 # b\n  init_seeds: 5\n",
                 3,
-                "replicates:\n  split_seeds:\n    - 7 # a\n    - 3\n    - 8\n  init_seeds: 5\n",
+                "replicates:\n  split_seeds:\n    - 7 # a\n    - 3 # b\n    - 8\n  init_seeds: 5\n",
             ),
             (
                 "replicates: {split_seeds: 2, init_seeds: 3, order_seeds: 2}\n",
@@ -246,7 +256,7 @@ mod tests {
                 "split: {scheme: file, file: '{\"4\":{\"train\":[\"a\"],\"validation\":[\"b\"],\"test\":[\"c\"]}}'}\n",
                 NoMoreSplits::Listed,
             ),
-            ("replicates: {split_seeds: [9007199254740991]}\n", NoMoreSplits::Full),
+            ("replicates: {split_seeds: [9007199254740991]}\n", NoMoreSplits::Seeds),
             ("nonsense: 1\n", NoMoreSplits::File),
         ] {
             assert_eq!(splits(&file(rest)), Err(reason.clone()), "{rest}");

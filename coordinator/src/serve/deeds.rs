@@ -2,7 +2,8 @@
 
 use crate::driver::{Handle, Refusal};
 use crate::outlook;
-use crate::plan::{self, Extended, NoMoreSplits, Splits};
+use crate::plan::{self, Extended, NoMoreSplits};
+use crate::scheduler::Rejection;
 use crate::store::Reader;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -53,15 +54,6 @@ impl Deeds {
         self.handle.retry(sweep, text).await
     }
 
-    /// How many splits a sweep has, and can have.
-    ///
-    /// # Errors
-    /// If it can have no more.
-    pub async fn splits(&self, sweep: String) -> Result<Splits, SplitsError> {
-        let text = self.file(sweep).await?;
-        Ok(aside(move || plan::splits(&text)).await??)
-    }
-
     /// Has a sweep submitted again with so many splits in all, by the file that was submitted last; the answer is the number of those that
     /// it did not have.
     ///
@@ -73,7 +65,8 @@ impl Deeds {
         let text = self.file(sweep.clone()).await?;
         let extended = aside(move || plan::with_splits(&text, splits)).await??;
         let Some(Extended { text, plan, added }) = extended else { return Ok(0) };
-        let is_simulated = outlook::find(&self.handle.status().borrow(), &sweep).is_some_and(|sweep| sweep.simulated);
+        let known = outlook::find(&self.handle.status().borrow(), &sweep).map(|sweep| sweep.simulated);
+        let is_simulated = known.ok_or_else(|| Refusal::from(Rejection::UnknownSweep(sweep)))?;
         let plan = if is_simulated { plan.simulated() } else { plan };
         self.handle.submit(plan, text, None).await?;
         Ok(added)

@@ -21,11 +21,11 @@ pub struct Entry {
 
 /// Facts that somebody wants; the others are not looked at.
 #[derive(Debug, Clone, Copy)]
-pub enum Wanted<'a> {
+pub enum Wanted {
     /// Every fact.
     All,
     /// Those of these names.
-    Named(&'a [&'a str]),
+    Named(&'static [&'static str]),
     /// Those that may concern the job: of facts that every job has, only its own.
     Of(JobId),
 }
@@ -81,7 +81,7 @@ impl Reader {
     /// If a fact cannot be read back, or `each` fails.
     pub fn entries<E: From<StoreError>>(
         &self,
-        wanted: Wanted<'_>,
+        wanted: Wanted,
         mut each: impl FnMut(Entry) -> Result<(), E>,
     ) -> Result<(), E> {
         let is_wanted = match wanted {
@@ -106,13 +106,13 @@ impl Reader {
         })
     }
 
-    /// When the last fact was written: milliseconds since 1970, UTC; 0 if there is none.
+    /// The latest time at which a fact was written: milliseconds since 1970, UTC; 0 if there is none.
     ///
     /// # Errors
     /// If it cannot be read.
     pub fn last_ms(&self) -> Result<u64, StoreError> {
-        let select = format!("SELECT {} FROM journal ORDER BY seq DESC LIMIT 1", self.milliseconds());
-        let last: Option<i64> = self.ask(&select, [])?;
+        let select = format!("SELECT max({}) FROM journal", self.milliseconds());
+        let last = self.ask(&select, [])?;
         Ok(last.unwrap_or_default().try_into().unwrap_or_default())
     }
 
@@ -130,7 +130,7 @@ impl Reader {
 
     fn ask(&self, select: &str, values: impl Params) -> Result<Option<i64>, StoreError> {
         let found = self.prepare(select)?.query_row(values, |row| row.get(0)).optional();
-        found.map_err(|source| self.sqlite(source))
+        found.map(Option::flatten).map_err(|source| self.sqlite(source))
     }
 
     /// Calls `each` with the number, the time `at` and the content of the facts from `first` on of which `is_wanted` is true, all in SQL.

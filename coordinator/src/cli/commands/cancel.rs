@@ -10,6 +10,7 @@ use serde_json::json;
 
 /// Remove a sweep's unfinished jobs from the queue; results stay
 #[derive(Debug, clap::Args)]
+#[command(override_usage = "coordinator cancel [OPTIONS] <SWEEP>")]
 pub struct Args {
     #[command(flatten)]
     sweep: NamedSweep,

@@ -16,6 +16,7 @@ use serde_json::json;
 /// Its running jobs are stopped. On a terminal the command asks first. The file keeps its size, as later results take the place of the
 /// deleted ones; `coordinator store backup` makes a copy without gaps.
 #[derive(Debug, clap::Args)]
+#[command(override_usage = "coordinator delete [OPTIONS] <SWEEP>")]
 pub struct Args {
     #[command(flatten)]
     sweep: NamedSweep,

@@ -42,20 +42,27 @@ pub async fn run(args: Args) -> Result<(), CliError> {
     let tables =
         tables::Args { sweep, rows, metric: Vec::new(), format, shape, caption: None, label: None, out: None, source };
     let mut found = tables::print(tables, state).await?;
-    if let Some(words) = none(&ask::status(&mut found).await?, &name, state) {
-        // for people: a reader that is gone needs no line
+    // the list is complete without these words, which are for people
+    if let Some(state) = state
+        && let Ok(status) = ask::status(&mut found).await
+        && let Some(words) = none(&status, &name, state)
+    {
         let _ = writeln!(std::io::stderr(), "{words}");
     }
     Ok(())
 }
 
-/// What is to be said of a list without a job; `None` of one that has some.
-fn none(status: &Status, sweep: &str, state: Option<RowState>) -> Option<String> {
+/// What is to be said of a list without a job in that state; `None` of one that has some.
+fn none(status: &Status, sweep: &str, state: RowState) -> Option<String> {
     let sweep = outlook::find(status, sweep)?;
-    if !matches!(sweep.state, SweepState::Running | SweepState::Ended) {
-        return Some(format!("{} lists its jobs once a worker has offered its data set", sweep.sweep));
+    match sweep.state {
+        SweepState::WaitingForData => {
+            return Some(format!("{} lists its jobs once a worker has offered its data set", sweep.sweep));
+        }
+        SweepState::Rejected => return Some(format!("{} has no jobs: {}", sweep.sweep, sweep.problem)),
+        SweepState::Running | SweepState::Ended => {}
     }
-    let count = |state: &RowState| match state {
+    let count = match state {
         RowState::Queued => sweep.queued,
         RowState::Running => sweep.running,
         RowState::Succeeded => sweep.succeeded,
@@ -63,8 +70,8 @@ fn none(status: &Status, sweep: &str, state: Option<RowState>) -> Option<String>
         RowState::Cancelled => sweep.cancelled,
         RowState::Dropped => sweep.dropped,
     };
-    let state = state.filter(|state| count(state) == 0)?;
-    Some(format!("no job of {} is {}: {}", sweep.sweep, state.name(), outlook::counts(sweep)))
+    let words = || format!("no job of {} is {}: {}", sweep.sweep, state.name(), outlook::counts(sweep));
+    (count == 0).then(words)
 }
 
 fn state(name: &str) -> Result<RowState, String> {
@@ -89,10 +96,10 @@ mod tests {
         };
         let of = |sweep| Status { sweeps: vec![sweep], ..Status::default() };
         let running = of(sweep(SweepState::Running));
-        let failed = none(&running, "", Some(RowState::Failed));
+        let failed = none(&running, "", RowState::Failed);
         assert_eq!(failed.as_deref(), Some("no job of a is failed: 47/48 jobs done, 1 running, 0 failed"));
-        assert_eq!((none(&running, "a", Some(RowState::Running)), none(&running, "a", None)), (None, None));
+        assert_eq!(none(&running, "a", RowState::Running), None);
         let waiting = of(sweep(SweepState::WaitingForData));
-        assert!(none(&waiting, "a", None).is_some_and(|words| words.contains("once a worker has offered")));
+        assert!(none(&waiting, "a", RowState::Failed).is_some_and(|words| words.contains("once a worker has offered")));
     }
 }

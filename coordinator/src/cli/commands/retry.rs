@@ -11,6 +11,7 @@ use serde_json::json;
 
 /// Try a sweep's failed and cancelled jobs again, as if its file were submitted once more
 #[derive(Debug, clap::Args)]
+#[command(override_usage = "coordinator retry [OPTIONS] <SWEEP>")]
 pub struct Args {
     #[command(flatten)]
     sweep: NamedSweep,

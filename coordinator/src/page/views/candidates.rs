@@ -71,7 +71,7 @@ pub(super) fn section(seen: &Seen) -> Markup {
     let strips = strips(&lineup, &shown);
     let (of_candidates, of_baselines) = strips.rows.split_at(shown.len());
     let metric = metric_name(seen.study.results.head.metric.name());
-    let best = lineup.best;
+    let (best, is_last) = (lineup.best, page + 1 == pages.max(1));
     html! {
         section id="candidates" {
             h2 { "Candidates" }
@@ -82,7 +82,7 @@ pub(super) fn section(seen: &Seen) -> Markup {
                     caption {
                         "The " (metric) " of each candidate over its splits"
                         @if asked.sort.is_empty() { ", the best first" }
-                        @if !of_baselines.is_empty() { "; then what needs no training" }
+                        @if is_last && !of_baselines.is_empty() { "; then what needs no training" }
                     }
                     thead role="rowgroup" {
                         tr role="row" {
@@ -113,7 +113,7 @@ pub(super) fn section(seen: &Seen) -> Markup {
                                 (not_trained(seen, lineup.row(candidate)))
                             }
                         }
-                        @if page + 1 == pages.max(1) {
+                        @if is_last {
                             @for (&baseline, strip) in lineup.baselines().iter().zip(of_baselines) {
                                 @let row = &lineup.analysis.baselines[baseline];
                                 tr role="row" class="baseline" id={ "baseline-" (baseline) } {

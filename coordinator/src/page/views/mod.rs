@@ -19,7 +19,6 @@ use super::timelines::Back;
 use crate::analyst::Study;
 use crate::outlook;
 use crate::report::Lineup;
-use actions::Offered;
 use axum::Extension;
 use axum::extract::{Path, Query, State};
 use axum::response::Response;
@@ -140,11 +139,13 @@ pub(super) async fn sweeps(State(desk): Desks) -> Response {
 
 pub(super) async fn workers(State(desk): Desks, Query(asked): Query<Asked>) -> Response {
     let (status, source) = (desk.status(), desk.source().clone());
-    let (back, until_ms) = (asked.back(source.live.is_some()), source.live.is_some().then_some(status.at_ms));
-    let read = desk.timeline(back, move |analyst| back.read(analyst, until_ms)).await;
+    let is_live = source.live.is_some();
+    let back = asked.back(is_live);
+    let read = desk.timeline(back, move |analyst| back.read(analyst, is_live)).await;
     // a page whose timeline is still being read is of no version yet: its script asks again
     let (version, timeline) = read.map_or((0, None), |(version, timeline)| (version, Some(timeline)));
-    let content = workers::view(&status, &source, &asked, timeline.as_deref());
+    let timeline = timeline.as_ref().map(Option::as_deref);
+    let content = workers::view(&status, &source, &asked, timeline);
     Frame { place: Place::Workers, title: "Workers".to_owned(), version: version.min(status.at_ms) }.around(&content)
 }
 
@@ -156,20 +157,11 @@ pub(super) async fn overview(
 ) -> Response {
     match seen(&desk, &sweep, asked).await {
         Ok((version, seen)) => {
-            let offered = match forms {
-                Some(Extension(forms)) => offered(&seen, forms).await,
-                None => None,
-            };
-            framed(&sweep, View::Overview, version, &overview::view(&seen, offered.as_ref()))
+            let forms = forms.as_ref().map(|Extension(forms)| forms);
+            framed(&sweep, View::Overview, version, &overview::view(&seen, forms))
         }
         Err(error) => trouble(&error, desk.status().at_ms),
     }
-}
-
-/// What viewers with `forms` may have done to the sweep.
-async fn offered(seen: &Seen, forms: Forms) -> Option<Offered> {
-    let actions = seen.source.live.as_ref()?.actions.as_ref()?;
-    Some(Offered { forms, splits: (actions.splits)(seen.name().to_owned()).await })
 }
 
 pub(super) async fn cells(State(desk): Desks, Path(sweep): Path<String>, Query(asked): Query<Asked>) -> Response {

@@ -1,11 +1,11 @@
 //! A sweep on one screen: is it alive and when does it end, what can be said now, and every candidate with its splits.
 
-use super::actions::{self, Offered};
-use super::{Seen, candidates};
+use super::{Seen, actions, candidates};
 use crate::analysis::answer::Answer;
 use crate::outlook;
 use crate::page::actions::words as done;
 use crate::page::frame::View;
+use crate::page::keys::Forms;
 use crate::report::parts::{QUESTIONS, further, lead};
 use crate::text::plural;
 use maud::{Markup, html};
@@ -15,14 +15,14 @@ use proto::status::{Status, SweepState, SweepStatus};
 /// Maximum number of workers in trouble that are named.
 const MAX_TROUBLED: usize = 5;
 
-/// The view; with buttons for who is `offered` them.
-pub(super) fn view(seen: &Seen, offered: Option<&Offered>) -> Markup {
+/// The view; with buttons if the viewer may act, and has `forms`.
+pub(super) fn view(seen: &Seen, forms: Option<&Forms>) -> Markup {
     let head = &seen.study.results.head;
     html! {
         @if let Some(words) = done(&seen.asked.done) { p class="notice" id="done" role="status" { (words) "." } }
         @if let Some(sweep) = seen.sweep() {
             (standing(seen, sweep))
-            @if let Some(offered) = offered { (actions::view(seen, sweep, offered)) }
+            @if let Some(forms) = forms { (actions::view(seen, sweep, forms)) }
         }
         (answer(&seen.study.answer, head.trainer == Trainer::Simulated))
         (candidates::section(seen))

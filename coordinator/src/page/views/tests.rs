@@ -5,6 +5,7 @@ use super::*;
 use crate::analysis::answer::answer;
 use crate::analyst::Analyst;
 use crate::page::Live;
+use crate::plan::NoMoreSplits;
 use crate::report::tests::made::Made;
 use crate::results::timeline;
 use crate::scheduler::Fact;
@@ -30,7 +31,8 @@ fn live() -> Source {
 fn seen(candidates: usize, splits: u64) -> Seen {
     let made = Made::of_splits(candidates, splits);
     let answer = answer(&made.analysed.analysis);
-    let study = Arc::new(Study { results: made.results, analysed: made.analysed, answer });
+    let splits = Err(NoMoreSplits::Full);
+    let study = Arc::new(Study { results: made.results, analysed: made.analysed, answer, splits });
     Seen { status: Arc::default(), study, source: source(), asked: Asked::default() }
 }
 
@@ -81,7 +83,7 @@ fn the_workers_are_small_however_many_there_are_and_whatever_they_did() {
         ..WorkerStatus::default()
     };
     let status = Status { workers: (0..2000).map(worker).collect(), ..Status::default() };
-    let page = workers::view(&status, &live(), &Asked::default(), Some(&attempts())).into_string();
+    let page = workers::view(&status, &live(), &Asked::default(), Some(Some(&attempts()))).into_string();
     assert!(page.contains("2000 workers connected") && page.contains("10000 attempts began in this time."), "{page}");
     assert!(page.len() < MOST, "{} bytes", page.len());
 }

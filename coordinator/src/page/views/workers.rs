@@ -10,14 +10,15 @@ use crate::results::timeline::Timeline;
 use crate::text::plural;
 use maud::{Markup, html};
 use proto::status::{RunningJob, Status, WorkerStatus};
+use std::collections::HashMap;
 
 /// Maximum number of workers that are shown.
 const MAX_SHOWN: usize = 100;
 /// Number of running jobs that are shown; one per worker at least.
 const MAX_RUNNING: usize = 200;
 
-/// The view; without a timeline while it is being read.
-pub(super) fn view(status: &Status, source: &Source, asked: &Asked, timeline: Option<&Timeline>) -> Markup {
+/// The view; without a timeline while it is being read, with none in it if it cannot be.
+pub(super) fn view(status: &Status, source: &Source, asked: &Asked, timeline: Option<Option<&Timeline>>) -> Markup {
     let connected = status.workers.iter().filter(|worker| worker.connected).count();
     let shown = status.workers.len().min(MAX_SHOWN);
     html! {
@@ -46,8 +47,10 @@ pub(super) fn view(status: &Status, source: &Source, asked: &Asked, timeline: Op
 }
 
 /// Who ran what, in the time that is asked for.
-fn history(status: &Status, source: &Source, asked: &Asked, timeline: Option<&Timeline>) -> Markup {
+fn history(status: &Status, source: &Source, asked: &Asked, timeline: Option<Option<&Timeline>>) -> Markup {
     let is_live = source.live.is_some();
+    // of one that is gone the alias is all that is known
+    let names: HashMap<&str, &str> = status.workers.iter().map(|of| (of.worker.as_str(), of.name.as_str())).collect();
     let (usual, chosen) = (Asked::default().back(is_live), asked.back(is_live));
     let to = |back: Back| Asked {
         back: if back == usual { String::new() } else { back.key().to_owned() },
@@ -63,8 +66,9 @@ fn history(status: &Status, source: &Source, asked: &Asked, timeline: Option<&Ti
             }
             @match timeline {
                 None => p class="note" { "The journal is still being read. Load this page again in a moment, if it does not do so by itself." },
-                Some(timeline) => {
-                    @match parts::timeline(timeline, |alias| named(status, alias)) {
+                Some(None) => p class="note" { "The journal cannot be read now: the log says why." },
+                Some(Some(timeline)) => {
+                    @match parts::timeline(timeline, |alias| names.get(alias).map_or(alias, |name| *name).to_owned()) {
                         Some(figure) => (parts::captioned(&figure)),
                         None => p class="note" { "No attempt began in this time." },
                     }
@@ -72,12 +76,6 @@ fn history(status: &Status, source: &Source, asked: &Asked, timeline: Option<&Ti
             }
         }
     }
-}
-
-/// The name of a worker; that of one that is gone is not known any more.
-fn named(status: &Status, alias: &str) -> String {
-    let worker = status.workers.iter().find(|worker| worker.worker == alias);
-    worker.map_or_else(|| alias.to_owned(), |worker| worker.name.clone())
 }
 
 /// A worker, with so many of the jobs that it runs.

@@ -1,7 +1,9 @@
 //! Small plots of learning curves: a row of two for each group (the loss, the metric), a colour for each series.
 //! Lines are means over splits, bands their middle part. Knows points, not what made them.
 
-use super::draw::{Anchor, Figure, Px, WIDTH, bar, fitted, line, polygon, polyline, spread, text, width_of, y_axis};
+use super::draw::{
+    Anchor, Figure, Px, WIDTH, bar, evenly, fitted, line, polygon, polyline, spread, text, width_of, y_axis,
+};
 use super::scale::{Scale, Tick};
 use crate::text::amount;
 use maud::{Markup, html};
@@ -96,9 +98,7 @@ pub(super) fn draw(groups: &[Group], series: &[String], metric: &str, words: &[&
 
 /// The curve with so many points at most, evenly spaced, the first and the last among them.
 fn thinned(curve: &Curve, most: usize) -> Curve {
-    let all = curve.points.len();
-    let shown = all.min(most);
-    let points = (0..shown).map(|index| curve.points[index * (all - 1) / (shown - 1).max(1)]);
+    let points = evenly(curve.points.len(), most).map(|place| curve.points[place]);
     Curve { points: points.collect(), ..*curve }
 }
 

@@ -252,6 +252,12 @@ pub(super) fn spread(wanted: &[f64], gap: f64, range: (f64, f64)) -> Vec<f64> {
     places
 }
 
+/// Places among `all`, at most so many: evenly spaced, the first and the last among them.
+pub(super) fn evenly(all: usize, most: usize) -> impl Iterator<Item = usize> {
+    let shown = all.min(most);
+    (0..shown).map(move |index| index * (all - 1) / (shown - 1).max(1))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -3,7 +3,7 @@
 //! there are too many. Knows places and words, no statistics.
 
 use super::draw::{Anchor, Figure, Px, WIDTH, bar, dot, fitted, line, polygon, text, width_of, x_axis};
-use super::hill::hill;
+use super::hill::{MAX_DOTS, hill};
 use super::scale::{BESIDE, Scale};
 use crate::report::lineup::Against;
 use crate::text::{plural, signed};
@@ -21,8 +21,6 @@ const MAX_LABEL: f64 = 250.0;
 const STRIP: f64 = 320.0;
 /// Room between names, plot and columns.
 const GAP: f64 = 18.0;
-/// Maximum number of dots in all rows.
-const MAX_DOTS: usize = 1500;
 /// Maximum number of splits beyond the end of the axis that are named.
 const MAX_NAMED: usize = 10;
 

@@ -1,7 +1,7 @@
 //! The mean score at each level of each axis, with the candidates that it is the mean of. Knows places and words, no statistics.
 
-use super::draw::{Anchor, Figure, WIDTH, dot, fitted, text, width_of, x_axis};
-use super::hill::hill;
+use super::draw::{Anchor, Figure, WIDTH, dot, evenly, fitted, text, width_of, x_axis};
+use super::hill::{MAX_DOTS, hill};
 use super::scale::Scale;
 use crate::analysis::comparison::LevelMean;
 use crate::report::lineup::Lineup;
@@ -17,8 +17,6 @@ const SPACE: f64 = 12.0;
 const MAX_LABEL: f64 = 240.0;
 /// Maximum number of levels of an axis: of more, these are drawn, evenly spaced.
 const MAX_LEVELS: usize = 24;
-/// Maximum number of dots; where there are more, the candidates of each row are a hill.
-const MAX_DOTS: usize = 1500;
 
 /// Levels of an axis.
 struct Axis<'a> {
@@ -78,9 +76,8 @@ pub(crate) fn levels(lineup: &Lineup<'_>) -> Option<Figure> {
 fn axis<'a>(lineup: &Lineup<'a>, levels: &'a [LevelMean]) -> Option<Axis<'a>> {
     let (name, all) = (levels.first()?.axis.as_str(), levels.len());
     let mut members = members(lineup, name);
-    let shown = all.min(MAX_LEVELS);
-    let rows = (0..shown).map(|row| {
-        let level = &levels[row * (all - 1) / (shown - 1).max(1)];
+    let rows = evenly(all, MAX_LEVELS).map(|place| {
+        let level = &levels[place];
         Row { level, members: members.remove(&level.level).unwrap_or_default() }
     });
     Some(Axis { name, all, rows: rows.collect() })

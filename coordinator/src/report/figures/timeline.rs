@@ -6,7 +6,7 @@
 use super::draw::{Anchor, Figure, Px, WIDTH, fitted, line, polygon, text, width_of};
 use super::scale::{Scale, Tick};
 use super::times::{span, ticks};
-use crate::outlook::{clock, day};
+use crate::outlook::moment;
 use crate::results::timeline::{Bar, End, Lanes, STEPS, Timeline};
 use crate::text::plural;
 use maud::{Markup, html};
@@ -79,7 +79,7 @@ const CAUTION: &str = "Attempts that began before this time are not drawn, so ro
 fn see(timeline: &Timeline, others: usize) -> String {
     let bars = timeline.workers.values().flat_map(|of| of.bars.iter().flatten());
     let what = if timeline.has_bands() {
-        "How many of its slots each worker had busy."
+        "How much of what each worker ran at most at a time was running."
     } else if bars.clone().any(|bar| bar.only.is_none()) {
         "The slots of each worker, and what they ran: blue has a result, pale still runs, orange failed, grey was given back or lost. \
          Attempts that are too short to be seen apart are one bar, which has a part for each way in which they ended."
@@ -128,8 +128,7 @@ fn heights(ends: [u64; 4]) -> [f64; 4] {
 
 /// What a bar is: `12 attempts: 11 succeeded, 1 failed, 10:00:00 to 10:00:04 UTC`.
 fn words(bar: &Bar, until_ms: u64) -> String {
-    // the day is said where the time of the day is not enough
-    let time = |ms: u64| if day(ms) == day(until_ms) { clock(ms) } else { format!("{} {}", day(ms), clock(ms)) };
+    let time = |ms: u64| moment(ms, until_ms);
     let ends = End::ALL.into_iter().zip(bar.ends).filter(|(_, count)| *count > 0);
     let (what, how): (_, Vec<_>) = match bar.only {
         Some((job, attempt)) => {

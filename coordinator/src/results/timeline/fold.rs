@@ -76,7 +76,6 @@ impl Fold {
             self.timeline.from_ms = next.began_ms;
         }
         self.timeline.attempts += 1;
-        self.timeline.until_ms = self.timeline.until_ms.max(next.began_ms);
         let worker = self.workers.entry(id).or_default();
         let is_free = |lane: &Lane| lane.last.is_none_or(|last| last.ended.is_some());
         let place = worker.lanes.iter().position(is_free).unwrap_or_else(|| {
