@@ -98,7 +98,7 @@ impl Coordinator {
             (Code::DeadlineExceeded, _) => CliError::NotReached(silent(url, MAX_CALL)),
             // what has a source is not the coordinator's word, but that of the connection
             (_, Some(cause)) if cause.contains("timed out") => CliError::NotReached(silent(url, PATIENCE)),
-            (_, Some(cause)) if let Some(stranger) = stranger::behind(url, &cause) => {
+            (_, Some(_)) if let Some(stranger) = stranger::behind(url) => {
                 CliError::NotReached(format!("{url} {stranger}"))
             }
             (_, Some(cause)) => {

@@ -178,9 +178,11 @@ impl Client {
 
     /// Says who else answers at the address, if it is not a coordinator.
     async fn explained(&self, mut status: Status) -> Status {
-        let Some(cause) = status.source().map(error_chain::line) else { return status };
+        if status.source().is_none() {
+            return status;
+        }
         let url = self.0.url.clone();
-        if let Ok(Some(stranger)) = spawn_blocking(move || stranger::behind(&url, &cause)).await {
+        if let Ok(Some(stranger)) = spawn_blocking(move || stranger::behind(&url)).await {
             status.set_source(Arc::new(io::Error::other(stranger)));
         }
         status
