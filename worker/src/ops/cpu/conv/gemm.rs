@@ -231,6 +231,7 @@ impl<T: Real> Correlate<'_, T> {
     ) -> usize {
         let Patches { runs, length } = self.left;
         let full = lanes == T::count::<S>();
+        let alone = V == 1 && S::REGISTER_COUNT >= 32;
         for (run, patches) in runs.iter().enumerate() {
             let patches = &patches[rows.clone()];
             let mut k = 0;
@@ -239,8 +240,12 @@ impl<T: Real> Correlate<'_, T> {
                 // SAFETY: the caller promises it.
                 unsafe {
                     k += match (length - k, full) {
+                        // with one vector, few rows would wait for their sums; 9 are those of a row of taps of a colour image
+                        (16.., true) if alone => self.tile::<S, 16, V, true>(simd, rows, place, column, lanes),
+                        (9.., true) if alone => self.tile::<S, 9, V, true>(simd, rows, place, column, lanes),
                         (ROWS.., true) => self.tile::<S, ROWS, V, true>(simd, rows, place, column, lanes),
                         (4.., true) => self.tile::<S, 4, V, true>(simd, rows, place, column, lanes),
+                        (3, true) => self.tile::<S, 3, V, true>(simd, rows, place, column, lanes),
                         (2.., true) => self.tile::<S, 2, V, true>(simd, rows, place, column, lanes),
                         (_, true) => self.tile::<S, 1, V, true>(simd, rows, place, column, lanes),
                         (4.., false) => self.tile::<S, 4, V, false>(simd, rows, place, column, lanes),

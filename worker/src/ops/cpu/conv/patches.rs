@@ -20,7 +20,6 @@ use crate::ops::cpu::run::parallel::{self, Scattered};
 use crate::ops::cpu::run::simd::{Real, zeros};
 use crate::ops::{Activation, Kernel};
 use candle_core::{Result, Tensor};
-use std::iter;
 use std::mem::MaybeUninit;
 use std::ops::Range;
 
@@ -259,15 +258,9 @@ impl Geometry {
         activation: Activation,
     ) -> Vec<T> {
         assert!(self.kernel != Kernel::K3, "the patches of 3x3 kernels overlap");
-        let (side, channels, length) = (self.side(), self.channels_large, self.length());
+        let (side, length) = (self.side(), self.length());
         let size = panels_size(self.channels_small, length);
-        let mut matrix = Vec::with_capacity(side * size);
-        for run in 0..side {
-            matrix.extend(panels((1, self.channels_small), length, |n, k| {
-                let (tap, channel) = (run * side + k / channels, k % channels);
-                iter::once(weight[(n * channels + channel) * side * side + tap])
-            }));
-        }
+        let matrix = self.rows_of_taps(weight);
         let bias = bias.map(|bias| bias.repeat(side));
         let cuts = self.cut(length);
         let task = |result: &Scattered<'_, MaybeUninit<T>>, task: usize| {
@@ -294,6 +287,38 @@ impl Geometry {
         unsafe {
             parallel::written(self.large_size(), |result| {
                 parallel::collect(tasks, |index| task(result, index));
+            })
+        }
+    }
+
+    /// The kernel as matrices `W^T[channel of the smaller map, (tap in the row, channel of the larger map)]` in panels, one for each row
+    /// of taps.
+    fn rows_of_taps<T: Real>(&self, weight: &[T]) -> Vec<T> {
+        let (side, channels, rows, length) = (self.side(), self.channels_large, self.channels_small, self.length());
+        let (taps, size) = (side * side, panels_size(rows, length));
+        // reads a kernel from its begin to its end, and writes a row of all panels
+        let task = |result: &Scattered<'_, MaybeUninit<T>>, row: usize| {
+            let kernel = &weight[row * channels * taps..][..channels * taps];
+            for (run, first) in (0..side).flat_map(|run| (0..length).step_by(PANEL).map(move |first| (run, first))) {
+                // SAFETY: every row of a panel is one task's.
+                let values = unsafe { result.slice(run * size + first * rows + row * PANEL, PANEL) };
+                let (tap, channel) = (run * side + first / channels, first % channels);
+                if channel + PANEL <= channels {
+                    for (value, taps) in values.iter_mut().zip(kernel[channel * taps..].chunks_exact(taps)) {
+                        value.write(taps[tap]);
+                    }
+                    continue;
+                }
+                for (k, value) in (first..).zip(values) {
+                    let (tap, channel) = (run * side + k / channels, k % channels);
+                    value.write(if k < length { kernel[channel * taps + tap] } else { T::default() });
+                }
+            }
+        };
+        // SAFETY: the tasks write the rows of all panels.
+        unsafe {
+            parallel::written(side * size, |result| {
+                parallel::collect(rows, |row| task(result, row));
             })
         }
     }

@@ -95,6 +95,13 @@ impl<'a, T> Scattered<'a, T> {
         Self { start: items.as_mut_ptr(), length: items.len(), borrowed: PhantomData }
     }
 
+    /// The place of an item, after which there are so many.
+    #[inline(always)]
+    pub(crate) fn place(&self, item: usize, count: usize) -> *mut T {
+        assert!(item + count <= self.length);
+        self.start.wrapping_add(item)
+    }
+
     /// `count` items from `start` on.
     ///
     /// # Safety

@@ -24,6 +24,8 @@ pub(crate) trait Real: WithDType + bytemuck::Pod + num::Num + PartialOrd + std::
     fn mul_add<S: Simd>(simd: S, a: Self::Lanes<S>, b: Self::Lanes<S>, c: Self::Lanes<S>) -> Self::Lanes<S>;
     /// `max(a, 0)`; not-a-number stays, so that a diverged training shows.
     fn relu<S: Simd>(simd: S, a: Self::Lanes<S>) -> Self::Lanes<S>;
+    /// `a` where `y` is above zero, else zero; also where `y` is not a number.
+    fn where_positive<S: Simd>(simd: S, y: Self::Lanes<S>, a: Self::Lanes<S>) -> Self::Lanes<S>;
     /// The sum of all lanes.
     fn total<S: Simd>(simd: S, a: Self::Lanes<S>) -> Self;
     /// Loads as many lanes as `source` has, and zeros into the others.
@@ -150,6 +152,12 @@ macro_rules! real {
             }
 
             #[inline(always)]
+            fn where_positive<S: Simd>(simd: S, y: S::$lanes, a: S::$lanes) -> S::$lanes {
+                let zero = simd.$splat(0.0);
+                simd.$select(simd.$less(zero, y), a, zero)
+            }
+
+            #[inline(always)]
             fn total<S: Simd>(simd: S, a: S::$lanes) -> Self {
                 simd.$total(a)
             }
@@ -165,6 +173,10 @@ macro_rules! real {
 
             #[inline(always)]
             fn store_some<S: Simd>(simd: S, target: &mut [Self], lanes: S::$lanes) {
+                if target.len() == Self::count::<S>() {
+                    // SAFETY: the slice is as long as a register.
+                    return unsafe { Self::store::<S>(target.as_mut_ptr(), lanes) };
+                }
                 simd.$store(target, lanes);
             }
 

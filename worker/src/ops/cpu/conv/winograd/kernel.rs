@@ -2,7 +2,7 @@
 
 use super::Winograd;
 use super::transforms::{Matrix, Transform, square};
-use crate::ops::cpu::conv::gemm::PANEL;
+use crate::ops::cpu::conv::gemm::{PANEL, panels_size};
 use crate::ops::cpu::conv::patches::Reading;
 use crate::ops::cpu::run::instruction_set::Vectorized;
 use crate::ops::cpu::run::parallel::Scattered;
@@ -15,13 +15,17 @@ use std::ops::Range;
 /// were stored one by one would have to wait for them.
 const BLOCK: usize = 8;
 
-/// A panel of `U = G w G^T`.
+/// A panel of `U = G w G^T`, for some inputs.
 pub(super) struct Kernel<'a, 'b, F, T> {
     pub(super) winograd: Winograd<F>,
     pub(super) weight: &'a [T],
     pub(super) reading: Reading,
     pub(super) panel: usize,
-    pub(super) size: usize,
+    pub(super) inputs: Range<usize>,
+    /// Where the panel begins in `result`.
+    pub(super) first: usize,
+    /// Distance of two elements in `result`.
+    pub(super) stride: usize,
     pub(super) result: &'a Scattered<'b, MaybeUninit<T>>,
 }
 
@@ -29,13 +33,12 @@ impl<F: Transform, T: Real> Vectorized for Kernel<'_, '_, F, T> {
     #[inline(always)]
     fn run<S: Simd>(self, simd: S) {
         let lanes = T::count::<S>();
-        let Winograd { inputs, .. } = self.winograd;
         let mut block = [[[T::default(); PANEL]; 9]; BLOCK];
-        for input in 0..inputs {
-            if input.is_multiple_of(BLOCK) {
-                self.read(input..inputs.min(input + BLOCK), &mut block);
+        for (index, input) in self.inputs.clone().enumerate() {
+            if index.is_multiple_of(BLOCK) {
+                self.read(input..self.inputs.end.min(input + BLOCK), &mut block);
             }
-            let taps = &block[input % BLOCK];
+            let taps = &block[index % BLOCK];
             for lane in (0..PANEL).step_by(lanes) {
                 square::<F, T, S>(
                     simd,
@@ -50,7 +53,7 @@ impl<F: Transform, T: Real> Vectorized for Kernel<'_, '_, F, T> {
                     #[inline(always)]
                     |row, column, vector| {
                         let element = row * F::DATA + column;
-                        let target = element * self.size + (self.panel * inputs + input) * PANEL + lane;
+                        let target = self.first + element * self.stride + index * PANEL + lane;
                         // SAFETY: a panel belongs to one task.
                         T::write::<S>(unsafe { self.result.slice(target, lanes) }, vector);
                     },
@@ -65,24 +68,34 @@ impl<F: Transform, T: Real> Kernel<'_, '_, F, T> {
     #[inline(always)]
     fn read(&self, inputs: Range<usize>, block: &mut [[[T; PANEL]; 9]; BLOCK]) {
         let Winograd { inputs: all_inputs, outputs, .. } = self.winograd;
+        let (kernels, _) = self.weight.as_chunks::<9>();
         for (column, output) in (self.panel * PANEL..outputs).take(PANEL).enumerate() {
-            for (input, taps) in inputs.clone().zip(&mut *block) {
-                let (kernel, turned) = match self.reading {
-                    Reading::Straight => (output * all_inputs + input, false),
-                    Reading::Turned => (input * outputs + output, true),
-                };
-                for (tap, &value) in self.weight[kernel * 9..kernel * 9 + 9].iter().enumerate() {
-                    taps[if turned { 8 - tap } else { tap }][column] = value;
+            match self.reading {
+                Reading::Straight => {
+                    let kernels = &kernels[output * all_inputs..][inputs.clone()];
+                    for (taps, kernel) in block.iter_mut().zip(kernels) {
+                        for (taps, &value) in taps.iter_mut().zip(kernel) {
+                            taps[column] = value;
+                        }
+                    }
+                }
+                Reading::Turned => {
+                    for (taps, input) in block.iter_mut().zip(inputs.clone()) {
+                        for (taps, &value) in taps.iter_mut().rev().zip(&kernels[input * outputs + output]) {
+                            taps[column] = value;
+                        }
+                    }
                 }
             }
         }
     }
 }
 
-/// `w' = G^T U' G` of a panel of kernels; `U'` is the sum of `parts`, `[DATA^2, inputs, columns]` each, padded.
+/// `w' = G^T U' G` of a panel of kernels, for some inputs; `U'` is the sum of `parts`, `[DATA^2, inputs, columns]` each, padded.
 pub(super) struct KernelGradient<'a, F, T> {
     pub(super) winograd: Winograd<F>,
     pub(super) parts: &'a [&'a [T]],
+    pub(super) inputs: Range<usize>,
     /// First column of the panel.
     pub(super) first: usize,
     /// Columns of a part.
@@ -94,11 +107,11 @@ impl<F: Transform, T: Real> Vectorized for KernelGradient<'_, F, T> {
     #[inline(always)]
     fn run<S: Simd>(self, simd: S) {
         let lanes = T::count::<S>();
-        let inputs = self.winograd.inputs;
+        let all_inputs = self.winograd.inputs;
         let zero = T::splat(simd, T::default());
-        let (first, pitch, stride) = (self.first, part_pitch(self.columns), part_stride(inputs, self.columns));
-        let outputs = self.kernels.len() / (9 * inputs);
-        for input in 0..inputs {
+        let (pitch, stride) = (part_pitch(self.columns), part_stride(self.inputs.len(), self.columns));
+        let outputs = self.kernels.len() / (9 * all_inputs);
+        for (index, input) in self.inputs.clone().enumerate() {
             for lane in (0..outputs).step_by(lanes) {
                 let count = lanes.min(outputs - lane);
                 let mut taps = [[T::default(); PANEL]; 9];
@@ -108,7 +121,7 @@ impl<F: Transform, T: Real> Vectorized for KernelGradient<'_, F, T> {
                     (F::DATA, 3),
                     #[inline(always)]
                     |row, column| {
-                        let start = (row * F::DATA + column) * stride + input * pitch + first + lane;
+                        let start = (row * F::DATA + column) * stride + index * pitch + self.first + lane;
                         let mut total = zero;
                         for part in self.parts {
                             let part = &part[start..start + count];
@@ -128,14 +141,26 @@ impl<F: Transform, T: Real> Vectorized for KernelGradient<'_, F, T> {
                         unsafe { T::store::<S>(taps[row * 3 + column].as_mut_ptr(), vector) }
                     },
                 );
-                for (tap, taps) in taps.iter().enumerate() {
-                    for (column, &value) in taps[..count].iter().enumerate() {
-                        self.kernels[((lane + column) * inputs + input) * 9 + tap] = value;
+                let (kernels, _) = self.kernels.as_chunks_mut::<9>();
+                for column in 0..count {
+                    let kernel = &mut kernels[(lane + column) * all_inputs + input];
+                    for (value, taps) in kernel.iter_mut().zip(&taps) {
+                        *value = taps[column];
                     }
                 }
             }
         }
     }
+}
+
+/// Distance of two elements of a transformed kernel: not a power of two, at which they would share a place in the L1 cache.
+pub(super) fn kernel_stride(inputs: usize, outputs: usize) -> usize {
+    panels_size(inputs, outputs) + PANEL
+}
+
+/// Writes zeros between the elements of a transformed kernel.
+pub(super) fn fill_gaps<T: Real>(kernel: &mut [MaybeUninit<T>], stride: usize) {
+    kernel.chunks_exact_mut(stride).for_each(|element| element[stride - PANEL..].fill(MaybeUninit::new(T::default())));
 }
 
 /// Distance of two rows of a kernel's transformed gradient: whole panels.

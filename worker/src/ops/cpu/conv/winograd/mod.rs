@@ -6,9 +6,11 @@
 //! ```
 //!
 //! This file divides the work into tasks. `tiles` transforms maps (`V`, `W`, `y`), `kernel` transforms kernels (`U`, `w'`), and
-//! `products` multiplies them. A task takes a block of tiles through all three steps, so that `V`, `M` and `W` stay in its cache. If there are few blocks, the channels
-//! of the result are divided too. The division depends on the sizes alone.
+//! `products` multiplies them. A task takes a block of tiles through all three steps, so that `V`, `M` and `W` stay in its cache. If
+//! there are few blocks, the channels of the result are divided too; if there are few tiles, tasks take blocks of the kernel
+//! instead (`few_tiles`). The division depends on the sizes alone.
 
+mod few_tiles;
 mod kernel;
 mod products;
 mod tiles;
@@ -16,14 +18,14 @@ mod transforms;
 
 pub(super) use transforms::{Four, Two};
 
-use super::gemm::{PANEL, panels_size};
+use super::gemm::PANEL;
 use super::panels::cut;
 use super::patches::{Geometry, Reading};
 use crate::ops::Activation;
 use crate::ops::cpu::run::instruction_set::dispatch;
 use crate::ops::cpu::run::parallel::{self, Scattered};
 use crate::ops::cpu::run::simd::{Real, zeros};
-use kernel::{Kernel, KernelGradient, part_stride};
+use kernel::{Kernel, KernelGradient, fill_gaps, kernel_stride, part_stride};
 use products::{Products, Sums};
 use std::marker::PhantomData;
 use std::mem::MaybeUninit;
@@ -93,6 +95,13 @@ impl<F: Transform> Winograd<F> {
         block * self.block()..self.tiles().min((block + 1) * self.block())
     }
 
+    /// The blocks of one of as many groups.
+    fn blocks_of(&self, group: usize, groups: usize) -> Range<usize> {
+        let blocks = group * self.blocks() / groups..(group + 1) * self.blocks() / groups;
+        assert!(!blocks.is_empty(), "a group of no blocks");
+        blocks
+    }
+
     /// Image, row and column of a tile's first result.
     fn place(&self, tile: usize) -> (usize, usize, usize) {
         let (rows, columns) = self.grid();
@@ -115,22 +124,28 @@ impl<F: Transform> Winograd<F> {
         bias: Option<&[T]>,
         activation: Activation,
     ) -> Vec<T> {
-        let panels = self.kernel(weight, reading);
+        if self.has_few_tiles() {
+            return self.convolve_few(x, weight, reading, bias, activation);
+        }
+        let stride = kernel_stride(self.inputs, self.outputs);
+        let panels = self.kernel(weight, reading, (0..self.inputs, 0..self.outputs), Vec::new());
         let outside = zeros(self.inputs);
         let map = Map { values: x, channels: self.inputs, outside: &outside };
         let cuts = cut(self.outputs, TASKS.div_ceil(self.blocks().max(1)));
         let scratch = || self.scratch(&cuts);
         let task = |result: &Scattered<'_, MaybeUninit<T>>, (data, products): &mut Pair<T>, task: usize| {
             let (tiles, columns) = (self.tiles_of(task / cuts.len()), &cuts[task % cuts.len()]);
-            dispatch(Data { winograd: *self, map, tiles: tiles.clone(), result: data });
-            let (panels, count) = (&panels, tiles.len());
+            dispatch(Data { winograd: *self, map, tiles: tiles.clone(), first: 0, result: &data.places() });
             dispatch(Products {
-                winograd: *self,
+                elements: Self::ELEMENTS,
                 data,
-                panels,
-                tiles: count,
-                columns: columns.clone(),
+                tiles: tiles.len(),
+                inputs: 0..self.inputs,
+                panels: &panels[columns.start * self.inputs..],
+                stride,
+                columns: columns.len(),
                 result: products,
+                add: false,
             });
             let bias = bias.map(|bias| &bias[columns.clone()]);
             let (tiles, columns) = (tiles, columns.clone());
@@ -153,16 +168,19 @@ impl<F: Transform> Winograd<F> {
         let grad = Map { values: grad, channels: self.outputs, outside: &outside };
         let groups =
             (MAX_PARTIALS / (Self::ELEMENTS * self.inputs * self.outputs)).clamp(1, TASKS).min(self.blocks().max(1));
+        if self.has_few_tiles() {
+            return self.correlate_few(x, grad, groups);
+        }
         let cuts = cut(self.outputs, TASKS / groups);
         let scratch = || self.scratch(&cuts);
         let parts = parallel::collect_with(groups * cuts.len(), scratch, |(data, grads), task| {
             let (group, columns) = (task / cuts.len(), &cuts[task % cuts.len()]);
             let size = Self::ELEMENTS * part_stride(self.inputs, columns.len());
             let mut part = Vec::with_capacity(size);
-            let blocks = group * self.blocks() / groups..(group + 1) * self.blocks() / groups;
+            let blocks = self.blocks_of(group, groups);
             for block in blocks.clone() {
                 let tiles = self.tiles_of(block);
-                dispatch(Data { winograd: *self, map: x, tiles: tiles.clone(), result: data });
+                dispatch(Data { winograd: *self, map: x, tiles: tiles.clone(), first: 0, result: &data.places() });
                 dispatch(Gradients {
                     winograd: *self,
                     map: grad,
@@ -171,16 +189,16 @@ impl<F: Transform> Winograd<F> {
                     result: grads,
                 });
                 dispatch(Sums {
-                    winograd: *self,
+                    elements: Self::ELEMENTS,
                     data,
                     gradients: grads,
-                    tiles: tiles.len(),
+                    tiles: 0..tiles.len(),
+                    inputs: 0..self.inputs,
                     columns: columns.len(),
                     result: &mut part.spare_capacity_mut()[..size],
                     add: block > blocks.start,
                 });
             }
-            assert!(!blocks.is_empty(), "a group of no blocks");
             // SAFETY: the sums of a block are as many numbers, and all of them are written.
             unsafe { part.set_len(size) }
             part
@@ -191,22 +209,34 @@ impl<F: Transform> Winograd<F> {
             let block = &mut weight[columns.start * self.inputs * 9..columns.end * self.inputs * 9];
             parallel::chunks(block, PANEL * self.inputs * 9, |chunk, kernels| {
                 let (first, columns) = (chunk * PANEL, columns.len());
-                dispatch(KernelGradient { winograd: *self, parts: &parts, first, columns, kernels });
+                let inputs = 0..self.inputs;
+                dispatch(KernelGradient { winograd: *self, parts: &parts, inputs, first, columns, kernels });
             });
         }
         weight
     }
 
-    /// `U = G w G^T`: for each of a tile's data a matrix `[inputs, outputs]` in panels.
-    fn kernel<T: Real>(&self, weight: &[T], reading: Reading) -> Vec<T> {
-        let size = panels_size(self.inputs, self.outputs);
-        // SAFETY: the tasks write every panel in full.
-        unsafe {
-            parallel::written(Self::ELEMENTS * size, |result| {
-                parallel::collect(self.outputs.div_ceil(PANEL), |panel| {
-                    dispatch(Kernel { winograd: *self, weight, reading, panel, size, result });
-                });
-            })
-        }
+    /// `U = G w G^T` of some inputs and outputs, from the first of a panel on: for each of a tile's data a matrix in panels. It takes the
+    /// place of another one, whose memory it uses.
+    fn kernel<T: Real>(
+        &self,
+        weight: &[T],
+        reading: Reading,
+        (inputs, outputs): (Range<usize>, Range<usize>),
+        mut memory: Vec<T>,
+    ) -> Vec<T> {
+        let stride = kernel_stride(inputs.len(), outputs.len());
+        memory.clear();
+        memory.reserve_exact(Self::ELEMENTS * stride);
+        let result = &mut memory.spare_capacity_mut()[..Self::ELEMENTS * stride];
+        fill_gaps(result, stride);
+        let result = &Scattered::new(result);
+        parallel::collect(outputs.len().div_ceil(PANEL), |index| {
+            let (panel, first) = (outputs.start / PANEL + index, index * inputs.len() * PANEL);
+            dispatch(Kernel { winograd: *self, weight, reading, panel, inputs: inputs.clone(), first, stride, result });
+        });
+        // SAFETY: the tasks wrote every panel in full, and the gaps were filled.
+        unsafe { memory.set_len(Self::ELEMENTS * stride) }
+        memory
     }
 }

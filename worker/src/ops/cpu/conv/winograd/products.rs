@@ -8,10 +8,8 @@
 //! Unlike the rows of [`gemm`](crate::ops::cpu::conv::gemm), tiles lie equally far apart and are whole panels. So few registers hold
 //! the addresses of many rows, which leaves more for sums, and no vector is short.
 
-use super::Winograd;
 use super::kernel::{part_pitch, part_stride};
 use super::tiles::Transformed;
-use super::transforms::Transform;
 use crate::ops::cpu::conv::gemm::{CHUNK, PANEL, panels_size};
 use crate::ops::cpu::run::instruction_set::Vectorized;
 use crate::ops::cpu::run::simd::Real;
@@ -19,39 +17,46 @@ use pulp::Simd;
 use std::mem::MaybeUninit;
 use std::ops::Range;
 
-/// `M[e] = V[e] U[e]`, of some columns of `U`.
-pub(super) struct Products<'a, F, T: Real> {
-    pub(super) winograd: Winograd<F>,
+/// `M[e] += V[e] U[e]`, of some inputs and columns.
+pub(super) struct Products<'a, T: Real> {
+    /// Elements of a tile.
+    pub(super) elements: usize,
     /// `V`
     pub(super) data: &'a Transformed<T>,
-    /// `U`: for each element the panels of all columns.
-    pub(super) panels: &'a [T],
     /// Number of tiles.
     pub(super) tiles: usize,
-    /// The columns, from the first of a panel on.
-    pub(super) columns: Range<usize>,
-    /// `M`
+    /// Which columns of `V` are multiplied.
+    pub(super) inputs: Range<usize>,
+    /// `U`: for each element the panels of all columns.
+    pub(super) panels: &'a [T],
+    /// Distance of two elements of `U`.
+    pub(super) stride: usize,
+    /// Number of columns of `U`.
+    pub(super) columns: usize,
+    /// `M`: what was there before counts only if it is to be added to.
     pub(super) result: &'a mut Transformed<T>,
+    /// Whether the products are added to `M`, or are the first.
+    pub(super) add: bool,
 }
 
-impl<F: Transform, T: Real> Vectorized for Products<'_, F, T> {
+impl<T: Real> Vectorized for Products<'_, T> {
     #[inline(always)]
     fn run<S: Simd>(self, simd: S) {
-        let Self { winograd: Winograd { inputs, outputs, .. }, data, panels, tiles, columns, result } = self;
-        let (elements, size) = (Winograd::<F>::ELEMENTS, panels_size(inputs, outputs));
-        assert!(columns.start.is_multiple_of(PANEL) && columns.end <= outputs && panels.len() >= elements * size);
-        assert!(data.holds(elements, tiles, inputs) && result.holds(elements, tiles, columns.len()));
-        let vectors = columns.len().div_ceil(T::count::<S>());
+        let Self { elements, data, tiles, inputs, panels, stride, columns, result, add } = self;
+        assert!(panels.len() >= (elements - 1) * stride + panels_size(inputs.len(), columns));
+        assert!(data.holds(elements, tiles, inputs.end) && result.holds(elements, tiles, columns));
+        let vectors = columns.div_ceil(T::count::<S>());
         for element in 0..elements {
             // SAFETY: everything lies in its slice, as asserted.
             unsafe {
                 let product = Product {
-                    left: data.values.as_ptr().add(element * data.stride),
+                    left: data.values.as_ptr().add(element * data.stride + inputs.start),
                     pitch: data.pitch,
-                    panels: panels.as_ptr().add(element * size + columns.start * inputs),
-                    depth: inputs,
+                    panels: panels.as_ptr().add(element * stride),
+                    depth: inputs.len(),
                     result: result.values.as_mut_ptr().add(element * result.stride),
                     result_pitch: result.pitch,
+                    add,
                 };
                 in_tiles(simd, &product, tiles, vectors);
             }
@@ -59,15 +64,18 @@ impl<F: Transform, T: Real> Vectorized for Products<'_, F, T> {
     }
 }
 
-/// `U'[e] += V[e]^T W[e]`
-pub(super) struct Sums<'a, F, T: Real> {
-    pub(super) winograd: Winograd<F>,
+/// `U'[e] += V[e]^T W[e]`, of some tiles and inputs.
+pub(super) struct Sums<'a, T: Real> {
+    /// Elements of a tile.
+    pub(super) elements: usize,
     /// `V`
     pub(super) data: &'a Transformed<T>,
     /// `W`
     pub(super) gradients: &'a Transformed<T>,
-    /// Number of tiles; at least one.
-    pub(super) tiles: usize,
+    /// The tiles; at least one.
+    pub(super) tiles: Range<usize>,
+    /// Which columns of `V` are multiplied.
+    pub(super) inputs: Range<usize>,
     /// Number of columns of `W`.
     pub(super) columns: usize,
     /// `U'`: every number is written; what was there before counts only if it is to be added to.
@@ -76,28 +84,29 @@ pub(super) struct Sums<'a, F, T: Real> {
     pub(super) add: bool,
 }
 
-impl<F: Transform, T: Real> Vectorized for Sums<'_, F, T> {
+impl<T: Real> Vectorized for Sums<'_, T> {
     #[inline(always)]
     fn run<S: Simd>(self, simd: S) {
-        let Self { winograd: Winograd { inputs, .. }, data, gradients, tiles, columns, result, add } = self;
-        let (elements, pitch, stride) = (Winograd::<F>::ELEMENTS, part_pitch(columns), part_stride(inputs, columns));
-        assert!(result.len() == elements * stride && tiles > 0);
-        assert!(data.holds(elements, tiles, inputs) && gradients.holds(elements, tiles, columns));
+        let Self { elements, data, gradients, tiles, inputs, columns, result, add } = self;
+        let (pitch, stride) = (part_pitch(columns), part_stride(inputs.len(), columns));
+        assert!(result.len() == elements * stride && !tiles.is_empty());
+        assert!(data.holds(elements, tiles.end, inputs.end) && gradients.holds(elements, tiles.end, columns));
         for (element, result) in result.chunks_exact_mut(stride).enumerate() {
-            result[inputs * pitch..].fill(MaybeUninit::new(T::default()));
-            for start in (0..tiles).step_by(CHUNK) {
+            result[inputs.len() * pitch..].fill(MaybeUninit::new(T::default()));
+            for start in tiles.clone().step_by(CHUNK) {
+                let left = element * data.stride + start * data.pitch + inputs.start;
                 // SAFETY: everything lies in its slice, as asserted; there is nothing to be added to before the first sums.
                 unsafe {
                     let sum = Sum {
-                        left: data.values.as_ptr().add(element * data.stride + start * data.pitch),
+                        left: data.values.as_ptr().add(left),
                         right: gradients.values.as_ptr().add(element * gradients.stride + start * gradients.pitch),
                         pitches: (data.pitch, gradients.pitch),
-                        count: CHUNK.min(tiles - start),
+                        count: CHUNK.min(tiles.end - start),
                         result: result.as_mut_ptr().cast(),
                         result_pitch: pitch,
-                        add: add || start > 0,
+                        add: add || start > tiles.start,
                     };
-                    in_tiles(simd, &sum, inputs, pitch / T::count::<S>());
+                    in_tiles(simd, &sum, inputs.len(), pitch / T::count::<S>());
                 }
             }
         }
@@ -175,6 +184,7 @@ struct Product<T> {
     depth: usize,
     result: *mut T,
     result_pitch: usize,
+    add: bool,
 }
 
 impl<T: Real> Tiled<T> for Product<T> {
@@ -189,10 +199,19 @@ impl<T: Real> Tiled<T> for Product<T> {
                 *panel = panel.add(column / PANEL * PANEL * self.depth + column % PANEL);
             }
             let left = (self.left.add(row * self.pitch), self.pitch);
-            let sums = multiply_add::<T, S, R, V>(simd, left, panels, (1, PANEL), self.depth);
+            let result = self.result.add(row * self.result_pitch + vector * lanes);
+            let mut sums = [[T::splat(simd, T::default()); V]; R];
+            if self.add {
+                for (r, sums) in sums.iter_mut().enumerate() {
+                    for (v, sum) in sums.iter_mut().enumerate() {
+                        *sum = T::load::<S>(result.add(r * self.result_pitch + v * lanes));
+                    }
+                }
+            }
+            let sums = multiply_add::<T, S, R, V>(simd, left, panels, (1, PANEL), self.depth, sums);
             for (r, sums) in sums.into_iter().enumerate() {
                 for (v, sum) in sums.into_iter().enumerate() {
-                    T::store::<S>(self.result.add((row + r) * self.result_pitch + (vector + v) * lanes), sum);
+                    T::store::<S>(result.add(r * self.result_pitch + v * lanes), sum);
                 }
             }
         }
@@ -222,7 +241,8 @@ impl<T: Real> Tiled<T> for Sum<T> {
             for (v, right) in right.iter_mut().enumerate() {
                 *right = right.add((vector + v) * lanes);
             }
-            let sums = multiply_add::<T, S, R, V>(simd, (self.left.add(row), 1), right, self.pitches, self.count);
+            let (left, none) = ((self.left.add(row), 1), [[T::splat(simd, T::default()); V]; R]);
+            let sums = multiply_add::<T, S, R, V>(simd, left, right, self.pitches, self.count, none);
             for (r, sums) in sums.into_iter().enumerate() {
                 for (v, sum) in sums.into_iter().enumerate() {
                     let target = self.result.add((row + r) * self.result_pitch + (vector + v) * lanes);
@@ -233,7 +253,7 @@ impl<T: Real> Tiled<T> for Sum<T> {
     }
 }
 
-/// The products of `R` numbers with `V` vectors, summed over `count` steps. The numbers lie `left.1` apart; from step to step the
+/// The products of `R` numbers with `V` vectors, over `count` steps, added to `sums`. The numbers lie `left.1` apart; from step to step the
 /// left moves on by `steps.0`, the right by `steps.1`.
 ///
 /// # Safety
@@ -245,9 +265,9 @@ unsafe fn multiply_add<T: Real, S: Simd, const R: usize, const V: usize>(
     right: [*const T; V],
     steps: (usize, usize),
     count: usize,
+    mut sums: [[T::Lanes<S>; V]; R],
 ) -> [[T::Lanes<S>; V]; R] {
     let zero = T::splat(simd, T::default());
-    let mut sums = [[zero; V]; R];
     for step in 0..count {
         // SAFETY: the caller promises it.
         unsafe {

@@ -221,12 +221,22 @@ pub(super) enum Matrix {
     TapsGradient,
 }
 
+/// Vectors, each in one line of the cache.
+#[repr(align(64))]
+struct Aligned<T>(T);
+
+/// Repeats a block for these numbers. The compiler leaves long loops as they are, and then keeps no array in registers.
+macro_rules! repeat {
+    ($number:ident in $($numbers:literal)* $block:block) => {
+        $({ let $number: usize = $numbers; $block })*
+    };
+}
+
 /// Multiplies a tile by a matrix from both sides: `from` x `from` vectors that are loaded become `to` x `to` that are stored, by row
 /// and column each.
 ///
 /// Both functions must be inlined, or they would be compiled for another instruction set.
 #[inline(always)]
-#[expect(clippy::needless_range_loop, reason = "a column is not a slice")]
 pub(super) fn square<F: Transform, T: Real, S: Simd>(
     simd: S,
     matrix: Matrix,
@@ -235,29 +245,42 @@ pub(super) fn square<F: Transform, T: Real, S: Simd>(
     mut store: impl FnMut(usize, usize, T::Lanes<S>),
 ) {
     // not zeros: nothing reads them, and writing them costs time at every tile
-    let mut tile = [[MaybeUninit::<T::Lanes<S>>::uninit(); 6]; 6];
+    let mut tile = Aligned([[MaybeUninit::<T::Lanes<S>>::uninit(); 6]; 6]);
+    let tile = &mut tile.0;
     let zero = T::splat(simd, T::default());
-    for column in 0..from {
-        let mut along = [zero; 6];
-        for row in 0..from {
-            along[row] = load(row, column);
+    repeat!(column in 0 1 2 3 4 5 {
+        if column < from {
+            let mut along = [zero; 6];
+            repeat!(row in 0 1 2 3 4 5 {
+                if row < from {
+                    along[row] = load(row, column);
+                }
+            });
+            let along = multiply::<F, T, S>(simd, matrix, along);
+            repeat!(row in 0 1 2 3 4 5 {
+                if row < to {
+                    tile[row][column].write(along[row]);
+                }
+            });
         }
-        let along = multiply::<F, T, S>(simd, matrix, along);
-        for row in 0..to {
-            tile[row][column].write(along[row]);
+    });
+    repeat!(row in 0 1 2 3 4 5 {
+        if row < to {
+            let mut along = [zero; 6];
+            repeat!(column in 0 1 2 3 4 5 {
+                if column < from {
+                    // SAFETY: the first `from` columns of the first `to` rows are written above.
+                    along[column] = unsafe { tile[row][column].assume_init() };
+                }
+            });
+            let along = multiply::<F, T, S>(simd, matrix, along);
+            repeat!(column in 0 1 2 3 4 5 {
+                if column < to {
+                    store(row, column, along[column]);
+                }
+            });
         }
-    }
-    for row in 0..to {
-        let mut along = [zero; 6];
-        for column in 0..from {
-            // SAFETY: the loop above wrote the first `from` columns of the first `to` rows.
-            along[column] = unsafe { tile[row][column].assume_init() };
-        }
-        let along = multiply::<F, T, S>(simd, matrix, along);
-        for column in 0..to {
-            store(row, column, along[column]);
-        }
-    }
+    });
 }
 
 /// A function, because a closure that is not inlined would be compiled for another instruction set.
