@@ -88,9 +88,7 @@ impl<T: Real> Vectorized for Multiply<'_, '_, T> {
                 column += lanes
                     * match (self.columns - column).div_ceil(lanes) {
                         4.. if wide => self.stripe::<S, ROWS, 4>(simd, column),
-                        2.. if wide => self.stripe::<S, ROWS, 2>(simd, column),
-                        // with more rows, sums go to memory: the compiler loads the next factors of all rows ahead
-                        2.. => self.stripe::<S, 4, 2>(simd, column),
+                        2.. => self.stripe::<S, ROWS, 2>(simd, column),
                         _ => self.stripe::<S, ROWS, 1>(simd, column),
                     };
             }
@@ -140,18 +138,7 @@ impl<T: Real> Multiply<'_, '_, T> {
             }
             for run in self.left.runs {
                 let sources: [_; R] = std::array::from_fn(|r| run[row + r].as_ptr());
-                for k in 0..self.left.length {
-                    let mut right = [zero; V];
-                    for (right, panel) in right.iter_mut().zip(panels) {
-                        *right = T::load::<S>(panel.add(k * PANEL));
-                    }
-                    for (sums, source) in sums.iter_mut().zip(sources) {
-                        let left = T::splat(simd, *source.add(k));
-                        for (sum, right) in sums.iter_mut().zip(right) {
-                            *sum = T::mul_add(simd, left, right, *sum);
-                        }
-                    }
-                }
+                sums = multiply_run::<T, S, R, V>(simd, sources, panels, self.left.length, sums);
                 for panel in &mut panels {
                     *panel = panel.add(self.left.length * PANEL);
                 }
@@ -173,6 +160,39 @@ impl<T: Real> Multiply<'_, '_, T> {
         }
         R
     }
+}
+
+/// The products of `R` runs with `V` panels, added to `sums`.
+///
+/// A loop of its own: inside the loop over runs, the compiler would keep sums in memory where registers are few.
+///
+/// # Safety
+/// The runs have `length` elements, the panels as many rows.
+#[inline(always)]
+unsafe fn multiply_run<T: Real, S: Simd, const R: usize, const V: usize>(
+    simd: S,
+    runs: [*const T; R],
+    panels: [*const T; V],
+    length: usize,
+    mut sums: [[T::Lanes<S>; V]; R],
+) -> [[T::Lanes<S>; V]; R] {
+    let zero = T::splat(simd, T::default());
+    for k in 0..length {
+        // SAFETY: the caller promises it.
+        unsafe {
+            let mut right = [zero; V];
+            for (right, panel) in right.iter_mut().zip(panels) {
+                *right = T::load::<S>(panel.add(k * PANEL));
+            }
+            for (sums, run) in sums.iter_mut().zip(runs) {
+                let left = T::splat(simd, *run.add(k));
+                for (sum, right) in sums.iter_mut().zip(right) {
+                    *sum = T::mul_add(simd, left, right, *sum);
+                }
+            }
+        }
+    }
+    sums
 }
 
 /// `G += A^T D`
