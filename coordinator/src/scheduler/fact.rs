@@ -131,7 +131,8 @@ pub enum Fact {
         #[serde(default, skip_serializing_if = "is_false")]
         too_large: bool,
     },
-    /// No sweep wants the job any more: the holder was told to stop.
+    /// No sweep wants the job any more: the holder is told to stop. It stands before the fact that cancels or deletes the last sweep that
+    /// wanted the job; journals did not always say so there.
     Recalled {
         /// The job.
         job: JobId,
