@@ -64,11 +64,11 @@ impl Deeds {
         let _turn = self.adding.lock().await;
         let text = self.file(sweep.clone()).await?;
         let extended = aside(move || plan::with_splits(&text, splits)).await??;
-        let Some(Extended { text, plan, added }) = extended else { return Ok(0) };
+        let Some(Extended { from, text, plan, added }) = extended else { return Ok(0) };
         let known = outlook::find(&self.handle.status().borrow(), &sweep).map(|sweep| sweep.simulated);
         let is_simulated = known.ok_or_else(|| Refusal::from(Rejection::UnknownSweep(sweep)))?;
-        let plan = if is_simulated { plan.simulated() } else { plan };
-        self.handle.submit(plan, text, None).await?;
+        let [from, plan] = [from, plan].map(|plan| if is_simulated { plan.simulated() } else { plan });
+        self.handle.resubmit(from, plan, text).await?;
         Ok(added)
     }
 
