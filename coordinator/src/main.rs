@@ -1,6 +1,7 @@
 //! Entry point of `coordinator`: parses, sets tracing up, maps errors to exit codes.
 
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
+use coordinator::cli::asked::Asked;
 use coordinator::cli::commands::{
     analyze, cancel, certs, delete, export, job, jobs, log, page, plan, report, retry, run, serve, status, store,
     submit, tables, watch, weights,
@@ -22,7 +23,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 /// Exit codes: 0 complete; 1 internal error; 2 an option or a file is wrong; 3 the sweep has ended, but jobs failed or were cancelled; 5 interrupted,
 /// the same command continues; 6 the coordinator cannot be reached, is silent for 10 s, or refuses.
 ///
-/// `kill -USR1 PID` has a coordinator say on the standard error how sweeps and workers stand.
+/// `kill -USR1 PID` has a coordinator, or `page`, say on the standard error how sweeps and workers stand.
 #[derive(Debug, Parser)]
 #[command(name = "coordinator", version = env!("SPLITSWEEP_VERSION"), arg_required_else_help = true)]
 #[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
@@ -113,6 +114,7 @@ fn main() -> ExitCode {
 }
 
 async fn dispatch(cli: Cli) -> Result<u8, CliError> {
+    Asked::pass_over()?;
     match cli.command {
         None => return run::run(cli.run).await,
         Some(Command::Watch(args)) => return watch::run(args).await,
