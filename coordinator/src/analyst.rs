@@ -336,16 +336,8 @@ mod tests {
     use crate::scheduler::{Limits, Timestamp};
     use crate::store::Store;
 
-    const SWEEP: &str = "\
-sweep: NAME
-dataset: {name: blobs, format: synthetic, cases: 60, seed: 0, image_size: 32}
-split: {train: 30, validation: 15, test: 15}
-grid: {learning_rate: [1.0e-2, 1.0e-3]}
-replicates: {split_seeds: 2}
-";
-
     fn submit(path: &std::path::Path, name: &str) {
-        let plan = plan::parse("sweep.yaml", &SWEEP.replace("NAME", name)).unwrap();
+        let plan = plan::tests::sample(name, 2);
         let mut store = Store::open(path).unwrap();
         let state = restore(&Reader::open(path).unwrap(), Timestamp(0), Limits::default(), 0).unwrap();
         let decision = state.submit_decision(plan, String::new()).unwrap();

@@ -9,6 +9,10 @@ use proto::measure::FailureKind;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
+/// Why the coordinator gives an attempt up.
+const SILENT: &str = "its worker was silent";
+const NO_PROGRESS: &str = "it made no progress";
+
 /// What is known of a job beside its result.
 #[derive(Debug, Clone, PartialEq)]
 pub struct JobHistory {
@@ -62,14 +66,11 @@ pub fn job_history(reader: &Reader, prefix: &str) -> Result<JobHistory, JobError
     let (sweep, label) = (sweep.plan.sweep.clone(), sweep.label(place).unwrap_or_default());
     let mut facts = Vec::new();
     reader.entries(Wanted::Of(job), |Entry { at, fact, .. }| {
-        // of the others nothing concerns one job
-        if told(&fact, job, &Holders::default()).is_some() {
-            facts.push((at, fact));
-        }
+        facts.extend((fact.job() == Some(job)).then_some((at, fact)));
         Ok::<(), StoreError>(())
     })?;
     let holders = Holders::of(&facts, reader.result(job)?);
-    let event = |(at, fact): (String, Fact)| told(&fact, job, &holders).map(|(what, log)| JobEvent { at, what, log });
+    let event = |(at, fact): (String, Fact)| told(&fact, &holders).map(|(what, log)| JobEvent { at, what, log });
     Ok(JobHistory { job, sweep, label, events: facts.into_iter().filter_map(event).collect() })
 }
 
@@ -144,8 +145,8 @@ pub fn failures(reader: &Reader, is_wanted: impl Fn(JobId) -> bool) -> Result<Ve
                 let (message, worker, log) = (message.to_string(), worker.to_string(), log.to_string());
                 Failure { at, job, attempt, kind: Some(kind), message, worker, log }
             }
-            Fact::Lost { job, attempt } => given_up(at, job, attempt, "its worker was silent"),
-            Fact::Stalled { job, attempt } => given_up(at, job, attempt, "it made no progress"),
+            Fact::Lost { job, attempt } => given_up(at, job, attempt, SILENT),
+            Fact::Stalled { job, attempt } => given_up(at, job, attempt, NO_PROGRESS),
             _ => return Ok(()),
         };
         failures.extend(is_wanted(failure.job).then_some(failure));
@@ -154,24 +155,20 @@ pub fn failures(reader: &Reader, is_wanted: impl Fn(JobId) -> bool) -> Result<Ve
     Ok(failures)
 }
 
-/// A fact about the job in words, and what its trainer said.
-fn told(fact: &Fact, id: JobId, holders: &Holders) -> Option<(String, String)> {
+/// A fact about a job in words, and what its trainer said.
+fn told(fact: &Fact, holders: &Holders) -> Option<(String, String)> {
     let what = match fact {
-        Fact::Granted { job, attempt, .. } if *job == id => {
-            format!("attempt {attempt} begins{}", holders.place(*attempt))
-        }
-        Fact::Revived { job, attempt } if *job == id => format!("attempt {attempt} goes on"),
-        Fact::Released { job, attempt, too_large } if *job == id => {
+        Fact::Granted { attempt, .. } => format!("attempt {attempt} begins{}", holders.place(*attempt)),
+        Fact::Revived { attempt, .. } => format!("attempt {attempt} goes on"),
+        Fact::Released { attempt, too_large, .. } => {
             let why = if *too_large { ": it does not fit into the worker's memory" } else { "" };
             format!("attempt {attempt} is given back{why}")
         }
-        Fact::Recalled { job, attempt } if *job == id => {
-            format!("attempt {attempt} is stopped: no sweep wants the job")
-        }
-        Fact::Lost { job, attempt } if *job == id => format!("attempt {attempt} is lost: its worker was silent"),
-        Fact::Stalled { job, attempt } if *job == id => format!("attempt {attempt} is taken away: it made no progress"),
-        Fact::Succeeded { job, attempt, .. } if *job == id => format!("attempt {attempt} has succeeded"),
-        Fact::Failed { job, attempt, kind, message, log, .. } if *job == id => {
+        Fact::Recalled { attempt, .. } => format!("attempt {attempt} is stopped: no sweep wants the job"),
+        Fact::Lost { attempt, .. } => format!("attempt {attempt} is lost: {SILENT}"),
+        Fact::Stalled { attempt, .. } => format!("attempt {attempt} is taken away: {NO_PROGRESS}"),
+        Fact::Succeeded { attempt, .. } => format!("attempt {attempt} has succeeded"),
+        Fact::Failed { attempt, kind, message, log, .. } => {
             let (place, kind) = (holders.place(*attempt), kind.name());
             return Some((format!("attempt {attempt} has failed{place}, {kind}: {message}"), log.to_string()));
         }

@@ -323,6 +323,26 @@ impl Fact {
         }
     }
 
+    /// The job that it is about.
+    #[must_use]
+    pub fn job(&self) -> Option<JobId> {
+        match self {
+            Self::Granted { job, .. }
+            | Self::Revived { job, .. }
+            | Self::Released { job, .. }
+            | Self::Recalled { job, .. }
+            | Self::Lost { job, .. }
+            | Self::Stalled { job, .. }
+            | Self::Failed { job, .. }
+            | Self::Succeeded { job, .. }
+            | Self::Renewed { job, .. }
+            | Self::Resumed { job }
+            | Self::Refused { job }
+            | Self::Progressed { job, .. } => Some(*job),
+            _ => None,
+        }
+    }
+
     /// Whether there may be jobs now for workers that wait.
     #[must_use]
     pub fn brings_work(&self) -> bool {
