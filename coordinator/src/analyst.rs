@@ -15,7 +15,7 @@ use crate::analysis::observations::from_results;
 use crate::plan::{self, NoMoreSplits, Splits};
 use crate::publish::{self, Asked, PublishError};
 use crate::report::parts::name_for_people;
-use crate::results::{self, JobError, MeasurementRow, ResultsError, RowState, SweepResults};
+use crate::results::{self, JobError, JobHistory, MeasurementRow, ResultsError, RowState, SweepResults};
 use crate::store::{Reader, StoreError};
 use crate::tables::export::{Format, render};
 use crate::tables::table::Table;
@@ -259,12 +259,12 @@ impl Analyst {
         read(&Reader::open(&self.store)?)
     }
 
-    /// The log of the only job whose id begins with `prefix`.
+    /// The history of the only job whose id begins with `prefix`.
     ///
     /// # Errors
     /// If the store cannot be read, or no or several ids begin so.
-    pub fn job_log(&self, prefix: &str) -> Result<String, JobError> {
-        results::job_log(&Reader::open(&self.store)?, prefix)
+    pub fn job_history(&self, prefix: &str) -> Result<JobHistory, JobError> {
+        results::job_history(&Reader::open(&self.store)?, prefix)
     }
 
     /// Calls `each` with the sweep, the name and the content of every file of a report; see [`publish::files`].

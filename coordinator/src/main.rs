@@ -3,8 +3,8 @@
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use coordinator::cli::asked::Asked;
 use coordinator::cli::commands::{
-    analyze, cancel, certs, delete, export, job, jobs, log, page, plan, report, retry, run, serve, status, store,
-    submit, tables, watch, weights,
+    analyze, cancel, certs, delete, export, extend, job, jobs, log, page, plan, report, retry, run, serve, status,
+    store, submit, tables, watch, weights,
 };
 use coordinator::cli::progress::Log;
 use coordinator::cli::{CliError, exit};
@@ -47,6 +47,7 @@ enum Command {
     Log(log::Args),
     Cancel(cancel::Args),
     Retry(retry::Args),
+    Extend(extend::Args),
     Delete(delete::Args),
     Tables(tables::Args),
     Report(report::Args),
@@ -62,7 +63,7 @@ enum Command {
 
 /// The commands as the help lists them.
 const GROUPS: &[(&str, &[&str])] = &[
-    ("Run sweeps", &["plan", "submit", "serve", "cancel", "retry", "delete"]),
+    ("Run sweeps", &["plan", "submit", "serve", "cancel", "retry", "extend", "delete"]),
     ("See how they stand", &["status", "watch", "page", "jobs", "job", "log"]),
     ("See what comes of them", &["tables", "report", "export", "weights", "analyze"]),
     ("Look after stores and hosts", &["store", "certs"]),
@@ -130,6 +131,7 @@ async fn dispatch(cli: Cli) -> Result<u8, CliError> {
         Some(Command::Log(args)) => log::run(args).await?,
         Some(Command::Cancel(args)) => cancel::run(args).await?,
         Some(Command::Retry(args)) => retry::run(args).await?,
+        Some(Command::Extend(args)) => extend::run(args).await?,
         Some(Command::Delete(args)) => delete::run(args).await?,
         Some(Command::Tables(args)) => tables::run(args).await?,
         Some(Command::Report(args)) => report::run(args).await?,

@@ -7,7 +7,7 @@ use crate::store::{Entry, Reader, StoreError, StoredResult, Wanted};
 use proto::ids::{Attempt, JobId, WorkerId};
 use proto::measure::FailureKind;
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
+use std::fmt;
 
 /// Why the coordinator gives an attempt up.
 const SILENT: &str = "its worker was silent";
@@ -24,6 +24,22 @@ pub struct JobHistory {
     pub label: String,
     /// What happened, in order.
     pub events: Vec<JobEvent>,
+}
+
+impl fmt::Display for JobHistory {
+    /// Lines for people.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { job, sweep, label, events } = self;
+        writeln!(f, "job {job} of sweep {sweep}: {label}")?;
+        if events.is_empty() {
+            writeln!(f, "no worker has had it yet")?;
+        }
+        for JobEvent { at, what, log } in events {
+            writeln!(f, "{at}  {what}")?;
+            log.lines().try_for_each(|line| writeln!(f, "  | {line}"))?;
+        }
+        Ok(())
+    }
 }
 
 /// Something that happened to a job.
@@ -102,26 +118,6 @@ impl Holders {
         let named = |id: &WorkerId| id.named(self.names.get(id).map_or("", String::as_str));
         self.ids.get(&attempt).map_or_else(String::new, |id| format!(" on worker {}", named(id)))
     }
-}
-
-/// The history of the only job whose id begins with `prefix`, as text.
-///
-/// # Errors
-/// If the store cannot be read, or no or several ids begin so.
-pub fn job_log(reader: &Reader, prefix: &str) -> Result<String, JobError> {
-    let JobHistory { job, sweep, label, events } = job_history(reader, prefix)?;
-    let mut text = format!("job {job} of sweep {sweep}: {label}\n");
-    if events.is_empty() {
-        text.push_str("no worker has had it yet\n");
-    }
-    for JobEvent { at, what, log } in events {
-        // writing to a string cannot fail
-        let _ = writeln!(text, "{at}  {what}");
-        for line in log.lines() {
-            let _ = writeln!(text, "  | {line}");
-        }
-    }
-    Ok(text)
 }
 
 /// The attempts that ended without a result of the jobs that `is_wanted`, in order.
