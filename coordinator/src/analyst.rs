@@ -15,7 +15,7 @@ use crate::analysis::observations::from_results;
 use crate::plan::{self, NoMoreSplits, Splits};
 use crate::publish::{self, Asked, PublishError};
 use crate::report::parts::name_for_people;
-use crate::results::{self, JobError, MeasurementRow, ResultsError, RowState, SweepResults};
+use crate::results::{self, JobError, JobHistory, MeasurementRow, ResultsError, RowState, SweepResults};
 use crate::store::{Reader, StoreError};
 use crate::tables::export::{Format, render};
 use crate::tables::table::Table;
@@ -259,12 +259,12 @@ impl Analyst {
         read(&Reader::open(&self.store)?)
     }
 
-    /// The log of the only job whose id begins with `prefix`.
+    /// The history of the only job whose id begins with `prefix`.
     ///
     /// # Errors
     /// If the store cannot be read, or no or several ids begin so.
-    pub fn job_log(&self, prefix: &str) -> Result<String, JobError> {
-        results::job_log(&Reader::open(&self.store)?, prefix)
+    pub fn job_history(&self, prefix: &str) -> Result<JobHistory, JobError> {
+        results::job_history(&Reader::open(&self.store)?, prefix)
     }
 
     /// Calls `each` with the sweep, the name and the content of every file of a report; see [`publish::files`].
@@ -336,16 +336,8 @@ mod tests {
     use crate::scheduler::{Limits, Timestamp};
     use crate::store::Store;
 
-    const SWEEP: &str = "\
-sweep: NAME
-dataset: {name: blobs, format: synthetic, cases: 60, seed: 0, image_size: 32}
-split: {train: 30, validation: 15, test: 15}
-grid: {learning_rate: [1.0e-2, 1.0e-3]}
-replicates: {split_seeds: 2}
-";
-
     fn submit(path: &std::path::Path, name: &str) {
-        let plan = plan::parse("sweep.yaml", &SWEEP.replace("NAME", name)).unwrap();
+        let plan = plan::tests::sample(name, 2);
         let mut store = Store::open(path).unwrap();
         let state = restore(&Reader::open(path).unwrap(), Timestamp(0), Limits::default(), 0).unwrap();
         let decision = state.submit_decision(plan, String::new()).unwrap();

@@ -1,9 +1,10 @@
 //! Entry point of `coordinator`: parses, sets tracing up, maps errors to exit codes.
 
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
+use coordinator::cli::asked::Asked;
 use coordinator::cli::commands::{
-    analyze, cancel, certs, delete, export, job, jobs, log, page, plan, report, retry, run, serve, status, store,
-    submit, tables, watch, weights,
+    analyze, cancel, certs, delete, export, extend, job, jobs, log, page, plan, report, retry, run, serve, status,
+    store, submit, tables, watch, weights,
 };
 use coordinator::cli::progress::Log;
 use coordinator::cli::{CliError, exit};
@@ -22,7 +23,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 /// Exit codes: 0 complete; 1 internal error; 2 an option or a file is wrong; 3 the sweep has ended, but jobs failed or were cancelled; 5 interrupted,
 /// the same command continues; 6 the coordinator cannot be reached, is silent for 10 s, or refuses.
 ///
-/// `kill -USR1 PID` has a coordinator say on the standard error how sweeps and workers stand.
+/// `kill -USR1 PID` has a coordinator, or `page`, say on the standard error how sweeps and workers stand.
 #[derive(Debug, Parser)]
 #[command(name = "coordinator", version = env!("SPLITSWEEP_VERSION"), arg_required_else_help = true)]
 #[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
@@ -46,6 +47,7 @@ enum Command {
     Log(log::Args),
     Cancel(cancel::Args),
     Retry(retry::Args),
+    Extend(extend::Args),
     Delete(delete::Args),
     Tables(tables::Args),
     Report(report::Args),
@@ -61,7 +63,7 @@ enum Command {
 
 /// The commands as the help lists them.
 const GROUPS: &[(&str, &[&str])] = &[
-    ("Run sweeps", &["plan", "submit", "serve", "cancel", "retry", "delete"]),
+    ("Run sweeps", &["plan", "submit", "serve", "cancel", "retry", "extend", "delete"]),
     ("See how they stand", &["status", "watch", "page", "jobs", "job", "log"]),
     ("See what comes of them", &["tables", "report", "export", "weights", "analyze"]),
     ("Look after stores and hosts", &["store", "certs"]),
@@ -113,6 +115,7 @@ fn main() -> ExitCode {
 }
 
 async fn dispatch(cli: Cli) -> Result<u8, CliError> {
+    Asked::pass_over()?;
     match cli.command {
         None => return run::run(cli.run).await,
         Some(Command::Watch(args)) => return watch::run(args).await,
@@ -128,6 +131,7 @@ async fn dispatch(cli: Cli) -> Result<u8, CliError> {
         Some(Command::Log(args)) => log::run(args).await?,
         Some(Command::Cancel(args)) => cancel::run(args).await?,
         Some(Command::Retry(args)) => retry::run(args).await?,
+        Some(Command::Extend(args)) => extend::run(args).await?,
         Some(Command::Delete(args)) => delete::run(args).await?,
         Some(Command::Tables(args)) => tables::run(args).await?,
         Some(Command::Report(args)) => report::run(args).await?,

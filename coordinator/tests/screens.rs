@@ -146,7 +146,7 @@ fn the_messages_begin_with_how_things_stand() {
     screen.hear(News::Status(status()));
     let first = frame(&mut screen, (120, 30));
     for words in
-        ["below is how things stood", "the trainer died: signal 9", "13/16 jobs done", "worker gpu2: silent for 25s"]
+        ["below: how things stood", "the trainer died: signal 9", "13/16 jobs done", "worker gpu2: silent for 25s"]
     {
         assert_eq!(first.matches(words).count(), if words.starts_with("13") { 2 } else { 1 }, "{words}: {first}");
     }

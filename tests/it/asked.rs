@@ -1,6 +1,6 @@
 //! SIGUSR1: the programs say how they stand, and go on.
 
-use crate::harness::{Lab, Signal, children, kill, simulated, until};
+use crate::harness::{Lab, Process, Signal, children, kill, simulated, tiny, until};
 
 #[test]
 fn programs_that_are_asked_say_how_they_stand_and_go_on() {
@@ -48,4 +48,37 @@ fn a_sweep_that_is_asked_says_how_it_stands_and_goes_on() {
     sweep.signal(Signal::USR1);
     sweep.says(" busy");
     sweep.wait().expect(0);
+}
+
+#[test]
+fn commands_that_are_asked_answer_or_go_on() {
+    let lab = Lab::new();
+    lab.write(&simulated(2, 200));
+    let coordinator = lab.serve(&[]);
+    lab.submit(&coordinator.url, &["--simulated"]);
+    let start = |name, command: &[&str]| Process::start(&mut lab.command(name, command));
+    let mut page = start("coordinator", &["page", "sweeps.db", "--page", "127.0.0.1:0"]);
+    page.says("live page: ");
+    page.signal(Signal::USR1);
+    page.says("simulated: 0/2 jobs done");
+    page.says("0 of 0 slots busy");
+
+    let mut watch = start("coordinator", &["watch"]);
+    watch.says("0/2 jobs done");
+    watch.signal(Signal::USR1);
+    lab.run(["cancel", "simulated"]).expect(0);
+    watch.wait().expect(3);
+
+    std::fs::write(lab.path("job.yaml"), job(&tiny("bce", 1, 3))).unwrap();
+    let mut training = start("worker", &["train", "--job", "job.yaml"]);
+    training.says("epoch   1/3");
+    training.signal(Signal::USR1);
+    training.says("epoch   3/3");
+    training.wait().expect(0);
+}
+
+/// The only job of a [`tiny`] sweep.
+fn job(sweep: &str) -> String {
+    let job = sweep.replace("sweep: tiny\n", "").replace("grid:\n  loss: [bce]\n", "architecture: unet\nloss: bce\n");
+    job.replace("replicates: {split_seeds: 1}", "split_seed: 0")
 }

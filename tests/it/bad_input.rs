@@ -194,8 +194,8 @@ fn a_store_that_is_not_there() {
     for command in [&["status"][..], &["jobs"], &["tables"], &["watch"], &["job", "1"], &["log", "1"]] {
         assert_refused(&lab, command, &["no store sweeps.db", "--store"]);
     }
-    for command in ["cancel", "retry", "delete"] {
-        assert_refused(&lab, &[command, "any"], &["no store sweeps.db", "--store"]);
+    for command in [&["cancel"][..], &["retry"], &["extend", "--splits", "9"], &["delete"]] {
+        assert_refused(&lab, &[command, &["any"]].concat(), &["no store sweeps.db", "--store"]);
     }
     assert_refused(&lab, &["serve", "--store", "no/folder/s.db", "--listen", "127.0.0.1:0"], &["no/folder/s.db"]);
 }
@@ -219,9 +219,10 @@ fn a_sweep_or_a_table_that_does_not_exist() {
     assert_refused(&lab, &["tables", "--sweep", "other"], &["no sweep is named `other`", "simulated"]);
     assert_refused(&lab, &["job", "0x1"], &["`0x1` is not the beginning of a job's id"]);
     assert_refused(&lab, &["job", "f00"], &["no job's id begins with `f00`", "coordinator jobs"]);
-    for command in ["cancel", "retry", "delete"] {
-        assert_refused(&lab, &[command, "other"], &["no sweep is named `other`"]);
+    for command in [&["cancel"][..], &["retry"], &["extend", "--splits", "9"], &["delete"]] {
+        assert_refused(&lab, &[command, &["other"]].concat(), &["no sweep is named `other`"]);
     }
+    assert_refused(&lab, &["extend", "simulated", "--splits", "999"], &["the number of splits must be 3 to 102"]);
     assert_refused(&lab, &["log", "f00"], &["no job's id begins with `f00`", "coordinator jobs"]);
     assert_refused(&lab, &["jobs", "--state", "lost"], &["lost", "queued, running, succeeded, failed"]);
     assert_refused(&lab, &["cancel", ""], &["[SWEEP]"]);
@@ -241,6 +242,16 @@ fn a_running_coordinator_refuses_the_same_with_the_same_words() {
     assert_eq!(here.stderr, there.stderr);
     let unknown = lab.run(["tables", "--sweep", "other", "--coordinator", &coordinator.url]).expect(2);
     assert!(unknown.stderr.contains("is empty, it holds no sweep"), "{}", unknown.stderr);
+    lab.write(&simulated(2, 1));
+    lab.submit(&coordinator.url, &["--simulated"]);
+    let extend = |sweep: &str, splits: &str| {
+        let arguments = ["extend", sweep, "--splits", splits];
+        let there = lab.run(arguments.into_iter().chain(["--coordinator", &coordinator.url])).expect(2).stderr;
+        assert_eq!(lab.run(arguments).expect(2).stderr, there, "the store names it");
+        there
+    };
+    assert!(extend("simulated", "999").contains("the number of splits must be 3 to 102"));
+    assert!(extend("other", "9").contains("no sweep is named `other`"));
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! What people see of everyday life: who is silent, why a job failed, what a submission does, whom a command asks.
 
-use crate::harness::{Coordinator, Lab, Peer, Signal, children, kill, simulated, skipped, until};
+use crate::harness::{Coordinator, Lab, Peer, Process, Signal, children, kill, simulated, skipped, until};
 use serde_json::Value;
 use std::io::{Read, Write};
 use std::net::TcpListener;
@@ -171,6 +171,30 @@ fn commands_beside_a_coordinator_of_the_store_ask_it() {
 }
 
 #[test]
+fn a_sweep_for_its_own_workers_takes_another_port_where_the_usual_one_is_taken() {
+    let lab = Lab::new();
+    lab.write(&simulated(2, 4));
+    // whoever has it, this test or somebody else: it is taken
+    let _usual = TcpListener::bind("127.0.0.1:7070");
+    let sweep = |arguments: &[&str]| {
+        let command = [&["--sweep", "sweep.yaml", "--simulate", "100s"], arguments].concat();
+        Process::start(&mut lab.command("coordinator", command))
+    };
+    for whom_others_look_for in [&[][..], &["--local-workers", "1", "--listen", "127.0.0.1:7070"]] {
+        let refused = sweep(whom_others_look_for).wait().expect(2).stderr;
+        assert!(refused.contains("127.0.0.1:7070") && refused.contains("--listen"), "{refused}");
+    }
+    assert!(!lab.store().exists(), "nothing is written");
+    let mut own = sweep(&["--local-workers", "1"]);
+    let line = own.says("listens on ");
+    assert!(line.starts_with("127.0.0.1:7070 is taken: ") && own.stderr().starts_with(&line), "{}", own.stderr());
+    own.says("1 running");
+    // commands find it through the store
+    lab.run(["cancel", "simulated"]).expect(0);
+    own.wait().expect(3);
+}
+
+#[test]
 fn a_coordinator_that_lets_nobody_in_leaves_the_store_to_be_read() {
     let lab = Lab::new();
     lab.write_token("token", "correct horse battery staple");
@@ -184,7 +208,7 @@ fn a_coordinator_that_lets_nobody_in_leaves_the_store_to_be_read() {
     let output = asks.env("SPLITSWEEP_TOKEN_FILE", "token").output().unwrap();
     assert!(output.status.success(), "{output:?}");
     let mut worker = lab.command("worker", ["--coordinator", &coordinator.url, "--simulate", "1ms"]);
-    let mut worker = crate::harness::Process::start(worker.env("SPLITSWEEP_TOKEN_FILE", "token"));
+    let mut worker = Process::start(worker.env("SPLITSWEEP_TOKEN_FILE", "token"));
     worker.says("registered");
 }
 
@@ -236,7 +260,7 @@ fn a_terminal_that_is_gone_drains_coordinator_and_workers() {
         Some(value) => drop(command.env(name, value)),
         None => drop(command.env_remove(name)),
     });
-    let mut ignoring = crate::harness::Process::start(&mut command);
+    let mut ignoring = Process::start(&mut command);
     coordinator.running(&lab, "n");
     ignoring.signal(Signal::HUP);
     ignoring.signal(Signal::TERM);

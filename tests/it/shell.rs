@@ -1,6 +1,6 @@
 //! What shells and other programs are told: completions, pages for `man`, the version, the status and other answers as JSON.
 
-use crate::harness::{Lab, grid, program, simulated, skipped, until};
+use crate::harness::{Lab, grid, program, simulated, skipped, tiny, until};
 use serde_json::Value;
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -140,55 +140,100 @@ fn the_status_has_the_documented_fields_and_no_others() {
     assert_eq!(sweep["jobs"].as_u64(), Some(sum), "{status}");
 }
 
+/// What a command tells programs: one line, of which the section lists the fields.
+fn told(lab: &Lab, arguments: &[&str], section: &str) -> Value {
+    let stdout = lab.run(arguments.iter().chain(&["--json"])).expect(0).stdout;
+    assert_eq!(stdout.lines().count(), 1, "{stdout}");
+    let object: Value = serde_json::from_str(&stdout).unwrap();
+    assert_eq!(object["schema"], format!("splitsweep.{section}/1"));
+    assert!(fields(&object).is_subset(&documented_in("json.md", section)), "{section}: {object}");
+    let given = ["time", "data"].map(str::to_owned);
+    let missing: Vec<_> = documented_in("json.md", section).difference(&fields(&object)).cloned().collect();
+    assert!(missing.iter().all(|field| section == "plan" && given.contains(field)), "{section}: {missing:?}");
+    object
+}
+
 #[test]
 fn what_commands_tell_programs_has_the_documented_fields_and_no_others() {
     let lab = Lab::new();
     lab.write(&simulated(3, 1));
-    // one line, of which the section lists the fields
-    let told = |code: i32, arguments: &[&str], section: &str| -> Value {
-        let stdout = lab.run(arguments.iter().chain(&["--json"])).expect(code).stdout;
-        assert_eq!(stdout.lines().count(), 1, "{stdout}");
-        let object: Value = serde_json::from_str(&stdout).unwrap();
-        assert_eq!(object["schema"], format!("splitsweep.{section}/1"));
-        assert!(fields(&object).is_subset(&documented_in("json.md", section)), "{section}: {object}");
-        let given = ["time", "data"].map(str::to_owned);
-        let missing: Vec<_> = documented_in("json.md", section).difference(&fields(&object)).cloned().collect();
-        assert!(missing.iter().all(|field| section == "plan" && given.contains(field)), "{section}: {missing:?}");
-        object
-    };
-    let plan = told(0, &["plan", "sweep.yaml"], "plan");
+    let told = |arguments: &[&str], section: &str| told(&lab, arguments, section);
+    let plan = told(&["plan", "sweep.yaml"], "plan");
     assert_eq!(fields(&plan["candidates"][0]), documented_in("json.md", "candidates"));
     assert_eq!(fields(&plan["power"]), documented_in("json.md", "power"));
     let same = lab.run(["plan", "sweep.yaml", "--format", "json"]).expect(0).stdout;
     assert_eq!(serde_json::from_str::<Value>(&same).unwrap(), plan);
 
-    let stored = told(0, &["submit", "sweep.yaml", "--simulated"], "submit");
+    let stored = told(&["submit", "sweep.yaml", "--simulated"], "submit");
     assert_eq!(
         (&stored["new"], &stored["store"], &stored["coordinator"]),
         (&3.into(), &"sweeps.db".into(), &Value::Null)
     );
-    assert_eq!(told(0, &["cancel", "simulated"], "cancel")["cancelled"], 3);
+    assert_eq!(told(&["cancel", "simulated"], "cancel")["cancelled"], 3);
     let coordinator = lab.serve(&[]);
-    assert_eq!(told(0, &["retry", "simulated", "--coordinator", &coordinator.url], "retry")["retried"], 3);
+    assert_eq!(told(&["retry", "simulated", "--coordinator", &coordinator.url], "retry")["retried"], 3);
     let command = ["submit", "sweep.yaml", "--simulated", "--coordinator", &coordinator.url];
-    let handed = told(0, &command, "submit");
+    let handed = told(&command, "submit");
     assert_eq!((&handed["waiting"], &handed["coordinator"]), (&3.into(), &coordinator.url.as_str().into()));
     let numbers = ["succeeded", "retried", "running", "waiting", "new", "unknown"];
     let sum: u64 = numbers.iter().map(|number| handed[number].as_u64().unwrap()).sum();
     assert_eq!(handed["jobs"], sum);
-    assert_eq!(told(0, &["cancel", "simulated", "--coordinator", &coordinator.url], "cancel")["cancelled"], 3);
+    let more = ["extend", "simulated", "--splits", "4", "--coordinator", &coordinator.url];
+    assert_eq!(told(&more, "extend")["added"], 1);
+    assert_eq!(told(&more, "extend")["added"], 0);
+    assert_eq!(told(&["cancel", "simulated", "--coordinator", &coordinator.url], "cancel")["cancelled"], 4);
     drop(coordinator);
 
-    let checked = told(0, &["store", "check"], "check");
+    let checked = told(&["store", "check"], "check");
     assert_eq!((&checked["is_sound"], &checked["findings"]), (&true.into(), &Value::Array(Vec::new())));
     assert!(checked["tables"][0]["rows"].is_u64() && checked["tables"][0]["unsound"] == 0, "{checked}");
-    let copy = told(0, &["store", "backup", "--into", "copy.db"], "backup");
+    let copy = told(&["store", "backup", "--into", "copy.db"], "backup");
     assert_eq!(copy["bytes"].as_u64(), Some(lab.path("copy.db").metadata().unwrap().len()));
-    let merged = told(0, &["store", "merge", "sweeps.db", "copy.db", "--into", "both.db"], "merge");
+    let merged = told(&["store", "merge", "sweeps.db", "copy.db", "--into", "both.db"], "merge");
     assert_eq!((&merged["sweeps"], &merged["results"]), (&1.into(), &0.into()));
-    assert_eq!(told(0, &["store", "salvage", "sweeps.db", "--into", "new.db"], "salvage")["sweeps"], 1);
-    let gone = told(0, &["delete", "simulated", "--yes"], "delete");
+    assert_eq!(told(&["store", "salvage", "sweeps.db", "--into", "new.db"], "salvage")["sweeps"], 1);
+    let gone = told(&["delete", "simulated", "--yes"], "delete");
     assert_eq!((&gone["results"], &gone["shared"]), (&0.into(), &0.into()));
+}
+
+#[test]
+fn what_commands_write_is_told_to_programs_under_the_documented_fields() {
+    let lab = Lab::new();
+    lab.write(&(tiny("bce", 1, 1) + "artifacts: {weights: best}\n"));
+    lab.sweep(&["--local-workers", "1"]).process.wait().expect(0);
+    let told = |arguments: &[&str], section: &str| told(&lab, arguments, section);
+    let is_file = |name: &Value| lab.path(name.as_str().unwrap()).is_file();
+    let id = lab.rows("jobs")[0]["job"].clone();
+    let file = told(&["job", &id[..8]], "job")["file"].clone();
+    assert_eq!(file, lab.run(["job", &id]).expect(0).stdout);
+    let log = told(&["log", &id[..8]], "log");
+    assert_eq!((&log["job"], &log["sweep"]), (&id.as_str().into(), &"tiny".into()));
+    assert_eq!(fields(&log["events"][0]), ["at", "log", "what"].map(str::to_owned).into());
+    assert_eq!(log["events"][1]["what"], "attempt 1 has succeeded");
+    let report = told(&["report", "--out", "report"], "report");
+    let files = report["files"].as_array().unwrap();
+    assert!(files.contains(&report["page"]) && files.iter().all(is_file), "{report}");
+    let weights = told(&["weights", "--out", "weights"], "weights");
+    assert_eq!((&weights["files"][0]["job"], &weights["without"]), (&id.as_str().into(), &0.into()));
+    assert!(is_file(&weights["files"][0]["file"]), "{weights}");
+    for (kind, out) in [("bundle", "tiny.zip"), ("tensorboard", "runs"), ("wandb", "runs.csv")] {
+        let exported = told(&["export", kind, "--out", out], "export");
+        assert_eq!((&exported["kind"], &exported["out"]), (&kind.into(), &out.into()));
+        assert!(lab.path(out).exists(), "{exported}");
+    }
+    let both = lab.run(["export", "wandb", "--json"]).expect(2);
+    assert!(both.stdout.is_empty() && both.stderr.contains("--out FILE"), "{}", both.stderr);
+    let certs = told(&["certs", "certs", "head"], "certs");
+    assert_eq!((&certs["folder"], &certs["names"][0]), (&"certs".into(), &"head".into()));
+    let tokens = certs["tokens"].as_array().unwrap();
+    assert!(tokens.len() == 3 && tokens.iter().all(is_file), "{certs}");
+    let renewed = told(&["certs", "certs", "--new-token", "reader"], "certs");
+    assert_eq!(
+        (&renewed["names"], &renewed["tokens"]),
+        (&serde_json::json!([]), &serde_json::json!(["certs/reader.token"]))
+    );
+    let coordinator = lab.serve(&[]);
+    assert_eq!(told(&["log", &id, "--coordinator", &coordinator.url], "log"), log);
 }
 
 #[test]

@@ -119,6 +119,7 @@ fn an_empty_store_is_said_to_be_one_by_every_command() {
         &["log", "1"],
         &["cancel", "any"],
         &["retry", "any"],
+        &["extend", "any", "--splits", "9"],
         &["delete", "any"],
         &["report", "--out", "report"],
         &["store", "check"],

@@ -204,6 +204,18 @@ fn a_result_that_comes_late_ends_the_job_and_the_attempt_that_runs() {
 }
 
 #[test]
+fn a_cancellation_ends_the_attempt_that_runs() {
+    let (lab, collector) = (Lab::new(), Collector::start());
+    lab.write(&simulated(1, 200));
+    let coordinator = serve(&lab, &collector.url);
+    lab.submit(&coordinator.url, &["--simulated"]);
+    let _worker = lab.worker(&coordinator.url, "w", &["--simulate", "100s"]);
+    coordinator.running(&lab, "w");
+    lab.run(["cancel", "simulated"]).expect(0);
+    assert_eq!(attempts(&collector.spans(1)), [["1", "recalled"]]);
+}
+
+#[test]
 fn work_goes_on_without_the_collector() {
     let lab = Lab::new();
     lab.write(&simulated(4, 2));

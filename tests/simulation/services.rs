@@ -52,7 +52,10 @@ impl World {
                 let text = SWEEPS[sweep].to_owned();
                 core.handle(
                     clock,
-                    Request::Submit(Submission { plan: Box::new(plan), text, seen: None, listing: None }, sender),
+                    Request::Submit(
+                        Submission { plan: Box::new(plan), text, from: None, seen: None, listing: None },
+                        sender,
+                    ),
                 )?;
                 return Ok(Some(Asked::Submitted(sweep, reply)));
             }

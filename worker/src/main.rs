@@ -7,7 +7,7 @@ use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
 use tracing_subscriber::EnvFilter;
 use worker::agent::AgentError;
-use worker::cli::{baselines, bench, predict, prepare, run, selftest, synthesize, train, trainer};
+use worker::cli::{self, baselines, bench, predict, prepare, run, selftest, synthesize, train, trainer};
 
 /// Trains segmentation networks: the jobs of a coordinator, or one job file.
 ///
@@ -65,6 +65,10 @@ fn main() -> ExitCode {
     if let Err(error) = proto::umask::set() {
         report(&error);
         return ExitCode::from(USERS_MISTAKE);
+    }
+    if let Err(error) = cli::pass_over_questions() {
+        report(&error);
+        return ExitCode::from(INTERNAL);
     }
     let filter = EnvFilter::try_from_env("SPLITSWEEP_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
     tracing_subscriber::fmt()

@@ -1,4 +1,5 @@
-//! SIGUSR1: somebody asks how everything stands. The answer goes where the log goes, and nothing else changes.
+//! SIGUSR1: somebody asks how everything stands. The answer goes where the log goes, and nothing else changes. Commands that have no
+//! answer pass over it: whoever asks all processes of that name ends none.
 
 use super::CliError;
 use super::progress::{Log, describe};
@@ -11,7 +12,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 
 /// Hears when somebody asks.
-pub(super) struct Asked(Signal);
+pub struct Asked(Signal);
 
 impl Asked {
     /// Hears it from now on; before that the signal would end the program.
@@ -21,6 +22,15 @@ impl Asked {
     pub(super) fn hear() -> Result<Self, CliError> {
         let failed = |error| CliError::Internal(format!("cannot catch signals: {error}"));
         signal(SignalKind::user_defined1()).map(Self).map_err(failed)
+    }
+
+    /// Passes over it from now on.
+    ///
+    /// # Errors
+    /// If the process cannot catch signals.
+    pub fn pass_over() -> Result<(), CliError> {
+        // it stays caught when nobody listens any more
+        Self::hear().map(drop)
     }
 
     /// Answers each time with the newest status, until the program ends.

@@ -9,6 +9,7 @@ use crate::interchange::bundle::BundleError;
 use crate::merge::MergeError;
 use crate::publish::PublishError;
 use crate::results::{JobError, NoSweep, ResultsError};
+use crate::serve::SplitsError;
 use crate::store::StoreError;
 use crate::telemetry::TracesError;
 use crate::weights::WeightsError;
@@ -252,6 +253,15 @@ impl From<TableError> for CliError {
             TableError::Results(error) => Self::Results(error),
             TableError::Render(error) => Self::Output(error),
             other => Self::Table(other),
+        }
+    }
+}
+
+impl From<SplitsError> for CliError {
+    fn from(error: SplitsError) -> Self {
+        match error {
+            SplitsError::Fixed(why) => Self::Refused(why.to_string()),
+            SplitsError::Refused(refusal) => Self::Driver(refusal),
         }
     }
 }

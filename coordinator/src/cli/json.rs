@@ -14,6 +14,11 @@ pub(super) struct JsonArgs {
 }
 
 impl JsonArgs {
+    /// Whether it answers programs.
+    pub(super) fn is_wanted(self) -> bool {
+        self.json
+    }
+
     /// Prints the lines for people, or the object of that kind for programs.
     ///
     /// # Errors

@@ -6,7 +6,7 @@
 //! ```
 
 pub mod ask;
-mod asked;
+pub mod asked;
 pub mod client;
 pub mod commands;
 pub mod confirm;

@@ -3,6 +3,7 @@
 use super::CliError;
 use super::client::DEFAULT_STORE;
 use super::page::{self, PageArgs};
+use super::progress::Log;
 use super::protection::{Protection, ProtectionArgs};
 use crate::analyst::Analyst;
 use crate::driver::{self, Handle};
@@ -14,7 +15,8 @@ use crate::telemetry::Traces;
 use crate::weights::{self, WeightsError};
 use proto::artifact_store::ArtifactStore;
 use std::ffi::OsString;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs};
+use std::io::{ErrorKind, Write};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, ToSocketAddrs};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread::JoinHandle;
@@ -34,8 +36,9 @@ pub struct ServerArgs {
     #[arg(long, value_name = "PLACE")]
     pub artifacts: Option<String>,
     /// Address at which workers and other commands reach this coordinator: HOST:PORT, or :PORT for all addresses of this machine
-    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:7070", value_parser = listen_address)]
-    pub listen: SocketAddr,
+    /// [default: 127.0.0.1:7070]
+    #[arg(long, value_name = "ADDR", value_parser = listen_address)]
+    pub listen: Option<SocketAddr>,
     /// What callers must show.
     #[command(flatten)]
     pub protection: ProtectionArgs,
@@ -59,6 +62,36 @@ impl ServerArgs {
     #[must_use]
     pub fn artifacts(&self) -> String {
         self.artifacts.clone().unwrap_or_else(|| weights::beside(&self.store))
+    }
+}
+
+/// The address that workers of other programs try.
+const USUAL: SocketAddr = SocketAddr::V4(SocketAddrV4::new(Ipv4Addr::LOCALHOST, 7070));
+/// The same with any port that is free.
+const ANY_PORT: SocketAddr = SocketAddr::V4(SocketAddrV4::new(Ipv4Addr::LOCALHOST, 0));
+
+/// Who a coordinator is for that was told no address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Audience {
+    /// Workers that others start: they look for it at the usual port.
+    Anybody,
+    /// Workers that it starts: any port will do.
+    OwnWorkers,
+}
+
+/// Listens at the address that was chosen, or at the usual one.
+async fn listen(chosen: Option<SocketAddr>, audience: Audience) -> Result<TcpListener, CliError> {
+    let address = chosen.unwrap_or(USUAL);
+    let failed = |source| CliError::Listen { address, source };
+    match TcpListener::bind(address).await {
+        Err(error) if error.kind() == ErrorKind::AddrInUse && (chosen, audience) == (None, Audience::OwnWorkers) => {
+            let listener = TcpListener::bind(ANY_PORT).await.map_err(failed)?;
+            let taken = listener.local_addr().map_err(failed)?;
+            // a terminal that is gone needs no line
+            let _ = writeln!(Log, "{USUAL} is taken: this coordinator listens on {taken}");
+            Ok(listener)
+        }
+        bound => bound.map_err(failed),
     }
 }
 
@@ -106,17 +139,18 @@ pub struct Server {
 }
 
 impl Server {
-    /// Listens, opens the store, and serves; the jobs of `only` one sweep, if one is named. Nothing is written if the address is taken.
+    /// Listens, for that audience, opens the store, and serves; the jobs of `only` one sweep, if one is named. Nothing is written if the
+    /// address is taken.
     ///
     /// # Errors
     /// If the address, the store, or what protects them cannot be used.
-    pub async fn start(args: &ServerArgs, only: Option<String>) -> Result<Self, CliError> {
+    pub async fn start(args: &ServerArgs, audience: Audience, only: Option<String>) -> Result<Self, CliError> {
         let traces = Traces::from_environment()?;
         let artifacts = ArtifactStore::at(&args.artifacts()).map_err(WeightsError::from)?;
-        let prepared = args.protection.prepare(args.listen)?;
-        let failed = |source| CliError::Listen { address: args.listen, source };
-        let listener = TcpListener::bind(args.listen).await.map_err(failed)?;
-        let address = listener.local_addr().map_err(failed)?;
+        let chosen = args.listen.unwrap_or(USUAL);
+        let prepared = args.protection.prepare(chosen)?;
+        let listener = listen(args.listen, audience).await?;
+        let address = listener.local_addr().map_err(|source| CliError::Listen { address: chosen, source })?;
         let page = args.page.bind(prepared.keeper()).await?;
         let protection = prepared.at(address)?;
         let mut store = Store::open(&args.store)?;

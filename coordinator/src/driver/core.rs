@@ -172,10 +172,11 @@ impl<K: Keeper> Core<K> {
     /// If the coordinator cannot go on.
     pub fn handle(&mut self, now: Timestamp, request: Request) -> Result<(), StoreError> {
         match request {
-            Request::Submit(Submission { plan, text, seen, listing }, reply) => {
+            Request::Submit(Submission { plan, text, from, seen, listing }, reply) => {
                 let listing = listing.or_else(|| self.state.listing_for(&plan));
                 self.state.make_ready(listing);
-                let decision = self.state.submit_seen_decision(*plan, text, seen);
+                let unchanged = from.map_or(Ok(()), |from| self.state.check_unchanged(&from));
+                let decision = unchanged.and_then(|()| self.state.submit_seen_decision(*plan, text, seen));
                 self.carry_out(now, decision, Some(reply))?;
                 self.state.make_ready(None);
                 Ok(())

@@ -45,7 +45,6 @@ impl Follower {
                 Fact::Deleted { sweep } => {
                     self.submitted.remove(sweep);
                     self.waiting.retain(|job, _| state.sweep_of(*job).is_some());
-                    self.running.retain(|job, _| state.sweep_of(*job).is_some());
                 }
                 Fact::Granted { job, attempt, worker, .. } => {
                     let waited = self.waiting.remove(job).map(|(since, last)| [since, last.first_queued]);

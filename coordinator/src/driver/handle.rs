@@ -40,6 +40,8 @@ pub struct Submission {
     pub plan: Box<Plan>,
     /// Its text.
     pub text: String,
+    /// What the file said from which it was made, if it was made from one: it is refused if the sweep says something else by now.
+    pub from: Option<Box<Plan>>,
     /// The content of its data set, where that was looked at.
     pub seen: Option<ContentHash>,
     /// Its jobs, if they could be listed before.
@@ -89,7 +91,17 @@ impl Handle {
     /// See [`Refusal`].
     pub async fn submit(&self, plan: Plan, text: String, seen: Option<ContentHash>) -> Result<Submitted, Refusal> {
         let (plan, listing) = listed(plan).await?;
-        let submission = Submission { plan, text, seen, listing };
+        let submission = Submission { plan, text, from: None, seen, listing };
+        self.ask(|reply| Request::Submit(submission, reply)).await
+    }
+
+    /// Submits a sweep file that was made from another, which said `from`, unless the sweep says something else by now.
+    ///
+    /// # Errors
+    /// See [`Refusal`].
+    pub async fn resubmit(&self, from: Plan, plan: Plan, text: String) -> Result<Submitted, Refusal> {
+        let (plan, listing) = listed(plan).await?;
+        let submission = Submission { plan, text, from: Some(Box::new(from)), seen: None, listing };
         self.ask(|reply| Request::Submit(submission, reply)).await
     }
 

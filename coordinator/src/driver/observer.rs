@@ -39,10 +39,7 @@ impl Observer {
                     }
                 }
                 Fact::Progressed { job, .. } => self.goes_on(state, *job, now_ms),
-                Fact::Deleted { sweep } => {
-                    self.telemetry.forget(sweep);
-                    self.running.retain(|job, _| state.sweep_of(*job).is_some());
-                }
+                Fact::Deleted { sweep } => self.telemetry.forget(sweep),
                 fact => self.see_end(now, state, fact),
             }
         }

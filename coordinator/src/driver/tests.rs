@@ -4,7 +4,7 @@
 
 use super::core::stood_still;
 use super::*;
-use crate::plan;
+use crate::plan::{self, Extended};
 use crate::scheduler::{Listing, WorkerInfo};
 use crate::telemetry::{Standing, exposition};
 use proto::ids::{Attempt, JobId, Token, WorkerId};
@@ -75,6 +75,37 @@ async fn the_last_change_is_published_though_the_driver_ends_at_once() {
     handle.stop();
     tokio::task::spawn_blocking(move || driver.join()).await.unwrap().unwrap().unwrap();
     assert_eq!(handle.status().borrow().workers.len(), 1);
+}
+
+#[tokio::test]
+async fn a_file_made_from_one_that_the_sweep_has_no_more_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("s.db");
+    let text = |width: u32| {
+        format!(
+            "sweep: s\ndataset: {{name: d, format: ph2}}\nmodel: {{width: {width}}}\nreplicates: {{split_seeds: 2}}\n"
+        )
+    };
+    let submitted = |width| plan::parse("s.yaml", &text(width)).unwrap().simulated();
+    let resubmit = async |handle: &Handle, width, splits| {
+        let Extended { from, text, plan, .. } = plan::with_splits(&text(width), splits).unwrap().unwrap();
+        let resubmitted = handle.resubmit(from.simulated(), plan.simulated(), text).await;
+        resubmitted.map(|submitted| submitted.jobs).map_err(|refusal| refusal.to_string())
+    };
+    let (handle, driver) = start(Store::open(&path).unwrap(), Limits::default(), None).unwrap();
+    for width in [8, 16] {
+        handle.submit(submitted(width), text(width), None).await.unwrap();
+    }
+    let why = resubmit(&handle, 8, 4).await.unwrap_err();
+    assert_eq!(why, "another file of sweep `s` was submitted meanwhile: look at the sweep, and ask again");
+    handle.stop();
+    tokio::task::spawn_blocking(move || driver.join()).await.unwrap().unwrap().unwrap();
+    assert_eq!(Reader::open(&path).unwrap().submission("s").unwrap().text, text(16));
+    // what the journal gives back is the same plan
+    let (handle, _driver) = start(Store::open(&path).unwrap(), Limits::default(), None).unwrap();
+    assert_eq!(resubmit(&handle, 16, 4).await, Ok(4));
+    handle.delete("s".to_owned(), false).await.unwrap();
+    assert_eq!(resubmit(&handle, 16, 4).await, Err("no sweep is named `s`".to_owned()));
 }
 
 #[test]

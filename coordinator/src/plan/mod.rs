@@ -220,3 +220,20 @@ impl Plan {
         spec
     }
 }
+
+#[cfg(test)]
+pub(crate) mod tests {
+    #![expect(clippy::unwrap_used, reason = "the text is valid")]
+
+    use super::{Plan, parse};
+
+    /// A sweep of two candidates on synthetic cases, for tests of what takes sweeps.
+    pub(crate) fn sample(name: &str, split_seeds: u32) -> Plan {
+        let text = format!(
+            "sweep: {name}\ndataset: {{name: blobs, format: synthetic, cases: 60, seed: 0, image_size: 32}}\n\
+             split: {{train: 30, validation: 15, test: 15}}\ngrid: {{learning_rate: [1.0e-2, 1.0e-3]}}\n\
+             replicates: {{split_seeds: {split_seeds}}}\n"
+        );
+        parse("sweep.yaml", &text).unwrap()
+    }
+}

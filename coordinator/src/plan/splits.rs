@@ -37,7 +37,9 @@ pub struct Splits {
 /// A sweep with further splits.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Extended {
-    /// Its file.
+    /// What its file said.
+    pub from: Plan,
+    /// Its file with these splits.
     pub text: String,
     /// What that says.
     pub plan: Plan,
@@ -102,8 +104,9 @@ pub fn with_splits(text: &str, splits: u64) -> Result<Option<Extended>, NoMoreSp
         let written = write::of_file(&file);
         let plan = file.plan();
         let means_it = |text: &String| parse("", text).is_ok_and(|read| read == plan);
+        let from = parse("", text).map_err(|_| NoMoreSplits::File)?;
         let text = in_place.into_iter().chain([at_the_end]).find(means_it).unwrap_or(written);
-        Ok(Some(Extended { text, plan, added }))
+        Ok(Some(Extended { from, text, plan, added }))
     })
 }
 
@@ -183,8 +186,9 @@ mod tests {
 
     /// The lines after the head of the file with so many splits.
     fn extended(rest: &str, splits: u64) -> String {
-        let Extended { text, plan, added } = with_splits(&file(rest), splits).unwrap().unwrap();
+        let Extended { from, text, plan, added } = with_splits(&file(rest), splits).unwrap().unwrap();
         let old = parse("", &file(rest)).unwrap();
+        assert_eq!(from, old, "{rest}");
         assert_eq!(parse("", &text).unwrap(), plan, "{text}");
         assert!(old.replicates.iter().all(|seeds| plan.replicates.contains(seeds)), "{text}");
         assert_eq!((plan.jobs() - old.jobs()) as u64, added * super::splits(&file(rest)).unwrap().jobs, "{text}");

@@ -7,7 +7,11 @@ use crate::store::{Entry, Reader, StoreError, StoredResult, Wanted};
 use proto::ids::{Attempt, JobId, WorkerId};
 use proto::measure::FailureKind;
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
+use std::fmt;
+
+/// Why the coordinator gives an attempt up.
+const SILENT: &str = "its worker was silent";
+const NO_PROGRESS: &str = "it made no progress";
 
 /// What is known of a job beside its result.
 #[derive(Debug, Clone, PartialEq)]
@@ -20,6 +24,22 @@ pub struct JobHistory {
     pub label: String,
     /// What happened, in order.
     pub events: Vec<JobEvent>,
+}
+
+impl fmt::Display for JobHistory {
+    /// Lines for people.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { job, sweep, label, events } = self;
+        writeln!(f, "job {job} of sweep {sweep}: {label}")?;
+        if events.is_empty() {
+            writeln!(f, "no worker has had it yet")?;
+        }
+        for JobEvent { at, what, log } in events {
+            writeln!(f, "{at}  {what}")?;
+            log.lines().try_for_each(|line| writeln!(f, "  | {line}"))?;
+        }
+        Ok(())
+    }
 }
 
 /// Something that happened to a job.
@@ -62,14 +82,11 @@ pub fn job_history(reader: &Reader, prefix: &str) -> Result<JobHistory, JobError
     let (sweep, label) = (sweep.plan.sweep.clone(), sweep.label(place).unwrap_or_default());
     let mut facts = Vec::new();
     reader.entries(Wanted::Of(job), |Entry { at, fact, .. }| {
-        // of the others nothing concerns one job
-        if told(&fact, job, &Holders::default()).is_some() {
-            facts.push((at, fact));
-        }
+        facts.extend((fact.job() == Some(job)).then_some((at, fact)));
         Ok::<(), StoreError>(())
     })?;
     let holders = Holders::of(&facts, reader.result(job)?);
-    let event = |(at, fact): (String, Fact)| told(&fact, job, &holders).map(|(what, log)| JobEvent { at, what, log });
+    let event = |(at, fact): (String, Fact)| told(&fact, &holders).map(|(what, log)| JobEvent { at, what, log });
     Ok(JobHistory { job, sweep, label, events: facts.into_iter().filter_map(event).collect() })
 }
 
@@ -103,26 +120,6 @@ impl Holders {
     }
 }
 
-/// The history of the only job whose id begins with `prefix`, as text.
-///
-/// # Errors
-/// If the store cannot be read, or no or several ids begin so.
-pub fn job_log(reader: &Reader, prefix: &str) -> Result<String, JobError> {
-    let JobHistory { job, sweep, label, events } = job_history(reader, prefix)?;
-    let mut text = format!("job {job} of sweep {sweep}: {label}\n");
-    if events.is_empty() {
-        text.push_str("no worker has had it yet\n");
-    }
-    for JobEvent { at, what, log } in events {
-        // writing to a string cannot fail
-        let _ = writeln!(text, "{at}  {what}");
-        for line in log.lines() {
-            let _ = writeln!(text, "  | {line}");
-        }
-    }
-    Ok(text)
-}
-
 /// The attempts that ended without a result of the jobs that `is_wanted`, in order.
 ///
 /// # Errors
@@ -144,8 +141,8 @@ pub fn failures(reader: &Reader, is_wanted: impl Fn(JobId) -> bool) -> Result<Ve
                 let (message, worker, log) = (message.to_string(), worker.to_string(), log.to_string());
                 Failure { at, job, attempt, kind: Some(kind), message, worker, log }
             }
-            Fact::Lost { job, attempt } => given_up(at, job, attempt, "its worker was silent"),
-            Fact::Stalled { job, attempt } => given_up(at, job, attempt, "it made no progress"),
+            Fact::Lost { job, attempt } => given_up(at, job, attempt, SILENT),
+            Fact::Stalled { job, attempt } => given_up(at, job, attempt, NO_PROGRESS),
             _ => return Ok(()),
         };
         failures.extend(is_wanted(failure.job).then_some(failure));
@@ -154,24 +151,20 @@ pub fn failures(reader: &Reader, is_wanted: impl Fn(JobId) -> bool) -> Result<Ve
     Ok(failures)
 }
 
-/// A fact about the job in words, and what its trainer said.
-fn told(fact: &Fact, id: JobId, holders: &Holders) -> Option<(String, String)> {
+/// A fact about a job in words, and what its trainer said.
+fn told(fact: &Fact, holders: &Holders) -> Option<(String, String)> {
     let what = match fact {
-        Fact::Granted { job, attempt, .. } if *job == id => {
-            format!("attempt {attempt} begins{}", holders.place(*attempt))
-        }
-        Fact::Revived { job, attempt } if *job == id => format!("attempt {attempt} goes on"),
-        Fact::Released { job, attempt, too_large } if *job == id => {
+        Fact::Granted { attempt, .. } => format!("attempt {attempt} begins{}", holders.place(*attempt)),
+        Fact::Revived { attempt, .. } => format!("attempt {attempt} goes on"),
+        Fact::Released { attempt, too_large, .. } => {
             let why = if *too_large { ": it does not fit into the worker's memory" } else { "" };
             format!("attempt {attempt} is given back{why}")
         }
-        Fact::Recalled { job, attempt } if *job == id => {
-            format!("attempt {attempt} is stopped: no sweep wants the job")
-        }
-        Fact::Lost { job, attempt } if *job == id => format!("attempt {attempt} is lost: its worker was silent"),
-        Fact::Stalled { job, attempt } if *job == id => format!("attempt {attempt} is taken away: it made no progress"),
-        Fact::Succeeded { job, attempt, .. } if *job == id => format!("attempt {attempt} has succeeded"),
-        Fact::Failed { job, attempt, kind, message, log, .. } if *job == id => {
+        Fact::Recalled { attempt, .. } => format!("attempt {attempt} is stopped: no sweep wants the job"),
+        Fact::Lost { attempt, .. } => format!("attempt {attempt} is lost: {SILENT}"),
+        Fact::Stalled { attempt, .. } => format!("attempt {attempt} is taken away: {NO_PROGRESS}"),
+        Fact::Succeeded { attempt, .. } => format!("attempt {attempt} has succeeded"),
+        Fact::Failed { attempt, kind, message, log, .. } => {
             let (place, kind) = (holders.place(*attempt), kind.name());
             return Some((format!("attempt {attempt} has failed{place}, {kind}: {message}"), log.to_string()));
         }

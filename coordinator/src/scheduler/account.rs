@@ -115,7 +115,8 @@ impl State {
         let jobs = self.jobs_only_of(sweep.number);
         let results = jobs.iter().filter(|id| self.has_succeeded(id)).count() as u64;
         let reply = Deleted { results, shared: sweep.counts.succeeded - results };
-        let facts = vec![Fact::Deleted { sweep: name.to_owned() }];
+        let mut facts = self.recalls(&jobs);
+        facts.push(Fact::Deleted { sweep: name.to_owned() });
         Ok(Decision { facts, records: vec![Record::Erased { jobs }], reply })
     }
 

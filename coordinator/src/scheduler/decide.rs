@@ -27,8 +27,9 @@ impl State {
             None if !sweep.is_ended() => sweep.plan.jobs() as u64,
             _ => self.count_cancellable(sweep.number),
         };
-        let fact = Fact::Cancelled { sweep: sweep.plan.sweep.clone(), shared: true };
-        Ok(Decision { facts: vec![fact], records: Vec::new(), reply })
+        let mut facts = self.recalls(&self.cancellable(sweep.number, true));
+        facts.push(Fact::Cancelled { sweep: sweep.plan.sweep.clone(), shared: true });
+        Ok(Decision { facts, records: Vec::new(), reply })
     }
 
     /// A worker introduces itself. If there are too many, the idle one that called the longest ago is forgotten, those that never called
@@ -288,6 +289,12 @@ impl State {
     fn turn_of(&self, worker: WorkerId, number: u64) -> Result<&Worker, Rejection> {
         let entry = self.worker(worker)?;
         if (1..entry.last_number).contains(&number) { Err(Rejection::Overtaken) } else { Ok(entry) }
+    }
+
+    /// Ends the attempts of those of the jobs that run: nobody wants them any more.
+    pub(super) fn recalls(&self, jobs: &[JobId]) -> Vec<Fact> {
+        let attempt = |job: &JobId| self.jobs.get(job)?.holder().map(|holder| holder.attempt);
+        jobs.iter().filter_map(|job| Some(Fact::Recalled { job: *job, attempt: attempt(job)? })).collect()
     }
 
     /// Gives back the lease that is out for a job.

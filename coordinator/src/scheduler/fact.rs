@@ -131,7 +131,8 @@ pub enum Fact {
         #[serde(default, skip_serializing_if = "is_false")]
         too_large: bool,
     },
-    /// No sweep wants the job any more: the holder was told to stop.
+    /// No sweep wants the job any more: the holder is told to stop. It stands before the fact that cancels or deletes the last sweep that
+    /// wanted the job; journals did not always say so there.
     Recalled {
         /// The job.
         job: JobId,
@@ -319,6 +320,26 @@ impl Fact {
             | Self::Refused { .. }
             | Self::Progressed { .. }
             | Self::Forgotten { .. } => false,
+        }
+    }
+
+    /// The job that it is about.
+    #[must_use]
+    pub fn job(&self) -> Option<JobId> {
+        match self {
+            Self::Granted { job, .. }
+            | Self::Revived { job, .. }
+            | Self::Released { job, .. }
+            | Self::Recalled { job, .. }
+            | Self::Lost { job, .. }
+            | Self::Stalled { job, .. }
+            | Self::Failed { job, .. }
+            | Self::Succeeded { job, .. }
+            | Self::Renewed { job, .. }
+            | Self::Resumed { job }
+            | Self::Refused { job }
+            | Self::Progressed { job, .. } => Some(*job),
+            _ => None,
         }
     }
 

@@ -69,6 +69,9 @@ pub enum Rejection {
     /// No sweep has that name.
     #[error("no sweep is named `{0}`")]
     UnknownSweep(String),
+    /// Another file was submitted for the sweep since somebody looked at it.
+    #[error("another file of sweep `{0}` was submitted meanwhile: look at the sweep, and ask again")]
+    Changed(String),
     /// The data set cannot serve the sweep.
     #[error("sweep `{sweep}` cannot run: {problem}")]
     Misfit {

@@ -171,7 +171,7 @@ impl State {
 
     /// The known jobs that the cancellation of a sweep ends: the unfinished that it still needs and no other sweep wants. With `shared` a
     /// sweep that was cancelled itself, or has dropped the job, does not want it.
-    fn cancellable(&self, number: u64, shared: bool) -> Vec<JobId> {
+    pub(super) fn cancellable(&self, number: u64, shared: bool) -> Vec<JobId> {
         let Some(sweep) = self.sweeps.get(&number) else { return Vec::new() };
         let wants = |&(other, place): &(u64, u32)| {
             let needs = |sweep: &Sweep| !sweep.cancelled && !sweep.is_dropped(place);

@@ -58,6 +58,15 @@ impl State {
         Ok(Decision { facts, records: Vec::new(), reply })
     }
 
+    /// Looks whether the sweep of that name still has that plan.
+    ///
+    /// # Errors
+    /// If it has another, or is no more.
+    pub fn check_unchanged(&self, plan: &Plan) -> Result<(), Rejection> {
+        let is_same = *self.named(&plan.sweep)?.plan == *plan;
+        if is_same { Ok(()) } else { Err(Rejection::Changed(plan.sweep.clone())) }
+    }
+
     /// The content of the plan's data set under which every job of the plan has a result, and the newest sweep that had it.
     fn settled(&self, plan: &Plan, seen: Option<ContentHash>) -> Option<(&Inventory, &str)> {
         let is_real = plan.trainer() == Trainer::Candle;

@@ -26,7 +26,7 @@ pub(super) fn at_first(status: &Status) -> Vec<Message> {
             say(true, format!("{}: {}", sweep.sweep, sweep.problem));
         }
     }
-    say(false, "the screen is open; below is how things stood by then".to_owned());
+    say(false, "below: how things stood when the screen was opened".to_owned());
     messages
 }
 

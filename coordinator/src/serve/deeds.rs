@@ -1,7 +1,6 @@
 //! What people have done to a sweep, whether they ask over gRPC or on the live page.
 
 use crate::driver::{Handle, Refusal};
-use crate::outlook;
 use crate::plan::{self, Extended, NoMoreSplits};
 use crate::scheduler::Rejection;
 use crate::store::Reader;
@@ -62,13 +61,14 @@ impl Deeds {
     pub async fn add_splits(&self, sweep: String, splits: u64) -> Result<u64, SplitsError> {
         // whoever comes second sees what the first has added
         let _turn = self.adding.lock().await;
-        let text = self.file(sweep.clone()).await?;
+        let known =
+            self.handle.status().borrow().sweeps.iter().find(|known| known.sweep == sweep).map(|sweep| sweep.simulated);
+        let is_simulated = known.ok_or_else(|| Refusal::from(Rejection::UnknownSweep(sweep.clone())))?;
+        let text = self.file(sweep).await?;
         let extended = aside(move || plan::with_splits(&text, splits)).await??;
-        let Some(Extended { text, plan, added }) = extended else { return Ok(0) };
-        let known = outlook::find(&self.handle.status().borrow(), &sweep).map(|sweep| sweep.simulated);
-        let is_simulated = known.ok_or_else(|| Refusal::from(Rejection::UnknownSweep(sweep)))?;
-        let plan = if is_simulated { plan.simulated() } else { plan };
-        self.handle.submit(plan, text, None).await?;
+        let Some(Extended { from, text, plan, added }) = extended else { return Ok(0) };
+        let [from, plan] = [from, plan].map(|plan| if is_simulated { plan.simulated() } else { plan });
+        self.handle.resubmit(from, plan, text).await?;
         Ok(added)
     }
 

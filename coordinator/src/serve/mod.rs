@@ -115,7 +115,7 @@ fn reflection() -> Result<ServerReflectionServer<impl ServerReflection>, tonic_r
 fn status(refusal: Refusal) -> Status {
     match &refusal {
         Refusal::Rejected(Rejection::UnknownWorker(_)) => Status::failed_precondition(refusal.to_string()),
-        Refusal::Rejected(Rejection::Overtaken) => Status::aborted(refusal.to_string()),
+        Refusal::Rejected(Rejection::Overtaken | Rejection::Changed(_)) => Status::aborted(refusal.to_string()),
         Refusal::Rejected(Rejection::UnknownSweep(_)) => Status::not_found(refusal.to_string()),
         Refusal::Impossible(breach) => {
             tracing::warn!(%breach, "a worker's report is refused");

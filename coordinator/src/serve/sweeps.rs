@@ -1,12 +1,12 @@
 //! The service for people and the command line.
 
-use super::{Deeds, status};
+use super::{Deeds, SplitsError, status};
 use crate::analyst::{Analyst, Question, TableError, Written};
 use crate::clock::now_ms;
 use crate::driver::Handle;
 use crate::plan;
 use crate::publish::{Asked, PublishError};
-use crate::results::{JobError, ResultsError, RowState};
+use crate::results::{self, JobError, JobHistory, ResultsError, RowState};
 use crate::scheduler::{Deleted, Submitted};
 use crate::store::Reader;
 use crate::tables::export::Format;
@@ -18,9 +18,9 @@ use proto::convert::InvalidMessage;
 use proto::spec::Metric;
 use proto::wire::sweeps_server::Sweeps;
 use proto::wire::{
-    CancelRequest, CancelResponse, DeleteRequest, DeleteResponse, JobRequest, JobResponse, LogResponse, ReportRequest,
-    ReportResponse, RetryRequest, RetryResponse, StatusRequest, StatusResponse, SubmitRequest, SubmitResponse,
-    TablesRequest, TablesResponse, WeightsRequest, WeightsResponse,
+    CancelRequest, CancelResponse, DeleteRequest, DeleteResponse, ExtendRequest, ExtendResponse, JobEvent, JobRequest,
+    JobResponse, LogResponse, ReportRequest, ReportResponse, RetryRequest, RetryResponse, StatusRequest,
+    StatusResponse, SubmitRequest, SubmitResponse, TablesRequest, TablesResponse, WeightsRequest, WeightsResponse,
 };
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -83,6 +83,15 @@ impl Sweeps for SweepsService {
     async fn retry(&self, request: Request<RetryRequest>) -> Result<Response<RetryResponse>, Status> {
         let retried = self.deeds.retry(request.into_inner().sweep).await.map_err(status)?;
         Ok(Response::new(RetryResponse { retried }))
+    }
+
+    async fn extend(&self, request: Request<ExtendRequest>) -> Result<Response<ExtendResponse>, Status> {
+        let ExtendRequest { sweep, splits } = request.into_inner();
+        let added = self.deeds.add_splits(sweep, splits).await.map_err(|error| match error {
+            SplitsError::Fixed(why) => Status::invalid_argument(why.to_string()),
+            SplitsError::Refused(refusal) => status(refusal),
+        })?;
+        Ok(Response::new(ExtendResponse { added }))
     }
 
     async fn delete(&self, request: Request<DeleteRequest>) -> Result<Response<DeleteResponse>, Status> {
@@ -190,9 +199,9 @@ impl Sweeps for SweepsService {
         let JobRequest { job } = request.into_inner();
         let _place = place(&self.tables, "tables")?;
         let analyst = Arc::clone(&self.analyst).lock_owned().await;
-        let found = tokio::task::spawn_blocking(move || analyst.job_log(&job));
-        let text = found.await.map_err(|error| Status::internal(error.to_string()))?.map_err(without_job)?;
-        Ok(Response::new(LogResponse { text }))
+        let found = tokio::task::spawn_blocking(move || analyst.job_history(&job));
+        let history = found.await.map_err(|error| Status::internal(error.to_string()))?.map_err(without_job)?;
+        Ok(Response::new(history.into()))
     }
 }
 
@@ -266,6 +275,15 @@ impl From<Submitted> for SubmitResponse {
         let Submitted { sweep, jobs, succeeded, retried, running, waiting, new, unknown, hidden, taken } = submitted;
         let note = taken.map(|taken| taken.to_string()).unwrap_or_default();
         Self { sweep, jobs, succeeded, retried, running, waiting, new, unknown, hidden, note }
+    }
+}
+
+impl From<JobHistory> for LogResponse {
+    fn from(history: JobHistory) -> Self {
+        let text = history.to_string();
+        let JobHistory { job, sweep, label, events } = history;
+        let event = |event: results::JobEvent| JobEvent { at: event.at, what: event.what, log: event.log };
+        Self { text, job: job.to_string(), sweep, label, events: events.into_iter().map(event).collect() }
     }
 }
 

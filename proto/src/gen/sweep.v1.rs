@@ -1485,6 +1485,20 @@ pub struct RetryResponse {
     pub retried: u64,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ExtendRequest {
+    #[prost(string, tag = "1")]
+    pub sweep: ::prost::alloc::string::String,
+    /// Number of its splits in all.
+    #[prost(uint64, tag = "2")]
+    pub splits: u64,
+}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ExtendResponse {
+    /// Number of splits that it did not have before.
+    #[prost(uint64, tag = "1")]
+    pub added: u64,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct DeleteRequest {
     #[prost(string, tag = "1")]
     pub sweep: ::prost::alloc::string::String,
@@ -1682,11 +1696,33 @@ pub struct ReportResponse {
     #[prost(bytes = "vec", tag = "2")]
     pub piece: ::prost::alloc::vec::Vec<u8>,
 }
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+#[derive(Clone, PartialEq, ::prost::Message)]
 pub struct LogResponse {
     /// Lines for people.
     #[prost(string, tag = "1")]
     pub text: ::prost::alloc::string::String,
+    /// The same for programs: the job's id, a sweep that lists it, its candidate and split in words, and what happened, in order.
+    #[prost(string, tag = "2")]
+    pub job: ::prost::alloc::string::String,
+    #[prost(string, tag = "3")]
+    pub sweep: ::prost::alloc::string::String,
+    #[prost(string, tag = "4")]
+    pub label: ::prost::alloc::string::String,
+    #[prost(message, repeated, tag = "5")]
+    pub events: ::prost::alloc::vec::Vec<JobEvent>,
+}
+/// Something that happened to a job.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct JobEvent {
+    /// When: UTC, to the millisecond (RFC 3339).
+    #[prost(string, tag = "1")]
+    pub at: ::prost::alloc::string::String,
+    /// What, in words.
+    #[prost(string, tag = "2")]
+    pub what: ::prost::alloc::string::String,
+    /// The end of what the trainer said, if the attempt failed and it said anything.
+    #[prost(string, tag = "3")]
+    pub log: ::prost::alloc::string::String,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct WeightsRequest {
@@ -1914,6 +1950,28 @@ pub mod sweeps_client {
             req.extensions_mut().insert(GrpcMethod::new("sweep.v1.Sweeps", "Retry"));
             self.inner.unary(req, path, codec).await
         }
+        /// Submits the sweep's file again with so many splits in all. A sweep that has as many already stays as it is.
+        /// NOT_FOUND: no sweep of that name.
+        /// INVALID_ARGUMENT: it cannot have that many; the message is for people.
+        /// ABORTED: another file of the sweep was submitted meanwhile.
+        pub async fn extend(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ExtendRequest>,
+        ) -> std::result::Result<tonic::Response<super::ExtendResponse>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static("/sweep.v1.Sweeps/Extend");
+            let mut req = request.into_request();
+            req.extensions_mut().insert(GrpcMethod::new("sweep.v1.Sweeps", "Extend"));
+            self.inner.unary(req, path, codec).await
+        }
         /// Deletes a sweep, with the results that no other sweep lists. Its running jobs are stopped.
         /// NOT_FOUND: no sweep of that name.
         pub async fn delete(
@@ -2120,6 +2178,14 @@ pub mod sweeps_server {
             &self,
             request: tonic::Request<super::RetryRequest>,
         ) -> std::result::Result<tonic::Response<super::RetryResponse>, tonic::Status>;
+        /// Submits the sweep's file again with so many splits in all. A sweep that has as many already stays as it is.
+        /// NOT_FOUND: no sweep of that name.
+        /// INVALID_ARGUMENT: it cannot have that many; the message is for people.
+        /// ABORTED: another file of the sweep was submitted meanwhile.
+        async fn extend(
+            &self,
+            request: tonic::Request<super::ExtendRequest>,
+        ) -> std::result::Result<tonic::Response<super::ExtendResponse>, tonic::Status>;
         /// Deletes a sweep, with the results that no other sweep lists. Its running jobs are stopped.
         /// NOT_FOUND: no sweep of that name.
         async fn delete(
@@ -2383,6 +2449,49 @@ pub mod sweeps_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = RetrySvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/sweep.v1.Sweeps/Extend" => {
+                    #[allow(non_camel_case_types)]
+                    struct ExtendSvc<T: Sweeps>(pub Arc<T>);
+                    impl<T: Sweeps> tonic::server::UnaryService<super::ExtendRequest>
+                    for ExtendSvc<T> {
+                        type Response = super::ExtendResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ExtendRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Sweeps>::extend(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ExtendSvc(inner);
                         let codec = tonic_prost::ProstCodec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(

@@ -14,6 +14,20 @@ pub mod train;
 pub mod trainer;
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
+use std::io;
+use tokio::signal::unix::{SignalKind, signal};
+
+/// SIGUSR1 asks how a worker stands. Commands that have no answer pass over it from now on: whoever sends it to all processes of that name
+/// ends no training.
+///
+/// # Errors
+/// If the process cannot catch signals.
+pub fn pass_over_questions() -> io::Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build()?;
+    let _entered = runtime.enter();
+    // it stays caught when nobody listens any more
+    signal(SignalKind::user_defined1()).map(drop)
+}
 
 /// Reads one of `all` by its name.
 pub(crate) fn choice<T: Copy + Send + Sync>(

@@ -128,7 +128,6 @@ pub fn run(args: Args) -> Result<(), RunError> {
         return Err(RunError::NoFolder { name: name.clone(), path: path.clone() });
     }
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
-    // before the devices are looked for: from here on it ends the program no more
     let asked = runtime.block_on(async { signal(SignalKind::user_defined1()) })?;
     let credential = credential(&args)?;
     let host = hostname::get()?.to_string_lossy().into_owned();

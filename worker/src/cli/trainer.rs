@@ -7,7 +7,6 @@ use proto::artifact_store::{ArtifactStore, default_folder};
 use std::io::{self, Write};
 use std::path::PathBuf;
 use std::time::Duration;
-use tokio::signal::unix::{SignalKind, signal};
 
 /// Train the jobs that come over the standard input.
 #[derive(Debug, clap::Args)]
@@ -57,15 +56,6 @@ pub fn run(args: Args) -> Result<(), CliError> {
     }
     let cache = cache.unwrap_or_else(default_cache_dir);
     let artifacts = artifacts.unwrap_or_else(|| ArtifactStore::in_folder(&default_folder()));
-    pass_over_questions()?;
     let memory = memory_mib.zip(memory_folder).map(|(mib, folder)| Memory { folder, mib });
     Ok(trainer::run(Options { device, simulate, memory, cache, artifacts })?)
-}
-
-/// SIGUSR1 asks the agent how it stands. Who sends it to all processes of that name must not end trainings.
-fn pass_over_questions() -> io::Result<()> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build()?;
-    let _entered = runtime.enter();
-    // it stays caught when nobody listens any more
-    signal(SignalKind::user_defined1()).map(drop)
 }

@@ -1,10 +1,10 @@
 //! `coordinator certs DIR`: the certificates and tokens of a coordinator that other machines may reach.
 
 use crate::cli::CliError;
-use crate::cli::output::quietly;
+use crate::cli::json::JsonArgs;
 use crate::identity::{Folder, Role, names};
+use serde_json::json;
 use std::fmt::Write as _;
-use std::io::Write;
 use std::path::PathBuf;
 
 /// Make, renew or revoke certificates and tokens; a running coordinator notices the changes
@@ -24,6 +24,17 @@ pub struct Args {
     /// Make a new token for a role; the old one is refused from now on
     #[arg(long, value_name = "ROLE", conflicts_with_all = ["renew", "names", "revoke"])]
     new_token: Option<Role>,
+    #[command(flatten)]
+    json: JsonArgs,
+}
+
+/// What was done, for programs.
+#[derive(Default)]
+struct Done {
+    /// What the certificate that was made is for.
+    names: Vec<String>,
+    /// The roles whose tokens were made.
+    tokens: Vec<Role>,
 }
 
 /// Runs the subcommand.
@@ -32,6 +43,7 @@ pub struct Args {
 /// If the folder cannot be used.
 pub fn run(args: Args) -> Result<(), CliError> {
     let shown = args.dir.display();
+    let mut done = Done::default();
     let text = if let Some(alias) = &args.revoke {
         Folder::open(&args.dir)?.revoke(alias)?;
         format!(
@@ -39,22 +51,26 @@ pub fn run(args: Args) -> Result<(), CliError> {
         )
     } else if let Some(role) = args.new_token {
         Folder::open(&args.dir)?.new_token(role)?;
+        done.tokens.push(role);
         format!("{shown}/{} is new, and the old token is refused from now on\n", Folder::token_name(role))
     } else if args.renew {
         let folder = Folder::open(&args.dir)?;
         folder.renew(&args.names)?;
-        format!("the coordinator has a new certificate, for {}\n", folder.names()?.join(", "))
+        done.names = folder.names()?;
+        format!("the coordinator has a new certificate, for {}\n", done.names.join(", "))
     } else {
         let own = if args.names.is_empty() { names() } else { args.names };
-        let folder = Folder::create(&args.dir, &own)?;
-        made(&folder, &shown.to_string())?
+        done.names = Folder::create(&args.dir, &own)?.names()?;
+        done.tokens = vec![Role::Worker, Role::Submitter, Role::Reader];
+        made(&done.names, &shown.to_string())
     };
-    quietly(std::io::stdout().lock().write_all(text.as_bytes()))
+    let tokens: Vec<_> = done.tokens.iter().map(|role| args.dir.join(Folder::token_name(*role))).collect();
+    let object = json!({ "folder": args.dir, "names": done.names, "tokens": tokens, "revoked": args.revoke });
+    args.json.print("certs", object, &text)
 }
 
 /// What was made, and where it is to go.
-fn made(folder: &Folder, shown: &str) -> Result<String, CliError> {
-    let names = folder.names()?;
+fn made(names: &[String], shown: &str) -> String {
     let host = names.first().map_or("HOST", String::as_str);
     let host = if host.contains(':') { format!("[{host}]") } else { host.to_owned() };
     let mut text = format!("certificates for {}\n", names.join(", "));
@@ -66,5 +82,5 @@ fn made(folder: &Folder, shown: &str) -> Result<String, CliError> {
         // writing into a string does not fail
         let _ = writeln!(text, "{shown}/{0}: {uses} {0}", Folder::token_name(role));
     }
-    Ok(text)
+    text
 }

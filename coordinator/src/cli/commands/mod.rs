@@ -5,6 +5,7 @@ pub mod cancel;
 pub mod certs;
 pub mod delete;
 pub mod export;
+pub mod extend;
 pub mod job;
 pub mod jobs;
 pub mod log;

@@ -1,6 +1,7 @@
 //! `coordinator page STORE`: the live page of a store, for reading only.
 
 use crate::analyst::Analyst;
+use crate::cli::asked::Asked;
 use crate::cli::interrupt::interrupted;
 use crate::cli::page::{self, PageArgs};
 use crate::cli::{CliError, offline};
@@ -37,9 +38,11 @@ pub async fn run(args: Args) -> Result<(), CliError> {
         return Err(CliError::Usage("without a page there is nothing to do: leave --page none out".to_owned()));
     };
     let mut interrupts = interrupted()?;
+    let asked = Asked::hear()?;
     let (fact, first) = stored(&store)?;
     let (sender, status) = watch::channel(first);
     let analyst = Arc::new(Mutex::new(Analyst::new(store.clone())));
+    asked.answer(status.clone());
     let source = page::source(status, &analyst, page::named_store(&store), None);
     let _page = page::serve(listener, Guard::Open, Arc::new(|_, _| Box::pin(async { false })), source)?;
     tokio::select! {

@@ -1,12 +1,14 @@
 //! `coordinator report`: a sweep's results as one page, with its figures and tables as files.
 
 use crate::cli::client::Source;
+use crate::cli::json::JsonArgs;
 use crate::cli::shape::metric;
 use crate::cli::which::AnySweep;
 use crate::cli::working::Working;
 use crate::cli::{CliError, ask, output};
 use crate::publish::{self, Asked, PAGE, PARTS, SWEEP_FILE};
 use proto::spec::Metric;
+use serde_json::json;
 use std::path::{Component, Path, PathBuf};
 use std::{fs, io};
 
@@ -29,6 +31,8 @@ pub struct Args {
     #[arg(long)]
     replace: bool,
     #[command(flatten)]
+    json: JsonArgs,
+    #[command(flatten)]
     source: Source,
 }
 
@@ -37,21 +41,25 @@ pub struct Args {
 /// # Errors
 /// If there is no such sweep, or its rows cannot be read, or the folder cannot be written or is something else's.
 pub async fn run(args: Args) -> Result<(), CliError> {
-    let Args { out, sweep, metric, replace, source } = args;
+    let Args { out, sweep, metric, replace, json, source } = args;
     let mut found = source.find().await?;
     let (source, out_quoted) = (found.named(), publish::quoted(&out));
     let folder = Folder { path: &out, replaces: replace, working: Working::on("analyses the results") };
     let asked = Asked { sweep: sweep.name(), metric, source, out: out_quoted, for_bundle: false };
-    let mut is_prepared = false;
+    let (mut name, mut files) = (None, Vec::new());
     ask::report(&mut found, asked, |sweep, file, bytes| {
-        if !std::mem::replace(&mut is_prepared, true) {
+        if name.is_none() {
             folder.prepare(sweep)?;
+            name = Some(sweep.to_owned());
         }
+        files.push(out.join(file));
         folder.write(file, bytes)
     })
     .await?;
     drop(folder);
-    output::write(None, format!("{}\n", out.join(PAGE).display()).as_bytes())
+    let page = out.join(PAGE);
+    let line = format!("{}\n", page.display());
+    json.print("report", json!({ "sweep": name, "page": page, "files": files }), &line)
 }
 
 /// The folder of a report.

@@ -7,7 +7,7 @@ use crate::cli::hooks::HookArgs;
 use crate::cli::interrupt::interrupted;
 use crate::cli::local::{self, Inspected, LocalArgs, LocalWorkers};
 use crate::cli::progress::{self, Progress};
-use crate::cli::server::{Server, ServerArgs};
+use crate::cli::server::{Audience, Server, ServerArgs};
 use crate::cli::shape::{ShapeArgs, say_what_is_left_out};
 use crate::cli::{CliError, exit, output, sweep_file};
 use crate::driver::Handle;
@@ -25,8 +25,13 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
 
+const LISTEN: &str = "\
+Address at which workers and other commands reach this coordinator: HOST:PORT, or :PORT for all addresses of this machine \
+[default: 127.0.0.1:7070; with --local-workers another port if that is taken]";
+
 /// Run a sweep from its file to its table.
 #[derive(Debug, clap::Args)]
+#[command(mut_arg("listen", |listen| listen.help(LISTEN)))]
 pub struct Args {
     /// The sweep file (YAML)
     #[arg(long, value_name = "FILE", required = true)]
@@ -76,7 +81,8 @@ pub async fn run(args: Args) -> Result<u8, CliError> {
         };
     }
     let name = plan.sweep.clone();
-    let server = Server::start(&args.server, Some(name.clone())).await?;
+    let audience = if args.local.local_workers > 0 { Audience::OwnWorkers } else { Audience::Anybody };
+    let server = Server::start(&args.server, audience, Some(name.clone())).await?;
     asked.answer(server.handle.status());
     let hooks = hooks.start(server.handle.status());
     let submitted = match submit(&args, &server, plan, text, seen.content).await {

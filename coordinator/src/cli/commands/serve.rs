@@ -5,7 +5,7 @@ use crate::cli::asked::Asked;
 use crate::cli::hooks::HookArgs;
 use crate::cli::interrupt::interrupted;
 use crate::cli::progress::Progress;
-use crate::cli::server::{Server, ServerArgs};
+use crate::cli::server::{Audience, Server, ServerArgs};
 
 /// Serve workers and commands until Ctrl-C
 #[derive(Debug, clap::Args)]
@@ -23,7 +23,7 @@ pub struct Args {
 pub async fn run(args: Args) -> Result<(), CliError> {
     let hooks = args.hooks.prepare(&args.server.store)?;
     let asked = Asked::hear()?;
-    let server = Server::start(&args.server, None).await?;
+    let server = Server::start(&args.server, Audience::Anybody, None).await?;
     asked.answer(server.handle.status());
     let hooks = hooks.start(server.handle.status());
     let mut interrupts = interrupted()?;

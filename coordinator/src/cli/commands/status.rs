@@ -10,6 +10,7 @@ use std::io::Write;
 
 /// Show the progress of sweeps and what workers do
 #[derive(Debug, clap::Args)]
+#[command(mut_arg("sweep", |sweep| sweep.help("The sweep [default: all]")))]
 pub struct Args {
     #[command(flatten)]
     sweep: AnySweep,
@@ -45,4 +46,16 @@ pub(super) fn to_json(status: &Status, sweep: &str) -> Result<String, CliError> 
         sweeps.retain(|status| sweep.is_empty() || status["sweep"] == sweep);
     }
     Ok(format!("{document}\n"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Args;
+    use clap::{Args as _, Command};
+
+    #[test]
+    fn the_help_says_that_all_sweeps_are_shown() {
+        let help = Args::augment_args(Command::new("status")).render_help().to_string();
+        assert!(help.contains("[default: all]") && !help.contains("submitted last"), "{help}");
+    }
 }

@@ -1,6 +1,7 @@
 //! `coordinator weights`: the weights that the jobs of a sweep have kept, a file per job.
 
 use crate::cli::client::{Coordinator, Found, Source};
+use crate::cli::json::JsonArgs;
 use crate::cli::which::AnySweep;
 use crate::cli::{CliError, output};
 use crate::store::Reader;
@@ -9,6 +10,7 @@ use proto::artifact_store::ArtifactStore;
 use proto::extras::KeptWeights;
 use proto::ids::{JobId, WeightsHash};
 use proto::wire::{WeightsRequest, WeightsResponse};
+use serde_json::json;
 use std::fs;
 use std::io::Write;
 use std::path::PathBuf;
@@ -28,6 +30,8 @@ pub struct Args {
     #[arg(long, value_name = "PLACE")]
     artifacts: Option<String>,
     #[command(flatten)]
+    json: JsonArgs,
+    #[command(flatten)]
     source: Source,
 }
 
@@ -36,10 +40,10 @@ pub struct Args {
 /// # Errors
 /// If there is no such sweep, none of its jobs has kept weights, or a file cannot be read or written.
 pub async fn run(args: Args) -> Result<(), CliError> {
-    let Args { sweep, out, best, artifacts, source } = args;
+    let Args { sweep, out, best, artifacts, json, source } = args;
     let asked = Asked { sweep: sweep.name(), best };
     let named = artifacts.as_deref().map(ArtifactStore::at).transpose().map_err(WeightsError::from)?;
-    let mut folder = Folder { path: out, written: 0, without: 0 };
+    let mut folder = Folder { path: out, json, files: Vec::new(), without: 0 };
     match source.find().await? {
         Found::Store(store) => {
             let place = named.unwrap_or_else(|| ArtifactStore::in_folder(weights::beside(&store).as_ref()));
@@ -108,7 +112,8 @@ fn not_understood(error: &dyn std::error::Error) -> CliError {
 /// The folder for the files.
 struct Folder {
     path: PathBuf,
-    written: usize,
+    json: JsonArgs,
+    files: Vec<(JobId, PathBuf)>,
     without: usize,
 }
 
@@ -123,15 +128,23 @@ impl Folder {
         fs::create_dir_all(&self.path).map_err(failed)?;
         let file = self.path.join(format!("{job}.safetensors"));
         output::write(Some(&file), bytes)?;
-        self.written += 1;
-        output::write(None, format!("{}\n", file.display()).as_bytes())
+        let line = format!("{}\n", file.display());
+        self.files.push((job, file));
+        // programs get all at the end
+        if self.json.is_wanted() { Ok(()) } else { output::write(None, line.as_bytes()) }
     }
 
     /// Says how many jobs have kept none.
     fn close(self) -> Result<(), CliError> {
         const REMEDY: &str =
             "`artifacts: {weights: best}` in the sweep file makes jobs that run from then on keep them";
-        match (self.written, self.without) {
+        if !self.files.is_empty() {
+            let file = |(job, file): &(JobId, PathBuf)| json!({ "job": job.to_string(), "file": file });
+            let files: Vec<_> = self.files.iter().map(file).collect();
+            let object = json!({ "folder": self.path, "files": files, "without": self.without });
+            self.json.print("weights", object, "")?;
+        }
+        match (self.files.len(), self.without) {
             (0, 0) => Err(CliError::Refused("no job has a result yet".to_owned())),
             (0, _) => Err(CliError::Refused(format!("no job has kept its weights: {REMEDY}"))),
             (_, 0) => Ok(()),

@@ -332,8 +332,9 @@ impl Library {
                 coordinator.answer(answer).map(|answer| answer.into_inner().text).map_err(|error| error.to_string())
             }
             Self::Store(store) => {
-                let read = spawn_blocking(move || results::job_log(&Reader::open(&store)?, &job));
-                read.await.map_err(|error| error.to_string())?.map_err(|error| error.to_string())
+                let read = spawn_blocking(move || results::job_history(&Reader::open(&store)?, &job));
+                let history = read.await.map_err(|error| error.to_string())?.map_err(|error| error.to_string())?;
+                Ok(history.to_string())
             }
         }
     }

@@ -63,18 +63,9 @@ mod tests {
     use proto::measure::FailureKind;
     use proto::text::{Line, Tail};
 
-    const SWEEP: &str = "\
-sweep: NAME
-dataset: {name: blobs, format: synthetic, cases: 60, seed: 0, image_size: 32}
-split: {train: 30, validation: 15, test: 15}
-grid: {learning_rate: [1.0e-2, 1.0e-3]}
-replicates: {split_seeds: SEEDS}
-";
-
     /// Submits a sweep again, or for the first time; the answer is its jobs.
     fn submit(path: &Path, name: &str, seeds: u32) -> Vec<JobId> {
-        let text = SWEEP.replace("NAME", name).replace("SEEDS", &seeds.to_string());
-        let plan = crate::plan::parse("sweep.yaml", &text).unwrap();
+        let plan = crate::plan::tests::sample(name, seeds);
         let mut store = Store::open(path).unwrap();
         let state = results::state(&Reader::open(path).unwrap()).unwrap();
         let mut facts = state.submit_decision(plan, String::new()).unwrap().facts;

@@ -3,6 +3,7 @@
 use super::{Bar, End, Lanes, MAX_BARS, MAX_LANES, STEPS, Timeline};
 use crate::scheduler::Fact;
 use proto::ids::{Attempt, JobId, WorkerId};
+use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, HashMap};
 
 /// Attempts in a row become one bar if they fit into such a part of the whole time, or into a larger one where there are too many bars.
@@ -13,8 +14,8 @@ const PARTS: u64 = 120;
 pub(super) struct Fold {
     timeline: Timeline,
     workers: BTreeMap<WorkerId, Worker>,
-    /// Where the last attempts of all lanes are: worker and lane.
-    last: HashMap<(JobId, Attempt), (WorkerId, usize)>,
+    /// Where the last attempts of all lanes are, by job: attempt, worker and lane.
+    last: HashMap<JobId, Vec<(Attempt, WorkerId, usize)>>,
     lanes: usize,
 }
 
@@ -63,10 +64,15 @@ impl Fold {
             _ => return,
         };
         // one that is not known began before the first fact
-        let Some((worker, lane)) = self.last.get(&(job, attempt)) else { return };
-        let lane = self.workers.get_mut(worker).and_then(|worker| worker.lanes.get_mut(*lane));
-        if let Some(last) = lane.and_then(|lane| lane.last.as_mut()) {
-            last.ended = ended;
+        for (known, worker, lane) in self.last.get(&job).into_iter().flatten() {
+            let lane = self.workers.get_mut(worker).and_then(|worker| worker.lanes.get_mut(*lane));
+            let Some(last) = lane.and_then(|lane| lane.last.as_mut()) else { continue };
+            if *known == attempt {
+                last.ended = ended;
+            } else if last.ended.is_none() && matches!(fact, Fact::Succeeded { .. }) {
+                // the result of an attempt that was lost takes the job from the one that runs
+                last.ended = Some((at, End::Unfinished));
+            }
         }
     }
 
@@ -84,10 +90,19 @@ impl Fold {
             worker.lanes.len() - 1
         });
         if let Some(last) = worker.lanes[place].last.replace(next) {
-            self.last.remove(&(last.job, last.attempt));
             worker.keep(place, last, &self.timeline, self.lanes <= MAX_LANES);
+            self.forget(last);
         }
-        self.last.insert((next.job, next.attempt), (id, place));
+        self.last.entry(next.job).or_default().push((next.attempt, id, place));
+    }
+
+    fn forget(&mut self, Last { job, attempt, .. }: Last) {
+        if let Entry::Occupied(mut known) = self.last.entry(job) {
+            known.get_mut().retain(|(known, ..)| *known != attempt);
+            if known.get().is_empty() {
+                known.remove();
+            }
+        }
     }
 
     /// The timeline, after the last fact.
@@ -218,6 +233,15 @@ mod tests {
         assert_eq!(timeline.workers.keys().collect::<Vec<_>>(), [&WorkerId(7).alias()]);
         assert_eq!(timeline.workers.values().next().map(|of| of.busy_ms.iter().sum::<u64>()), Some(3000 + 1000 + 2000));
         assert_eq!(of(9000, []), Timeline { until_ms: 9000, ..Timeline::default() });
+    }
+
+    #[test]
+    fn a_late_result_ends_the_attempt_that_runs() {
+        let lost = Fact::Lost { job: JOB, attempt: Attempt(1) };
+        let facts = [(0, granted(1, 1, 1)), (1, lost), (2, granted(2, 1, 2)), (3, granted(2, 2, 2)), (4, succeeded(1))];
+        let mut ended: Vec<_> = bars(&of(9, facts)).concat().iter().map(|bar| (bar.ended_ms, bar.ends)).collect();
+        ended.sort_unstable();
+        assert_eq!(ended, [(4, [0, 0, 1, 0]), (4, [1, 0, 0, 0]), (9, [0, 1, 0, 0])], "the other job still runs");
     }
 
     #[test]

@@ -156,6 +156,38 @@ fn cancelling_ends_what_no_other_sweep_wants() {
 }
 
 #[test]
+fn attempts_that_a_cancellation_or_a_deletion_stops_end_in_the_journal() {
+    let mut sim = Sim::new();
+    sim.submit(sweep("a", "[bce, dice]", 1));
+    sim.submit(sweep("b", "dice", 1));
+    sim.submit(sweep("c", "focal", 2));
+    let worker = sim.worker(1, 3);
+    let leases = sim.fetch(worker, 3);
+    let before = sim.journal.len();
+    let decision = sim.state.cancel_decision("a").unwrap();
+    sim.carry_out(decision);
+    let decision = sim.state.delete_decision("c").unwrap();
+    sim.carry_out(decision);
+    let recalled = |lease: Lease| Fact::Recalled { job: lease.job, attempt: lease.attempt };
+    let ends = [
+        recalled(leases[0]),
+        Fact::Cancelled { sweep: "a".to_owned(), shared: true },
+        recalled(leases[2]),
+        Fact::Deleted { sweep: "c".to_owned() },
+    ];
+    assert_eq!(sim.journal[before..], ends, "`b` still wants dice, and one job of `c` waits");
+    // journals that did not say so come to the same
+    let mut older = sim.clone();
+    older.journal.retain(|fact| !matches!(fact, Fact::Recalled { .. }));
+    let [older, newer] = [&older, &sim].map(|sim| sim.restarted(sim.journal.len()).state);
+    assert_eq!(older.status().sweeps, newer.status().sweeps);
+    assert_eq!(
+        leases.iter().map(|lease| older.job(lease.job)).collect::<Vec<_>>(),
+        [0, 1, 2].map(|at| newer.job(leases[at].job))
+    );
+}
+
+#[test]
 fn a_sweep_that_is_cancelled_before_its_data_is_found_never_runs() {
     let mut sim = Sim::new();
     sim.submit(sweep("a", "bce", 3));

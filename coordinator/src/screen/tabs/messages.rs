@@ -1,4 +1,4 @@
-//! What has happened since the screen is up, the newest first; at the end how things stood by then.
+//! What has happened since the screen is up, the newest first; at the end how things stood when it was opened.
 
 use super::Known;
 use crate::outlook;

@@ -52,7 +52,7 @@ pub(super) struct Row {
 }
 
 /// A path that ends with a slash stands for all calls of the service.
-const TABLE: [Row; 17] = [
+const TABLE: [Row; 18] = [
     Row { path: "/grpc.health.v1.Health/", is_for: For::Everybody },
     Row { path: "/grpc.reflection.v1.ServerReflection/", is_for: For::Known },
     Row { path: "/sweep.v1.Enrolment/Enrol", is_for: For::Joining },
@@ -62,6 +62,7 @@ const TABLE: [Row; 17] = [
     Row { path: "/sweep.v1.Sweeps/Submit", is_for: For::Submitters },
     Row { path: "/sweep.v1.Sweeps/Cancel", is_for: For::Submitters },
     Row { path: "/sweep.v1.Sweeps/Retry", is_for: For::Submitters },
+    Row { path: "/sweep.v1.Sweeps/Extend", is_for: For::Submitters },
     Row { path: "/sweep.v1.Sweeps/Delete", is_for: For::Submitters },
     Row { path: "/sweep.v1.Sweeps/Status", is_for: For::Readers },
     Row { path: "/sweep.v1.Sweeps/Watch", is_for: For::Readers },
@@ -147,6 +148,7 @@ mod tests {
             ("/sweep.v1.Sweeps/Submit", "submitter all"),
             ("/sweep.v1.Sweeps/Cancel", "submitter all"),
             ("/sweep.v1.Sweeps/Retry", "submitter all"),
+            ("/sweep.v1.Sweeps/Extend", "submitter all"),
             ("/sweep.v1.Sweeps/Delete", "submitter all"),
             ("/sweep.v1.Sweeps/Status", "reader submitter all"),
             ("/sweep.v1.Sweeps/Watch", "reader submitter all"),

@@ -40,6 +40,30 @@ class DeleteResponse(_message.Message):
     shared: int
     def __init__(self, results: _Optional[int] = ..., shared: _Optional[int] = ...) -> None: ...
 
+class ExtendRequest(_message.Message):
+    __slots__ = ["splits", "sweep"]
+    SPLITS_FIELD_NUMBER: _ClassVar[int]
+    SWEEP_FIELD_NUMBER: _ClassVar[int]
+    splits: int
+    sweep: str
+    def __init__(self, sweep: _Optional[str] = ..., splits: _Optional[int] = ...) -> None: ...
+
+class ExtendResponse(_message.Message):
+    __slots__ = ["added"]
+    ADDED_FIELD_NUMBER: _ClassVar[int]
+    added: int
+    def __init__(self, added: _Optional[int] = ...) -> None: ...
+
+class JobEvent(_message.Message):
+    __slots__ = ["at", "log", "what"]
+    AT_FIELD_NUMBER: _ClassVar[int]
+    LOG_FIELD_NUMBER: _ClassVar[int]
+    WHAT_FIELD_NUMBER: _ClassVar[int]
+    at: str
+    log: str
+    what: str
+    def __init__(self, at: _Optional[str] = ..., what: _Optional[str] = ..., log: _Optional[str] = ...) -> None: ...
+
 class JobRequest(_message.Message):
     __slots__ = ["job"]
     JOB_FIELD_NUMBER: _ClassVar[int]
@@ -53,10 +77,18 @@ class JobResponse(_message.Message):
     def __init__(self, file: _Optional[str] = ...) -> None: ...
 
 class LogResponse(_message.Message):
-    __slots__ = ["text"]
+    __slots__ = ["events", "job", "label", "sweep", "text"]
+    EVENTS_FIELD_NUMBER: _ClassVar[int]
+    JOB_FIELD_NUMBER: _ClassVar[int]
+    LABEL_FIELD_NUMBER: _ClassVar[int]
+    SWEEP_FIELD_NUMBER: _ClassVar[int]
     TEXT_FIELD_NUMBER: _ClassVar[int]
+    events: _containers.RepeatedCompositeFieldContainer[JobEvent]
+    job: str
+    label: str
+    sweep: str
     text: str
-    def __init__(self, text: _Optional[str] = ...) -> None: ...
+    def __init__(self, text: _Optional[str] = ..., job: _Optional[str] = ..., sweep: _Optional[str] = ..., label: _Optional[str] = ..., events: _Optional[_Iterable[_Union[JobEvent, _Mapping]]] = ...) -> None: ...
 
 class ReportRequest(_message.Message):
     __slots__ = ["for_bundle", "metric", "out", "source", "sweep"]

@@ -29,6 +29,11 @@ class SweepsStub(object):
                 request_serializer=sweep_dot_v1_dot_sweeps__pb2.RetryRequest.SerializeToString,
                 response_deserializer=sweep_dot_v1_dot_sweeps__pb2.RetryResponse.FromString,
                 )
+        self.Extend = channel.unary_unary(
+                '/sweep.v1.Sweeps/Extend',
+                request_serializer=sweep_dot_v1_dot_sweeps__pb2.ExtendRequest.SerializeToString,
+                response_deserializer=sweep_dot_v1_dot_sweeps__pb2.ExtendResponse.FromString,
+                )
         self.Delete = channel.unary_unary(
                 '/sweep.v1.Sweeps/Delete',
                 request_serializer=sweep_dot_v1_dot_sweeps__pb2.DeleteRequest.SerializeToString,
@@ -94,6 +99,16 @@ class SweepsServicer(object):
     def Retry(self, request, context):
         """Queues the sweep's failed and cancelled jobs again, as if its file were submitted once more.
         NOT_FOUND: no sweep of that name.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def Extend(self, request, context):
+        """Submits the sweep's file again with so many splits in all. A sweep that has as many already stays as it is.
+        NOT_FOUND: no sweep of that name.
+        INVALID_ARGUMENT: it cannot have that many; the message is for people.
+        ABORTED: another file of the sweep was submitted meanwhile.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -180,6 +195,11 @@ def add_SweepsServicer_to_server(servicer, server):
                     servicer.Retry,
                     request_deserializer=sweep_dot_v1_dot_sweeps__pb2.RetryRequest.FromString,
                     response_serializer=sweep_dot_v1_dot_sweeps__pb2.RetryResponse.SerializeToString,
+            ),
+            'Extend': grpc.unary_unary_rpc_method_handler(
+                    servicer.Extend,
+                    request_deserializer=sweep_dot_v1_dot_sweeps__pb2.ExtendRequest.FromString,
+                    response_serializer=sweep_dot_v1_dot_sweeps__pb2.ExtendResponse.SerializeToString,
             ),
             'Delete': grpc.unary_unary_rpc_method_handler(
                     servicer.Delete,
@@ -279,6 +299,23 @@ class Sweeps(object):
         return grpc.experimental.unary_unary(request, target, '/sweep.v1.Sweeps/Retry',
             sweep_dot_v1_dot_sweeps__pb2.RetryRequest.SerializeToString,
             sweep_dot_v1_dot_sweeps__pb2.RetryResponse.FromString,
+            options, channel_credentials,
+            insecure, call_credentials, compression, wait_for_ready, timeout, metadata)
+
+    @staticmethod
+    def Extend(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(request, target, '/sweep.v1.Sweeps/Extend',
+            sweep_dot_v1_dot_sweeps__pb2.ExtendRequest.SerializeToString,
+            sweep_dot_v1_dot_sweeps__pb2.ExtendResponse.FromString,
             options, channel_credentials,
             insecure, call_credentials, compression, wait_for_ready, timeout, metadata)
 

@@ -1,6 +1,8 @@
 //! `coordinator export bundle`: a zip to publish.
 
+use super::exported;
 use crate::cli::client::Source;
+use crate::cli::json::JsonArgs;
 use crate::cli::which::AnySweep;
 use crate::cli::{CliError, ask, output};
 use crate::interchange::bundle::{Bundle, Publication};
@@ -28,6 +30,8 @@ pub(super) struct Args {
     #[arg(long, value_name = "YYYY-MM-DD", value_parser = day)]
     date: Option<String>,
     #[command(flatten)]
+    json: JsonArgs,
+    #[command(flatten)]
     source: Source,
 }
 
@@ -45,7 +49,7 @@ fn day(text: &str) -> Result<String, &'static str> {
 }
 
 pub(super) async fn run(args: Args) -> Result<(), CliError> {
-    let Args { sweep, out, license, authors, date, source } = args;
+    let Args { sweep, out, license, authors, date, json, source } = args;
     // whoever unpacks the bundle has a store of the usual name, and is in its folder
     let (source_named, folder) = ("--store sweeps.db".to_owned(), ".".to_owned());
     let asked = Asked { sweep: sweep.name(), metric: None, source: source_named, out: folder, for_bundle: true };
@@ -53,5 +57,5 @@ pub(super) async fn run(args: Args) -> Result<(), CliError> {
     ask::report(&mut source.find().await?, asked, |_, file, bytes| Ok(bundle.add(file, bytes)?)).await?;
     let bytes = bundle.close(&Publication { authors, license, date })?;
     output::write(Some(&out), &bytes)?;
-    output::write(None, format!("{}\n", out.display()).as_bytes())
+    exported(json, "bundle", &out.display().to_string())
 }

@@ -6,6 +6,8 @@ mod tensorboard;
 mod wandb;
 
 use crate::cli::CliError;
+use crate::cli::json::JsonArgs;
+use serde_json::json;
 
 /// Write the results of a sweep for other programs
 #[derive(Debug, clap::Args)]
@@ -13,6 +15,11 @@ use crate::cli::CliError;
 pub struct Args {
     #[command(subcommand)]
     command: Command,
+}
+
+/// Says where an export has gone: to a file, a folder or an address.
+fn exported(json: JsonArgs, kind: &str, out: &str) -> Result<(), CliError> {
+    json.print("export", json!({ "kind": kind, "out": out }), &format!("{out}\n"))
 }
 
 #[derive(Debug, clap::Subcommand)]

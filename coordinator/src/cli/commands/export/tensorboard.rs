@@ -1,6 +1,8 @@
 //! `coordinator export tensorboard`: event files, a folder per job.
 
+use super::exported;
 use crate::cli::client::Source;
+use crate::cli::json::JsonArgs;
 use crate::cli::which::AnySweep;
 use crate::cli::{CliError, ask, output};
 use crate::interchange::tensorboard::{self, FILE};
@@ -21,11 +23,13 @@ pub(super) struct Args {
     #[arg(long)]
     replace: bool,
     #[command(flatten)]
+    json: JsonArgs,
+    #[command(flatten)]
     source: Source,
 }
 
 pub(super) async fn run(args: Args) -> Result<(), CliError> {
-    let Args { sweep, out, replace, source } = args;
+    let Args { sweep, out, replace, json, source } = args;
     let runs = ask::runs(&mut source.find().await?, sweep.name()).await?;
     prepare(&out, replace)?;
     tensorboard::files(&runs, |file, bytes| {
@@ -35,7 +39,7 @@ pub(super) async fn run(args: Args) -> Result<(), CliError> {
         }
         output::write(Some(&file), bytes)
     })?;
-    output::write(None, format!("{}\n", out.display()).as_bytes())
+    exported(json, "tensorboard", &out.display().to_string())
 }
 
 /// Refuses a folder that holds something else; takes the files of an earlier export away, as the new one may not have

@@ -1,6 +1,8 @@
 //! `coordinator export wandb`: a CSV like that which W&B exports.
 
+use super::exported;
 use crate::cli::client::Source;
+use crate::cli::json::JsonArgs;
 use crate::cli::which::AnySweep;
 use crate::cli::{CliError, ask, output};
 use crate::interchange::wandb;
@@ -18,11 +20,20 @@ pub(super) struct Args {
     #[arg(long, value_name = "FILE.csv")]
     out: Option<PathBuf>,
     #[command(flatten)]
+    json: JsonArgs,
+    #[command(flatten)]
     source: Source,
 }
 
 pub(super) async fn run(args: Args) -> Result<(), CliError> {
-    let Args { sweep, out, source } = args;
+    let Args { sweep, out, json, source } = args;
+    if json.is_wanted() && out.is_none() {
+        return Err(CliError::Usage("the standard output takes the CSV or the JSON: give --out FILE, too".to_owned()));
+    }
     let runs = ask::runs(&mut source.find().await?, sweep.name()).await?;
-    output::write(out.as_deref(), &wandb::csv(&runs).map_err(CliError::Output)?)
+    output::write(out.as_deref(), &wandb::csv(&runs).map_err(CliError::Output)?)?;
+    match out {
+        Some(out) if json.is_wanted() => exported(json, "wandb", &out.display().to_string()),
+        _ => Ok(()),
+    }
 }

@@ -9,10 +9,12 @@
 
 mod server;
 
+use super::exported;
 use crate::analyst::Question;
 use crate::cli::client::Source;
+use crate::cli::json::JsonArgs;
 use crate::cli::which::AnySweep;
-use crate::cli::{CliError, ask, output};
+use crate::cli::{CliError, ask};
 use crate::interchange::mlflow::{self, CONTENT_TAG, Family, KEY_TAGS, Logged, Metric, Pair, SWEEP_TAG};
 use crate::tables::export::Format;
 use crate::text::plural;
@@ -45,11 +47,13 @@ pub(super) struct Args {
     #[arg(long, value_name = "NAME")]
     experiment: Option<String>,
     #[command(flatten)]
+    json: JsonArgs,
+    #[command(flatten)]
     source: Source,
 }
 
 pub(super) async fn run(args: Args) -> Result<(), CliError> {
-    let Args { sweep, uri, experiment, source } = args;
+    let Args { sweep, uri, experiment, json, source } = args;
     let server = Server::at(&uri)?;
     let mut found = source.find().await?;
     let runs = ask::runs(&mut found, sweep.name()).await?;
@@ -59,7 +63,7 @@ pub(super) async fn run(args: Args) -> Result<(), CliError> {
     let name = experiment.unwrap_or_else(|| runs.sweep.clone());
     let logging = tokio::task::spawn_blocking(move || log(&server, &name, &runs.sweep, &families));
     let page = logging.await.map_err(|error| CliError::Internal(error.to_string()))??;
-    output::write(None, format!("{page}\n").as_bytes())
+    exported(json, "mlflow", &page)
 }
 
 /// Logs what the server has not; the address of the experiment.
