@@ -57,6 +57,16 @@ impl Made {
         let mut made = Self::new(candidates);
         let observations = &mut made.analysed.observations;
         observations.replicates = (0..splits).map(replicate).collect();
+        made.results.head.replicates = observations.replicates.iter().filter_map(|replicate| replicate.seeds).collect();
+        let all = (0..candidates).flat_map(|candidate| (0..splits as usize).map(move |split| (candidate, split)));
+        let like = made.results.jobs[0].clone();
+        let job = |(candidate, replicate)| JobRow {
+            job: JobId((candidate * splits as usize + replicate) as u128),
+            candidate,
+            replicate,
+            ..like.clone()
+        };
+        made.results.jobs = all.map(job).collect();
         for (index, candidate) in observations.candidates.iter_mut().enumerate() {
             // neither even nor at random: each place between 0 and 1 comes soon
             let place = |split: u64| (0.618_034 * (split as f64 + 7.0 * index as f64)).fract();
