@@ -133,11 +133,6 @@ impl Analysis {
         if let Some(selection) = &mut selection {
             selection.flattery = selection.flattery(&grid, &pairs);
         }
-        // ranks are of all pairs; without a reference those are the family's
-        let wilcoxon = || match options.against {
-            None => pairing.wilcoxon(&among),
-            Some(_) => pairing.wilcoxon(&all_pairs(count)),
-        };
         let mut warnings = Warning::all(&grid, &candidates, observations, options);
         warnings.extend(warning::identical(&pairs, &candidates, best));
         warnings.extend(together::warning(&grid, &pairs, &candidates));
@@ -153,7 +148,7 @@ impl Analysis {
             replicates: observations.replicates.len(),
             splits,
             against_baselines: pairing.family(&against, |_| true).family,
-            ranks: Ranks::of(&grid, wilcoxon, options),
+            ranks: Ranks::of(&grid, options),
             effects: Effects::of(&grid, observations),
             variance: Variance::of(&grid, observations, options),
             power: Power::of(
@@ -166,6 +161,20 @@ impl Analysis {
             baselines,
             pairs,
         }
+    }
+
+    /// Groups of neighbours in the order of the ranks, first and last position, in which no pair differs by Wilcoxon's test after Holm;
+    /// none without ranks. `observations` are those of this analysis.
+    ///
+    /// All pairs are tested when this is called first: of thousands of candidates that takes longer than all the rest, and few ask.
+    #[must_use]
+    pub fn cliques(&self, observations: &Observations) -> &[(usize, usize)] {
+        let Some(ranks) = &self.ranks else { return &[] };
+        ranks.cliques.get_or_init(|| {
+            let grid = Grid::of(observations, self.options.failed_score);
+            let p = pairing::wilcoxon(&grid, &all_pairs(self.candidates.len() as u32));
+            ranks::cliques(&ranks.order, &p, self.options.alpha)
+        })
     }
 }
 

@@ -291,7 +291,7 @@ fn analysis(observations: &Observations) -> Analysis {
             kendall_w: 0.91,
             critical_difference: 1.76,
             order: (0..count).collect(),
-            cliques: vec![(1, 2), (2, 4)],
+            cliques: vec![(1, 2), (2, 4)].into(),
         }),
         effects: None,
         variance: Variance {
