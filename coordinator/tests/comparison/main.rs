@@ -116,6 +116,18 @@ fn all_numbers_of_a_small_table() {
 }
 
 #[test]
+fn an_outline_has_the_numbers_of_each_candidate_by_itself() {
+    let whole = analyse(&table());
+    let outline = Analysis::outline(&table(), &whole.options);
+    assert_eq!((&outline.candidates, &outline.baselines), (&whole.candidates, &whole.baselines));
+    assert_eq!((&outline.effects, &outline.variance), (&whole.effects, &whole.variance));
+    assert_eq!((outline.rope, outline.typical_spread), (whole.rope, whole.typical_spread));
+    let best = |of: &Analysis| *of.selection.as_ref().unwrap().best();
+    assert_eq!(best(&outline), best(&whole));
+    assert!(outline.pairs.pairs.is_empty() && outline.ranks.is_none() && outline.cliques(&table()).is_empty());
+}
+
+#[test]
 fn labels_and_order_do_not_matter() {
     let analysis = analyse(&table());
     let mut rotated = table();

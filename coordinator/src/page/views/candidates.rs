@@ -108,7 +108,10 @@ pub(super) fn section(seen: &Seen) -> Markup {
                                 th role="rowheader" scope="row" { (name(seen, &lineup, candidate)) }
                                 (numbers(lineup.row(candidate), strip))
                                 (difference(&lineup, candidate))
-                                td role="cell" class={ "verdict " (lineup.against(candidate).class()) } { (lineup.verdict(candidate)) }
+                                td role="cell" class={ "verdict " (lineup.against(candidate).class()) } {
+                                    @if seen.study.answer.is_some() || best == Some(candidate) { (lineup.verdict(candidate)) }
+                                    @else { "not compared yet" }
+                                }
                                 (not_trained(seen, lineup.row(candidate)))
                             }
                         }

@@ -22,7 +22,10 @@ pub(super) fn view(seen: &Seen) -> Markup {
     html! {
         section id="pair" aria-label="Comparison" {
             (choice(seen, &lineup, one, other))
-            p class="lead" { (sentence(&lineup, one, other, pair.as_ref())) }
+            p class="lead" {
+                @if seen.study.answer.is_some() { (sentence(&lineup, one, other, pair.as_ref())) }
+                @else { (lineup.name(one)) " and " (lineup.name(other)) " are still being compared." }
+            }
             @if let Some(pair) = &pair { (reservations(pair)) }
             (side_by_side(&lineup, one, other))
         }

@@ -1,7 +1,7 @@
 //! One job: what became of it, its curve, its pictures, what its trainer said, and how to train it again.
 
 use super::Seen;
-use crate::analyst::Analyst;
+use crate::analyst::Archive;
 use crate::page::frame::View;
 use crate::report::parts;
 use crate::results::{self, JobError, JobEvent, JobHistory, JobRow, MeasurementRow};
@@ -22,8 +22,8 @@ pub(super) struct KeptJob {
 }
 
 /// Reads the only job whose id begins with `prefix`.
-pub(super) fn read(analyst: &Analyst, prefix: &str) -> Result<KeptJob, JobError> {
-    analyst.read(|reader| {
+pub(super) fn read(archive: &Archive, prefix: &str) -> Result<KeptJob, JobError> {
+    archive.read(|reader| {
         let history = results::job_history(reader, prefix)?;
         let file = match results::job_file(reader, prefix) {
             Ok(file) => Some(file),

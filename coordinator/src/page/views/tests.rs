@@ -3,7 +3,7 @@
 
 use super::*;
 use crate::analysis::answer::answer;
-use crate::analyst::Analyst;
+use crate::analyst::{Analyst, Archive};
 use crate::page::Live;
 use crate::plan::NoMoreSplits;
 use crate::report::tests::made::Made;
@@ -21,7 +21,13 @@ const MOST_ELEMENTS: usize = 2500;
 /// Of a store that nobody writes.
 fn source() -> Source {
     let analyst = Arc::new(Mutex::new(Analyst::new("none.db".into())));
-    Source { status: watch::channel(Arc::default()).1, analyst, named: "--store none.db".to_owned(), live: None }
+    Source {
+        status: watch::channel(Arc::default()).1,
+        analyst,
+        archive: Archive::new("none.db".into()),
+        named: "--store none.db".to_owned(),
+        live: None,
+    }
 }
 
 /// Of a coordinator that runs.
@@ -34,7 +40,8 @@ fn seen(candidates: usize, splits: u64) -> Seen {
     let made = Made::of_splits(candidates, splits);
     let answer = answer(&made.analysed.analysis);
     let splits = Err(NoMoreSplits::Full);
-    let study = Arc::new(Study { results: made.results, analysed: made.analysed, answer, splits });
+    let study =
+        Arc::new(Study { results: Arc::new(made.results), analysed: made.analysed, answer: Some(answer), splits });
     Seen { status: Arc::default(), study, source: source(), asked: Asked::default() }
 }
 
