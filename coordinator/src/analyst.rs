@@ -381,8 +381,11 @@ mod tests {
 
     use super::*;
     use crate::driver::restore;
-    use crate::scheduler::{Limits, Timestamp};
+    use crate::results::JobRow;
+    use crate::scheduler::{Fact, Limits, Timestamp};
     use crate::store::Store;
+    use proto::data::Inventory;
+    use proto::ids::{Attempt, ContentHash, Token, WorkerId};
 
     const SWEEP: &str = "\
 sweep: NAME
@@ -430,6 +433,28 @@ replicates: {split_seeds: 2}
         assert!(study.answer.is_some());
         let again = analyst.study("a", |_| panic!("nothing has to be compared again")).unwrap();
         assert_eq!(again.answer, study.answer);
+    }
+
+    #[test]
+    fn a_job_is_read_without_what_became_of_the_others() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("s.db");
+        submit(&path, "a");
+        let cases = (0..60).map(|case| format!("{case:02}")).collect();
+        let inventory = Inventory::new(ContentHash(7), cases);
+        let mut store = Store::open(&path).unwrap();
+        store.append(&[Fact::Pinned { sweep: "a".to_owned(), inventory, by: "w".to_owned() }], &[]).unwrap();
+        let jobs = results::read(&Reader::open(&path).unwrap(), "a").unwrap().jobs;
+        let begin =
+            |row: &JobRow| Fact::Granted { job: row.job, attempt: Attempt(1), token: Token(1), worker: WorkerId(2) };
+        store.append(&[begin(&jobs[0]), begin(&jobs[1])], &[]).unwrap();
+        let job = |row: &JobRow| results::job(&Reader::open(&path).unwrap(), &row.job.to_string());
+        let (history, file) = job(&jobs[0]).unwrap();
+        assert_eq!((history.sweep.as_str(), history.events.len(), file.is_some()), ("a", 1, true), "{history:?}");
+        let other = format!("UPDATE journal SET detail = x'00' WHERE job = x'{}'", jobs[1].job);
+        rusqlite::Connection::open(&path).unwrap().execute(&other, []).unwrap();
+        assert_eq!(job(&jobs[0]).unwrap(), (history, file), "the other's facts are damaged, and nobody looks at them");
+        assert!(job(&jobs[1]).is_err() && results::read(&Reader::open(&path).unwrap(), "a").is_err());
     }
 
     #[test]

@@ -24,12 +24,7 @@ pub(super) struct KeptJob {
 /// Reads the only job whose id begins with `prefix`.
 pub(super) fn read(archive: &Archive, prefix: &str) -> Result<KeptJob, JobError> {
     archive.read(|reader| {
-        let history = results::job_history(reader, prefix)?;
-        let file = match results::job_file(reader, prefix) {
-            Ok(file) => Some(file),
-            Err(JobError::Simulated(_)) => None,
-            Err(error) => return Err(error),
-        };
+        let (history, file) = results::job(reader, prefix)?;
         let measurements = results::epochs(reader, history.job)?;
         Ok(KeptJob { measurements, pictures: reader.artifacts(history.job)?, file, history })
     })
