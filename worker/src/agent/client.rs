@@ -9,7 +9,6 @@
 use super::enrolment::Enrolment;
 use proto::bearer::{Bearer, InvalidToken};
 use proto::credential::{Credential, Secret};
-use proto::error_chain;
 use proto::ids::WorkerId;
 use proto::stranger;
 use proto::target::{Target, TargetError};
