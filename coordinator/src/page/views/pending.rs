@@ -8,7 +8,7 @@ use crate::text::plural;
 use maud::{Markup, html};
 use proto::status::Status;
 
-const AGAIN: &str = "This page shows it as soon as it is there; without a script, load it again.";
+const AGAIN: &str = "The rest comes by itself; without a script, load this page again.";
 
 /// A view while the results are being read: how far the sweep is, is known all the same.
 pub(super) fn reading(status: &Status, source: &Source, sweep: &str) -> Markup {
@@ -25,7 +25,7 @@ pub(super) fn comparing(candidates: usize) -> Markup {
         section id="answer" {
             h2 { "The answer" }
             p class="notice" id="pending" {
-                "The candidates are being compared, " (plural(pairs, "pair")) ": until then each stands here by itself. " (AGAIN)
+                "The candidates are being compared, " (plural(pairs, "pair")) "; until that is done, each stands here by itself. " (AGAIN)
             }
         }
     }
