@@ -11,7 +11,7 @@
 
 use crate::analysis::answer::{self as sentences, Answer};
 use crate::analysis::comparison::{Analysis, Options};
-use crate::analysis::observations::from_results;
+use crate::analysis::observations::{Observations, from_results};
 use crate::plan::{self, NoMoreSplits, Splits};
 use crate::publish::{self, Asked, PublishError};
 use crate::report::parts::name_for_people;
@@ -168,13 +168,35 @@ impl Maker {
 #[derive(Debug)]
 pub struct Study {
     /// Its results, without the pixels of the cases of models.
-    pub results: SweepResults,
+    pub results: Arc<SweepResults>,
     /// Its scores, and what they come to; candidates bear the names that tell them apart.
     pub analysed: Analysed,
-    /// The same in sentences.
-    pub answer: Answer,
+    /// The same in sentences; `None` while candidates are still being compared: then there is an outline of the analysis.
+    pub answer: Option<Answer>,
     /// How many splits its file can have, or why no more.
     pub splits: Result<Splits, NoMoreSplits>,
+}
+
+/// A store, for whoever reads of it what needs no analysis, and waits for none.
+#[derive(Debug, Clone)]
+pub struct Archive {
+    store: PathBuf,
+}
+
+impl Archive {
+    /// The archive of the store at `store`. It reads nothing until it is asked.
+    #[must_use]
+    pub fn new(store: PathBuf) -> Self {
+        Self { store }
+    }
+
+    /// Reads of the store what `read` reads.
+    ///
+    /// # Errors
+    /// If the store cannot be read.
+    pub fn read<T, E: From<StoreError>>(&self, read: impl FnOnce(&Reader) -> Result<T, E>) -> Result<T, E> {
+        read(&Reader::open(&self.store)?)
+    }
 }
 
 /// Makes the tables of one store.
@@ -232,31 +254,24 @@ impl Analyst {
     }
 
     /// A sweep as it stands, analysed, under the names that people give things; of the one submitted last if the name is empty.
+    /// `outlined` gets what can be said before candidates are compared, if they have to be.
     ///
     /// # Errors
     /// If the store cannot be read, has no such sweep, or there are no threads.
-    pub fn study(&mut self, sweep: &str) -> Result<Study, TableError> {
+    pub fn study(&mut self, sweep: &str, outlined: impl FnOnce(Study) + Send) -> Result<Study, TableError> {
         let threads = self.threads()?;
         let made = threads.install(|| {
             let reader = Reader::open(&self.store).map_err(ResultsError::from)?;
             let fact = reader.last_fact().map_err(ResultsError::from)?;
-            let mut results = results::read(&reader, sweep)?;
-            let mut analysed = (*self.analysis_of(sweep, fact, &mut results)).clone();
-            name_for_people(&mut analysed);
-            let answer = sentences::answer(&analysed.analysis);
-            let file = reader.submission(&results.head.sweep).map_err(ResultsError::from)?;
-            Ok(Study { results, analysed, answer, splits: plan::splits(&file.text) })
+            let scored = Scored::of(results::read(&reader, sweep)?);
+            let file = reader.submission(&scored.results.head.sweep).map_err(ResultsError::from)?;
+            let splits = plan::splits(&file.text);
+            let analysed =
+                self.analysis_of(sweep, fact, &scored, |outline| outlined(scored.study(outline, &splits, false)));
+            Ok(scored.study(&analysed, &splits, true))
         });
         self.threads = Some(threads);
         made
-    }
-
-    /// Reads of the store what `read` reads, one reader at a time.
-    ///
-    /// # Errors
-    /// If the store cannot be read.
-    pub fn read<T, E: From<StoreError>>(&self, read: impl FnOnce(&Reader) -> Result<T, E>) -> Result<T, E> {
-        read(&Reader::open(&self.store)?)
     }
 
     /// The history of the only job whose id begins with `prefix`.
@@ -295,28 +310,61 @@ impl Analyst {
         if let Some(kept) = self.kept.as_ref().filter(|kept| kept.sweep == sweep && kept.fact == fact) {
             return Ok(Arc::clone(&kept.analysed));
         }
-        Ok(self.analysis_of(sweep, fact, &mut results::read(reader, sweep)?))
+        Ok(self.analysis_of(sweep, fact, &Scored::of(results::read(reader, sweep)?), |_| ()))
     }
 
-    /// The analysis of the results that a sweep has by a fact: the one that is kept, if its scores are the same. They lose their cases.
-    fn analysis_of(&mut self, sweep: &str, fact: i64, results: &mut SweepResults) -> Arc<Analysed> {
+    /// The analysis of what a sweep has by a fact: the one that is kept, if its scores are the same. `outlined` gets the outline of one
+    /// that has to be made.
+    fn analysis_of(
+        &mut self,
+        sweep: &str,
+        fact: i64,
+        scored: &Scored,
+        outlined: impl FnOnce(&Analysed),
+    ) -> Arc<Analysed> {
         let kept = self.kept.take();
-        let (about, observations) = (About::analysis(&results.head), from_results::observations(results));
-        let jobs = results.jobs.len();
-        results.forget_cases();
         // most facts are no results of this sweep
-        let is_same = |kept: &Kept| kept.analysed.about == about && kept.analysed.observations == observations;
+        let is_same =
+            |kept: &Kept| kept.analysed.about == scored.about && kept.analysed.observations == scored.observations;
         let analysed = match kept.filter(is_same) {
             Some(kept) => kept.analysed,
             None => {
-                let analysis = Analysis::of(&observations, &Options::default());
-                Arc::new(Analysed { about, observations, analysis })
+                outlined(&scored.analysed(Analysis::outline));
+                Arc::new(scored.analysed(Analysis::of))
             }
         };
-        if jobs <= MAX_KEPT_JOBS {
+        if scored.results.jobs.len() <= MAX_KEPT_JOBS {
             self.kept = Some(Kept { sweep: sweep.to_owned(), fact, analysed: Arc::clone(&analysed) });
         }
         analysed
+    }
+}
+
+/// The results of a sweep without their cases, and its scores.
+struct Scored {
+    results: Arc<SweepResults>,
+    about: About,
+    observations: Arc<Observations>,
+}
+
+impl Scored {
+    fn of(mut results: SweepResults) -> Self {
+        let (about, observations) = (About::analysis(&results.head), from_results::observations(&results).into());
+        results.forget_cases();
+        Self { results: Arc::new(results), about, observations }
+    }
+
+    fn analysed(&self, analyse: fn(&Observations, &Options) -> Analysis) -> Analysed {
+        let analysis = analyse(&self.observations, &Options::default());
+        Analysed { about: self.about.clone(), observations: Arc::clone(&self.observations), analysis }
+    }
+
+    /// What people look at, of a whole analysis or of an outline.
+    fn study(&self, analysed: &Analysed, splits: &Result<Splits, NoMoreSplits>, is_whole: bool) -> Study {
+        let mut analysed = analysed.clone();
+        name_for_people(&mut analysed);
+        let answer = is_whole.then(|| sentences::answer(&analysed.analysis));
+        Study { results: Arc::clone(&self.results), analysed, answer, splits: splits.clone() }
     }
 }
 
@@ -333,8 +381,11 @@ mod tests {
 
     use super::*;
     use crate::driver::restore;
-    use crate::scheduler::{Limits, Timestamp};
+    use crate::results::JobRow;
+    use crate::scheduler::{Fact, Limits, Timestamp};
     use crate::store::Store;
+    use proto::data::Inventory;
+    use proto::ids::{Attempt, ContentHash, Token, WorkerId};
 
     fn submit(path: &std::path::Path, name: &str) {
         let plan = plan::tests::sample(name, 2);
@@ -357,6 +408,45 @@ mod tests {
         assert!(Arc::ptr_eq(&first, &analyst.analysed(&reader, "a").unwrap()), "what happened is not of this sweep");
         assert_eq!(analyst.analysed(&reader, "").unwrap().about.name, "b");
         assert!(matches!(analyst.analysed(&reader, "c"), Err(ResultsError::UnknownSweep { .. })));
+    }
+
+    #[test]
+    fn what_can_be_said_before_candidates_are_compared_comes_first() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("s.db");
+        submit(&path, "a");
+        let mut analyst = Analyst::new(path);
+        let mut outline = None;
+        let study = analyst.study("a", |study| outline = Some(study)).unwrap();
+        let outline = outline.unwrap();
+        assert_eq!((outline.results.head.sweep.as_str(), outline.answer), ("a", None));
+        assert_eq!(outline.analysed.analysis.candidates, study.analysed.analysis.candidates);
+        assert!(outline.analysed.analysis.pairs.pairs.is_empty() && study.analysed.analysis.pairs.count == 1);
+        assert!(study.answer.is_some());
+        let again = analyst.study("a", |_| panic!("nothing has to be compared again")).unwrap();
+        assert_eq!(again.answer, study.answer);
+    }
+
+    #[test]
+    fn a_job_is_read_without_what_became_of_the_others() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("s.db");
+        submit(&path, "a");
+        let cases = (0..60).map(|case| format!("{case:02}")).collect();
+        let inventory = Inventory::new(ContentHash(7), cases);
+        let mut store = Store::open(&path).unwrap();
+        store.append(&[Fact::Pinned { sweep: "a".to_owned(), inventory, by: "w".to_owned() }], &[]).unwrap();
+        let jobs = results::read(&Reader::open(&path).unwrap(), "a").unwrap().jobs;
+        let begin =
+            |row: &JobRow| Fact::Granted { job: row.job, attempt: Attempt(1), token: Token(1), worker: WorkerId(2) };
+        store.append(&[begin(&jobs[0]), begin(&jobs[1])], &[]).unwrap();
+        let job = |row: &JobRow| results::job(&Reader::open(&path).unwrap(), &row.job.to_string());
+        let (history, file) = job(&jobs[0]).unwrap();
+        assert_eq!((history.sweep.as_str(), history.events.len(), file.is_some()), ("a", 1, true), "{history:?}");
+        let other = format!("UPDATE journal SET detail = x'00' WHERE job = x'{}'", jobs[1].job);
+        rusqlite::Connection::open(&path).unwrap().execute(&other, []).unwrap();
+        assert_eq!(job(&jobs[0]).unwrap(), (history, file), "the other's facts are damaged, and nobody looks at them");
+        assert!(job(&jobs[1]).is_err() && results::read(&Reader::open(&path).unwrap(), "a").is_err());
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use super::CliError;
 use super::progress::Log;
-use crate::analyst::Analyst;
+use crate::analyst::{Analyst, Archive};
 use crate::identity::{Keeper, Role};
 use crate::page::{Actions, DEFAULT_ADDRESS, Deed, Keys, Live, Page, Reach, Readers, Right, Roles, Source, Tokens};
 use crate::serve::{Deeds, Guard, browsers};
@@ -132,10 +132,11 @@ fn reach(address: SocketAddr, keeper: &Arc<Keeper>) -> Reach {
 pub(super) fn source(
     status: watch::Receiver<Arc<Status>>,
     analyst: &Arc<Mutex<Analyst>>,
+    store: &Path,
     named: String,
     live: Option<Live>,
 ) -> Source {
-    Source { status, analyst: Arc::clone(analyst), named, live }
+    Source { status, analyst: Arc::clone(analyst), archive: Archive::new(store.to_owned()), named, live }
 }
 
 /// What viewers may have done to sweeps.

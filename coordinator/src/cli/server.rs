@@ -171,7 +171,7 @@ impl Server {
         });
         let actions = args.page_actions.then(|| page::actions(&Deeds::new(handle.clone(), store.clone())));
         let live = Live { telemetry: handle.telemetry(), keeps: handle.keeps(), actions };
-        let source = page::source(handle.status(), &analyst, named, Some(live));
+        let source = page::source(handle.status(), &analyst, &store, named, Some(live));
         let page = page.map(|page| page::serve(page, guard.clone(), readers, source)).transpose()?;
         let settings = Settings { lease, store, artifacts, analyst, guard };
         let no_tls = |error| CliError::Internal(format!("no TLS with these certificates: {error}"));

@@ -20,7 +20,7 @@ pub(super) async fn status(State(desk): State<Arc<Desk>>) -> Response {
 /// What can be said of a sweep, in sentences.
 pub(super) async fn answer(State(desk): State<Arc<Desk>>, Path(sweep): Path<String>) -> Response {
     answered(desk.study(&sweep).await.map(|(version, study)| {
-        let answer = &study.answer;
+        let answer = study.answer.clone().unwrap_or_default();
         json!({
             "schema": "splitsweep.answer/1",
             "sweep": sweep,

@@ -1,10 +1,11 @@
-//! What views are made of: the status as the driver publishes it, and studies of sweeps, made by the analyst on a thread of its own and
-//! kept until there is a newer version.
+//! What views are made of: the status as the driver publishes it, studies of sweeps (`studies.rs`), what workers did (`timelines.rs`),
+//! and what is read of the store for one view.
 
 use super::actions::Actions;
 use super::precision::{self, Precision};
+use super::studies::Studies;
 use super::timelines::Timelines;
-use crate::analyst::{Analyst, Study, TableError};
+use crate::analyst::{Analyst, Archive, TableError};
 use crate::results::{JobError, ResultsError};
 use crate::telemetry::Telemetry;
 use axum::http::StatusCode;
@@ -17,8 +18,10 @@ use tokio::task::spawn_blocking;
 
 /// Maximum number of browsers that are told of new versions.
 const MAX_VIEWERS: usize = 64;
-/// Maximum number of sweeps whose studies are kept.
-const MAX_KEPT: usize = 4;
+/// Maximum number of sweeps whose intervals are measured for Prometheus.
+const MAX_MEASURED: usize = 4;
+/// Maximum number of views that read the store at the same time.
+const MAX_READS: usize = 2;
 /// A study is not made anew before so many times the time that it took have passed: viewers cost a tenth of a core at most.
 const REST: u32 = 9;
 
@@ -29,6 +32,8 @@ pub struct Source {
     pub status: watch::Receiver<Arc<Status>>,
     /// Makes the studies of sweeps.
     pub analyst: Arc<Mutex<Analyst>>,
+    /// What is read without it.
+    pub archive: Archive,
     /// The options that name where the results are, as a shell takes them: for commands that the page shows.
     pub named: String,
     /// The coordinator that runs the sweeps, if one does; only it knows what workers do.
@@ -51,19 +56,10 @@ pub struct Live {
 pub(super) struct Desk {
     source: Source,
     viewers: Arc<Semaphore>,
-    studies: Mutex<Vec<Kept>>,
+    pub(super) reads: Semaphore,
+    pub(super) studies: Studies,
     pub(super) timelines: Timelines,
     precision: Arc<Precision>,
-}
-
-/// A study, and of which version it is.
-#[derive(Debug)]
-struct Kept {
-    sweep: String,
-    version: u64,
-    made: Instant,
-    took: Duration,
-    study: Arc<Study>,
 }
 
 /// Why there is nothing to see.
@@ -116,7 +112,8 @@ impl Desk {
         Self {
             source,
             viewers: Arc::new(Semaphore::new(MAX_VIEWERS)),
-            studies: Mutex::new(Vec::new()),
+            reads: Semaphore::new(MAX_READS),
+            studies: Studies::default(),
             timelines: Timelines::default(),
             precision: Arc::default(),
         }
@@ -142,34 +139,10 @@ impl Desk {
         Arc::clone(&self.viewers).try_acquire_owned().ok()
     }
 
-    /// A sweep, analysed, and the version of which it is.
-    pub(super) async fn study(&self, sweep: &str) -> Result<(u64, Arc<Study>), Trouble> {
-        // whoever waits here finds what was made meanwhile
-        let mut studies = self.studies.lock().await;
-        let version = self.status().at_ms;
-        let is_fresh = |kept: &Kept| is_fresh(kept.version == version, kept.made, kept.took);
-        if let Some(kept) = studies.iter().find(|kept| kept.sweep == sweep && is_fresh(kept)) {
-            return Ok((kept.version, Arc::clone(&kept.study)));
-        }
-        let (began, name) = (Instant::now(), sweep.to_owned());
-        let study = Arc::new(self.ask(move |analyst| analyst.study(&name)).await?);
-        studies.retain(|kept| kept.sweep != sweep);
-        studies.truncate(MAX_KEPT - 1);
-        let kept = Kept {
-            sweep: sweep.to_owned(),
-            version,
-            made: Instant::now(),
-            took: began.elapsed(),
-            study: Arc::clone(&study),
-        };
-        studies.insert(0, kept);
-        Ok((version, study))
-    }
-
     /// How well the newest sweeps are known, as their last studies say: the half-widths of intervals, see [`Precision`]. New studies are
     /// made for whoever asks next, as seldom as for viewers.
     pub(super) fn half_widths(self: &Arc<Self>) -> BTreeMap<String, f64> {
-        let newest: Vec<_> = self.status().sweeps.iter().rev().take(MAX_KEPT).map(|of| of.sweep.clone()).collect();
+        let newest: Vec<_> = self.status().sweeps.iter().rev().take(MAX_MEASURED).map(|of| of.sweep.clone()).collect();
         let known = self.precision.of(&newest);
         if let Ok(turn) = Arc::clone(&self.precision.turn).try_lock_owned() {
             let desk = Arc::clone(self);
@@ -193,6 +166,18 @@ impl Desk {
         let mut analyst = Arc::clone(&self.source.analyst).lock_owned().await;
         let answer = spawn_blocking(move || ask(&mut analyst)).await;
         answer.map_err(|error| Trouble::Failed(error.to_string()))?.map_err(Into::into)
+    }
+
+    /// What is read of the store, whatever the analyst does; a few views at a time.
+    pub(super) async fn read<T: Send + 'static, E: Into<Trouble> + Send + 'static>(
+        &self,
+        read: impl FnOnce(&Archive) -> Result<T, E> + Send + 'static,
+    ) -> Result<T, Trouble> {
+        let failed = |error: String| Trouble::Failed(error);
+        let _permit = self.reads.acquire().await.map_err(|error| failed(error.to_string()))?;
+        let archive = self.source.archive.clone();
+        let read = spawn_blocking(move || read(&archive)).await;
+        read.map_err(|error| failed(error.to_string()))?.map_err(Into::into)
     }
 }
 

@@ -23,6 +23,7 @@ mod login;
 mod monitor;
 mod precision;
 mod reach;
+mod studies;
 mod timelines;
 mod views;
 mod visitor;

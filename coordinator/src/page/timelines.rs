@@ -1,7 +1,7 @@
 //! What workers did: a timeline for each span of time that viewers choose, read by the analyst and kept until there is a newer version.
 
 use super::desk::{Desk, is_fresh};
-use crate::analyst::{Analyst, TableError};
+use crate::analyst::{Archive, TableError};
 use crate::clock::now_ms;
 use crate::results::ResultsError;
 use crate::results::timeline::{self, Timeline};
@@ -60,9 +60,9 @@ impl Back {
     }
 
     /// Reads the timeline until now, by the clock that wrote the journal, or until the last fact of a store that nobody writes.
-    pub(super) fn read(self, analyst: &Analyst, is_live: bool) -> Result<Timeline, TableError> {
+    pub(super) fn read(self, archive: &Archive, is_live: bool) -> Result<Timeline, TableError> {
         let until_ms = is_live.then(now_ms);
-        let read = analyst.read(|reader| timeline::read(reader, self.milliseconds(), until_ms));
+        let read = archive.read(|reader| timeline::read(reader, self.milliseconds(), until_ms));
         Ok(read.map_err(ResultsError::from)?)
     }
 }
@@ -101,7 +101,7 @@ impl Desk {
     pub(super) async fn timeline(
         self: &Arc<Self>,
         back: Back,
-        read: impl FnOnce(&Analyst) -> Result<Timeline, TableError> + Send + 'static,
+        read: impl FnOnce(&Archive) -> Result<Timeline, TableError> + Send + 'static,
     ) -> Option<(u64, Option<Arc<Timeline>>)> {
         let reading = async {
             let turn = Arc::clone(&self.timelines.reading).lock_owned().await;
@@ -113,13 +113,13 @@ impl Desk {
             let desk = Arc::clone(self);
             let read = tokio::spawn(async move {
                 let _turn = turn;
-                let timed = move |analyst: &mut Analyst| {
+                let timed = move |archive: &Archive| {
                     let began = Instant::now();
                     // what workers do now is known all the same
-                    let timeline = read(analyst).inspect_err(|error| tracing::warn!("no timeline: {error}")).ok();
+                    let timeline = read(archive).inspect_err(|error| tracing::warn!("no timeline: {error}")).ok();
                     Ok::<_, TableError>((timeline.map(Arc::new), began.elapsed()))
                 };
-                if let Ok((timeline, took)) = desk.ask(timed).await {
+                if let Ok((timeline, took)) = desk.read(timed).await {
                     let kept = Kept { version, made: Instant::now(), took, timeline };
                     desk.timelines.kept().insert(back, kept);
                 }
@@ -136,6 +136,7 @@ impl Desk {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::analyst::Analyst;
     use crate::page::Source;
     use crate::tables::TableKind;
     use proto::status::Status;
@@ -160,14 +161,14 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_workers_did_waits_for_no_report() {
+    async fn what_workers_did_waits_for_no_other_reader() {
         let (publish, status) = watch::channel(Arc::new(Status { at_ms: 1, ..Status::default() }));
         let analyst = Arc::new(tokio::sync::Mutex::new(Analyst::new("none.db".into())));
-        let desk =
-            Arc::new(Desk::new(Source { status, analyst: Arc::clone(&analyst), named: String::new(), live: None }));
-        let busy = analyst.lock_owned().await;
+        let archive = Archive::new("none.db".into());
+        let desk = Arc::new(Desk::new(Source { status, analyst, archive, named: String::new(), live: None }));
+        let busy = desk.reads.acquire_many(2).await;
         let waited = timeout(20 * PATIENCE, desk.timeline(Back::Hour, |_| Ok(of(1)))).await;
-        assert_eq!(waited.map(|timeline| timeline.is_none()), Ok(true), "nobody waits for a slow report");
+        assert_eq!(waited.map(|timeline| timeline.is_none()), Ok(true), "nobody waits for slow readers");
         drop(busy);
         // it is read for whoever asks next
         assert_eq!(count(&desk, Back::Hour, 1, || of(0)).await, Some(1));

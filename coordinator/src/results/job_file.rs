@@ -1,7 +1,6 @@
 //! A job, found by its id or the beginning of it, and its job file.
 
-use super::read::NoSweep;
-use super::state;
+use super::read::{NoSweep, listed};
 use crate::plan::{self, SimulatedJob};
 use crate::scheduler::{State, Sweep};
 use crate::store::{Reader, StoreError};
@@ -51,18 +50,32 @@ pub enum JobError {
 /// # Errors
 /// If the store cannot be read, no or several ids begin so, or the job is simulated.
 pub fn job_file(reader: &Reader, prefix: &str) -> Result<String, JobError> {
-    let state = state(reader)?;
-    let (_, sweep, place) = find_job(reader, &state, prefix)?;
-    let job = sweep.spec(place).ok_or_else(|| JobError::NoJob { prefix: prefix.to_owned() })?;
-    Ok(plan::job_file(&sweep.plan.dataset, &sweep.plan.objective, &job)?)
+    find_job(reader, prefix, |found| found.file())?
 }
 
-/// The only job whose id begins with `prefix`, a sweep that lists it, and its place there.
-pub(super) fn find_job<'a>(
-    reader: &Reader,
-    state: &'a State,
-    prefix: &str,
-) -> Result<(JobId, &'a Sweep, u32), JobError> {
+/// A job, a sweep that lists it, and its place there.
+#[derive(Clone, Copy)]
+pub(super) struct FoundJob<'a> {
+    pub(super) id: JobId,
+    pub(super) sweep: &'a Sweep,
+    pub(super) place: u32,
+}
+
+impl FoundJob<'_> {
+    /// Its job file.
+    pub(super) fn file(&self) -> Result<String, JobError> {
+        let job = self.sweep.spec(self.place).ok_or_else(|| JobError::NoJob { prefix: self.id.to_string() })?;
+        Ok(plan::job_file(&self.sweep.plan.dataset, &self.sweep.plan.objective, &job)?)
+    }
+}
+
+/// What `of` makes of the only job whose id begins with `prefix`.
+pub(super) fn find_job<T>(reader: &Reader, prefix: &str, of: impl FnOnce(FoundJob<'_>) -> T) -> Result<T, JobError> {
+    let state = listed(reader)?;
+    find(reader, &state, prefix).map(of)
+}
+
+fn find<'a>(reader: &Reader, state: &'a State, prefix: &str) -> Result<FoundJob<'a>, JobError> {
     let ids = ids_with(prefix).ok_or_else(|| JobError::NotAnId { text: prefix.to_owned() })?;
     NoSweep::check(reader, state)?;
     // a job of several sweeps is one job
@@ -80,7 +93,7 @@ pub(super) fn find_job<'a>(
         listed.extend((found.len() > MAX_LISTED).then(|| "...".to_owned()));
         return Err(JobError::SeveralJobs { prefix: prefix.to_owned(), listed: listed.join(", ") });
     }
-    Ok((*id, *sweep, *place))
+    Ok(FoundJob { id: *id, sweep, place: *place })
 }
 
 /// The ids that begin with `prefix`; `None` if no id can.

@@ -1,7 +1,6 @@
 //! What happened to a job: its attempts and, of those that failed, the end of what the trainer said.
 
-use super::job_file::{JobError, find_job};
-use super::state;
+use super::job_file::{FoundJob, JobError, find_job};
 use crate::scheduler::Fact;
 use crate::store::{Entry, Reader, StoreError, StoredResult, Wanted};
 use proto::ids::{Attempt, JobId, WorkerId};
@@ -72,13 +71,30 @@ pub struct Failure {
     pub log: String,
 }
 
+/// The history of the only job whose id begins with `prefix`, and its job file; `None` of a simulated job.
+///
+/// # Errors
+/// If the store cannot be read, or no or several ids begin so.
+pub fn job(reader: &Reader, prefix: &str) -> Result<(JobHistory, Option<String>), JobError> {
+    find_job(reader, prefix, |found| {
+        let file = match found.file() {
+            Ok(file) => Some(file),
+            Err(JobError::Simulated(_)) => None,
+            Err(error) => return Err(error),
+        };
+        Ok((history(reader, found)?, file))
+    })?
+}
+
 /// The history of the only job whose id begins with `prefix`.
 ///
 /// # Errors
 /// If the store cannot be read, or no or several ids begin so.
 pub fn job_history(reader: &Reader, prefix: &str) -> Result<JobHistory, JobError> {
-    let state = state(reader)?;
-    let (job, sweep, place) = find_job(reader, &state, prefix)?;
+    find_job(reader, prefix, |found| history(reader, found))?
+}
+
+fn history(reader: &Reader, FoundJob { id: job, sweep, place }: FoundJob<'_>) -> Result<JobHistory, JobError> {
     let (sweep, label) = (sweep.plan.sweep.clone(), sweep.label(place).unwrap_or_default());
     let mut facts = Vec::new();
     reader.entries(Wanted::Of(job), |Entry { at, fact, .. }| {

@@ -15,7 +15,7 @@ pub mod timeline;
 mod types;
 
 pub use job_file::{JobError, job_file};
-pub use job_log::{Failure, JobEvent, JobHistory, failures, job_history};
+pub use job_log::{Failure, JobEvent, JobHistory, failures, job, job_history};
 pub use read::{NoSweep, ResultsError, dataset, epochs, examples, measurements, none_yet, read, state};
 pub use types::{
     BaselineRow, Example, JobRow, MeasurementRow, RowState, ScoredResult, SplitsAre, SweepHead, SweepResults,

@@ -12,7 +12,7 @@ use super::types::{
 use crate::driver::restore;
 use crate::plan::Plan;
 use crate::scheduler::{JobState, Limits, State, Sweep, Timestamp};
-use crate::store::{Reader, StoreError, StoredResult};
+use crate::store::{Entry, Reader, StoreError, StoredResult, Wanted};
 use proto::cases::CaseLists;
 use proto::data::Dataset;
 use proto::extras::BaselineCounts;
@@ -69,6 +69,19 @@ impl NoSweep {
 /// If the store cannot be read.
 pub fn state(reader: &Reader) -> Result<State, StoreError> {
     restore(reader, Timestamp(0), Limits::default(), 0)
+}
+
+/// The sweeps and their jobs, without what became of the jobs: of a million that is most of the journal.
+///
+/// # Errors
+/// If the store cannot be read.
+pub(super) fn listed(reader: &Reader) -> Result<State, StoreError> {
+    const OF_SWEEPS: Wanted = Wanted::Named(&["submitted", "pinned", "rejected", "cancelled", "deleted"]);
+    let mut state = State::new(Limits::default(), 0);
+    reader.entries(OF_SWEEPS, |Entry { seq, fact, .. }| {
+        state.apply(Timestamp(0), &fact).map_err(|misfit| reader.misfit(seq, misfit.to_string()))
+    })?;
+    Ok(state)
 }
 
 /// The results of a sweep; of the one submitted last if the name is empty.

@@ -6,14 +6,15 @@ use crate::analysis::observations::{Observations, from_results};
 use crate::plan::Objective;
 use crate::results::{SweepHead, SweepResults};
 use proto::spec::{EpochChoice, Trainer};
+use std::sync::Arc;
 
 /// A sweep, or a file of another tool, with what its scores come to.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Analysed {
     /// What it is.
     pub about: About,
-    /// Its scores.
-    pub observations: Observations,
+    /// Its scores: of a million jobs they are large, and many share them.
+    pub observations: Arc<Observations>,
     /// What they come to.
     pub analysis: Analysis,
 }
@@ -24,7 +25,7 @@ impl Analysed {
     pub fn of(results: &SweepResults) -> Self {
         let observations = from_results::observations(results);
         let analysis = Analysis::of(&observations, &Options::default());
-        Self { about: About::analysis(&results.head), observations, analysis }
+        Self { about: About::analysis(&results.head), observations: Arc::new(observations), analysis }
     }
 }
 

@@ -23,11 +23,12 @@ pub fn ranks(of: &Analysed) -> Table {
     ]);
     columns.extend((1..=places).map(|rank| Column::new(format!("rank_{rank}"), Kind::Exact)));
     let Some(ranks) = &analysis.ranks else { return about.table("ranks", columns, Vec::new()) };
+    let cliques = analysis.cliques(observations);
     let rows = ranks.order.iter().enumerate().map(|(position, &candidate)| {
         let mut row = axis_cells(observations.axes.len(), values.get(candidate));
         row.extend([
             ranks.mean.get(candidate).copied().into(),
-            Cell::Text(groups(ranks, position)),
+            Cell::Text(groups(cliques, position)),
             ranks.p_best.get(candidate).copied().into(),
         ]);
         let counts = ranks.histogram.get(candidate);
@@ -53,13 +54,13 @@ pub fn ranks(of: &Analysed) -> Table {
 }
 
 /// A letter for each group that has the position; beyond 26, numbers.
-fn groups(ranks: &Ranks, position: usize) -> String {
+fn groups(cliques: &[(usize, usize)], position: usize) -> String {
     let has = |(first, last): &(usize, usize)| (*first..=*last).contains(&position);
     let name = |group: usize| match u8::try_from(group) {
         Ok(group @ 0..26) => char::from(b'a' + group).to_string(),
         _ => format!("({group})"),
     };
-    ranks.cliques.iter().enumerate().filter(|(_, clique)| has(clique)).map(|(group, _)| name(group)).collect()
+    cliques.iter().enumerate().filter(|(_, clique)| has(clique)).map(|(group, _)| name(group)).collect()
 }
 
 fn head(ranks: &Ranks) -> Vec<(&'static str, Cell)> {

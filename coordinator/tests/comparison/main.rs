@@ -104,15 +104,27 @@ fn all_numbers_of_a_small_table() {
         close(numbers.p_flip, number(&golden["signflip"][&name]["signflip_p"]));
         close(numbers.p_max_t, number(&golden["signflip"][&name]["maxT_p"]));
     }
+    // by Wilcoxon after Holm only B and C do not differ
+    assert_eq!(analysis.cliques(&table()), [(1, 2)]);
     let ranks = analysis.ranks.unwrap();
     close(ranks.friedman.p, number(&golden["friedman"]["p"]));
     close(ranks.iman_davenport.statistic, number(&golden["friedman"]["iman_davenport_F"]));
     close(ranks.critical_difference, number(&golden["nemenyi"]["CD05"]));
     assert_eq!(ranks.order, [0, 1, 2, 3, 4]);
     assert_eq!(ranks.histogram[0], [11, 1, 0, 0, 0]);
-    // by Wilcoxon after Holm only B and C do not differ
-    assert_eq!(ranks.cliques, [(1, 2)]);
     close(analysis.variance.two_way.unwrap().components[1].raw, number(&golden["twoway_config_split"]["var_split"]));
+}
+
+#[test]
+fn an_outline_has_the_numbers_of_each_candidate_by_itself() {
+    let whole = analyse(&table());
+    let outline = Analysis::outline(&table(), &whole.options);
+    assert_eq!((&outline.candidates, &outline.baselines), (&whole.candidates, &whole.baselines));
+    assert_eq!((&outline.effects, &outline.variance), (&whole.effects, &whole.variance));
+    assert_eq!((outline.rope, outline.typical_spread), (whole.rope, whole.typical_spread));
+    let best = |of: &Analysis| *of.selection.as_ref().unwrap().best();
+    assert_eq!(best(&outline), best(&whole));
+    assert!(outline.pairs.pairs.is_empty() && outline.ranks.is_none() && outline.cliques(&table()).is_empty());
 }
 
 #[test]

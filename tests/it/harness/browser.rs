@@ -1,6 +1,6 @@
 //! Somebody who looks at the live page: a browser without windows, that asks for a page, keeps its cookie and listens to events.
 
-use super::Process;
+use super::{Process, until};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::time::Duration;
@@ -76,9 +76,9 @@ impl Browser {
         self.ask("GET", path, &self.address)
     }
 
-    /// The page, which must be there.
+    /// The page, which must be there, once it shows all that it will: until then it is of no version.
     pub(crate) fn page(&self, path: &str) -> Answer {
-        let answer = self.get(path);
+        let answer = until(path, || Some(self.get(path)).filter(|page| !page.body.contains("data-version=\"0\"")));
         assert_eq!(answer.status, 200, "{path}: {answer:?}");
         assert!(answer.body.ends_with("</html>"), "{path} is a whole page");
         answer

@@ -71,11 +71,7 @@ fn who_ran_what_is_shown_as_far_back_as_is_asked() {
     let lab = ended();
     let (_process, browser) = of_store(&lab);
     for path in ["/workers", "/workers?back=15m", "/workers?back=1d", "/workers?back=never"] {
-        // a browser asks again by itself
-        let page = until("the journal", || {
-            let page = browser.page(path).body;
-            (!page.contains("is still being read")).then_some(page)
-        });
+        let page = browser.page(path).body;
         assert!(page.contains("36 attempts began in this time."), "{path}: {page}");
     }
 }
@@ -112,10 +108,10 @@ fn candidates_are_found_sorted_and_turned_over_by_the_server() {
     let (coordinator, browser) = served(&lab);
     lab.submit(&coordinator.url, &[]);
     let count = |path: &str| browser.page(path).body.matches("data-candidate=").count();
-    assert_eq!((count("/sweep/grid"), count("/sweep/grid?page=3"), count("/sweep/grid?page=99")), (100, 40, 40));
-    assert_eq!(count("/sweep/grid?find=UNET2"), 100);
+    assert_eq!((count("/sweep/grid"), count("/sweep/grid?page=3"), count("/sweep/grid?page=99")), (50, 50, 40));
+    assert_eq!(count("/sweep/grid?find=UNET2"), 50);
     assert_eq!((count("/sweep/grid?find=unet2+0.0011"), count("/sweep/grid?find=nothing")), (10, 0));
-    assert_eq!(count("/sweep/grid?sort=nonsense&page=x&a=-1"), 100, "what makes no sense is left out");
+    assert_eq!(count("/sweep/grid?sort=nonsense&page=x&a=-1"), 50, "what makes no sense is left out");
     let sorted = browser.page("/sweep/grid?sort=-name&find=0.0011").body;
     assert!(sorted.contains("aria-sort=\"descending\"") && sorted.contains("value=\"0.0011\""));
     let first = sorted.split_once("data-candidate=").unwrap().1;

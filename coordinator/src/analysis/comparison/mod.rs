@@ -110,6 +110,17 @@ impl Analysis {
     /// Compares everything that the observations hold. Candidates are paired only where both have a score, on the same cases.
     #[must_use]
     pub fn of(observations: &Observations, options: &Options) -> Self {
+        Self::made(observations, options, true)
+    }
+
+    /// What an analysis says of each candidate by itself, and which one leads: the same numbers, soon. It has no pairs, no ranks, and
+    /// nothing that follows from them.
+    #[must_use]
+    pub fn outline(observations: &Observations, options: &Options) -> Self {
+        Self::made(observations, options, false)
+    }
+
+    fn made(observations: &Observations, options: &Options, compares: bool) -> Self {
         let grid = Grid::of(observations, options.failed_score);
         let splits = grid.splits.len();
         let students = Students::new(splits.max(observations.replicates.len()), options.alpha);
@@ -125,19 +136,14 @@ impl Analysis {
         let tests: Vec<Option<f64>> = candidates.iter().map(|row| row.scores.mean).collect();
         let mut selection = Selection::of(&grid, observations, &tests);
         let best = selection.as_ref().map(|selection| selection.best().candidate);
-        let among = among(candidates.len() as u32, options.against);
-        let (count, rows) = (candidates.len() as u32, grid.rows.len() as u32);
+        let (count, rows) = if compares { (candidates.len() as u32, grid.rows.len() as u32) } else { (0, 0) };
+        let among = among(count, options.against);
         let against: Vec<_> = (0..count).flat_map(|a| (count..rows).map(move |b| (a, b))).collect();
         let is_kept = |(a, b)| among.len() <= MAX_PAIRS || best == Some(a) || best == Some(b);
         let Compared { family: pairs, typical_sd, tested } = pairing.family(&among, is_kept);
         if let Some(selection) = &mut selection {
             selection.flattery = selection.flattery(&grid, &pairs);
         }
-        // ranks are of all pairs; without a reference those are the family's
-        let wilcoxon = || match options.against {
-            None => pairing.wilcoxon(&among),
-            Some(_) => pairing.wilcoxon(&all_pairs(count)),
-        };
         let mut warnings = Warning::all(&grid, &candidates, observations, options);
         warnings.extend(warning::identical(&pairs, &candidates, best));
         warnings.extend(together::warning(&grid, &pairs, &candidates));
@@ -153,7 +159,7 @@ impl Analysis {
             replicates: observations.replicates.len(),
             splits,
             against_baselines: pairing.family(&against, |_| true).family,
-            ranks: Ranks::of(&grid, wilcoxon, options),
+            ranks: compares.then(|| Ranks::of(&grid, options)).flatten(),
             effects: Effects::of(&grid, observations),
             variance: Variance::of(&grid, observations, options),
             power: Power::of(
@@ -166,6 +172,20 @@ impl Analysis {
             baselines,
             pairs,
         }
+    }
+
+    /// Groups of neighbours in the order of the ranks, first and last position, in which no pair differs by Wilcoxon's test after Holm;
+    /// none without ranks. `observations` are those of this analysis.
+    ///
+    /// All pairs are tested when this is called first: of thousands of candidates that takes long, and few ask.
+    #[must_use]
+    pub fn cliques(&self, observations: &Observations) -> &[(usize, usize)] {
+        let Some(ranks) = &self.ranks else { return &[] };
+        ranks.cliques.get_or_init(|| {
+            let grid = Grid::of(observations, self.options.failed_score);
+            let p = pairing::wilcoxon(&grid, &all_pairs(self.candidates.len() as u32));
+            ranks::cliques(&ranks.order, &p, self.options.alpha)
+        })
     }
 }
 

@@ -138,7 +138,8 @@ impl Pairing<'_> {
     /// The numbers of all pairs that share two splits.
     fn of_all<'p>(&self, pairs: &'p [RowPair]) -> OfAll<'p> {
         let moments = pairs.par_iter().map_init(Vec::new, |differences, pair| {
-            self.moments(rows(*pair), differences).map_or((f64::NAN, f64::NAN), |of| (self.p_new_data(&of), of.sd))
+            moments(self.grid, rows(*pair), differences)
+                .map_or((f64::NAN, f64::NAN), |of| (self.p_new_data(&of), of.sd))
         });
         let (mut p, mut sds) = (Vec::new(), Vec::new());
         moments.unzip_into_vecs(&mut p, &mut sds);
@@ -150,22 +151,6 @@ impl Pairing<'_> {
         p.retain(|p| !p.is_nan());
         sds.retain(|sd| !sd.is_nan());
         OfAll { p_new_data: SortedFamily::of(p), typical_sd: super::median(sds), tested }
-    }
-
-    /// Wilcoxon's p of each pair; NaN for fewer than two shared splits.
-    pub(super) fn wilcoxon(&self, pairs: &[RowPair]) -> Vec<f64> {
-        let p = pairs.par_iter().map_init(Scratch::default, |scratch, pair| {
-            let is_tested = self.moments(rows(*pair), &mut scratch.differences).is_some();
-            if is_tested { scratch.wilcoxon.test(&scratch.differences).1 } else { f64::NAN }
-        });
-        p.collect()
-    }
-
-    fn moments(&self, (a, b): (usize, usize), differences: &mut Vec<f64>) -> Option<Moments> {
-        let (a, b) = (&self.grid.rows[a], &self.grid.rows[b]);
-        differences.clear();
-        differences.extend(self.differences(a, b).filter(|difference| !difference.is_nan()));
-        Moments::of(differences)
     }
 
     fn p_new_data(&self, moments: &Moments) -> f64 {
@@ -180,7 +165,7 @@ impl Pairing<'_> {
 
     fn draft(&self, rows: (usize, usize), scratch: &mut Scratch) -> Draft {
         let (a, b) = (&self.grid.rows[rows.0], &self.grid.rows[rows.1]);
-        let moments = self.moments(rows, &mut scratch.differences);
+        let moments = moments(self.grid, rows, &mut scratch.differences);
         let replicates = 0..a.scores.len();
         let ended = |row: &GridRow, replicate: usize| row.ends[replicate] != End::Missing;
         let without = |row: &GridRow, replicate: usize| row.ends[replicate] == End::WithoutScore;
@@ -205,14 +190,6 @@ impl Pairing<'_> {
             new_cases: self.new_cases(a, b, &mut scratch.cells),
             moments,
         }
-    }
-
-    /// The mean difference on each split over the replicates that the two share; NaN where they share none.
-    fn differences(&self, a: &GridRow, b: &GridRow) -> impl Iterator<Item = f64> {
-        self.grid.splits.iter().map(move |split| {
-            let shared = split.iter().filter(|replicate| shares(a, b, **replicate));
-            super::grid::mean(shared.map(|replicate| a.scores[*replicate] - b.scores[*replicate]))
-        })
     }
 
     /// The mean difference over the replicates on which both ended, with the pair's failed score where one of them has none.
@@ -251,12 +228,37 @@ impl Pairing<'_> {
         let whole: Vec<bool> = self.grid.rows.iter().map(is_whole).collect();
         let rows: Vec<Vec<f64>> = self.grid.rows.iter().map(|row| row.by_split.clone()).collect();
         let differences = |a: usize, b: usize| -> Vec<f64> {
-            let differences = self.differences(&self.grid.rows[a], &self.grid.rows[b]);
+            let differences = differences(self.grid, a, b);
             differences.map(|difference| if difference.is_nan() { 0.0 } else { difference }).collect()
         };
         let family = flips::Family { rows: &rows, whole: &whole, pairs, wanted, differences: &differences };
         flips::flip_test(&family, splits, self.options.seed)
     }
+}
+
+/// Wilcoxon's p of each pair; NaN for fewer than two shared splits.
+pub(super) fn wilcoxon(grid: &Grid, pairs: &[RowPair]) -> Vec<f64> {
+    let p = pairs.par_iter().map_init(Scratch::default, |scratch, pair| {
+        let is_tested = moments(grid, rows(*pair), &mut scratch.differences).is_some();
+        if is_tested { scratch.wilcoxon.test(&scratch.differences).1 } else { f64::NAN }
+    });
+    p.collect()
+}
+
+/// What the differences of two rows come to, which are left in `of_splits`.
+fn moments(grid: &Grid, (a, b): (usize, usize), of_splits: &mut Vec<f64>) -> Option<Moments> {
+    of_splits.clear();
+    of_splits.extend(differences(grid, a, b).filter(|difference| !difference.is_nan()));
+    Moments::of(of_splits)
+}
+
+/// The mean difference on each split over the replicates that the two rows share; NaN where they share none.
+fn differences(grid: &Grid, a: usize, b: usize) -> impl Iterator<Item = f64> {
+    let (a, b) = (&grid.rows[a], &grid.rows[b]);
+    grid.splits.iter().map(move |split| {
+        let shared = split.iter().filter(|replicate| shares(a, b, **replicate));
+        super::grid::mean(shared.map(|replicate| a.scores[*replicate] - b.scores[*replicate]))
+    })
 }
 
 /// The mean difference over the replicates on which neither has an odd score; `None` where no score is odd.

@@ -6,6 +6,7 @@ use crate::stats::multiple::SortedFamily;
 use crate::stats::random::Random;
 use crate::stats::ranks::{Friedman, average_ranks, critical_difference};
 use serde::Serialize;
+use std::sync::OnceLock;
 
 /// Maximum number of candidates with a histogram.
 pub const MAX_IN_HISTOGRAM: usize = 100;
@@ -32,8 +33,9 @@ pub struct Ranks {
     pub critical_difference: f64,
     /// The candidates, best mean rank first.
     pub order: Vec<usize>,
-    /// Groups of neighbours in `order`, first and last position, in which no pair differs by Wilcoxon's test after Holm.
-    pub cliques: Vec<(usize, usize)>,
+    /// What [`Analysis::cliques`](super::Analysis::cliques) found, once it was asked.
+    #[serde(skip)]
+    pub(crate) cliques: OnceLock<Vec<(usize, usize)>>,
 }
 
 /// A test of a hypothesis.
@@ -48,9 +50,8 @@ pub struct Test {
 }
 
 impl Ranks {
-    /// The ranks of all candidates; `None` for fewer than two of them, or of splits on which all ended. `wilcoxon` makes the p of every
-    /// pair, row by row, NaN where they share no two splits.
-    pub(super) fn of(grid: &Grid, wilcoxon: impl FnOnce() -> Vec<f64>, options: &Options) -> Option<Self> {
+    /// The ranks of all candidates; `None` for fewer than two of them, or of splits on which all ended.
+    pub(super) fn of(grid: &Grid, options: &Options) -> Option<Self> {
         if grid.worst.is_nan() {
             return None; // nothing has a score
         }
@@ -74,7 +75,7 @@ impl Ranks {
             iman_davenport: Test { statistic: f, df, p },
             kendall_w: friedman.kendall_w(),
             critical_difference: critical_difference(grid.candidates, blocks.len(), options.alpha),
-            cliques: cliques(&order, &wilcoxon(), options.alpha),
+            cliques: OnceLock::new(),
             mean: friedman.mean_ranks,
             order,
         })
@@ -116,8 +117,8 @@ fn p_best(ranks: &[Vec<f64>], options: &Options) -> Vec<f64> {
     shares.iter().map(|share| share / options.resamples.max(1) as f64).collect()
 }
 
-/// The greatest groups of neighbours in which no two differ.
-fn cliques(order: &[usize], p: &[f64], alpha: f64) -> Vec<(usize, usize)> {
+/// The greatest groups of neighbours in which no two differ, by the p of every pair, row by row, NaN where they share no two splits.
+pub(super) fn cliques(order: &[usize], p: &[f64], alpha: f64) -> Vec<(usize, usize)> {
     let tested = SortedFamily::of(p.iter().copied().filter(|p| !p.is_nan()).collect());
     let threshold = tested.holm_threshold(alpha).unwrap_or(f64::NEG_INFINITY);
     drop(tested);

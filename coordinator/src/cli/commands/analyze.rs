@@ -170,7 +170,7 @@ pub fn analysed(args: &Args) -> Result<Vec<Analysed>, CliError> {
         };
         let about = about(args, &observations, &imported.replicate);
         let analysis = Analysis::of(&observations, &options);
-        Ok(Analysed { about, observations, analysis })
+        Ok(Analysed { about, observations: observations.into(), analysis })
     });
     metrics.collect()
 }

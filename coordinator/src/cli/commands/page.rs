@@ -43,7 +43,7 @@ pub async fn run(args: Args) -> Result<(), CliError> {
     let (sender, status) = watch::channel(first);
     let analyst = Arc::new(Mutex::new(Analyst::new(store.clone())));
     asked.answer(status.clone());
-    let source = page::source(status, &analyst, page::named_store(&store), None);
+    let source = page::source(status, &analyst, &store, page::named_store(&store), None);
     let _page = page::serve(listener, Guard::Open, Arc::new(|_, _| Box::pin(async { false })), source)?;
     tokio::select! {
         _ = interrupts.recv() => {}

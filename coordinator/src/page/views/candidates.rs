@@ -8,8 +8,8 @@ use crate::report::parts::strips;
 use crate::text::{metric_name, plural, range, signed_or_dash};
 use maud::{Markup, html};
 
-/// Maximum number of candidates on a page.
-const MAX_ROWS: usize = 100;
+/// Maximum number of candidates on a page: so many a browser lays out in one go, and still answers at once.
+const MAX_ROWS: usize = 50;
 
 /// The order of candidates.
 #[derive(Clone, Copy)]
@@ -93,7 +93,6 @@ pub(super) fn section(seen: &Seen) -> Markup {
                             (head(asked, &path, "sd", "sd"))
                             th scope="col" role="columnheader" class="strips" {
                                 (strips.axis)
-                                span class="unseen" { "95 % intervals" }
                             }
                             th scope="col" role="columnheader" class="number" { "difference" }
                             th scope="col" role="columnheader" { "against the leader" }
@@ -109,7 +108,10 @@ pub(super) fn section(seen: &Seen) -> Markup {
                                 th role="rowheader" scope="row" { (name(seen, &lineup, candidate)) }
                                 (numbers(lineup.row(candidate), strip))
                                 (difference(&lineup, candidate))
-                                td role="cell" class={ "verdict " (lineup.against(candidate).class()) } { (lineup.verdict(candidate)) }
+                                td role="cell" class={ "verdict " (lineup.against(candidate).class()) } {
+                                    @if seen.study.answer.is_some() || best == Some(candidate) { (lineup.verdict(candidate)) }
+                                    @else { "not compared yet" }
+                                }
                                 (not_trained(seen, lineup.row(candidate)))
                             }
                         }
@@ -152,13 +154,7 @@ fn numbers(row: &Performance, strip: &Markup) -> Markup {
         td role="cell" class="number n" { (n) }
         td role="cell" class="number mean" { (signed_or_dash(row.scores.mean, 3)) }
         td role="cell" class="number sd" { (signed_or_dash(row.scores.sd, 3)) }
-        td role="cell" class="strips" {
-            (strip)
-            span class="unseen" {
-                @if let Some(pool) = row.this_pool { "this pool " (range(pool, 3)) }
-                @if let Some(new) = row.new_data { ", new data " (range(new.interval, 3)) }
-            }
-        }
+        td role="cell" class="strips" { (strip) }
     }
 }
 

@@ -13,6 +13,9 @@ use std::collections::{HashMap, HashSet};
 const MAX_ROWS: usize = 40;
 /// Maximum number of replicates that are shown.
 const MAX_COLUMNS: usize = 60;
+/// Maximum number of cells on a page, so that a browser lays them out in one go and still answers at once: of many replicates fewer
+/// candidates are shown.
+const MAX_CELLS: usize = 1000;
 /// Number of colours to either side of the middle.
 const SHADES: f64 = 4.0;
 
@@ -27,10 +30,11 @@ struct Cell<'a> {
 pub(super) fn view(seen: &Seen) -> Markup {
     let (lineup, results) = (seen.lineup(), &seen.study.results);
     let head = &results.head;
-    let pages = lineup.order.len().div_ceil(MAX_ROWS);
-    let page = seen.asked.page(pages);
-    let shown: Vec<usize> = lineup.order.iter().copied().skip(page * MAX_ROWS).take(MAX_ROWS).collect();
     let columns = head.replicates.len().min(MAX_COLUMNS);
+    let most = MAX_ROWS.min(MAX_CELLS / columns.max(1));
+    let pages = lineup.order.len().div_ceil(most);
+    let page = seen.asked.page(pages);
+    let shown: Vec<usize> = lineup.order.iter().copied().skip(page * most).take(most).collect();
     let rows: HashSet<usize> = shown.iter().copied().collect();
     let in_view = results.jobs.iter().filter(|job| job.replicate < columns && rows.contains(&job.candidate));
     let jobs: HashMap<(usize, usize), &JobRow> = in_view.map(|job| ((job.candidate, job.replicate), job)).collect();

@@ -9,8 +9,8 @@ use crate::stats::Interval;
 use crate::text::{p_value, plural, range, signed, signed_or_dash};
 use maud::{Markup, html};
 
-/// Maximum number of candidates to choose from.
-const MAX_CHOICES: usize = 500;
+/// Maximum number of candidates to choose from; the overview leads to every other. A browser measures each name.
+const MAX_CHOICES: usize = 100;
 
 /// The view.
 pub(super) fn view(seen: &Seen) -> Markup {
@@ -22,7 +22,10 @@ pub(super) fn view(seen: &Seen) -> Markup {
     html! {
         section id="pair" aria-label="Comparison" {
             (choice(seen, &lineup, one, other))
-            p class="lead" { (sentence(&lineup, one, other, pair.as_ref())) }
+            p class="lead" {
+                @if seen.study.answer.is_some() { (sentence(&lineup, one, other, pair.as_ref())) }
+                @else { (lineup.name(one)) " and " (lineup.name(other)) " are still being compared." }
+            }
             @if let Some(pair) = &pair { (reservations(pair)) }
             (side_by_side(&lineup, one, other))
         }
@@ -60,6 +63,12 @@ fn choice(seen: &Seen, lineup: &Lineup<'_>, one: usize, other: usize) -> Markup 
             label for="b" { "with" }
             (select("b", other))
             button { "Show" }
+            @if lineup.order.len() > MAX_CHOICES {
+                span class="note" {
+                    "The best " (MAX_CHOICES) " can be chosen here; the names in the "
+                    a href=(seen.path(View::Overview)) { "overview" } " lead to all others."
+                }
+            }
         }
     }
 }

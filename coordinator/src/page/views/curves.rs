@@ -1,7 +1,7 @@
 //! Learning curves of the candidates that lead, as in the report.
 
 use super::Seen;
-use crate::analyst::{Analyst, Study};
+use crate::analyst::{Archive, Study};
 use crate::report::Lineup;
 use crate::report::parts;
 use crate::results::{self, MeasurementRow, ResultsError};
@@ -9,12 +9,12 @@ use maud::{Markup, html};
 
 /// The epochs of the candidates that the figure shows: those of all would be millions.
 pub(super) fn measurements(
-    analyst: &Analyst,
+    archive: &Archive,
     study: &Study,
 ) -> Result<Vec<MeasurementRow>, crate::analyst::TableError> {
     let shown = Lineup::new(&study.analysed.observations, &study.analysed.analysis).shown();
     let jobs = study.results.jobs.iter().filter(|job| shown.contains(&job.candidate) && job.attempts > 0);
-    Ok(analyst.read(|reader| results::measurements(reader, jobs)).map_err(ResultsError::from)?)
+    Ok(archive.read(|reader| results::measurements(reader, jobs)).map_err(ResultsError::from)?)
 }
 
 /// The view.

@@ -2,7 +2,7 @@
 //! model.
 
 use super::Seen;
-use crate::analyst::{Analyst, Study, TableError};
+use crate::analyst::{Archive, Study, TableError};
 use crate::report::parts::verdicts;
 use crate::results::{self, Failure, JobRow, ResultsError, RowState, SweepResults};
 use crate::text::plural;
@@ -19,7 +19,7 @@ const MAX_NAMED: usize = 12;
 const MAX_LINES: usize = 40;
 
 /// The attempts of a sweep's jobs that ended without a result.
-pub(super) fn read(analyst: &Analyst, study: &Study) -> Result<Vec<Failure>, TableError> {
+pub(super) fn read(archive: &Archive, study: &Study) -> Result<Vec<Failure>, TableError> {
     // a job that succeeded at its first attempt never failed
     let is_suspect = |job: &&JobRow| job.attempts > u32::from(job.state == RowState::Succeeded);
     let suspects = study.results.jobs.iter().filter(is_suspect);
@@ -27,7 +27,7 @@ pub(super) fn read(analyst: &Analyst, study: &Study) -> Result<Vec<Failure>, Tab
     if suspects.is_empty() {
         return Ok(Vec::new());
     }
-    let failures = analyst.read(|reader| results::failures(reader, |job| suspects.contains(&job)));
+    let failures = archive.read(|reader| results::failures(reader, |job| suspects.contains(&job)));
     Ok(failures.map_err(ResultsError::from)?)
 }
 

@@ -1,7 +1,7 @@
 //! One job: what became of it, its curve, its pictures, what its trainer said, and how to train it again.
 
 use super::Seen;
-use crate::analyst::Analyst;
+use crate::analyst::Archive;
 use crate::page::frame::View;
 use crate::report::parts;
 use crate::results::{self, JobError, JobEvent, JobHistory, JobRow, MeasurementRow};
@@ -22,14 +22,9 @@ pub(super) struct KeptJob {
 }
 
 /// Reads the only job whose id begins with `prefix`.
-pub(super) fn read(analyst: &Analyst, prefix: &str) -> Result<KeptJob, JobError> {
-    analyst.read(|reader| {
-        let history = results::job_history(reader, prefix)?;
-        let file = match results::job_file(reader, prefix) {
-            Ok(file) => Some(file),
-            Err(JobError::Simulated(_)) => None,
-            Err(error) => return Err(error),
-        };
+pub(super) fn read(archive: &Archive, prefix: &str) -> Result<KeptJob, JobError> {
+    archive.read(|reader| {
+        let (history, file) = results::job(reader, prefix)?;
         let measurements = results::epochs(reader, history.job)?;
         Ok(KeptJob { measurements, pictures: reader.artifacts(history.job)?, file, history })
     })

@@ -9,6 +9,7 @@ mod effects;
 mod failures;
 mod job;
 mod overview;
+mod pending;
 mod sweeps;
 mod workers;
 
@@ -103,15 +104,32 @@ impl Seen {
     }
 }
 
-async fn seen(desk: &Desk, sweep: &str, asked: Asked) -> Result<(u64, Seen), Trouble> {
-    let (version, study) = desk.study(sweep).await?;
-    Ok((version, Seen { status: desk.status(), study, source: desk.source().clone(), asked }))
+/// A sweep as far as it is known within a moment; `None` while its results are being read.
+async fn seen(desk: &Arc<Desk>, sweep: &str, asked: Asked) -> Result<Option<(u64, Seen)>, Trouble> {
+    let (study, status) = (desk.study_soon(sweep).await?, desk.status());
+    if study.is_none() && outlook::find(&status, sweep).is_none() {
+        return Err(Trouble::Missing(format!("there is no sweep `{sweep}`")));
+    }
+    let seen = |study| Seen { status, study, source: desk.source().clone(), asked };
+    Ok(study.map(|(version, study)| (version, seen(study))))
 }
 
-/// A view of a sweep that is made of nothing but its study.
-async fn of_sweep(desk: &Desk, sweep: &str, asked: Asked, view: View, make: fn(&Seen) -> Markup) -> Response {
-    match seen(desk, sweep, asked).await {
-        Ok((version, seen)) => framed(sweep, view, version, &make(&seen)),
+/// A view of a sweep, which `make` makes of its study and the version of that.
+async fn of_sweep(
+    desk: &Arc<Desk>,
+    sweep: &str,
+    asked: Asked,
+    view: View,
+    make: impl AsyncFnOnce(Seen) -> Result<Markup, Trouble>,
+) -> Response {
+    let made = async {
+        match seen(desk, sweep, asked).await? {
+            Some((version, seen)) => Ok((version, make(seen).await?)),
+            None => Ok((NO_VERSION, pending::reading(&desk.status(), desk.source(), sweep))),
+        }
+    };
+    match made.await {
+        Ok((version, content)) => framed(sweep, view, version, &content),
         Err(error) => trouble(&error, desk.status().at_ms),
     }
 }
@@ -126,15 +144,18 @@ fn framed(sweep: &str, view: View, version: u64, content: &Markup) -> Response {
 
 type Desks = State<Arc<Desk>>;
 
+/// The version of a view that is not whole yet: its script asks again.
+const NO_VERSION: u64 = 0;
+
 pub(super) async fn sweeps(State(desk): Desks) -> Response {
     let status = desk.status();
-    let mut studies = Vec::new();
-    for sweep in sweeps::with_leader(&status) {
-        // one that was deleted a moment ago has no leader
-        studies.extend(desk.study(&sweep.sweep).await.map(|(_, study)| study));
-    }
+    let found = desk.studies_soon(sweeps::with_leader(&status).map(|sweep| sweep.sweep.clone())).await;
+    // one that was deleted a moment ago has no leader
+    let found: Vec<_> = found.into_iter().filter_map(Result::ok).collect();
+    let version = if found.iter().all(Option::is_some) { status.at_ms } else { NO_VERSION };
+    let studies: Vec<_> = found.into_iter().flatten().map(|(_, study)| study).collect();
     let content = sweeps::view(&status, &studies, desk.source());
-    Frame { place: Place::Sweeps, title: "Sweeps".to_owned(), version: status.at_ms }.around(&content)
+    Frame { place: Place::Sweeps, title: "Sweeps".to_owned(), version }.around(&content)
 }
 
 pub(super) async fn workers(State(desk): Desks, Query(asked): Query<Asked>) -> Response {
@@ -142,8 +163,7 @@ pub(super) async fn workers(State(desk): Desks, Query(asked): Query<Asked>) -> R
     let is_live = source.live.is_some();
     let back = asked.back(is_live);
     let read = desk.timeline(back, move |analyst| back.read(analyst, is_live)).await;
-    // a page whose timeline is still being read is of no version yet: its script asks again
-    let (version, timeline) = read.map_or((0, None), |(version, timeline)| (version, Some(timeline)));
+    let (version, timeline) = read.map_or((NO_VERSION, None), |(version, timeline)| (version, Some(timeline)));
     let timeline = timeline.as_ref().map(Option::as_deref);
     let content = workers::view(&status, &source, &asked, timeline);
     Frame { place: Place::Workers, title: "Workers".to_owned(), version: version.min(status.at_ms) }.around(&content)
@@ -155,53 +175,50 @@ pub(super) async fn overview(
     Query(asked): Query<Asked>,
     forms: Option<Extension<Forms>>,
 ) -> Response {
-    match seen(&desk, &sweep, asked).await {
-        Ok((version, seen)) => {
-            let forms = forms.as_ref().map(|Extension(forms)| forms);
-            framed(&sweep, View::Overview, version, &overview::view(&seen, forms))
-        }
-        Err(error) => trouble(&error, desk.status().at_ms),
-    }
+    let forms = forms.as_ref().map(|Extension(forms)| forms);
+    of_sweep(&desk, &sweep, asked, View::Overview, async |seen| Ok(overview::view(&seen, forms))).await
 }
 
 pub(super) async fn cells(State(desk): Desks, Path(sweep): Path<String>, Query(asked): Query<Asked>) -> Response {
-    of_sweep(&desk, &sweep, asked, View::Cells, cells::view).await
+    of_sweep(&desk, &sweep, asked, View::Cells, async |seen| Ok(cells::view(&seen))).await
 }
 
 pub(super) async fn compare(State(desk): Desks, Path(sweep): Path<String>, Query(asked): Query<Asked>) -> Response {
-    of_sweep(&desk, &sweep, asked, View::Compare, compare::view).await
+    of_sweep(&desk, &sweep, asked, View::Compare, async |seen| Ok(compare::view(&seen))).await
 }
 
 pub(super) async fn effects(State(desk): Desks, Path(sweep): Path<String>, Query(asked): Query<Asked>) -> Response {
-    of_sweep(&desk, &sweep, asked, View::Effects, effects::view).await
+    of_sweep(&desk, &sweep, asked, View::Effects, async |seen| Ok(effects::view(&seen))).await
 }
 
 pub(super) async fn curves(State(desk): Desks, Path(sweep): Path<String>, Query(asked): Query<Asked>) -> Response {
-    let made = async {
-        let (version, seen) = seen(&desk, &sweep, asked).await?;
+    let make = async |seen: Seen| {
         let study = Arc::clone(&seen.study);
-        let measurements = desk.ask(move |analyst| curves::measurements(analyst, &study)).await?;
-        Ok(framed(&sweep, View::Curves, version, &curves::view(&seen, &measurements)))
+        let measurements = desk.read(move |archive| curves::measurements(archive, &study)).await?;
+        Ok(curves::view(&seen, &measurements))
     };
-    made.await.unwrap_or_else(|error: Trouble| trouble(&error, desk.status().at_ms))
+    of_sweep(&desk, &sweep, asked, View::Curves, make).await
 }
 
 pub(super) async fn failures(State(desk): Desks, Path(sweep): Path<String>, Query(asked): Query<Asked>) -> Response {
-    let made = async {
-        let (version, seen) = seen(&desk, &sweep, asked).await?;
+    let make = async |seen: Seen| {
         let study = Arc::clone(&seen.study);
-        let failures = desk.ask(move |analyst| failures::read(analyst, &study)).await?;
-        Ok(framed(&sweep, View::Failures, version, &failures::view(&seen, &failures)))
+        let failures = desk.read(move |archive| failures::read(archive, &study)).await?;
+        Ok(failures::view(&seen, &failures))
     };
-    made.await.unwrap_or_else(|error: Trouble| trouble(&error, desk.status().at_ms))
+    of_sweep(&desk, &sweep, asked, View::Failures, make).await
 }
 
 pub(super) async fn job(State(desk): Desks, Path(prefix): Path<String>) -> Response {
     let made = async {
-        let kept = desk.ask(move |analyst| job::read(analyst, &prefix)).await?;
-        let (version, seen) = seen(&desk, &kept.history.sweep, Asked::default()).await?;
+        let kept = desk.read(move |archive| job::read(archive, &prefix)).await?;
+        let sweep = &kept.history.sweep;
+        let (version, content) = match seen(&desk, sweep, Asked::default()).await? {
+            Some((version, seen)) => (version, job::view(&seen, &kept)),
+            None => (NO_VERSION, pending::reading(&desk.status(), desk.source(), sweep)),
+        };
         let title = format!("Job {}", kept.history.job.short());
-        Ok(Frame { place: Place::Other, title, version }.around(&job::view(&seen, &kept)))
+        Ok(Frame { place: Place::Other, title, version }.around(&content))
     };
     made.await.unwrap_or_else(|error: Trouble| trouble(&error, desk.status().at_ms))
 }

@@ -1,9 +1,10 @@
 //! A sweep on one screen: is it alive and when does it end, what can be said now, and every candidate with its splits.
 
-use super::{Seen, actions, candidates};
+use super::{Seen, actions, candidates, pending};
 use crate::analysis::answer::Answer;
 use crate::outlook;
 use crate::page::actions::words as done;
+use crate::page::desk::Source;
 use crate::page::frame::View;
 use crate::page::keys::Forms;
 use crate::report::parts::{QUESTIONS, further, lead};
@@ -21,10 +22,13 @@ pub(super) fn view(seen: &Seen, forms: Option<&Forms>) -> Markup {
     html! {
         @if let Some(words) = done(&seen.asked.done) { p class="notice" id="done" role="status" { (words) "." } }
         @if let Some(sweep) = seen.sweep() {
-            (standing(seen, sweep))
+            (standing(&seen.status, &seen.source, sweep))
             @if let Some(forms) = forms { (actions::view(seen, sweep, forms)) }
         }
-        (answer(&seen.study.answer, head.trainer == Trainer::Simulated))
+        @match &seen.study.answer {
+            Some(words) => (answer(words, head.trainer == Trainer::Simulated)),
+            None => (pending::comparing(head.candidates.len())),
+        }
         (candidates::section(seen))
         section id="files" {
             h2 { "Take it with you" }
@@ -64,8 +68,7 @@ fn answer(answer: &Answer, is_simulated: bool) -> Markup {
 }
 
 /// How far the sweep is.
-fn standing(seen: &Seen, sweep: &SweepStatus) -> Markup {
-    let status = &seen.status;
+pub(super) fn standing(status: &Status, source: &Source, sweep: &SweepStatus) -> Markup {
     html! {
         section id="standing" aria-label="How far the sweep is" {
             p class="summary" {
@@ -74,14 +77,14 @@ fn standing(seen: &Seen, sweep: &SweepStatus) -> Markup {
                     ", about " strong { (humantime::format_duration(left)) } " left"
                     @if let Some(until) = outlook::until(status, sweep) { ", " (until) }
                 }
-                @if sweep.state == SweepState::Running && seen.source.live.is_some() { ", " (outlook::slots(status)) }
+                @if sweep.state == SweepState::Running && source.live.is_some() { ", " (outlook::slots(status)) }
                 @if sweep.simulated { ", simulated" }
             }
             (bar(sweep))
             @if sweep.state == SweepState::Running { (troubles(status)) }
             @if !sweep.problem.is_empty() {
                 p class="notice" {
-                    b { "Last problem: " } (sweep.problem) " \u{2013} " a href=(seen.path(View::Failures)) { "all failures" }
+                    b { "Last problem: " } (sweep.problem) " \u{2013} " a href=(View::Failures.path(&sweep.sweep)) { "all failures" }
                 }
             }
         }

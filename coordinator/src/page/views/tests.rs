@@ -1,9 +1,9 @@
-//! How large views are.
+//! How large views are: in bytes, and in elements, each of which a browser styles and lays out before it shows any.
 #![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
 use super::*;
 use crate::analysis::answer::answer;
-use crate::analyst::Analyst;
+use crate::analyst::{Analyst, Archive};
 use crate::page::Live;
 use crate::plan::NoMoreSplits;
 use crate::report::tests::made::Made;
@@ -15,11 +15,19 @@ use tokio::sync::{Mutex, watch};
 
 /// What a view may have, in bytes.
 const MOST: usize = 300_000;
+/// And in elements: of so many a browser on a slow machine makes a page within 50 ms.
+const MOST_ELEMENTS: usize = 2500;
 
 /// Of a store that nobody writes.
 fn source() -> Source {
     let analyst = Arc::new(Mutex::new(Analyst::new("none.db".into())));
-    Source { status: watch::channel(Arc::default()).1, analyst, named: "--store none.db".to_owned(), live: None }
+    Source {
+        status: watch::channel(Arc::default()).1,
+        analyst,
+        archive: Archive::new("none.db".into()),
+        named: "--store none.db".to_owned(),
+        live: None,
+    }
 }
 
 /// Of a coordinator that runs.
@@ -32,20 +40,52 @@ fn seen(candidates: usize, splits: u64) -> Seen {
     let made = Made::of_splits(candidates, splits);
     let answer = answer(&made.analysed.analysis);
     let splits = Err(NoMoreSplits::Full);
-    let study = Arc::new(Study { results: made.results, analysed: made.analysed, answer, splits });
+    let study =
+        Arc::new(Study { results: Arc::new(made.results), analysed: made.analysed, answer: Some(answer), splits });
     Seen { status: Arc::default(), study, source: source(), asked: Asked::default() }
 }
 
+fn assert_is_small(page: &str, what: &str) {
+    let elements = page.matches('<').count() - page.matches("</").count();
+    assert!(page.len() < MOST && elements < MOST_ELEMENTS, "{what}: {} bytes, {elements} elements", page.len());
+}
+
 #[test]
-fn the_overview_of_a_hundred_candidates_is_small_however_many_splits_they_have() {
+fn the_overview_is_small_however_many_candidates_and_splits_there_are() {
     for splits in [14, 200, 1000] {
-        let page = overview::view(&seen(100, splits), None).into_string();
-        assert_eq!(page.matches("data-candidate=").count(), 100);
-        assert!(page.len() < MOST, "{splits} splits: {} bytes", page.len());
+        let page = overview::view(&seen(120, splits), None).into_string();
+        assert_eq!(page.matches("data-candidate=").count(), 50);
+        assert_is_small(&page, &format!("{splits} splits"));
         let (dots, hills) = (page.matches("<title>split ").count(), page.matches("class=\"hill\"").count());
-        let expected = if splits == 14 { (1400 + 12, 0) } else { (0, 102) };
+        let expected = if splits == 14 { (700, 0) } else { (0, 51) };
         assert_eq!((dots, hills), expected, "{splits} splits");
     }
+}
+
+#[test]
+fn the_map_has_fewer_candidates_where_there_are_many_splits() {
+    let cells = |splits: u64| {
+        let page = cells::view(&seen(120, splits)).into_string();
+        assert_is_small(&page, &format!("{splits} splits"));
+        let rows = page.matches("<tr id=\"candidate-").count();
+        let last = page.split("page 1 of ").nth(1).unwrap().split('<').next().unwrap().to_owned();
+        (rows, last)
+    };
+    assert_eq!(
+        [4, 25, 50, 200].map(cells),
+        [(40, "3"), (40, "3"), (20, "6"), (16, "8")].map(|(rows, of)| (rows, of.to_owned()))
+    );
+}
+
+#[test]
+fn a_choice_of_two_is_among_the_best_and_those_that_were_asked_for() {
+    let mut seen = seen(500, 3);
+    let worst = *seen.lineup().order.last().unwrap();
+    seen.asked.b = worst.to_string();
+    let page = compare::view(&seen).into_string();
+    assert_eq!(page.matches("<option").count(), 2 * 101);
+    assert!(page.contains(&format!("value=\"{worst}\" selected")) && page.contains("The best 100 can be chosen here"));
+    assert_is_small(&page, "500 candidates");
 }
 
 /// Ten thousand attempts, one after the other on eight slots.

@@ -184,8 +184,8 @@ pub(crate) fn ranks(lineup: &Lineup<'_>) -> Option<Figure> {
         .iter()
         .take(shown)
         .map(|&candidate| Some((lineup.name(candidate).to_owned(), *ranks.mean.get(candidate)?)));
-    let cliques =
-        ranks.cliques.iter().filter(|(first, _)| *first < shown).map(|(first, last)| (*first, (*last).min(shown - 1)));
+    let cliques = lineup.analysis.cliques(lineup.observations).iter();
+    let cliques = cliques.filter(|(first, _)| *first < shown).map(|(first, last)| (*first, (*last).min(shown - 1)));
     let critical = Critical {
         ranks: named.collect::<Option<_>>()?,
         cliques: cliques.filter(|(first, last)| first < last).collect(),

@@ -6,7 +6,8 @@ use super::draw::{Anchor, Figure, Px, WIDTH, bar, dot, fitted, line, polygon, te
 use super::hill::{MAX_DOTS, hill};
 use super::scale::{BESIDE, Scale};
 use crate::report::lineup::Against;
-use crate::text::{plural, signed};
+use crate::stats::Interval;
+use crate::text::{plural, range, signed};
 use maud::{Markup, html};
 
 /// Height of a row.
@@ -117,9 +118,9 @@ impl Forest {
     #[must_use]
     pub(super) fn strips(&self) -> Strips {
         let (splits, scale) = (self.marks(), self.scale((6.0, STRIP - 6.0)));
-        let strip = |height: f64, marks: Markup| {
+        let strip = |height: f64, words: &str, marks: Markup| {
             html! {
-                svg class="figure strip" viewBox={ "0 0 " (Px(STRIP)) " " (Px(height)) } aria-hidden="true" { (marks) }
+                svg class="figure strip" viewBox={ "0 0 " (Px(STRIP)) " " (Px(height)) } role="img" aria-label=(words) { (marks) }
             }
         };
         let ticks = scale.ticks(BESIDE);
@@ -132,8 +133,8 @@ impl Forest {
         let axis = html! { @for tick in &ticks { (text(tick.at, 8.0, Anchor::Middle, "tick", &tick.label)) } };
         Strips {
             key: html! { svg class="figure key" viewBox="0 0 500 20" aria-hidden="true" { (key(2.0, splits, self.band.is_some())) } },
-            axis: strip(16.0, axis),
-            rows: self.rows.iter().map(|one| strip(ROW, row(one))).collect(),
+            axis: strip(16.0, "95 % intervals", axis),
+            rows: self.rows.iter().map(|one| strip(ROW, &both_intervals(one), row(one))).collect(),
         }
     }
 
@@ -212,6 +213,14 @@ fn draw_marks(row: &ForestRow, splits: Marks, scale: &Scale, y: f64) -> Markup {
             @if let Some(mean) = row.mean { (dot((scale.at(mean), above), 4.2, "mean", "")) }
         }
     }
+}
+
+/// The intervals of a row, for who does not see them.
+fn both_intervals(row: &ForestRow) -> String {
+    let words = |name: &str, (low, high): (f64, f64)| format!("{name} {}", range(Interval { low, high }, 3));
+    let intervals = [row.pool.map(|pool| words("this pool", pool)), row.new.map(|new| words("new data", new))];
+    let intervals: Vec<String> = intervals.into_iter().flatten().collect();
+    if intervals.is_empty() { "no interval".to_owned() } else { intervals.join(", ") }
 }
 
 /// A split and its value.

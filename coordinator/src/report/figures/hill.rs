@@ -6,7 +6,7 @@ use super::draw::polygon;
 use maud::Markup;
 
 /// Maximum number of dots in a figure. Of more numbers those of each row are a hill.
-pub(super) const MAX_DOTS: usize = 1500;
+pub(super) const MAX_DOTS: usize = 1000;
 /// The least height of a place with a number.
 const LEAST: f64 = 1.5;
 /// Half the width of a number's triangle, and how far the points of a hill are apart.

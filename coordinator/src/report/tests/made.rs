@@ -17,6 +17,7 @@ use proto::extras::Extras;
 use proto::ids::{Attempt, ContentHash, JobId};
 use proto::measure::{CaseCounts, Counts, Evaluation, JobResult, Measurement, Scores, Verdict};
 use proto::spec::{Seeds, Split, Trainer};
+use std::sync::Arc;
 
 /// 97.5 % point of Student's t with 11 degrees of freedom.
 const T: f64 = 2.200_985_160_1;
@@ -55,8 +56,18 @@ impl Made {
     /// A sweep whose scores are drawn anew on so many splits; the analysis is that of other scores.
     pub(crate) fn of_splits(candidates: usize, splits: u64) -> Self {
         let mut made = Self::new(candidates);
-        let observations = &mut made.analysed.observations;
+        let observations = Arc::make_mut(&mut made.analysed.observations);
         observations.replicates = (0..splits).map(replicate).collect();
+        made.results.head.replicates = observations.replicates.iter().filter_map(|replicate| replicate.seeds).collect();
+        let all = (0..candidates).flat_map(|candidate| (0..splits as usize).map(move |split| (candidate, split)));
+        let like = made.results.jobs[0].clone();
+        let job = |(candidate, replicate)| JobRow {
+            job: JobId((candidate * splits as usize + replicate) as u128),
+            candidate,
+            replicate,
+            ..like.clone()
+        };
+        made.results.jobs = all.map(job).collect();
         for (index, candidate) in observations.candidates.iter_mut().enumerate() {
             // neither even nor at random: each place between 0 and 1 comes soon
             let place = |split: u64| (0.618_034 * (split as f64 + 7.0 * index as f64)).fract();
@@ -100,7 +111,7 @@ impl Made {
                     "coordinator --sweep made.yaml --store made.db".to_owned(),
                 )],
             },
-            analysed: Analysed { about: About::default(), observations, analysis },
+            analysed: Analysed { about: About::default(), observations: observations.into(), analysis },
         }
     }
 
@@ -281,7 +292,7 @@ fn analysis(observations: &Observations) -> Analysis {
             kendall_w: 0.91,
             critical_difference: 1.76,
             order: (0..count).collect(),
-            cliques: vec![(1, 2), (2, 4)],
+            cliques: vec![(1, 2), (2, 4)].into(),
         }),
         effects: None,
         variance: Variance {

@@ -97,7 +97,7 @@ fn many_candidates_are_cut_and_the_page_says_so() {
 #[test]
 fn a_sweep_without_results_has_a_report() {
     let mut made = Made::new(2);
-    for candidate in &mut made.analysed.observations.candidates {
+    for candidate in &mut std::sync::Arc::make_mut(&mut made.analysed.observations).candidates {
         candidate.observations.fill(Observation::Missing);
     }
     for row in &mut made.analysed.analysis.candidates {
