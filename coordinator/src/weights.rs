@@ -81,6 +81,14 @@ pub fn of_sweep(reader: &Reader, asked: &Asked) -> Result<Vec<JobWeights>, Resul
     Ok(results.jobs.iter().filter(is_asked).map(|row| JobWeights { job: row.job, kept: kept(row) }).collect())
 }
 
+/// `vm:/data/weights` as `/data/weights on vm`: a folder that can be copied. A bucket stays as it is.
+fn place_for_people(place: &str) -> String {
+    match place.split_once(':') {
+        Some((host, folder)) if !folder.starts_with("//") => format!("{folder} on {host}"),
+        _ => place.to_owned(),
+    }
+}
+
 /// Reads the file with the weights of a job.
 ///
 /// # Errors
@@ -88,7 +96,7 @@ pub fn of_sweep(reader: &Reader, asked: &Asked) -> Result<Vec<JobWeights>, Resul
 pub fn read(store: &ArtifactStore, job: JobId, kept: &KeptWeights) -> Result<Vec<u8>, WeightsError> {
     let name = kept.name(job);
     let Some(bytes) = store.get(&name)? else {
-        return Err(WeightsError::Missing { store: store.to_string(), name, kept: kept.place.to_string() });
+        return Err(WeightsError::Missing { store: store.to_string(), name, kept: place_for_people(&kept.place) });
     };
     let found = WeightsHash::of(&bytes);
     if found == kept.hash {
@@ -96,4 +104,15 @@ pub fn read(store: &ArtifactStore, job: JobId, kept: &KeptWeights) -> Result<Vec
     }
     let (expected, found) = (kept.hash.short(), found.short());
     Err(WeightsError::Damaged { store: store.to_string(), name, expected, found })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folder_is_told_from_its_host() {
+        assert_eq!(place_for_people("vm:/data/weights"), "/data/weights on vm");
+        assert_eq!(place_for_people("s3://bucket/weights"), "s3://bucket/weights");
+    }
 }

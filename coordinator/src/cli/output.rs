@@ -20,9 +20,12 @@ pub fn accepts(file: Option<&Path>, format: Format) -> Result<(), CliError> {
 /// Columns of the terminal, if the standard output is one: those that the environment says, else those that it has.
 #[must_use]
 pub fn width() -> Option<usize> {
-    let said = || std::env::var("COLUMNS").ok()?.parse().ok().filter(|columns| *columns > 0);
+    let said = || std::env::var("COLUMNS").ok()?.parse().ok();
     let terminal = comfy_table::Table::new();
-    terminal.is_tty().then(|| said().or_else(|| terminal.width().map(usize::from))).flatten()
+    // some terminals say that they have none
+    let is_known = |columns: &usize| *columns > 0;
+    let found = || said().filter(is_known).or_else(|| terminal.width().map(usize::from).filter(is_known));
+    terminal.is_tty().then(found).flatten()
 }
 
 /// Writes to the standard output, or to `file`. A file is complete or not there.

@@ -61,14 +61,8 @@ impl<'a> Lineup<'a> {
     /// Sorts the candidates.
     #[must_use]
     pub fn new(observations: &'a Observations, analysis: &'a Analysis) -> Self {
-        let mut order: Vec<usize> = (0..analysis.candidates.len()).collect();
-        let key = |candidate: &usize| {
-            let score = analysis.candidates[*candidate].adjusted_mean.or(analysis.candidates[*candidate].scores.mean);
-            score.map_or(f64::INFINITY, |score| if analysis.higher_is_better { -score } else { score })
-        };
-        order.sort_by(|a, b| key(a).total_cmp(&key(b)));
         let best = versus_best::best(analysis);
-        Self { observations, analysis, order, best, telling: telling(observations) }
+        Self { observations, analysis, order: analysis.by_score(), best, telling: telling(observations) }
     }
 
     /// A candidate's numbers.

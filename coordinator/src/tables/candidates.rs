@@ -72,15 +72,8 @@ fn spare(analysis: &Analysis) -> Vec<String> {
 
 /// The rows as people see them: the best adjusted mean first, those without a score last, then the baselines.
 pub(super) fn by_score(analysis: &Analysis) -> Vec<usize> {
-    let key = |candidate: &usize| {
-        let row = &analysis.candidates[*candidate];
-        let mean = row.adjusted_mean.or(row.scores.mean);
-        mean.map_or(f64::INFINITY, |mean| if analysis.higher_is_better { -mean } else { mean })
-    };
-    let mut order: Vec<usize> = (0..analysis.candidates.len()).collect();
-    order.sort_by(|a, b| key(a).total_cmp(&key(b)));
-    order.extend(analysis.candidates.len()..analysis.candidates.len() + analysis.baselines.len());
-    order
+    let candidates = analysis.candidates.len();
+    analysis.by_score().into_iter().chain(candidates..candidates + analysis.baselines.len()).collect()
 }
 
 type Field<'a> = layout::Field<Line<'a>>;

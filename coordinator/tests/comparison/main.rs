@@ -219,6 +219,15 @@ fn nothing_is_averaged_away() {
     assert_eq!(ranks.histogram[0][4], 3);
 }
 
+#[test]
+fn a_candidate_without_a_score_is_last_however_good_a_failed_score_is() {
+    let mut sweep = table();
+    sweep.candidates[0].observations.fill(Observation::Failed);
+    let analysis = Analysis::of(&sweep, &Options { failed_score: Some(2.0), ..Options::default() });
+    assert_eq!(analysis.candidates[0].adjusted_mean, Some(2.0));
+    assert_eq!(analysis.by_score().last(), Some(&0));
+}
+
 fn jobs_scores(observations: &Observations, candidate: usize) -> Vec<f64> {
     observations.candidates[candidate].observations.iter().filter_map(Observation::score).collect()
 }

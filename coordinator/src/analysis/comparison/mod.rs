@@ -174,6 +174,19 @@ impl Analysis {
         }
     }
 
+    /// The candidates, the best adjusted mean first, those without a score last.
+    #[must_use]
+    pub fn by_score(&self) -> Vec<usize> {
+        let key = |candidate: &usize| match self.candidates[*candidate].ordered_by() {
+            Some(mean) if self.higher_is_better => -mean,
+            Some(mean) => mean,
+            None => f64::INFINITY,
+        };
+        let mut order: Vec<usize> = (0..self.candidates.len()).collect();
+        order.sort_by(|a, b| key(a).total_cmp(&key(b)));
+        order
+    }
+
     /// Groups of neighbours in the order of the ranks, first and last position, in which no pair differs by Wilcoxon's test after Holm;
     /// none without ranks. `observations` are those of this analysis.
     ///

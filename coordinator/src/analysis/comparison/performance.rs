@@ -111,6 +111,14 @@ pub(super) struct Performances<'a> {
     pub(super) range: Option<Interval>,
 }
 
+impl Performance {
+    /// By what candidates are put in order: the adjusted mean. `None` of one without a score: its adjusted mean is of failed scores alone.
+    #[must_use]
+    pub fn ordered_by(&self) -> Option<f64> {
+        self.scores.mean.map(|mean| self.adjusted_mean.unwrap_or(mean))
+    }
+}
+
 impl Performances<'_> {
     /// The candidates' rows.
     pub(super) fn candidates(&self, observations: &Observations) -> Vec<Performance> {

@@ -74,7 +74,7 @@ pub(in crate::screen) fn details(known: &Known, key: &str) -> Vec<String> {
 /// The best first, those without a score last, then the baselines, as in the table for people.
 pub(super) fn sorted(known: &Known) -> Vec<&Row> {
     let falls = known.candidates.fact("metric") != "loss";
-    let score = |row: &&Row| match row.number("adjusted_mean").or(row.number("mean")) {
+    let score = |row: &&Row| match row.number("mean").map(|mean| row.number("adjusted_mean").unwrap_or(mean)) {
         Some(mean) if falls => -mean,
         Some(mean) => mean,
         None => f64::INFINITY,
