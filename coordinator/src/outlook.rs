@@ -45,12 +45,15 @@ pub fn state(status: &Status, sweep: &SweepStatus) -> &'static str {
     }
 }
 
-/// The time that a running sweep still takes at the pace of the last minute; `None` if there is no pace.
+/// The time that a running sweep still takes: at the pace of the last minute, and at least as long as the slowest of its running jobs;
+/// `None` if there is no pace.
 #[must_use]
 pub fn time_left(status: &Status, sweep: &SweepStatus) -> Option<Duration> {
     let is_at_work = sweep.state == SweepState::Running && !status.workers.is_empty() && status.epochs_per_second > 0.0;
-    let left = sweep.epochs.saturating_sub(sweep.epochs_done) as f64;
-    is_at_work.then(|| Duration::from_secs((left / status.epochs_per_second).ceil().min(1e9) as u64))
+    let all = sweep.epochs.saturating_sub(sweep.epochs_done) as f64 / status.epochs_per_second;
+    let running = status.workers.iter().flat_map(|worker| &worker.running).filter(|job| job.sweep == sweep.sweep);
+    let seconds = running.filter_map(|job| job.seconds_left(status.at_ms)).fold(all, f64::max);
+    is_at_work.then(|| Duration::from_secs(seconds.ceil().min(1e9) as u64))
 }
 
 /// When a running sweep will have ended, by the coordinator's clock: `until 14:05:09 UTC`, with the day if that is another; `None` if there
@@ -246,7 +249,14 @@ mod tests {
         };
         let status = Status { at_ms: 1_000_000_025_900, ..Status::default() };
         assert_eq!(of_job(&status, &job), "epoch 6 of 40, 12m 5s, loss 0.2312");
+        // 34 epochs of 116.7 s, 25.9 s of which are over
+        assert_eq!(job.seconds_left(status.at_ms).map(f64::round), Some(3941.0));
+        let fast = Status { epochs_per_second: 1.0, workers: vec![worker()], ..status.clone() };
+        let slow = Status { workers: vec![WorkerStatus { running: vec![job.clone()], ..worker() }], ..fast.clone() };
+        let left = |status| time_left(status, &sweep(SweepState::Running)).unwrap().as_secs();
+        assert_eq!((left(&fast), left(&slow)), (30, 3941), "a sweep does not end before its slowest job");
         let unknown = RunningJob { epoch: 0, loss: None, measured_ms: None, ..job.clone() };
+        assert_eq!(unknown.seconds_left(status.at_ms), None);
         assert_eq!(of_job(&status, &unknown), "epoch 0 of 40");
         let with = |job| WorkerStatus { running: vec![job], ..worker() };
         assert_eq!(pace(&with(RunningJob { seconds: 0.504, ..job.clone() })).as_deref(), Some("84 ms per epoch"));

@@ -188,6 +188,14 @@ impl RunningJob {
         let trained = Duration::try_from_secs_f64(self.seconds).ok()?;
         Some(trained + Duration::from_millis(at_ms.saturating_sub(self.measured_ms?)))
     }
+
+    /// How long it still runs if its other epochs take as long as those that were measured, seconds; `None` before the first was.
+    #[must_use]
+    pub fn seconds_left(&self, at_ms: u64) -> Option<f64> {
+        let since = at_ms.saturating_sub(self.measured_ms?) as f64 / 1000.0;
+        let left = f64::from(self.epochs.saturating_sub(self.epoch)) * self.seconds / f64::from(self.epoch);
+        (self.epoch > 0 && left.is_finite()).then(|| (left - since).max(0.0))
+    }
 }
 
 #[cfg(test)]
