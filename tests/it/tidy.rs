@@ -106,7 +106,7 @@ fn the_coordinators_rooms_import_each_other_in_one_direction() {
 fn the_store_knows_no_decisions_and_the_driver_no_wire() {
     assert_knows_not(&["coordinator/src/store"], &["tokio", "tonic", "crate::driver", "crate::serve", "crate::cli"]);
     assert_knows_not(
-        &["coordinator/src/driver", "coordinator/src/results", "coordinator/src/analyst.rs"],
+        &["coordinator/src/driver", "coordinator/src/results", "coordinator/src/analyst"],
         &["tonic", "proto::wire", "crate::serve"],
     );
 }
