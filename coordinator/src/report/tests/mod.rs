@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
 pub(crate) mod made;
+mod made_analysis;
 
 use super::*;
 use crate::analysis::comparison::Variance;
