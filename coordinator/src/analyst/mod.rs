@@ -135,7 +135,7 @@ impl Analyst {
             let file = reader.submission(&scored.results.head.sweep).map_err(ResultsError::from)?;
             let splits = plan::splits(&file.text);
             let analysed =
-                self.analysis_of(sweep, fact, &scored, |outline| outlined(scored.study(outline, &splits, false)));
+                self.analysis_of(sweep, fact, &scored, |outline| outlined(scored.study(&outline(), &splits, false)));
             Ok(scored.study(&analysed, &splits, true))
         });
         self.threads = Some(threads);
@@ -181,14 +181,14 @@ impl Analyst {
         Ok(self.analysis_of(sweep, fact, &Scored::of(results::read(reader, sweep)?), |_| ()))
     }
 
-    /// The analysis of what a sweep has by a fact: the one that is kept, if its scores are the same. `outlined` gets the outline of one
-    /// that has to be made.
+    /// The analysis of what a sweep has by a fact: the one that is kept, if its scores are the same. `outlined` can have the outline of
+    /// one that has to be made.
     fn analysis_of(
         &mut self,
         sweep: &str,
         fact: i64,
         scored: &Scored,
-        outlined: impl FnOnce(&Analysed),
+        outlined: impl FnOnce(&dyn Fn() -> Analysed),
     ) -> Arc<Analysed> {
         let kept = self.kept.take();
         // most facts are no results of this sweep
@@ -197,7 +197,7 @@ impl Analyst {
         let analysed = match kept.filter(is_same) {
             Some(kept) => kept.analysed,
             None => {
-                outlined(&scored.analysed(Analysis::outline));
+                outlined(&|| scored.analysed(Analysis::outline));
                 Arc::new(scored.analysed(Analysis::of))
             }
         };

@@ -19,9 +19,10 @@ pub(super) async fn status(State(desk): State<Arc<Desk>>) -> Response {
 
 /// What can be said of a sweep, in sentences.
 pub(super) async fn answer(State(desk): State<Arc<Desk>>, Path(sweep): Path<String>) -> Response {
-    answered(desk.study(&sweep).await.map(|(version, study)| {
-        let answer = study.answer.clone().unwrap_or_default();
-        json!({
+    answered(desk.study(&sweep).await.and_then(|(version, study)| {
+        let of_outline = || Trouble::Failed(format!("the candidates of sweep `{sweep}` are being compared"));
+        let answer = study.answer.as_ref().ok_or_else(of_outline)?;
+        Ok(json!({
             "schema": "splitsweep.answer/1",
             "sweep": sweep,
             "at_ms": version,
@@ -29,7 +30,7 @@ pub(super) async fn answer(State(desk): State<Arc<Desk>>, Path(sweep): Path<Stri
             "undecided": answer.undecided,
             "failures": answer.failures,
             "caveats": answer.caveats,
-        })
+        }))
     }))
 }
 

@@ -24,6 +24,8 @@ const MAX_MEASURED: usize = 4;
 const MAX_READS: usize = 2;
 /// A study is not made anew before so many times the time that it took have passed: viewers cost a tenth of a core at most.
 const REST: u32 = 9;
+/// What could not be read is read again after so long.
+pub(super) const RETRY: Duration = Duration::from_secs(5);
 
 /// Where the page's numbers come from.
 #[derive(Debug, Clone)]
@@ -56,7 +58,7 @@ pub struct Live {
 pub(super) struct Desk {
     source: Source,
     viewers: Arc<Semaphore>,
-    pub(super) reads: Semaphore,
+    pub(super) reads: Arc<Semaphore>,
     pub(super) studies: Studies,
     pub(super) timelines: Timelines,
     precision: Arc<Precision>,
@@ -112,7 +114,7 @@ impl Desk {
         Self {
             source,
             viewers: Arc::new(Semaphore::new(MAX_VIEWERS)),
-            reads: Semaphore::new(MAX_READS),
+            reads: Arc::new(Semaphore::new(MAX_READS)),
             studies: Studies::default(),
             timelines: Timelines::default(),
             precision: Arc::default(),
@@ -174,9 +176,14 @@ impl Desk {
         read: impl FnOnce(&Archive) -> Result<T, E> + Send + 'static,
     ) -> Result<T, Trouble> {
         let failed = |error: String| Trouble::Failed(error);
-        let _permit = self.reads.acquire().await.map_err(|error| failed(error.to_string()))?;
+        let permit = Arc::clone(&self.reads).acquire_owned().await.map_err(|error| failed(error.to_string()))?;
         let archive = self.source.archive.clone();
-        let read = spawn_blocking(move || read(&archive)).await;
+        let read = spawn_blocking(move || {
+            // it reads to its end, even if nobody waits for it any more
+            let _permit = permit;
+            read(&archive)
+        });
+        let read = read.await;
         read.map_err(|error| failed(error.to_string()))?.map_err(Into::into)
     }
 }

@@ -5,7 +5,7 @@
 //!  nothing yet --results are read--> outline --candidates are compared--> study --something happens--> older study, and so on
 //! ```
 
-use super::desk::{Desk, Trouble, is_fresh};
+use super::desk::{Desk, RETRY, Trouble, is_fresh};
 use crate::analyst::Study;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -28,6 +28,8 @@ pub(super) struct Studies {
     kept: Mutex<Vec<Kept>>,
     /// What there is of the study that is being made, once its results are read.
     outline: Mutex<Option<(String, Arc<Study>)>>,
+    /// The sweep whose study could not be made last, when that was, and why.
+    failed: Mutex<Option<(String, Instant, String)>>,
     /// Whoever has it makes one.
     making: Arc<tokio::sync::Mutex<()>>,
 }
@@ -49,6 +51,17 @@ impl Studies {
 
     fn outline(&self) -> MutexGuard<'_, Option<(String, Arc<Study>)>> {
         self.outline.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn failed(&self) -> MutexGuard<'_, Option<(String, Instant, String)>> {
+        self.failed.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Why the study of a sweep could not be made a moment ago.
+    fn why_not(&self, sweep: &str) -> Option<Trouble> {
+        let failed = self.failed();
+        let (.., why) = failed.as_ref().filter(|(of, at, _)| of == sweep && at.elapsed() < RETRY)?;
+        Some(Trouble::Failed(why.clone()))
     }
 
     /// The kept study of a sweep, if it is good enough.
@@ -84,15 +97,16 @@ impl Desk {
     pub(super) async fn study(self: &Arc<Self>, sweep: &str) -> Result<Version, Trouble> {
         let fresh = || {
             let version = self.status().at_ms;
-            self.studies.find(sweep, |kept| is_fresh(kept.version == version, kept.made, kept.took))
+            let study = self.studies.find(sweep, |kept| is_fresh(kept.version == version, kept.made, kept.took));
+            study.map(Ok).or_else(|| self.studies.why_not(sweep).map(Err))
         };
-        if let Some(study) = fresh() {
-            return Ok(study);
+        if let Some(found) = fresh() {
+            return found;
         }
         let turn = Arc::clone(&self.studies.making).lock_owned().await;
         // whoever waits here finds what was made meanwhile
-        if let Some(study) = fresh() {
-            return Ok(study);
+        if let Some(found) = fresh() {
+            return found;
         }
         let (desk, sweep) = (Arc::clone(self), sweep.to_owned());
         // it goes on without whoever asked for it
@@ -100,6 +114,11 @@ impl Desk {
             let _turn = turn;
             let made = desk.make(&sweep).await;
             *desk.studies.outline() = None;
+            if let Err(Trouble::Failed(why)) = &made {
+                // the view that asked may have gone on without it
+                tracing::warn!(%why, "no study of sweep {sweep}");
+                *desk.studies.failed() = Some((sweep, Instant::now(), why.clone()));
+            }
             made
         });
         made.await.map_err(|error| Trouble::Failed(error.to_string()))?
@@ -207,7 +226,7 @@ mod tests {
     #[tokio::test]
     async fn an_overview_waits_for_no_comparison() {
         let (desk, analyst) = desk();
-        let busy = analyst.lock_owned().await;
+        let busy = Arc::clone(&analyst).lock_owned().await;
         let (reading, version) = page(&desk).await;
         assert!(reading.contains("The results are being read.") && reading.contains("<b>7</b> done"), "{reading}");
         assert_eq!(version, "0", "the script asks again");
@@ -236,6 +255,13 @@ mod tests {
         let found = desk.study(SWEEP).await;
         assert!(matches!(found, Err(Trouble::Failed(_))), "{found:?}");
         assert!(desk.studies.outline().is_none());
+        // who asks a moment later waits for nothing, whoever has the analyst
+        let busy = analyst.lock_owned().await;
+        let found = desk.study_soon(SWEEP).await;
+        assert!(matches!(found, Err(Trouble::Failed(_))), "{found:?}");
+        desk.studies.failed().as_mut().unwrap().1 -= RETRY;
+        assert!(matches!(desk.study_soon(SWEEP).await, Ok(Some((3, _)))), "after a while it is tried again");
+        drop(busy);
     }
 
     #[test]

@@ -1,6 +1,6 @@
-//! What workers did: a timeline for each span of time that viewers choose, read by the analyst and kept until there is a newer version.
+//! What workers did: a timeline for each span of time that viewers choose, read from the store beside the analyst and kept until there is a newer version.
 
-use super::desk::{Desk, is_fresh};
+use super::desk::{Desk, RETRY, is_fresh};
 use crate::analyst::{Archive, TableError};
 use crate::clock::now_ms;
 use crate::results::ResultsError;
@@ -91,13 +91,16 @@ impl Timelines {
     }
 
     fn has_fresh(&self, back: Back, version: u64) -> bool {
-        self.kept().get(&back).is_some_and(|kept| is_fresh(kept.version == version, kept.made, kept.took))
+        self.kept().get(&back).is_some_and(|kept| match &kept.timeline {
+            Some(_) => is_fresh(kept.version == version, kept.made, kept.took),
+            None => kept.made.elapsed() < RETRY,
+        })
     }
 }
 
 impl Desk {
     /// The timeline of that span and its version: the kept one if it is fresh, or what `read` reads. Waits for that at most [`PATIENCE`],
-    /// then takes the kept one, if there is any. The timeline is `None` if the journal could not be read.
+    /// then takes the kept one, if there is any. The timeline is `None`, and of version 0, if the journal could not be read a moment ago.
     pub(super) async fn timeline(
         self: &Arc<Self>,
         back: Back,
@@ -129,7 +132,10 @@ impl Desk {
         };
         // it goes on without this view
         let _ = timeout(PATIENCE, reading).await;
-        self.timelines.kept().get(&back).map(|kept| (kept.version, kept.timeline.clone()))
+        self.timelines.kept().get(&back).map(|kept| match &kept.timeline {
+            Some(timeline) => (kept.version, Some(Arc::clone(timeline))),
+            None => (0, None),
+        })
     }
 }
 
@@ -184,6 +190,16 @@ mod tests {
         let again = again.and_then(|(version, of)| Some((version, of?.attempts)));
         assert_eq!(again, Some((2, 2)), "it was read a moment ago");
         let failed = desk.timeline(Back::Everything, |_| Err(TableError::EveryMetric(TableKind::Jobs))).await;
-        assert_eq!(failed, Some((3, None)), "it cannot be read, and is not tried again for each view");
+        assert_eq!(failed, Some((0, None)), "it cannot be read, and the page's script asks again");
+        let again = desk.timeline(Back::Everything, |_| Ok(of(4))).await;
+        assert_eq!(again, Some((0, None)), "it is not tried again for each view");
+        if let Some(kept) = desk.timelines.kept().get_mut(&Back::Everything) {
+            kept.made -= RETRY;
+        }
+        assert_eq!(
+            count(&desk, Back::Everything, 4, || of(4)).await,
+            Some(4),
+            "but after a while, though nothing has happened"
+        );
     }
 }

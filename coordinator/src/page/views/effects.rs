@@ -17,6 +17,7 @@ pub(super) fn view(seen: &Seen) -> Markup {
                 }
             }
         }
-        @if let Some(figure) = parts::parallel(&lineup) { (parts::drawn(&figure)) }
+        // its colours say how each candidate compares
+        @if let Some(figure) = parts::parallel(&lineup).filter(|_| seen.study.answer.is_some()) { (parts::drawn(&figure)) }
     }
 }

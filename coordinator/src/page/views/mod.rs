@@ -23,7 +23,7 @@ use crate::report::Lineup;
 use axum::Extension;
 use axum::extract::{Path, Query, State};
 use axum::response::Response;
-use maud::Markup;
+use maud::{Markup, html};
 use proto::status::{Status, SweepStatus};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -124,7 +124,13 @@ async fn of_sweep(
 ) -> Response {
     let made = async {
         match seen(desk, sweep, asked).await? {
-            Some((version, seen)) => Ok((version, make(seen).await?)),
+            Some((version, seen)) => {
+                // the overview says it in the place of the answer
+                let is_said = seen.study.answer.is_some() || matches!(view, View::Overview);
+                let candidates = seen.study.results.head.candidates.len();
+                let content = make(seen).await?;
+                Ok((version, html! { @if !is_said { (pending::being_compared(candidates)) } (content) }))
+            }
             None => Ok((NO_VERSION, pending::reading(&desk.status(), desk.source(), sweep))),
         }
     };
@@ -152,7 +158,9 @@ pub(super) async fn sweeps(State(desk): Desks) -> Response {
     let found = desk.studies_soon(sweeps::with_leader(&status).map(|sweep| sweep.sweep.clone())).await;
     // one that was deleted a moment ago has no leader
     let found: Vec<_> = found.into_iter().filter_map(Result::ok).collect();
-    let version = if found.iter().all(Option::is_some) { status.at_ms } else { NO_VERSION };
+    // as old as the oldest study: a newer one may be on its way
+    let versions = found.iter().map(|found| found.as_ref().map_or(NO_VERSION, |(version, _)| *version));
+    let version = versions.fold(status.at_ms, u64::min);
     let studies: Vec<_> = found.into_iter().flatten().map(|(_, study)| study).collect();
     let content = sweeps::view(&status, &studies, desk.source());
     Frame { place: Place::Sweeps, title: "Sweeps".to_owned(), version }.around(&content)
@@ -162,7 +170,7 @@ pub(super) async fn workers(State(desk): Desks, Query(asked): Query<Asked>) -> R
     let (status, source) = (desk.status(), desk.source().clone());
     let is_live = source.live.is_some();
     let back = asked.back(is_live);
-    let read = desk.timeline(back, move |analyst| back.read(analyst, is_live)).await;
+    let read = desk.timeline(back, move |archive| back.read(archive, is_live)).await;
     let (version, timeline) = read.map_or((NO_VERSION, None), |(version, timeline)| (version, Some(timeline)));
     let timeline = timeline.as_ref().map(Option::as_deref);
     let content = workers::view(&status, &source, &asked, timeline);

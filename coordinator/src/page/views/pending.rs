@@ -20,13 +20,20 @@ pub(super) fn reading(status: &Status, source: &Source, sweep: &str) -> Markup {
 
 /// In place of the answer while so many candidates are being compared.
 pub(super) fn comparing(candidates: usize) -> Markup {
-    let pairs = candidates as u64 * (candidates as u64).saturating_sub(1) / 2;
     html! {
         section id="answer" {
             h2 { "The answer" }
-            p class="notice" id="pending" {
-                "The candidates are being compared, " (plural(pairs, "pair")) "; until that is done, each stands here by itself. " (AGAIN)
-            }
+            (being_compared(candidates))
+        }
+    }
+}
+
+/// That so many candidates are being compared.
+pub(super) fn being_compared(candidates: usize) -> Markup {
+    let pairs = candidates as u64 * (candidates as u64).saturating_sub(1) / 2;
+    html! {
+        p class="notice" id="pending" {
+            "The candidates are being compared, " (plural(pairs, "pair")) "; until that is done, each stands here by itself. " (AGAIN)
         }
     }
 }
