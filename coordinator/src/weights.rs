@@ -84,6 +84,7 @@ pub fn of_sweep(reader: &Reader, asked: &Asked) -> Result<Vec<JobWeights>, Resul
 /// `vm:/data/weights` as `/data/weights on vm`: a folder that can be copied. A bucket stays as it is.
 fn place_for_people(place: &str) -> String {
     match place.split_once(':') {
+        Some(("", folder)) => folder.to_owned(),
         Some((host, folder)) if !folder.starts_with("//") => format!("{folder} on {host}"),
         _ => place.to_owned(),
     }
@@ -113,6 +114,7 @@ mod tests {
     #[test]
     fn a_folder_is_told_from_its_host() {
         assert_eq!(place_for_people("vm:/data/weights"), "/data/weights on vm");
+        assert_eq!(place_for_people(":/data/weights"), "/data/weights", "of a host without a name");
         assert_eq!(place_for_people("s3://bucket/weights"), "s3://bucket/weights");
     }
 }

@@ -65,17 +65,17 @@ impl ServerArgs {
     }
 }
 
-/// The address that workers of other programs try.
+/// The address without `--listen`: the one that documents tell people to give to their workers.
 const USUAL: SocketAddr = SocketAddr::V4(SocketAddrV4::new(Ipv4Addr::LOCALHOST, 7070));
 /// The same with any port that is free.
 const ANY_PORT: SocketAddr = SocketAddr::V4(SocketAddrV4::new(Ipv4Addr::LOCALHOST, 0));
 
-/// Who a coordinator is for that was told no address.
+/// Who connects to a coordinator.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Audience {
-    /// Workers that others start: they look for it at the usual port.
+    /// Workers that people start, with an address that they know.
     Anybody,
-    /// Workers that it starts: any port will do.
+    /// Only workers that it starts itself, with its address: any port will do.
     OwnWorkers,
 }
 
@@ -85,10 +85,11 @@ async fn listen(chosen: Option<SocketAddr>, audience: Audience) -> Result<TcpLis
     let failed = |source| CliError::Listen { address, source };
     match TcpListener::bind(address).await {
         Err(error) if error.kind() == ErrorKind::AddrInUse && (chosen, audience) == (None, Audience::OwnWorkers) => {
+            let failed = |source| CliError::Listen { address: ANY_PORT, source };
             let listener = TcpListener::bind(ANY_PORT).await.map_err(failed)?;
-            let taken = listener.local_addr().map_err(failed)?;
+            let found = listener.local_addr().map_err(failed)?;
             // a terminal that is gone needs no line
-            let _ = writeln!(Log, "{USUAL} is taken: this coordinator listens on {taken}");
+            let _ = writeln!(Log, "{USUAL} is taken: this coordinator listens on {found}");
             Ok(listener)
         }
         bound => bound.map_err(failed),

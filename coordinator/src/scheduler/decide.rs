@@ -23,11 +23,12 @@ impl State {
     /// If there is no such sweep.
     pub fn cancel_decision(&self, name: &str) -> Result<Decision<u64>, Rejection> {
         let sweep = self.named(name)?;
+        let known = self.cancellable(sweep.number, true);
         let reply = match sweep.inventory {
             None if !sweep.is_ended() => sweep.plan.jobs() as u64,
-            _ => self.count_cancellable(sweep.number),
+            _ => known.len() as u64 + self.count_unknown(sweep.number),
         };
-        let mut facts = self.recalls(&self.cancellable(sweep.number, true));
+        let mut facts = self.recalls(&known);
         facts.push(Fact::Cancelled { sweep: sweep.plan.sweep.clone(), shared: true });
         Ok(Decision { facts, records: Vec::new(), reply })
     }

@@ -339,7 +339,19 @@ impl Fact {
             | Self::Resumed { job }
             | Self::Refused { job }
             | Self::Progressed { job, .. } => Some(*job),
-            _ => None,
+            Self::Submitted { .. }
+            | Self::Pinned { .. }
+            | Self::Rejected { .. }
+            | Self::Cancelled { .. }
+            | Self::Deleted { .. }
+            | Self::Looked { .. }
+            | Self::Registered { .. }
+            | Self::Seen { .. }
+            | Self::Read { .. }
+            | Self::Silent { .. }
+            | Self::Offered { .. }
+            | Self::Draining { .. }
+            | Self::Forgotten { .. } => None,
         }
     }
 

@@ -160,13 +160,12 @@ impl State {
         live.chain(sweep.done_places()).collect()
     }
 
-    /// How many jobs the cancellation of a sweep ends.
-    pub(super) fn count_cancellable(&self, number: u64) -> u64 {
-        let known = self.cancellable(number, true).len() as u64;
-        let Some(sweep) = self.sweeps.get(&number).filter(|sweep| !sweep.cancelled) else { return known };
+    /// How many jobs the cancellation of a sweep ends beside the [known ones](Self::cancellable).
+    pub(super) fn count_unknown(&self, number: u64) -> u64 {
+        let Some(sweep) = self.sweeps.get(&number).filter(|sweep| !sweep.cancelled) else { return 0 };
         let places = self.known_places(number);
         let is_unknown = |place: &u32| !places.contains(place) && !sweep.is_dropped(*place);
-        known + (0..sweep.jobs.len() as u32).filter(is_unknown).count() as u64
+        (0..sweep.jobs.len() as u32).filter(is_unknown).count() as u64
     }
 
     /// The known jobs that the cancellation of a sweep ends: the unfinished that it still needs and no other sweep wants. With `shared` a

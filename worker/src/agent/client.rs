@@ -177,7 +177,8 @@ impl Client {
 
     /// Says who else answers at the address, if it is not a coordinator.
     async fn explained(&self, mut status: Status) -> Status {
-        if status.source().is_none() {
+        // who is silent is not asked again
+        if status.source().is_none() || status.code() == Code::DeadlineExceeded {
             return status;
         }
         let url = self.0.url.clone();

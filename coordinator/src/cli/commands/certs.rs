@@ -61,7 +61,7 @@ pub fn run(args: Args) -> Result<(), CliError> {
     } else {
         let own = if args.names.is_empty() { names() } else { args.names };
         done.names = Folder::create(&args.dir, &own)?.names()?;
-        done.tokens = vec![Role::Worker, Role::Submitter, Role::Reader];
+        done.tokens = Role::ALL.to_vec();
         made(&done.names, &shown.to_string())
     };
     let tokens: Vec<_> = done.tokens.iter().map(|role| args.dir.join(Folder::token_name(*role))).collect();

@@ -1,6 +1,6 @@
 //! Many numbers on a row: a hill, the higher the more of them lie at a place. Each number is a small triangle, about as wide as a dot, and
-//! the triangles add up. A lone number is still seen beside many: no place with a number is lower than [`LEAST`]. And however many there are, the hill is drawn with as many points as its row has
-//! room for.
+//! the triangles add up. A lone number is still seen beside many: no place with a number is lower than [`LEAST`]. And however many there
+//! are, the hill is drawn with as many points as its row has room for.
 
 use super::draw::polygon;
 use maud::Markup;

@@ -79,7 +79,7 @@ const CAUTION: &str = "Attempts that began before this time are not drawn, so ro
 fn see(timeline: &Timeline, others: usize) -> String {
     let bars = timeline.workers.values().flat_map(|of| of.bars.iter().flatten());
     let what = if timeline.has_bands() {
-        "How much of what each worker ran at most at a time was running."
+        "How many attempts each worker ran at once, as a share of its maximum."
     } else if bars.clone().any(|bar| bar.only.is_none()) {
         "The slots of each worker, and what they ran: blue has a result, pale still runs, orange failed, grey was given back or lost. \
          Attempts that are too short to be seen apart are one bar, which has a part for each way in which they ended."

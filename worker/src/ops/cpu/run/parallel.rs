@@ -95,7 +95,7 @@ impl<'a, T> Scattered<'a, T> {
         Self { start: items.as_mut_ptr(), length: items.len(), borrowed: PhantomData }
     }
 
-    /// The place of an item, after which there are so many.
+    /// Where `count` items from `item` on lie; panics if there are fewer.
     #[inline(always)]
     pub(crate) fn place(&self, item: usize, count: usize) -> *mut T {
         assert!(item + count <= self.length);

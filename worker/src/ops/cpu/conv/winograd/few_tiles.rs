@@ -1,16 +1,16 @@
-//! Convolutions of few tiles: their kernels are larger than their maps. So a transformed kernel never lies in memory as a whole. A task
-//! takes a block of it through all steps, so that it stays in the task's cache.
+//! Convolutions of few tiles: their transformed kernels are larger than their transformed maps. So such a kernel never lies in memory as
+//! a whole. A task takes a block of it through all steps, so that it stays in the task's cache.
 //!
 //! ```text
 //!  convolve    V = B^T x B; for every block of columns and inputs: U = G w G^T, M += V U; y = A^T M A
 //!  correlate   V = B^T x B; for every block of columns: W = A y' A^T, and of inputs: U' = V^T W; w' = G^T U' G
 //! ```
 
-use super::Winograd;
-use super::kernel::{KernelGradient, kernel_stride, part_stride};
+use super::kernel::{KernelGradient, READ, kernel_stride, part_stride};
 use super::products::{Products, Sums};
 use super::tiles::{Data, Gradients, Map, Results, Transformed};
 use super::transforms::Transform;
+use super::{BLOCK_PANELS, Winograd};
 use crate::ops::Activation;
 use crate::ops::cpu::conv::gemm::PANEL;
 use crate::ops::cpu::conv::patches::Reading;
@@ -22,16 +22,17 @@ use std::ops::Range;
 
 /// Maximum number of tiles: more would push the blocks out of the cache.
 const MAX_TILES: usize = 64;
-/// Outputs of a block: two panels.
-const COLUMNS: usize = 2 * PANEL;
-/// Maximum number of elements of a transformed block.
-const BLOCK: usize = 36 * COLUMNS * 64;
+/// Outputs of a block.
+const COLUMNS: usize = BLOCK_PANELS * PANEL;
+/// Maximum number of elements of a transformed block: with the tiles that it is multiplied by, it stays in the L2 cache.
+const MAX_BLOCK: usize = 36 * COLUMNS * 64;
 /// Tiles that a task transforms.
 const TASK_TILES: usize = 8;
 
 impl<F: Transform> Winograd<F> {
+    /// Whether there are fewer of them than outputs: so the kernel is larger than the map.
     pub(super) fn has_few_tiles(&self) -> bool {
-        self.tiles() <= MAX_TILES
+        self.tiles() <= MAX_TILES.min(self.outputs)
     }
 
     /// `V` of all tiles.
@@ -53,8 +54,8 @@ impl<F: Transform> Winograd<F> {
     /// The inputs in blocks of about the same size.
     fn input_blocks(&self) -> impl Iterator<Item = Range<usize>> {
         let inputs = self.inputs;
-        let blocks = inputs.div_ceil(BLOCK / (Self::ELEMENTS * COLUMNS));
-        let size = inputs.div_ceil(blocks.max(1)).next_multiple_of(8);
+        let blocks = inputs.div_ceil(MAX_BLOCK / (Self::ELEMENTS * COLUMNS));
+        let size = inputs.div_ceil(blocks.max(1)).next_multiple_of(READ);
         (0..inputs).step_by(size).map(move |start| start..inputs.min(start + size))
     }
 
@@ -99,7 +100,8 @@ impl<F: Transform> Winograd<F> {
         }
     }
 
-    /// See [`correlate`](Self::correlate); the sums of as many groups of blocks of tiles are added up.
+    /// See [`correlate`](Self::correlate). The sums of as many groups of blocks of tiles are added up, as they are there: a gradient has the
+    /// same bits whichever way it is computed.
     pub(super) fn correlate_few<T: Real>(&self, x: Map<'_, T>, grad: Map<'_, T>, groups: usize) -> Vec<T> {
         let data = &self.all_data(x);
         let mut weight = zeros(self.outputs * self.inputs * 9);

@@ -13,7 +13,7 @@ use std::ops::Range;
 
 /// Inputs whose taps are put side by side before the first of them is transformed: a vector that is loaded right after its numbers
 /// were stored one by one would have to wait for them.
-const BLOCK: usize = 8;
+pub(super) const READ: usize = 8;
 
 /// A panel of `U = G w G^T`, for some inputs.
 pub(super) struct Kernel<'a, 'b, F, T> {
@@ -33,12 +33,12 @@ impl<F: Transform, T: Real> Vectorized for Kernel<'_, '_, F, T> {
     #[inline(always)]
     fn run<S: Simd>(self, simd: S) {
         let lanes = T::count::<S>();
-        let mut block = [[[T::default(); PANEL]; 9]; BLOCK];
+        let mut block = [[[T::default(); PANEL]; 9]; READ];
         for (index, input) in self.inputs.clone().enumerate() {
-            if index.is_multiple_of(BLOCK) {
-                self.read(input..self.inputs.end.min(input + BLOCK), &mut block);
+            if index.is_multiple_of(READ) {
+                self.read(input..self.inputs.end.min(input + READ), &mut block);
             }
-            let taps = &block[index % BLOCK];
+            let taps = &block[index % READ];
             for lane in (0..PANEL).step_by(lanes) {
                 square::<F, T, S>(
                     simd,
@@ -66,7 +66,7 @@ impl<F: Transform, T: Real> Vectorized for Kernel<'_, '_, F, T> {
 impl<F: Transform, T: Real> Kernel<'_, '_, F, T> {
     /// The taps of some inputs, `[input, tap, column]`; those after the last output keep their value.
     #[inline(always)]
-    fn read(&self, inputs: Range<usize>, block: &mut [[[T; PANEL]; 9]; BLOCK]) {
+    fn read(&self, inputs: Range<usize>, block: &mut [[[T; PANEL]; 9]; READ]) {
         let Winograd { inputs: all_inputs, outputs, .. } = self.winograd;
         let (kernels, _) = self.weight.as_chunks::<9>();
         for (column, output) in (self.panel * PANEL..outputs).take(PANEL).enumerate() {
@@ -158,7 +158,7 @@ pub(super) fn kernel_stride(inputs: usize, outputs: usize) -> usize {
     panels_size(inputs, outputs) + PANEL
 }
 
-/// Writes zeros between the elements of a transformed kernel.
+/// Writes zeros between the elements of a transformed kernel: nothing reads them, but a vector may only be as long as it is written.
 pub(super) fn fill_gaps<T: Real>(kernel: &mut [MaybeUninit<T>], stride: usize) {
     kernel.chunks_exact_mut(stride).for_each(|element| element[stride - PANEL..].fill(MaybeUninit::new(T::default())));
 }

@@ -38,6 +38,8 @@ const BLOCK: usize = 1 << 17;
 /// Minimum and maximum number of tiles of a block. With many channels the minimum exceeds [`BLOCK`]: every block reads the whole
 /// kernel, which is then larger than its `V` and `M`.
 const MIN_MAX_TILES: (usize, usize) = (24, 192);
+/// Panels of a block of a kernel.
+const BLOCK_PANELS: usize = 2;
 /// Desired number of tasks where the map alone gives fewer.
 const TASKS: usize = 8;
 /// Maximum number of elements of all partial gradients of a kernel.
@@ -231,10 +233,15 @@ impl<F: Transform> Winograd<F> {
         let result = &mut memory.spare_capacity_mut()[..Self::ELEMENTS * stride];
         fill_gaps(result, stride);
         let result = &Scattered::new(result);
-        parallel::collect(outputs.len().div_ceil(PANEL), |index| {
+        let task = |index| {
             let (panel, first) = (outputs.start / PANEL + index, index * inputs.len() * PANEL);
             dispatch(Kernel { winograd: *self, weight, reading, panel, inputs: inputs.clone(), first, stride, result });
-        });
+        };
+        match outputs.len().div_ceil(PANEL) {
+            // those of a block stay in the cache of the task that multiplies by them
+            panels @ 0..=BLOCK_PANELS => (0..panels).for_each(task),
+            panels => drop(parallel::collect(panels, task)),
+        }
         // SAFETY: the tasks wrote every panel in full, and the gaps were filled.
         unsafe { memory.set_len(Self::ELEMENTS * stride) }
         memory

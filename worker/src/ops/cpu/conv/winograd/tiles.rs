@@ -84,7 +84,7 @@ impl<F: Transform> Winograd<F> {
         count: usize,
     ) -> Sources<T> {
         assert!(map.values.len() == self.batch * self.height * self.width * map.channels);
-        assert!(map.outside.len() >= map.channels);
+        assert!(map.outside.len() >= map.channels && image < self.batch);
         let start = |line: usize, pixel: usize| ((image * self.height + line) * self.width + pixel) * map.channels;
         if y >= border && x >= border && y - border + count <= self.height && x - border + count <= self.width {
             // SAFETY: the pixel is one of the map, whose size was asserted.
@@ -123,7 +123,7 @@ impl<F: Transform, T: Real> Vectorized for Data<'_, '_, F, T> {
         let Self { winograd, map, tiles, first, result } = self;
         for (index, tile) in (first..).zip(tiles) {
             let sources = winograd.sources(map, winograd.place(tile), 1, F::DATA);
-            // SAFETY: from a source on lie the channels of a pixel, or as many zeros. A tile is one task's.
+            // SAFETY: from a source on lie the channels of a pixel, or as many zeros. Who makes the tasks gives each tiles of its own.
             unsafe { transform::<F, T, S>(simd, &sources, 0..map.channels, (Matrix::Data, F::DATA), (index, result)) };
         }
     }
@@ -143,6 +143,7 @@ impl<F: Transform, T: Real> Vectorized for Gradients<'_, F, T> {
     fn run<S: Simd>(self, simd: S) {
         let Self { winograd, map, tiles, columns, result } = self;
         let result = result.places();
+        assert!(columns.end <= map.channels);
         for (index, tile) in tiles.enumerate() {
             let sources = winograd.sources(map, winograd.place(tile), 0, F::RESULTS);
             let place = (index, &result);
@@ -201,6 +202,7 @@ unsafe fn transform_from<F: Transform, T: Real, S: Simd>(
 ) {
     let lanes = T::count::<S>();
     let (start, stride) = (index * result.pitch, result.stride);
+    assert!(columns.len() <= result.pitch && start + result.pitch <= stride);
     // a row is padded to whole vectors
     let size = (F::DATA * F::DATA - 1) * stride + columns.len().next_multiple_of(lanes);
     let target = result.values.place(start, size);
