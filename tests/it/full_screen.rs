@@ -46,6 +46,23 @@ fn the_screen_follows_a_sweep_and_gives_the_terminal_back() {
 }
 
 #[test]
+fn a_key_that_comes_with_a_new_size_counts() {
+    let lab = Lab::ended("ended", 2);
+    let mut tty = Tty::start(&lab.command("coordinator", ["watch", "--full", "--store", "sweeps.db"]));
+    tty.shows("Enter details");
+    for (columns, key, shown) in [(90, "?", "Esc back"), (100, "\u{1b}", "Enter details")].repeat(5) {
+        // a program that does not run while both come finds both at once
+        kill(tty.id(), Signal::STOP);
+        tty.resize(columns, 30);
+        tty.types(key);
+        kill(tty.id(), Signal::CONT);
+        tty.shows(shown);
+    }
+    tty.types("q");
+    assert_eq!(tty.wait().code(), Some(0));
+}
+
+#[test]
 fn the_screen_connects_again_and_ends_by_signal() {
     let lab = Lab::new();
     lab.write(&simulated(2, 1));
