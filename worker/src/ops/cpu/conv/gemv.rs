@@ -32,15 +32,16 @@ pub(super) struct Project<'a, 'b, T> {
     pub(super) activation: Activation,
     /// Where the result goes.
     pub(super) result: &'a Scattered<'b, MaybeUninit<T>>,
-    /// Where each of its elements lies.
+    /// Where each of its elements lies, from `first` on.
     pub(super) results: &'a [usize],
+    /// Where the first of them would lie.
+    pub(super) first: usize,
 }
 
 impl<T: Real> Vectorized for Project<'_, '_, T> {
     #[inline(always)]
     fn run<S: Simd>(self, simd: S) {
         assert!(self.right.len() == self.left.depth() && self.results.len() == self.left.rows());
-        self.left.check();
         let mut row = 0;
         while row < self.results.len() {
             row += match self.results.len() - row {
@@ -55,10 +56,11 @@ impl<T: Real> Project<'_, '_, T> {
     /// Computes `R` rows; returns `R`.
     #[inline(always)]
     fn rows<S: Simd, const R: usize>(&self, simd: S, row: usize) -> usize {
-        let (lanes, length) = (T::count::<S>(), self.left.length);
+        let (lanes, length) = (T::count::<S>(), self.left.runs().length);
         let mut sums = [T::splat(simd, T::default()); R];
-        for (run, right) in self.left.runs.iter().zip(self.right.chunks_exact(length)) {
-            let sources: [_; R] = std::array::from_fn(|r| &run[row + r][..length]);
+        let places = &self.left.places()[row..row + R];
+        for (run, right) in self.left.runs().offsets().zip(self.right.chunks_exact(length)) {
+            let sources: [_; R] = std::array::from_fn(|r| &self.left.values()[places[r] + run..][..length]);
             for k in (0..length).step_by(lanes) {
                 let count = lanes.min(length - k);
                 let right = T::load_some(simd, &right[k..k + count]);
@@ -72,7 +74,7 @@ impl<T: Real> Project<'_, '_, T> {
             // not-a-number is not below zero, so it stays
             let negative = self.activation == Activation::Relu && total < T::default();
             // SAFETY: the caller of the product gives every task results of its own.
-            unsafe { self.result.slice(at, 1)[0].write(if negative { T::default() } else { total }) };
+            unsafe { self.result.slice(self.first + at, 1)[0].write(if negative { T::default() } else { total }) };
         }
         R
     }
@@ -92,18 +94,18 @@ impl<T: Real> Vectorized for Accumulate<'_, T> {
     #[inline(always)]
     fn run<S: Simd>(self, simd: S) {
         assert!(self.result.len() == self.left.depth() && self.right.len() >= self.left.rows());
-        self.left.check();
-        let (lanes, length) = (T::count::<S>(), self.left.length);
-        for (run, result) in self.left.runs.iter().zip(self.result.chunks_exact_mut(length)) {
-            for (patches, factors) in run.chunks(CHUNK).zip(self.right.chunks(CHUNK)) {
+        let (lanes, length) = (T::count::<S>(), self.left.runs().length);
+        for (run, result) in self.left.runs().offsets().zip(self.result.chunks_exact_mut(length)) {
+            let values = &self.left.values()[run..];
+            for (places, factors) in self.left.places().chunks(CHUNK).zip(self.right.chunks(CHUNK)) {
                 let mut k = 0;
                 while k < length {
                     let sums = &mut result[k..length.min(k + VECTORS * lanes)];
                     k += match sums.len().div_ceil(lanes) {
-                        VECTORS => add::<T, S, VECTORS>(simd, patches, factors, k, sums),
-                        3 => add::<T, S, 3>(simd, patches, factors, k, sums),
-                        2 => add::<T, S, 2>(simd, patches, factors, k, sums),
-                        _ => add::<T, S, 1>(simd, patches, factors, k, sums),
+                        VECTORS => add::<T, S, VECTORS>(simd, (values, places), factors, k, sums),
+                        3 => add::<T, S, 3>(simd, (values, places), factors, k, sums),
+                        2 => add::<T, S, 2>(simd, (values, places), factors, k, sums),
+                        _ => add::<T, S, 1>(simd, (values, places), factors, k, sums),
                     };
                 }
             }
@@ -111,21 +113,21 @@ impl<T: Real> Vectorized for Accumulate<'_, T> {
     }
 }
 
-/// Adds the products with the patches' elements from `k` on to `V` vectors, the last of which may be short; returns the number of
+/// Adds the products with the elements so far behind the places to `V` vectors, the last of which may be short; returns the number of
 /// elements.
 #[inline(always)]
 fn add<T: Real, S: Simd, const V: usize>(
     simd: S,
-    patches: &[&[T]],
+    (values, places): (&[T], &[usize]),
     factors: &[T],
     k: usize,
     result: &mut [T],
 ) -> usize {
     let (lanes, count) = (T::count::<S>(), result.len());
     let mut sums = [T::splat(simd, T::default()); V];
-    for (patch, &factor) in patches.iter().zip(factors) {
+    for (place, &factor) in places.iter().zip(factors) {
         let factor = T::splat(simd, factor);
-        for (sum, source) in sums.iter_mut().zip(patch[k..k + count].chunks(lanes)) {
+        for (sum, source) in sums.iter_mut().zip(values[place + k..][..count].chunks(lanes)) {
             *sum = T::mul_add(simd, factor, T::load_some(simd, source), *sum);
         }
     }

@@ -12,7 +12,7 @@
 //! The input's gradient of a 3x3 convolution is a 3x3 convolution too, with the kernel turned and its channels exchanged. As in
 //! PyTorch a kernel is `[channel of the smaller map, channel of the larger map, row, column]`, transposed or not.
 
-use super::gemm::{Correlate, Multiply, PANEL, Patches, panels_size};
+use super::gemm::{Correlate, Multiply, PANEL, Patches, Runs, panels_size};
 use super::gemv::{Accumulate, Project};
 use super::panels::{cut, panels, sum_parts};
 use crate::ops::cpu::run::instruction_set::dispatch;
@@ -20,6 +20,7 @@ use crate::ops::cpu::run::parallel::{self, Scattered};
 use crate::ops::cpu::run::simd::{Real, zeros};
 use crate::ops::{Activation, Kernel};
 use candle_core::{Result, Tensor};
+use std::borrow::Cow;
 use std::mem::MaybeUninit;
 use std::ops::Range;
 
@@ -58,12 +59,13 @@ pub(super) enum Reading {
     Turned,
 }
 
-/// Rows of sites with their patches.
-struct Strip<'a, T> {
-    /// The runs of the patches, `[run][site]`.
-    runs: Vec<Vec<&'a [T]>>,
-    /// Where each site begins in the smaller map.
-    sites: Vec<usize>,
+/// The part of the larger map in which the patches of some rows of sites lie.
+struct Strip<'a, T: Clone> {
+    values: Cow<'a, [T]>,
+    /// Where each site's patch begins.
+    places: Vec<usize>,
+    /// Distance of two rows.
+    pitch: usize,
 }
 
 impl Geometry {
@@ -139,66 +141,55 @@ impl Geometry {
         index * self.strip_rows()..self.rows().min((index + 1) * self.strip_rows())
     }
 
-    /// Where each site begins in the smaller map.
-    fn sites(&self, rows: &Range<usize>) -> Vec<usize> {
-        (rows.start * self.width..rows.end * self.width).map(|site| site * self.channels_small).collect()
+    /// Where each of so many rows of sites begins in the smaller map, from the first on.
+    fn sites(&self, rows: usize) -> Vec<usize> {
+        (0..rows * self.width).map(|site| site * self.channels_small).collect()
     }
 
-    /// Where each patch begins in the larger map; not for 3x3 kernels.
-    fn places(&self, rows: &Range<usize>) -> impl Iterator<Item = usize> {
-        let (side, pitch, step) = (self.side(), self.pitch(), self.side() * self.channels_large);
-        let width = self.width;
-        rows.clone().flat_map(move |row| (0..width).map(move |x| row * side * pitch + x * step))
+    /// Where the patches of so many rows of sites begin in the larger map, from the first on; not for 3x3 kernels.
+    fn places(&self, rows: usize) -> Vec<usize> {
+        assert!(self.kernel != Kernel::K3, "the patches of 3x3 kernels overlap");
+        let (pitch, step) = (self.side() * self.pitch(), self.side() * self.channels_large);
+        let mut places = Vec::with_capacity(rows * self.width);
+        for row in 0..rows {
+            places.extend((0..self.width).map(|x| row * pitch + x * step));
+        }
+        places
     }
 
-    /// The runs that reach over an edge of the larger map: first one that lies above or below the map, then the left and the right
-    /// end of every row, from the row above the strip to the row below.
-    fn over_edges<T: Real>(&self, rows: &Range<usize>, large: &[T]) -> Vec<T> {
+    /// The part of the larger map in which the patches of some rows of sites lie. For 3x3 kernels it is a copy, with zeros around every
+    /// image.
+    fn patches<'a, T: Real>(&self, rows: &Range<usize>, large: &'a [T]) -> Strip<'a, T> {
+        let (pitch, pixel) = (self.pitch(), self.channels_large);
         if self.kernel != Kernel::K3 {
-            return Vec::new();
+            let values = Cow::Borrowed(&large[rows.start * self.side() * pitch..rows.end * self.side() * pitch]);
+            return Strip { values, places: self.places(rows.len()), pitch };
         }
-        let (run, pixel, pitch) = (self.length(), self.channels_large, self.pitch());
-        let mut values = zeros(run * (1 + 2 * (rows.len() + 2)));
-        let (_, ends) = values.split_at_mut(run);
-        for (index, ends) in ends.chunks_exact_mut(2 * run).enumerate() {
-            // there is no row above the first
-            let Some(row) = (rows.start + index).checked_sub(1).filter(|&row| row < self.rows()) else { continue };
-            let row = &large[row * pitch..(row + 1) * pitch];
-            let (left, right) = ends.split_at_mut(run);
-            let inside = row.len().min(2 * pixel);
-            left[pixel..pixel + inside].copy_from_slice(&row[..inside]);
-            right[..inside].copy_from_slice(&row[row.len() - inside..]);
-        }
-        values
-    }
-
-    /// The patches of some rows of sites; `over_edges` are [their runs that reach over an edge](Self::over_edges).
-    fn patches<'a, T: Real>(&self, rows: &Range<usize>, large: &'a [T], over_edges: &'a [T]) -> Strip<'a, T> {
-        let (side, run, pixel, pitch) = (self.side(), self.length(), self.channels_large, self.pitch());
-        let sites = self.sites(rows);
-        if self.kernel != Kernel::K3 {
-            let places: Vec<_> = self.places(rows).collect();
-            let of = |offset: usize| places.iter().map(|place| &large[place + offset..][..run]).collect();
-            return Strip { runs: (0..side).map(|row| of(row * pitch)).collect(), sites };
-        }
-        let (none, ends) = over_edges.split_at(run);
-        let of = |offset: usize| {
-            let mut patches = Vec::with_capacity(sites.len());
-            for (index, row) in rows.clone().enumerate() {
-                let y = row % self.height + offset;
-                if y == 0 || y > self.height {
-                    patches.resize(patches.len() + self.width, none);
-                    continue;
-                }
-                let mut ends = ends[(index + offset) * 2 * run..].chunks_exact(run);
-                let line = &large[(row + offset - 1) * pitch..][..pitch];
-                patches.extend(ends.next());
-                patches.extend(line.windows(run).step_by(pixel));
-                patches.extend(ends.next().filter(|_| self.width > 1));
+        let padded = pitch + 2 * pixel;
+        let images = rows.len() / self.height + 2;
+        let mut values = Vec::with_capacity((rows.len() + 2 * images) * padded);
+        let mut places = Vec::with_capacity(rows.len() * self.width);
+        let push = |values: &mut Vec<T>, row: Option<usize>| {
+            let end = values.len() + padded;
+            if let Some(row) = row {
+                values.resize(values.len() + pixel, T::default());
+                values.extend_from_slice(&large[row * pitch..(row + 1) * pitch]);
             }
-            patches
+            values.resize(end, T::default());
         };
-        Strip { runs: (0..side).map(of).collect(), sites }
+        for row in rows.clone() {
+            let y = row % self.height;
+            if row == rows.start || y == 0 {
+                push(&mut values, (y > 0).then(|| row - 1));
+            }
+            let above = values.len() - padded;
+            places.extend((0..self.width).map(|x| above + x * pixel));
+            push(&mut values, Some(row));
+            if row + 1 == rows.end || y + 1 == self.height {
+                push(&mut values, (y + 1 < self.height).then_some(row + 1));
+            }
+        }
+        Strip { values: Cow::Owned(values), places, pitch: padded }
     }
 
     /// The smaller map from the larger one.
@@ -223,12 +214,12 @@ impl Geometry {
         let task = |result: &Scattered<'_, MaybeUninit<T>>, task: usize| {
             let columns = &cuts[task % cuts.len()];
             let rows = self.strip(task / cuts.len());
-            let over_edges = self.over_edges(&rows, large);
-            let Strip { runs, sites } = self.patches(&rows, large, &over_edges);
-            let left = Patches { runs: &runs, length: self.length() };
+            let Strip { values, places, pitch } = self.patches(&rows, large);
+            let left = Patches::new(&values, &places, Runs { count: side, pitch, length: self.length() });
+            let (results, first) = (&self.sites(rows.len()), rows.start * self.width * self.channels_small);
             if let Some(right) = &column {
                 let bias = bias.map_or(T::default(), |bias| bias[0]);
-                return dispatch(Project { left, right, bias, activation, result, results: &sites });
+                return dispatch(Project { left, right, bias, activation, result, results, first });
             }
             dispatch(Multiply {
                 left,
@@ -237,7 +228,8 @@ impl Geometry {
                 bias: bias.map(|bias| &bias[columns.clone()]),
                 activation,
                 result,
-                results: &moved(&sites, columns.start),
+                results,
+                first: first + columns.start,
             });
         };
         let tasks = self.strips() * cuts.len();
@@ -257,7 +249,6 @@ impl Geometry {
         bias: Option<&[T]>,
         activation: Activation,
     ) -> Vec<T> {
-        assert!(self.kernel != Kernel::K3, "the patches of 3x3 kernels overlap");
         let (side, length) = (self.side(), self.length());
         let size = panels_size(self.channels_small, length);
         let matrix = self.rows_of_taps(weight);
@@ -266,18 +257,18 @@ impl Geometry {
         let task = |result: &Scattered<'_, MaybeUninit<T>>, task: usize| {
             let columns = &cuts[task % cuts.len()];
             let rows = self.strip(task / cuts.len());
-            let sites: Vec<_> = self.sites(&rows).iter().map(|&site| &small[site..][..self.channels_small]).collect();
-            let (runs, places) = ([sites], self.places(&rows).collect::<Vec<_>>());
+            let (sites, results) = (&self.sites(rows.len()), &self.places(rows.len()));
+            let small = &small[rows.start * self.width * self.channels_small..];
             for run in 0..side {
-                let start = run * self.pitch();
                 dispatch(Multiply {
-                    left: Patches { runs: &runs, length: self.channels_small },
+                    left: Patches::new(small, sites, Runs { count: 1, pitch: 0, length: self.channels_small }),
                     panels: &matrix[run * size + columns.start * self.channels_small..],
                     columns: columns.len(),
                     bias: bias.as_deref().map(|bias| &bias[columns.clone()]),
                     activation,
                     result,
-                    results: &moved(&places, start + columns.start),
+                    results,
+                    first: (rows.start * side + run) * self.pitch() + columns.start,
                 });
             }
         };
@@ -334,17 +325,17 @@ impl Geometry {
             let mut part = zeros(depth * columns.len());
             for index in group * self.strips() / groups..(group + 1) * self.strips() / groups {
                 let rows = self.strip(index);
-                let over_edges = self.over_edges(&rows, large);
-                let Strip { runs, sites } = self.patches(&rows, large, &over_edges);
-                let left = Patches { runs: &runs, length: self.length() };
+                let Strip { values, places, pitch } = self.patches(&rows, large);
+                let left = Patches::new(&values, &places, Runs { count: side, pitch, length: self.length() });
+                let right = &small[rows.start * self.width * self.channels_small..];
                 if self.channels_small == 1 {
-                    dispatch(Accumulate { left, right: &small[rows.start * self.width..], result: &mut part });
+                    dispatch(Accumulate { left, right, result: &mut part });
                     continue;
                 }
                 dispatch(Correlate {
                     left,
-                    right: &small[columns.start..],
-                    rights: &sites,
+                    right: &right[columns.start..],
+                    pitch: self.channels_small,
                     columns: columns.len(),
                     result: &mut part,
                 });
@@ -362,8 +353,4 @@ impl Geometry {
         }
         weight
     }
-}
-
-fn moved(places: &[usize], by: usize) -> Vec<usize> {
-    places.iter().map(|place| place + by).collect()
 }
