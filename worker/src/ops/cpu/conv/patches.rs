@@ -157,39 +157,42 @@ impl Geometry {
         places
     }
 
-    /// The part of the larger map in which the patches of some rows of sites lie. For 3x3 kernels it is a copy, with zeros around every
-    /// image.
+    /// The part of the larger map in which the patches of some rows of sites lie.
     fn patches<'a, T: Real>(&self, rows: &Range<usize>, large: &'a [T]) -> Strip<'a, T> {
-        let (pitch, pixel) = (self.pitch(), self.channels_large);
-        if self.kernel != Kernel::K3 {
-            let values = Cow::Borrowed(&large[rows.start * self.side() * pitch..rows.end * self.side() * pitch]);
-            return Strip { values, places: self.places(rows.len()), pitch };
+        if self.kernel == Kernel::K3 {
+            return self.padded(rows, large);
         }
-        let padded = pitch + 2 * pixel;
-        let images = rows.len() / self.height + 2;
-        let mut values = Vec::with_capacity((rows.len() + 2 * images) * padded);
+        let pitch = self.pitch();
+        let values = Cow::Borrowed(&large[rows.start * self.side() * pitch..rows.end * self.side() * pitch]);
+        Strip { values, places: self.places(rows.len()), pitch }
+    }
+
+    /// The same for 3x3 kernels: a copy, with zeros around every image.
+    fn padded<T: Real>(&self, rows: &Range<usize>, large: &[T]) -> Strip<'static, T> {
+        let (line, pixel) = (self.pitch(), self.channels_large);
+        let pitch = line + 2 * pixel;
+        // each is a row of the map, or of zeros
+        let mut copied = Vec::with_capacity(rows.len() + 2);
         let mut places = Vec::with_capacity(rows.len() * self.width);
-        let push = |values: &mut Vec<T>, row: Option<usize>| {
-            let end = values.len() + padded;
-            if let Some(row) = row {
-                values.resize(values.len() + pixel, T::default());
-                values.extend_from_slice(&large[row * pitch..(row + 1) * pitch]);
-            }
-            values.resize(end, T::default());
-        };
         for row in rows.clone() {
             let y = row % self.height;
             if row == rows.start || y == 0 {
-                push(&mut values, (y > 0).then(|| row - 1));
+                copied.push((y > 0).then(|| row - 1));
             }
-            let above = values.len() - padded;
+            let above = (copied.len() - 1) * pitch;
             places.extend((0..self.width).map(|x| above + x * pixel));
-            push(&mut values, Some(row));
+            copied.push(Some(row));
             if row + 1 == rows.end || y + 1 == self.height {
-                push(&mut values, (y + 1 < self.height).then_some(row + 1));
+                copied.push((y + 1 < self.height).then_some(row + 1));
             }
         }
-        Strip { values: Cow::Owned(values), places, pitch: padded }
+        let mut values = zeros(copied.len() * pitch);
+        for (row, values) in copied.iter().zip(values.chunks_exact_mut(pitch)) {
+            if let Some(row) = row {
+                values[pixel..][..line].copy_from_slice(&large[row * line..][..line]);
+            }
+        }
+        Strip { values: Cow::Owned(values), places, pitch }
     }
 
     /// The smaller map from the larger one.
