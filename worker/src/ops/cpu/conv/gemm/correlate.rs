@@ -4,13 +4,17 @@ use super::{CHUNK, Patches, ROWS};
 use crate::ops::cpu::run::instruction_set::Vectorized;
 use crate::ops::cpu::run::simd::Real;
 use pulp::Simd;
+use std::mem::MaybeUninit;
 use std::ops::Range;
 
-/// Bytes of a line of the cache.
-const LINE: usize = 64;
-/// Rows of `D` that lie farther apart, in bytes, are copied where a tile reads a line of each or less: they would share a few sets of the
-/// L1 cache, and push each other out of it.
-const MAX_PITCH: usize = 128;
+/// Numbers in a line of the cache, as `f32`.
+const LINE: usize = 16;
+/// Rows of `D` that lie farther apart are copied where a tile reads a line of each or less: they would share a few sets of the L1 cache,
+/// and push each other out of it.
+const MAX_PITCH: usize = 2 * LINE;
+
+/// Where rows are copied to.
+type Copied<T> = [MaybeUninit<T>; CHUNK * LINE];
 
 /// `G += A^T D`
 pub(in crate::ops::cpu::conv) struct Correlate<'a, T> {
@@ -34,7 +38,7 @@ impl<T: Real> Vectorized for Correlate<'_, T> {
         assert!(count == 0 || (count - 1) * self.pitch + self.columns <= self.right.len());
         assert!(self.result.len() >= self.left.depth() * self.columns);
         let wide = S::REGISTER_COUNT >= 32;
-        let mut copy = Vec::new();
+        let mut copy = [MaybeUninit::uninit(); CHUNK * LINE];
         for start in (0..count).step_by(CHUNK) {
             let rows = start..count.min(start + CHUNK);
             let mut column = 0;
@@ -65,13 +69,13 @@ impl<T: Real> Correlate<'_, T> {
         rows: &Range<usize>,
         column: usize,
         lanes: usize,
-        copy: &mut Vec<T>,
+        copy: &mut Copied<T>,
     ) -> usize {
         let (places, length) = (&self.left.places[rows.clone()], self.left.runs.length);
         let full = lanes == T::count::<S>();
         let alone = V == 1 && S::REGISTER_COUNT >= 32;
         let mut right = (&raw const self.right[rows.start * self.pitch + column], self.pitch);
-        if full && V * lanes * size_of::<T>() <= LINE && self.pitch * size_of::<T>() > MAX_PITCH {
+        if full && V * lanes <= LINE && self.pitch > MAX_PITCH {
             // SAFETY: the caller promises it.
             right = unsafe { copied::<T, S, V>(right, rows.len(), copy) };
         }
@@ -163,11 +167,11 @@ impl<T: Real> Correlate<'_, T> {
 unsafe fn copied<T: Real, S: Simd, const V: usize>(
     (from, pitch): (*const T, usize),
     rows: usize,
-    copy: &mut Vec<T>,
+    copy: &mut Copied<T>,
 ) -> (*const T, usize) {
     let lanes = T::count::<S>();
-    copy.reserve(rows * V * lanes);
-    let to = copy.as_mut_ptr();
+    assert!(rows * V * lanes <= copy.len());
+    let to = copy.as_mut_ptr().cast::<T>();
     for row in 0..rows {
         for v in 0..V {
             // SAFETY: the caller promises that they are readable, and there is room for them.
