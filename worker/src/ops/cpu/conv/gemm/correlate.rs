@@ -13,8 +13,9 @@ const LINE: usize = 16;
 /// and push each other out of it.
 const MAX_PITCH: usize = 2 * LINE;
 
-/// Where rows are copied to.
-type Copied<T> = [MaybeUninit<T>; CHUNK * LINE];
+/// Where rows are copied to: each lies in lines of its own.
+#[repr(align(64))]
+struct Copied<T>([MaybeUninit<T>; CHUNK * LINE]);
 
 /// `G += A^T D`
 pub(in crate::ops::cpu::conv) struct Correlate<'a, T> {
@@ -38,7 +39,7 @@ impl<T: Real> Vectorized for Correlate<'_, T> {
         assert!(count == 0 || (count - 1) * self.pitch + self.columns <= self.right.len());
         assert!(self.result.len() >= self.left.depth() * self.columns);
         let wide = S::REGISTER_COUNT >= 32;
-        let mut copy = [MaybeUninit::uninit(); CHUNK * LINE];
+        let mut copy = Copied([MaybeUninit::uninit(); CHUNK * LINE]);
         for start in (0..count).step_by(CHUNK) {
             let rows = start..count.min(start + CHUNK);
             let mut column = 0;
@@ -170,8 +171,8 @@ unsafe fn copied<T: Real, S: Simd, const V: usize>(
     copy: &mut Copied<T>,
 ) -> (*const T, usize) {
     let lanes = T::count::<S>();
-    assert!(rows * V * lanes <= copy.len());
-    let to = copy.as_mut_ptr().cast::<T>();
+    assert!(rows * V * lanes <= copy.0.len());
+    let to = copy.0.as_mut_ptr().cast::<T>();
     for row in 0..rows {
         for v in 0..V {
             // SAFETY: the caller promises that they are readable, and there is room for them.
