@@ -33,6 +33,8 @@ pub struct Timeline {
 /// What a worker did.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Lanes {
+    /// The worker's name; empty where it is not known. The journal has aliases: names come with failures and with results.
+    pub name: String,
     /// The bars of each lane, in order; without any in a timeline that has more than [`MAX_LANES`].
     pub bars: Vec<Vec<Bar>>,
     /// The time in which its lanes were busy, of all of them together, in each of the [`STEPS`]: milliseconds.
@@ -126,6 +128,14 @@ pub fn read(reader: &Reader, back_ms: Option<u64>, until_ms: Option<u64>) -> Res
     };
     let mut fold = Fold::new(until_ms);
     reader.since(back_ms.map_or(0, |back| until_ms.saturating_sub(back)), |at, fact| fold.apply(at, &fact))?;
+    for (worker, job, attempt) in fold.nameless() {
+        // a result that cannot be read is told by the tables
+        if let Ok(Some(result)) = reader.result(job)
+            && result.attempt == attempt
+        {
+            fold.name(worker, &result.worker);
+        }
+    }
     Ok(fold.end())
 }
 

@@ -74,6 +74,11 @@ fn who_ran_what_is_shown_as_far_back_as_is_asked() {
         let page = browser.page(path).body;
         assert!(page.contains("36 attempts began in this time."), "{path}: {page}");
     }
+    // the workers have gone, and keep their names
+    let page = browser.page("/workers").body;
+    for job in lab.rows("jobs") {
+        assert!(page.contains(&format!(">{}</text>", job["worker"])), "{}: {page}", job["worker"]);
+    }
 }
 
 #[test]

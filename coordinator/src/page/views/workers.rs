@@ -10,7 +10,7 @@ use crate::results::timeline::Timeline;
 use crate::text::plural;
 use maud::{Markup, html};
 use proto::status::{RunningJob, Status, WorkerStatus};
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 /// Maximum number of workers that are shown.
 const MAX_SHOWN: usize = 100;
@@ -49,8 +49,6 @@ pub(super) fn view(status: &Status, source: &Source, asked: &Asked, timeline: Op
 /// Who ran what, in the time that is asked for.
 fn history(status: &Status, source: &Source, asked: &Asked, timeline: Option<Option<&Timeline>>) -> Markup {
     let is_live = source.live.is_some();
-    // of one that is gone the alias is all that is known
-    let names: HashMap<&str, &str> = status.workers.iter().map(|of| (of.worker.as_str(), of.name.as_str())).collect();
     let (usual, chosen) = (Asked::default().back(is_live), asked.back(is_live));
     let to = |back: Back| Asked {
         back: if back == usual { String::new() } else { back.key().to_owned() },
@@ -68,13 +66,31 @@ fn history(status: &Status, source: &Source, asked: &Asked, timeline: Option<Opt
                 None => p class="note" { "The journal is still being read. Load this page again in a moment, if it does not do so by itself." },
                 Some(None) => p class="note" { "The journal cannot be read now: the log says why." },
                 Some(Some(timeline)) => {
-                    @match parts::timeline(timeline, |alias| names.get(alias).map_or(alias, |name| *name).to_owned()) {
+                    @match parts::timeline(timeline, names(status, timeline)) {
                         Some(figure) => (parts::captioned(&figure)),
                         None => p class="note" { "No attempt began in this time." },
                     }
                 }
             }
         }
+    }
+}
+
+/// The names of a timeline's workers: with their aliases where several have the same, and the alias alone where none is known.
+fn names(status: &Status, timeline: &Timeline) -> impl Fn(&str) -> String {
+    let mut names: BTreeMap<String, String> =
+        timeline.workers.iter().map(|(alias, of)| (alias.clone(), of.name.clone())).collect();
+    for worker in &status.workers {
+        if let Some(name) = names.get_mut(&worker.worker) {
+            worker.name.clone_into(name);
+        }
+    }
+    let mut times = HashMap::new();
+    names.values().for_each(|name| *times.entry(name.clone()).or_insert(0) += 1);
+    move |alias| match names.get(alias).filter(|name| !name.is_empty()) {
+        Some(name) if times[name] > 1 => format!("{name} ({alias})"),
+        Some(name) => name.clone(),
+        None => alias.to_owned(),
     }
 }
 

@@ -175,7 +175,7 @@ mod tests {
 
     /// So many workers with the same lanes.
     fn workers(count: usize, bars: &[Vec<Bar>]) -> Timeline {
-        let of = Lanes { bars: bars.to_vec(), busy_ms: vec![80; STEPS] };
+        let of = Lanes { name: String::new(), bars: bars.to_vec(), busy_ms: vec![80; STEPS] };
         let attempts = (count * bars.len()) as u64;
         let workers = (0..count).map(|worker| (format!("{worker:04}"), of.clone())).collect();
         Timeline { from_ms: 1000, until_ms: 9000, attempts, workers }

@@ -21,6 +21,9 @@ pub(super) struct Fold {
 
 #[derive(Debug, Default)]
 struct Worker {
+    name: String,
+    /// One of its attempts that has a result.
+    succeeded: Option<(JobId, Attempt)>,
     lanes: Vec<Lane>,
     busy_ms: Vec<u64>,
 }
@@ -65,10 +68,15 @@ impl Fold {
         };
         // one that is not known began before the first fact
         for (known, worker, lane) in self.last.get(&job).into_iter().flatten() {
-            let lane = self.workers.get_mut(worker).and_then(|worker| worker.lanes.get_mut(*lane));
-            let Some(last) = lane.and_then(|lane| lane.last.as_mut()) else { continue };
+            let Some(worker) = self.workers.get_mut(worker) else { continue };
+            let Some(last) = worker.lanes.get_mut(*lane).and_then(|lane| lane.last.as_mut()) else { continue };
             if *known == attempt {
                 last.ended = ended;
+                match fact {
+                    Fact::Succeeded { .. } => worker.succeeded = Some((job, attempt)),
+                    Fact::Failed { worker: name, .. } => worker.name = name.to_string(),
+                    _ => {}
+                }
             } else if last.ended.is_none() && matches!(fact, Fact::Succeeded { .. }) {
                 // the result of an attempt that was lost takes the job from the one that runs
                 last.ended = Some((at, End::Unfinished));
@@ -105,6 +113,19 @@ impl Fold {
         }
     }
 
+    /// The workers whose names no fact has told, each with an attempt whose result has it.
+    pub(super) fn nameless(&self) -> Vec<(WorkerId, JobId, Attempt)> {
+        let nameless = self.workers.iter().filter(|(_, worker)| worker.name.is_empty());
+        nameless.filter_map(|(id, worker)| worker.succeeded.map(|(job, attempt)| (*id, job, attempt))).collect()
+    }
+
+    /// A worker has this name.
+    pub(super) fn name(&mut self, worker: WorkerId, name: &str) {
+        if let Some(worker) = self.workers.get_mut(&worker) {
+            name.clone_into(&mut worker.name);
+        }
+    }
+
     /// The timeline, after the last fact.
     pub(super) fn end(mut self) -> Timeline {
         let last = self.workers.values().flat_map(|worker| &worker.lanes).filter_map(|lane| lane.last?.ended);
@@ -119,7 +140,7 @@ impl Fold {
         let is_crowded = self.lanes > MAX_LANES;
         let lanes = |worker: Worker| {
             let bars = worker.lanes.into_iter().map(|lane| if is_crowded { Vec::new() } else { lane.bars });
-            Lanes { bars: bars.collect(), busy_ms: worker.busy_ms }
+            Lanes { name: worker.name, bars: bars.collect(), busy_ms: worker.busy_ms }
         };
         let workers = self.workers.into_iter().map(|(worker, of)| (worker.alias(), lanes(of)));
         self.timeline.workers = workers.collect();
@@ -233,6 +254,23 @@ mod tests {
         assert_eq!(timeline.workers.keys().collect::<Vec<_>>(), [&WorkerId(7).alias()]);
         assert_eq!(timeline.workers.values().next().map(|of| of.busy_ms.iter().sum::<u64>()), Some(3000 + 1000 + 2000));
         assert_eq!(of(9000, []), Timeline { until_ms: 9000, ..Timeline::default() });
+    }
+
+    #[test]
+    fn names_come_with_failures_and_with_results() {
+        let facts =
+            [(0, granted(1, 1, 1)), (1, failed(JOB)), (2, granted(2, 2, 1)), (3, succeeded(2)), (4, granted(3, 3, 1))];
+        let mut fold = Fold::new(5);
+        facts.iter().for_each(|(at, fact)| fold.apply(*at, fact));
+        assert_eq!(
+            fold.nameless(),
+            [(WorkerId(2), JobId(2), Attempt(1))],
+            "the first has told it, the third has no result"
+        );
+        fold.name(WorkerId(2), "gpu2");
+        let timeline = fold.end();
+        let name = |id: u128| timeline.workers[&WorkerId(id).alias()].name.as_str();
+        assert_eq!([name(1), name(2), name(3)], ["w", "gpu2", ""]);
     }
 
     #[test]
