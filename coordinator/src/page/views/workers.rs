@@ -130,3 +130,21 @@ fn running(status: &Status, job: &RunningJob) -> Markup {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::results::timeline::Lanes;
+
+    #[test]
+    fn workers_of_a_timeline_have_names_that_tell_them_apart() {
+        let lanes = |name: &str| Lanes { name: name.to_owned(), ..Lanes::default() };
+        let known = [("a", "gpu1"), ("b", "gpu1"), ("c", "gpu2"), ("d", ""), ("e", "")];
+        let workers = known.map(|(alias, name)| (alias.to_owned(), lanes(name))).into();
+        let timeline = Timeline { workers, ..Timeline::default() };
+        let here = WorkerStatus { worker: "d".to_owned(), name: "gpu4".to_owned(), ..WorkerStatus::default() };
+        let status = Status { workers: vec![here], ..Status::default() };
+        let name = names(&status, &timeline);
+        assert_eq!(["a", "b", "c", "d", "e"].map(name), ["gpu1 (a)", "gpu1 (b)", "gpu2", "gpu4", "e"]);
+    }
+}

@@ -32,9 +32,9 @@ pub(super) struct Project<'a, 'b, T> {
     pub(super) activation: Activation,
     /// Where the result goes.
     pub(super) result: &'a Scattered<'b, MaybeUninit<T>>,
-    /// Where each of its elements lies, from `first` on.
+    /// Where each of its elements lies, behind `first`.
     pub(super) results: &'a [usize],
-    /// Where the first of them would lie.
+    /// What is added to each of `results`.
     pub(super) first: usize,
 }
 
@@ -113,7 +113,7 @@ impl<T: Real> Vectorized for Accumulate<'_, T> {
     }
 }
 
-/// Adds the products with the elements so far behind the places to `V` vectors, the last of which may be short; returns the number of
+/// Adds the products with the elements from `k` behind each place on to `V` vectors, the last of which may be short; returns the number of
 /// elements.
 #[inline(always)]
 fn add<T: Real, S: Simd, const V: usize>(

@@ -1,8 +1,8 @@
 //! Convolutions, transposed ones and their gradients, with bias and activation: tensors in, tensors out.
 //!
 //! ```text
-//!  patches     as products of patches with the kernel  -.
-//!  winograd/   3x3 convolutions in tiles                -+-> gemm, the two matrix products; gemv, those with one column
+//!  patches     as products of patches with the kernel --> gemm/, the two matrix products; gemv, those with one column
+//!  winograd/   3x3 convolutions in tiles, with products of its own
 //!  panels      kernels as matrices
 //!  bias_relu   what follows a sum, backward
 //! ```

@@ -1,4 +1,5 @@
-//! Convolutions as products of patches with the kernel, without copying the patches.
+//! Convolutions as products of patches with the kernel. No patch is written out: those of a strip lie in the map itself or, for 3x3 kernels,
+//! in a copy of its rows with zeros around.
 //!
 //! Every site (a pixel of the smaller map) has a patch of the larger map: its 3x3 neighbours, itself, or a 2x2 block. With the
 //! kernel as a matrix `W[(row of taps, tap in the row, channel of the larger map), channel of the smaller map]`
@@ -148,7 +149,6 @@ impl Geometry {
 
     /// Where the patches of so many rows of sites begin in the larger map, from the first on; not for 3x3 kernels.
     fn places(&self, rows: usize) -> Vec<usize> {
-        assert!(self.kernel != Kernel::K3, "the patches of 3x3 kernels overlap");
         let (pitch, step) = (self.side() * self.pitch(), self.side() * self.channels_large);
         let mut places = Vec::with_capacity(rows * self.width);
         for row in 0..rows {
@@ -172,7 +172,7 @@ impl Geometry {
         let (line, pixel) = (self.pitch(), self.channels_large);
         let pitch = line + 2 * pixel;
         // each is a row of the map, or of zeros
-        let mut copied = Vec::with_capacity(rows.len() + 2);
+        let mut copied = Vec::with_capacity(rows.len() + 2 * (rows.len() / self.height + 2));
         let mut places = Vec::with_capacity(rows.len() * self.width);
         for row in rows.clone() {
             let y = row % self.height;
@@ -252,6 +252,7 @@ impl Geometry {
         bias: Option<&[T]>,
         activation: Activation,
     ) -> Vec<T> {
+        assert!(self.kernel != Kernel::K3, "the patches of 3x3 kernels overlap");
         let (side, length) = (self.side(), self.length());
         let size = panels_size(self.channels_small, length);
         let matrix = self.rows_of_taps(weight);
@@ -262,9 +263,10 @@ impl Geometry {
             let rows = self.strip(task / cuts.len());
             let (sites, results) = (&self.sites(rows.len()), &self.places(rows.len()));
             let small = &small[rows.start * self.width * self.channels_small..];
+            let left = Patches::new(small, sites, Runs { count: 1, pitch: 0, length: self.channels_small });
             for run in 0..side {
                 dispatch(Multiply {
-                    left: Patches::new(small, sites, Runs { count: 1, pitch: 0, length: self.channels_small }),
+                    left,
                     panels: &matrix[run * size + columns.start * self.channels_small..],
                     columns: columns.len(),
                     bias: bias.as_deref().map(|bias| &bias[columns.clone()]),

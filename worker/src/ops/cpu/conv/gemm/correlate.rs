@@ -9,11 +9,11 @@ use std::ops::Range;
 
 /// Numbers in a line of the cache, as `f32`.
 const LINE: usize = 16;
-/// Rows of `D` that lie farther apart are copied where a tile reads a line of each or less: they would share a few sets of the L1 cache,
-/// and push each other out of it.
+/// Rows of `D` that lie farther apart are copied where a tile reads no more than [`LINE`] numbers of each: a power of two apart they would
+/// share a few sets of the L1 cache, and push each other out of it.
 const MAX_PITCH: usize = 2 * LINE;
 
-/// Where rows are copied to: each lies in lines of its own.
+/// Where rows are copied to, one right behind the other. Aligned, so that no vector crosses a line.
 #[repr(align(64))]
 struct Copied<T>([MaybeUninit<T>; CHUNK * LINE]);
 
@@ -44,7 +44,7 @@ impl<T: Real> Vectorized for Correlate<'_, T> {
             let rows = start..count.min(start + CHUNK);
             let mut column = 0;
             while column < self.columns {
-                // SAFETY: all rows lie in their slices: asserted above.
+                // SAFETY: the rows of `D` lie in their slice, as asserted above, those of `A` by their constructor.
                 unsafe {
                     column += match (self.columns - column) / lanes {
                         4.. if wide => self.stripe::<S, 4>(simd, &rows, column, lanes, &mut copy),
@@ -62,7 +62,7 @@ impl<T: Real> Correlate<'_, T> {
     /// Computes `V` vectors of `lanes` columns each, of all rows of the result; returns the number of columns.
     ///
     /// # Safety
-    /// See [`run`](Vectorized::run).
+    /// Both matrices have these rows, of which there is one at least; `D` has the columns. `lanes` is a register's, or less if `V` is 1.
     #[inline(always)]
     unsafe fn stripe<S: Simd, const V: usize>(
         &mut self,
@@ -75,7 +75,7 @@ impl<T: Real> Correlate<'_, T> {
         let (places, length) = (&self.left.places[rows.clone()], self.left.runs.length);
         let full = lanes == T::count::<S>();
         let alone = V == 1 && S::REGISTER_COUNT >= 32;
-        let mut right = (&raw const self.right[rows.start * self.pitch + column], self.pitch);
+        let mut right = (self.right[rows.start * self.pitch + column..].as_ptr(), self.pitch);
         if full && V * lanes <= LINE && self.pitch > MAX_PITCH {
             // SAFETY: the caller promises it.
             right = unsafe { copied::<T, S, V>(right, rows.len(), copy) };
@@ -83,20 +83,20 @@ impl<T: Real> Correlate<'_, T> {
         for (run, offset) in self.left.runs.offsets().enumerate() {
             let mut k = 0;
             while k < length {
-                let place = (places, offset + k, run * length + k);
+                let left = (places, offset + k, run * length + k);
                 // SAFETY: the caller promises it.
                 unsafe {
                     k += match (length - k, full) {
                         // with one vector, few rows would wait for their sums; 9 are those of a row of taps of a colour image
-                        (16.., true) if alone => self.tile::<S, 16, V, true>(simd, right, place, column, lanes),
-                        (9.., true) if alone => self.tile::<S, 9, V, true>(simd, right, place, column, lanes),
-                        (ROWS.., true) => self.tile::<S, ROWS, V, true>(simd, right, place, column, lanes),
-                        (4.., true) => self.tile::<S, 4, V, true>(simd, right, place, column, lanes),
-                        (3, true) => self.tile::<S, 3, V, true>(simd, right, place, column, lanes),
-                        (2.., true) => self.tile::<S, 2, V, true>(simd, right, place, column, lanes),
-                        (_, true) => self.tile::<S, 1, V, true>(simd, right, place, column, lanes),
-                        (4.., false) => self.tile::<S, 4, V, false>(simd, right, place, column, lanes),
-                        (_, false) => self.tile::<S, 1, V, false>(simd, right, place, column, lanes),
+                        (16.., true) if alone => self.tile::<S, 16, V, true>(simd, right, left, column, lanes),
+                        (9.., true) if alone => self.tile::<S, 9, V, true>(simd, right, left, column, lanes),
+                        (ROWS.., true) => self.tile::<S, ROWS, V, true>(simd, right, left, column, lanes),
+                        (4.., true) => self.tile::<S, 4, V, true>(simd, right, left, column, lanes),
+                        (3, true) => self.tile::<S, 3, V, true>(simd, right, left, column, lanes),
+                        (2.., true) => self.tile::<S, 2, V, true>(simd, right, left, column, lanes),
+                        (_, true) => self.tile::<S, 1, V, true>(simd, right, left, column, lanes),
+                        (4.., false) => self.tile::<S, 4, V, false>(simd, right, left, column, lanes),
+                        (_, false) => self.tile::<S, 1, V, false>(simd, right, left, column, lanes),
                     };
                 }
             }
@@ -104,11 +104,12 @@ impl<T: Real> Correlate<'_, T> {
         V * lanes
     }
 
-    /// Computes `R` rows of `V` vectors of the result from the first one on; returns `R`. They are those of the columns of `A` that begin
-    /// so far behind these places.
+    /// Computes `R` rows of `V` vectors of the result, from row `first` on; returns `R`. Their columns of `A` begin `offset` behind each
+    /// of `places`.
     ///
     /// # Safety
-    /// See [`run`](Vectorized::run).
+    /// `R` elements are readable there, and as many rows of `V` times `lanes` elements as there are places, `pitch` apart, from `right` on.
+    /// `lanes` is a register's if `FULL`; else it is less and `V` is 1.
     #[inline(always)]
     unsafe fn tile<S: Simd, const R: usize, const V: usize, const FULL: bool>(
         &mut self,
@@ -159,8 +160,7 @@ impl<T: Real> Correlate<'_, T> {
     }
 }
 
-/// So many rows of `V` vectors, one right behind the other in `copy`: where the first lies, and the distance of two. `from` is the same of
-/// the rows that are copied.
+/// Copies `rows` rows of `V` vectors, `pitch` apart from `from` on; returns where the copy begins, and its pitch.
 ///
 /// # Safety
 /// They are readable.

@@ -1,4 +1,5 @@
-//! The two matrix products behind every convolution. Rows may lie anywhere, even in pieces: each is some runs.
+//! The two matrix products behind every convolution that is not computed in tiles. The rows of `A` begin anywhere in one slice, and have
+//! the same pieces; those of `D` lie equally far apart.
 //!
 //! ```text
 //!  Multiply    Y[i, n]  = sum over k of A[i, k] B[k, n]      outputs, and gradients of inputs

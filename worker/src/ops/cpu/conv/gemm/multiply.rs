@@ -22,9 +22,9 @@ pub(in crate::ops::cpu::conv) struct Multiply<'a, 'b, T> {
     pub(in crate::ops::cpu::conv) activation: Activation,
     /// Where the result goes.
     pub(in crate::ops::cpu::conv) result: &'a Scattered<'b, MaybeUninit<T>>,
-    /// Where each of its rows begins, from `first` on.
+    /// Where each of its rows begins, behind `first`.
     pub(in crate::ops::cpu::conv) results: &'a [usize],
-    /// Where the first of them would begin.
+    /// What is added to each of `results`.
     pub(in crate::ops::cpu::conv) first: usize,
 }
 
